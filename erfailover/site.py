@@ -1,0 +1,317 @@
+"""The site: what the operator says there is and should be.
+
+Owns the shape of the site file as frozen dataclasses. Pure: reading the file, and saying what
+is wrong with it, is ``config``'s. Azure's ids are made here from names, nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, ClassVar, Literal
+
+STRICT = {"extra": "forbid"}
+"""How ``config`` reads these: a key that is not here is an error."""
+
+
+class Path(StrEnum):
+    """The two ways a spoke can reach the remote prefixes."""
+
+    EXPRESSROUTE = "expressroute"
+    IPSEC = "ipsec"
+
+    @property
+    def other(self) -> Path:
+        """The path that is not this one."""
+        return Path.IPSEC if self is Path.EXPRESSROUTE else Path.EXPRESSROUTE
+
+
+class Role(StrEnum):
+    """The two hubs of a site."""
+
+    PRIMARY = "primary"
+    BACKUP = "backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The four flags of a peering, in Azure's words and with Azure's defaults."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    allow_virtual_network_access: bool = True
+    allow_forwarded_traffic: bool = False
+    allow_gateway_transit: bool = False
+    use_remote_gateways: bool = False
+
+    def without_remote_gateways(self) -> Flags:
+        """The same flags, with ``use_remote_gateways`` off."""
+        return replace(self, use_remote_gateways=False)
+
+
+Absent = Literal["absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class SitePeering:
+    """One direction of a peering: its name, and its flags on either path."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    name: str
+    on_expressroute: Flags | Absent
+    on_ipsec: Flags | Absent
+
+    def on(self, path: Path) -> Flags | None:
+        """The flags while the spoke is on a path; None where there is then no peering."""
+        flags = self.on_expressroute if path is Path.EXPRESSROUTE else self.on_ipsec
+        return None if flags == "absent" else flags
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A hub: a VNet and the gateway in it. Names, or full resource ids."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    virtual_network: str
+    gateway: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoke:
+    """A spoke and its four peerings."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    virtual_network: str
+    spoke_to_primary: SitePeering
+    primary_to_spoke: SitePeering
+    spoke_to_backup: SitePeering
+    backup_to_spoke: SitePeering
+
+    @property
+    def name(self) -> str:
+        """The name of the spoke's VNet."""
+        return self.virtual_network.rsplit("/", 1)[-1]
+
+    def outward(self, role: Role) -> SitePeering:
+        """The peering from the spoke to a hub."""
+        return self.spoke_to_primary if role is Role.PRIMARY else self.spoke_to_backup
+
+    def inward(self, role: Role) -> SitePeering:
+        """The peering from a hub to the spoke."""
+        return self.primary_to_spoke if role is Role.PRIMARY else self.backup_to_spoke
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A connectivity check: a machine of the site pings an address.
+
+    ``through`` names the machine whose NAT table must show the flow.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    machine: str
+    ping: IPv4Address
+    through: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """The simulated failure of the primary path.
+
+    While it runs, the local network gateway's BGP peering address is one that nobody answers at.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    local_network_gateway: str
+    unused_bgp_peering_address: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long to wait for what, in seconds of Azure's time."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    failback_hold_time_s: Annotated[float, "seconds"] = 120.0
+    """How long the primary's BGP session must have been up before a switch back."""
+    step_deadline_s: float = 600.0
+    """How long one write of a switch may take, retries included."""
+    verify_deadline_s: float = 420.0
+    """How long routes and probes may take to show a switch: BGP's hold time (180 s) and more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopologySubnet:
+    """A subnet to provision."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    prefix: IPv4Network
+    routes: Mapping[str, IPv4Address] = field(default_factory=dict)
+    """User-defined routes: prefix to the address of the virtual appliance."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyNetwork:
+    """A VNet to provision."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    address_space: tuple[IPv4Network, ...]
+    subnets: Mapping[str, TopologySubnet] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyGateway:
+    """A VPN gateway to provision; Azure assigns its BGP address from the GatewaySubnet."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    virtual_network: str
+    asn: int
+    sku: str = "VpnGw1AZ"
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyConnection:
+    """One direction of a tunnel: a connection and the local network gateway of the far end."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    gateway: str
+    far_gateway: str
+    local_network_gateway: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyPeering:
+    """A peering to provision that no switch touches."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    virtual_network: str
+    remote_virtual_network: str
+    flags: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyInterface:
+    """A network interface to provision; the first of a machine is eth0."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    subnet: str
+    """``<virtual network>/<subnet>``"""
+    address: IPv4Address
+    public: bool = False
+    forwarding: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyMachine:
+    """A Linux machine to provision."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    interfaces: Mapping[str, TopologyInterface]
+    size: str = "Standard_B2ats_v2"
+    image: str = "Canonical:ubuntu-24_04-lts:server:latest"
+    nat_for: IPv4Network | None = None
+    """Set up as a NAT gateway: eth0 outside, eth1 inside, towards this prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """What ``provision`` makes; a site that exists already needs none."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    virtual_networks: Mapping[str, TopologyNetwork]
+    gateways: Mapping[str, TopologyGateway]
+    connections: Mapping[str, TopologyConnection]
+    peerings: Mapping[str, TopologyPeering] = field(default_factory=dict)
+    machines: Mapping[str, TopologyMachine] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One primary hub, one backup hub, the spokes that move, the prefixes they must reach."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    site: str
+    resource_group: str
+    primary: Hub
+    backup: Hub
+    spokes: tuple[Spoke, ...]
+    remote_prefixes: tuple[IPv4Network, ...]
+    location: str = "westeurope"
+    subscription: str | None = None
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    drill: Drill | None = None
+    timing: Timing = field(default_factory=Timing)
+    topology: Topology | None = None
+
+    @property
+    def name(self) -> str:
+        """The site's name."""
+        return self.site
+
+    def hub(self, role: Role) -> Hub:
+        """One of the two hubs."""
+        return self.primary if role is Role.PRIMARY else self.backup
+
+    def group_id(self) -> str:
+        """The id of the site's resource group."""
+        return f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
+
+    def resource_id(self, type_: str, name: str) -> str:
+        """The id of a resource of the site: a name is in its group, a full id stays as it is.
+
+        A child is named ``parent/child`` with a type like ``Microsoft.Network/a/b``.
+        """
+        if name.startswith("/"):
+            return name
+        provider, *types = type_.split("/")
+        pairs = "/".join(
+            f"{each}/{part}" for each, part in zip(types, name.split("/"), strict=True)
+        )
+        return f"{self.group_id()}/providers/{provider}/{pairs}"
+
+    def network_id(self, name: str) -> str:
+        """The id of a VNet of the site."""
+        return self.resource_id("Microsoft.Network/virtualNetworks", name)
+
+    def gateway_id(self, name: str) -> str:
+        """The id of a virtual network gateway of the site."""
+        return self.resource_id("Microsoft.Network/virtualNetworkGateways", name)
+
+    def machine_id(self, name: str) -> str:
+        """The id of a virtual machine of the site."""
+        return self.resource_id("Microsoft.Compute/virtualMachines", name)
+
+    def peering_id(self, network: str, peering: str) -> str:
+        """The id of a peering of a VNet of the site."""
+        return f"{self.network_id(network)}/virtualNetworkPeerings/{peering}"
+
+    def peering_ids(self, spoke: Spoke) -> Iterator[str]:
+        """The ids of the four peerings of a spoke."""
+        for role in Role:
+            yield self.peering_id(spoke.virtual_network, spoke.outward(role).name)
+            yield self.peering_id(self.hub(role).virtual_network, spoke.inward(role).name)
+
+    def network_names(self) -> tuple[str, ...]:
+        """The VNets that a switch reads: both hubs, then the spokes."""
+        spokes = (spoke.virtual_network for spoke in self.spokes)
+        return (self.primary.virtual_network, self.backup.virtual_network, *spokes)
+
+
+ROLE_OF_PATH = {Path.EXPRESSROUTE: Role.PRIMARY, Path.IPSEC: Role.BACKUP}
+"""Which hub serves which path."""
