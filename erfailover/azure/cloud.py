@@ -1,0 +1,286 @@
+"""Azure, as the rest of erfailover sees it: get, put, delete, read a gateway, run a command.
+
+Every call blocks until it has ended, waits out what passes, and raises ``AzureFailure`` for what
+does not. A write whose outcome is unknown is looked up, never blindly repeated. Safe to use from
+several threads.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from erfailover.azure.clients import Clients
+from erfailover.azure.polling import CadencePolling
+from erfailover.azure.resources import GROUP_TYPE, Address, address, operations
+from erfailover.azure.retrying import READ, WRITE, Retries
+from erfailover.clock import Clock
+from erfailover.errors import AzureFailure, Kind
+
+log = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+READ_DEADLINE_S = 120.0
+SETTLED = frozenset({"Succeeded", "Failed", "Canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command on a machine printed."""
+
+    stdout: str
+    stderr: str
+
+
+def raw(response: Any, _model: Any, _headers: Any) -> Any:
+    """Take the answer as it came over the wire: fields the SDK does not know included."""
+    answer = response.http_response
+    return answer.json() if answer.text() else {}
+
+
+@dataclass
+class Azure:
+    """The management plane of one subscription's cloud.
+
+    Attributes:
+        clock: in whose seconds waits and deadlines count.
+        subscription: the default subscription; ids may name others.
+        endpoint: another cloud's or a lab's management endpoint.
+        waiting: told why and how long a wait is.
+    """
+
+    clock: Clock
+    subscription: str
+    endpoint: str | None = None
+    waiting: Callable[[AzureFailure, float], None] = lambda failure, seconds: log.info(
+        "%s; retry in %.0f s", failure.message, seconds
+    )
+    _clients: dict[str, Clients] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, resource_id: str) -> Body | None:
+        """The resource as ARM JSON; None where there is none."""
+        where = address(resource_id)
+        what = f"GET {_short(resource_id)}"
+        try:
+            found: Body = self._retries().call(
+                what,
+                lambda: self._operations(where).get(*where.names, cls=raw),
+                on=READ,
+                deadline=self.clock.now() + READ_DEADLINE_S,
+            )
+        except AzureFailure as failure:
+            if failure.kind is Kind.NOT_FOUND:
+                return None
+            raise
+        return found
+
+    def put(self, resource_id: str, body: Mapping[str, Any], deadline_s: float) -> Body:
+        """Create or replace a resource and wait until that has succeeded.
+
+        Args:
+            resource_id: the full id.
+            body: the whole body, as ARM JSON.
+            deadline_s: how long it may take, waits included, in seconds.
+        """
+        where = address(resource_id)
+        deadline = self.clock.now() + deadline_s
+
+        def write() -> Any:
+            calls = self._operations(where)
+            if where.type == GROUP_TYPE:
+                return calls.create_or_update(*where.names, copy.deepcopy(dict(body)), cls=raw)
+            return self._end_of(
+                f"PUT {_short(resource_id)}",
+                deadline,
+                lambda polling: calls.begin_create_or_update(
+                    *where.names, copy.deepcopy(dict(body)), polling=polling, cls=raw
+                ),
+            )
+
+        self._write(f"PUT {_short(resource_id)}", resource_id, write, deadline, _as_put(body))
+        return self.get(resource_id) or {}
+
+    def delete(self, resource_id: str, deadline_s: float) -> None:
+        """Delete a resource and wait until it is gone; nothing happens where there is none."""
+        where = address(resource_id)
+        deadline = self.clock.now() + deadline_s
+        what = f"DELETE {_short(resource_id)}"
+
+        def write() -> Any:
+            calls = self._operations(where)
+            return self._end_of(
+                what, deadline, lambda polling: calls.begin_delete(*where.names, polling=polling)
+            )
+
+        try:
+            self._write(what, resource_id, write, deadline, lambda found: found is None)
+        except AzureFailure as failure:
+            if failure.kind is not Kind.NOT_FOUND:
+                raise
+
+    def wait_until_settled(self, resource_id: str, deadline_s: float) -> Body | None:
+        """Wait while somebody's operation changes a resource; the resource as it then is.
+
+        Raises:
+            AzureFailure: kind DEADLINE, where it does not come to rest in time.
+        """
+        deadline = self.clock.now() + deadline_s
+        began = self.clock.now()
+        while True:
+            found = self.get(resource_id)
+            state = (found or {}).get("properties", {}).get("provisioningState", "Succeeded")
+            if found is None or state in SETTLED:
+                return found
+            now = self.clock.now()
+            if now >= deadline:
+                raise AzureFailure(
+                    Kind.DEADLINE,
+                    f"{_short(resource_id)} is still {state} after {now - began:.0f} s",
+                    "Another operation holds it. Wait for it, then run the same command again.",
+                )
+            self.clock.sleep(min(max(1.0, (now - began) * 0.15), 20.0))
+
+    def resources_of_group(self, group_id: str) -> list[Body] | None:
+        """Every resource in a resource group (id, name, type, tags); None without the group."""
+        where = address(group_id)
+        client = self._clients_of(where.subscription).resource
+
+        def read() -> list[Body]:
+            pages: Iterator[Any] = client.resources.list_by_resource_group(*where.names)
+            return [each.as_dict() for each in pages]
+
+        try:
+            return self._retries().call(
+                f"GET {_short(group_id)}/resources",
+                read,
+                on=READ,
+                deadline=self.clock.now() + READ_DEADLINE_S,
+            )
+        except AzureFailure as failure:
+            if failure.kind is Kind.NOT_FOUND:
+                return None
+            raise
+
+    def gateway_action(self, gateway_id: str, action: str) -> list[Body]:
+        """The rows of ``get_bgp_peer_status`` or ``get_learned_routes`` of a gateway."""
+        where = address(gateway_id)
+
+        def begin(polling: CadencePolling) -> Any:
+            call = getattr(self._operations(where), f"begin_{action}")
+            return call(*where.names, polling=polling, cls=raw)
+
+        answer = self._action(gateway_id, action, begin)
+        return list(answer.get("value") or [])
+
+    def run_command(
+        self, machine_id: str, script: Sequence[str], deadline_s: float
+    ) -> CommandResult:
+        """Run a shell script on a machine with Run Command; it returns the last 4 KB printed."""
+        where = address(machine_id)
+        body = {"commandId": "RunShellScript", "script": list(script)}
+
+        def begin(polling: CadencePolling) -> Any:
+            call = self._operations(where).begin_run_command
+            return call(*where.names, body, polling=polling, cls=raw)
+
+        answer = self._action(machine_id, "runCommand", begin, deadline_s)
+        answer = answer.get("properties", {}).get("output", answer)
+        message = "\n".join(str(each.get("message", "")) for each in answer.get("value") or [])
+        return _streams(message)
+
+    def _action(
+        self,
+        resource_id: str,
+        action: str,
+        begin: Callable[[CadencePolling], Any],
+        deadline_s: float = READ_DEADLINE_S,
+    ) -> Body:
+        what = f"POST {_short(resource_id)}/{action}"
+        deadline = self.clock.now() + deadline_s
+        answer = self._retries().call(
+            what, lambda: self._end_of(what, deadline, begin), on=READ, deadline=deadline
+        )
+        return answer if isinstance(answer, dict) else {}
+
+    def _write(
+        self,
+        what: str,
+        resource_id: str,
+        write: Callable[[], Any],
+        deadline: float,
+        done: Callable[[Body | None], bool],
+    ) -> None:
+        """Write; where the outcome is unknown, look whether it was done before repeating it."""
+        while True:
+            try:
+                self._retries().call(what, write, on=WRITE, deadline=deadline)
+                return
+            except AzureFailure as failure:
+                if not failure.outcome_unknown or self.clock.now() >= deadline:
+                    raise
+                log.info("%s: the outcome is unknown; looking it up", what)
+                self.clock.sleep(2.0)
+                found = self.wait_until_settled(resource_id, deadline - self.clock.now())
+                if done(found):
+                    return
+
+    def _end_of(self, what: str, deadline: float, begin: Callable[[CadencePolling], Any]) -> Any:
+        """Begin an operation and wait for its end; the SDK's result."""
+        polling = CadencePolling(what, self.clock, self._retries(), deadline)
+        log.debug("%s", what)
+        return begin(polling).result()
+
+    def _operations(self, where: Address) -> Any:
+        return operations(self._clients_of(where.subscription), where.type)
+
+    def _clients_of(self, subscription: str) -> Clients:
+        with self._lock:
+            if subscription not in self._clients:
+                self._clients[subscription] = Clients(subscription, self.endpoint)
+            return self._clients[subscription]
+
+    def _renew(self) -> None:
+        """Forget every credential and client: the next call makes fresh ones."""
+        with self._lock:
+            self._clients.clear()
+
+    def _retries(self) -> Retries:
+        return Retries(self.clock, self._renew, waiting=self.waiting)
+
+
+def _short(resource_id: str) -> str:
+    """A resource id without the provider: ``rg-we/virtualNetworks/vnet1``."""
+    parts = resource_id.strip("/").split("/")
+    return "/".join(parts[3:4] + parts[6:])
+
+
+def _as_put(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
+    """Whether a resource is as a body wanted it: every scalar under its properties."""
+    wanted = dict(body.get("properties") or {})
+    wanted.pop("provisioningState", None)
+
+    def done(found: Body | None) -> bool:
+        if found is None:
+            return False
+        properties = found.get("properties", {})
+        if properties.get("provisioningState", "Succeeded") != "Succeeded":
+            return False
+        return all(
+            properties.get(name) == value
+            for name, value in wanted.items()
+            if isinstance(value, bool | int | str)
+        )
+
+    return done
+
+
+def _streams(message: str) -> CommandResult:
+    """Take Run Command's message apart: ``[stdout]`` and ``[stderr]`` (recorded)."""
+    _, _, rest = message.partition("[stdout]\n")
+    stdout, _, stderr = rest.partition("[stderr]\n")
+    return CommandResult(stdout.rstrip("\n"), stderr.rstrip("\n"))

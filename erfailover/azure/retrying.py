@@ -1,0 +1,103 @@
+"""The one owner of retries: which trouble is waited out, how long, how often.
+
+The SDK's own retries are switched off (``retry_total=0``), or the two would multiply.
+A write whose outcome is unknown is not repeated here: ``cloud`` looks it up first.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from azure.core.exceptions import AzureError
+from tenacity import RetryCallState, Retrying, retry_if_exception
+
+from erfailover.azure.errors import translate
+from erfailover.clock import Clock
+from erfailover.errors import AzureFailure, Kind
+
+T = TypeVar("T")
+
+WAIT_S = {
+    Kind.THROTTLED: 5.0,
+    Kind.CONTENTION: 3.0,
+    Kind.SERVER: 2.0,
+    Kind.CONNECTION: 2.0,
+    Kind.AUTHENTICATION: 0.0,
+}
+"""The first wait after each kind of trouble, in seconds; it doubles up to ``MOST_S``."""
+
+MOST_S = 20.0
+
+READ = frozenset({Kind.THROTTLED, Kind.CONTENTION, Kind.SERVER, Kind.CONNECTION})
+"""What a read is repeated after."""
+
+WRITE = frozenset({Kind.THROTTLED, Kind.CONTENTION})
+"""What a write is repeated after without looking: Azure has said that it did nothing."""
+
+
+@dataclass(frozen=True)
+class Retries:
+    """Repeats a call while its trouble passes, until a deadline.
+
+    Attributes:
+        clock: whose seconds count.
+        renew: makes a fresh credential; a 401 is not cured by the old one (seen by running it).
+        jitter: a number in [0, 1), so that many callers do not come back at once.
+        waiting: told why and how long a wait is, before it.
+    """
+
+    clock: Clock
+    renew: Callable[[], None]
+    jitter: Callable[[], float] = random.random
+    waiting: Callable[[AzureFailure, float], None] = lambda failure, seconds: None
+
+    def call(self, what: str, work: Callable[[], T], on: frozenset[Kind], deadline: float) -> T:
+        """Do something, and again after the kinds of trouble named, until the deadline.
+
+        Raises:
+            AzureFailure: the trouble that did not pass, or that is none to wait out.
+        """
+        renewed = False
+
+        def attempt() -> T:
+            nonlocal renewed
+            try:
+                return work()
+            except AzureError as error:
+                failure = translate(error, what)
+                if failure.kind is Kind.AUTHENTICATION and not renewed:
+                    renewed = True
+                    self.renew()
+                    return attempt()
+                raise failure from error
+
+        def stop(state: RetryCallState) -> bool:
+            return self.clock.now() + (state.upcoming_sleep or 0.0) > deadline
+
+        retrying = Retrying(
+            retry=retry_if_exception(lambda e: isinstance(e, AzureFailure) and e.kind in on),
+            wait=self._wait,
+            stop=stop,
+            sleep=self.clock.sleep,
+            before_sleep=self._tell,
+            reraise=True,
+        )
+        return retrying(attempt)
+
+    def _wait(self, state: RetryCallState) -> float:
+        failure = state.outcome.exception() if state.outcome else None
+        if not isinstance(failure, AzureFailure):
+            return 0.0
+        told = failure.retry_after_s
+        if told is not None and failure.kind is not Kind.CONTENTION:
+            return told + self.jitter()
+        grown = WAIT_S.get(failure.kind, 2.0) * 2.0 ** (state.attempt_number - 1)
+        return min(grown, told or MOST_S, MOST_S) + self.jitter()
+
+    def _tell(self, state: RetryCallState) -> None:
+        failure = state.outcome.exception() if state.outcome else None
+        if isinstance(failure, AzureFailure) and state.next_action is not None:
+            self.waiting(failure, state.next_action.sleep)

@@ -1,0 +1,101 @@
+"""The controller's clock: waits, deadlines and reports in Azure's seconds.
+
+Everything that waits takes a clock. The system's clock can run at a lab's speed
+(``ERFAILOVER_CLOCK_SPEED``), so that a minute of the lab is a minute here. Tests bring a clock
+of their own that jumps; it has the same methods.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """What the controller needs of a clock. All times are in Azure's seconds."""
+
+    def now(self) -> float:
+        """Seconds since some moment that does not change."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def wait_for(self, ready: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until something is so, at most for a time; tells whether it is."""
+
+    def notify(self) -> None:
+        """What somebody waits for may have come about."""
+
+    def join(self, participants: int = 1) -> None:
+        """Threads are about to start."""
+
+    def leave(self) -> None:
+        """A thread has ended."""
+
+
+class SystemClock:
+    """The machine's own clock, run ``speed`` times faster."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        if speed <= 0:
+            raise ValueError(f"the clock's speed must be above 0, not {speed}")
+        self.speed = speed
+        self._changed = threading.Condition()
+
+    def now(self) -> float:
+        """Seconds since some moment that does not change."""
+        return time.monotonic() * self.speed
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(max(seconds, 0.0) / self.speed)
+
+    def wait_for(self, ready: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until something is so, at most for a time; tells whether it is."""
+        with self._changed:
+            return self._changed.wait_for(ready, max(timeout_s, 0.0) / self.speed)
+
+    def notify(self) -> None:
+        """What somebody waits for may have come about."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def join(self, participants: int = 1) -> None:
+        """Threads are about to start: of no consequence here."""
+
+    def leave(self) -> None:
+        """A thread has ended."""
+        self.notify()
+
+
+def start(clock: Clock, work: Callable[[], T], name: str = "worker") -> Future[T]:
+    """Do something in a thread of its own that the clock knows of.
+
+    The thread is a daemon: an interrupted program does not wait for it.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+        finally:
+            clock.leave()
+
+    clock.join()
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future
+
+
+def all_at_once(clock: Clock, work: Sequence[Callable[[], T]]) -> list[T]:
+    """Do several things at once and wait for all; the first error is raised after that."""
+    futures = [start(clock, each) for each in work]
+    while not clock.wait_for(lambda: all(future.done() for future in futures), 3600.0):
+        continue
+    return [future.result() for future in futures]

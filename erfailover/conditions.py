@@ -1,0 +1,259 @@
+"""Named conditions: each takes what was observed and returns a claim with its verdict. Pure.
+
+Two words have exact meanings. A gateway has *learned* a prefix if a route of origin EBgp (or
+IBgp, from its twin instance) came from a peer that is Connected. It *originates* a prefix if the
+route's origin is Network and its source peer is the gateway's own address. A prefix merely
+present in a table proves nothing: a healthy backup gateway learns the spoke's prefix from the far
+end, and a dead primary keeps the static prefixes of its local network gateway (both observed).
+
+What could not be read, and an empty list of peers or routes, is UNKNOWN, never FAILS: real
+gateways answer empty lists at times.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, ip_network
+
+from erfailover.model import (
+    BgpPeer,
+    Claim,
+    Gateway,
+    GatewayRoute,
+    Observed,
+    Peering,
+    Verdict,
+    VirtualNetwork,
+)
+from erfailover.site import Role
+
+CONNECTED = "Connected"
+EXTERNAL = frozenset({"EBgp", "IBgp"})
+
+
+def all_of(claims: Iterable[Claim]) -> Verdict:
+    """HOLDS if all hold; FAILS if one fails; UNKNOWN otherwise."""
+    verdicts = {claim.verdict for claim in claims}
+    if Verdict.FAILS in verdicts:
+        return Verdict.FAILS
+    return Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts else Verdict.HOLDS
+
+
+def duration_s(text: str | None) -> float | None:
+    """A ``connectedDuration`` in seconds: ``00:01:14.8269278``, beyond a day ``3.03:14:13.18``."""
+    found = re.fullmatch(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)", text or "")
+    if not found:
+        return None
+    days, hours, minutes, seconds = found.groups()
+    return int(days or 0) * 86400 + int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def peers_of(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
+    """The gateway's peers; none where they are unknown."""
+    return (gateway.peers.value or ()) if gateway else ()
+
+
+def routes_of(gateway: Gateway | None) -> tuple[GatewayRoute, ...]:
+    """The gateway's learned routes; none where they are unknown."""
+    return (gateway.learned_routes.value or ()) if gateway else ()
+
+
+def learned_routes(gateway: Gateway, peers: Sequence[BgpPeer] | None = None) -> list[GatewayRoute]:
+    """The routes a gateway has learned, from the peers given or any that is Connected."""
+    sources = {
+        peer.neighbor
+        for peer in (peers_of(gateway) if peers is None else peers)
+        if peer.state == CONNECTED
+    } | set(gateway.bgp_addresses)
+    return [
+        route
+        for route in routes_of(gateway)
+        if route.origin in EXTERNAL and route.source_peer in sources
+    ]
+
+
+def covering(routes: Iterable[GatewayRoute], prefix: IPv4Network) -> GatewayRoute | None:
+    """A route to a prefix or to one that covers it; the exact one where there are both."""
+    found = [each for each in routes if _covers(each, prefix)]
+    return next(
+        (each for each in found if each.network == str(prefix)), found[0] if found else None
+    )
+
+
+def _covers(route: GatewayRoute, prefix: IPv4Network) -> bool:
+    try:
+        network = ip_network(route.network)
+    except ValueError:
+        return False
+    return isinstance(network, IPv4Network) and prefix.subnet_of(network)
+
+
+def originated(gateway: Gateway) -> list[GatewayRoute]:
+    """The routes a gateway originates."""
+    own = set(gateway.bgp_addresses)
+    return [
+        route
+        for route in routes_of(gateway)
+        if route.origin == "Network"
+        and (route.source_peer == route.local_address or route.source_peer in own)
+    ]
+
+
+def gateway_is_provisioned(gateway: Gateway | None, role: Role) -> Claim:
+    """The gateway is there, and no operation on it is under way or failed."""
+    name = "gateway_is_provisioned"
+    if gateway is None:
+        return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
+    state = gateway.provisioning_state
+    holds = state == "Succeeded"
+    seen = f"{gateway.name} is {state}" + ("" if holds else "; expected Succeeded")
+    return Claim(name, Verdict.HOLDS if holds else Verdict.FAILS, seen)
+
+
+def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Claim:
+    """At least one BGP session of the gateway is up."""
+    name = "gateway_has_a_connected_bgp_peer"
+    if gateway is None:
+        return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
+    peers = gateway.peers.value
+    if not peers:
+        why = gateway.peers.unknown or "Azure listed no BGP peer"
+        return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
+    listed = ", ".join(f"{peer.neighbor} {peer.state}" for peer in peers)
+    if any(peer.state == CONNECTED for peer in peers):
+        return Claim(name, Verdict.HOLDS, f"{gateway.name}: {listed}")
+    return Claim(name, Verdict.FAILS, f"{gateway.name}: {listed}; expected one Connected")
+
+
+def gateway_has_learned(
+    gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
+) -> Claim:
+    """The gateway has learned every prefix, or one that covers it."""
+    name = "gateway_has_learned_the_remote_prefixes"
+    if gateway is None:
+        return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
+    if not gateway.learned_routes.value or not gateway.peers.value:
+        why = gateway.learned_routes.unknown or gateway.peers.unknown or "Azure listed no route"
+        return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
+    learned = learned_routes(gateway)
+    missing = [str(prefix) for prefix in prefixes if covering(learned, prefix) is None]
+    if missing:
+        return Claim(
+            name, Verdict.FAILS, f"{gateway.name} has not learned {', '.join(missing)} by BGP"
+        )
+    return Claim(name, Verdict.HOLDS, f"{gateway.name} has learned {', '.join(map(str, prefixes))}")
+
+
+def gateway_has_been_healthy_for(
+    gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network], hold_s: float
+) -> Claim:
+    """The remote prefixes come from sessions that have been up for a hold time, in seconds."""
+    name = "gateway_has_been_healthy_for_the_hold_time"
+    healthy = gateway_has_learned(gateway, role, prefixes)
+    if healthy.verdict is not Verdict.HOLDS or gateway is None:
+        return Claim(name, healthy.verdict, healthy.seen)
+    held = held_for_s(gateway, prefixes)
+    if held is None:
+        return Claim(name, Verdict.UNKNOWN, f"{gateway.name} does not say for how long it is up")
+    verdict = Verdict.HOLDS if held >= hold_s else Verdict.FAILS
+    return Claim(
+        name, verdict, f"{gateway.name}'s session is up for {held:.0f} s of {hold_s:.0f} s"
+    )
+
+
+def held_for_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float | None:
+    """For how long every prefix has had a session that can carry it, in seconds."""
+    shortest: float | None = None
+    for prefix in prefixes:
+        durations = [
+            duration_s(peer.connected_duration) or 0.0
+            for peer in peers_of(gateway)
+            if peer.state == CONNECTED and covering(learned_routes(gateway, [peer]), prefix)
+        ]
+        longest = max(durations, default=None)
+        if longest is None:
+            return None
+        shortest = longest if shortest is None else min(shortest, longest)
+    return shortest
+
+
+def gateway_originates(
+    gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
+) -> Claim:
+    """The gateway originates every prefix; a covering one instead is UNKNOWN (summarised)."""
+    name = "gateway_originates_the_spoke"
+    if gateway is None or not gateway.learned_routes.value:
+        return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
+    routes = originated(gateway)
+    exact = {route.network for route in routes}
+    missing = [prefix for prefix in prefixes if str(prefix) not in exact]
+    wanted = ", ".join(map(str, missing or prefixes))
+    if not missing:
+        return Claim(name, Verdict.HOLDS, f"{gateway.name} originates {wanted}")
+    if all(covering(routes, prefix) for prefix in missing):
+        return Claim(name, Verdict.UNKNOWN, f"{gateway.name} originates a prefix over {wanted}")
+    return Claim(name, Verdict.FAILS, f"{gateway.name} does not originate {wanted}")
+
+
+def gateway_does_not_originate(
+    gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
+) -> Claim:
+    """The gateway originates none of the prefixes."""
+    name = "gateway_does_not_originate_the_spoke"
+    if gateway is None or not gateway.learned_routes.value:
+        return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
+    exact = {route.network for route in originated(gateway)}
+    still = [str(prefix) for prefix in prefixes if str(prefix) in exact]
+    if still:
+        return Claim(name, Verdict.FAILS, f"{gateway.name} still originates {', '.join(still)}")
+    return Claim(
+        name,
+        Verdict.HOLDS,
+        f"{gateway.name} does not originate {', '.join(map(str, prefixes))}",
+    )
+
+
+def _unread(gateway: Gateway | None, role: Role) -> str:
+    if gateway is None:
+        return f"the {role} hub's gateway could not be read"
+    return f"{gateway.name}: {gateway.learned_routes.unknown or 'Azure listed no route'}"
+
+
+def network_is_at_rest(network: VirtualNetwork | None, name: str) -> Claim:
+    """No operation on the VNet is under way."""
+    claim = "network_is_at_rest"
+    if network is None:
+        return Claim(claim, Verdict.UNKNOWN, f"{name} could not be read")
+    state = network.provisioning_state
+    if state == "Succeeded":
+        return Claim(claim, Verdict.HOLDS, f"{network.name} is Succeeded")
+    return Claim(claim, Verdict.FAILS, f"{network.name} is {state}; expected Succeeded")
+
+
+def spoke_has_no_gateway_of_its_own(network: VirtualNetwork | None, name: str) -> Claim:
+    """A VNet with a gateway of its own cannot use a remote one."""
+    claim = "spoke_has_no_gateway_of_its_own"
+    if network is None:
+        return Claim(claim, Verdict.UNKNOWN, f"{name} could not be read")
+    if network.has_gateway:
+        return Claim(claim, Verdict.FAILS, f"{network.name} has a gateway of its own")
+    return Claim(claim, Verdict.HOLDS, f"{network.name} has no gateway of its own")
+
+
+def peering_is_connected_and_in_sync(peering: Peering | None, name: str) -> Claim:
+    """The peering is Connected, FullyInSync, and at rest."""
+    claim = "peering_is_connected_and_in_sync"
+    if peering is None:
+        return Claim(claim, Verdict.FAILS, f"{name} does not exist")
+    seen = f"{name} is {peering.state}, {peering.sync_level or 'sync level not told'}"
+    settled = peering.provisioning_state == "Succeeded"
+    synced = peering.sync_level in (None, "FullyInSync")
+    if peering.state == CONNECTED and synced and settled:
+        return Claim(claim, Verdict.HOLDS, seen)
+    return Claim(claim, Verdict.FAILS, f"{seen}; expected Connected, FullyInSync")
+
+
+def gateway_of(observed: Observed, role: Role) -> Gateway | None:
+    """A hub's gateway as read."""
+    return observed.gateways.get(role)

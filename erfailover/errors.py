@@ -1,0 +1,99 @@
+"""The ways a command can fail, each with the exit code of the documented table.
+
+A message says what was expected and what was seen; a hint says what to do next. ``cli`` prints
+both and exits with the code; nobody else prints.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Failure(Exception):
+    """A command could not do what it was asked to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageFailure(Failure):
+    """The command line or the site file is wrong."""
+
+    exit_code = 2
+
+
+class Refused(Failure):
+    """A guard refused: a precondition, the lease, a confirmation."""
+
+    exit_code = 3
+
+
+class UnknownReading(Failure):
+    """Something that had to be known could not be read."""
+
+    exit_code = 4
+
+
+class Kind(StrEnum):
+    """What an error of Azure means for what to do next."""
+
+    THROTTLED = "throttled"
+    """Too many requests: wait as long as Retry-After says."""
+    CONTENTION = "contention"
+    """Another operation holds the resource: try again soon."""
+    SERVER = "server"
+    """Azure failed: a write may have been done or not."""
+    CONNECTION = "connection"
+    """No answer came: a write may have been done or not."""
+    AUTHENTICATION = "authentication"
+    """The token was not accepted, or none could be had."""
+    NOT_FOUND = "not found"
+    REFUSED = "refused"
+    """Azure says no; saying it again does not help."""
+    DEADLINE = "deadline"
+    """It took longer than we wait; it may still come about."""
+
+
+class AzureFailure(Failure):
+    """Azure refused, failed, or did not answer."""
+
+    exit_code = 5
+
+    def __init__(
+        self,
+        kind: Kind,
+        message: str,
+        hint: str | None = None,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+        self.code = code
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.correlation_id = correlation_id
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether a write may have been done although it failed."""
+        return self.kind in (Kind.SERVER, Kind.CONNECTION, Kind.DEADLINE)
+
+
+class VerificationFailed(Failure):
+    """It was done, but what should follow from it does not show."""
+
+    exit_code = 6
+
+
+class Interrupted(Failure):
+    """The operator stopped it; the same command goes on from here."""
+
+    exit_code = 130
