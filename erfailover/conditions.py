@@ -220,6 +220,15 @@ def _unread(gateway: Gateway | None, role: Role) -> str:
     return f"{gateway.name}: {gateway.learned_routes.unknown or 'Azure listed no route'}"
 
 
+def network_was_read(observed: Observed, network_id: str) -> Claim:
+    """The VNet is known, with its peerings."""
+    claim, name = "network_was_read", network_id.rsplit("/", 1)[-1]
+    if observed.network(network_id) is None:
+        why = observed.unknown.get(network_id.lower(), f"{name} could not be read")
+        return Claim(claim, Verdict.UNKNOWN, why)
+    return Claim(claim, Verdict.HOLDS, f"{name} was read")
+
+
 def network_is_at_rest(network: VirtualNetwork | None, name: str) -> Claim:
     """No operation on the VNet is under way."""
     claim = "network_is_at_rest"
@@ -252,8 +261,3 @@ def peering_is_connected_and_in_sync(peering: Peering | None, name: str) -> Clai
     if peering.state == CONNECTED and synced and settled:
         return Claim(claim, Verdict.HOLDS, seen)
     return Claim(claim, Verdict.FAILS, f"{seen}; expected Connected, FullyInSync")
-
-
-def gateway_of(observed: Observed, role: Role) -> Gateway | None:
-    """A hub's gateway as read."""
-    return observed.gateways.get(role)

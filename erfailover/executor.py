@@ -28,6 +28,7 @@ class Task:
         id: unique within a run.
         title: what it does, as an imperative.
         needs: ids of tasks that must be done before it.
+        after: ids of tasks that must be done, failed or skipped before it.
         owns: ids (lower case) of the resources whose state it changes.
         refers: ids (lower case) of the resources that must be at rest meanwhile.
         run: does it and returns a note for the operator; raises ``Failure``.
@@ -37,6 +38,7 @@ class Task:
     title: str
     run: Callable[[], str | None]
     needs: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
     owns: frozenset[str] = frozenset()
     refers: frozenset[str] = frozenset()
 
@@ -161,6 +163,8 @@ class _Run:
     def _ready(self, task: Task) -> bool:
         if len(self.in_flight) >= self.max_in_flight or not task.needs <= self.done:
             return False
+        if not task.after <= self.done | self.lost:
+            return False
         return not any(task.conflicts_with(other) for other, _ in self.in_flight.values())
 
     def _something_ended(self) -> bool:
@@ -199,7 +203,7 @@ class _Run:
 
 def check_order(tasks: Iterable[Task]) -> None:
     """Raise ``ValueError`` where tasks need one another in a circle, or need what is not there."""
-    left = {task.id: task.needs for task in tasks}
+    left = {task.id: task.needs | task.after for task in tasks}
     known = set(left)
     for id_, needs in left.items():
         if needs - known:

@@ -130,6 +130,8 @@ class Drill:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     local_network_gateway: str
+    bgp_peering_address: IPv4Address
+    """The address in health, which ``drill stop`` puts back."""
     unused_bgp_peering_address: IPv4Address
 
 
@@ -154,7 +156,7 @@ class TopologySubnet:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     prefix: IPv4Network
-    routes: Mapping[str, IPv4Address] = field(default_factory=dict)
+    routes: Mapping[IPv4Network, IPv4Address] = field(default_factory=dict)
     """User-defined routes: prefix to the address of the virtual appliance."""
 
 
@@ -223,6 +225,8 @@ class TopologyMachine:
     interfaces: Mapping[str, TopologyInterface]
     size: str = "Standard_B2ats_v2"
     image: str = "Canonical:ubuntu-24_04-lts:server:latest"
+    """``publisher:offer:sku:version``"""
+    admin_username: str = "azureuser"
     nat_for: IPv4Network | None = None
     """Set up as a NAT gateway: eth0 outside, eth1 inside, towards this prefix."""
 

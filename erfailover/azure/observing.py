@@ -1,0 +1,197 @@
+"""Reads a site from Azure into an immutable picture, all reads at once.
+
+A VNet's answer holds its peerings, so one read serves both. What could not be read stands in
+the picture as unknown, with the reason; only trouble that concerns every read (no token, no
+answer at all) is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from ipaddress import IPv4Network, ip_network
+from typing import Any
+
+from erfailover.azure.cloud import Azure
+from erfailover.clock import all_at_once
+from erfailover.errors import AzureFailure, Kind
+from erfailover.model import (
+    BgpPeer,
+    Gateway,
+    GatewayRoute,
+    Observed,
+    Peering,
+    Reading,
+    VirtualNetwork,
+)
+from erfailover.site import Flags, Role, Site
+
+CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
+
+
+def observe(
+    azure: Azure,
+    site: Site,
+    roles: Sequence[Role] = tuple(Role),
+    networks: Sequence[str] | None = None,
+) -> Observed:
+    """Read the VNets, peerings and gateways of a site, all at once.
+
+    Args:
+        azure: where to read.
+        site: what to read.
+        roles: the hubs whose gateways are read.
+        networks: the VNets to read, by name or id; None for all of the site.
+    """
+    names = site.network_names() if networks is None else networks
+    network_ids = [site.network_id(name) for name in names]
+    reads: list[Callable[[], tuple[str, Reading[Any]]]] = []
+    for network_id in network_ids:
+        reads.append(_keyed(network_id.lower(), partial(azure.get, network_id)))
+    for role in roles:
+        gateway_id = site.gateway_id(site.hub(role).gateway)
+        reads.append(_keyed(f"{role}/gateway", partial(azure.get, gateway_id)))
+        for action in ("get_bgp_peer_status", "get_learned_routes"):
+            read = partial(azure.gateway_action, gateway_id, action)
+            reads.append(_keyed(f"{role}/{action}", read))
+    return _assembled(site, network_ids, roles, dict(all_at_once(azure.clock, reads)))
+
+
+def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Reading[Any]]]:
+    def keyed() -> tuple[str, Reading[Any]]:
+        try:
+            return key, Reading(read())
+        except AzureFailure as failure:
+            if failure.kind in CONCERNS_ALL:
+                raise
+            return key, Reading(None, failure.message)
+
+    return keyed
+
+
+def _assembled(
+    site: Site, network_ids: Iterable[str], roles: Iterable[Role], found: dict[str, Reading[Any]]
+) -> Observed:
+    networks, unknown, gateways = {}, {}, {}
+    for network_id in network_ids:
+        reading = found[network_id.lower()]
+        if reading.value is None:
+            unknown[network_id.lower()] = reading.unknown or _not_there(network_id)
+        else:
+            networks[network_id.lower()] = network(reading.value)
+    for role in roles:
+        gateway_id = site.gateway_id(site.hub(role).gateway)
+        body = found[f"{role}/gateway"]
+        if body.value is None:
+            unknown[gateway_id.lower()] = body.unknown or _not_there(gateway_id)
+            continue
+        peers, routes = found[f"{role}/get_bgp_peer_status"], found[f"{role}/get_learned_routes"]
+        gateways[role] = gateway(
+            role,
+            body.value,
+            Reading(None if peers.value is None else tuple(map(peer, peers.value)), peers.unknown),
+            Reading(
+                None if routes.value is None else tuple(map(route, routes.value)), routes.unknown
+            ),
+        )
+    taken_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Observed(taken_at, networks, gateways, unknown)
+
+
+def _not_there(resource_id: str) -> str:
+    return f"{resource_id.rsplit('/', 1)[-1]} does not exist in Azure"
+
+
+def network(body: dict[str, Any]) -> VirtualNetwork:
+    """A VNet from its ARM JSON."""
+    properties = body.get("properties", {})
+    subnets = properties.get("subnets") or []
+    return VirtualNetwork(
+        id=body["id"],
+        name=body["name"],
+        provisioning_state=properties.get("provisioningState", "Succeeded"),
+        address_space=_prefixes(properties.get("addressSpace")),
+        has_gateway=any(
+            subnet.get("name", "").lower() == "gatewaysubnet"
+            and bool(subnet.get("properties", {}).get("ipConfigurations"))
+            for subnet in subnets
+        ),
+        tags=dict(body.get("tags") or {}),
+        peerings=tuple(
+            peering(each, body["id"]) for each in properties.get("virtualNetworkPeerings") or []
+        ),
+    )
+
+
+def peering(body: dict[str, Any], network_id: str) -> Peering:
+    """A peering from its ARM JSON."""
+    properties = body.get("properties", {})
+    return Peering(
+        id=body["id"],
+        name=body["name"],
+        virtual_network=network_id,
+        remote_virtual_network=(properties.get("remoteVirtualNetwork") or {}).get("id", ""),
+        state=properties.get("peeringState", ""),
+        sync_level=properties.get("peeringSyncLevel"),
+        provisioning_state=properties.get("provisioningState", "Succeeded"),
+        flags=Flags(
+            allow_virtual_network_access=bool(properties.get("allowVirtualNetworkAccess", True)),
+            allow_forwarded_traffic=bool(properties.get("allowForwardedTraffic", False)),
+            allow_gateway_transit=bool(properties.get("allowGatewayTransit", False)),
+            use_remote_gateways=bool(properties.get("useRemoteGateways", False)),
+        ),
+    )
+
+
+def gateway(
+    role: Role,
+    body: dict[str, Any],
+    peers: Reading[tuple[BgpPeer, ...]],
+    routes: Reading[tuple[GatewayRoute, ...]],
+) -> Gateway:
+    """A gateway from its ARM JSON and its two tables."""
+    properties = body.get("properties", {})
+    settings = properties.get("bgpSettings") or {}
+    addresses = [part.strip() for part in (settings.get("bgpPeeringAddress") or "").split(",")]
+    return Gateway(
+        id=body["id"],
+        name=body["name"],
+        role=role,
+        provisioning_state=properties.get("provisioningState", "Succeeded"),
+        bgp_addresses=tuple(filter(None, addresses)),
+        peers=peers,
+        learned_routes=routes,
+    )
+
+
+def peer(row: dict[str, Any]) -> BgpPeer:
+    """One row of ``getBgpPeerStatus``; an empty string is no value."""
+    return BgpPeer(
+        neighbor=row.get("neighbor") or "",
+        local_address=row.get("localAddress") or None,
+        asn=row.get("asn"),
+        state=row.get("state") or "Unknown",
+        connected_duration=row.get("connectedDuration") or None,
+        routes_received=row.get("routesReceived"),
+        messages_sent=row.get("messagesSent"),
+        messages_received=row.get("messagesReceived"),
+    )
+
+
+def route(row: dict[str, Any]) -> GatewayRoute:
+    """One row of ``getLearnedRoutes``; an empty string is no value."""
+    return GatewayRoute(
+        network=row.get("network") or "",
+        next_hop=row.get("nextHop") or None,
+        local_address=row.get("localAddress") or None,
+        weight=row.get("weight"),
+        source_peer=row.get("sourcePeer") or None,
+        origin=row.get("origin") or "",
+        as_path=row.get("asPath") or None,
+    )
+
+
+def _prefixes(space: dict[str, Any] | None) -> tuple[IPv4Network, ...]:
+    found = (ip_network(text) for text in (space or {}).get("addressPrefixes") or [])
+    return tuple(each for each in found if isinstance(each, IPv4Network))

@@ -1,0 +1,63 @@
+"""Writes of peerings: read, change the flags, write the whole body back.
+
+What others set on a peering stays as it is, fields that the SDK does not know included.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from erfailover.azure.cloud import Azure
+from erfailover.azure.observing import peering
+from erfailover.errors import AzureFailure, Kind, Refused
+from erfailover.model import Change, PeeringWrite
+from erfailover.site import Flags
+
+
+def write(azure: Azure, change: PeeringWrite, deadline_s: float) -> str:
+    """Make a peering as a plan says; returns what was done, in words.
+
+    Raises:
+        AzureFailure: Azure refused, or the peering is not as written afterwards.
+        Refused: what stands there now is not what the plan saw.
+    """
+    network_id = change.peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]
+    found = azure.get(change.peering_id)
+    seen = peering(found, network_id) if found else None
+    if change.change is Change.DELETE:
+        if seen is None:
+            return "already gone"
+        if seen.flags.use_remote_gateways:
+            raise Refused(
+                f"{change.name} uses remote gateways; it was planned to be removed unused",
+                "Somebody changed it since. Run the command again to plan anew.",
+            )
+        azure.delete(change.peering_id, deadline_s)
+        return "removed"
+    if change.after is None:
+        raise ValueError(f"{change.name}: a write without flags")
+    if seen and seen.flags == change.after and seen.state != "Disconnected":
+        return "already so"
+    body = _with_flags(found, change.remote_virtual_network, change.after)
+    after = azure.put(change.peering_id, body, deadline_s)
+    written = peering(after, network_id) if after.get("id") else None
+    if written is None or written.flags != change.after:
+        raise AzureFailure(
+            Kind.REFUSED,
+            f"{change.name} was written and accepted, but is not as written",
+            "Somebody else may be changing it. Look at it, then run the command again.",
+        )
+    return written.state
+
+
+def _with_flags(found: dict[str, Any] | None, remote: str, flags: Flags) -> dict[str, Any]:
+    body = dict(found or {})
+    body["properties"] = {
+        "remoteVirtualNetwork": {"id": remote},
+        **body.get("properties", {}),
+        "allowVirtualNetworkAccess": flags.allow_virtual_network_access,
+        "allowForwardedTraffic": flags.allow_forwarded_traffic,
+        "allowGatewayTransit": flags.allow_gateway_transit,
+        "useRemoteGateways": flags.use_remote_gateways,
+    }
+    return body

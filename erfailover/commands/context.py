@@ -1,0 +1,164 @@
+"""What every command is given: the site, Azure, the clock, where to print, what to ask.
+
+Standard output carries results, standard error progress.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from erfailover.clock import Clock, SystemClock
+from erfailover.errors import Refused, UsageFailure
+from erfailover.site import Site
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from erfailover.azure.cloud import Azure
+
+DEFAULT_SITE_FILE = "erfailover.yaml"
+
+
+@dataclass
+class Context:
+    """One invocation of one command.
+
+    Attributes:
+        site_file: where the site file is.
+        output: ``table``, ``json`` or ``yaml``.
+        yes: whether what would be asked is answered with yes.
+        clock: in whose seconds everything waits; the system's, unless a test brings another.
+    """
+
+    site_file: Path
+    output: str = "table"
+    yes: bool = False
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
+
+    @cached_property
+    def site(self) -> Site:
+        """The site, read from its file."""
+        from erfailover.config import load
+
+        return load(self.site_file, self.environment)
+
+    @cached_property
+    def azure(self) -> Azure:
+        """Azure, or the endpoint that the environment names."""
+        logging.getLogger("azure").setLevel(logging.CRITICAL)
+        from erfailover.azure.cloud import Azure
+
+        if self.site.subscription is None:
+            raise UsageFailure(
+                f"{self.site_file} names no subscription, and AZURE_SUBSCRIPTION_ID is not set",
+                "Add subscription: <id> to the site file, or export AZURE_SUBSCRIPTION_ID.",
+            )
+        endpoint = self.environment.get("ERFAILOVER_ENDPOINT")
+        if endpoint and not endpoint.lower().startswith("https://"):
+            raise UsageFailure(
+                f"ERFAILOVER_ENDPOINT is {endpoint!r}; expected an https:// URL",
+                "Set it to the management endpoint of your cloud, or unset it for the public one.",
+            )
+        return Azure(self.clock, self.site.subscription, endpoint, waiting=self._waiting)
+
+    @cached_property
+    def state_folder(self) -> Path:
+        """Where this machine keeps what it knows of the site: journal and secrets."""
+        import platformdirs
+
+        base = self.environment.get("ERFAILOVER_STATE_DIR")
+        root = Path(base) if base else platformdirs.user_state_path("erfailover")
+        return root / "sites" / f"{self.site.name}-{self.site.subscription}"
+
+    @cached_property
+    def console(self) -> Console:
+        """Standard error, for progress."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, text: str = "") -> None:
+        """Tell the operator something, on standard error."""
+        self.console.print(text, markup=False)
+
+    def show(self, text: str, data: Any) -> None:
+        """Print a result on standard output, in the format asked for.
+
+        Args:
+            text: the result for people.
+            data: the result as plain data.
+        """
+        if self.output == "json":
+            text = json.dumps(data, indent=2)
+        elif self.output == "yaml":
+            import yaml
+
+            text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n")
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def confirm(self, question: str) -> None:
+        """Ask, unless ``--yes`` was given.
+
+        Raises:
+            Refused: the answer is no, or there is nobody to ask.
+        """
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise Refused(
+                f"{question} Nobody is there to answer.", "Add --yes to go ahead without asking."
+            )
+        import click
+
+        if not click.confirm(question, default=False, err=True):
+            raise Refused("Nothing was changed.")
+
+    def _waiting(self, failure: Any, seconds: float) -> None:
+        self.say(f"  waiting {seconds:.0f} s: {failure.message}")
+
+
+def clock_speed(environment: Mapping[str, str]) -> float:
+    """How many times faster than the wall the clock runs (``ERFAILOVER_CLOCK_SPEED``)."""
+    text = environment.get("ERFAILOVER_CLOCK_SPEED", "1")
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed < 1e6:
+        raise UsageFailure(
+            f"ERFAILOVER_CLOCK_SPEED is {text!r}; expected a number above 0",
+            "Unset it, or take the value that `erfailover lab env` prints.",
+        )
+    return speed
+
+
+def use_lab() -> None:
+    """Point this process at the lab, starting it if none runs.
+
+    The lab is another program, met at its HTTPS endpoint; it is started and asked for its
+    variables as a person would.
+    """
+    lab = [sys.executable, "-m", "erfailover.lab"]
+    started = subprocess.run([*lab, "up"], capture_output=True, text=True, check=False)
+    if started.returncode:
+        raise UsageFailure(
+            f"the lab did not start: {(started.stderr or started.stdout).strip()}",
+            "Install it with: pip install 'erfailover[lab]'",
+        )
+    told = subprocess.run([*lab, "env", "--json"], capture_output=True, text=True, check=False)
+    try:
+        environment = json.loads(told.stdout)["environment"]
+    except (ValueError, KeyError) as error:
+        raise UsageFailure(f"the lab did not tell its variables: {told.stderr.strip()}") from error
+    os.environ.update({str(name): str(value) for name, value in environment.items()})

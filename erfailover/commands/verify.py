@@ -1,0 +1,39 @@
+"""``erfailover verify``: the site's probes, each with what was expected and what came back."""
+
+from __future__ import annotations
+
+from erfailover import report
+from erfailover.azure import probing
+from erfailover.commands.context import Context
+from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
+from erfailover.probes import expectations
+
+
+def run(context: Context, expect: str | None) -> None:
+    """Run every probe of the site and say whether all came out as expected.
+
+    Args:
+        context: the invocation.
+        expect: ``office=down,internet=up``; what it does not name is expected up.
+
+    Raises:
+        VerificationFailed: a probe came out otherwise.
+        UnknownReading: a probe could not be run.
+    """
+    site = context.site
+    if not site.probes:
+        raise UsageFailure(
+            f"{context.site_file} names no probes", "Add some under probes: (erfailover init)."
+        )
+    try:
+        expected = expectations(expect, list(site.probes))
+    except ValueError as error:
+        raise UsageFailure(f"--expect: {error}") from None
+    context.say(f"Running {len(expected)} probe(s) by Run Command ...")
+    results = probing.run(context.azure, site, expected)
+    context.show(report.probes_text(results), report.probes_data(results))
+    wrong = [each for each in results if not each.as_expected]
+    if any(each.up is None for each in wrong):
+        raise UnknownReading(f"{', '.join(each.name for each in wrong)}: could not be told")
+    if wrong:
+        raise VerificationFailed(f"not as expected: {', '.join(each.name for each in wrong)}")

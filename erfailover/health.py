@@ -1,0 +1,109 @@
+"""Which path each spoke is on, whether it works, whether the other is ready. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from erfailover import conditions, procedure
+from erfailover.model import Claim, Observed, Verdict
+from erfailover.site import ROLE_OF_PATH, Path, Role, Site, Spoke
+
+HEALTHY = {Verdict.HOLDS: True, Verdict.FAILS: False, Verdict.UNKNOWN: None}
+
+
+@dataclass(frozen=True, slots=True)
+class SpokeHealth:
+    """The verdict on one spoke.
+
+    Attributes:
+        path: ``expressroute``, ``ipsec``, ``none`` or ``unknown``.
+        healthy: whether that path works; None where it is not known.
+        claims: what that rests on.
+    """
+
+    name: str
+    path: str
+    healthy: bool | None
+    claims: tuple[Claim, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What does not hold, in words; where all holds, what was seen."""
+        bad = tuple(each.seen for each in self.claims if each.verdict is not Verdict.HOLDS)
+        return bad or tuple(each.seen for each in self.claims)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The verdict on a site.
+
+    Attributes:
+        path: ``expressroute``, ``ipsec``, ``none``, ``mixed`` or ``unknown``.
+        ready: whether the other path could take over, and what that rests on; None where the
+            site is on no one path.
+    """
+
+    path: str
+    healthy: bool | None
+    spokes: tuple[SpokeHealth, ...]
+    ready: Verdict | None
+    readiness: tuple[Claim, ...]
+
+
+def judge(site: Site, observed: Observed) -> Health:
+    """The verdict on a site, from what was observed."""
+    spokes = tuple(_spoke(site, observed, spoke) for spoke in site.spokes)
+    paths = {spoke.path for spoke in spokes}
+    path = paths.pop() if len(paths) == 1 else "unknown" if "unknown" in paths else "mixed"
+    states = {spoke.healthy for spoke in spokes}
+    healthy = False if False in states else None if None in states else True
+    if path not in tuple(Path):
+        return Health(path, healthy, spokes, None, ())
+    readiness = tuple(procedure.guards(site, observed, Path(path).other))
+    return Health(path, healthy, spokes, conditions.all_of(readiness), readiness)
+
+
+def path_of(site: Site, observed: Observed, spoke: Spoke) -> str:
+    """The path a spoke is on: whose gateway its peerings use."""
+    used = []
+    if observed.network(site.network_id(spoke.virtual_network)) is None:
+        return "unknown"
+    for path, role in ROLE_OF_PATH.items():
+        found = observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
+        if found is not None and found.flags.use_remote_gateways:
+            used.append(path)
+    return used[0] if used else "none"
+
+
+def _spoke(site: Site, observed: Observed, spoke: Spoke) -> SpokeHealth:
+    path = path_of(site, observed, spoke)
+    network = observed.network(site.network_id(spoke.virtual_network))
+    if path == "unknown" or network is None:
+        key = site.network_id(spoke.virtual_network).lower()
+        why = observed.unknown.get(key, f"{spoke.name} could not be read")
+        return SpokeHealth(
+            spoke.name, "unknown", None, (Claim("spoke_was_read", Verdict.UNKNOWN, why),)
+        )
+    if path == "none":
+        claim = Claim(
+            "spoke_uses_a_remote_gateway",
+            Verdict.FAILS,
+            f"no peering of {spoke.name} uses remote gateways",
+        )
+        return SpokeHealth(spoke.name, "none", False, (claim,))
+    role = ROLE_OF_PATH[Path(path)]
+    claims = tuple(_path_claims(site, observed, spoke, role))
+    return SpokeHealth(spoke.name, path, HEALTHY[conditions.all_of(claims)], claims)
+
+
+def _path_claims(site: Site, observed: Observed, spoke: Spoke, role: Role) -> list[Claim]:
+    gateway = observed.gateways.get(role)
+    network = observed.network(site.network_id(spoke.virtual_network))
+    peering = observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
+    prefixes = network.address_space if network else ()
+    return [
+        conditions.gateway_has_a_connected_bgp_peer(gateway, role),
+        conditions.gateway_has_learned(gateway, role, site.remote_prefixes),
+        conditions.gateway_originates(gateway, role, prefixes),
+        conditions.peering_is_connected_and_in_sync(peering, spoke.outward(role).name),
+    ]

@@ -1,0 +1,321 @@
+"""THE procedure: what a switch does, in order, and why each step stands where it stands. Pure.
+
+Read ``STEPS`` from top to bottom. *Arriving* is the hub the spoke moves to, *leaving* the one it
+moves off; ``switch --to ipsec`` arrives at the backup hub, ``--to expressroute`` at the primary.
+
+Invariants, in every intermediate state, also after a crash:
+
+1. A peering between a spoke and the primary hub is never deleted, and never loses
+   ``allow_virtual_network_access``: the spoke's route to the NAT next hop depends on it.
+2. At most one peering of a spoke uses remote gateways (Azure refuses a second).
+3. No write is made on an UNKNOWN reading that the step's precondition names. Readings of the hub
+   being left never gate leaving it: a dead gateway does not answer.
+4. Nothing is written that the plan did not name, contingencies included.
+
+The world decides what is left to do: a step whose peering is already as it should be is kept as
+it is, so the plan after a crash is the rest of the plan before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from erfailover import conditions
+from erfailover.model import (
+    Change,
+    Claim,
+    Observed,
+    Peering,
+    PeeringWrite,
+    SwitchPlan,
+    SwitchStep,
+    Verdict,
+)
+from erfailover.site import ROLE_OF_PATH, Flags, Path, Role, Site, Spoke
+
+
+class Side(Enum):
+    """Which of a spoke's four peerings a step writes."""
+
+    ARRIVING_TO_SPOKE = "the arriving hub's peering to the spoke"
+    SPOKE_TO_ARRIVING = "the spoke's peering to the arriving hub"
+    SPOKE_TO_LEAVING = "the spoke's peering to the leaving hub"
+    LEAVING_TO_SPOKE = "the leaving hub's peering to the spoke"
+
+
+class Goal(Enum):
+    """What a step makes of its peering."""
+
+    FINAL = "the flags of the target path"
+    PRESENT = "there, with remote gateways off"
+    FINAL_OR_LEFT = "the flags of the target path; removed later where it has none"
+    REMOVED = "removed where the site says absent and it is ours"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of the procedure."""
+
+    number: int
+    side: Side
+    goal: Goal
+    title: str
+    why: str
+    gated: bool = False
+    contingency: bool = False
+
+
+STEPS = (
+    Rule(
+        1,
+        Side.ARRIVING_TO_SPOKE,
+        Goal.FINAL,
+        "lend the gateway of {arriving} to {spoke}",
+        "advertises nothing until step 4; what can go wrong goes wrong before the break. "
+        "Where the peering is new it adds routes between the two VNets and widens the "
+        "VirtualNetwork tag of their security groups",
+    ),
+    Rule(
+        2,
+        Side.SPOKE_TO_ARRIVING,
+        Goal.PRESENT,
+        "have the peering from {spoke} to {arriving} ready, remote gateways off",
+        "what can go wrong with a creation goes wrong before the break",
+    ),
+    Rule(
+        3,
+        Side.SPOKE_TO_LEAVING,
+        Goal.FINAL_OR_LEFT,
+        "stop using the gateway of {leaving} from {spoke}",
+        "the break: Azure refuses a second remote gateway, and {leaving} cannot withdraw "
+        "transit while {spoke} uses it",
+        gated=True,
+    ),
+    Rule(
+        4,
+        Side.SPOKE_TO_ARRIVING,
+        Goal.FINAL,
+        "use the gateway of {arriving} from {spoke}",
+        "the make. If Azure refuses it, step 3 is taken back",
+        contingency=True,
+    ),
+    Rule(
+        5,
+        Side.LEAVING_TO_SPOKE,
+        Goal.FINAL,
+        "withdraw gateway transit of {leaving} from {spoke}",
+        "nobody uses it any more; off the critical path",
+    ),
+    Rule(
+        6,
+        Side.SPOKE_TO_LEAVING,
+        Goal.REMOVED,
+        "remove the peering from {spoke} to {leaving}",
+        "it was made for the time on the other path only",
+    ),
+    Rule(
+        7,
+        Side.LEAVING_TO_SPOKE,
+        Goal.REMOVED,
+        "remove the peering from {leaving} to {spoke}",
+        "it was made for the time on the other path only",
+    ),
+)
+"""The order. The gate stands between 2 and 3: nothing is broken before the make is known to be
+possible. After the last step the outcome is verified."""
+
+
+def plan(
+    site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
+) -> SwitchPlan:
+    """What a switch of every spoke to a path would do, from what was observed.
+
+    Args:
+        site: what there should be.
+        observed: what there is.
+        target: the path to move to.
+        ours: ids (lower case) of the peerings that erfailover made; only these are ever removed.
+    """
+    steps = [step for spoke in site.spokes for step in _steps(site, observed, target, spoke, ours)]
+    steps.sort(key=lambda step: (_phase(step.number), _order(site, step), step.number))
+    return SwitchPlan(site.name, target, tuple(steps), tuple(guards(site, observed, target)))
+
+
+def _phase(number: int) -> int:
+    """Preparation of every spoke first, then break and make spoke by spoke, then the rest."""
+    return 0 if number < 3 else 1 if number < 5 else 2
+
+
+def _order(site: Site, step: SwitchStep) -> int:
+    return [spoke.name for spoke in site.spokes].index(step.spoke)
+
+
+def _steps(
+    site: Site, observed: Observed, target: Path, spoke: Spoke, ours: frozenset[str]
+) -> Iterator[SwitchStep]:
+    arriving = ROLE_OF_PATH[target]
+    leaving = ROLE_OF_PATH[target.other]
+    names = {
+        "spoke": spoke.name,
+        "arriving": _last(site.hub(arriving).virtual_network),
+        "leaving": _last(site.hub(leaving).virtual_network),
+    }
+    contingency = _write(site, observed, target, spoke, Side.SPOKE_TO_LEAVING, Goal.FINAL)
+    for rule in STEPS:
+        write = _write(site, observed, target, spoke, rule.side, rule.goal, ours)
+        if rule.goal is Goal.REMOVED and write.change is Change.KEEP:
+            continue
+        takes_back = rule.contingency and write.change is not Change.KEEP
+        yield SwitchStep(
+            rule.number,
+            spoke.name,
+            rule.title.format(**names),
+            rule.why.format(**names),
+            write,
+            rule.gated,
+            _taken_back(site, target, spoke, contingency) if takes_back else None,
+        )
+
+
+def _write(
+    site: Site,
+    observed: Observed,
+    target: Path,
+    spoke: Spoke,
+    side: Side,
+    goal: Goal,
+    ours: frozenset[str] = frozenset(),
+) -> PeeringWrite:
+    """The one write that a rule comes to, ``KEEP`` where nothing is left to do."""
+    role = ROLE_OF_PATH[target]
+    if side in (Side.SPOKE_TO_LEAVING, Side.LEAVING_TO_SPOKE):
+        role = ROLE_OF_PATH[target.other]
+    hub = site.hub(role).virtual_network
+    outward = side in (Side.SPOKE_TO_ARRIVING, Side.SPOKE_TO_LEAVING)
+    owner, remote = (spoke.virtual_network, hub) if outward else (hub, spoke.virtual_network)
+    wanted = spoke.outward(role) if outward else spoke.inward(role)
+    peering_id = site.peering_id(owner, wanted.name)
+    found = observed.peering(peering_id)
+    before = found.flags if found else None
+    after = _after(goal, wanted.on(target), found, peering_id.lower() in ours)
+    change = _change(found, after, removed=goal is Goal.REMOVED and after is None)
+    if observed.network(site.network_id(owner)) is None:
+        change = Change.KEEP  # not read: nothing is known, so nothing is written
+    return PeeringWrite(change, peering_id, site.network_id(remote), before, after)
+
+
+def _after(goal: Goal, final: Flags | None, found: Peering | None, ours: bool) -> Flags | None:
+    """The flags a rule makes of a peering; None where there is then no peering."""
+    now = found.flags if found else None
+    if goal is Goal.PRESENT:
+        return now or (final.without_remote_gateways() if final else None)
+    if goal is Goal.REMOVED:
+        return None if final is None and ours else now
+    if final is not None:
+        return final
+    if now is None:
+        return None
+    return now.without_remote_gateways() if goal is Goal.FINAL_OR_LEFT else now
+
+
+def _change(found: Peering | None, after: Flags | None, *, removed: bool) -> Change:
+    if found is None:
+        return Change.KEEP if after is None else Change.CREATE
+    if removed:
+        return Change.DELETE
+    if after == found.flags and found.state != "Disconnected":
+        return Change.KEEP
+    return Change.KEEP if after is None else Change.UPDATE
+
+
+def _taken_back(site: Site, target: Path, spoke: Spoke, now: PeeringWrite) -> PeeringWrite | None:
+    """The write that takes step 3 back: the spoke uses the leaving hub's gateway again."""
+    back = spoke.outward(ROLE_OF_PATH[target.other]).on(target.other)
+    if back is None or not back.use_remote_gateways:
+        return None
+    return replace(now, change=Change.UPDATE, before=now.after, after=back)
+
+
+def guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:
+    """Step 0: what must hold before anything is written. The arriving hub's readiness."""
+    role = ROLE_OF_PATH[target]
+    gateway = observed.gateways.get(role)
+    yield conditions.gateway_is_provisioned(gateway, role)
+    yield conditions.gateway_has_a_connected_bgp_peer(gateway, role)
+    yield conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
+    hub = site.network_id(site.hub(role).virtual_network)
+    yield conditions.network_was_read(observed, hub)
+    for spoke in site.spokes:
+        network = observed.network(site.network_id(spoke.virtual_network))
+        yield conditions.spoke_has_no_gateway_of_its_own(network, spoke.name)
+
+
+def breaches(site: Site, plan: SwitchPlan) -> list[str]:
+    """What in a plan would break an invariant: nothing, unless there is a bug."""
+    found = []
+    kept = {
+        peering_id.lower()
+        for spoke in site.spokes
+        for peering_id in (
+            site.peering_id(spoke.virtual_network, spoke.spoke_to_primary.name),
+            site.peering_id(site.primary.virtual_network, spoke.primary_to_spoke.name),
+        )
+    }
+    for step in plan.writes:
+        for write in filter(None, (step.write, step.contingency)):
+            if write.peering_id.lower() not in kept:
+                continue
+            if write.change is Change.DELETE:
+                found.append(f"step {step.number} deletes {write.name}")
+            elif write.after is None or not write.after.allow_virtual_network_access:
+                found.append(f"step {step.number} closes {write.name}")
+    return found
+
+
+def hold_guard(site: Site, observed: Observed) -> Claim:
+    """Before a switch back: the primary has been healthy for the site's hold time."""
+    return conditions.gateway_has_been_healthy_for(
+        observed.gateways.get(Role.PRIMARY),
+        Role.PRIMARY,
+        site.remote_prefixes,
+        site.timing.failback_hold_time_s,
+    )
+
+
+def gate(site: Site, observed: Observed, target: Path, spoke: Spoke) -> Iterator[Claim]:
+    """What is read again immediately before the break of a spoke, and must hold."""
+    role = ROLE_OF_PATH[target]
+    hub = site.hub(role)
+    gateway = observed.gateways.get(role)
+    yield conditions.gateway_is_provisioned(gateway, role)
+    yield conditions.gateway_has_a_connected_bgp_peer(gateway, role)
+    yield conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
+    for network in (hub.virtual_network, spoke.virtual_network):
+        found = observed.network(site.network_id(network))
+        yield conditions.network_is_at_rest(found, _last(network))
+    for owner, peering in (
+        (hub.virtual_network, spoke.inward(role)),
+        (spoke.virtual_network, spoke.outward(role)),
+    ):
+        found_peering = observed.peering(site.peering_id(owner, peering.name))
+        yield conditions.peering_is_connected_and_in_sync(found_peering, peering.name)
+
+
+def outcome(site: Site, observed: Observed, target: Path, spoke: Spoke) -> tuple[Claim, Claim]:
+    """What must show after a switch: the target originates the spoke, the other no longer does."""
+    network = observed.network(site.network_id(spoke.virtual_network))
+    prefixes = network.address_space if network else ()
+    arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
+    if not prefixes:
+        unread = Claim("spoke_was_read", Verdict.UNKNOWN, f"{spoke.name} could not be read")
+        return unread, unread
+    return (
+        conditions.gateway_originates(observed.gateways.get(arriving), arriving, prefixes),
+        conditions.gateway_does_not_originate(observed.gateways.get(leaving), leaving, prefixes),
+    )
+
+
+def _last(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
