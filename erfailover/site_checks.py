@@ -1,0 +1,209 @@
+"""What a site may not say although every key is well formed. Pure.
+
+Owns the checks across keys of the operator's part of a site file; ``topology_checks`` has those
+of what is provisioned. Never reads Azure: what only Azure knows is ``conditions``' business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from erfailover.site import (
+    ROLE_OF_PATH,
+    Flags,
+    Path,
+    Role,
+    Site,
+    SitePeering,
+    Spoke,
+)
+from erfailover.site_yaml import Keys, Problem
+from erfailover.topology_checks import topology_problems
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""Azure's rules for names of resource groups; the site's own name is also that of a folder."""
+
+
+def problems(site: Site) -> list[Problem]:
+    """Everything that is wrong with a site as a whole, without line numbers."""
+    return [
+        *_names(site),
+        *_hubs_and_spokes(site),
+        *_prefixes_and_times(site),
+        *_probes(site),
+        *(each for i, spoke in enumerate(site.spokes) for each in _spoke(("spokes", i), spoke)),
+        *_peering_names(site),
+        *topology_problems(site),
+    ]
+
+
+def _names(site: Site) -> Iterator[Problem]:
+    if not NAME.fullmatch(site.site):
+        yield Problem(
+            ("site",), "up to 63 letters, digits, dots, hyphens or underscores", repr(site.site)
+        )
+    if not GROUP.fullmatch(site.resource_group):
+        yield Problem(
+            ("resource_group",), "a name Azure allows a resource group", repr(site.resource_group)
+        )
+    if site.subscription is not None and not GUID.fullmatch(site.subscription):
+        yield Problem(
+            ("subscription",),
+            "a subscription's id (a GUID)",
+            repr(site.subscription),
+            "'az account show --query id -o tsv' prints it",
+        )
+    if not re.fullmatch(r"[a-z0-9]+", site.location):
+        found, remedy = repr(site.location), "'az account list-locations' lists them"
+        yield Problem(("location",), "a region's name like westeurope", found, remedy)
+
+
+def _hubs_and_spokes(site: Site) -> Iterator[Problem]:
+    if not site.spokes:
+        yield Problem(("spokes",), "at least one spoke", "none")
+    if site.primary.virtual_network.lower() == site.backup.virtual_network.lower():
+        yield Problem(
+            ("backup", "virtual_network"),
+            "another VNet than the primary hub's",
+            repr(site.backup.virtual_network),
+        )
+    if site.primary.gateway.lower() == site.backup.gateway.lower():
+        yield Problem(
+            ("backup", "gateway"), "another gateway than the primary's", repr(site.backup.gateway)
+        )
+    hubs = {site.hub(role).virtual_network.lower() for role in Role}
+    seen: set[str] = set()
+    for i, spoke in enumerate(site.spokes):
+        name = spoke.virtual_network.lower()
+        if name in hubs or name in seen:
+            expected = "a VNet that is no hub and no other spoke"
+            yield Problem(("spokes", i, "virtual_network"), expected, repr(spoke.virtual_network))
+        seen.add(name)
+
+
+def _prefixes_and_times(site: Site) -> Iterator[Problem]:
+    if not site.remote_prefixes:
+        yield Problem(
+            ("remote_prefixes",),
+            "at least one prefix that the spokes must reach",
+            "none",
+            "name the prefixes of the far end: they decide whether a path is healthy",
+        )
+    for name in ("failback_hold_time_s", "step_deadline_s", "verify_deadline_s"):
+        value = getattr(site.timing, name)
+        if not 0 <= value < float("inf") or (value == 0 and name != "failback_hold_time_s"):
+            yield Problem(("timing", name), "seconds, above 0", f"{value:g}")
+
+
+def _probes(site: Site) -> Iterator[Problem]:
+    for name in site.probes:
+        if not NAME.fullmatch(name):
+            yield Problem(("probes", name), "a short name", repr(name))
+
+
+def _spoke(keys: Keys, spoke: Spoke) -> Iterator[Problem]:
+    """Invariants 1 and 2 of the procedure, and what Azure refuses, in the flags of one spoke."""
+    for key in ("spoke_to_primary", "primary_to_spoke"):
+        yield from _kept((*keys, key), getattr(spoke, key))
+    for key in ("primary_to_spoke", "backup_to_spoke"):
+        yield from _hub_uses_none((*keys, key), getattr(spoke, key))
+    for path in Path:
+        yield from _both_or_neither(keys, spoke, path)
+        yield from _one_remote_gateway(keys, spoke, path)
+
+
+def _kept(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
+    for path in Path:
+        flags = peering.on(path)
+        place = (*keys, f"on_{path}")
+        if flags is None:
+            yield Problem(
+                place,
+                "flags",
+                "'absent'",
+                "the peering with the primary hub is never deleted: "
+                "the spoke reaches the NAT next hop through it",
+            )
+        elif not flags.allow_virtual_network_access:
+            yield Problem(
+                (*place, "allow_virtual_network_access"),
+                "true",
+                "false",
+                "without it the spoke loses its route to the NAT next hop",
+            )
+
+
+def _hub_uses_none(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
+    for path in Path:
+        flags = peering.on(path)
+        if flags is not None and flags.use_remote_gateways:
+            yield Problem(
+                (*keys, f"on_{path}", "use_remote_gateways"),
+                "false",
+                "true",
+                "a hub has a gateway of its own; it lends it with allow_gateway_transit",
+            )
+
+
+def _both_or_neither(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Problem]:
+    outward, inward = spoke.spoke_to_backup.on(path), spoke.backup_to_spoke.on(path)
+    if (outward is None) != (inward is None):
+        absent = "spoke_to_backup" if outward is None else "backup_to_spoke"
+        other = "backup_to_spoke" if outward is None else "spoke_to_backup"
+        yield Problem(
+            (*keys, absent, f"on_{path}"),
+            f"flags, as {other} has",
+            "'absent'",
+            "a peering needs its opposite: give both flags, or let both be absent",
+        )
+
+
+def _one_remote_gateway(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Problem]:
+    serving = ROLE_OF_PATH[path]
+    for role in Role:
+        flags = spoke.outward(role).on(path) or Flags()
+        place = (*keys, f"spoke_to_{role}", f"on_{path}")
+        if role is serving and not flags.use_remote_gateways:
+            found = "'absent'" if spoke.outward(role).on(path) is None else "false"
+            remedy = f"on the path {path} the spoke uses the gateway of the {role} hub"
+            yield Problem((*place, "use_remote_gateways"), "true", found, remedy)
+        if role is not serving and flags.use_remote_gateways:
+            yield Problem(
+                (*place, "use_remote_gateways"),
+                "false",
+                "true",
+                f"one peering of a VNet may use remote gateways; on the path {path} "
+                f"that is the one to the {serving} hub",
+            )
+    inward = spoke.inward(serving).on(path)
+    if inward is not None and not inward.allow_gateway_transit:
+        yield Problem(
+            (*keys, f"{serving}_to_spoke", f"on_{path}", "allow_gateway_transit"),
+            "true",
+            "false",
+            f"Azure refuses remote gateways to the spoke unless the {serving} hub lends its own",
+        )
+
+
+def _peering_names(site: Site) -> Iterator[Problem]:
+    """Two peerings of one VNet cannot have one name."""
+    places: list[tuple[Keys, tuple[str, str]]] = []
+    for i, spoke in enumerate(site.spokes):
+        for role in Role:
+            owner = spoke.virtual_network.lower()
+            outward, inward = spoke.outward(role).name, spoke.inward(role).name
+            places.append((("spokes", i, f"spoke_to_{role}", "name"), (owner, outward.lower())))
+            hub = site.hub(role).virtual_network.lower()
+            places.append((("spokes", i, f"{role}_to_spoke", "name"), (hub, inward.lower())))
+    if site.topology is not None:
+        for name, peering in site.topology.peerings.items():
+            owner = peering.virtual_network.lower()
+            places.append((("topology", "peerings", name), (owner, name.lower())))
+    counted = Counter(where for _, where in places)
+    for keys, (owner, name) in places:
+        if counted[owner, name] > 1:
+            yield Problem(keys, f"a name no other peering of {owner} has", repr(name))

@@ -1,0 +1,182 @@
+"""A YAML text as plain values, with the line of every key.
+
+Owns what is wrong with a text before it is a site: its encoding, its YAML, keys that stand there
+twice. Never decides what a key means; that is ``config``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+Keys = tuple[str | int, ...]
+"""Where a value stands: the keys and list positions that lead to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a site file.
+
+    Attributes:
+        keys: where; empty for the file as a whole.
+        expected: what should be there.
+        found: what is there instead.
+        remedy: what to change.
+        line: counted from 1; None where it is not known.
+    """
+
+    keys: Keys
+    expected: str
+    found: str
+    remedy: str | None = None
+    line: int | None = None
+
+    def text(self, file: str) -> str:
+        """The problem in one line, beginning with ``file:line:``."""
+        where = f"{file}:{self.line}: " if self.line else f"{file}: "
+        path = f"{dotted(self.keys)}: " if self.keys else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{where}{path}expected {self.expected}, found {self.found}{remedy}"
+
+
+def dotted(keys: Keys) -> str:
+    """A key path as people write it: ``spokes[0].spoke_to_primary.name``."""
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The values of a YAML text and where they stand."""
+
+    values: Any
+    lines: Mapping[Keys, int]
+
+    def line(self, keys: Keys) -> int | None:
+        """The line of a key, or of the nearest key above it that is there."""
+        while keys and keys not in self.lines:
+            keys = keys[:-1]
+        return self.lines.get(keys)
+
+
+class Unreadable(Exception):
+    """The text is no YAML that a site could stand in."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+def parse(content: bytes) -> Source:
+    """Read a YAML text.
+
+    Raises:
+        Unreadable: it is not UTF-8, not YAML, has a key twice, or refers to itself.
+    """
+    text = _decoded(content)
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return Source(None, {})
+        reader = _Reader(loader, {}, [])
+        values = reader.value(node, (), ())
+    except yaml.MarkedYAMLError as error:
+        raise Unreadable([_of_yaml(error, text)]) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise Unreadable([Problem((), "YAML", str(error).splitlines()[0])]) from error
+    finally:
+        loader.dispose()
+    if reader.problems:
+        raise Unreadable(reader.problems)
+    return Source(values, reader.lines)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Turns nodes into values, keeping lines and what is wrong."""
+
+    loader: yaml.SafeLoader
+    lines: dict[Keys, int]
+    problems: list[Problem]
+
+    def value(self, node: Node, keys: Keys, above: tuple[Node, ...]) -> Any:
+        """The plain value of a node."""
+        line = node.start_mark.line + 1
+        self.lines.setdefault(keys, line)
+        if node in above:
+            self.problems.append(
+                Problem(keys, "a value", "an alias of itself", "write the value out", line)
+            )
+            return None
+        above = (*above, node)
+        if isinstance(node, MappingNode):
+            return self._mapping(node, keys, above)
+        if isinstance(node, SequenceNode):
+            return [self.value(each, (*keys, i), above) for i, each in enumerate(node.value)]
+        if isinstance(node, ScalarNode):
+            return self.loader.construct_object(node)
+        raise ValueError(f"a node of an unknown kind in line {line}")
+
+    def _mapping(self, node: MappingNode, keys: Keys, above: tuple[Node, ...]) -> dict[Any, Any]:
+        self._find_duplicates(node, keys)
+        self.loader.flatten_mapping(node)
+        values: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode):
+                line = key_node.start_mark.line + 1
+                self.problems.append(
+                    Problem(keys, "a name as key", "a list or mapping as key", line=line)
+                )
+                continue
+            key = self.loader.construct_object(key_node)
+            inner = (*keys, key if isinstance(key, str | int) else str(key))
+            self.lines[inner] = key_node.start_mark.line + 1
+            values[key] = self.value(value_node, inner, above)
+        return values
+
+    def _find_duplicates(self, node: MappingNode, keys: Keys) -> None:
+        first: dict[str, int] = {}
+        for key_node, _ in node.value:
+            if not isinstance(key_node, ScalarNode) or key_node.value == "<<":
+                continue
+            line = key_node.start_mark.line + 1
+            if key_node.value in first:
+                self.problems.append(
+                    Problem(
+                        (*keys, key_node.value),
+                        "each key once",
+                        f"the key again, first in line {first[key_node.value]}",
+                        "remove one of the two",
+                        line,
+                    )
+                )
+            first.setdefault(key_node.value, line)
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        found = f"the byte 0x{content[error.start]:02x}"
+        problem = Problem((), "UTF-8 text", found, "save the file as UTF-8", line)
+        raise Unreadable([problem]) from error
+
+
+def _of_yaml(error: yaml.MarkedYAMLError, text: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else None
+    lines = text.splitlines()
+    written = lines[line - 1] if line and line <= len(lines) else ""
+    if "\t" in written:
+        return Problem((), "spaces", "a tab", "YAML allows no tabs: indent with spaces", line)
+    found = " ".join(part for part in (error.context, error.problem) if part)
+    remedy = "check the indentation, the colons and the quotes there and in the line before"
+    return Problem((), "YAML", found, remedy, line)

@@ -1,0 +1,373 @@
+"""What a site's topology may not say although every key is well formed. Pure.
+
+Owns the checks of what ``provision`` makes: names that lead nowhere, addresses that do not fit,
+and what Azure is known to refuse, so that it is told before the first write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from erfailover.site import (
+    ROLE_OF_PATH,
+    Flags,
+    Path,
+    Role,
+    Site,
+    Topology,
+    TopologyMachine,
+    TopologyNetwork,
+)
+from erfailover.site_yaml import Keys, Problem
+
+GATEWAY_SUBNET = "GatewaySubnet"
+"""Azure puts gateways into the subnet of this name only."""
+
+RESERVED_ASNS: Mapping[int, str] = {
+    **dict.fromkeys((8074, 8075, 12076, 65515, 65517, 65518, 65519, 65520), "Azure's own"),
+    **dict.fromkeys((0, 23456, *range(64496, 64512), *range(65535, 65552)), "reserved by IANA"),
+}
+"""ASNs a VPN gateway is refused (documented; 65515 is a gateway's default and would collide)."""
+
+NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
+HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", re.IGNORECASE)
+ADMIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+FORBIDDEN_ADMINS = frozenset({"root", "admin", "administrator", "guest", "test", "user"})
+
+ROOT: Keys = ("topology",)
+
+
+def topology_problems(site: Site) -> list[Problem]:
+    """Everything that is wrong with a site's topology; none where there is no topology."""
+    topology = site.topology
+    if topology is None:
+        return []
+    return [
+        *_names(topology),
+        *_hubs_and_spokes(site, topology),
+        *_networks(topology),
+        *_overlaps(topology),
+        *_gateways(topology),
+        *_connections(topology),
+        *_peerings(site, topology),
+        *_machines(topology),
+        *_routes(topology),
+        *_probes_and_drill(site, topology),
+    ]
+
+
+def _unknown(keys: Keys, kind: str, name: str, known: Mapping[str, Any]) -> Iterator[Problem]:
+    if name not in known:
+        listed = ", ".join(known) or "none"
+        yield Problem(keys, f"a {kind} of the topology ({listed})", repr(name))
+
+
+def _names(topology: Topology) -> Iterator[Problem]:
+    for section in ("virtual_networks", "gateways", "connections", "peerings", "machines"):
+        pattern = HOST_NAME if section == "machines" else NAME
+        for name in getattr(topology, section):
+            if not pattern.fullmatch(name):
+                yield Problem((*ROOT, section, name), "a name that Azure allows", repr(name))
+
+
+def _hubs_and_spokes(site: Site, topology: Topology) -> Iterator[Problem]:
+    networks, gateways = topology.virtual_networks, topology.gateways
+    for role in Role:
+        hub = site.hub(role)
+        yield from _unknown((role, "virtual_network"), "VNet", hub.virtual_network, networks)
+        yield from _unknown((role, "gateway"), "gateway", hub.gateway, gateways)
+        gateway = gateways.get(hub.gateway)
+        if gateway and gateway.virtual_network != hub.virtual_network:
+            found = f"one in {gateway.virtual_network}"
+            yield Problem((role, "gateway"), f"a gateway in {hub.virtual_network}", found)
+    with_gateway = {each.virtual_network for each in gateways.values()}
+    for i, spoke in enumerate(site.spokes):
+        keys: Keys = ("spokes", i, "virtual_network")
+        yield from _unknown(keys, "VNet", spoke.virtual_network, networks)
+        if spoke.virtual_network in with_gateway:
+            remedy = "Azure refuses remote gateways to a VNet with a gateway of its own"
+            yield Problem(keys, "a VNet without a gateway", repr(spoke.virtual_network), remedy)
+
+
+def _networks(topology: Topology) -> Iterator[Problem]:
+    for name, network in topology.virtual_networks.items():
+        keys: Keys = (*ROOT, "virtual_networks", name)
+        if not network.address_space:
+            yield Problem((*keys, "address_space"), "at least one prefix", "none")
+        placed: list[tuple[str, IPv4Network]] = []
+        for subnet_name, subnet in network.subnets.items():
+            place: Keys = (*keys, "subnets", subnet_name, "prefix")
+            if not any(subnet.prefix.subnet_of(each) for each in network.address_space):
+                space = ", ".join(map(str, network.address_space))
+                yield Problem(place, f"a prefix inside {space}", str(subnet.prefix))
+            for other, prefix in placed:
+                if subnet.prefix.overlaps(prefix):
+                    yield Problem(place, f"a prefix apart from {other}'s", str(subnet.prefix))
+            if subnet.prefix.prefixlen > 29:
+                yield Problem(place, "a /29 or larger", str(subnet.prefix))
+            placed.append((subnet_name, subnet.prefix))
+
+
+def _overlaps(topology: Topology) -> Iterator[Problem]:
+    seen: list[tuple[str, IPv4Network]] = []
+    for name, network in topology.virtual_networks.items():
+        for prefix in network.address_space:
+            clash = next((other for other in seen if prefix.overlaps(other[1])), None)
+            if clash:
+                yield Problem(
+                    (*ROOT, "virtual_networks", name, "address_space"),
+                    f"prefixes apart from {clash[0]}'s {clash[1]}",
+                    str(prefix),
+                    "Azure refuses to peer VNets that overlap, and BGP cannot tell them apart",
+                )
+            seen.append((name, prefix))
+
+
+def _gateways(topology: Topology) -> Iterator[Problem]:
+    asns: dict[int, str] = {}
+    placed: dict[str, str] = {}
+    for name, gateway in topology.gateways.items():
+        keys: Keys = (*ROOT, "gateways", name)
+        place, network_name = (*keys, "virtual_network"), gateway.virtual_network
+        yield from _unknown(place, "VNet", network_name, topology.virtual_networks)
+        network = topology.virtual_networks.get(network_name)
+        if network and GATEWAY_SUBNET not in network.subnets:
+            remedy = f"add a subnet of that name to {network_name}, a /27 or larger"
+            yield Problem(place, f"a VNet with a {GATEWAY_SUBNET}", repr(network_name), remedy)
+        if network_name in placed:
+            found = f"{network_name} again, as for {placed[network_name]}"
+            yield Problem(place, "one gateway in a VNet", found)
+        placed.setdefault(network_name, name)
+        yield from _asn((*keys, "asn"), name, gateway.asn, asns)
+        if not gateway.sku.endswith("AZ"):
+            yield Problem(
+                (*keys, "sku"),
+                "a zone-redundant SKU such as VpnGw1AZ",
+                repr(gateway.sku),
+                "Azure refuses new VPN gateways without zones",
+            )
+
+
+def _asn(keys: Keys, name: str, asn: int, seen: dict[int, str]) -> Iterator[Problem]:
+    if asn in RESERVED_ASNS or not 0 < asn < 2**32 - 1:
+        owner = RESERVED_ASNS.get(asn, "outside the range of ASNs")
+        remedy = "take a private one, such as 65000 to 65010"
+        yield Problem(keys, "an ASN that a gateway may have", f"{asn} ({owner})", remedy)
+    if asn in seen:
+        yield Problem(keys, "an ASN of its own", f"{asn}, as {seen[asn]} has")
+    seen.setdefault(asn, name)
+
+
+def _connections(topology: Topology) -> Iterator[Problem]:
+    directions = {(each.gateway, each.far_gateway) for each in topology.connections.values()}
+    stands_for: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
+    for name, connection in topology.connections.items():
+        keys: Keys = (*ROOT, "connections", name)
+        near, far = connection.gateway, connection.far_gateway
+        yield from _unknown((*keys, "gateway"), "gateway", near, topology.gateways)
+        yield from _unknown((*keys, "far_gateway"), "gateway", far, topology.gateways)
+        if near == far:
+            yield Problem((*keys, "far_gateway"), "another gateway", repr(far))
+        if (far, near) not in directions:
+            remedy = "a tunnel needs a connection at both ends; add the other"
+            yield Problem(keys, f"a connection from {far} to {near} too", "none", remedy)
+        if (near, far) in seen:
+            yield Problem(keys, f"one connection from {near} to {far}", "another")
+        seen.add((near, far))
+        local = connection.local_network_gateway
+        if stands_for.setdefault(local, far) != far:
+            expected = f"a local network gateway that stands for {far} alone"
+            found = f"{local!r}, which stands for {stands_for[local]}"
+            yield Problem((*keys, "local_network_gateway"), expected, found)
+        if not NAME.fullmatch(local):
+            place = (*keys, "local_network_gateway")
+            yield Problem(place, "a name that Azure allows", repr(local))
+
+
+Directed = tuple[Keys, str, str, Flags]
+"""A peering: where it stands, its VNet, the remote VNet, its flags."""
+
+
+def _directed(site: Site, topology: Topology, path: Path) -> Iterator[Directed]:
+    """Every peering of the site on a path."""
+    for name, peering in topology.peerings.items():
+        keys: Keys = (*ROOT, "peerings", name)
+        yield keys, peering.virtual_network, peering.remote_virtual_network, peering.flags
+    for i, spoke in enumerate(site.spokes):
+        for role in Role:
+            hub = site.hub(role).virtual_network
+            outward, inward = spoke.outward(role).on(path), spoke.inward(role).on(path)
+            if outward:
+                yield ("spokes", i, f"spoke_to_{role}"), spoke.virtual_network, hub, outward
+            if inward:
+                yield ("spokes", i, f"{role}_to_spoke"), hub, spoke.virtual_network, inward
+
+
+def _peerings(site: Site, topology: Topology) -> Iterator[Problem]:
+    for name, peering in topology.peerings.items():
+        keys: Keys = (*ROOT, "peerings", name)
+        for end in ("virtual_network", "remote_virtual_network"):
+            yield from _unknown(
+                (*keys, end), "VNet", getattr(peering, end), topology.virtual_networks
+            )
+    with_gateway = {each.virtual_network for each in topology.gateways.values()}
+    told: set[Keys] = set()
+    for path in Path:
+        for problem in _peerings_on(list(_directed(site, topology, path)), with_gateway):
+            if problem.keys not in told:
+                told.add(problem.keys)
+                yield problem
+
+
+def _peerings_on(all_: list[Directed], with_gateway: set[str]) -> Iterator[Problem]:
+    flags_of = {(network, remote): flags for _, network, remote, flags in all_}
+    seen: set[tuple[str, str]] = set()
+    users: dict[str, str] = {}
+    for keys, network, remote, flags in all_:
+        if network == remote:
+            yield Problem((*keys, "remote_virtual_network"), "another VNet", repr(remote))
+        elif (network, remote) in seen:
+            yield Problem(keys, f"one peering from {network} to {remote}", "another")
+        elif (remote, network) not in flags_of:
+            remedy = "a peering stays Initiated until its opposite exists; add it"
+            yield Problem(keys, f"a peering from {remote} to {network} too", "none", remedy)
+        elif flags.use_remote_gateways:
+            yield from _remote_gateways(
+                keys, network, remote, flags_of[remote, network], with_gateway, users
+            )
+        seen.add((network, remote))
+
+
+def _remote_gateways(
+    keys: Keys,
+    network: str,
+    remote: str,
+    opposite: Flags,
+    with_gateway: set[str],
+    users: dict[str, str],
+) -> Iterator[Problem]:
+    """What Azure refuses about ``use_remote_gateways`` (recorded; see its peering rules)."""
+    place = (*keys, "flags", "use_remote_gateways") if keys[0] == "topology" else keys
+    if remote not in with_gateway:
+        yield Problem(place, "false", "true", f"{remote} has no gateway to lend")
+    if network in with_gateway:
+        yield Problem(place, "false", "true", f"{network} has a gateway of its own")
+    if not opposite.allow_gateway_transit:
+        remedy = f"the peering from {remote} to {network} needs allow_gateway_transit"
+        yield Problem(place, "false", "true", remedy)
+    if users.setdefault(network, remote) != remote:
+        remedy = f"{network} uses the gateway of {users[network]} already"
+        yield Problem(place, "false", "true", remedy)
+
+
+def _machines(topology: Topology) -> Iterator[Problem]:
+    interfaces: dict[str, str] = {}
+    addresses: dict[IPv4Address, str] = {}
+    for name, machine in topology.machines.items():
+        keys: Keys = (*ROOT, "machines", name)
+        yield from _machine(keys, machine)
+        networks = {each.subnet.split("/")[0] for each in machine.interfaces.values()}
+        if len(networks) > 1:
+            found = ", ".join(sorted(networks))
+            yield Problem((*keys, "interfaces"), "interfaces in one VNet", found)
+        for interface_name, interface in machine.interfaces.items():
+            place: Keys = (*keys, "interfaces", interface_name)
+            if interface_name in interfaces:
+                found = f"{interface_name!r}, as {interfaces[interface_name]} has"
+                yield Problem(place, "a name no other interface has", found)
+            interfaces.setdefault(interface_name, name)
+            if interface.address in addresses:
+                found = f"{interface.address}, as {addresses[interface.address]} has"
+                yield Problem((*place, "address"), "an address of its own", found)
+            addresses.setdefault(interface.address, interface_name)
+            yield from _interface(place, interface.subnet, interface.address, topology)
+
+
+def _interface(
+    keys: Keys, subnet: str, address: IPv4Address, topology: Topology
+) -> Iterator[Problem]:
+    network_name, _, subnet_name = subnet.partition("/")
+    network = topology.virtual_networks.get(network_name, TopologyNetwork(()))
+    found = network.subnets.get(subnet_name)
+    if found is None:
+        remedy = "write <virtual network>/<subnet>, as in vnet1/vnet1-sub1"
+        yield Problem((*keys, "subnet"), "a subnet of the topology", repr(subnet), remedy)
+        return
+    if subnet_name == GATEWAY_SUBNET:
+        yield Problem((*keys, "subnet"), f"a subnet other than {GATEWAY_SUBNET}", repr(subnet))
+    first, last = found.prefix[4], found.prefix[-2]
+    if not first <= address <= last:
+        remedy = "Azure keeps the first four addresses of a subnet and the last"
+        yield Problem((*keys, "address"), f"one from {first} to {last}", str(address), remedy)
+
+
+def _machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
+    if len(machine.image.split(":")) != 4:
+        yield Problem((*keys, "image"), "publisher:offer:sku:version", repr(machine.image))
+    if not ADMIN_NAME.fullmatch(machine.admin_username) or (
+        machine.admin_username in FORBIDDEN_ADMINS
+    ):
+        found = repr(machine.admin_username)
+        yield Problem((*keys, "admin_username"), "a user name that Azure allows", found)
+    interfaces = list(machine.interfaces.values())
+    if not interfaces:
+        yield Problem((*keys, "interfaces"), "at least one interface", "none")
+    if machine.nat_for is None:
+        return
+    fits = len(interfaces) == 2 and interfaces[0].public
+    if not fits or not all(each.forwarding for each in interfaces):
+        yield Problem(
+            (*keys, "nat_for"),
+            "a machine with two interfaces that forward, the first of them public",
+            f"{len(interfaces)} interfaces",
+            "give it an outside and an inside interface, forwarding: true on both, "
+            "public: true on the first",
+        )
+
+
+def _routes(topology: Topology) -> Iterator[Problem]:
+    appliances = {
+        interface.address
+        for machine in topology.machines.values()
+        for interface in machine.interfaces.values()
+        if interface.forwarding
+    }
+    for name, network in topology.virtual_networks.items():
+        for subnet_name, subnet in network.subnets.items():
+            for prefix, next_hop in subnet.routes.items():
+                keys: Keys = (*ROOT, "virtual_networks", name, "subnets", subnet_name)
+                place: Keys = (*keys, "routes", str(prefix))
+                if next_hop not in appliances:
+                    expected = "the address of an interface with forwarding: true"
+                    yield Problem(place, expected, str(next_hop))
+                if subnet_name == GATEWAY_SUBNET and prefix.prefixlen == 0:
+                    yield Problem(place, f"no default route on {GATEWAY_SUBNET}", str(prefix))
+
+
+def _probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]:
+    for name, probe in site.probes.items():
+        keys: Keys = ("probes", name)
+        yield from _unknown((*keys, "machine"), "machine", probe.machine, topology.machines)
+        if probe.through is not None:
+            yield from _unknown((*keys, "through"), "machine", probe.through, topology.machines)
+    if site.drill is None:
+        return
+    if site.drill.bgp_peering_address == site.drill.unused_bgp_peering_address:
+        unused, found = ("drill", "unused_bgp_peering_address"), site.drill.bgp_peering_address
+        yield Problem(unused, "an address that nobody answers at", f"{found}, the gateway's own")
+    primary = site.hub(ROLE_OF_PATH[Path.EXPRESSROUTE]).gateway
+    of_primary = {
+        each.local_network_gateway: each
+        for each in topology.connections.values()
+        if each.gateway == primary
+    }
+    if site.drill.local_network_gateway not in of_primary:
+        yield Problem(
+            ("drill", "local_network_gateway"),
+            f"the local network gateway of a connection of {primary}",
+            repr(site.drill.local_network_gateway),
+        )

@@ -1,0 +1,323 @@
+"""The site file: what it says, and what is said about one that is wrong."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path as FilePath
+
+import pytest
+
+from erfailover.config import SiteFileError, load, template, with_subscription
+from erfailover.errors import UsageFailure
+from erfailover.site import Flags, Path, Site
+
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+
+
+def write(folder: FilePath, text: str) -> FilePath:
+    file = folder / "erfailover.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def edited(folder: FilePath, *edits: tuple[str, str]) -> FilePath:
+    """The template with pieces replaced; each must be there."""
+    text = template()
+    for old, new in edits:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return write(folder, text)
+
+
+def complaints(file: FilePath) -> list[str]:
+    """What is said about a file, without its name."""
+    with pytest.raises(SiteFileError) as caught:
+        load(file, {})
+    assert caught.value.exit_code == 2
+    return [line.removeprefix(f"{file}:") for line in caught.value.message.splitlines()]
+
+
+def line_of(file: FilePath, piece: str) -> int:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if piece in line)
+
+
+def loaded(folder: FilePath) -> Site:
+    return load(write(folder, template()), {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION})
+
+
+def test_the_template_is_a_site_without_complaint(tmp_path: FilePath) -> None:
+    site = loaded(tmp_path)
+    assert site.name == "poc"
+    assert site.remote_prefixes == (IPv4Network("10.5.0.0/16"),)
+    assert site.probes["internet"].ping == IPv4Address("8.8.4.4")
+    assert site.topology is not None
+    assert sorted(site.topology.machines) == ["vm1", "vm2", "vm3"]
+
+
+def test_the_template_has_the_flags_of_the_proof_of_concept(tmp_path: FilePath) -> None:
+    spoke = loaded(tmp_path).spokes[0]
+    assert spoke.spoke_to_primary.on(Path.EXPRESSROUTE) == Flags(True, True, False, True)
+    assert spoke.primary_to_spoke.on(Path.EXPRESSROUTE) == Flags(True, True, True, False)
+    assert spoke.spoke_to_backup.on(Path.EXPRESSROUTE) is None
+    assert spoke.backup_to_spoke.on(Path.EXPRESSROUTE) is None
+    assert spoke.spoke_to_primary.on(Path.IPSEC) == Flags(True, False, False, False)
+    assert spoke.primary_to_spoke.on(Path.IPSEC) == Flags(True, False, False, False)
+    assert spoke.spoke_to_backup.on(Path.IPSEC) == Flags(True, True, False, True)
+    assert spoke.backup_to_spoke.on(Path.IPSEC) == Flags(True, True, True, False)
+
+
+def test_a_subscription_in_the_file_goes_before_the_variable(tmp_path: FilePath) -> None:
+    own = "99999999-2222-3333-4444-555555555555"
+    file = edited(tmp_path, ("# subscription: 00000000-...", f"subscription: {own}\n#"))
+    assert load(file, {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION}).subscription == own
+
+
+def test_a_missing_subscription_names_both_places_it_can_come_from(tmp_path: FilePath) -> None:
+    site = load(write(tmp_path, template()), {})
+    assert site.subscription is None
+    with pytest.raises(UsageFailure) as caught:
+        with_subscription(site, "erfailover.yaml")
+    assert "subscription of erfailover.yaml" in caught.value.message
+    assert "AZURE_SUBSCRIPTION_ID" in caught.value.message
+    assert with_subscription(loaded(tmp_path), "x").subscription == SUBSCRIPTION
+
+
+def test_an_unknown_key_is_told_with_its_line_and_the_likely_one(tmp_path: FilePath) -> None:
+    file = edited(tmp_path, ("remote_prefixes:", "remote_prefixs:"))
+    missing, unknown = complaints(file)
+    assert unknown.startswith(f"{line_of(file, 'remote_prefixs')}: remote_prefixs: expected one of")
+    assert unknown.endswith("did you mean 'remote_prefixes'?")
+    assert "remote_prefixes: expected a list, found no such key" in missing
+
+
+def test_an_unknown_key_deep_inside_is_told_with_its_line(tmp_path: FilePath) -> None:
+    file = edited(tmp_path, ("use_remote_gateways: true}", "use_remote_gateway: true}"))
+    assert any(
+        line.startswith(
+            f"{line_of(file, 'use_remote_gateway: true')}: "
+            "spokes[0].spoke_to_primary.on_expressroute.use_remote_gateway: "
+        )
+        and "did you mean 'use_remote_gateways'?" in line
+        for line in complaints(file)
+    )
+
+
+def test_a_missing_key_is_told_with_the_line_of_what_it_belongs_to(tmp_path: FilePath) -> None:
+    file = edited(tmp_path, ("virtual_network: vnet2, asn: 65000", "virtual_network: vnet2"))
+    [only] = complaints(file)
+    number = line_of(file, "vng1: {virtual_network")
+    assert only == (
+        f"{number}: topology.gateways.vng1.asn: expected a whole number, found no such key; "
+        "add it; 'erfailover init' writes a file that shows how"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("asn: 65000", "asn: high", "gateways.vng1.asn: expected a whole number, found 'high'"),
+        (
+            "address_space: [10.1.0.0/16]",
+            "address_space: [10.1.0.0]",
+            "address_space[0]: expected an IPv4 prefix like 10.1.0.0/16, found '10.1.0.0'; "
+            "add the prefix length",
+        ),
+        (
+            "{prefix: 10.2.1.0/24}",
+            "{prefix: 10.2.1.5/24}",
+            "vnet2-sub1.prefix: expected an IPv4 prefix like 10.1.0.0/16, found '10.2.1.5/24'; "
+            "did you mean 10.2.1.0/24?",
+        ),
+        ("ping: 10.5.0.4", "ping: 10.5.0", "office.ping: expected an IPv4 address like 10.1.0.4"),
+        (
+            "remote_prefixes: [10.5.0.0/16]",
+            "remote_prefixes: 10.5.0.0/16",
+            "remote_prefixes: expected a list, found '10.5.0.0/16'",
+        ),
+        ("public: true}", "public: perhaps}", "public: expected true or false, found 'perhaps'"),
+        ("on_expressroute: absent", "on_expressroute: none", "or 'absent', found 'none'"),
+        ("resource_group: rg-we", "resource_group: 12", "expected text, found 12; put it in quot"),
+        ("gateway: vng1", "gateway:", "primary.gateway: expected text, found nothing"),
+        ("{8.8.4.4/32: 10.2.2.4}", "{dns/32: 10.2.2.4}", "like 10.1.0.0/16 as key, found 'dns/32'"),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_was_expected(
+    tmp_path: FilePath, old: str, new: str, said: str
+) -> None:
+    file = edited(tmp_path, (old, new))
+    said_all = complaints(file)
+    assert any(said in line for line in said_all), said_all
+    number = line_of(file, new.split("\n")[0])
+    assert any(line.startswith(f"{number}: ") for line in said_all)
+
+
+def test_every_problem_is_told_at_once(tmp_path: FilePath) -> None:
+    file = edited(
+        tmp_path, ("asn: 65000", "asn: x"), ("asn: 65010", "asn: y"), ("site: poc ", "site: [] ")
+    )
+    assert len(complaints(file)) == 3
+
+
+def test_a_key_that_stands_there_twice_is_refused(tmp_path: FilePath) -> None:
+    file = edited(tmp_path, ("location: westeurope", "location: westeurope\nlocation: northeurope"))
+    [only] = complaints(file)
+    assert "location: expected each key once, found the key again, first in line" in only
+
+
+def test_a_tab_is_told_as_a_tab(tmp_path: FilePath) -> None:
+    file = edited(tmp_path, ("  gateway: vng1", "\tgateway: vng1"))
+    [only] = complaints(file)
+    assert only.startswith(f"{line_of(file, 'gateway: vng1')}: expected spaces, found a tab")
+
+
+def test_broken_yaml_is_told_with_its_line(tmp_path: FilePath) -> None:
+    file = edited(tmp_path, ("remote_prefixes: [10.5.0.0/16]", "remote_prefixes: [10.5.0.0/16"))
+    [only] = complaints(file)
+    assert "expected YAML" in only
+    assert only.split(":")[0].isdigit()
+
+
+def test_a_file_in_another_encoding_is_told_with_its_line(tmp_path: FilePath) -> None:
+    file = tmp_path / "erfailover.yaml"
+    file.write_bytes("site: poc\n# Zürich\n".encode("latin-1"))
+    [only] = complaints(file)
+    assert only.startswith("2: expected UTF-8 text, found the byte 0xfc")
+
+
+def test_a_file_that_is_not_there_leads_to_init(tmp_path: FilePath) -> None:
+    with pytest.raises(SiteFileError) as caught:
+        load(tmp_path / "none.yaml", {})
+    assert "no such file" in caught.value.message
+    assert "erfailover init" in str(caught.value.hint)
+
+
+def test_a_directory_is_told_as_one(tmp_path: FilePath) -> None:
+    with pytest.raises(SiteFileError, match="found a directory"):
+        load(tmp_path, {})
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n- b\n", "site\n"])
+def test_a_file_without_keys_is_refused(tmp_path: FilePath, text: str) -> None:
+    [only] = complaints(write(tmp_path, text))
+    assert "expected a site: keys and their values" in only
+
+
+def test_an_alias_of_itself_is_refused(tmp_path: FilePath) -> None:
+    said = complaints(edited(tmp_path, ("remote_prefixes: [10.5.0.0/16]", "a: &a [*a]")))
+    assert any("an alias of itself" in line for line in said)
+
+
+def test_flags_can_be_written_once_and_referred_to(tmp_path: FilePath) -> None:
+    file = edited(
+        tmp_path, ("on_ipsec: {}", "on_ipsec: &none {}"), ("on_ipsec: {}", "on_ipsec: *none")
+    )
+    assert load(file, {}).spokes[0].primary_to_spoke.on(Path.IPSEC) == Flags()
+
+
+CROSS = [
+    (
+        "on_ipsec: {}  ",
+        "on_ipsec: absent  ",
+        "spokes[0].spoke_to_primary.on_ipsec: expected flags, found 'absent'; "
+        "the peering with the primary hub is never deleted",
+    ),
+    (
+        "on_ipsec: {}  ",
+        "on_ipsec: {allow_virtual_network_access: false}  ",
+        "spokes[0].spoke_to_primary.on_ipsec.allow_virtual_network_access: expected true",
+    ),
+    (
+        "on_ipsec: {}  ",
+        "on_ipsec: {use_remote_gateways: true}  ",
+        "on_ipsec.use_remote_gateways: expected false, found true; one peering of a VNet may use",
+    ),
+    (
+        "{allow_forwarded_traffic: true, use_remote_gateways: true}",
+        "{allow_forwarded_traffic: true}",
+        "spoke_to_primary.on_expressroute.use_remote_gateways: expected true, found false",
+    ),
+    (
+        "on_expressroute: {allow_forwarded_traffic: true, allow_gateway_transit: true}",
+        "on_expressroute: {allow_forwarded_traffic: true}",
+        "primary_to_spoke.on_expressroute.allow_gateway_transit: expected true, found false",
+    ),
+    (
+        "name: vnet1-to-vnet3\n      on_expressroute: absent",
+        "name: vnet1-to-vnet3\n      on_expressroute: {}",
+        "backup_to_spoke.on_expressroute: expected flags, as spoke_to_backup has, found 'absent'",
+    ),
+    ("name: vnet1-to-vnet3", "name: vnet1-to-vnet2", "expected a name no other peering of vnet1"),
+    ("gateway: vng2\n", "gateway: vng3\n", "backup.gateway: expected a gateway in vnet3"),
+    ("gateway: vng2\n", "gateway: vng9\n", "expected a gateway of the topology (vng1, vng2, vng3)"),
+    ("  - virtual_network: vnet1", "  - virtual_network: vnet9", "expected a VNet of the topology"),
+    ("  - virtual_network: vnet1", "  - virtual_network: vnet3", "that is no hub and no other"),
+    ("[10.5.0.0/16]\n\n", "[]\n\n", "remote_prefixes: expected at least one prefix"),
+    ("asn: 65010", "asn: 65000", "expected an ASN of its own, found 65000, as vng1 has"),
+    ("asn: 65010", "asn: 65515", "expected an ASN that a gateway may have, found 65515 (Azure's"),
+    ("asn: 65010", "asn: 12076", "found 12076 (Azure's own)"),
+    ("asn: 65010", "asn: 0", "found 0 (reserved by IANA)"),
+    ("sku: VpnGw1AZ", "sku: VpnGw1", "vng1.sku: expected a zone-redundant SKU"),
+    (
+        "vnet2-sub1: {prefix: 10.2.1.0/24}",
+        "vnet2-sub1: {prefix: 10.9.1.0/24}",
+        "expected a prefix inside 10.2.0.0/16, found 10.9.1.0/24",
+    ),
+    (
+        "vnet2-sub2: {prefix: 10.2.2.0/24}",
+        "vnet2-sub2: {prefix: 10.2.1.0/24}",
+        "expected a prefix apart from vnet2-sub1's, found 10.2.1.0/24",
+    ),
+    (
+        "[10.3.0.0/16]",
+        "[10.2.0.0/15]",
+        "vnet3.address_space: expected prefixes apart from vnet2's 10.2.0.0/16",
+    ),
+    ("GatewaySubnet: {prefix: 10.3", "gateways: {prefix: 10.3", "a VNet with a GatewaySubnet"),
+    ("machine: vm1", "machine: vm9", "probes.office.machine: expected a machine of the topology"),
+    ("through: vm3", "through: vm9", "probes.internet.through: expected a machine"),
+    ("local_network_gateway: lng1\n", "local_network_gateway: lng3\n", "of a connection of vng1"),
+    (
+        "    vng3-to-vng2: {gateway: vng3, far_gateway: vng2, local_network_gateway: lng4}\n",
+        "",
+        "vng2-to-vng3: expected a connection from vng3 to vng2 too, found none",
+    ),
+    (
+        "local_network_gateway: lng4",
+        "local_network_gateway: lng3",
+        "expected a local network gateway that stands for vng2 alone",
+    ),
+    (
+        "flags: {allow_forwarded_traffic: true, allow_gateway_transit: true}",
+        "flags: {}",
+        "vnet5-to-vnet4.flags.use_remote_gateways: expected false, found true; "
+        "the peering from vnet4 to vnet5 needs allow_gateway_transit",
+    ),
+    ("address: 10.5.0.4", "address: 10.5.0.3", "expected one from 10.5.0.4 to 10.5.0.254"),
+    ("address: 10.5.0.4", "address: 10.1.0.4", "expected one from 10.5.0.4 to 10.5.0.254"),
+    ("subnet: vnet5/vnet5-sub1", "subnet: vnet5-sub1", "write <virtual network>/<subnet>"),
+    ("8.8.4.4/32: 10.2.2.4", "8.8.4.4/32: 10.2.2.5", "of an interface with forwarding: true"),
+    (
+        "vm3-nic2: {subnet: vnet2/vnet2-sub2, address: 10.2.2.4, forwarding: true}",
+        "",
+        "vm3.nat_for: expected a machine with two interfaces",
+    ),
+    ("address: 10.4.0.253", "address: 10.4.0.254", "expected an address that nobody answers at"),
+    ("failback_hold_time_s: 120", "failback_hold_time_s: -1", "expected seconds, above 0"),
+    ("site: poc ", "site: ../up ", "site: expected up to 63 letters"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), CROSS)
+def test_a_site_that_cannot_work_is_refused_with_the_reason(
+    tmp_path: FilePath, old: str, new: str, said: str
+) -> None:
+    said_all = complaints(edited(tmp_path, (old, new)))
+    assert any(said in line for line in said_all), said_all
+    assert all(line.split(":")[0].isdigit() for line in said_all)
+
+
+def test_a_site_needs_no_topology(tmp_path: FilePath) -> None:
+    text = template().split('# What "provision" makes')[0]
+    site = load(write(tmp_path, text), {})
+    assert site.topology is None
