@@ -1,0 +1,343 @@
+"""What routing reads off one resource: the active body as a frozen dataclass.
+
+Pure: one function a type, from the resource's key and body. A reference to another resource
+becomes that one's key, unresolved. It never looks at a second resource.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from erfailover.lab import ids, prefixes
+from erfailover.lab.world import Body, Resource
+
+VNET = "microsoft.network/virtualnetworks"
+SUBNET = "microsoft.network/virtualnetworks/subnets"
+PEERING = "microsoft.network/virtualnetworks/virtualnetworkpeerings"
+GATEWAY = "microsoft.network/virtualnetworkgateways"
+LOCAL_GATEWAY = "microsoft.network/localnetworkgateways"
+CONNECTION = "microsoft.network/connections"
+PUBLIC_IP = "microsoft.network/publicipaddresses"
+NIC = "microsoft.network/networkinterfaces"
+MACHINE = "microsoft.compute/virtualmachines"
+TABLE = "microsoft.network/routetables"
+ROUTE = "microsoft.network/routetables/routes"
+RULE = "microsoft.network/networksecuritygroups/securityrules"
+
+
+@dataclass(frozen=True, slots=True)
+class Vnet:
+    """A virtual network."""
+
+    key: str
+    name: str
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A subnet; ``security_group``, ``route_table`` and ``nat_gateway`` are keys or empty."""
+
+    key: str
+    vnet: str
+    prefixes: tuple[str, ...]
+    security_group: str
+    route_table: str
+    nat_gateway: str
+
+
+@dataclass(frozen=True, slots=True)
+class Peering:
+    """One side of a peering, as its own VNet has it.
+
+    ``remote_prefixes`` is the remote address space as of the last synchronisation; None where
+    the resource does not tell, so that the remote VNet's own holds.
+    """
+
+    key: str
+    name: str
+    vnet: str
+    remote: str
+    connected: bool
+    access: bool
+    forwarded: bool
+    transit: bool
+    remote_gateways: bool
+    remote_prefixes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance of a gateway: its BGP addresses and the key of its public IP."""
+
+    addresses: tuple[str, ...]
+    public_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A virtual network gateway; two instances where it is active-active."""
+
+    key: str
+    name: str
+    vnet: str
+    kind: str
+    bgp: bool
+    asn: int
+    instances: tuple[Instance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalGateway:
+    """A local network gateway: what a connection says of the far end."""
+
+    key: str
+    prefixes: tuple[str, ...]
+    public_address: str
+    asn: int
+    bgp_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection of a gateway to a local network gateway."""
+
+    key: str
+    name: str
+    gateway: str
+    local_gateway: str
+    ipsec: bool
+    bgp: bool
+    shared_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class IpConfiguration:
+    """One address of a network interface."""
+
+    address: str
+    subnet: str
+    public_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A network interface, its primary address first."""
+
+    key: str
+    name: str
+    configurations: tuple[IpConfiguration, ...]
+    forwarding: bool
+    security_group: str
+
+    @property
+    def subnet(self) -> str:
+        """The key of the subnet it is in."""
+        return self.configurations[0].subnet if self.configurations else ""
+
+    @property
+    def vnet(self) -> str:
+        """The key of the VNet it is in."""
+        return self.subnet.rpartition("/subnets/")[0]
+
+    @property
+    def address(self) -> str:
+        """Its primary private address."""
+        return self.configurations[0].address if self.configurations else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A virtual machine's interfaces by key, the primary one first."""
+
+    key: str
+    name: str
+    nics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserRoute:
+    """A route of a route table."""
+
+    name: str
+    table: str
+    prefix: str
+    next_hop_type: str
+    next_hop: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityRule:
+    """A rule of a network security group; ports are ranges as written."""
+
+    name: str
+    group: str
+    inbound: bool
+    allow: bool
+    priority: int
+    protocol: str
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    ports: tuple[str, ...]
+
+
+def _reference(body: Body, name: str) -> str:
+    """The key of the resource that a property refers to; empty where it refers to none."""
+    found = body.get(name) or {}
+    return ids.key(str(found.get("id") or ""))
+
+
+def _space(body: Body, name: str) -> tuple[str, ...]:
+    return prefixes.networks((body.get(name) or {}).get("addressPrefixes") or ())
+
+
+def _either(body: Body, one: str, several: str) -> tuple[str, ...]:
+    """A property that Azure has in a singular and a plural form."""
+    found = [*(body.get(several) or ())]
+    if body.get(one) not in (None, ""):
+        found.append(body[one])
+    return tuple(dict.fromkeys(str(each) for each in found))
+
+
+def vnet(key: str, resource: Resource, body: Body) -> Vnet:
+    """Read a virtual network."""
+    return Vnet(key, resource.id.name, _space(body, "addressSpace"))
+
+
+def subnet(key: str, vnet: str, body: Body) -> Subnet:
+    """Read a subnet."""
+    return Subnet(
+        key,
+        vnet,
+        prefixes.networks(_either(body, "addressPrefix", "addressPrefixes")),
+        _reference(body, "networkSecurityGroup"),
+        _reference(body, "routeTable"),
+        _reference(body, "natGateway"),
+    )
+
+
+def peering(key: str, vnet: str, resource: Resource, body: Body) -> Peering:
+    """Read one side of a peering."""
+    synchronised = _space(body, "remoteAddressSpace")
+    return Peering(
+        key=key,
+        name=resource.id.name,
+        vnet=vnet,
+        remote=_reference(body, "remoteVirtualNetwork"),
+        connected=body.get("peeringState") == "Connected",
+        access=bool(body.get("allowVirtualNetworkAccess", True)),
+        forwarded=bool(body.get("allowForwardedTraffic")),
+        transit=bool(body.get("allowGatewayTransit")),
+        remote_gateways=bool(body.get("useRemoteGateways")),
+        remote_prefixes=synchronised or None,
+    )
+
+
+def gateway(key: str, resource: Resource, body: Body) -> Gateway:
+    """Read a virtual network gateway and its instances."""
+    settings = body.get("bgpSettings") or {}
+    configurations = body.get("ipConfigurations") or [{}]
+    single = str(settings.get("bgpPeeringAddress") or "").split(",")
+    instances = []
+    for index, configuration in enumerate(configurations):
+        name = ids.key(str(configuration.get("id") or ""))
+        addresses = [single[index].strip()] if index < len(single) and single[index] else []
+        for each in settings.get("bgpPeeringAddresses") or ():
+            if name and ids.key(str(each.get("ipconfigurationId") or "")) == name:
+                addresses += each.get("defaultBgpIpAddresses") or ()
+                addresses += each.get("customBgpIpAddresses") or ()
+        public_ip = _reference(configuration.get("properties") or {}, "publicIPAddress")
+        instances.append(Instance(tuple(dict.fromkeys(addresses)), public_ip))
+    first = configurations[0].get("properties") or {}
+    return Gateway(
+        key=key,
+        name=resource.id.name,
+        vnet=_reference(first, "subnet").rpartition("/subnets/")[0],
+        kind=str(body.get("gatewayType") or "Vpn").lower(),
+        bgp=bool(body.get("enableBgp")),
+        asn=int(settings.get("asn") or 65515),
+        instances=tuple(instances if body.get("activeActive") else instances[:1]),
+    )
+
+
+def local_gateway(key: str, body: Body) -> LocalGateway:
+    """Read a local network gateway."""
+    settings = body.get("bgpSettings") or {}
+    return LocalGateway(
+        key,
+        _space(body, "localNetworkAddressSpace"),
+        str(body.get("gatewayIpAddress") or ""),
+        int(settings.get("asn") or 0),
+        str(settings.get("bgpPeeringAddress") or ""),
+    )
+
+
+def connection(key: str, resource: Resource, body: Body) -> Connection:
+    """Read a connection and its shared key."""
+    return Connection(
+        key=key,
+        name=resource.id.name,
+        gateway=_reference(body, "virtualNetworkGateway1"),
+        local_gateway=_reference(body, "localNetworkGateway2"),
+        ipsec=str(body.get("connectionType") or "").lower() == "ipsec",
+        bgp=bool(body.get("enableBgp")),
+        shared_key=resource.hidden.get("sharedKey", ""),
+    )
+
+
+def nic(key: str, resource: Resource, body: Body) -> Nic:
+    """Read a network interface."""
+    found = []
+    for each in body.get("ipConfigurations") or ():
+        configuration = each.get("properties") or {}
+        found.append(
+            (
+                not configuration.get("primary", True),
+                IpConfiguration(
+                    str(configuration.get("privateIPAddress") or ""),
+                    _reference(configuration, "subnet"),
+                    _reference(configuration, "publicIPAddress"),
+                ),
+            )
+        )
+    found.sort(key=lambda pair: pair[0])
+    return Nic(
+        key=key,
+        name=resource.id.name,
+        configurations=tuple(configuration for _, configuration in found),
+        forwarding=bool(body.get("enableIPForwarding")),
+        security_group=_reference(body, "networkSecurityGroup"),
+    )
+
+
+def machine(key: str, resource: Resource, body: Body) -> Machine:
+    """Read a virtual machine's list of interfaces."""
+    found = (body.get("networkProfile") or {}).get("networkInterfaces") or []
+    ordered = sorted(found, key=lambda each: not (each.get("properties") or {}).get("primary"))
+    return Machine(key, resource.id.name, tuple(ids.key(str(each.get("id"))) for each in ordered))
+
+
+def route(resource: Resource, table: str, body: Body) -> UserRoute:
+    """Read a user-defined route."""
+    return UserRoute(
+        resource.id.name,
+        table,
+        str(body.get("addressPrefix") or ""),
+        str(body.get("nextHopType") or ""),
+        str(body.get("nextHopIpAddress") or ""),
+    )
+
+
+def rule(resource: Resource, group: str, body: Body) -> SecurityRule:
+    """Read a security rule."""
+    return SecurityRule(
+        name=resource.id.name,
+        group=group,
+        inbound=str(body.get("direction")).lower() == "inbound",
+        allow=str(body.get("access")).lower() == "allow",
+        priority=int(body.get("priority") or 4096),
+        protocol=str(body.get("protocol") or "*").lower(),
+        sources=_either(body, "sourceAddressPrefix", "sourceAddressPrefixes"),
+        destinations=_either(body, "destinationAddressPrefix", "destinationAddressPrefixes"),
+        ports=_either(body, "destinationPortRange", "destinationPortRanges"),
+    )
