@@ -139,11 +139,11 @@ def plan(
         ours: ids (lower case) of the peerings that erfailover made; only these are ever removed.
     """
     steps = [step for spoke in site.spokes for step in _steps(site, observed, target, spoke, ours)]
-    steps.sort(key=lambda step: (_phase(step.number), _order(site, step), step.number))
+    steps.sort(key=lambda step: (phase(step.number), _order(site, step), step.number))
     return SwitchPlan(site.name, target, tuple(steps), tuple(guards(site, observed, target)))
 
 
-def _phase(number: int) -> int:
+def phase(number: int) -> int:
     """Preparation of every spoke first, then break and make spoke by spoke, then the rest."""
     return 0 if number < 3 else 1 if number < 5 else 2
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -141,24 +140,3 @@ def clock_speed(environment: Mapping[str, str]) -> float:
             "Unset it, or take the value that `erfailover lab env` prints.",
         )
     return speed
-
-
-def use_lab() -> None:
-    """Point this process at the lab, starting it if none runs.
-
-    The lab is another program, met at its HTTPS endpoint; it is started and asked for its
-    variables as a person would.
-    """
-    lab = [sys.executable, "-m", "erfailover.lab"]
-    started = subprocess.run([*lab, "up"], capture_output=True, text=True, check=False)
-    if started.returncode:
-        raise UsageFailure(
-            f"the lab did not start: {(started.stderr or started.stdout).strip()}",
-            "Install it with: pip install 'erfailover[lab]'",
-        )
-    told = subprocess.run([*lab, "env", "--json"], capture_output=True, text=True, check=False)
-    try:
-        environment = json.loads(told.stdout)["environment"]
-    except (ValueError, KeyError) as error:
-        raise UsageFailure(f"the lab did not tell its variables: {told.stderr.strip()}") from error
-    os.environ.update({str(name): str(value) for name, value in environment.items()})

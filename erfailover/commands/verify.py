@@ -6,10 +6,10 @@ from erfailover import report
 from erfailover.azure import probing
 from erfailover.commands.context import Context
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
-from erfailover.probes import expectations
+from erfailover.probes import ProbeResult, expectations
 
 
-def run(context: Context, expect: str | None) -> None:
+def run(context: Context, expect: str | None) -> list[ProbeResult]:
     """Run every probe of the site and say whether all came out as expected.
 
     Args:
@@ -37,3 +37,4 @@ def run(context: Context, expect: str | None) -> None:
         raise UnknownReading(f"{', '.join(each.name for each in wrong)}: could not be told")
     if wrong:
         raise VerificationFailed(f"not as expected: {', '.join(each.name for each in wrong)}")
+    return results

@@ -1,0 +1,5 @@
+"""``python -m erfailover``."""
+
+from erfailover.cli import main
+
+main()

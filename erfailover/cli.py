@@ -1,0 +1,250 @@
+"""The command line: options, wiring, exit codes. It decides nothing.
+
+Each command imports its module when it is called, so that ``--help`` stays quick and the SDK is
+loaded only by commands that call Azure.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from erfailover import __version__
+from erfailover.errors import Failure
+
+if TYPE_CHECKING:
+    from erfailover.commands.context import Context
+
+F = TypeVar("F", bound=Callable[..., Any])
+EXIT_CODES = """\b
+Exit codes:
+  0  done and verified, or healthy        4  a needed reading is unknown
+  1  a bug                                5  Azure refused or did not answer
+  2  usage or site file                   6  verification failed, or unhealthy
+  3  refused by a guard                 130  interrupted; run it again to go on
+"""
+
+
+def common(command: F) -> F:
+    """The options that every command takes."""
+    for option in (
+        click.option(
+            "--site",
+            "site_file",
+            envvar="ERFAILOVER_SITE",
+            default="erfailover.yaml",
+            show_default=True,
+            type=click.Path(path_type=Path),
+            help="The site file (also ERFAILOVER_SITE).",
+        ),
+        click.option("--lab", is_flag=True, help="Use the lab, starting it if none runs."),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Choice(["table", "json", "yaml"]),
+            default="table",
+            show_default=True,
+            help="How to print the result.",
+        ),
+        click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
+        click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is done."),
+    ):
+        command = option(command)
+    return command
+
+
+def context(options: dict[str, Any]) -> Context:
+    """What a command is given, from the common options; takes them out of ``options``."""
+    from erfailover.commands.context import Context
+
+    if options.pop("verbose"):
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+        logging.getLogger("erfailover").setLevel(logging.DEBUG)
+    if options.pop("lab"):
+        from erfailover.commands import lab_process
+
+        os.environ.update(lab_process.up())
+    return Context(options.pop("site_file"), options.pop("output"), options.pop("yes"))
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(__version__, prog_name="erfailover")
+def cli() -> None:
+    """Move Azure spokes off a failed ExpressRoute hub onto an IPsec hub, and back."""
+
+
+@cli.command()
+@click.option("--force", is_flag=True, help="Replace a site file that is there.")
+@common
+def init(force: bool, **options: Any) -> None:
+    """Write a commented site file for the proof of concept's topology."""
+    from erfailover.commands import init as command
+
+    command.run(context(options), force=force)
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@common
+def provision(dry_run: bool, **options: Any) -> None:
+    """Make the whole topology of the site file; go on where it was interrupted."""
+    from erfailover.commands import provision as command
+
+    command.run(context(options), dry_run=dry_run)
+
+
+@cli.command()
+@common
+def status(**options: Any) -> None:
+    """Show BGP peers, learned routes, peerings, and which path each spoke is on."""
+    from erfailover.commands import status as command
+
+    command.run(context(options))
+
+
+@cli.command()
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Choice(["ipsec", "expressroute"]),
+    help="The path to move the spokes to.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Switch although the target's gateway is not known to be ready (it says what it "
+    "overrides). Never overrides the state of the peerings.",
+)
+@click.option(
+    "--no-wait", is_flag=True, help="Refuse a switch back instead of waiting for the hold time."
+)
+@common
+def switch(target: str, dry_run: bool, force: bool, no_wait: bool, **options: Any) -> None:
+    """Move every spoke to a path, in the order that never cuts its other traffic."""
+    from erfailover.commands import switch as command
+    from erfailover.site import Path as SitePath
+
+    wanted = command.Options(SitePath(target), dry_run, force, not no_wait)
+    command.run(context(options), wanted)
+
+
+@cli.group()
+def drill() -> None:
+    """Simulate an ExpressRoute failure, and repair it."""
+
+
+@drill.command("start")
+@common
+def drill_start(**options: Any) -> None:
+    """Cut the primary path; returns when the gateway's peers show it."""
+    from erfailover.commands import drill as command
+
+    command.run(context(options), start=True)
+
+
+@drill.command("stop")
+@common
+def drill_stop(**options: Any) -> None:
+    """Repair the primary path; returns when the gateway's peers show it."""
+    from erfailover.commands import drill as command
+
+    command.run(context(options), start=False)
+
+
+@cli.command()
+@click.option(
+    "--expect", metavar="PROBE=up|down,...", help="What should come out; otherwise all up."
+)
+@common
+def verify(expect: str | None, **options: Any) -> None:
+    """Run the site's connectivity checks with Run Command."""
+    from erfailover.commands import verify as command
+
+    command.run(context(options), expect)
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted and stop.")
+@common
+def destroy(dry_run: bool, **options: Any) -> None:
+    """Delete what provision made, in the order Azure allows."""
+    from erfailover.commands import destroy as command
+
+    command.run(context(options), dry_run=dry_run)
+
+
+@cli.command()
+@click.option("--keep", is_flag=True, help="Leave the demo's lab and folder behind.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="table",
+    help="How to print the summary.",
+)
+def demo(keep: bool, output: str) -> None:
+    """Tell the proof of concept's story on a lab of its own."""
+    from erfailover.commands import demo as command
+
+    command.run(output, keep=keep)
+
+
+@cli.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments: tuple[str, ...]) -> None:
+    """The local Azure: up, down, status, env, reset (see: erfailover lab --help)."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "erfailover.lab", *arguments])
+
+
+def main() -> None:
+    """Run the command line and exit with the documented code."""
+    sys.exit(invoke(sys.argv[1:]))
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run a command line; returns its exit code and prints what went wrong, in words."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        result = cli.main(arguments, prog_name="erfailover", standalone_mode=False)
+    except click.exceptions.Abort:
+        return _failed(130, "interrupted", None)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except Failure as failure:
+        return _failed(failure.exit_code, failure.message, failure.hint)
+    except KeyboardInterrupt:
+        return _failed(130, "interrupted", "Run the same command again to go on.")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if "-v" in arguments or "--verbose" in arguments:
+            raise
+        told = f"{type(error).__name__}: {error}"
+        return _failed(1, f"a bug in erfailover: {told}", "Run it again with -v for the details.")
+    return result if isinstance(result, int) else 0
+
+
+def _failed(code: int, message: str, hint: str | None) -> int:
+    sys.stdout.flush()
+    click.echo(f"erfailover: {message}", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)
+    return code

@@ -1,0 +1,252 @@
+"""``erfailover demo``: the proof of concept's story, told as it happens, on a lab of its own.
+
+Every stage is the command that an operator would type, run in this process; every Azure call
+goes through the SDK over HTTPS to the lab, which is a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from erfailover import report
+from erfailover.azure import probing
+from erfailover.azure.observing import observe
+from erfailover.commands import destroy, drill, init, lab_process, provision, status, switch
+from erfailover.commands.context import Context
+from erfailover.errors import Failure, VerificationFailed
+from erfailover.health import judge
+from erfailover.site import Path as SitePath
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the story.
+
+    Attributes:
+        told: what happens, in words.
+        command: what an operator types.
+        act: does it.
+        path: the path that the spoke must then be on; None after the end.
+        office: whether VM1 must then reach the office.
+        internet: whether VM1 must then reach the Internet by the NAT machine.
+    """
+
+    told: str
+    command: str
+    act: Callable[[Context], None]
+    path: str | None = None
+    office: bool = True
+    internet: bool = True
+
+
+STORY = (
+    Stage(
+        "The whole topology is made.",
+        "provision --yes",
+        lambda context: provision.run(context, dry_run=False),
+        "expressroute",
+    ),
+    Stage(
+        "ExpressRoute fails. The office is cut off; the Internet path stays.",
+        "drill start --yes",
+        lambda context: drill.run(context, start=True),
+        "expressroute",
+        office=False,
+    ),
+    Stage(
+        "The spoke moves to the IPsec hub, and the office is back.",
+        "switch --to ipsec --yes",
+        lambda context: switch.run(context, switch.Options(SitePath.IPSEC)),
+        "ipsec",
+    ),
+    Stage(
+        "ExpressRoute is repaired. Nothing moves by itself.",
+        "drill stop --yes",
+        lambda context: drill.run(context, start=False),
+        "ipsec",
+    ),
+    Stage(
+        "The spoke goes back, once ExpressRoute has held for a while.",
+        "switch --to expressroute --yes",
+        lambda context: switch.run(context, switch.Options(SitePath.EXPRESSROUTE)),
+        "expressroute",
+    ),
+    Stage(
+        "Everything is torn down.",
+        "destroy --yes",
+        lambda context: destroy.run(context, dry_run=False),
+    ),
+)
+
+
+@dataclass
+class Told:
+    """How a stage came out."""
+
+    stage: Stage
+    seconds: float = 0.0
+    office: bool | None = None
+    internet: bool | None = None
+    path: str | None = None
+    error: str | None = None
+    gone: bool | None = None
+
+    @property
+    def as_told(self) -> bool:
+        """Whether it came out as the proof of concept says."""
+        if self.error:
+            return False
+        if self.stage.path is None:
+            return self.gone is True
+        found = (self.path, self.office, self.internet)
+        return found == (self.stage.path, self.stage.office, self.stage.internet)
+
+
+@dataclass
+class _Demo:
+    context: Context
+    told: list[Told] = field(default_factory=list)
+
+    def tell(self) -> None:
+        for number, stage in enumerate(STORY, 1):
+            print(f"\n== {number}. {stage.told}\n\n$ erfailover {stage.command}", flush=True)
+            told = Told(stage)
+            self.told.append(told)
+            began = self.context.clock.now()
+            try:
+                stage.act(self.context)
+            except Failure as failure:
+                told.error = failure.message
+                print(f"erfailover: {failure.message}", flush=True)
+            told.seconds = self.context.clock.now() - began
+            self._look(told)
+            if not told.as_told:
+                return
+
+    def _look(self, told: Told) -> None:
+        """Check what the stage should have come to."""
+        site, azure, stage = self.context.site, self.context.azure, told.stage
+        if stage.path is None:
+            told.gone = azure.resources_of_group(site.group_id()) is None
+            return
+        observed = observe(azure, site)
+        told.path = judge(site, observed).path
+        expected = {"office": stage.office, "internet": stage.internet}
+        words = ",".join(f"{name}={'up' if up else 'down'}" for name, up in expected.items())
+        print(f"\n$ erfailover verify --expect {words}", flush=True)
+        results = probing.run(azure, site, expected)
+        print(report.probes_text(results), flush=True)
+        found = {each.name: each.up for each in results}
+        told.office, told.internet = found["office"], found["internet"]
+        if stage.command.startswith(("provision", "switch")):
+            print("\n$ erfailover status", flush=True)
+            with contextlib.suppress(Failure):
+                status.run(self.context)
+
+
+def run(output: str, *, keep: bool) -> None:
+    """Tell the story and judge it.
+
+    Args:
+        output: ``table``, ``json`` or ``yaml``: how the summary is printed.
+        keep: leave the lab and its folder behind.
+
+    Raises:
+        VerificationFailed: something came out otherwise than the proof of concept says.
+    """
+    with _stage_set(keep) as folder:
+        context = Context(folder / "erfailover.yaml", yes=True)
+        print("$ erfailover init")
+        init.run(context, force=False)
+        demo = _Demo(context)
+        began = context.clock.now()
+        demo.tell()
+        total = context.clock.now() - began
+        context.output = output
+        print()
+        context.show(summary_text(demo.told, total), summary_data(demo.told, total))
+        wrong = [told.stage.command for told in demo.told if not told.as_told]
+        if wrong or len(demo.told) < len(STORY):
+            raise VerificationFailed(f"not as the proof of concept says: {', '.join(wrong)}")
+
+
+@contextlib.contextmanager
+def _stage_set(keep: bool) -> Iterator[Path]:
+    """A folder and a lab of the demo's own; both are gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="erfailover-demo-"))
+    before = dict(os.environ)
+    try:
+        os.environ["ERFAILOVER_STATE_DIR"] = str(folder / "state")
+        os.environ.update(lab_process.up(["--state-dir", str(folder / "lab")]))
+        yield folder
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        if keep:
+            print(f"kept: {folder}")
+        else:
+            lab_process.down(["--state-dir", str(folder / "lab")])
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def summary_text(story: list[Told], total_s: float) -> str:
+    """The summary for people."""
+    rows = [
+        (
+            told.stage.command.removesuffix(" --yes"),
+            _path(told),
+            _found(told.office, told.stage.office, told.stage.path),
+            _found(told.internet, told.stage.internet, told.stage.path),
+            "yes" if told.as_told else f"NO {told.error or ''}",
+            f"{told.seconds:.0f}",
+        )
+        for told in story
+    ]
+    table = report.table(
+        "The story, as it came out",
+        ("stage", "path", "office", "Internet", "as told", "modelled seconds"),
+        rows,
+    )
+    good = all(told.as_told for told in story) and len(story) == len(STORY)
+    end = "All as the proof of concept says." if good else "NOT as the proof of concept says."
+    return f"{table}\n{end} {total_s:.0f} modelled seconds in all, checks included."
+
+
+def _path(told: Told) -> str:
+    if told.stage.path is None:
+        return "everything gone" if told.gone else "something is left"
+    return told.path or "unknown"
+
+
+def _found(found: bool | None, expected: bool, path: str | None) -> str:
+    if path is None:
+        return "-"
+    word = {True: "reachable", False: "cut off", None: "unknown"}[found]
+    return f"{word} ({'expected' if found is expected else 'NOT expected'})"
+
+
+def summary_data(story: list[Told], total_s: float) -> dict[str, Any]:
+    """The summary as plain data."""
+    return {
+        "as_told": all(told.as_told for told in story) and len(story) == len(STORY),
+        "modelled_s": round(total_s, 1),
+        "stages": [
+            {
+                "command": told.stage.command,
+                "path": told.path,
+                "office": told.office,
+                "internet": told.internet,
+                "as_told": told.as_told,
+                "modelled_s": round(told.seconds, 1),
+                "error": told.error,
+            }
+            for told in story
+        ],
+    }

@@ -1,0 +1,41 @@
+"""Starts and stops a lab as a person would: as another program, met at its HTTPS endpoint."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from erfailover.errors import UsageFailure
+
+
+def up(options: Sequence[str] = ()) -> dict[str, str]:
+    """Start the lab unless it runs; returns the environment variables that lead to it."""
+    started = _lab("up", *options)
+    if started.returncode:
+        raise UsageFailure(
+            f"the lab did not start: {_last_line(started)}",
+            "If it is not installed: pip install 'erfailover[lab]'",
+        )
+    told = _lab("env", "--json", *options)
+    try:
+        environment = json.loads(told.stdout)["environment"]
+    except (ValueError, KeyError):
+        raise UsageFailure(f"the lab did not tell its variables: {_last_line(told)}") from None
+    return {str(name): str(value) for name, value in environment.items()}
+
+
+def down(options: Sequence[str] = ()) -> None:
+    """Stop the lab."""
+    _lab("down", *options)
+
+
+def _lab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "erfailover.lab", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _last_line(process: subprocess.CompletedProcess[str]) -> str:
+    lines = (process.stderr or process.stdout).strip().splitlines()
+    return lines[-1] if lines else f"it ended with {process.returncode}"

@@ -1,0 +1,334 @@
+"""``erfailover switch``: observe, plan, ask, execute, verify, report.
+
+What is done, and in which order, is ``procedure``'s. This module turns its steps into tasks and
+asks its conditions again at the moment they matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from erfailover import conditions, procedure, report
+from erfailover.azure import peerings, probing
+from erfailover.azure.cloud import Azure
+from erfailover.azure.observing import observe
+from erfailover.commands.context import Context
+from erfailover.commands.progress import Progress, duration
+from erfailover.errors import AzureFailure, Failure, Refused, UnknownReading, VerificationFailed
+from erfailover.executor import Task
+from erfailover.executor import run as execute
+from erfailover.journal import Journal, peerings_made
+from erfailover.model import (
+    Change,
+    Claim,
+    Observed,
+    PeeringWrite,
+    SwitchPlan,
+    SwitchStep,
+    Verdict,
+)
+from erfailover.probes import ProbeResult
+from erfailover.site import ROLE_OF_PATH, Path, Role, Site
+
+OWNER_TAG = "erfailover-site"
+"""The tag that ``provision`` puts on what it makes, with the site's name."""
+
+READINESS = frozenset(
+    {
+        "gateway_is_provisioned",
+        "gateway_has_a_connected_bgp_peer",
+        "gateway_has_learned_the_remote_prefixes",
+        "gateway_has_been_healthy_for_the_hold_time",
+    }
+)
+"""What ``--force`` overrides: the readiness of the path to switch to."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to switch."""
+
+    target: Path
+    dry_run: bool = False
+    force: bool = False
+    wait: bool = True
+
+
+@dataclass
+class Outcome:
+    """What a switch came to."""
+
+    target: Path
+    written: list[str] = field(default_factory=list)
+    claims: dict[str, tuple[Claim, Claim]] = field(default_factory=dict)
+    probes: list[ProbeResult] = field(default_factory=list)
+    switched_s: float = 0.0
+    verified_s: float = 0.0
+
+
+def run(context: Context, options: Options) -> None:
+    """Switch every spoke of the site to a path, or show what that would do.
+
+    Raises:
+        Refused: the target is not ready, or the operator said no.
+        UnknownReading: what must be known could not be read.
+        AzureFailure: Azure refused a step; what was taken back is in the message.
+        VerificationFailed: it is done, but routes or probes do not show it.
+    """
+    site, azure = context.site, context.azure
+    journal = Journal.open(context.state_folder)
+    observed = observe(azure, site)
+    plan = procedure.plan(site, observed, options.target, ours(site, observed, journal))
+    if options.dry_run:
+        context.show(report.plan_text(plan), report.plan_data(plan))
+        return
+    if plan.writes:
+        context.say(report.plan_text(plan))
+        _guard(context, options, plan, observed)
+        context.confirm(f"Switch {site.name} to {options.target}?")
+    else:
+        context.say(f"Every peering is as it should be on {options.target}; checking the routes.")
+    outcome = _Switch(context, options, journal).carry_out(plan)
+    context.show(outcome_text(site, outcome), outcome_data(site, outcome))
+    _raise_unless_verified(outcome)
+
+
+def ours(site: Site, observed: Observed, journal: Journal) -> frozenset[str]:
+    """The peerings that erfailover made: by the journal, or by the tags of both their VNets."""
+    tagged = {
+        key for key, each in observed.networks.items() if each.tags.get(OWNER_TAG) == site.name
+    }
+    found = {
+        peering.id.lower()
+        for key in tagged
+        for peering in observed.networks[key].peerings
+        if peering.remote_virtual_network.lower() in tagged
+    }
+    return frozenset(found) | peerings_made(journal.records())
+
+
+def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Observed) -> None:
+    """Step 0: refuse a target that is not ready, and say what is missing."""
+    claims = list(plan.guards)
+    bugs = procedure.breaches(context.site, plan)
+    if bugs:
+        raise Failure(f"the plan breaks an invariant: {'; '.join(bugs)}", "This is a bug.")
+    if options.target is Path.EXPRESSROUTE:
+        claims.append(_held(context, options, observed))
+    _insist(context, options, claims, "switch")
+
+
+def _held(context: Context, options: Options, observed: Observed) -> Claim:
+    """Wait until the primary has been healthy for the hold time, with a countdown."""
+    site = context.site
+    claim = procedure.hold_guard(site, observed)
+    deadline = context.clock.now() + 2 * site.timing.failback_hold_time_s + 60.0
+    while claim.verdict is Verdict.FAILS and options.wait and not options.force:
+        gateway = observed.gateways.get(Role.PRIMARY)
+        held = conditions.held_for_s(gateway, site.remote_prefixes) if gateway else None
+        if held is None or context.clock.now() > deadline:
+            break
+        left = max(1.0, site.timing.failback_hold_time_s - held)
+        context.say(f"Waiting for the hold time: {claim.seen}; {duration(left)} left")
+        context.clock.sleep(min(left, 15.0))
+        observed = observe(context.azure, site, [Role.PRIMARY], [])
+        claim = procedure.hold_guard(site, observed)
+    return claim
+
+
+def _insist(context: Context, options: Options, claims: Iterable[Claim], what: str) -> None:
+    """Raise unless every claim holds; ``--force`` overrides readiness, and says so."""
+    bad = [claim for claim in claims if claim.verdict is not Verdict.HOLDS]
+    if options.force:
+        for claim in bad:
+            if claim.name in READINESS:
+                context.say(f"Overridden by --force: {claim.name}: {claim.seen}")
+        bad = [claim for claim in bad if claim.name not in READINESS]
+    seen = "; ".join(claim.seen for claim in bad)
+    hint = "Nothing was changed by this step. Mend that, or override readiness with --force."
+    if any(claim.verdict is Verdict.FAILS for claim in bad):
+        raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)
+    if bad:
+        raise UnknownReading(f"refusing to {what} to {options.target}: unknown: {seen}", hint)
+
+
+@dataclass
+class _Switch:
+    """One switch under way."""
+
+    context: Context
+    options: Options
+    journal: Journal
+
+    @property
+    def site(self) -> Site:
+        return self.context.site
+
+    @property
+    def azure(self) -> Azure:
+        return self.context.azure
+
+    def carry_out(self, plan: SwitchPlan) -> Outcome:
+        outcome = Outcome(self.options.target)
+        began = self.context.clock.now()
+        if plan.writes:
+            self.journal.write("switch", to=str(plan.target), steps=len(plan.writes))
+            with Progress(self.context.console, self.context.clock) as progress:
+                results = execute(self._tasks(plan), self.context.clock, progress.tell)
+            outcome.switched_s = self.context.clock.now() - began
+            outcome.written = [step.write.name for step in plan.writes]
+            results.raise_first()
+        self._verify(outcome)
+        outcome.verified_s = self.context.clock.now() - began
+        self.journal.write("verified", to=str(plan.target), holds=verified(outcome))
+        return outcome
+
+    def _tasks(self, plan: SwitchPlan) -> list[Task]:
+        """Preparation of every spoke, then break and make, then what is off the critical path."""
+        writes = plan.writes
+        ids = {(step.spoke, step.number): f"{step.spoke}/{step.number}" for step in writes}
+        tasks = []
+        for step in writes:
+            earlier = {n for (spoke, n) in ids if spoke == step.spoke and n < step.number}
+            phase = procedure.phase(step.number)
+            network = step.write.peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]
+            tasks.append(
+                Task(
+                    id=ids[step.spoke, step.number],
+                    title=f"{step.number}. {step.title}",
+                    run=partial(self._step, step),
+                    needs=frozenset(ids[step.spoke, number] for number in earlier),
+                    after=frozenset(
+                        ids[each.spoke, each.number]
+                        for each in writes
+                        if procedure.phase(each.number) < phase
+                    ),
+                    owns=frozenset({network.lower()}),
+                    refers=frozenset({step.write.remote_virtual_network.lower()}),
+                )
+            )
+        return tasks
+
+    def _step(self, step: SwitchStep) -> str:
+        if step.gated:
+            self._gate(step)
+        try:
+            return self._write(step.write)
+        except AzureFailure as failure:
+            if step.contingency is None or failure.outcome_unknown:
+                raise
+            self._write(step.contingency)
+            raise AzureFailure(
+                failure.kind,
+                f"{failure.message}; taken back: {step.contingency.name} uses remote gateways "
+                "again",
+                "The spoke is on the path it was on before.",
+                code=failure.code,
+                status=failure.status,
+            ) from failure
+
+    def _gate(self, step: SwitchStep) -> None:
+        """What is read again immediately before the break, and must hold."""
+        site, target = self.site, self.options.target
+        role = ROLE_OF_PATH[target]
+        spoke = next(each for each in site.spokes if each.name == step.spoke)
+        networks = [site.hub(role).virtual_network, spoke.virtual_network]
+        observed = observe(self.azure, site, [role], networks)
+        claims = procedure.gate(site, observed, target, spoke)
+        _insist(self.context, self.options, claims, f"take {spoke.name} off its path")
+
+    def _write(self, write: PeeringWrite) -> str:
+        event = {Change.CREATE: "creating", Change.DELETE: "deleting"}.get(write.change, "writing")
+        self.journal.write(event, peering=write.peering_id)
+        note = peerings.write(self.azure, write, self.site.timing.step_deadline_s)
+        done = "deleted" if write.change is Change.DELETE else "written"
+        self.journal.write(done, peering=write.peering_id)
+        return note
+
+    def _verify(self, outcome: Outcome) -> None:
+        """Wait until routes and probes show the switch, or the deadline has passed."""
+        clock, site = self.context.clock, self.site
+        deadline = clock.now() + site.timing.verify_deadline_s
+        expected = dict.fromkeys(site.probes, True)
+        while True:
+            observed = observe(self.azure, site)
+            outcome.claims = {
+                spoke.name: procedure.outcome(site, observed, outcome.target, spoke)
+                for spoke in site.spokes
+            }
+            originates = [arriving for arriving, _ in outcome.claims.values()]
+            if conditions.all_of(originates) is not Verdict.FAILS and expected:
+                self.context.say("Routes are as they should be; running the probes ...")
+                outcome.probes = probing.run(self.azure, site, expected)
+            if verified(outcome) or clock.now() >= deadline:
+                return
+            self.context.say(f"Not there yet: {'; '.join(_missing(outcome))}")
+            clock.sleep(10.0)
+
+
+def verified(outcome: Outcome) -> bool:
+    """Whether routes and probes show the switch.
+
+    The target originates each spoke and the other hub no longer does. Where that is UNKNOWN (a
+    summarised prefix, a dead gateway that does not answer), the probes decide.
+    """
+    claims = [claim for pair in outcome.claims.values() for claim in pair]
+    routes = conditions.all_of(claims)
+    if routes is Verdict.FAILS or not all(each.as_expected for each in outcome.probes):
+        return False
+    return routes is Verdict.HOLDS or bool(outcome.probes)
+
+
+def _missing(outcome: Outcome) -> list[str]:
+    claims = [claim for pair in outcome.claims.values() for claim in pair]
+    found = [claim.seen for claim in claims if claim.verdict is not Verdict.HOLDS]
+    return found + [f"probe {each.name} fails" for each in outcome.probes if not each.as_expected]
+
+
+def _raise_unless_verified(outcome: Outcome) -> None:
+    if not verified(outcome):
+        raise VerificationFailed(
+            f"switched to {outcome.target}, but it does not show: {'; '.join(_missing(outcome))}",
+            f"Look at erfailover status; go back with: erfailover switch --to "
+            f"{outcome.target.other}",
+        )
+
+
+def outcome_data(site: Site, outcome: Outcome) -> dict[str, Any]:
+    """The report of a switch as plain data."""
+    return {
+        "site": site.name,
+        "to": str(outcome.target),
+        "changed": outcome.written,
+        "verified": verified(outcome),
+        "switched_s": round(outcome.switched_s, 1),
+        "verified_s": round(outcome.verified_s, 1),
+        "routes": [
+            {"spoke": spoke, "verdict": str(claim.verdict), "seen": claim.seen}
+            for spoke, pair in outcome.claims.items()
+            for claim in pair
+        ],
+        "probes": report.probes_data(outcome.probes),
+    }
+
+
+def outcome_text(site: Site, outcome: Outcome) -> str:
+    """The report of a switch for people: the outcome first."""
+    name = report.PATH_NAMES[outcome.target]
+    lines = [f"{site.name} is on {name}" + ("." if verified(outcome) else ", NOT verified.")]
+    if outcome.written:
+        lines.append(
+            f"{len(outcome.written)} peering(s) written in {duration(outcome.switched_s)}, "
+            f"verified after {duration(outcome.verified_s)}: {', '.join(outcome.written)}"
+        )
+    else:
+        lines.append("Nothing had to be changed.")
+    for pair in outcome.claims.values():
+        lines += [f"{report.MARK[claim.verdict]:>7}  {claim.seen}" for claim in pair]
+    if outcome.probes:
+        lines.append(report.probes_text(outcome.probes))
+    lines.append(f"To go back: erfailover switch --to {outcome.target.other}")
+    return "\n".join(lines)
