@@ -1,0 +1,98 @@
+"""Network security groups: whether a packet passes one.
+
+Pure: rules in the order of their priority, then Azure's default rules (documented). That a
+reply passes is for the caller, who knows the flows; this module judges a first packet.
+Application security groups and service tags other than the three of the default rules match
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from erfailover.lab import prefixes
+from erfailover.lab.parsed import SecurityRule
+
+VIRTUAL_NETWORK, INTERNET, LOAD_BALANCER = "virtualnetwork", "internet", "azureloadbalancer"
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A packet: addresses, protocol (``icmp``, ``tcp``, ``udp``) and destination port."""
+
+    source: str
+    destination: str
+    protocol: str = "icmp"
+    port: int = 0
+
+    def reversed(self) -> Packet:
+        """The answer to it, before anybody translates it."""
+        return Packet(self.destination, self.source, self.protocol, self.port)
+
+
+def refused_by(
+    rules: Iterable[SecurityRule], group: str, inbound: bool, packet: Packet, space: Sequence[str]
+) -> str | None:
+    """The name of the rule that drops a packet; None where a rule lets it through.
+
+    Args:
+        rules: the security group's own rules.
+        group: the group's key.
+        inbound: whether the packet comes to the interface.
+        packet: the packet.
+        space: the prefixes that the tag ``VirtualNetwork`` stands for at this interface.
+    """
+    ordered = sorted(
+        (rule for rule in (*rules, *_defaults(group)) if rule.inbound == inbound),
+        key=lambda rule: rule.priority,
+    )
+    for rule in ordered:
+        if _matches(rule, packet, space):
+            return None if rule.allow else rule.name
+    return "DenyAll"
+
+
+def _defaults(group: str) -> Iterable[SecurityRule]:
+    """The default rules of every group (documented)."""
+    rows = (
+        ("AllowVnetInBound", True, True, 65000, VIRTUAL_NETWORK, VIRTUAL_NETWORK),
+        ("AllowAzureLoadBalancerInBound", True, True, 65001, LOAD_BALANCER, "*"),
+        ("DenyAllInBound", True, False, 65500, "*", "*"),
+        ("AllowVnetOutBound", False, True, 65000, VIRTUAL_NETWORK, VIRTUAL_NETWORK),
+        ("AllowInternetOutBound", False, True, 65001, "*", INTERNET),
+        ("DenyAllOutBound", False, False, 65500, "*", "*"),
+    )
+    for name, inbound, allow, priority, source, destination in rows:
+        yield SecurityRule(
+            name, group, inbound, allow, priority, "*", (source,), (destination,), ("*",)
+        )
+
+
+def _matches(rule: SecurityRule, packet: Packet, space: Sequence[str]) -> bool:
+    if rule.protocol not in ("*", packet.protocol):
+        return False
+    if packet.protocol != "icmp" and not any(_port(each, packet.port) for each in rule.ports):
+        return False
+    return any(_covers(each, packet.source, space) for each in rule.sources) and any(
+        _covers(each, packet.destination, space) for each in rule.destinations
+    )
+
+
+def _port(written: str, port: int) -> bool:
+    if written == "*":
+        return True
+    low, _, high = written.partition("-")
+    return low.isdigit() and int(low) <= port <= int(high if high.isdigit() else low)
+
+
+def _covers(written: str, address: str, space: Sequence[str]) -> bool:
+    tag = written.lower()
+    if tag in ("*", "any"):
+        return True
+    if tag == VIRTUAL_NETWORK:
+        return any(prefixes.holds(each, address) for each in space)
+    if tag == INTERNET:
+        inside = any(prefixes.holds(each, address) for each in space)
+        return prefixes.is_public(address) and not inside
+    return prefixes.holds(written, address)
