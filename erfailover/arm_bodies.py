@@ -1,0 +1,271 @@
+"""The ARM bodies of what ``provision`` makes. Pure.
+
+Owns how a site's topology is written in Azure's words: today's SKUs, zone-redundant static
+addresses, no retired images. Values that only Azure knows, and secrets, stand in a body as
+``Reference`` and ``SecretName``; whoever writes it puts the values in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from erfailover.site import Flags, TopologyGateway, TopologyMachine, TopologyNetwork
+from erfailover.topology_checks import GATEWAY_SUBNET
+
+Body = dict[str, Any]
+
+TAG = "erfailover-site"
+"""The tag by which erfailover knows what it made; its value is the site's name."""
+
+ZONES = ["1", "2", "3"]
+"""A VPN gateway's address must be zone-redundant (recorded: the refusal
+``VmssVpnGatewayPublicIpsMustHaveZonesConfigured``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A value that Azure gives to another resource: known once that is there."""
+
+    resource_id: str
+    path: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"({'.'.join(self.path)} of {self.resource_id.rsplit('/', 1)[-1]})"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretName:
+    """A secret by its name; its value is never in a plan."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"(secret {self.name})"
+
+
+def _resource(location: str, site: str, properties: Body, **more: Any) -> Body:
+    return {"location": location, "tags": {TAG: site}, "properties": properties, **more}
+
+
+def resource_group(location: str, site: str) -> Body:
+    """A resource group."""
+    return {"location": location, "tags": {TAG: site}}
+
+
+def virtual_network(
+    location: str, site: str, network: TopologyNetwork, route_tables: Mapping[str, str]
+) -> Body:
+    """A VNet with its subnets, so that they need no writes of their own.
+
+    Args:
+        location: Azure's region.
+        site: the site's name, for the tag.
+        network: address space and subnets.
+        route_tables: subnet name to the id of its route table.
+    """
+    subnets: list[Body] = []
+    for name, subnet in network.subnets.items():
+        properties: Body = {"addressPrefix": str(subnet.prefix)}
+        if name in route_tables:
+            properties["routeTable"] = {"id": route_tables[name]}
+        if name != GATEWAY_SUBNET:
+            # Documented: the default depends on the API version from 2025-07-01 on; say it.
+            properties["defaultOutboundAccess"] = False
+        subnets.append({"name": name, "properties": properties})
+    space = {"addressPrefixes": [str(prefix) for prefix in network.address_space]}
+    return _resource(location, site, {"addressSpace": space, "subnets": subnets})
+
+
+def route_table(location: str, site: str, routes: Mapping[IPv4Network, IPv4Address]) -> Body:
+    """A route table whose routes lead to virtual appliances."""
+    rows = [
+        {
+            "name": route_name(prefix),
+            "properties": {
+                "addressPrefix": str(prefix),
+                "nextHopType": "VirtualAppliance",
+                "nextHopIpAddress": str(next_hop),
+            },
+        }
+        for prefix, next_hop in routes.items()
+    ]
+    return _resource(location, site, {"disableBgpRoutePropagation": False, "routes": rows})
+
+
+def route_name(prefix: IPv4Network) -> str:
+    """The name of the route to a prefix."""
+    return f"to-{prefix.network_address}-{prefix.prefixlen}"
+
+
+def public_ip(location: str, site: str) -> Body:
+    """A Standard, static, zone-redundant public address."""
+    return _resource(
+        location,
+        site,
+        {"publicIPAllocationMethod": "Static", "publicIPAddressVersion": "IPv4"},
+        sku={"name": "Standard", "tier": "Regional"},
+        zones=list(ZONES),
+    )
+
+
+def network_security_group(location: str, site: str) -> Body:
+    """A security group with Azure's default rules only.
+
+    They let in what comes from the VNet, its peers and its gateways, and nothing from the
+    Internet: SSH stays closed until somebody opens it.
+    """
+    return _resource(location, site, {"securityRules": []})
+
+
+def gateway(
+    location: str, site: str, gateway_: TopologyGateway, network_id: str, address_id: str
+) -> Body:
+    """A route-based VPN gateway with BGP, active-standby."""
+    configuration = {
+        "name": "vnetGatewayConfig0",
+        "properties": {
+            "privateIPAllocationMethod": "Dynamic",
+            "publicIPAddress": {"id": address_id},
+            "subnet": {"id": f"{network_id}/subnets/{GATEWAY_SUBNET}"},
+        },
+    }
+    return _resource(
+        location,
+        site,
+        {
+            "gatewayType": "Vpn",
+            "vpnType": "RouteBased",
+            "enableBgp": True,
+            "activeActive": False,
+            "sku": {"name": gateway_.sku, "tier": gateway_.sku},
+            "bgpSettings": {"asn": gateway_.asn},
+            "ipConfigurations": [configuration],
+        },
+    )
+
+
+def local_network_gateway(
+    location: str,
+    site: str,
+    far: TopologyGateway,
+    far_space: Iterable[IPv4Network],
+    far_address_id: str,
+    far_gateway_id: str,
+) -> Body:
+    """A local network gateway that stands for a far gateway and carries its VNet's prefixes."""
+    return _resource(
+        location,
+        site,
+        {
+            "gatewayIpAddress": Reference(far_address_id, ("properties", "ipAddress")),
+            "localNetworkAddressSpace": {"addressPrefixes": [str(prefix) for prefix in far_space]},
+            "bgpSettings": {
+                "asn": far.asn,
+                "bgpPeeringAddress": Reference(
+                    far_gateway_id, ("properties", "bgpSettings", "bgpPeeringAddress")
+                ),
+            },
+        },
+    )
+
+
+def connection(
+    location: str, site: str, gateway_id: str, local_network_gateway_id: str, secret: str
+) -> Body:
+    """An IPsec connection with BGP.
+
+    The empty ``properties`` beside the ids are what the az CLI sends (recorded).
+    """
+    return _resource(
+        location,
+        site,
+        {
+            "connectionType": "IPsec",
+            "enableBgp": True,
+            "virtualNetworkGateway1": {"id": gateway_id, "properties": {}},
+            "localNetworkGateway2": {"id": local_network_gateway_id, "properties": {}},
+            "sharedKey": SecretName(secret),
+        },
+    )
+
+
+def peering(remote_network_id: str, flags: Flags) -> Body:
+    """A peering; Azure keeps no tags on one."""
+    return {
+        "properties": {
+            "remoteVirtualNetwork": {"id": remote_network_id},
+            "allowVirtualNetworkAccess": flags.allow_virtual_network_access,
+            "allowForwardedTraffic": flags.allow_forwarded_traffic,
+            "allowGatewayTransit": flags.allow_gateway_transit,
+            "useRemoteGateways": flags.use_remote_gateways,
+        }
+    }
+
+
+def network_interface(
+    location: str,
+    site: str,
+    subnet_id: str,
+    address: IPv4Address,
+    forwarding: bool,
+    address_id: str | None,
+    security_group_id: str | None,
+) -> Body:
+    """A network interface with a private address of our choice."""
+    configuration: Body = {
+        "primary": True,
+        "privateIPAddress": str(address),
+        "privateIPAddressVersion": "IPv4",
+        "privateIPAllocationMethod": "Static",
+        "subnet": {"id": subnet_id},
+    }
+    if address_id:
+        configuration["publicIPAddress"] = {"id": address_id}
+    properties: Body = {
+        "enableIPForwarding": forwarding,
+        "ipConfigurations": [{"name": "ipconfig1", "properties": configuration}],
+    }
+    if security_group_id:
+        properties["networkSecurityGroup"] = {"id": security_group_id}
+    return _resource(location, site, properties)
+
+
+def virtual_machine(
+    location: str,
+    site: str,
+    name: str,
+    machine: TopologyMachine,
+    interface_ids: Sequence[str],
+    secret: str,
+) -> Body:
+    """A Linux machine with a password, which nobody needs: commands go through Run Command."""
+    publisher, offer, sku, version = machine.image.split(":")
+    interfaces = [
+        {"id": id_, "properties": {"primary": i == 0}} for i, id_ in enumerate(interface_ids)
+    ]
+    return _resource(
+        location,
+        site,
+        {
+            "hardwareProfile": {"vmSize": machine.size},
+            "storageProfile": {
+                "imageReference": {
+                    "publisher": publisher,
+                    "offer": offer,
+                    "sku": sku,
+                    "version": version,
+                },
+                "osDisk": {"createOption": "FromImage", "deleteOption": "Delete"},
+            },
+            "osProfile": {
+                "computerName": name,
+                "adminUsername": machine.admin_username,
+                "adminPassword": SecretName(secret),
+                "linuxConfiguration": {"disablePasswordAuthentication": False},
+            },
+            "networkProfile": {"networkInterfaces": interfaces},
+        },
+    )

@@ -1,0 +1,185 @@
+"""Whether a resource is as it should be, and what to write where it is not. Pure.
+
+Azure adds to every body what we did not ask for, so what is wanted must be contained in what is
+there. What others have set stays: an update is what is there with what is wanted laid over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from erfailover.arm_bodies import Body, Reference, SecretName
+
+Lookup = Callable[[Reference], Any]
+"""The value of a reference; None where its resource is not there or has none yet."""
+
+READ_ONLY = frozenset(
+    {"etag", "provisioningState", "resourceGuid", "vmId", "instanceView", "timeCreated"}
+)
+"""What Azure says about a resource and nobody can set: left out of what is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that is not as it should be. Secrets are never compared."""
+
+    path: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.found} -> {self.expected}"
+
+
+def lookup_in(existing: Mapping[str, Body | None]) -> Lookup:
+    """References looked up among bodies, by resource id in lower case."""
+
+    def look(reference: Reference) -> Any:
+        value: Any = existing.get(reference.resource_id.lower())
+        for key in reference.path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    return look
+
+
+def differences(wanted: Body, found: Body, lookup: Lookup) -> tuple[Difference, ...]:
+    """Every wanted value that a resource does not have.
+
+    Args:
+        wanted: the desired body.
+        found: the body that Azure answers.
+        lookup: gives the values of references.
+    """
+    return tuple(_compare(wanted, found, "", lookup))
+
+
+def _compare(wanted: Any, found: Any, path: str, lookup: Lookup) -> Iterator[Difference]:
+    if isinstance(wanted, SecretName):
+        return
+    if isinstance(wanted, Reference):
+        value = lookup(wanted)
+        if value is None or not _same(value, found, path):
+            yield Difference(path, str(wanted if value is None else value), _shown(found))
+    elif isinstance(wanted, dict):
+        inner = found if isinstance(found, dict) else {}
+        for key, value in wanted.items():
+            yield from _compare(value, inner.get(key), f"{path}.{key}" if path else key, lookup)
+    elif isinstance(wanted, list) and any(isinstance(each, dict) for each in wanted):
+        yield from _compare_items(wanted, found, path, lookup)
+    elif not _same(wanted, found, path):
+        yield Difference(path, _shown(wanted), _shown(found))
+
+
+def _compare_items(
+    wanted: list[Any], found: Any, path: str, lookup: Lookup
+) -> Iterator[Difference]:
+    present = found if isinstance(found, list) else []
+    for i, each in enumerate(wanted):
+        label = f"{path}[{each.get('name', _last(each.get('id')) or i)}]"
+        match = _match(each, present, i)
+        if match is None:
+            yield Difference(label, "present", "absent")
+        else:
+            yield from _compare(each, match, label, lookup)
+
+
+def _match(wanted: Body, present: list[Any], position: int) -> Any:
+    """The item of a list that a wanted item is about: by name, by id, or by position."""
+    for key in ("name", "id"):
+        if key in wanted:
+            same = str(wanted[key]).lower()
+            return next((each for each in present if str(each.get(key)).lower() == same), None)
+    return present[position] if position < len(present) else None
+
+
+def _same(wanted: Any, found: Any, path: str) -> bool:
+    """Whether two values mean the same to Azure."""
+    if wanted in (None, False, [], {}, "") and found in (None, False, [], {}, ""):
+        return True
+    if isinstance(wanted, list):
+        theirs = found if isinstance(found, list) else []
+        return sorted(map(str, wanted)) == sorted(map(str, theirs))
+    if not isinstance(wanted, str) or not isinstance(found, str):
+        return bool(wanted == found)
+    if path == "location":
+        return wanted.lower().replace(" ", "") == found.lower().replace(" ", "")
+    if wanted.startswith("/subscriptions/") or path.endswith((".vmSize", ".name", ".tier")):
+        return wanted.lower() == found.lower()
+    return wanted == found
+
+
+def merged(wanted: Body, found: Body | None) -> Body:
+    """What to write: what is there, without what nobody can set, with what is wanted over it."""
+    result = _laid_over(wanted, _writable(found or {}))
+    return dict(result) if isinstance(result, dict) else {}
+
+
+def _laid_over(wanted: Any, found: Any) -> Any:
+    if isinstance(wanted, dict):
+        inner = dict(found) if isinstance(found, dict) else {}
+        return inner | {key: _laid_over(value, inner.get(key)) for key, value in wanted.items()}
+    if isinstance(wanted, list) and any(isinstance(each, dict) for each in wanted):
+        present = list(found) if isinstance(found, list) else []
+        result = list(present)
+        for i, each in enumerate(wanted):
+            match = _match(each, present, i)
+            if match is None:
+                result.append(each)
+            else:
+                result[present.index(match)] = _laid_over(each, match)
+        return result
+    if wanted == [] and isinstance(found, list):
+        return found
+    return wanted
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _writable(each) for key, each in value.items() if key not in READ_ONLY}
+    if isinstance(value, list):
+        return [_writable(each) for each in value]
+    return value
+
+
+def filled(body: Any, lookup: Lookup, secret: Callable[[str], str]) -> Any:
+    """A body with its placeholders replaced by values.
+
+    Args:
+        body: the body, or a part of it.
+        lookup: gives the values of references.
+        secret: gives the values of secrets.
+
+    Raises:
+        LookupError: a reference has no value yet; the message names it.
+    """
+    if isinstance(body, SecretName):
+        return secret(body.name)
+    if isinstance(body, Reference):
+        value = lookup(body)
+        if value is None:
+            raise LookupError(str(body))
+        return value
+    if isinstance(body, dict):
+        return {key: filled(value, lookup, secret) for key, value in body.items()}
+    if isinstance(body, list):
+        return [filled(each, lookup, secret) for each in body]
+    return body
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "absent"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return "other"
+    return str(value)
+
+
+def _last(id_: Any) -> str | None:
+    return str(id_).rsplit("/", 1)[-1] if id_ else None

@@ -1,0 +1,206 @@
+"""What ``provision`` has to do: desired resources against what is there. Pure.
+
+Never moves a spoke to another path: a spoke's peerings are held to the flags of the path that it
+is on, and left alone while a switch is under way. Never takes over what somebody else made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from erfailover import comparison, topology
+from erfailover.arm_bodies import TAG, Body, SecretName
+from erfailover.comparison import Difference
+from erfailover.model import Change
+from erfailover.nat import NatSetup, nat_setups
+from erfailover.site import Path, Role, Site, Spoke
+from erfailover.topology import GROUP, NETWORK, PEERING, Desired
+
+Existing = Mapping[str, Body | None]
+"""What is there, by resource id in lower case; None, or no entry, for what is not."""
+
+FAILED = frozenset({"Failed", "Canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What happens to one resource.
+
+    Attributes:
+        change: ``create``, ``update`` or ``keep``.
+        desired: the resource.
+        differences: what an update changes.
+        note: what else there is to know about it.
+    """
+
+    change: Change
+    desired: Desired
+    differences: tuple[Difference, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetupAction:
+    """What happens to the NAT set-up of one machine."""
+
+    change: Change
+    setup: NatSetup
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionPlan:
+    """Everything that a ``provision`` would write.
+
+    Attributes:
+        site: the site's name.
+        actions: one for every desired resource.
+        setups: one for every NAT machine.
+        held: spokes between two paths, whose peerings are left alone.
+        foreign: resources that stand in the way and are not ours.
+    """
+
+    site: str
+    actions: tuple[Action, ...]
+    setups: tuple[SetupAction, ...]
+    held: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Action | SetupAction, ...]:
+        """What is not kept as it is."""
+        every = (*self.actions, *self.setups)
+        return tuple(each for each in every if each.change is not Change.KEEP)
+
+
+def plan(
+    site: Site,
+    existing: Existing,
+    nat_holds: Mapping[str, bool],
+    unsettled: Collection[str] = (),
+) -> ProvisionPlan:
+    """Decide what a ``provision`` does.
+
+    Args:
+        site: with a topology and a subscription.
+        existing: the resource group, and every resource of the topology that is there.
+        nat_holds: whether the NAT set-up of a machine holds, by the set-up's id.
+        unsettled: names of shared keys that existing connections may not have.
+    """
+    paths = {spoke.name: path_of(site, spoke, existing) for spoke in site.spokes}
+    wanted = topology.desired(site, paths)
+    lookup = comparison.lookup_in(existing)
+    actions, foreign = [], []
+    for each in wanted:
+        found = existing.get(each.id.lower())
+        action = _action(each, found, lookup, unsettled)
+        if action.change is Change.UPDATE and not _may_change(site, each, found, existing):
+            foreign.append(each.title)
+        actions.append(action)
+    made = {each.desired.id for each in actions if each.change is Change.CREATE}
+    setups = [
+        SetupAction(_setup_change(setup, made, nat_holds), setup) for setup in nat_setups(site)
+    ]
+    held = tuple(name for name, path in paths.items() if path is None)
+    return ProvisionPlan(site.name, tuple(actions), tuple(setups), held, tuple(foreign))
+
+
+def path_of(site: Site, spoke: Spoke, existing: Existing) -> Path | None:
+    """The path whose flags a spoke's peerings are held to; None while a switch is under way.
+
+    A spoke that uses no remote gateway at all, but has a peering to the backup hub, has been left
+    between the break and the make of a switch.
+    """
+    outward = {
+        role: existing.get(site.peering_id(spoke.virtual_network, spoke.outward(role).name).lower())
+        for role in Role
+    }
+    if _uses_remote_gateways(outward[Role.BACKUP]):
+        return Path.IPSEC
+    if _uses_remote_gateways(outward[Role.PRIMARY]) or outward[Role.PRIMARY] is None:
+        return Path.EXPRESSROUTE
+    return None if outward[Role.BACKUP] is not None else Path.EXPRESSROUTE
+
+
+def _uses_remote_gateways(peering: Body | None) -> bool:
+    return bool(peering and peering.get("properties", {}).get("useRemoteGateways"))
+
+
+def _action(
+    wanted: Desired, found: Body | None, lookup: comparison.Lookup, unsettled: Collection[str]
+) -> Action:
+    if found is None:
+        return Action(Change.CREATE, wanted)
+    if wanted.type == GROUP:
+        return Action(Change.KEEP, wanted)
+    properties = found.get("properties") or {}
+    state = str(properties.get("provisioningState", "Succeeded"))
+    if state == "Deleting":
+        return Action(Change.CREATE, wanted, note="being deleted now; made anew after that")
+    differing = comparison.differences(wanted.body, found, lookup)
+    if state in FAILED:
+        return Action(Change.UPDATE, wanted, differing, f"its last write {state.lower()}")
+    if state != "Succeeded":
+        note = f"{state} now: waited for, and written only if it then differs"
+        return Action(Change.UPDATE, wanted, differing, note)
+    if wanted.type == PEERING and properties.get("peeringState") == "Disconnected":
+        return Action(Change.UPDATE, wanted, differing, "Disconnected: written anew")
+    if secret_names(wanted.body) & set(unsettled):
+        note = "its shared key may differ from the one kept here: written anew"
+        return Action(Change.UPDATE, wanted, differing, note)
+    return Action(Change.UPDATE if differing else Change.KEEP, wanted, differing)
+
+
+def secret_names(body: Any) -> frozenset[str]:
+    """The names of the tunnels' shared keys in a body; a machine's password cannot be changed."""
+    return frozenset(name for name in _secrets(body) if name != topology.ADMIN_PASSWORD)
+
+
+def _secrets(body: Any) -> Iterator[str]:
+    if isinstance(body, SecretName):
+        yield body.name
+    elif isinstance(body, dict | list):
+        for each in body.values() if isinstance(body, dict) else body:
+            yield from _secrets(each)
+
+
+def _may_change(site: Site, wanted: Desired, found: Body | None, existing: Existing) -> bool:
+    """Whether a resource is ours to change: by its tag, or untagged in a group that is ours.
+
+    A peering has no tags; it goes with its VNet.
+    """
+    if wanted.type == PEERING:
+        found = existing.get(wanted.id.rsplit("/virtualNetworkPeerings/", 1)[0].lower())
+    owner = _owner(found)
+    if owner is None:
+        return _owner(existing.get(site.group_id().lower())) == site.name
+    return owner == site.name
+
+
+def _owner(found: Body | None) -> str | None:
+    owner = ((found or {}).get("tags") or {}).get(TAG)
+    return None if owner is None else str(owner)
+
+
+def _setup_change(setup: NatSetup, made: Collection[str], nat_holds: Mapping[str, bool]) -> Change:
+    if setup.machine_id in made:
+        return Change.CREATE
+    return Change.KEEP if nat_holds.get(setup.id) else Change.UPDATE
+
+
+def with_peerings(network_id: str, network: Body | None) -> Iterator[tuple[str, Body]]:
+    """A VNet's peerings by id in lower case: its own body carries them."""
+    for peering in (network or {}).get("properties", {}).get("virtualNetworkPeerings") or []:
+        yield f"{network_id}/virtualNetworkPeerings/{peering.get('name')}".lower(), peering
+
+
+def reads(site: Site) -> tuple[str, ...]:
+    """The ids of the resources to read for a plan; the peerings come with their VNets."""
+    every = topology.desired(site)
+    return tuple(each.id for each in every if each.type not in (GROUP, PEERING))
+
+
+def networks(site: Site) -> tuple[str, ...]:
+    """The ids of the VNets among them."""
+    return tuple(each.id for each in topology.desired(site) if each.type == NETWORK)

@@ -1,0 +1,314 @@
+"""The resources a site's topology asks for, as a dependency graph. Pure.
+
+Owns what has to be there, what each resource needs before it, and which resources a write owns
+or refers to, so that nothing is written into a VNet or gateway that is being updated. Never
+decides what to do about what is there already: that is ``provisioning``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from erfailover import arm_bodies
+from erfailover.arm_bodies import Body
+from erfailover.site import Flags, Path, Role, Site, Spoke, Topology
+
+GROUP = "Microsoft.Resources/resourceGroups"
+NETWORK = "Microsoft.Network/virtualNetworks"
+PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
+ROUTE_TABLE = "Microsoft.Network/routeTables"
+PUBLIC_IP = "Microsoft.Network/publicIPAddresses"
+SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
+GATEWAY = "Microsoft.Network/virtualNetworkGateways"
+LOCAL_GATEWAY = "Microsoft.Network/localNetworkGateways"
+CONNECTION = "Microsoft.Network/connections"
+INTERFACE = "Microsoft.Network/networkInterfaces"
+MACHINE = "Microsoft.Compute/virtualMachines"
+
+WORDS = {
+    GROUP: "resource group",
+    NETWORK: "VNet",
+    PEERING: "peering",
+    ROUTE_TABLE: "route table",
+    PUBLIC_IP: "public IP",
+    SECURITY_GROUP: "network security group",
+    GATEWAY: "gateway",
+    LOCAL_GATEWAY: "local network gateway",
+    CONNECTION: "connection",
+    INTERFACE: "network interface",
+    MACHINE: "machine",
+}
+"""What people call each type."""
+
+ADMIN_PASSWORD = "admin-password"
+"""The name of the machines' password among the secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A resource that should be there.
+
+    Attributes:
+        id: its ARM id.
+        type: its ARM type.
+        body: its ARM body, with placeholders for what only Azure knows and for secrets.
+        needs: ids of the resources that must be there before it.
+        owns: ids (lower case) of the resources a write of it puts in ``Updating``.
+        refers: ids (lower case) of the resources that must be at rest while it is written.
+        spoke: the spoke whose peering this is; None for what no switch touches.
+    """
+
+    id: str
+    type: str
+    body: Body
+    needs: frozenset[str] = frozenset()
+    owns: frozenset[str] = frozenset()
+    refers: frozenset[str] = frozenset()
+    spoke: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name; a peering's with its VNet, ``vnet1/vnet1-to-vnet2``."""
+        parts = self.id.split("/")
+        return f"{parts[-3]}/{parts[-1]}" if self.type == PEERING else parts[-1]
+
+    @property
+    def title(self) -> str:
+        """Its kind and name, as people say it."""
+        return f"{WORDS[self.type]} {self.name}"
+
+
+def desired(site: Site, paths: Mapping[str, Path | None] | None = None) -> tuple[Desired, ...]:
+    """Every resource of a site's topology, each after what it needs.
+
+    Args:
+        site: with a topology and a subscription.
+        paths: the path each spoke is on, by its VNet's name; ``expressroute`` where not given.
+            The peerings of a spoke whose path is None are left out: a switch is under way.
+    """
+    if site.topology is None:
+        return ()
+    graph = _Graph(site, site.topology, dict(paths or {}))
+    return tuple(graph.resources())
+
+
+def tunnel_secret(gateway: str, far_gateway: str) -> str:
+    """The name of a tunnel's shared key: the same from either end."""
+    return "shared-key/" + "/".join(sorted((gateway, far_gateway)))
+
+
+def route_table_name(network: str, subnet: str) -> str:
+    """The name of a subnet's route table; a subnet's name need not be unique among VNets."""
+    return f"{subnet}-routes" if subnet.startswith(network) else f"{network}-{subnet}-routes"
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    site: Site
+    topology: Topology
+    paths: Mapping[str, Path | None]
+    gateway_in: Mapping[str, str] = field(init=False)
+    """VNet name to the id of the gateway in it."""
+
+    def __post_init__(self) -> None:
+        found = {
+            gateway.virtual_network: self._id(GATEWAY, name)
+            for name, gateway in self.topology.gateways.items()
+        }
+        object.__setattr__(self, "gateway_in", found)
+
+    def resources(self) -> Iterator[Desired]:
+        site = self.site
+        yield Desired(site.group_id(), GROUP, arm_bodies.resource_group(site.location, site.name))
+        yield from self._route_tables()
+        yield from self._networks()
+        yield from self._gateways()
+        yield from self._tunnels()
+        yield from self._peerings()
+        yield from self._machines()
+
+    def _id(self, type_: str, name: str) -> str:
+        return self.site.resource_id(type_, name)
+
+    def _make(
+        self,
+        type_: str,
+        name: str,
+        body: Body,
+        needs: tuple[str, ...] = (),
+        owns: tuple[str, ...] = (),
+        refers: tuple[str, ...] = (),
+    ) -> Desired:
+        id_ = self._id(type_, name)
+        return Desired(
+            id_,
+            type_,
+            body,
+            frozenset((self.site.group_id(), *needs)),
+            _keys(id_, *owns),
+            _keys(*refers),
+        )
+
+    def _where(self) -> tuple[str, str]:
+        return self.site.location, self.site.name
+
+    def _route_tables(self) -> Iterator[Desired]:
+        for network_name, network in self.topology.virtual_networks.items():
+            for name, subnet in network.subnets.items():
+                if subnet.routes:
+                    body = arm_bodies.route_table(*self._where(), subnet.routes)
+                    yield self._make(ROUTE_TABLE, route_table_name(network_name, name), body)
+
+    def _networks(self) -> Iterator[Desired]:
+        for name, network in self.topology.virtual_networks.items():
+            tables = {
+                subnet_name: self._id(ROUTE_TABLE, route_table_name(name, subnet_name))
+                for subnet_name, subnet in network.subnets.items()
+                if subnet.routes
+            }
+            body = arm_bodies.virtual_network(*self._where(), network, tables)
+            needs = tuple(tables.values())
+            yield self._make(NETWORK, name, body, needs, refers=needs)
+
+    def _address_id(self, owner: str) -> str:
+        return self._id(PUBLIC_IP, f"{owner}-public-ip1")
+
+    def _address(self, owner: str) -> Desired:
+        name = f"{owner}-public-ip1"
+        return self._make(PUBLIC_IP, name, arm_bodies.public_ip(*self._where()))
+
+    def _gateways(self) -> Iterator[Desired]:
+        for name, gateway in self.topology.gateways.items():
+            yield self._address(name)
+            network = self.site.network_id(gateway.virtual_network)
+            address = self._address_id(name)
+            body = arm_bodies.gateway(*self._where(), gateway, network, address)
+            needs = (network, address)
+            yield self._make(GATEWAY, name, body, needs, refers=needs)
+
+    def _tunnels(self) -> Iterator[Desired]:
+        """Local network gateways need the far gateway's address and BGP address, so come late."""
+        made: set[str] = set()
+        for name, connection in self.topology.connections.items():
+            far = self.topology.gateways[connection.far_gateway]
+            far_id = self.site.gateway_id(connection.far_gateway)
+            local_name = connection.local_network_gateway
+            if local_name not in made:
+                made.add(local_name)
+                address = self._address_id(connection.far_gateway)
+                space = self.topology.virtual_networks[far.virtual_network].address_space
+                body = arm_bodies.local_network_gateway(*self._where(), far, space, address, far_id)
+                yield self._make(LOCAL_GATEWAY, local_name, body, (far_id, address))
+            near_id = self.site.gateway_id(connection.gateway)
+            local_id = self._id(LOCAL_GATEWAY, local_name)
+            secret = tunnel_secret(connection.gateway, connection.far_gateway)
+            body = arm_bodies.connection(*self._where(), near_id, local_id, secret)
+            # A connection being written holds its gateway (recorded: RetryableError).
+            yield self._make(CONNECTION, name, body, (near_id, local_id), (near_id,), (local_id,))
+
+    def _peerings(self) -> Iterator[Desired]:
+        for name, each in self.topology.peerings.items():
+            opposite = next(
+                (
+                    self.site.peering_id(other.virtual_network, other_name)
+                    for other_name, other in self.topology.peerings.items()
+                    if other.virtual_network == each.remote_virtual_network
+                    and other.remote_virtual_network == each.virtual_network
+                ),
+                None,
+            )
+            yield self._peering(
+                each.virtual_network, name, each.remote_virtual_network, each.flags, opposite
+            )
+        for spoke in self.site.spokes:
+            path = self.paths.get(spoke.name, Path.EXPRESSROUTE)
+            if path is not None:
+                yield from self._spoke_peerings(spoke, path)
+
+    def _spoke_peerings(self, spoke: Spoke, path: Path) -> Iterator[Desired]:
+        for role in Role:
+            hub = self.site.hub(role).virtual_network
+            outward, inward = spoke.outward(role), spoke.inward(role)
+            flags = inward.on(path)
+            if flags is not None:
+                yield self._peering(
+                    hub, inward.name, spoke.virtual_network, flags, None, spoke.name
+                )
+            flags = outward.on(path)
+            if flags is not None:
+                opposite = self.site.peering_id(hub, inward.name)
+                yield self._peering(
+                    spoke.virtual_network, outward.name, hub, flags, opposite, spoke.name
+                )
+
+    def _peering(
+        self,
+        network: str,
+        name: str,
+        remote: str,
+        flags: Flags,
+        opposite: str | None,
+        spoke: str | None = None,
+    ) -> Desired:
+        """One peering: the side that lends its gateway goes first (recorded order)."""
+        own, far = self.site.network_id(network), self.site.network_id(remote)
+        gateways = [self.gateway_in[each] for each in (network, remote) if each in self.gateway_in]
+        needs = [own, far, *gateways]
+        refers = [far]
+        if flags.use_remote_gateways:
+            needs += [opposite] if opposite else []
+            refers += gateways
+        return Desired(
+            self.site.peering_id(network, name),
+            PEERING,
+            arm_bodies.peering(far, flags),
+            frozenset(needs),
+            _keys(self.site.peering_id(network, name), own),
+            _keys(*refers),
+            spoke,
+        )
+
+    def _machines(self) -> Iterator[Desired]:
+        for name, machine in self.topology.machines.items():
+            interface_ids = [self._id(INTERFACE, each) for each in machine.interfaces]
+            yield from self._interfaces(name)
+            body = arm_bodies.virtual_machine(
+                *self._where(), name, machine, interface_ids, ADMIN_PASSWORD
+            )
+            needs = tuple(interface_ids)
+            yield self._make(MACHINE, name, body, needs, needs)
+
+    def _interfaces(self, machine: str) -> Iterator[Desired]:
+        """The interfaces of a machine; a security group goes with a public address only.
+
+        A group on the inside of a NAT machine would drop what it is to forward: its default
+        rules let in only what is meant for the VNet.
+        """
+        interfaces = self.topology.machines[machine].interfaces
+        group_name = f"{machine}-nsg"
+        if any(each.public for each in interfaces.values()):
+            body = arm_bodies.network_security_group(*self._where())
+            yield self._make(SECURITY_GROUP, group_name, body)
+        for name, interface in interfaces.items():
+            network, subnet = interface.subnet.split("/")
+            network_id = self.site.network_id(network)
+            needs = [network_id]
+            address = group = None
+            if interface.public:
+                address, group = self._address_id(name), self._id(SECURITY_GROUP, group_name)
+                yield self._address(name)
+                needs += [address, group]
+            body = arm_bodies.network_interface(
+                *self._where(),
+                f"{network_id}/subnets/{subnet}",
+                interface.address,
+                interface.forwarding,
+                address,
+                group,
+            )
+            yield self._make(INTERFACE, name, body, tuple(needs), refers=tuple(needs))
+
+
+def _keys(*ids: str) -> frozenset[str]:
+    return frozenset(id_.lower() for id_ in ids)
