@@ -19,7 +19,7 @@ it is, so the plan after a crash is the rest of the plan before it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from erfailover import conditions
@@ -138,8 +138,13 @@ def plan(
         target: the path to move to.
         ours: ids (lower case) of the peerings that erfailover made; only these are ever removed.
     """
-    steps = [step for spoke in site.spokes for step in _steps(site, observed, target, spoke, ours)]
-    steps.sort(key=lambda step: (phase(step.number), _order(site, step), step.number))
+    steps = [
+        step
+        for spoke in site.spokes
+        for step in _Spoke(site, observed, target, spoke, ours).steps()
+    ]
+    names = [spoke.name for spoke in site.spokes]
+    steps.sort(key=lambda step: (phase(step.number), names.index(step.spoke)))
     return SwitchPlan(site.name, target, tuple(steps), tuple(guards(site, observed, target)))
 
 
@@ -148,62 +153,98 @@ def phase(number: int) -> int:
     return 0 if number < 3 else 1 if number < 5 else 2
 
 
-def _order(site: Site, step: SwitchStep) -> int:
-    return [spoke.name for spoke in site.spokes].index(step.spoke)
+class _Spoke:
+    """The steps of one spoke, each decided on what the steps before it leave behind."""
+
+    def __init__(
+        self, site: Site, observed: Observed, target: Path, spoke: Spoke, ours: frozenset[str]
+    ) -> None:
+        self.site, self.observed, self.target = site, observed, target
+        self.spoke, self.ours = spoke, ours
+        self.arriving, self.leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
+        self.seen = {id_.lower(): observed.peering(id_) for id_ in site.peering_ids(spoke)}
+
+    def steps(self) -> Iterator[SwitchStep]:
+        names = {
+            "spoke": self.spoke.name,
+            "arriving": _last(self.site.hub(self.arriving).virtual_network),
+            "leaving": _last(self.site.hub(self.leaving).virtual_network),
+        }
+        for rule in self._rules():
+            write = self._write(rule)
+            kept = write.change is Change.KEEP
+            if rule.goal is Goal.REMOVED and kept:
+                continue
+            yield SwitchStep(
+                rule.number,
+                self.spoke.name,
+                rule.title.format(**names),
+                rule.why.format(**names),
+                write,
+                rule.gated,
+                self._taken_back() if rule.contingency and not kept else None,
+            )
+            if not kept:
+                self.seen[write.peering_id.lower()] = _written(write)
+
+    def _rules(self) -> tuple[Rule, ...]:
+        """The rows in order; a Disconnected peering of the spoke is mended before its opposite.
+
+        Azure refuses to create a peering whose opposite is Disconnected
+        (``RemotePeeringIsDisconnected``, recorded).
+        """
+        peering_id, _, _ = self._place(Side.SPOKE_TO_ARRIVING)
+        found = self.seen[peering_id.lower()]
+        if found is None or found.state != "Disconnected":
+            return STEPS
+        return (STEPS[1], STEPS[0], *STEPS[2:])
+
+    def _place(self, side: Side) -> tuple[str, str, Flags | None]:
+        """Where a side's peering is: its id, the VNet it leads to, its flags on the target."""
+        to_arriving = side in (Side.ARRIVING_TO_SPOKE, Side.SPOKE_TO_ARRIVING)
+        role = self.arriving if to_arriving else self.leaving
+        hub = self.site.hub(role).virtual_network
+        if side in (Side.SPOKE_TO_ARRIVING, Side.SPOKE_TO_LEAVING):
+            peering, owner, remote = self.spoke.outward(role), self.spoke.virtual_network, hub
+        else:
+            peering, owner, remote = self.spoke.inward(role), hub, self.spoke.virtual_network
+        peering_id = self.site.peering_id(owner, peering.name)
+        return peering_id, self.site.network_id(remote), peering.on(self.target)
+
+    def _write(self, rule: Rule) -> PeeringWrite:
+        """The one write that a rule comes to, ``KEEP`` where nothing is left to do."""
+        peering_id, remote, final = self._place(rule.side)
+        found = self.seen[peering_id.lower()]
+        after = _after(rule.goal, final, found, peering_id.lower() in self.ours)
+        change = _change(found, after, removed=rule.goal is Goal.REMOVED and after is None)
+        if self.observed.network(peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]) is None:
+            change = Change.KEEP  # not read: nothing is known, so nothing is written
+        return PeeringWrite(change, peering_id, remote, found.flags if found else None, after)
+
+    def _taken_back(self) -> PeeringWrite | None:
+        """The write that takes step 3 back: the spoke uses the leaving hub's gateway again."""
+        peering_id, remote, _ = self._place(Side.SPOKE_TO_LEAVING)
+        found = self.seen[peering_id.lower()]
+        back = self.spoke.outward(self.leaving).on(self.target.other)
+        if found is None or back is None:
+            return None
+        return PeeringWrite(Change.UPDATE, peering_id, remote, found.flags, back)
 
 
-def _steps(
-    site: Site, observed: Observed, target: Path, spoke: Spoke, ours: frozenset[str]
-) -> Iterator[SwitchStep]:
-    arriving = ROLE_OF_PATH[target]
-    leaving = ROLE_OF_PATH[target.other]
-    names = {
-        "spoke": spoke.name,
-        "arriving": _last(site.hub(arriving).virtual_network),
-        "leaving": _last(site.hub(leaving).virtual_network),
-    }
-    contingency = _write(site, observed, target, spoke, Side.SPOKE_TO_LEAVING, Goal.FINAL)
-    for rule in STEPS:
-        write = _write(site, observed, target, spoke, rule.side, rule.goal, ours)
-        if rule.goal is Goal.REMOVED and write.change is Change.KEEP:
-            continue
-        takes_back = rule.contingency and write.change is not Change.KEEP
-        yield SwitchStep(
-            rule.number,
-            spoke.name,
-            rule.title.format(**names),
-            rule.why.format(**names),
-            write,
-            rule.gated,
-            _taken_back(site, target, spoke, contingency) if takes_back else None,
-        )
-
-
-def _write(
-    site: Site,
-    observed: Observed,
-    target: Path,
-    spoke: Spoke,
-    side: Side,
-    goal: Goal,
-    ours: frozenset[str] = frozenset(),
-) -> PeeringWrite:
-    """The one write that a rule comes to, ``KEEP`` where nothing is left to do."""
-    role = ROLE_OF_PATH[target]
-    if side in (Side.SPOKE_TO_LEAVING, Side.LEAVING_TO_SPOKE):
-        role = ROLE_OF_PATH[target.other]
-    hub = site.hub(role).virtual_network
-    outward = side in (Side.SPOKE_TO_ARRIVING, Side.SPOKE_TO_LEAVING)
-    owner, remote = (spoke.virtual_network, hub) if outward else (hub, spoke.virtual_network)
-    wanted = spoke.outward(role) if outward else spoke.inward(role)
-    peering_id = site.peering_id(owner, wanted.name)
-    found = observed.peering(peering_id)
-    before = found.flags if found else None
-    after = _after(goal, wanted.on(target), found, peering_id.lower() in ours)
-    change = _change(found, after, removed=goal is Goal.REMOVED and after is None)
-    if observed.network(site.network_id(owner)) is None:
-        change = Change.KEEP  # not read: nothing is known, so nothing is written
-    return PeeringWrite(change, peering_id, site.network_id(remote), before, after)
+def _written(write: PeeringWrite) -> Peering | None:
+    """What a peering is after a write."""
+    if write.after is None:
+        return None
+    return Peering(
+        id=write.peering_id,
+        name=write.name,
+        virtual_network=write.peering_id.rsplit("/virtualNetworkPeerings/", 1)[0],
+        remote_virtual_network=write.remote_virtual_network,
+        state="Connected",
+        sync_level=None,
+        provisioning_state="Succeeded",
+        flags=write.after,
+    )
 
 
 def _after(goal: Goal, final: Flags | None, found: Peering | None, ours: bool) -> Flags | None:
@@ -228,14 +269,6 @@ def _change(found: Peering | None, after: Flags | None, *, removed: bool) -> Cha
     if after == found.flags and found.state != "Disconnected":
         return Change.KEEP
     return Change.KEEP if after is None else Change.UPDATE
-
-
-def _taken_back(site: Site, target: Path, spoke: Spoke, now: PeeringWrite) -> PeeringWrite | None:
-    """The write that takes step 3 back: the spoke uses the leaving hub's gateway again."""
-    back = spoke.outward(ROLE_OF_PATH[target.other]).on(target.other)
-    if back is None or not back.use_remote_gateways:
-        return None
-    return replace(now, change=Change.UPDATE, before=now.after, after=back)
 
 
 def guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:

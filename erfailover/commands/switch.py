@@ -190,17 +190,20 @@ class _Switch:
         """Preparation of every spoke, then break and make, then what is off the critical path."""
         writes = plan.writes
         ids = {(step.spoke, step.number): f"{step.spoke}/{step.number}" for step in writes}
-        tasks = []
+        tasks: list[Task] = []
+        earlier: dict[str, set[str]] = {}
         for step in writes:
-            earlier = {n for (spoke, n) in ids if spoke == step.spoke and n < step.number}
+            task_id = ids[step.spoke, step.number]
+            before = frozenset(earlier.setdefault(step.spoke, set()))
+            earlier[step.spoke].add(task_id)
             phase = procedure.phase(step.number)
             network = step.write.peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]
             tasks.append(
                 Task(
-                    id=ids[step.spoke, step.number],
+                    id=task_id,
                     title=f"{step.number}. {step.title}",
                     run=partial(self._step, step),
-                    needs=frozenset(ids[step.spoke, number] for number in earlier),
+                    needs=before,
                     after=frozenset(
                         ids[each.spoke, each.number]
                         for each in writes

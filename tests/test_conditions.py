@@ -1,0 +1,124 @@
+"""What is learned, what is originated, what is unknown: on the tables real gateways reported."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from ipaddress import IPv4Network
+from pathlib import Path as File
+
+import pytest
+
+from erfailover import conditions
+from erfailover.model import BgpPeer, Gateway, GatewayRoute, Reading, Verdict
+from erfailover.site import Role
+from tests import sites
+
+OFFICE = [IPv4Network("10.5.0.0/16")]
+SPOKE = [IPv4Network("10.1.0.0/16")]
+OBSERVED = File(__file__).parent / "lab" / "observed_bgp.json"
+
+
+def observed(name: str) -> Gateway:
+    """A gateway as the proof of concept's real one was read."""
+    for each in json.loads(OBSERVED.read_text())["observations"]:
+        if each["name"] == name:
+            role = Role.PRIMARY if each["gateway"] == "vng1" else Role.BACKUP
+            return replace(
+                sites.gateway(role),
+                peers=Reading(tuple(BgpPeer(**row) for row in each["peers"])),
+                learned_routes=Reading(tuple(GatewayRoute(**row) for row in each["routes"])),
+            )
+    raise AssertionError(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "connected", "learned", "originates"),
+    [
+        ("vng1-healthy", "HOLDS", "HOLDS", "HOLDS"),
+        ("vng1-expressroute-down", "FAILS", "FAILS", "HOLDS"),
+        ("vng2-before-switch", "HOLDS", "HOLDS", "FAILS"),
+        ("vng2-after-switch", "HOLDS", "HOLDS", "HOLDS"),
+    ],
+)
+def test_the_observed_tables_mean_what_the_proof_of_concept_read_from_them(
+    name: str, connected: str, learned: str, originates: str
+) -> None:
+    gateway = observed(name)
+    role = gateway.role
+    assert conditions.gateway_has_a_connected_bgp_peer(gateway, role).verdict == connected
+    assert conditions.gateway_has_learned(gateway, role, OFFICE).verdict == learned
+    assert conditions.gateway_originates(gateway, role, SPOKE).verdict == originates
+
+
+def test_a_static_prefix_of_a_dead_gateway_is_not_learned() -> None:
+    gateway = observed("vng1-expressroute-down")
+    static = [IPv4Network("10.4.0.0/16")]
+    assert conditions.gateway_has_learned(gateway, Role.PRIMARY, static).verdict == "FAILS"
+
+
+def test_a_prefix_learned_from_the_far_end_is_not_originated() -> None:
+    gateway = sites.gateway(Role.BACKUP, sites.route("10.1.0.0/16"))
+    assert conditions.gateway_originates(gateway, Role.BACKUP, SPOKE).verdict == "FAILS"
+    assert conditions.gateway_does_not_originate(gateway, Role.BACKUP, SPOKE).verdict == "HOLDS"
+
+
+def test_a_covering_prefix_is_learned_but_whether_it_is_originated_is_unknown() -> None:
+    own = sites.route("10.0.0.0/8", "Network", "10.3.0.254")
+    gateway = sites.gateway(Role.BACKUP, own, sites.route("10.4.0.0/15"))
+    assert conditions.gateway_has_learned(gateway, Role.BACKUP, OFFICE).verdict == "HOLDS"
+    assert conditions.gateway_originates(gateway, Role.BACKUP, SPOKE).verdict == "UNKNOWN"
+
+
+def test_empty_lists_and_failed_reads_are_unknown_and_never_down() -> None:
+    full = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
+    for gateway in (
+        None,
+        replace(full, peers=Reading(())),
+        replace(full, peers=Reading(None, "timed out")),
+        replace(full, learned_routes=Reading(())),
+        replace(full, learned_routes=Reading(None, "timed out")),
+    ):
+        claim = conditions.gateway_has_learned(gateway, Role.BACKUP, OFFICE)
+        assert claim.verdict is Verdict.UNKNOWN
+    nothing = replace(full, learned_routes=Reading(()))
+    for ask in (conditions.gateway_originates, conditions.gateway_does_not_originate):
+        assert ask(nothing, Role.BACKUP, SPOKE).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("00:01:14.8269278", 74.8269278),
+        ("3.03:14:13.1796961", 3 * 86400 + 3 * 3600 + 14 * 60 + 13.1796961),
+        ("00:00:00", 0.0),
+        (None, None),
+        ("soon", None),
+    ],
+)
+def test_connected_durations_are_read_as_azure_writes_them(
+    text: str | None, seconds: float | None
+) -> None:
+    found = conditions.duration_s(text)
+    assert found == (pytest.approx(seconds) if seconds is not None else None)
+
+
+def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
+    young = replace(sites.peer("10.4.0.254"), connected_duration="00:00:30.0")
+    old = replace(sites.peer("10.9.0.254"), connected_duration="01:00:00.0")
+    gateway = sites.with_peers(
+        sites.gateway(Role.PRIMARY, sites.route("10.5.0.0/16", source="10.4.0.254")), young, old
+    )
+    claim = conditions.gateway_has_been_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
+    assert claim.verdict is Verdict.FAILS
+    both = replace(
+        gateway,
+        learned_routes=Reading(
+            (
+                sites.route("10.5.0.0/16", source="10.4.0.254"),
+                sites.route("10.5.0.0/16", source="10.9.0.254"),
+            )
+        ),
+    )
+    claim = conditions.gateway_has_been_healthy_for(both, Role.PRIMARY, OFFICE, 120.0)
+    assert claim.verdict is Verdict.HOLDS

@@ -1,0 +1,114 @@
+"""The executor: order, conflicts, failures, interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from erfailover.errors import Failure, Interrupted
+from erfailover.executor import Event, State, Task, run
+from erfailover.lab.clock import SteppedClock
+
+
+def sleeping(clock: SteppedClock, seconds: float) -> Callable[[], None]:
+    return lambda: clock.sleep(seconds)
+
+
+def test_independent_tasks_take_as_long_as_the_slowest() -> None:
+    clock = SteppedClock()
+    tasks = [Task(name, name, sleeping(clock, 100.0 + i)) for i, name in enumerate("abc")]
+    results = run(tasks, clock)
+    assert results.elapsed_s == pytest.approx(102.0)
+    assert len(results.of(State.DONE)) == 3
+
+
+def test_a_task_waits_for_what_it_needs() -> None:
+    clock = SteppedClock()
+    first = Task("a", "a", sleeping(clock, 5.0))
+    second = Task("b", "b", sleeping(clock, 7.0), needs=frozenset("a"))
+    assert run([second, first], clock).elapsed_s == pytest.approx(12.0)
+
+
+def test_tasks_that_own_or_refer_to_one_network_never_overlap() -> None:
+    clock = SteppedClock()
+    hub, spoke = frozenset({"hub"}), frozenset({"spoke"})
+    owner = Task("a", "a", sleeping(clock, 5.0), owns=hub, refers=spoke)
+    user = Task("b", "b", sleeping(clock, 5.0), owns=spoke, refers=hub)
+    assert run([owner, user], clock).elapsed_s == pytest.approx(10.0)
+
+
+def test_tasks_that_only_refer_to_one_network_overlap() -> None:
+    clock = SteppedClock()
+    hub = frozenset({"hub"})
+    tasks = [
+        Task(name, name, sleeping(clock, 5.0), owns=frozenset({name}), refers=hub) for name in "ab"
+    ]
+    assert run(tasks, clock).elapsed_s == pytest.approx(5.0)
+
+
+def test_no_more_than_the_limit_are_in_flight() -> None:
+    clock = SteppedClock()
+    tasks = [Task(str(n), str(n), sleeping(clock, 10.0)) for n in range(6)]
+    assert run(tasks, clock, max_in_flight=2).elapsed_s == pytest.approx(30.0)
+
+
+def test_after_a_failure_what_needs_it_is_skipped_and_the_rest_goes_on() -> None:
+    clock = SteppedClock()
+
+    def refuse() -> None:
+        raise Failure("no")
+
+    tasks = [
+        Task("bad", "bad", refuse),
+        Task("needs", "needs", sleeping(clock, 1.0), needs=frozenset({"bad"})),
+        Task("needs-that", "x", sleeping(clock, 1.0), needs=frozenset({"needs"})),
+        Task("after", "after", sleeping(clock, 1.0), after=frozenset({"bad", "needs"})),
+    ]
+    results = run(tasks, clock)
+    assert [task.id for task in results.of(State.SKIPPED)] == ["needs", "needs-that"]
+    assert [task.id for task in results.of(State.DONE)] == ["after"]
+    with pytest.raises(Failure, match="no"):
+        results.raise_first()
+
+
+def test_ctrl_c_lets_what_is_in_flight_finish_and_starts_nothing_new() -> None:
+    clock = SteppedClock()
+    seen: list[tuple[str, State]] = []
+
+    def listener(event: Event) -> None:
+        seen.append((event.task.id, event.state))
+        if (event.task.id, event.state) == ("a", State.DONE):
+            raise KeyboardInterrupt
+
+    tasks = [
+        Task("a", "first", sleeping(clock, 1.0)),
+        Task("b", "second", sleeping(clock, 5.0)),
+        Task("c", "third", sleeping(clock, 1.0), needs=frozenset({"b"})),
+    ]
+    with pytest.raises(Interrupted, match="2 done, 1 not begun"):
+        run(tasks, clock, listener)
+    assert ("b", State.DONE) in seen
+    assert ("c", State.STARTED) not in seen
+
+
+def test_a_bug_in_a_task_is_raised_and_not_taken_for_a_failure() -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run([Task("a", "a", broken)], SteppedClock())
+
+
+def test_tasks_that_need_each_other_are_refused() -> None:
+    def nothing() -> None:
+        return None
+
+    circle = [
+        Task("a", "a", nothing, needs=frozenset("b")),
+        Task("b", "b", nothing, needs=frozenset("a")),
+    ]
+    with pytest.raises(ValueError, match="circle"):
+        run(circle, SteppedClock())
+    with pytest.raises(ValueError, match="no task of the run"):
+        run([Task("a", "a", nothing, needs=frozenset("z"))], SteppedClock())

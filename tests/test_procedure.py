@@ -1,0 +1,272 @@
+"""The procedure's decisions, enumerated: every state a spoke's peerings can be in."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from erfailover import procedure
+from erfailover.model import Change, PeeringWrite, SwitchPlan, SwitchStep, Verdict
+from erfailover.site import Flags, Path, Role
+from tests import sites
+from tests.sites import HUB_LENDS, OPEN, SPOKE_USES, State
+
+SITE = sites.site()
+OUT_P, IN_P, OUT_B, IN_B = "vnet1-to-vnet2", "vnet2-to-vnet1", "vnet1-to-vnet3", "vnet3-to-vnet1"
+OPPOSITE = {OUT_P: IN_P, IN_P: OUT_P, OUT_B: IN_B, IN_B: OUT_B}
+OURS = frozenset(
+    {
+        SITE.peering_id("vnet1", OUT_B).lower(),
+        SITE.peering_id("vnet3", IN_B).lower(),
+    }
+)
+
+
+class RefusedByAzureError(Exception):
+    pass
+
+
+def write(state: State, change: PeeringWrite) -> State:
+    """What Azure makes of a write, with its rules written down again, independently."""
+    state = dict(state)
+    opposite = OPPOSITE[change.name]
+    if change.after is None or change.change is Change.DELETE:
+        del state[change.name]
+        if opposite in state:
+            state[opposite] = (state[opposite][0], "Disconnected")
+        return state
+    flags = change.after
+    if change.name not in state and opposite in state and state[opposite][1] == "Disconnected":
+        raise RefusedByAzureError("RemotePeeringIsDisconnected")
+    if flags.use_remote_gateways:
+        users = [
+            name for name in (OUT_P, OUT_B) if name in state and state[name][0].use_remote_gateways
+        ]
+        if [name for name in users if name != change.name]:
+            raise RefusedByAzureError("a second peering with remote gateways")
+        if opposite not in state or not state[opposite][0].allow_gateway_transit:
+            raise RefusedByAzureError("the opposite side forbids transit")
+    used = opposite in state and state[opposite][0].use_remote_gateways
+    if used and not flags.allow_gateway_transit:
+        raise RefusedByAzureError("transit is in use")
+    connected = opposite in state
+    state[change.name] = (flags, "Connected" if connected else "Initiated")
+    if connected:
+        state[opposite] = (state[opposite][0], "Connected")
+    return state
+
+
+def legal_states() -> Iterator[State]:
+    """Every state of the four peerings that Azure allows and that keeps invariant 1."""
+    primary_outs = [OPEN, Flags(allow_forwarded_traffic=True), SPOKE_USES]
+    primary_ins = [OPEN, HUB_LENDS, Flags(allow_gateway_transit=True)]
+    backup_outs = [None, SPOKE_USES.without_remote_gateways(), OPEN, SPOKE_USES]
+    backup_ins = [None, HUB_LENDS, OPEN]
+    for out_p, in_p, out_b, in_b in itertools.product(
+        primary_outs, primary_ins, backup_outs, backup_ins
+    ):
+        if out_p.use_remote_gateways and not in_p.allow_gateway_transit:
+            continue
+        lent = in_b is not None and in_b.allow_gateway_transit and not out_p.use_remote_gateways
+        if out_b and out_b.use_remote_gateways and not lent:
+            continue
+        state: State = {OUT_P: (out_p, "Connected"), IN_P: (in_p, "Connected")}
+        alone = ("Initiated", "Disconnected") if (out_b is None) != (in_b is None) else ()
+        for lonely in alone or ("Connected",):
+            both = dict(state)
+            if out_b:
+                both[OUT_B] = (out_b, lonely)
+            if in_b:
+                both[IN_B] = (in_b, lonely)
+            yield both
+
+
+STATES = list(legal_states())
+
+
+def plan(state: State, target: Path) -> SwitchPlan:
+    return procedure.plan(SITE, sites.observed(SITE, state), target, OURS)
+
+
+def remote_gateways(state: State) -> list[str]:
+    return [name for name, (flags, _) in state.items() if flags.use_remote_gateways]
+
+
+def check_invariants(state: State) -> None:
+    assert OUT_P in state
+    assert IN_P in state
+    assert state[OUT_P][0].allow_virtual_network_access
+    assert state[IN_P][0].allow_virtual_network_access
+    assert len(remote_gateways(state)) <= 1
+
+
+def carried_out(state: State, plan: SwitchPlan) -> Iterator[State]:
+    """The states that a plan goes through."""
+    for step in plan.writes:
+        state = write(state, step.write)
+        yield state
+
+
+def test_there_are_enough_states_to_speak_of() -> None:
+    assert len(STATES) > 100
+
+
+@pytest.mark.parametrize("target", list(Path))
+def test_every_plan_is_accepted_by_azure_keeps_the_invariants_and_ends_as_the_site_says(
+    target: Path,
+) -> None:
+    for start in STATES:
+        last = start
+        for state in carried_out(start, plan(start, target)):
+            check_invariants(state)
+            last = state
+        assert {name: flags for name, (flags, _) in last.items()} == {
+            name: flags for name, (flags, _) in sites.on(target, SITE).items()
+        }, start
+        assert {peering_state for _, peering_state in last.values()} == {"Connected"}
+
+
+@pytest.mark.parametrize("target", list(Path))
+@pytest.mark.parametrize("afterwards", list(Path))
+def test_a_run_that_died_anywhere_is_finished_or_undone_by_the_next(
+    target: Path, afterwards: Path
+) -> None:
+    for start in STATES:
+        for halfway in carried_out(start, plan(start, target)):
+            last = halfway
+            for state in carried_out(halfway, plan(halfway, afterwards)):
+                check_invariants(state)
+                last = state
+            used = OUT_P if afterwards is Path.EXPRESSROUTE else OUT_B
+            assert remote_gateways(last) == [used]
+
+
+@pytest.mark.parametrize("target", list(Path))
+def test_a_second_run_has_nothing_to_write(target: Path) -> None:
+    for start in STATES:
+        last = list(carried_out(start, plan(start, target)))
+        again = plan(last[-1] if last else start, target)
+        assert again.writes == ()
+
+
+@pytest.mark.parametrize("target", list(Path))
+def test_the_spoke_is_without_a_gateway_only_between_break_and_make(target: Path) -> None:
+    start = sites.on(target.other, SITE)
+    without = [
+        step.number
+        for step, state in zip(
+            plan(start, target).writes, carried_out(start, plan(start, target)), strict=True
+        )
+        if not remote_gateways(state)
+    ]
+    assert without == [3]
+
+
+def test_the_contingency_puts_the_spoke_back_on_its_path() -> None:
+    start = sites.on(Path.EXPRESSROUTE, SITE)
+    state = start
+    for step in plan(start, Path.IPSEC).writes:
+        if step.number == 4:
+            assert step.contingency is not None
+            state = write(state, step.contingency)
+            break
+        state = write(state, step.write)
+    assert remote_gateways(state) == [OUT_P]
+    check_invariants(state)
+
+
+def test_a_plan_to_ipsec_reads_as_the_procedure_says() -> None:
+    steps = plan(sites.on(Path.EXPRESSROUTE, SITE), Path.IPSEC).writes
+    assert [(step.number, step.write.name, step.write.change) for step in steps] == [
+        (1, IN_B, Change.CREATE),
+        (2, OUT_B, Change.CREATE),
+        (3, OUT_P, Change.UPDATE),
+        (4, OUT_B, Change.UPDATE),
+        (5, IN_P, Change.UPDATE),
+    ]
+    assert [step.number for step in steps if step.gated] == [3]
+
+
+def test_a_plan_back_removes_the_backup_peerings_only_if_they_are_ours() -> None:
+    start = sites.on(Path.IPSEC, SITE)
+    ours = plan(start, Path.EXPRESSROUTE).writes
+    assert [(step.number, step.write.name, step.write.change) for step in ours] == [
+        (1, IN_P, Change.UPDATE),
+        (3, OUT_B, Change.UPDATE),
+        (4, OUT_P, Change.UPDATE),
+        (6, OUT_B, Change.DELETE),
+        (7, IN_B, Change.DELETE),
+    ]
+    theirs = procedure.plan(SITE, sites.observed(SITE, start), Path.EXPRESSROUTE).writes
+    assert Change.DELETE not in {step.write.change for step in theirs}
+    assert [step.number for step in theirs] == [1, 3, 4]
+
+
+def test_with_many_spokes_all_are_prepared_before_one_is_broken() -> None:
+    many = sites.site("vnet1", "vnet6", "vnet7")
+    steps = procedure.plan(
+        many, sites.observed(many, sites.on(Path.EXPRESSROUTE, many)), Path.IPSEC
+    ).writes
+    numbers = [step.number for step in steps]
+    assert numbers == [1, 2] * 3 + [3, 4] * 3 + [5] * 3
+    assert [step.spoke for step in steps if step.number == 3] == ["vnet1", "vnet6", "vnet7"]
+
+
+def test_nothing_is_planned_on_a_network_that_was_not_read() -> None:
+    seen = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), vnet3="timed out")
+    result = procedure.plan(SITE, seen, Path.IPSEC)
+    assert all("virtualNetworks/vnet3/" not in step.write.peering_id for step in result.writes)
+    assert Verdict.UNKNOWN in {claim.verdict for claim in result.guards}
+
+
+def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unknown() -> None:
+    down = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"), peers=(sites.peer(state="Idle"),))
+    silent = sites.gateway(Role.BACKUP, peers=())
+    state = sites.on(Path.EXPRESSROUTE, SITE)
+    for gateways, expected in (
+        ((down,), Verdict.FAILS),
+        ((silent,), Verdict.UNKNOWN),
+        ((), Verdict.UNKNOWN),
+    ):
+        guards = list(procedure.guards(SITE, sites.observed(SITE, state, gateways), Path.IPSEC))
+        verdicts = {claim.verdict for claim in guards if claim.name.startswith("gateway_has")}
+        assert verdicts == {expected}
+
+
+def test_the_state_of_the_hub_being_left_gates_nothing() -> None:
+    backup = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
+    seen = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), (backup,))
+    assert {claim.verdict for claim in procedure.guards(SITE, seen, Path.IPSEC)} == {Verdict.HOLDS}
+    ready = dict(sites.on(Path.EXPRESSROUTE, SITE))
+    ready[OUT_B] = (SPOKE_USES.without_remote_gateways(), "Connected")
+    ready[IN_B] = (HUB_LENDS, "Connected")
+    seen = sites.observed(SITE, ready, (backup,))
+    gate = list(procedure.gate(SITE, seen, Path.IPSEC, SITE.spokes[0]))
+    assert {claim.verdict for claim in gate} == {Verdict.HOLDS}
+
+
+@pytest.mark.parametrize("state", ["Initiated", "Disconnected"])
+def test_the_gate_is_closed_while_a_peering_is_not_connected(state: str) -> None:
+    start = dict(sites.on(Path.EXPRESSROUTE, SITE))
+    start[OUT_B] = (SPOKE_USES.without_remote_gateways(), state)
+    start[IN_B] = (HUB_LENDS, "Connected")
+    gate = procedure.gate(SITE, sites.observed(SITE, start), Path.IPSEC, SITE.spokes[0])
+    assert [claim.seen for claim in gate if claim.verdict is Verdict.FAILS] == [
+        f"{OUT_B} is {state}, FullyInSync; expected Connected, FullyInSync"
+    ]
+
+
+def test_a_plan_that_would_cut_the_internet_path_is_named_a_breach() -> None:
+    good = plan(sites.on(Path.EXPRESSROUTE, SITE), Path.IPSEC)
+    assert procedure.breaches(SITE, good) == []
+    broken = PeeringWrite(
+        Change.DELETE, SITE.peering_id("vnet1", OUT_P), SITE.network_id("vnet2"), OPEN, None
+    )
+    steps = tuple(
+        SwitchStep(step.number, step.spoke, step.title, step.why, broken) for step in good.steps[:1]
+    )
+    assert procedure.breaches(SITE, SwitchPlan("poc", Path.IPSEC, steps, ())) == [
+        f"step 1 deletes {OUT_P}"
+    ]
