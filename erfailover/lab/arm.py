@@ -1,0 +1,118 @@
+"""The ARM service: from a request to its answer, without any HTTP.
+
+Owns the order in which a request is judged: token, api-version, subscription, path, verb; and
+the trace. It never lets an exception out: what it did not foresee is a 500 that it counts as
+a fault of the lab.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from erfailover.lab import directory, errors, groups, posts, reads, writes
+from erfailover.lab.answers import Answer, Request, refused
+from erfailover.lab.arm_url import Kind, Target, parse
+from erfailover.lab.errors import Refused
+from erfailover.lab.lab import Lab, Traced
+
+log = logging.getLogger(__name__)
+
+READS = frozenset({"GET", "HEAD"})
+VERBS = frozenset({"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"})
+
+
+def handle(lab: Lab, request: Request) -> Answer:
+    """Answer one request to ARM, at the lab's present time."""
+    with lab.lock:
+        lab.catch_up()
+        try:
+            answer = _judge(lab, request)
+        except Refused as found:
+            answer = refused(found.refusal, lab.speed)
+        except Exception:
+            log.exception("the lab failed at %s %s", request.method, request.path)
+            text = "The lab met an error of its own; see its log."
+            answer = refused(errors.Refusal(500, "InternalServerError", text), lab.speed)
+        lab.trace.append(
+            Traced(
+                at_s=lab.world.now,
+                method=request.method,
+                path=request.path,
+                status=answer.status,
+                code=answer.code,
+                write=_is_write(request),
+            )
+        )
+    return answer
+
+
+def _is_write(request: Request) -> bool:
+    """Whether a request changes anything: reads by POST do not."""
+    if request.method != "POST":
+        return request.method not in READS
+    last = request.path.rstrip("/").rsplit("/", 1)[-1].lower()
+    return not last.startswith("get") and last != "effectiveroutetable"
+
+
+def _judge(lab: Lab, request: Request) -> Answer:
+    refusal = lab.tokens.check(request.base, request.headers.get("Authorization", ""))
+    if refusal is not None:
+        raise Refused(refusal)
+    if request.method not in VERBS:
+        raise Refused(errors.method_not_allowed(request.method, request.path))
+    if not request.api_version:
+        raise Refused(errors.api_version_missing())
+    target = parse(request.path)
+    if target.subscription and target.subscription != lab.identity.subscription:
+        raise Refused(errors.subscription_not_found(target.subscription))
+    return _route(lab, request, target)
+
+
+def _route(lab: Lab, request: Request, target: Target) -> Answer:
+    match target.kind:
+        case Kind.ITEM:
+            return _item(lab, request, target)
+        case Kind.PART:
+            return posts.part(lab, request, target)
+        case Kind.GROUP:
+            return groups.handle(lab, request, target)
+        case Kind.UNKNOWN:
+            if not target.subscription:
+                raise Refused(errors.no_such_path(request.path))
+            raise Refused(errors.not_modelled(target.name))
+        case _:
+            return _read(lab, request, target)
+
+
+def _item(lab: Lab, request: Request, target: Target) -> Answer:
+    match request.method:
+        case "GET" | "HEAD":
+            return reads.get(lab, request, target)
+        case "PUT":
+            return writes.put(lab, request, target)
+        case "PATCH":
+            return writes.patch(lab, request, target)
+        case "DELETE":
+            return writes.delete(lab, request, target)
+        case _:
+            what = target.type.type if target.type else request.path
+            raise Refused(errors.method_not_allowed(request.method, what))
+
+
+def _read(lab: Lab, request: Request, target: Target) -> Answer:
+    registers = target.kind is Kind.PROVIDER and request.method == "POST"
+    if request.method not in READS and not registers:
+        raise Refused(errors.method_not_allowed(request.method, target.kind.value))
+    match target.kind:
+        case Kind.COLLECTION:
+            return reads.list_(lab, target)
+        case Kind.RESOURCES:
+            return reads.list_resources(lab, request, target)
+        case Kind.GROUPS:
+            return groups.list_(lab, target)
+        case Kind.OPERATION:
+            return reads.operation(lab, request, target)
+        case Kind.OPERATION_RESULT:
+            return reads.operation_result(lab, request, target)
+        case _:
+            return directory.answer(lab, target)

@@ -1,0 +1,145 @@
+"""What an ARM URL addresses.
+
+Owns the taking apart of paths, in any letter case and with doubled slashes; it must never
+look at the world.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from erfailover.lab import ids
+from erfailover.lab import resource_types as rt
+
+
+class Kind(Enum):
+    """What a path addresses."""
+
+    TENANTS = "tenants"
+    SUBSCRIPTIONS = "subscriptions"
+    SUBSCRIPTION = "subscription"
+    LOCATIONS = "locations"
+    PROVIDERS = "providers"
+    PROVIDER = "provider"
+    RESOURCES = "resources"
+    GROUPS = "groups"
+    GROUP = "group"
+    OPERATION = "operation"
+    OPERATION_RESULT = "operation result"
+    COLLECTION = "collection"
+    ITEM = "item"
+    PART = "part"
+    """Below an item: an action, or a part of it like ``instanceView`` or ``sharedkey``."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path addresses.
+
+    ``id`` is the resource, or the parent of a collection (a group's id where it has none);
+    ``type`` is the modelled type, None where the lab has none of that name, which ``name``
+    then gives; ``name`` is otherwise the provider, the operation, or the part.
+    """
+
+    kind: Kind
+    subscription: str = ""
+    group: str = ""
+    id: ids.ResourceId | None = None
+    type: rt.ResourceType | None = None
+    name: str = ""
+    location: str = ""
+
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.()\-]{0,89}")
+
+
+def valid_name(name: str) -> bool:
+    """Whether Azure would take a name for a resource or a group."""
+    return bool(_NAME.fullmatch(name)) and not name.endswith(".")
+
+
+def parse(path: str) -> Target:
+    """Take an ARM path apart."""
+    parts = [part for part in path.split("/") if part]
+    low = [part.lower() for part in parts]
+    if low == ["tenants"]:
+        return Target(Kind.TENANTS)
+    if not low or low[0] != "subscriptions":
+        return Target(Kind.UNKNOWN, name=path)
+    if len(low) == 1:
+        return Target(Kind.SUBSCRIPTIONS)
+    subscription = low[1]
+    if len(low) == 2:
+        return Target(Kind.SUBSCRIPTION, subscription)
+    if low[2] == "resourcegroups":
+        return _in_groups(subscription, parts[3:], low[3:])
+    if low[2] == "providers":
+        return _in_subscription(subscription, parts[3:], low[3:])
+    if low[2] == "operationresults" and len(low) == 4:
+        return Target(Kind.OPERATION_RESULT, subscription, name=low[3])
+    if low[2:] == ["resources"]:
+        return Target(Kind.RESOURCES, subscription)
+    if low[2:] == ["locations"]:
+        return Target(Kind.LOCATIONS, subscription)
+    return Target(Kind.UNKNOWN, subscription, name="/".join(parts[2:]))
+
+
+def _in_groups(subscription: str, parts: list[str], low: list[str]) -> Target:
+    if not parts:
+        return Target(Kind.GROUPS, subscription)
+    group = ids.ResourceId(subscription, parts[0], "", (), ())
+    if len(parts) == 1:
+        return Target(Kind.GROUP, subscription, parts[0], group)
+    if low[1:] == ["resources"]:
+        return Target(Kind.RESOURCES, subscription, parts[0], group)
+    if low[1] != "providers" or len(parts) < 4:
+        name = f"Microsoft.Resources/resourceGroups/{'/'.join(parts[1:])}"
+        return Target(Kind.UNKNOWN, subscription, parts[0], group, name=name)
+    return _resource(group, parts[2], parts[3:])
+
+
+def _in_subscription(subscription: str, parts: list[str], low: list[str]) -> Target:
+    if not parts:
+        return Target(Kind.PROVIDERS, subscription)
+    if len(parts) == 1 or (len(parts) == 2 and low[1] == "register"):
+        return Target(Kind.PROVIDER, subscription, name=parts[0])
+    if low[1] == "locations" and len(parts) == 5:
+        kind = {"operations": Kind.OPERATION, "operationresults": Kind.OPERATION_RESULT}.get(low[3])
+        if kind is not None:
+            return Target(kind, subscription, name=low[4], location=low[2])
+    if len(parts) == 2:
+        found = rt.find(parts[0], (parts[1],))
+        if found is not None:
+            return Target(Kind.COLLECTION, subscription, type=found, name=found.type)
+    return Target(Kind.UNKNOWN, subscription, name="/".join(parts))
+
+
+def _resource(group: ids.ResourceId, provider: str, parts: list[str]) -> Target:
+    types, names = tuple(parts[::2]), tuple(parts[1::2])
+    found = rt.find(provider, types)
+    at = (group.subscription, group.resource_group)
+    if found is None:
+        owner = rt.find(provider, types[:-1]) if len(parts) % 2 else None
+        if owner is None and len(parts) == 4:  # a part of a part: sharedkey/reset
+            owner, part = rt.find(provider, types[:1]), "/".join(parts[2:])
+            names = names[:1]
+        else:
+            part = parts[-1]
+        if owner is None:
+            return Target(Kind.UNKNOWN, *at, group, name="/".join((provider, *types)))
+        return Target(Kind.PART, *at, _id(group, owner, names), owner, part.lower())
+    if len(parts) % 2:
+        parent = rt.TYPES[found.parent.lower()] if found.parent else None
+        owner_id = _id(group, parent, names) if parent else group
+        return Target(Kind.COLLECTION, *at, owner_id, found, found.type)
+    return Target(Kind.ITEM, *at, _id(group, found, names), found)
+
+
+def _id(
+    group: ids.ResourceId, resource_type: rt.ResourceType, names: tuple[str, ...]
+) -> ids.ResourceId:
+    provider, types = rt.spelled(resource_type)
+    return ids.ResourceId(group.subscription, group.resource_group, provider, types, names)

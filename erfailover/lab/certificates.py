@@ -1,0 +1,51 @@
+"""The lab's certificate authority and the certificates it issues.
+
+Owns the authority's files: the key is readable by its owner alone, and the authority stays
+the same over restarts, so that clients need to trust it once.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The certificate authority of a lab. ``ca_file`` is what clients are given to trust."""
+
+    ca: trustme.CA
+    ca_file: Path
+
+    def server_context(self) -> ssl.SSLContext:
+        """TLS for the server, with a fresh certificate for the loopback names."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.ca.issue_cert(*NAMES).configure_cert(context)
+        return context
+
+
+def authority(directory: Path) -> Authority:
+    """The authority kept in a directory, made there where there is none."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ca_file, key_file = directory / "ca.pem", directory / "ca.key"
+    if ca_file.is_file() and key_file.is_file():
+        return Authority(trustme.CA.from_pem(ca_file.read_bytes(), key_file.read_bytes()), ca_file)
+    ca = trustme.CA(organization_name="erfailover lab")
+    write_private(key_file, ca.private_key_pem.bytes())
+    ca_file.write_bytes(ca.cert_pem.bytes())
+    return Authority(ca, ca_file)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone may read."""
+    temporary = path.with_name(path.name + ".new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.replace(temporary, path)

@@ -1,0 +1,130 @@
+"""What stands around the resources: tenants, subscriptions, locations, providers, clouds.
+
+Owns the fixed answers that clients ask for before they do anything. az reads all of them.
+"""
+
+from __future__ import annotations
+
+from erfailover.lab import errors
+from erfailover.lab import resource_types as rt
+from erfailover.lab.answers import Answer
+from erfailover.lab.arm_url import Kind, Target
+from erfailover.lab.errors import Refused
+from erfailover.lab.lab import Lab
+from erfailover.lab.world import Body
+
+API_VERSIONS = ("2025-05-01", "2024-07-01", "2024-05-01", "2023-11-01", "2021-08-01", "2018-11-01")
+LOCATIONS = ("westeurope", "northeurope", "germanywestcentral", "westus", "westus2", "eastus")
+SUBSCRIPTION_NAME = "erfailover lab"
+
+
+def answer(lab: Lab, target: Target) -> Answer:
+    """Answer for a target outside of the resources."""
+    match target.kind:
+        case Kind.TENANTS:
+            return Answer(200, {"value": [_tenant(lab)]})
+        case Kind.SUBSCRIPTIONS:
+            return Answer(200, {"value": [_subscription(lab)]})
+        case Kind.SUBSCRIPTION:
+            return Answer(200, _subscription(lab))
+        case Kind.LOCATIONS:
+            return Answer(200, {"value": [_location(lab, each) for each in LOCATIONS]})
+        case Kind.PROVIDERS:
+            return Answer(200, {"value": [_provider(lab, each) for each in _NAMESPACES]})
+        case Kind.PROVIDER:
+            for each in _NAMESPACES:
+                if each.lower() == target.name.lower():
+                    return Answer(200, _provider(lab, each))
+            raise Refused(errors.not_modelled(f"the resource provider {target.name}"))
+        case _:
+            raise Refused(errors.not_modelled(target.name))
+
+
+_NAMESPACES = (rt.NETWORK, rt.COMPUTE, "Microsoft.Resources")
+
+
+def _tenant(lab: Lab) -> Body:
+    tenant = lab.identity.tenant
+    return {
+        "id": f"/tenants/{tenant}",
+        "tenantId": tenant,
+        "displayName": "erfailover lab",
+        "defaultDomain": "lab.local",
+        "tenantType": "AAD",
+        "tenantCategory": "Home",
+    }
+
+
+def _subscription(lab: Lab) -> Body:
+    known = lab.identity
+    return {
+        "id": f"/subscriptions/{known.subscription}",
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionId": known.subscription,
+        "tenantId": known.tenant,
+        "displayName": SUBSCRIPTION_NAME,
+        "state": "Enabled",
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+    }
+
+
+def _location(lab: Lab, name: str) -> Body:
+    return {
+        "id": f"/subscriptions/{lab.identity.subscription}/locations/{name}",
+        "name": name,
+        "type": "Region",
+        "displayName": name,
+        "regionalDisplayName": name,
+        "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
+    }
+
+
+def _provider(lab: Lab, namespace: str) -> Body:
+    types = [each.type.split("/", 1)[1] for each in rt.TYPES.values() if each.provider == namespace]
+    if namespace == "Microsoft.Resources":
+        types = ["resourceGroups", "subscriptions"]
+    return {
+        "id": f"/subscriptions/{lab.identity.subscription}/providers/{namespace}",
+        "namespace": namespace,
+        "registrationState": "Registered",
+        "registrationPolicy": "RegistrationRequired",
+        "resourceTypes": [
+            {
+                "resourceType": each,
+                "locations": list(LOCATIONS),
+                "apiVersions": list(API_VERSIONS),
+                "capabilities": "SupportsTags, SupportsLocation",
+            }
+            for each in types
+        ],
+    }
+
+
+def cloud_metadata(base: str, api_version: str) -> Body | list[Body]:
+    """``/metadata/endpoints``: the lab as a cloud, as az registers one."""
+    host = base.removeprefix("https://")
+    cloud: Body = {
+        "name": "erfailover-lab",
+        "portal": base,
+        "authentication": {
+            "loginEndpoint": base,
+            "audiences": [base],
+            "tenant": "common",
+            "identityProvider": "AAD",
+        },
+        "media": base,
+        "graphAudience": base,
+        "graph": base,
+        "suffixes": {"storage": host, "keyVaultDns": host, "sqlServerHostname": host},
+        "batch": base,
+        "resourceManager": base,
+        "gallery": base,
+        "activeDirectoryDataLake": base,
+        "microsoftGraphResourceId": base,
+    }
+    return [cloud] if api_version >= "2018" else cloud

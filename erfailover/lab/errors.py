@@ -1,0 +1,334 @@
+"""What ARM says when it refuses: one constructor for every error body the lab answers with.
+
+Owns the codes, messages, statuses and headers of refusals; it decides nothing and must never
+look at the world. Codes and messages are Azure's own where a public recording or issue shows
+them ("recorded"); the others say so ("assumed").
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from erfailover.lab import ids
+from erfailover.lab.world import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refusal: an HTTP status and ARM's error.
+
+    ``details`` are (code, message) pairs; ``retry_after_s`` is the ``Retry-After`` in Azure's
+    seconds, whole as Azure sends it.
+    """
+
+    status: int
+    code: str
+    message: str
+    details: tuple[tuple[str, str], ...] | None = None
+    retry_after_s: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> Body:
+        """The error as ARM words it in JSON."""
+        error: Body = {"code": self.code, "message": self.message}
+        if self.details is not None:
+            error["details"] = [{"code": code, "message": text} for code, text in self.details]
+        return {"error": error}
+
+
+class Refused(Exception):  # noqa: N818 - it is the refusal on its way out
+    """Carries a refusal out of a request."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(f"{refusal.code}: {refusal.message}")
+        self.refusal = refusal
+
+
+_GATEWAY = {"x-ms-failure-cause": "gateway"}
+
+
+def resource_not_found(resource_id: ids.ResourceId) -> Refusal:
+    """404 of ARM's front door for a resource that is not there (recorded)."""
+    return Refusal(
+        404,
+        "ResourceNotFound",
+        f"The Resource '{resource_id.type}/{'/'.join(resource_id.names)}' under resource group "
+        f"'{resource_id.resource_group}' was not found. For more details please go to "
+        "https://aka.ms/ARMResourceNotFoundFix",
+        headers=_GATEWAY,
+    )
+
+
+def child_not_found(resource_id: ids.ResourceId) -> Refusal:
+    """404 of the provider for a missing child of an existing parent (recorded)."""
+    return Refusal(404, "NotFound", f"Resource {resource_id} not found.", details=())
+
+
+def group_not_found(group: str) -> Refusal:
+    """404 for a resource group that is not there (recorded)."""
+    return Refusal(
+        404,
+        "ResourceGroupNotFound",
+        f"Resource group '{group}' could not be found.",
+        headers=_GATEWAY,
+    )
+
+
+def subscription_not_found(subscription: str) -> Refusal:
+    """404 for a subscription that the lab does not have (ARM's documented code)."""
+    return Refusal(
+        404,
+        "SubscriptionNotFound",
+        f"The subscription '{subscription}' could not be found.",
+        headers=_GATEWAY,
+    )
+
+
+def parent_not_found(resource_id: ids.ResourceId) -> Refusal:
+    """404 for a child written under a parent that is not there (ARM's documented code)."""
+    types = resource_id.type.split("/", 1)[1]
+    return Refusal(
+        404,
+        "ParentResourceNotFound",
+        f"Failed to perform 'write' on resource(s) of type '{types}', because the parent "
+        f"resource '{resource_id.parent}' could not be found.",
+        headers=_GATEWAY,
+    )
+
+
+def group_being_deleted(group: str) -> Refusal:
+    """409 for a write into a resource group that is going (ARM's documented code)."""
+    return Refusal(
+        409,
+        "ResourceGroupBeingDeleted",
+        f"The resource group '{group}' is in deprovisioning state and cannot perform this "
+        "operation.",
+    )
+
+
+def api_version_missing() -> Refusal:
+    """400 for a request without ``api-version`` (ARM's documented code)."""
+    return Refusal(
+        400,
+        "MissingApiVersionParameter",
+        "The api-version query parameter (?api-version=) is required for all requests.",
+    )
+
+
+def content_invalid(reason: str) -> Refusal:
+    """400 of ARM's front door for a body that is no JSON object (ARM's documented code)."""
+    return Refusal(
+        400,
+        "InvalidRequestContent",
+        f"The request content was invalid and could not be deserialized: '{reason}'.",
+    )
+
+
+def content_too_large(limit: int) -> Refusal:
+    """413 for a body beyond ARM's limit of 4 MB."""
+    return Refusal(
+        413,
+        "RequestContentTooLarge",
+        f"The request content size exceeds the maximum size of {limit // 2**20} MB.",
+    )
+
+
+def format_invalid(reason: str) -> Refusal:
+    """400 of Microsoft.Network for a property of the wrong JSON type (recorded)."""
+    return Refusal(
+        400, "InvalidRequestFormat", "Cannot parse the request.", details=(("InvalidJson", reason),)
+    )
+
+
+def prefix_invalid(prefix: str, resource_id: str) -> Refusal:
+    """400 for an address prefix that is none (recorded)."""
+    return Refusal(
+        400,
+        "InvalidAddressPrefixFormat",
+        f"Address prefix {prefix} of resource {resource_id} is not formatted correctly. It "
+        "should follow CIDR notation, for example 10.0.0.0/24.",
+        details=(),
+    )
+
+
+def property_invalid(name: str, value: object, expected: str) -> Refusal:
+    """400 for a property with a value outside its range (assumed code)."""
+    return Refusal(
+        400,
+        "InvalidParameter",
+        f"The value '{value}' of parameter {name} is not valid: {expected}.",
+        details=(),
+    )
+
+
+def property_missing(name: str, resource_id: str) -> Refusal:
+    """400 for a required property that is not there (assumed message)."""
+    return Refusal(
+        400,
+        "MissingRequiredParameter",
+        f"Value for required property {name} of resource {resource_id} is not specified.",
+        details=(),
+    )
+
+
+def location_missing() -> Refusal:
+    """400 for a tracked resource without a location (ARM's documented code)."""
+    return Refusal(
+        400, "LocationRequired", "The location property is required for this definition."
+    )
+
+
+def location_invalid(location: str) -> Refusal:
+    """400 for a location that is no name of one (recorded)."""
+    return Refusal(
+        400,
+        "InvalidResourceLocation",
+        f"The specified location '{location}' is invalid. A location must consist of "
+        "characters, whitespace, digit, or following symbols '(,)'.",
+    )
+
+
+def location_changed(resource_id: ids.ResourceId, old: str, new: str) -> Refusal:
+    """409 for moving a resource by writing it (ARM's documented code)."""
+    return Refusal(
+        409,
+        "InvalidResourceLocation",
+        f"The resource '{resource_id.name}' already exists in location '{old}' in resource "
+        f"group '{resource_id.resource_group}'. A resource with the same name cannot be "
+        f"created in location '{new}'. Please select a new resource name.",
+    )
+
+
+def name_invalid(name: str) -> Refusal:
+    """400 for a name with characters Azure does not take (ARM's documented code)."""
+    return Refusal(400, "InvalidResourceName", f"Resource name {name} is invalid.", details=())
+
+
+def reference_missing(referenced: str, resource_id: str) -> Refusal:
+    """400 for a reference to what is not there (recorded)."""
+    return Refusal(
+        400,
+        "InvalidResourceReference",
+        f"Resource {referenced} referenced by resource {resource_id} was not found. Please "
+        "make sure that the referenced resource exists, and that both resources are in the "
+        "same region.",
+        details=(),
+    )
+
+
+def another_operation(name: str, operation: str, resource_id: str, wait_s: int) -> Refusal:
+    """429 for a second write to a resource that is being written (recorded)."""
+    return Refusal(
+        429,
+        "RetryableError",
+        "A retryable error occurred.",
+        details=(
+            (
+                "RetryableErrorDueToAnotherOperation",
+                f"Operation {name} ({operation}) is updating resource {resource_id}. The call "
+                f"can be retried in {wait_s} seconds.",
+            ),
+        ),
+        retry_after_s=wait_s,
+    )
+
+
+def operation_in_progress(uri: str) -> Refusal:
+    """409 for a subnet written while another one of its VNet is (recorded)."""
+    return Refusal(
+        409,
+        "AnotherOperationInProgress",
+        "Another operation on this or dependent resource is in progress. To retrieve status "
+        f"of the operation use uri: {uri}.",
+        details=(),
+    )
+
+
+def _not_provisioned(referenced: str, resource_id: str, state: str, operation: str) -> str:
+    return (
+        f"Cannot proceed with operation because resource {referenced} used by resource "
+        f"{resource_id} is not in Succeeded state. Resource is in {state} state and the last "
+        f"operation that updated/is updating the resource is {operation}."
+    )
+
+
+def reference_not_provisioned(
+    referenced: str, resource_id: str, state: str, operation: str
+) -> Refusal:
+    """400 for a reference to a resource that is being written (recorded)."""
+    return Refusal(
+        400,
+        "ReferencedResourceNotProvisioned",
+        _not_provisioned(referenced, resource_id, state, operation),
+        details=(),
+    )
+
+
+def reference_not_provisioned_retryable(
+    referenced: str, resource_id: str, state: str, operation: str
+) -> Refusal:
+    """429, with the same as a detail: what a network interface meets (recorded)."""
+    return Refusal(
+        429,
+        "RetryableError",
+        "A retryable error occurred.",
+        details=(
+            (
+                "ReferencedResourceNotProvisioned",
+                _not_provisioned(referenced, resource_id, state, operation),
+            ),
+        ),
+        retry_after_s=10,
+    )
+
+
+def etag_mismatch(resource_id: str) -> Refusal:
+    """412 for an ``If-Match`` that matches no more (assumed message)."""
+    return Refusal(
+        412,
+        "PreconditionFailed",
+        f"The precondition given in the request headers evaluated to false for resource "
+        f"{resource_id}.",
+        details=(),
+    )
+
+
+def method_not_allowed(method: str, what: str) -> Refusal:
+    """405 for a verb that the resource does not know."""
+    return Refusal(
+        405,
+        "MethodNotAllowed",
+        f"The http method '{method}' is not supported for a resource of type '{what}'.",
+    )
+
+
+def not_modelled(what: str) -> Refusal:
+    """501: the lab does not model this, and never invents a success."""
+    return Refusal(501, "NotModelledByLab", f"The lab does not model {what}.")
+
+
+def no_such_path(path: str) -> Refusal:
+    """404 for a path that is no ARM path."""
+    return Refusal(404, "InvalidRequestUri", f"The request path '{path}' is not an ARM path.")
+
+
+class UnknownCodes:
+    """Codes for refusals whose code nobody has published.
+
+    Each name gets a random code when the lab is made, so that nothing can come to depend on
+    one; within a run the code stays the same.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self._salt = chance.getrandbits(64)
+
+    def code(self, name: str) -> str:
+        """The code of this run for one refusal."""
+        chance = random.Random(f"{self._salt}:{name}")
+        return "Lab" + "".join(chance.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(10))
+
+    def refuse(self, name: str, message: str, status: int = 400) -> Refusal:
+        """A refusal with the code of this run."""
+        return Refusal(status, self.code(name), message, details=())

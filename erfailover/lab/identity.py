@@ -1,0 +1,50 @@
+"""Who the lab's tenant, subscription and client are, and its secrets.
+
+Owns the made-up directory that the lab stands for. Made once at ``up`` and kept in the state
+folder, so that a client's settings outlive a restart.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The lab's directory. ``lab_secret`` opens the ``/lab`` paths."""
+
+    tenant: str
+    subscription: str
+    client_id: str
+    object_id: str
+    client_secret: str = field(repr=False)
+    lab_secret: str = field(repr=False)
+
+    def as_json(self) -> str:
+        """The form in which it is kept."""
+        return json.dumps(asdict(self), indent=1)
+
+
+def make() -> Identity:
+    """A new directory with new secrets."""
+    return Identity(
+        tenant=str(uuid.uuid4()),
+        subscription=str(uuid.uuid4()),
+        client_id=str(uuid.uuid4()),
+        object_id=str(uuid.uuid4()),
+        client_secret=secrets.token_urlsafe(30),
+        lab_secret=secrets.token_urlsafe(30),
+    )
+
+
+def load(text: str) -> Identity:
+    """Read back what ``as_json`` wrote; raises ValueError where it is not that."""
+    try:
+        found: dict[str, Any] = json.loads(text)
+        return Identity(**{key: str(value) for key, value in found.items()})
+    except (TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(f"not a lab identity: {error}") from error

@@ -1,0 +1,138 @@
+"""The lab as one object: its world, its clock, its operations, its routing.
+
+Owns nothing but the wiring. It speaks no HTTP; ``server`` serves one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from erfailover.lab import effects, identity
+from erfailover.lab import resource_types as rt
+from erfailover.lab.bgp import Bgp, BgpTiming
+from erfailover.lab.clock import Clock
+from erfailover.lab.errors import UnknownCodes
+from erfailover.lab.fresh import Fresh
+from erfailover.lab.identity import Identity
+from erfailover.lab.operations import Operation, Operations
+from erfailover.lab.references import References
+from erfailover.lab.scene import Scene
+from erfailover.lab.timing import Durations
+from erfailover.lab.tokens import Tokens
+from erfailover.lab.world import World
+
+TRACE_LENGTH = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """One request as the trace keeps it. ``at_s`` is modelled seconds."""
+
+    at_s: float
+    method: str
+    path: str
+    status: int
+    code: str
+    write: bool
+
+
+class Lab:
+    """A local Azure.
+
+    ``seed`` makes what Azure makes up repeatable, ``draw_seed`` draws durations instead of
+    taking the medians, ``today`` is the date whose rules are in force.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        identity_: Identity | None = None,
+        seed: int | None = None,
+        draw_seed: int | None = None,
+        bgp_timing: BgpTiming | None = None,
+        today: dt.date | None = None,
+        refuse_lab_paths: bool = False,
+        signing_key: bytes | None = None,
+    ) -> None:
+        self.clock = clock
+        self.identity = identity_ or identity.make()
+        self.today = today or dt.datetime.now(dt.UTC).date()
+        self.refuse_lab_paths = refuse_lab_paths
+        self.lock = threading.RLock()
+        """Held while a request changes or reads the world; tests take it to look."""
+        self.tokens = Tokens(self.identity, signing_key)
+        self.trace: deque[Traced] = deque(maxlen=TRACE_LENGTH)
+        self.began = dt.datetime.now(dt.UTC)
+        self.on_stop: Callable[[], None] | None = None
+        self._bgp_timing = bgp_timing
+        self._seed = seed if seed is not None else secrets.randbits(63)
+        self._draw_seed = draw_seed
+        self._listeners: list[Callable[[], None]] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Empty the world; the clock goes on, and whoever listens goes on listening."""
+        self.fresh = Fresh(self._seed)
+        self.durations = Durations(self._draw_seed)
+        self.world = World()
+        self.world.now = self.clock.now()
+        self.references = References()
+        self.operations = Operations(self.world, self._finish)
+        self.bgp = Bgp(self.world, self._bgp_timing)
+        self.machines = _machines(self.world, self.bgp)
+        self.scene = Scene(
+            self.world,
+            self.references,
+            self.operations,
+            UnknownCodes(random.Random(self._seed)),
+            self.today,
+        )
+        self.world.listeners.extend(self._listeners)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call something after every change of the world, at the time of the change."""
+        self._listeners.append(listener)
+        self.world.listeners.append(listener)
+
+    def stop(self) -> None:
+        """Ask whoever serves this lab to end; does nothing where nobody said how."""
+        if self.on_stop is not None:
+            self.on_stop()
+
+    @property
+    def speed(self) -> float | None:
+        """How fast a scaled clock runs; None for a stepped one."""
+        return getattr(self.clock, "speed", None)
+
+    def catch_up(self) -> None:
+        """Let everything happen that is due by the clock."""
+        self.world.advance_to(self.clock.now())
+
+    def timestamp(self, at_s: float | None = None) -> str:
+        """A modelled time as Azure writes it, now where none is given."""
+        when = self.began + dt.timedelta(seconds=self.world.now if at_s is None else at_s)
+        return when.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0+00:00"
+
+    def new_public_address(self) -> str:
+        """A public address that no resource has."""
+        taken = {str(each.properties.get("ipAddress")) for each in self.world.of_type(rt.PUBLIC_IP)}
+        return self.fresh.public_address(taken)
+
+    def _finish(self, operation: Operation) -> None:
+        effects.finish(self, operation)
+
+
+def _machines(world: World, bgp: Bgp) -> Any:
+    try:
+        from erfailover.lab.machines import Machines
+    except ImportError:
+        return None
+    return Machines(world, bgp)

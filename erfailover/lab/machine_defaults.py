@@ -1,0 +1,64 @@
+"""What Azure makes of a virtual machine's body.
+
+Owns the defaults of Microsoft.Compute/virtualMachines and what of it no answer shows; pure
+apart from the names that ``Fresh`` makes up.
+"""
+
+from __future__ import annotations
+
+from erfailover.lab import ids
+from erfailover.lab.fresh import Fresh
+from erfailover.lab.world import Body, Resource
+
+
+def complete_machine(
+    resource_id: ids.ResourceId, body: Body, existing: Resource | None, fresh: Fresh
+) -> dict[str, str]:
+    """Fill a virtual machine's body in (recorded); gives back its secrets, taken out.
+
+    The password and the custom data come back in no answer of Azure's.
+    """
+    properties: Body = body["properties"]
+    properties.pop("instanceView", None)
+    known = existing.properties if existing else {}
+    properties["vmId"] = known.get("vmId") or fresh.guid()
+    properties.setdefault("hardwareProfile", {})
+    network = properties.setdefault("networkProfile", {"networkInterfaces": []})
+    network.setdefault("networkInterfaces", [])
+    _complete_storage(resource_id, properties.setdefault("storageProfile", {}))
+    system = properties.setdefault("osProfile", dict(known.get("osProfile") or {}))
+    secrets = {
+        name: str(system.pop(name)) for name in ("adminPassword", "customData") if name in system
+    }
+    system.setdefault("computerName", resource_id.name)
+    system.setdefault("adminUsername", "azureuser")
+    system.setdefault("secrets", [])
+    system.setdefault("allowExtensionOperations", True)
+    system["requireGuestProvisionSignal"] = True
+    linux = system.setdefault("linuxConfiguration", {})
+    linux.setdefault("disablePasswordAuthentication", "adminPassword" not in secrets)
+    linux.setdefault("provisionVMAgent", True)
+    linux.setdefault("patchSettings", {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"})
+    if existing is None:
+        properties["timeCreated"] = ""
+    else:
+        properties["timeCreated"] = known.get("timeCreated", "")
+    return secrets
+
+
+def _complete_storage(resource_id: ids.ResourceId, storage: Body) -> None:
+    image = storage.setdefault("imageReference", {})
+    if "version" in image:
+        image.setdefault("exactVersion", image["version"])
+    disk = storage.setdefault("osDisk", {})
+    disk.setdefault("osType", "Linux")
+    disk.setdefault("name", f"{resource_id.name}_OsDisk_1")
+    disk.setdefault("createOption", "FromImage")
+    disk.setdefault("caching", "ReadWrite")
+    disk.setdefault("deleteOption", "Detach")
+    disk.setdefault("diskSizeGB", 30)
+    managed = disk.setdefault("managedDisk", {})
+    managed.setdefault("storageAccountType", "Premium_LRS")
+    managed.setdefault("id", f"{resource_id.group}/providers/Microsoft.Compute/disks/{disk['name']}")
+    storage.setdefault("dataDisks", [])
+    storage.setdefault("diskControllerType", "SCSI")

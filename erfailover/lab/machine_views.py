@@ -1,0 +1,58 @@
+"""What Azure shows of a running machine: its instance view."""
+
+from __future__ import annotations
+
+from erfailover.lab.lab import Lab
+from erfailover.lab.world import Body, Resource
+
+_WORDS = {"running": "VM running", "stopped": "VM stopped", "deallocated": "VM deallocated"}
+
+
+def instance_view(lab: Lab, machine: Resource) -> Body:
+    """The instance view of a machine: provisioning, power, agent (recorded form)."""
+    when = lab.timestamp()
+    state = machine.hidden.get("powerState", "")
+    statuses: list[Body] = [
+        {
+            "code": f"ProvisioningState/{machine.state.lower()}",
+            "level": "Info",
+            "displayStatus": f"Provisioning {machine.state.lower()}",
+            "time": when,
+        }
+    ]
+    if state:
+        statuses.append(
+            {
+                "code": f"PowerState/{state}",
+                "level": "Info",
+                "displayStatus": _WORDS[state],
+            }
+        )
+    view: Body = {
+        "computerName": machine.properties["osProfile"]["computerName"],
+        "osName": "ubuntu",
+        "osVersion": "24.04",
+        "hyperVGeneration": "V2",
+        "disks": [
+            {
+                "name": machine.properties["storageProfile"]["osDisk"]["name"],
+                "statuses": [dict(statuses[0])],
+            }
+        ],
+        "statuses": statuses,
+    }
+    if state == "running":
+        view["vmAgent"] = {
+            "vmAgentVersion": "2.12.0.4",
+            "statuses": [
+                {
+                    "code": "ProvisioningState/succeeded",
+                    "level": "Info",
+                    "displayStatus": "Ready",
+                    "message": "Guest Agent is running",
+                    "time": when,
+                }
+            ],
+            "extensionHandlers": [],
+        }
+    return view

@@ -1,0 +1,210 @@
+"""What ARM refuses about peerings.
+
+Pure. Codes and messages are Azure's where a public source shows them; where the code is not
+known the lab makes one up per run.
+"""
+
+from __future__ import annotations
+
+from erfailover.lab import addresses, errors, ids
+from erfailover.lab.errors import Refusal
+from erfailover.lab.rules import provisioned
+from erfailover.lab.scene import Scene, address_prefixes, remote_of
+from erfailover.lab.world import Body, Resource
+
+MOST_PEERINGS = 500
+"""Peerings that one VNet may have (documented limit)."""
+
+
+def peering_refused(
+    scene: Scene, peering_id: ids.ResourceId, body: Body, existing: Resource | None
+) -> Refusal | None:
+    """Why a peering may not be written so; its references have been checked before."""
+    vnet_id = peering_id.parent
+    remote = str((body["properties"].get("remoteVirtualNetwork") or {}).get("id", ""))
+    if vnet_id is None or not remote:
+        return errors.property_missing("remoteVirtualNetwork", str(peering_id))
+    local, other = scene.world.get(vnet_id), scene.world.get(remote)
+    if local is None or other is None or other.id.parent is not None:
+        return errors.reference_missing(remote, str(peering_id))
+    return (
+        _pair_refused(scene, peering_id, local, other, existing)
+        or (None if existing else _spaces_refused(scene, peering_id, local, other))
+        or _state_refused(scene, peering_id, local, other, existing)
+        or _transit_refused(scene, peering_id, body, local, other)
+        or _remote_gateways_refused(scene, peering_id, body, local, other)
+    )
+
+
+def _pair_refused(
+    scene: Scene,
+    peering_id: ids.ResourceId,
+    local: Resource,
+    other: Resource,
+    existing: Resource | None,
+) -> Refusal | None:
+    if local is other:
+        return scene.unknown.refuse(
+            "peering with itself",
+            f"Peering {peering_id} cannot reference its own virtual network {local.id}.",
+        )
+    if existing is not None and ids.key(remote_of(existing)) != ids.key(other.id):
+        return scene.unknown.refuse(
+            "remote virtual network changed",
+            f"The remote virtual network of peering {peering_id} cannot be changed.",
+        )
+    peerings = scene.peerings(local.id)
+    for each in peerings:
+        if each is not existing and ids.key(remote_of(each)) == ids.key(other.id):
+            return Refusal(
+                400,
+                "AnotherPeeringAlreadyReferencesRemoteVnet",
+                "Peering already references remote virtual network. Cannot add another peering "
+                "referencing the same remote virtual network.",
+                details=(),
+            )
+    if existing is None and len(peerings) >= MOST_PEERINGS:
+        return scene.unknown.refuse(
+            "too many peerings",
+            f"Virtual network {local.id} cannot have more than {MOST_PEERINGS} peerings.",
+        )
+    return None
+
+
+def _spaces_refused(
+    scene: Scene, peering_id: ids.ResourceId, local: Resource, other: Resource
+) -> Refusal | None:
+    ours, theirs = address_prefixes(local), address_prefixes(other)
+    shared = addresses.overlap(ours, theirs)
+    if shared is not None:
+        return Refusal(
+            400,
+            "VnetAddressSpacesOverlap",
+            f"Cannot create or update peering {peering_id}. Virtual networks {local.id} and "
+            f"{other.id} cannot be peered because their address spaces overlap. Overlapping "
+            f"address prefixes: {shared[0]}, {shared[1]}",
+            details=(),
+        )
+    for each in scene.peerings(local.id):
+        third = scene.world.get(remote_of(each))
+        if third is None or third is other:
+            continue
+        shared = addresses.overlap(theirs, address_prefixes(third))
+        if shared is not None:
+            return overlaps_peered(peering_id, other, third, shared)
+    return None
+
+
+def overlaps_peered(
+    resource_id: ids.ResourceId, vnet: Resource, third: Resource, shared: tuple[str, str]
+) -> Refusal:
+    """A VNet's space overlaps that of a VNet peered already (code known, message assumed)."""
+    return Refusal(
+        400,
+        "VnetAddressSpaceOverlapsWithAlreadyPeeredVnet",
+        f"Cannot create or update {resource_id}. The address space of virtual network {vnet.id} "
+        f"overlaps with that of virtual network {third.id}, which is peered already. "
+        f"Overlapping address prefixes: {shared[0]}, {shared[1]}",
+        details=(),
+    )
+
+
+def _state_refused(
+    scene: Scene,
+    peering_id: ids.ResourceId,
+    local: Resource,
+    other: Resource,
+    existing: Resource | None,
+) -> Refusal | None:
+    opposite = scene.opposite(local.id, str(other.id))
+    if existing is not None or opposite is None:
+        return None
+    if opposite.properties.get("peeringState") != "Disconnected":
+        return None
+    return Refusal(
+        400,
+        "RemotePeeringIsDisconnected",
+        f"Cannot create or update peering {peering_id} because remote peering {opposite.id} "
+        f"referencing parent virtual network {local.id} is in Disconnected state. Update or "
+        "re-create the remote peering to get it back to Initiated state. Peering gets "
+        "Disconnected when remote vnet or remote peering is deleted and re-created.",
+        details=(),
+    )
+
+
+def _transit_refused(
+    scene: Scene, peering_id: ids.ResourceId, body: Body, local: Resource, other: Resource
+) -> Refusal | None:
+    if body["properties"].get("allowGatewayTransit"):
+        return _gateways_busy(scene, peering_id, local)
+    opposite = scene.opposite(local.id, str(other.id))
+    if opposite is None or not opposite.properties.get("useRemoteGateways"):
+        return None
+    return scene.unknown.refuse(
+        "transit withdrawn while in use",
+        f"Peering {peering_id} cannot have AllowGatewayTransit flag set to false, because "
+        f"corresponding remote peering {opposite.id} has UseRemoteGateways flag set to true.",
+    )
+
+
+def _remote_gateways_refused(
+    scene: Scene, peering_id: ids.ResourceId, body: Body, local: Resource, other: Resource
+) -> Refusal | None:
+    properties = body["properties"]
+    if not properties.get("useRemoteGateways"):
+        return None
+    if properties.get("allowGatewayTransit"):
+        return scene.unknown.refuse(
+            "transit and remote gateways",
+            f"Peering {peering_id} cannot have both AllowGatewayTransit and UseRemoteGateways "
+            "flags set to true.",
+        )
+    if scene.gateways(local.id):
+        return scene.unknown.refuse(
+            "remote gateways beside an own gateway",
+            f"Peering {peering_id} cannot have UseRemoteGateways flag set to true, because "
+            f"virtual network {local.id} has a gateway of its own.",
+        )
+    for each in scene.peerings(local.id):
+        if each.id.name.lower() != peering_id.name.lower() and each.properties.get(
+            "useRemoteGateways"
+        ):
+            return scene.unknown.refuse(
+                "second remote gateway",
+                f"Peering {local.id.name}/{peering_id.name} cannot have UseRemoteGateways flag "
+                f"set to true, because another peering {each.id} already has UseRemoteGateways "
+                "flag set to true.",
+            )
+    return _remote_side_refused(scene, peering_id, body, local, other)
+
+
+def _remote_side_refused(
+    scene: Scene, peering_id: ids.ResourceId, body: Body, local: Resource, other: Resource
+) -> Refusal | None:
+    # Where the opposite peering is not there yet, the flag is accepted: the proof of concept
+    # created the spoke's side first, with success (observed).
+    opposite = scene.opposite(local.id, str(other.id))
+    if opposite is not None and not opposite.properties.get("allowGatewayTransit"):
+        return scene.unknown.refuse(
+            "remote side forbids transit",
+            f"Peering {peering_id} cannot have UseRemoteGateways flag set to true, because "
+            "corresponding remote peering has AllowGatewayTransit flag set to false.",
+        )
+    if body["properties"].get("doNotVerifyRemoteGateways"):
+        return None
+    if not scene.gateways(other.id):
+        return Refusal(
+            400,
+            "RemoteVnetHasNoGateways",
+            f"Peering {peering_id} cannot have UseRemoteGateway flag set to true because remote "
+            f"virtual network {other.id} referenced by the peering does not have any gateways.",
+            details=(),
+        )
+    return _gateways_busy(scene, peering_id, other)
+
+
+def _gateways_busy(scene: Scene, peering_id: ids.ResourceId, vnet: Resource) -> Refusal | None:
+    """A gateway, or a connection of it, that is being written counts as not provisioned."""
+    gateways = scene.gateways(vnet.id)
+    users = [each for gateway in gateways for each in scene.connections(gateway.id)]
+    return provisioned(scene, peering_id, (str(each.id) for each in (*gateways, *users)))

@@ -1,0 +1,196 @@
+"""POST actions and shared keys: check, accept, start the operation.
+
+Owns the way an action takes to its first answer; its result is ``actions``' business.
+"""
+
+from __future__ import annotations
+
+import json
+
+from erfailover.lab import errors, ids, rules
+from erfailover.lab import resource_types as rt
+from erfailover.lab.answers import Answer, Request, operation_headers
+from erfailover.lab.arm_url import Target
+from erfailover.lab.errors import Refusal, Refused
+from erfailover.lab.lab import Lab
+from erfailover.lab.machine_views import instance_view
+from erfailover.lab.operations import Operation
+from erfailover.lab.reads import find
+from erfailover.lab.world import Resource
+from erfailover.lab.writes import parse_body, refuse
+
+SLOWEST_SCRIPT_S = 5400.0
+"""A run command ends after 90 minutes at most (documented)."""
+
+
+def part(lab: Lab, request: Request, target: Target) -> Answer:
+    """Whatever lies below an item: an action, or a part of it."""
+    assert target.type is not None
+    name, method = target.name, request.method
+    if target.type.type == rt.CONNECTION and name in {"sharedkey", "sharedkey/reset"}:
+        return _shared_key(lab, request, target)
+    if target.type.type == rt.VM and name == "instanceview" and method == "GET":
+        return Answer(200, instance_view(lab, find(lab, target)))
+    if name not in target.type.actions:
+        raise Refused(errors.not_modelled(f"{method} {target.type.type}/{name}"))
+    if method != "POST":
+        raise Refused(errors.method_not_allowed(method, f"{target.type.type}/{name}"))
+    resource = find(lab, target)
+    if target.type.type == rt.VM:
+        return _machine_action(lab, request, resource, name)
+    return _network_action(lab, request, resource, name)
+
+
+def _start(
+    lab: Lab,
+    resource: Resource,
+    action: str,
+    duration_s: float,
+    *,
+    arguments: dict[str, str] | None = None,
+    locks: tuple[str, ...] = (),
+    writes: tuple[str, ...] = (),
+    secrets: dict[str, str] | None = None,
+) -> Operation:
+    name = ids.key(resource.id)
+    noun = rt.TYPES[resource.type].noun
+    operation = Operation(
+        id=lab.fresh.guid(),
+        name=f"{action[:1].upper()}{action[1:]}{noun}Operation",
+        type=resource.id.type,
+        subscription=resource.id.subscription,
+        location=str(resource.body.get("location", "")),
+        effect="action",
+        action=action,
+        started=lab.world.now,
+        ends=lab.world.now + duration_s,
+        arguments={"resource": name, **(arguments or {})},
+        locks=locks,
+        secrets={name: secrets} if secrets else {},
+    )
+    for held in locks:
+        found = lab.world.get(held)
+        if found is not None:
+            found.properties["provisioningState"] = "Updating"
+    lab.operations.start(operation)
+    return operation
+
+
+def _network_action(lab: Lab, request: Request, resource: Resource, name: str) -> Answer:
+    duration_s = lab.durations.seconds(f"{resource.id.type}/{name}", "post")
+    if resource.active is None:
+        refuse(_unready(lab, resource))
+    if name == "reset":
+        refuse(rules.held(lab.scene, resource.id))
+        operation = _start(lab, resource, name, duration_s, locks=(ids.key(resource.id),))
+        lab.world.changed()
+        headers = operation_headers(request, operation, lab.speed, location=True)
+        return Answer(202, None, headers)
+    arguments = {}
+    if name == "getadvertisedroutes":
+        peer = request.query.get("peer", "")
+        if not peer:
+            raise Refused(errors.property_missing("peer", str(resource.id)))
+        arguments["peer"] = peer
+    if name == "effectiveroutetable":
+        refuse(_detached(lab, resource))
+    operation = _start(lab, resource, name, duration_s, arguments=arguments)
+    # With Azure-AsyncOperation besides, clients would read no result (recorded: Location only).
+    headers = operation_headers(request, operation, lab.speed, asynchronous=False, location=True)
+    return Answer(202, None, headers)
+
+
+def _unready(lab: Lab, resource: Resource) -> Refusal:
+    return lab.scene.unknown.refuse(
+        "action on a resource in the making",
+        f"The operation cannot be performed because {resource.id} is not provisioned yet.",
+    )
+
+
+def _detached(lab: Lab, nic: Resource) -> Refusal | None:
+    users = lab.references.users(nic.id, "networkProfile.networkInterfaces")
+    machine = lab.world.get(users[0].source) if users else None
+    if machine is not None and machine.hidden.get("powerState") == "running":
+        return None
+    return lab.scene.unknown.refuse(
+        "effective routes of an idle interface",
+        f"Network interface {nic.id} must be attached to a running virtual machine.",
+    )
+
+
+def _machine_action(lab: Lab, request: Request, machine: Resource, name: str) -> Answer:
+    key = ids.key(machine.id)
+    refuse(rules.held(lab.scene, machine.id))
+    if machine.active is None:
+        refuse(_unready(lab, machine))
+    if name == "runcommand":
+        operation = _run_command(lab, request, machine)
+    else:
+        duration_s = lab.durations.seconds(rt.VM, "update")
+        operation = _start(lab, machine, name, duration_s, locks=(key,))
+    lab.world.changed()
+    return Answer(202, None, operation_headers(request, operation, lab.speed, location=True))
+
+
+def _run_command(lab: Lab, request: Request, machine: Resource) -> Operation:
+    body = parse_body(request)
+    if body.get("commandId") != "RunShellScript":
+        raise Refused(errors.not_modelled(f"the run command {body.get('commandId')}"))
+    if body.get("parameters"):
+        raise Refused(errors.not_modelled("run commands with parameters"))
+    script = body.get("script")
+    if not isinstance(script, list) or not all(isinstance(each, str) for each in script):
+        raise Refused(errors.format_invalid("a list of strings was expected at $.script"))
+    if machine.hidden.get("powerState") != "running":
+        text = "Cannot modify extensions in the VM when the VM is not running."
+        raise Refused(Refusal(409, "OperationNotAllowed", text))
+    lock = f"{ids.key(machine.id)}/runcommand"
+    if lab.operations.holder(lock) is not None:
+        # Documented: one script at a time.
+        text = (
+            "Run command extension execution is in progress. Please wait for completion before "
+            "invoking a run command."
+        )
+        raise Refused(Refusal(409, "Conflict", text))
+    overhead_s = lab.durations.seconds(f"{rt.VM}/runcommand", "post")
+    duration_s = min(overhead_s + lab.machines.duration_s(machine, script), SLOWEST_SCRIPT_S)
+    arguments = {"script": json.dumps(script)}
+    return _start(lab, machine, "runcommand", duration_s, arguments=arguments, locks=(lock,))
+
+
+def _shared_key(lab: Lab, request: Request, target: Target) -> Answer:
+    connection = find(lab, target)
+    method = request.method
+    if target.name == "sharedkey" and method == "GET":
+        return Answer(200, {"value": connection.hidden.get("sharedKey", "")})
+    if (target.name, method) not in {("sharedkey", "PUT"), ("sharedkey/reset", "POST")}:
+        raise Refused(errors.method_not_allowed(method, f"{rt.CONNECTION}/{target.name}"))
+    body = parse_body(request)
+    refuse(rules.held(lab.scene, connection.id))
+    verb = "update" if method == "PUT" else "post"
+    duration_s = lab.durations.seconds(f"{rt.CONNECTION}/sharedkey", verb)
+    arguments = {}
+    if method == "PUT":
+        key = body.get("value")
+        if not isinstance(key, str) or not key:
+            raise Refused(errors.format_invalid("a string was expected at $.value"))
+    else:
+        length = body.get("keyLength")
+        if not isinstance(length, int) or not 1 <= length <= 128:
+            raise Refused(errors.property_invalid("keyLength", length, "1 to 128"))
+        key = lab.fresh.shared_key(length)
+        arguments["keyLength"] = str(length)
+    operation = _start(
+        lab,
+        connection,
+        target.name,
+        duration_s,
+        arguments=arguments,
+        locks=(ids.key(connection.id),),
+        secrets={"sharedKey": key},
+    )
+    lab.world.changed()
+    if method == "PUT":
+        return Answer(200, {"value": key}, operation_headers(request, operation, lab.speed))
+    headers = operation_headers(request, operation, lab.speed, location=True)
+    return Answer(202, None, headers)

@@ -1,0 +1,127 @@
+"""Which resource refers to which: read off the bodies, and kept as an index both ways.
+
+Owns the paths in a body that hold another resource's id, and the index that answers "who
+uses this?" without a search. It must never decide what a reference allows or forbids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from erfailover.lab import ids
+from erfailover.lab import resource_types as rt
+from erfailover.lab.world import Body, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One reference.
+
+    ``path`` says where in the properties it stands, ``target`` is the id as it is written,
+    ``via`` the id of the part that refers: an IP configuration, or the resource itself.
+    """
+
+    path: str
+    target: str
+    via: str
+    source: str
+
+
+_PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        rt.SUBNET: ("networkSecurityGroup", "routeTable", "natGateway"),
+        rt.PEERING: ("remoteVirtualNetwork",),
+        rt.PUBLIC_IP: ("publicIPPrefix",),
+        rt.NIC: ("networkSecurityGroup", "ipConfigurations.subnet", "ipConfigurations.publicIPAddress"),
+        rt.GATEWAY: ("ipConfigurations.subnet", "ipConfigurations.publicIPAddress"),
+        rt.CONNECTION: (
+            "virtualNetworkGateway1",
+            "virtualNetworkGateway2",
+            "localNetworkGateway2",
+            "peer",
+        ),
+        rt.VM: ("networkProfile.networkInterfaces",),
+    }
+)
+
+
+def _referred(value: object) -> str | None:
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def _found(properties: Body, path: str, source: str) -> Iterator[Reference]:
+    first, _, rest = path.partition(".")
+    value = properties.get(first)
+    if not rest:
+        target = _referred(value)
+        if target is not None:
+            yield Reference(path, target, source, source)
+        return
+    if isinstance(value, dict):
+        value = value.get(rest)
+        rest = ""
+    for each in value if isinstance(value, list) else ():
+        if not isinstance(each, dict):
+            continue
+        inner = each.get("properties") if rest else None
+        target = _referred(inner.get(rest) if isinstance(inner, dict) else each)
+        if rest and not isinstance(inner, dict):
+            continue
+        if target is not None:
+            via = f"{source}/{first}/{each.get('name', '')}" if rest else source
+            yield Reference(path, target, via, source)
+
+
+def references(resource_id: ids.ResourceId, body: Body) -> tuple[Reference, ...]:
+    """Every reference in a body, in the order in which it is written."""
+    properties = body.get("properties")
+    if not isinstance(properties, dict):
+        return ()
+    return tuple(
+        found
+        for path in _PATHS.get(resource_id.type, ())
+        for found in _found(properties, path, str(resource_id))
+    )
+
+
+class References:
+    """The index: who uses a resource, by the bodies as last accepted."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, dict[tuple[str, str, str], Reference]] = {}
+        self._uses: dict[str, tuple[Reference, ...]] = {}
+
+    def put(self, resource: Resource) -> None:
+        """Take in a resource that was written."""
+        self.drop(resource.id)
+        found = references(resource.id, resource.body)
+        name = ids.key(resource.id)
+        if found:
+            self._uses[name] = found
+        for each in found:
+            users = self._users.setdefault(ids.key(each.target), {})
+            users[(name, each.path, each.via)] = each
+
+    def drop(self, resource_id: str | ids.ResourceId) -> None:
+        """Forget a resource that is gone."""
+        name = ids.key(resource_id)
+        for each in self._uses.pop(name, ()):
+            users = self._users.get(ids.key(each.target), {})
+            users.pop((name, each.path, each.via), None)
+            if not users:
+                self._users.pop(ids.key(each.target), None)
+
+    def rebuild(self, resources: Iterable[Resource]) -> None:
+        """Start anew from all resources there are."""
+        self._users.clear()
+        self._uses.clear()
+        for each in resources:
+            self.put(each)
+
+    def users(self, resource_id: str | ids.ResourceId, path: str = "") -> tuple[Reference, ...]:
+        """Who refers to a resource; only at one path where that is given."""
+        found = self._users.get(ids.key(resource_id), {})
+        return tuple(each for each in found.values() if not path or each.path == path)

@@ -1,0 +1,140 @@
+"""Serves a lab over HTTPS on this machine.
+
+Owns the listening socket (127.0.0.1, never another address), its TLS, and the thread that
+serves for tests. ``Lab`` and ``LabServer`` are the lab's front for everybody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from aiohttp import web
+
+from erfailover.lab.certificates import Authority, authority, write_private
+from erfailover.lab.http import application
+from erfailover.lab.lab import Lab
+
+__all__ = ["Lab", "LabServer", "client_environment", "serve"]
+
+HOST = "127.0.0.1"
+TICK_S = 0.05
+"""How often, in wall seconds, a scaled lab lets happen what is due while nobody asks."""
+
+
+async def serve(lab: Lab, context: ssl.SSLContext, port: int) -> tuple[web.AppRunner, int]:
+    """Start serving a lab; gives back the runner, for its clean-up, and the port."""
+    runner = web.AppRunner(application(lab), access_log=None, handle_signals=False)
+    await runner.setup()
+    site = web.TCPSite(runner, HOST, port, ssl_context=context, shutdown_timeout=1.0)
+    await site.start()
+    bound: int = runner.addresses[0][1]
+    return runner, bound
+
+
+async def tick(lab: Lab) -> None:
+    """Let happen what is due, for a clock that runs by itself."""
+    while lab.speed is not None:
+        await asyncio.sleep(TICK_S)
+        with lab.lock:
+            lab.catch_up()
+
+
+def client_environment(lab: Lab, endpoint: str, ca_file: Path, directory: Path) -> dict[str, str]:
+    """The variables by which unmodified clients find the lab.
+
+    The bundle holds the lab's authority alone: a client of the lab has nobody else to trust.
+    """
+    token_file = directory / "federated-token"
+    write_private(token_file, lab.tokens.federated_token().encode())
+    known = lab.identity
+    variables = {
+        "ERFAILOVER_ENDPOINT": endpoint,
+        "AZURE_AUTHORITY_HOST": endpoint,
+        "AZURE_TENANT_ID": known.tenant,
+        "AZURE_CLIENT_ID": known.client_id,
+        "AZURE_FEDERATED_TOKEN_FILE": str(token_file),
+        "AZURE_SUBSCRIPTION_ID": known.subscription,
+        "REQUESTS_CA_BUNDLE": str(ca_file),
+        "SSL_CERT_FILE": str(ca_file),
+        "NODE_EXTRA_CA_CERTS": str(ca_file),
+    }
+    if lab.speed is not None:
+        variables["ERFAILOVER_CLOCK_SPEED"] = f"{lab.speed:g}"
+    return variables
+
+
+class LabServer:
+    """Serves a lab from a thread of its own while the context lasts.
+
+    ``directory`` keeps the certificate authority; a temporary one is made where none is given.
+    """
+
+    def __init__(self, lab: Lab, directory: Path | None = None, port: int = 0) -> None:
+        self.lab = lab
+        self._keep = None if directory else tempfile.TemporaryDirectory(prefix="erfailover-lab-")
+        self.directory = directory or Path(self._keep.name if self._keep else "")
+        self._port = port
+        self._authority: Authority = authority(self.directory)
+        self._loop = asyncio.new_event_loop()
+        self._thread: threading.Thread | None = None
+        self._runner: web.AppRunner | None = None
+        self.endpoint = ""
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate authority to trust."""
+        return self._authority.ca_file
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which unmodified clients find the lab."""
+        return client_environment(self.lab, self.endpoint, self.ca_file, self.directory)
+
+    def __enter__(self) -> LabServer:
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(started,), name="lab", daemon=True
+        )
+        self._thread.start()
+        started.wait(30)
+        if not self.endpoint:
+            raise RuntimeError("the lab's server did not start; see its log")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread is not None:
+            self._thread.join(10)
+        if self._keep is not None:
+            self._keep.cleanup()
+
+    def _run(self, started: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            context = self._authority.server_context()
+            runner, port = self._loop.run_until_complete(serve(self.lab, context, self._port))
+            self._runner = runner
+            self.endpoint = f"https://{HOST}:{port}"
+            ticking = self._loop.create_task(tick(self.lab))
+            started.set()
+            self._loop.run_forever()
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(ticking)
+            self._loop.run_until_complete(runner.cleanup())
+        except Exception:
+            logging.getLogger(__name__).exception("the lab's server failed")
+        finally:
+            started.set()
+            self._loop.close()

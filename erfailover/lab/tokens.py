@@ -1,0 +1,275 @@
+"""The lab's token issuer, and the check of the tokens it issued.
+
+Owns the signing key and the rules of Entra's token endpoint that clients depend on. Tokens
+run on wall time. It must never log a token, a secret or an assertion.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from erfailover.lab.errors import Refusal
+from erfailover.lab.identity import Identity
+from erfailover.lab.world import Body
+
+LIFETIME_S = 3600
+FEDERATED_LIFETIME_S = 365 * 24 * 3600
+FEDERATED_AUDIENCE = "api://AzureADTokenExchange"
+PUBLIC_AUDIENCES = frozenset(
+    {
+        "https://management.azure.com",
+        "https://management.core.windows.net",
+        "https://management.usgovcloudapi.net",
+        "https://management.chinacloudapi.cn",
+        "https://management.core.usgovcloudapi.net",
+        "https://management.core.chinacloudapi.cn",
+    }
+)
+"""The management audiences of the public clouds."""
+
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """What the token endpoint answers."""
+
+    status: int
+    body: Body
+
+
+class Tokens:
+    """Issues tokens to the lab's one client and checks them."""
+
+    def __init__(self, identity: Identity, private_key: bytes | None = None) -> None:
+        self._identity = identity
+        if private_key is None:
+            self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        else:
+            loaded = serialization.load_pem_private_key(private_key, password=None)
+            if not isinstance(loaded, rsa.RSAPrivateKey):
+                raise ValueError("the lab's signing key must be an RSA key")
+            self._key = loaded
+        self._public = self._key.public_key()
+        self._key_id = uuid.uuid5(uuid.NAMESPACE_OID, str(self._public.public_numbers().n)).hex
+        self._checked: dict[str, tuple[float, str]] = {}
+
+    def private_key(self) -> bytes:
+        """The signing key as PEM, to be kept readable by its owner alone."""
+        return self._key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+    def federated_token(self) -> str:
+        """A token for ``AZURE_FEDERATED_TOKEN_FILE``: the client's word for who it is."""
+        now = int(time.time())
+        return self._sign(
+            {
+                "iss": "https://lab/federated",
+                "sub": self._identity.client_id,
+                "aud": FEDERATED_AUDIENCE,
+                "iat": now,
+                "exp": now + FEDERATED_LIFETIME_S,
+            }
+        )
+
+    def access_token(self, issuer: str, audience: str, lifetime_s: float = LIFETIME_S) -> str:
+        """An access token for the lab's client."""
+        now = int(time.time())
+        known = self._identity
+        return self._sign(
+            {
+                "aud": audience,
+                "iss": issuer,
+                "iat": now,
+                "nbf": now,
+                "exp": int(now + lifetime_s),
+                "appid": known.client_id,
+                "appidacr": "1",
+                "idp": issuer,
+                "idtyp": "app",
+                "oid": known.object_id,
+                "sub": known.object_id,
+                "tid": known.tenant,
+                "uti": uuid.uuid4().hex,
+                "ver": "1.0",
+            }
+        )
+
+    def _sign(self, claims: Body) -> str:
+        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
+
+    def grant(self, base: str, tenant: str, form: Mapping[str, str]) -> TokenAnswer:
+        """Answer a request to the token endpoint (OAuth 2.0 client credentials)."""
+        known = self._identity
+        if tenant.lower() != known.tenant:
+            return _denied("invalid_request", 90002, f"Tenant '{tenant}' not found.")
+        if form.get("grant_type") != "client_credentials":
+            kind = form.get("grant_type", "")
+            return _denied("unsupported_grant_type", 70003, f"grant type '{kind}' not supported.")
+        if form.get("client_id", "").lower() != known.client_id:
+            return _denied(
+                "unauthorized_client", 700016, "Application was not found in the directory."
+            )
+        refused = self._client_refused(form)
+        if refused is not None:
+            return refused
+        audience = (form.get("scope") or form.get("resource") or "").split(" ")[0]
+        audience = audience.removesuffix("/.default").rstrip("/")
+        if not self._audience_known(base, audience):
+            text = f"The resource principal named {audience} was not found in the tenant."
+            return _denied("invalid_resource", 500011, text)
+        token = self.access_token(f"{base}/{known.tenant}/", audience)
+        return TokenAnswer(
+            200,
+            {
+                "token_type": "Bearer",
+                "expires_in": LIFETIME_S,
+                "ext_expires_in": LIFETIME_S,
+                "access_token": token,
+            },
+        )
+
+    def _client_refused(self, form: Mapping[str, str]) -> TokenAnswer | None:
+        if "client_assertion" in form:
+            try:
+                claims = jwt.decode(
+                    form["client_assertion"],
+                    self._public,
+                    algorithms=["RS256"],
+                    audience=FEDERATED_AUDIENCE,
+                )
+            except jwt.InvalidTokenError:
+                return _denied("invalid_client", 700211, "The client assertion is not valid.", 401)
+            if claims.get("sub") != self._identity.client_id:
+                return _denied("invalid_client", 70021, "No matching federated identity.", 401)
+            return None
+        sent = form.get("client_secret", "").encode()
+        if hmac.compare_digest(sent, self._identity.client_secret.encode()):
+            return None
+        return _denied("invalid_client", 7000215, "Invalid client secret provided.", 401)
+
+    def _audience_known(self, base: str, audience: str) -> bool:
+        return audience.rstrip("/") in {base, *_loopback_names(base), *PUBLIC_AUDIENCES}
+
+    def check(self, base: str, authorization: str) -> Refusal | None:
+        """Whether a request's ``Authorization`` header opens ARM; the refusal where not.
+
+        Documented codes and headers of ARM.
+        """
+        if not authorization:
+            return _unauthorized(
+                base,
+                self._identity.tenant,
+                "AuthenticationFailed",
+                "Authentication failed. The 'Authorization' header is missing.",
+            )
+        scheme, _, token = authorization.partition(" ")
+        known = self._checked.get(token)
+        if known is not None and known[0] > time.time() and known[1] == base:
+            return None
+        tenant = self._identity.tenant
+        if scheme.lower() != "bearer":
+            text = "The authentication scheme is not supported."
+            return _unauthorized(base, tenant, "AuthenticationFailedInvalidHeader", text)
+        return self._check_token(base, token.strip())
+
+    def _check_token(self, base: str, token: str) -> Refusal | None:
+        tenant = self._identity.tenant
+        try:
+            claims = jwt.decode(
+                token,
+                self._public,
+                algorithms=["RS256"],
+                options={"verify_aud": False, "require": ["exp", "aud", "iss", "tid"]},
+            )
+        except jwt.ExpiredSignatureError:
+            text = "The access token expiry UTC time is earlier than current UTC time."
+            return _unauthorized(base, tenant, "ExpiredAuthenticationToken", text)
+        except jwt.InvalidTokenError:
+            text = "The access token is invalid."
+            return _unauthorized(base, tenant, "InvalidAuthenticationToken", text)
+        if claims["tid"] != tenant:
+            text = "The access token is from the wrong issuer."
+            return _unauthorized(base, tenant, "InvalidAuthenticationTokenTenant", text)
+        if not self._audience_known(base, str(claims["aud"])):
+            text = "The access token has been obtained for wrong audience or resource."
+            return _unauthorized(base, tenant, "InvalidAuthenticationTokenAudience", text)
+        if len(self._checked) > 1000:
+            self._checked.clear()
+        self._checked[token] = (float(claims["exp"]), base)
+        return None
+
+    def keys(self) -> Body:
+        """The public key, as the ``keys`` endpoint shows it."""
+        numbers = self._public.public_numbers()
+        return {
+            "keys": [
+                {
+                    "kty": "RSA",
+                    "use": "sig",
+                    "kid": self._key_id,
+                    "x5t": self._key_id,
+                    "n": _number(numbers.n),
+                    "e": _number(numbers.e),
+                }
+            ]
+        }
+
+    def configuration(self, base: str, tenant: str) -> Body:
+        """The OpenID configuration of a tenant."""
+        at = f"{base}/{tenant}"
+        return {
+            "issuer": f"{at}/v2.0",
+            "authorization_endpoint": f"{at}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{at}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{at}/oauth2/v2.0/devicecode",
+            "jwks_uri": f"{at}/discovery/v2.0/keys",
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+            "response_types_supported": ["code", "id_token"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "tenant_region_scope": None,
+            "cloud_instance_name": base.removeprefix("https://"),
+        }
+
+
+def _number(value: int) -> str:
+    raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _loopback_names(base: str) -> tuple[str, ...]:
+    scheme, _, host = base.partition("://")
+    port = host.rpartition(":")[2]
+    return tuple(f"{scheme}://{name}:{port}" for name in ("localhost", "127.0.0.1"))
+
+
+def _denied(error: str, number: int, text: str, status: int = 400) -> TokenAnswer:
+    return TokenAnswer(
+        status,
+        {
+            "error": error,
+            "error_description": f"AADSTS{number}: {text}",
+            "error_codes": [number],
+            "correlation_id": str(uuid.uuid4()),
+        },
+    )
+
+
+def _unauthorized(base: str, tenant: str, code: str, message: str) -> Refusal:
+    challenge = (
+        f'Bearer authorization_uri="{base}/{tenant}", error="invalid_token", '
+        f'error_description="{message}"'
+    )
+    return Refusal(401, code, message, headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,385 @@
+"""PUT, PATCH and DELETE of resources: check, accept, and start the operation.
+
+Owns the way a write takes from its request to its first answer. Refusals are the rules'
+business; what happens when the operation ends is ``effects``'.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+
+from erfailover.lab import (
+    addresses,
+    compose,
+    defaults,
+    errors,
+    ids,
+    network_rules,
+    peerings,
+    rules,
+    shapes,
+    timing,
+)
+from erfailover.lab import resource_types as rt
+from erfailover.lab.answers import Answer, Request, operation_headers
+from erfailover.lab.arm_url import Target, valid_name
+from erfailover.lab.defaults import Draft, location_name
+from erfailover.lab.errors import Refused
+from erfailover.lab.lab import Lab
+from erfailover.lab.operations import Operation
+from erfailover.lab.type_rules import type_refused
+from erfailover.lab.world import Body, Resource
+
+SLOW_WITHOUT_CHANGE = frozenset({rt.GATEWAY, rt.CONNECTION, rt.VM})
+"""Types whose PUT takes its time even where nothing changes (recorded)."""
+AT_ONCE = frozenset({rt.NIC})
+"""Types that are usually created Succeeded, with the header all the same (recorded)."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one PUT writes: itself, children that its body names, children it leaves out."""
+
+    draft: Draft
+    existing: Resource | None
+    children: list[tuple[Draft, Resource | None]] = field(default_factory=list)
+    dropped: list[Resource] = field(default_factory=list)
+
+
+def parse_body(request: Request) -> Body:
+    """The JSON object of a request; refuses what is none."""
+    if not request.body:
+        raise Refused(errors.content_invalid("The request body is empty"))
+    try:
+        found = json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(errors.content_invalid(f"Error parsing JSON: {type(error).__name__}")) from None
+    if not isinstance(found, dict):
+        raise Refused(errors.content_invalid("The request body must be a JSON object"))
+    return found
+
+
+def resource_id(target: Target) -> ids.ResourceId:
+    """The id that an item's URL addresses."""
+    assert target.id is not None
+    return target.id
+
+
+def find_group(lab: Lab, target: Target) -> Resource:
+    """The resource group of a target; refuses where it is not there."""
+    group = lab.world.get(ids.ResourceId(target.subscription, target.group, "", (), ()))
+    if group is None:
+        raise Refused(errors.group_not_found(target.group))
+    return group
+
+
+def refuse(refusal: errors.Refusal | None) -> None:
+    """Raise a refusal where there is one."""
+    if refusal is not None:
+        raise Refused(refusal)
+
+
+def put(lab: Lab, request: Request, target: Target) -> Answer:
+    """Create or update a resource."""
+    assert target.type is not None
+    where, body = resource_id(target), parse_body(request)
+    if not all(valid_name(name) for name in where.names):
+        raise Refused(errors.name_invalid(where.name))
+    group = find_group(lab, target)
+    if group.state == "Deleting":
+        raise Refused(errors.group_being_deleted(target.group))
+    if where.parent is not None and lab.world.get(where.parent) is None:
+        raise Refused(errors.parent_not_found(where))
+    wrong = shapes.fault(where.type, body)
+    if wrong is not None:
+        raise Refused(errors.format_invalid(wrong))
+    existing = lab.world.get(where)
+    _check_place(target.type, where, body, existing)
+    _check_etag(request, existing, where)
+    plan = _plan(lab, where, body, existing)
+    _check(lab, request, plan)
+    return _accept(lab, request, plan)
+
+
+def _check_place(
+    type_: rt.ResourceType, where: ids.ResourceId, body: Body, existing: Resource | None
+) -> None:
+    if not type_.tracked:
+        return
+    location = body.get("location")
+    if not location:
+        raise Refused(errors.location_missing())
+    name = location_name(str(location))
+    if not name.isalnum():
+        raise Refused(errors.location_invalid(str(location)))
+    if existing is not None and existing.body.get("location") != name:
+        raise Refused(errors.location_changed(where, existing.body["location"], name))
+
+
+def _check_etag(request: Request, existing: Resource | None, where: ids.ResourceId) -> None:
+    wanted = request.headers.get("If-Match", "")
+    if wanted and wanted != "*" and (existing is None or existing.body.get("etag") != wanted):
+        raise Refused(errors.etag_mismatch(str(where)))
+    if request.headers.get("If-None-Match") == "*" and existing is not None:
+        raise Refused(errors.etag_mismatch(str(where)))
+
+
+def _plan(lab: Lab, where: ids.ResourceId, body: Body, existing: Resource | None) -> _Plan:
+    plan = _Plan(defaults.complete(where, body, existing, lab.fresh), existing)
+    for child_type, named in plan.draft.children.items():
+        if not all(valid_name(child_id.name) for child_id, _ in named):
+            raise Refused(errors.name_invalid("of a child"))
+        for child_id, child in named:
+            known = lab.world.get(child_id)
+            plan.children.append((defaults.complete(child_id, child, known, lab.fresh), known))
+        kept = {ids.key(child_id) for child_id, _ in named}
+        present = lab.world.children(where, child_type.rsplit("/", 1)[1])
+        plan.dropped += [each for each in present if ids.key(each.id) not in kept]
+    return plan
+
+
+def _check(lab: Lab, request: Request, plan: _Plan) -> None:
+    scene, where = lab.scene, plan.draft.id
+    refuse(rules.held(scene, where, _operations_uri(lab, request, where)))
+    for draft, known in ((plan.draft, plan.existing), *plan.children):
+        refuse(rules.references_refused(scene, draft.id, draft.body))
+        if draft.id.type == rt.PEERING:
+            if request.query.get("syncremoteaddressspace", "").lower() == "true":
+                draft.body["properties"]["syncRemoteAddressSpace"] = True
+            peerings.begin(scene, draft.id, draft.body, known)
+        refuse(type_refused(scene, draft, known))
+    refuse(_subnets_refused(lab, plan))
+    for each in plan.dropped:
+        refuse(rules.deletion_refused(scene, each))
+
+
+def _operations_uri(lab: Lab, request: Request, where: ids.ResourceId) -> str:
+    owner = lab.world.get(where.parent) if where.parent else None
+    place = owner.body.get("location", "") if owner else ""
+    return (
+        f"{request.base}/subscriptions/{where.subscription}/providers/{where.provider}"
+        f"/locations/{place}/operations/"
+    )
+
+
+def _subnets_refused(lab: Lab, plan: _Plan) -> errors.Refusal | None:
+    """The subnets of a VNet as they will be, against its address space and one another."""
+    where = plan.draft.id
+    if where.type == rt.VNET:
+        vnet, written = plan.draft.body, [draft for draft, _ in plan.children]
+    elif where.type == rt.SUBNET and where.parent is not None:
+        owner = lab.world.get(where.parent)
+        vnet, written = (owner.body if owner else {}), [plan.draft]
+    else:
+        return None
+    vnet_id = where if where.type == rt.VNET else where.parent
+    assert vnet_id is not None
+    found = {ids.key(each.id): (each.id, each.properties) for each in lab.world.children(vnet_id, "subnets")}
+    for each in plan.dropped:
+        found.pop(ids.key(each.id), None)
+    for draft in written:
+        if draft.id.type == rt.SUBNET:
+            found[ids.key(draft.id)] = (draft.id, draft.body["properties"])
+    prefixes = ((vnet.get("properties") or {}).get("addressSpace") or {}).get("addressPrefixes", [])
+    return network_rules.subnets_refused(vnet_id, prefixes, list(found.values()))
+
+
+def _accept(lab: Lab, request: Request, plan: _Plan) -> Answer:
+    where, existing = plan.draft.id, plan.existing
+    type_ = where.type
+    first_s = timing.first_answer_s(type_, "PUT")
+    unchanged = existing is not None and _unchanged(plan) and type_ not in SLOW_WITHOUT_CHANGE
+    verb = "create" if existing is None else "update"
+    duration_s = 0.0 if unchanged else lab.durations.seconds(type_, verb, _size(plan.draft.body))
+    now = lab.world.now
+    resource = _store(lab, plan)
+    operation = Operation(
+        id=lab.fresh.guid(),
+        name=f"Put{rt.TYPES[type_.lower()].noun}Operation",
+        type=type_,
+        subscription=where.subscription,
+        location=_place(lab, resource),
+        effect="write",
+        started=now,
+        ends=now + first_s + duration_s,
+        writes=(ids.key(where), *(ids.key(draft.id) for draft, _ in plan.children)),
+        deletes=tuple(ids.key(each.id) for each in plan.dropped),
+        locks=(ids.key(where.parent),) if where.parent else (),
+        secrets={ids.key(where): plan.draft.secrets},
+    )
+    if unchanged or (existing is None and type_ in AT_ONCE):
+        lab.operations.start(operation)
+        lab.operations.end(operation.id)
+    else:
+        _lock_parent(lab, where)
+        lab.operations.start(operation)
+    lab.world.changed()
+    body = compose.shown(lab.scene, lab.bgp, resource, read=False)
+    headers = operation_headers(request, operation, lab.speed)
+    return Answer(201 if existing is None else 200, body, headers, pause_s=first_s)
+
+
+def _lock_parent(lab: Lab, where: ids.ResourceId) -> None:
+    parent = lab.world.get(where.parent) if where.parent else None
+    if parent is not None:
+        parent.properties["provisioningState"] = "Updating"
+
+
+def _store(lab: Lab, plan: _Plan) -> Resource:
+    for draft, known in plan.children:
+        _store_one(lab, draft, known)
+    return _store_one(lab, plan.draft, plan.existing, first=True)
+
+
+def _store_one(lab: Lab, draft: Draft, known: Resource | None, *, first: bool = False) -> Resource:
+    _give_addresses(lab, draft)
+    if known is None:
+        resource = Resource(draft.id, draft.body)
+        if first:
+            resource.hidden.update(draft.secrets)
+        lab.world.add(resource)
+    else:
+        resource = known
+        resource.body = draft.body
+    lab.references.put(resource)
+    return resource
+
+
+def _give_addresses(lab: Lab, draft: Draft) -> None:
+    """Dynamic private addresses are assigned when a write is accepted (recorded)."""
+    if draft.id.type != rt.NIC:
+        return
+    for each in draft.body["properties"]["ipConfigurations"]:
+        inner = each["properties"]
+        if inner.get("privateIPAddress"):
+            continue
+        subnet = lab.world.get(inner["subnet"]["id"])
+        if subnet is not None:
+            taken = network_rules.taken_addresses(lab.scene, subnet, each["id"])
+            prefix = str(subnet.properties.get("addressPrefix"))
+            inner["privateIPAddress"] = addresses.first_free(prefix, taken)
+
+
+def _unchanged(plan: _Plan) -> bool:
+    pairs = ((plan.draft, plan.existing), *plan.children)
+    return not plan.dropped and all(
+        known is not None and known.active is not None and _same(draft.body, known.active)
+        for draft, known in pairs
+    )
+
+
+def _same(new: Body, old: Body) -> bool:
+    return _plain(new) == _plain(old)
+
+
+def _plain(body: Body) -> Body:
+    """A body without what every write changes; tags may change without an update."""
+    kept = {key: value for key, value in body.items() if key not in {"etag", "tags"}}
+    properties = copy.copy(body["properties"])
+    properties.pop("provisioningState", None)
+    if "ipConfigurations" in properties:
+        properties["ipConfigurations"] = [
+            {
+                key: {k: v for k, v in value.items() if k != "provisioningState"}
+                if key == "properties"
+                else value
+                for key, value in each.items()
+                if key != "etag"
+            }
+            for each in properties["ipConfigurations"]
+        ]
+    kept["properties"] = properties
+    return kept
+
+
+def _size(body: Body) -> str:
+    return str((body["properties"].get("sku") or {}).get("name") or "")
+
+
+def _place(lab: Lab, resource: Resource) -> str:
+    owner = lab.world.get(resource.id.parent) if resource.id.parent else resource
+    return str((owner or resource).body.get("location", ""))
+
+
+def delete(lab: Lab, request: Request, target: Target) -> Answer:
+    """Delete a resource: 202, or 204 where it is not there."""
+    where = resource_id(target)
+    find_group(lab, target)
+    resource = lab.world.get(where)
+    if resource is None:
+        if where.parent is not None and lab.world.get(where.parent) is None:
+            raise Refused(errors.resource_not_found(where.parent))
+        return Answer(204)
+    _check_etag(request, resource, where)
+    scene = lab.scene
+    refuse(rules.held(scene, where, _operations_uri(lab, request, where)))
+    if where.type == rt.PEERING:
+        remote = (resource.properties.get("remoteVirtualNetwork") or {}).get("id", "")
+        refuse(rules.provisioned(scene, where, [remote]))
+    refuse(rules.deletion_refused(scene, resource))
+    size = _size(resource.body)
+    operation = Operation(
+        id=lab.fresh.guid(),
+        name=f"Delete{rt.TYPES[where.type.lower()].noun}Operation",
+        type=where.type,
+        subscription=where.subscription,
+        location=_place(lab, resource),
+        effect="delete",
+        started=lab.world.now,
+        ends=lab.world.now + lab.durations.seconds(where.type, "delete", size),
+        deletes=(ids.key(where),),
+        locks=(ids.key(where.parent),) if where.parent else (),
+    )
+    resource.properties["provisioningState"] = "Deleting"
+    _lock_parent(lab, where)
+    lab.operations.start(operation)
+    lab.world.changed()
+    return Answer(202, None, operation_headers(request, operation, lab.speed, location=True))
+
+
+def patch(lab: Lab, request: Request, target: Target) -> Answer:
+    """Change the tags of a resource: at once, but for a gateway (recorded)."""
+    assert target.type is not None
+    where, body = resource_id(target), parse_body(request)
+    find_group(lab, target)
+    resource = lab.world.get(where)
+    if resource is None:
+        raise Refused(errors.resource_not_found(where))
+    if not target.type.tracked:
+        raise Refused(errors.method_not_allowed("PATCH", where.type))
+    wrong = shapes.fault(where.type, {key: body[key] for key in body if key == "tags"})
+    if wrong is not None:
+        raise Refused(errors.format_invalid(wrong))
+    others = set(body) - {"tags", "id", "name", "type", "location", "etag"}
+    if others:
+        raise Refused(errors.not_modelled(f"PATCH of {', '.join(sorted(others))}"))
+    refuse(rules.held(lab.scene, where))
+    if isinstance(body.get("tags"), dict):
+        resource.body["tags"] = dict(body["tags"])
+        if resource.active is not None:
+            resource.active = {**resource.active, "tags": dict(body["tags"])}
+    if "etag" in resource.body:
+        resource.body["etag"] = lab.fresh.etag()
+    if where.type == rt.GATEWAY:
+        _patch_gateway(lab, request, resource)
+    lab.world.changed()
+    return Answer(200, compose.shown(lab.scene, lab.bgp, resource, read=False))
+
+
+def _patch_gateway(lab: Lab, request: Request, gateway: Resource) -> None:
+    gateway.properties["provisioningState"] = "Updating"
+    operation = Operation(
+        id=lab.fresh.guid(),
+        name="PutVirtualNetworkGatewayOperation",
+        type=rt.GATEWAY,
+        subscription=gateway.id.subscription,
+        location=_place(lab, gateway),
+        effect="write",
+        started=lab.world.now,
+        ends=lab.world.now + lab.durations.seconds(rt.GATEWAY, "patch"),
+        writes=(ids.key(gateway.id),),
+    )
+    lab.operations.start(operation)
+
