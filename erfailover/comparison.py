@@ -144,29 +144,37 @@ def _writable(value: Any) -> Any:
     return value
 
 
-def filled(body: Any, lookup: Lookup, secret: Callable[[str], str]) -> Any:
-    """A body with its placeholders replaced by values.
-
-    Args:
-        body: the body, or a part of it.
-        lookup: gives the values of references.
-        secret: gives the values of secrets.
+def resolved(body: Body, lookup: Lookup) -> Body:
+    """A body with its references replaced by their values; secrets stay named.
 
     Raises:
-        LookupError: a reference has no value yet; the message names it.
+        LookupError: a reference has no value yet; its argument names it.
     """
-    if isinstance(body, SecretName):
-        return secret(body.name)
-    if isinstance(body, Reference):
-        value = lookup(body)
-        if value is None:
-            raise LookupError(str(body))
-        return value
-    if isinstance(body, dict):
-        return {key: filled(value, lookup, secret) for key, value in body.items()}
-    if isinstance(body, list):
-        return [filled(each, lookup, secret) for each in body]
-    return body
+
+    def value(placeholder: Any) -> Any:
+        if not isinstance(placeholder, Reference):
+            return placeholder
+        found = lookup(placeholder)
+        if found is None:
+            raise LookupError(str(placeholder))
+        return found
+
+    return dict(_replaced(body, value))
+
+
+def with_secrets(body: Body, secret: Callable[[str], str]) -> Body:
+    """A body with its secrets in it: for Azure's eyes only."""
+    return dict(
+        _replaced(body, lambda each: secret(each.name) if isinstance(each, SecretName) else each)
+    )
+
+
+def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(each, replace) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_replaced(each, replace) for each in value]
+    return replace(value)
 
 
 def _shown(value: Any) -> str:

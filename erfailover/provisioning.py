@@ -68,10 +68,14 @@ class ProvisionPlan:
     foreign: tuple[str, ...] = ()
 
     @property
+    def every(self) -> tuple[Action | SetupAction, ...]:
+        """All actions, resources before set-ups."""
+        return (*self.actions, *self.setups)
+
+    @property
     def changes(self) -> tuple[Action | SetupAction, ...]:
         """What is not kept as it is."""
-        every = (*self.actions, *self.setups)
-        return tuple(each for each in every if each.change is not Change.KEEP)
+        return tuple(each for each in self.every if each.change is not Change.KEEP)
 
 
 def plan(
@@ -86,17 +90,19 @@ def plan(
         site: with a topology and a subscription.
         existing: the resource group, and every resource of the topology that is there.
         nat_holds: whether the NAT set-up of a machine holds, by the set-up's id.
-        unsettled: names of shared keys that existing connections may not have.
+        unsettled: ids (lower case) of connections that may not have the shared key kept here.
     """
     paths = {spoke.name: path_of(site, spoke, existing) for spoke in site.spokes}
-    wanted = topology.desired(site, paths)
     lookup = comparison.lookup_in(existing)
     actions, foreign = [], []
-    for each in wanted:
+    for each in topology.desired(site, paths):
         found = existing.get(each.id.lower())
         action = _action(each, found, lookup, unsettled)
         if action.change is Change.UPDATE and not _may_change(site, each, found, existing):
-            foreign.append(each.title)
+            if all(difference.path.startswith("tags") for difference in action.differences):
+                action = Action(Change.KEEP, each, (), "not made by erfailover; used as it is")
+            else:
+                foreign.append(each.title)
         actions.append(action)
     made = {each.desired.id for each in actions if each.change is Change.CREATE}
     setups = [
@@ -146,7 +152,7 @@ def _action(
         return Action(Change.UPDATE, wanted, differing, note)
     if wanted.type == PEERING and properties.get("peeringState") == "Disconnected":
         return Action(Change.UPDATE, wanted, differing, "Disconnected: written anew")
-    if secret_names(wanted.body) & set(unsettled):
+    if wanted.id.lower() in unsettled:
         note = "its shared key may differ from the one kept here: written anew"
         return Action(Change.UPDATE, wanted, differing, note)
     return Action(Change.UPDATE if differing else Change.KEEP, wanted, differing)
@@ -195,12 +201,16 @@ def with_peerings(network_id: str, network: Body | None) -> Iterator[tuple[str, 
         yield f"{network_id}/virtualNetworkPeerings/{peering.get('name')}".lower(), peering
 
 
+def wanted(site: Site) -> tuple[Desired, ...]:
+    """Every resource of a site that has not been switched."""
+    return topology.desired(site)
+
+
 def reads(site: Site) -> tuple[str, ...]:
     """The ids of the resources to read for a plan; the peerings come with their VNets."""
-    every = topology.desired(site)
-    return tuple(each.id for each in every if each.type not in (GROUP, PEERING))
+    return tuple(each.id for each in wanted(site) if each.type not in (GROUP, PEERING))
 
 
 def networks(site: Site) -> tuple[str, ...]:
     """The ids of the VNets among them."""
-    return tuple(each.id for each in topology.desired(site) if each.type == NETWORK)
+    return tuple(each.id for each in wanted(site) if each.type == NETWORK)

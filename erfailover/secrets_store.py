@@ -12,7 +12,7 @@ import os
 import secrets
 import string
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class Secrets:
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values of the environment: for a name, or for every shared key (``shared-key``)."""
     _kept: dict[str, str] = field(default_factory=dict, repr=False)
+    _written: dict[str, str] = field(default_factory=dict, repr=False)
+    """What each resource was last given, by its id in lower case."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -46,7 +48,8 @@ class Secrets:
             UsageFailure: a given value is none that Azure takes.
             UnknownReading: the file is damaged or may not be read.
         """
-        return cls(folder, _given(environment), _read(folder / FILE))
+        kept, written = _read(folder / FILE)
+        return cls(folder, _given(environment), kept, written)
 
     def value(self, name: str) -> str:
         """A secret; generated, and kept before it is used, where there is none."""
@@ -56,32 +59,34 @@ class Secrets:
                 return given
             if name not in self._kept:
                 self._kept[name] = _generated(name)
-                _write(self.folder / FILE, self._kept)
+                self._save()
             return self._kept[name]
 
-    def settled(self, name: str) -> bool:
-        """Whether the value is kept here already, so that what carries it has it.
+    def carries(self, resource_id: str, name: str) -> bool:
+        """Whether a resource was last given the secret's present value.
 
-        Where it is not, a connection that exists may have another key than the one that would be
-        written to its opposite.
+        Where that is not certain, it may have another key than its opposite end.
         """
         with self._lock:
-            given = self._given_for(name)
-            return name in self._kept and given in (None, self._kept[name])
+            value = self._given_for(name) or self._kept.get(name)
+            return value is not None and self._written.get(resource_id.lower()) == value
 
-    def keep(self, names: Iterable[str]) -> None:
-        """Keep the given values of secrets: all that carries them has them now."""
+    def wrote(self, resource_id: str, name: str) -> None:
+        """Take down that a resource has the secret's present value."""
+        value = self.value(name)
         with self._lock:
-            new = {name: value for name in names if (value := self._given_for(name)) is not None}
-            if any(self._kept.get(name) != value for name, value in new.items()):
-                self._kept.update(new)
-                _write(self.folder / FILE, self._kept)
+            self._kept[name] = self._written[resource_id.lower()] = value
+            self._save()
 
     def forget(self) -> None:
         """Remove every kept secret: what carried them is gone."""
         with self._lock:
             self._kept.clear()
+            self._written.clear()
             (self.folder / FILE).unlink(missing_ok=True)
+
+    def _save(self) -> None:
+        _write(self.folder / FILE, {"secrets": self._kept, "written": self._written})
 
     def _given_for(self, name: str) -> str | None:
         return self.given.get(name, self.given.get(name.split("/")[0]))
@@ -123,15 +128,15 @@ def _generated(name: str) -> str:
             return value
 
 
-def _read(file: Path) -> dict[str, str]:
+def _read(file: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        kept = content["secrets"]
-        if not all(isinstance(each, str) for pair in kept.items() for each in pair):
+        kept, written = content["secrets"], content["written"]
+        if not all(isinstance(each, str) for part in (kept, written) for each in part.values()):
             raise TypeError
-        return dict(kept)
+        return dict(kept), dict(written)
     except FileNotFoundError:
-        return {}
+        return {}, {}
     except PermissionError:
         raise UnknownReading(
             f"{file} may not be read", "It belongs to the user who ran erfailover provision."
@@ -144,12 +149,12 @@ def _read(file: Path) -> dict[str, str]:
         ) from None
 
 
-def _write(file: Path, kept: Mapping[str, str]) -> None:
+def _write(file: Path, parts: Mapping[str, Mapping[str, str]]) -> None:
     """Replace the file in one piece, readable by its owner alone."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.parent.chmod(0o700)
     temporary = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    content = json.dumps({"version": 1, "secrets": dict(kept)}, indent=1, sort_keys=True)
+    content = json.dumps({"version": 1, **parts}, indent=1, sort_keys=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:

@@ -1,0 +1,231 @@
+"""``erfailover provision``: make what is missing of a topology, mend what differs, keep the rest.
+
+Every write is named in the plan that is shown first. A resource is read again right before it is
+written, so what an interrupted run, or somebody else, did meanwhile is not undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from erfailover import comparison, executor, provisioning
+from erfailover.arm_bodies import TAG, Body, Reference
+from erfailover.azure.cloud import Azure
+from erfailover.clock import all_at_once
+from erfailover.commands import provision_report as report
+from erfailover.commands.context import Context
+from erfailover.commands.progress import Progress
+from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
+from erfailover.executor import Task
+from erfailover.nat import NatSetup, holds, nat_setups
+from erfailover.provisioning import Action, ProvisionPlan, SetupAction
+from erfailover.secrets_store import Secrets
+from erfailover.site import Site
+from erfailover.topology import CONNECTION, GATEWAY, MACHINE, Desired
+
+DEADLINE_S = {GATEWAY: 5400.0, MACHINE: 1800.0, CONNECTION: 1200.0}
+"""How long a write may take, in seconds; a gateway takes 18 min (median) to over 35 (recorded)."""
+
+OTHER_DEADLINE_S = 900.0
+RUN_COMMAND_DEADLINE_S = 1200.0
+READS_AT_ONCE = 16
+WRITES_AT_ONCE = 24
+
+
+def run(context: Context, dry_run: bool) -> None:
+    """Provision the site's topology.
+
+    Args:
+        context: the invocation.
+        dry_run: show the plan and stop. The set-up of a NAT machine that is there is looked at
+            with Run Command, which changes nothing.
+
+    Raises:
+        Refused: something of that name is there and not ours, or the operator said no.
+        AzureFailure: Azure refused a write; what does not depend on it was done all the same.
+    """
+    site = context.site
+    if site.topology is None:
+        raise UsageFailure(
+            f"{context.site_file} has no topology", "'erfailover init' writes a file with one."
+        )
+    azure = context.azure
+    secrets = Secrets.open(context.state_folder, context.environment)
+    context.say(f"Reading what there is of {site.name} ...")
+    plan = _plan(context, azure, site, secrets)
+    _refuse_foreign(plan)
+    if dry_run or not plan.changes:
+        context.show(report.plan_text(plan), report.plan_data(plan))
+        return
+    context.say(report.plan_text(plan))
+    context.confirm(f"Make these {len(plan.changes)} change(s)?")
+    with Progress(context.console, context.clock) as progress:
+        results = executor.run(
+            _Provision(context, azure, site, secrets).tasks(plan),
+            context.clock,
+            progress.tell,
+            WRITES_AT_ONCE,
+        )
+    outcome = report.Outcome(plan, results)
+    context.show(report.outcome_text(outcome), report.outcome_data(outcome))
+    results.raise_first()
+
+
+def _plan(context: Context, azure: Azure, site: Site, secrets: Secrets) -> ProvisionPlan:
+    existing = read(context, azure, site)
+    setups = [
+        setup for setup in nat_setups(site) if _at_rest(existing.get(setup.machine_id.lower()))
+    ]
+    held = all_at_once(context.clock, [partial(_nat_holds, azure, each) for each in setups])
+    unsettled = {
+        each.id.lower() for each in provisioning.wanted(site) if not _settled(secrets, each)
+    }
+    nat = {setup.id: holds_ for setup, holds_ in zip(setups, held, strict=True)}
+    return provisioning.plan(site, existing, nat, unsettled)
+
+
+def _settled(secrets: Secrets, wanted: Desired) -> bool:
+    """Whether a connection has the shared key that is kept here."""
+    return all(secrets.carries(wanted.id, name) for name in provisioning.secret_names(wanted.body))
+
+
+def read(context: Context, azure: Azure, site: Site) -> dict[str, Body | None]:
+    """What is there of a site: the group and the resources of the topology, several at once."""
+    group = azure.get(site.group_id())
+    existing: dict[str, Body | None] = {site.group_id().lower(): group}
+    ids = provisioning.reads(site) if group is not None else ()
+    for i in range(0, len(ids), READS_AT_ONCE):
+        some = ids[i : i + READS_AT_ONCE]
+        found = all_at_once(context.clock, [partial(azure.get, each) for each in some])
+        existing |= {id_.lower(): body for id_, body in zip(some, found, strict=True)}
+    for id_ in provisioning.networks(site):
+        existing |= dict(provisioning.with_peerings(id_, existing.get(id_.lower())))
+    return existing
+
+
+def _at_rest(found: Body | None) -> bool:
+    return bool(found and found.get("properties", {}).get("provisioningState") == "Succeeded")
+
+
+def _nat_holds(azure: Azure, setup: NatSetup) -> bool:
+    """Whether a machine's NAT set-up holds; a machine that does not answer is set up again."""
+    try:
+        result = azure.run_command(setup.machine_id, setup.check, RUN_COMMAND_DEADLINE_S)
+    except AzureFailure:
+        return False
+    return holds(result.stdout)
+
+
+def _refuse_foreign(plan: ProvisionPlan) -> None:
+    if plan.foreign:
+        raise Refused(
+            f"there already, different, and not made by erfailover: {', '.join(plan.foreign)}",
+            "Choose other names in the site file, or give each the tag "
+            f"{TAG}={plan.site} if erfailover may change and delete it.",
+        )
+
+
+@dataclass
+class _Provision:
+    context: Context
+    azure: Azure
+    site: Site
+    secrets: Secrets
+
+    def tasks(self, plan: ProvisionPlan) -> list[Task]:
+        """One task for every change of a plan."""
+        changes = plan.changes
+        ids = {_id(each) for each in changes}
+        return [
+            self._setup(each, ids) if isinstance(each, SetupAction) else self._write(each, ids)
+            for each in changes
+        ]
+
+    def _write(self, action: Action, ids: set[str]) -> Task:
+        wanted = action.desired
+        return Task(
+            id=wanted.id,
+            title=wanted.title,
+            run=partial(self._do, action),
+            needs=wanted.needs & ids,
+            owns=wanted.owns,
+            refers=wanted.refers,
+        )
+
+    def _setup(self, action: SetupAction, ids: set[str]) -> Task:
+        setup = action.setup
+        return Task(
+            id=setup.id,
+            title=setup.title,
+            run=partial(self._set_up_nat, setup),
+            needs=frozenset({setup.machine_id}) & ids,
+            refers=frozenset({setup.machine_id.lower()}),
+        )
+
+    def _do(self, action: Action) -> str | None:
+        """Write one resource, unless it has become what it should be."""
+        wanted = action.desired
+        deadline_s = DEADLINE_S.get(wanted.type, OTHER_DEADLINE_S)
+        found = self.azure.wait_until_settled(wanted.id, deadline_s)
+        body = self._resolved(wanted)
+        if found is not None and not self._to_write(action, body, found):
+            return "there already"
+        self.azure.put(wanted.id, self._whole(wanted, body, found), deadline_s)
+        for name in provisioning.secret_names(wanted.body):
+            self.secrets.wrote(wanted.id, name)
+        return "made" if found is None else "updated"
+
+    def _resolved(self, wanted: Desired) -> Body:
+        """The body, with what Azure has given to other resources by now; secrets still named."""
+        read: dict[str, Body | None] = {}
+
+        def look(reference: Reference) -> Any:
+            key = reference.resource_id.lower()
+            if key not in read:
+                read[key] = self.azure.get(reference.resource_id)
+            return comparison.lookup_in(read)(reference)
+
+        try:
+            return comparison.resolved(wanted.body, look)
+        except LookupError as missing:
+            raise AzureFailure(
+                Kind.REFUSED,
+                f"{wanted.title} cannot be written: Azure has not given {missing.args[0]}",
+                "Look at that resource in the portal; provision goes on where this stopped.",
+            ) from None
+
+    def _to_write(self, action: Action, body: Body, found: Body) -> bool:
+        properties: Mapping[str, Any] = found.get("properties") or {}
+        if properties.get("provisioningState") in provisioning.FAILED:
+            return True
+        if properties.get("peeringState") == "Disconnected":
+            return True
+        differing = comparison.differences(body, found, comparison.lookup_in({}))
+        return bool(differing) or not _settled(self.secrets, action.desired)
+
+    def _whole(self, wanted: Desired, body: Body, found: Body | None) -> Body:
+        """The body to put, secrets and all; it goes nowhere but to Azure."""
+        whole = comparison.merged(body, found)
+        if found is not None and wanted.type == MACHINE:
+            # Azure refuses to change a machine's password this way; it keeps the one it has.
+            whole["properties"]["osProfile"].pop("adminPassword", None)
+            whole.pop("resources", None)
+        filled = comparison.with_secrets(whole, self.secrets.value)
+        return dict(filled)
+
+    def _set_up_nat(self, setup: NatSetup) -> str:
+        result = self.azure.run_command(setup.machine_id, setup.script, RUN_COMMAND_DEADLINE_S)
+        if holds(result.stdout):
+            return "set up"
+        said = (result.stderr or result.stdout).strip().splitlines()
+        raise VerificationFailed(
+            f"the NAT set-up of {setup.name} did not get to its end: {said[-1] if said else '-'}",
+            f"Look at {setup.name} with 'az vm run-command invoke'; provision tries it again.",
+        )
+
+
+def _id(action: Action | SetupAction) -> str:
+    return action.setup.id if isinstance(action, SetupAction) else action.desired.id

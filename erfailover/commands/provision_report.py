@@ -1,0 +1,124 @@
+"""Plans and outcomes of ``provision`` as text and as plain data. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from erfailover.commands.progress import duration
+from erfailover.executor import Results, State
+from erfailover.model import Change
+from erfailover.provisioning import Action, ProvisionPlan, SetupAction
+from erfailover.report import SIGN
+
+WORDS = {Change.CREATE: "to make", Change.UPDATE: "to update", Change.KEEP: "as they should be"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A plan and what has become of it."""
+
+    plan: ProvisionPlan
+    results: Results
+
+
+def plan_text(plan: ProvisionPlan) -> str:
+    """A plan for people: what is made and updated, and how many are kept."""
+    every = plan.every
+    counts = Counter(each.change for each in every)
+    summary = ", ".join(f"{counts[change]} {word}" for change, word in WORDS.items())
+    lines = [f"Plan: provision {plan.site}", ""]
+    for each in plan.changes:
+        lines += _action_lines(each)
+    lines += [""] if plan.changes else []
+    for name in plan.held:
+        lines.append(f"{name} is between two paths; its peerings are left to erfailover switch.")
+    if not plan.changes:
+        return "\n".join([*lines, f"Nothing to change: {len(every)} resources are as they should."])
+    return "\n".join([*lines, f"{summary}."])
+
+
+def _action_lines(action: Action | SetupAction) -> Iterator[str]:
+    if isinstance(action, SetupAction):
+        yield f"{SIGN[action.change]} {action.setup.title}"
+        return
+    note = f"  ({action.note})" if action.note else ""
+    yield f"{SIGN[action.change]} {action.desired.title}{note}"
+    for difference in action.differences:
+        yield f"       {difference}"
+
+
+def plan_data(plan: ProvisionPlan) -> dict[str, Any]:
+    """A plan as plain data. Secrets are named, never shown."""
+    counts = Counter(each.change for each in plan.every)
+    return {
+        "site": plan.site,
+        "changes": len(plan.changes),
+        **{str(change): counts[change] for change in WORDS},
+        "between_paths": list(plan.held),
+        "actions": [
+            *(_action_data(each) for each in plan.actions),
+            *(_setup_data(each) for each in plan.setups),
+        ],
+    }
+
+
+def _action_data(action: Action) -> dict[str, Any]:
+    return {
+        "change": str(action.change),
+        "type": action.desired.type,
+        "name": action.desired.name,
+        "id": action.desired.id,
+        "differences": [asdict(each) for each in action.differences],
+        "note": action.note,
+    }
+
+
+def _setup_data(action: SetupAction) -> dict[str, Any]:
+    return {
+        "change": str(action.change),
+        "type": "natSetup",
+        "name": action.setup.name,
+        "id": action.setup.id,
+        "differences": [],
+        "note": None,
+    }
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """What a run came to, for people."""
+    results = outcome.results
+    done, failed = results.of(State.DONE), results.of(State.FAILED)
+    skipped = results.of(State.SKIPPED)
+    took = duration(results.elapsed_s)
+    if not failed:
+        return f"{outcome.plan.site} is provisioned: {len(done)} change(s) in {took}."
+    lines = [f"{outcome.plan.site} is NOT wholly provisioned: {len(done)} change(s) in {took}."]
+    lines += [f"  FAILED  {each.title}: {results.failures[each.id].message}" for each in failed]
+    lines += [f"  not begun: {', '.join(each.title for each in skipped)}"] if skipped else []
+    return "\n".join([*lines, "Run the same command again: it does only what is left."])
+
+
+def outcome_data(outcome: Outcome) -> dict[str, Any]:
+    """What a run came to, as plain data."""
+    results = outcome.results
+    ended = (State.DONE, State.FAILED, State.SKIPPED)
+    return {
+        "site": outcome.plan.site,
+        "changes": len(results.of(State.DONE)),
+        "failed": len(results.failures),
+        "elapsed_s": round(results.elapsed_s, 1),
+        "actions": [
+            {
+                "id": event.task.id,
+                "title": event.task.title,
+                "state": str(event.state),
+                "elapsed_s": round(event.elapsed_s, 1),
+                "note": event.note,
+            }
+            for event in results.events
+            if event.state in ended
+        ],
+    }
