@@ -20,6 +20,7 @@ from erfailover import __version__
 from erfailover.errors import Failure
 
 if TYPE_CHECKING:
+    from erfailover.clock import Clock
     from erfailover.commands.context import Context
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,7 +72,11 @@ def context(options: dict[str, Any]) -> Context:
         from erfailover.commands import lab_process
 
         os.environ.update(lab_process.up())
-    return Context(options.pop("site_file"), options.pop("output"), options.pop("yes"))
+    told = Context(options.pop("site_file"), options.pop("output"), options.pop("yes"))
+    clock = click.get_current_context().obj
+    if clock is not None:
+        told.clock = clock
+    return told
 
 
 @click.group(
@@ -213,15 +218,21 @@ def lab(arguments: tuple[str, ...]) -> None:
 
 
 def main() -> None:
-    """Run the command line and exit with the documented code."""
+    """Run the command line and exit with the documented code; SIGTERM counts as Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(invoke(sys.argv[1:]))
 
 
-def invoke(arguments: list[str]) -> int:
-    """Run a command line; returns its exit code and prints what went wrong, in words."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def invoke(arguments: list[str], clock: Clock | None = None) -> int:
+    """Run a command line; returns its exit code and prints what went wrong, in words.
+
+    Args:
+        arguments: the words after ``erfailover``.
+        clock: whose seconds count; None for the machine's own, at the speed that the
+            environment names.
+    """
     try:
-        result = cli.main(arguments, prog_name="erfailover", standalone_mode=False)
+        result = cli.main(arguments, prog_name="erfailover", standalone_mode=False, obj=clock)
     except click.exceptions.Abort:
         return _failed(130, "interrupted", None)
     except click.ClickException as error:

@@ -1,0 +1,137 @@
+"""The proof of concept's story: click, the real SDK, the lab over HTTPS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import Stage
+
+OBSERVED = Path(__file__).parent.parent / "lab" / "observed_bgp.json"
+VARYING = ("connected_duration", "messages_sent", "messages_received")
+NAT = "8.8.4.4"
+OFFICE = "10.5.0.4"
+
+ON_EXPRESSROUTE = {
+    "vnet1-to-vnet2": "yes/yes/no/yes",
+    "vnet2-to-vnet1": "yes/yes/yes/no",
+}
+ON_IPSEC = {
+    "vnet1-to-vnet2": "yes/no/no/no",
+    "vnet2-to-vnet1": "yes/no/no/no",
+    "vnet1-to-vnet3": "yes/yes/no/yes",
+    "vnet3-to-vnet1": "yes/yes/yes/no",
+}
+
+
+def flags(status: Any) -> dict[str, str]:
+    names = (
+        "allow_virtual_network_access",
+        "allow_forwarded_traffic",
+        "allow_gateway_transit",
+        "use_remote_gateways",
+    )
+    return {
+        each["name"]: "/".join("yes" if each[name] else "no" for name in names)
+        for each in status["peerings"]
+    }
+
+
+def rows(table: list[dict[str, Any]]) -> set[str]:
+    """A table as a set of rows; what varies from read to read is left out."""
+    return {
+        json.dumps({k: v for k, v in row.items() if k not in VARYING}, sort_keys=True)
+        for row in table
+    }
+
+
+def check_tables(status: Any, name: str) -> None:
+    """A gateway's tables are exactly those that the real one reported."""
+    observations = json.loads(OBSERVED.read_text())["observations"]
+    wanted = next(each for each in observations if each["name"] == name)
+    found = next(each for each in status["gateways"] if each["name"] == wanted["gateway"])
+    assert rows(found["peers"]) == rows(wanted["peers"])
+    assert rows(found["learned_routes"]) == rows(wanted["routes"])
+    for peer in found["peers"]:
+        assert (peer["connected_duration"] is None) is (peer["state"] != "Connected")
+
+
+def test_the_story_with_the_four_observed_tables(provisioned: Stage) -> None:
+    stage = provisioned
+    status = stage.json("status")
+    assert (status["path"], status["healthy"], status["ready"]) == ("expressroute", True, True)
+    assert flags(status) == ON_EXPRESSROUTE
+    check_tables(status, "vng1-healthy")
+    stage.do("verify")
+
+    stage.watch("vm1-nic1", NAT)
+    stage.do("drill", "start", "--yes")
+    assert stage.run("verify") == 6
+    stage.do("verify", "--expect", "office=down,internet=up")
+    stage.pass_time(240.0)
+    status = stage.json("status")
+    assert (status["path"], status["healthy"], status["ready"]) == ("expressroute", False, True)
+    check_tables(status, "vng1-expressroute-down")
+    check_tables(status, "vng2-before-switch")
+
+    report = stage.json("switch", "--to", "ipsec", "--yes")
+    assert report["verified"] is True
+    assert flags(stage.json("status")) == ON_IPSEC
+    check_tables(stage.json("status"), "vng2-after-switch")
+    assert stage.json("status")["path"] == "ipsec"
+    stage.do("verify")
+
+    stage.do("drill", "stop", "--yes")
+    stage.do("switch", "--to", "expressroute", "--yes")
+    status = stage.json("status")
+    assert (status["path"], status["healthy"]) == ("expressroute", True)
+    assert flags(status) == ON_EXPRESSROUTE
+    stage.pass_time(240.0)
+    check_tables(stage.json("status"), "vng1-healthy")
+    stage.do("verify")
+
+    assert stage.cuts == []
+    deleted = [each for each in stage.writes() if each.startswith("DELETE")]
+    assert [each for each in deleted if "vnet1-to-vnet2" in each or "vnet2-to-vnet1" in each] == []
+    stage.do("destroy", "--yes")
+
+
+@pytest.mark.parametrize("healthy", [True, False], ids=["planned", "unplanned"])
+def test_a_switch_there_and_back_never_cuts_the_internet_path(
+    provisioned: Stage, healthy: bool
+) -> None:
+    stage = provisioned
+    if not healthy:
+        stage.do("drill", "start", "--yes")
+    stage.watch("vm1-nic1", NAT)
+    stage.do("switch", "--to", "ipsec", "--yes")
+    assert stage.reaches("vm1-nic1", OFFICE)
+    if not healthy:
+        stage.do("drill", "stop", "--yes")
+    stage.do("switch", "--to", "expressroute", "--yes")
+    assert stage.reaches("vm1-nic1", OFFICE)
+    assert flags(stage.json("status")) == ON_EXPRESSROUTE
+    assert stage.cuts == []
+
+
+def test_a_switch_with_nothing_to_do_writes_nothing_and_succeeds(provisioned: Stage) -> None:
+    stage = provisioned
+    stage.do("switch", "--to", "ipsec", "--yes")
+    before = [each for each in stage.writes() if not each.startswith("POST")]
+    report = stage.json("switch", "--to", "ipsec")
+    assert report["changed"] == []
+    assert report["verified"] is True
+    assert [each for each in stage.writes() if not each.startswith("POST")] == before
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(provisioned: Stage) -> None:
+    stage = provisioned
+    before = len(stage.writes())
+    out = stage.do("switch", "--to", "ipsec", "--dry-run")
+    assert "3. stop using the gateway of vnet2 from vnet1" in out
+    assert "if refused: vnet1-to-vnet2" in out
+    assert [each for each in stage.writes()[before:] if not each.startswith("POST")] == []
+    assert flags(stage.json("status")) == ON_EXPRESSROUTE
