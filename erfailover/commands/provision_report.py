@@ -29,14 +29,17 @@ def plan_text(plan: ProvisionPlan) -> str:
     every = plan.every
     counts = Counter(each.change for each in every)
     summary = ", ".join(f"{counts[change]} {word}" for change, word in WORDS.items())
-    lines = [f"Plan: provision {plan.site}", ""]
+    lines = [f"Plan: provision {plan.site}"]
+    lines += [""] if plan.changes else []
     for each in plan.changes:
         lines += _action_lines(each)
     lines += [""] if plan.changes else []
     for name in plan.held:
         lines.append(f"{name} is between two paths; its peerings are left to erfailover switch.")
     if not plan.changes:
-        return "\n".join([*lines, f"Nothing to change: {len(every)} resources are as they should."])
+        return "\n".join(
+            [*lines, f"Nothing to change: {len(every)} resource(s) are as they should be."]
+        )
     return "\n".join([*lines, f"{summary}."])
 
 

@@ -1,0 +1,141 @@
+"""``erfailover destroy``: delete what ``provision`` made, in the order Azure allows.
+
+Deletes only what the plan, shown first, names. What is not ours is kept, and so is the group
+then. Running it again goes on where it was interrupted.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from erfailover import destruction, executor
+from erfailover.arm_bodies import Body
+from erfailover.azure.cloud import Azure
+from erfailover.clock import all_at_once
+from erfailover.commands.context import Context
+from erfailover.commands.progress import Progress, duration
+from erfailover.destruction import TYPES, Deletion, DestroyPlan
+from erfailover.errors import Refused
+from erfailover.executor import Results, State, Task
+from erfailover.journal import Journal
+from erfailover.secrets_store import Secrets
+from erfailover.site import Site
+from erfailover.topology import CONNECTION, GATEWAY, GROUP, NETWORK, PEERING
+
+DEADLINE_S = {GATEWAY: 3600.0, GROUP: 3600.0}
+"""How long a deletion may take, in seconds; a gateway takes 7 min (median, recorded)."""
+
+OTHER_DEADLINE_S = 1200.0
+DELETIONS_AT_ONCE = 24
+LISTING_LAG_S = 120.0
+"""How long a group's listing may still name what is gone (assumed; Azure's listing is cached)."""
+
+
+def run(context: Context, dry_run: bool) -> None:
+    """Delete what the site's ``provision`` made.
+
+    Args:
+        context: the invocation.
+        dry_run: show what would be deleted and stop.
+
+    Raises:
+        Refused: the operator said no, or something appeared in the group meanwhile.
+        AzureFailure: Azure refused a deletion; what does not need it was done all the same.
+    """
+    site, azure = context.site, context.azure
+    context.say(f"Reading what there is of {site.name} ...")
+    plan = _plan(context, azure, site)
+    if dry_run or not plan.deletions:
+        if not dry_run:
+            _forget(context)
+        context.show(destruction.plan_text(plan), destruction.plan_data(plan))
+        return
+    context.say(destruction.plan_text(plan))
+    context.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
+    journal = Journal.open(context.state_folder)
+    journal.write("destroy", resources=len(plan.deletions))
+    with Progress(context.console, context.clock) as progress:
+        tasks = [_task(context, azure, site, journal, each) for each in plan.deletions]
+        results = executor.run(tasks, context.clock, progress.tell, DELETIONS_AT_ONCE)
+    if not results.failures:
+        _forget(context)
+    context.show(_outcome_text(plan, results), _outcome_data(plan, results))
+    results.raise_first()
+
+
+def _forget(context: Context) -> None:
+    """Remove the site's secrets from this machine: nothing carries them any more."""
+    Secrets.open(context.state_folder, {}).forget()
+
+
+def _plan(context: Context, azure: Azure, site: Site) -> DestroyPlan:
+    group = azure.get(site.group_id())
+    listed = (azure.resources_of_group(site.group_id()) or []) if group is not None else []
+    whole = [
+        str(each["id"])
+        for each in listed
+        if TYPES.get(str(each.get("type", "")).lower()) in (NETWORK, CONNECTION)
+    ]
+    found = all_at_once(context.clock, [partial(azure.get, id_) for id_ in whole])
+    bodies: dict[str, Body] = {
+        id_.lower(): body for id_, body in zip(whole, found, strict=True) if body is not None
+    }
+    return destruction.plan(site.name, group, listed, bodies)
+
+
+def _task(context: Context, azure: Azure, site: Site, journal: Journal, deletion: Deletion) -> Task:
+    def delete() -> str:
+        if deletion.type == GROUP:
+            _insist_on_empty(context, azure, site)
+        deadline_s = DEADLINE_S.get(deletion.type, OTHER_DEADLINE_S)
+        azure.delete(deletion.id, deadline_s)
+        if deletion.type == PEERING:
+            journal.write("deleted", peering=deletion.id)
+        return "deleted"
+
+    return Task(
+        id=deletion.id,
+        title=deletion.title,
+        run=delete,
+        needs=deletion.needs,
+        owns=deletion.owns,
+        refers=deletion.refers,
+    )
+
+
+def _insist_on_empty(context: Context, azure: Azure, site: Site) -> None:
+    """Deleting a group deletes all in it, so look once more that nothing is."""
+    deadline = context.clock.now() + LISTING_LAG_S
+    while left := azure.resources_of_group(site.group_id()):
+        if context.clock.now() >= deadline:
+            names = ", ".join(str(each.get("name")) for each in left)
+            raise Refused(
+                f"{site.resource_group} is kept: {names} is in it, and was not in the plan",
+                "Run erfailover destroy again: it shows what is left.",
+            )
+        context.clock.sleep(5.0)
+
+
+def _outcome_text(plan: DestroyPlan, results: Results) -> str:
+    done, took = len(results.of(State.DONE)), duration(results.elapsed_s)
+    if not results.failures:
+        kept = f" Kept: {'; '.join(plan.kept)}." if plan.kept else ""
+        return f"{plan.site} is gone: {done} resource(s) deleted in {took}.{kept}"
+    lines = [f"{plan.site} is NOT wholly gone: {done} resource(s) deleted in {took}."]
+    lines += [
+        f"  FAILED  {task.title}: {results.failures[task.id].message}"
+        for task in results.of(State.FAILED)
+    ]
+    return "\n".join([*lines, "Run the same command again: it deletes only what is left."])
+
+
+def _outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:
+    return {
+        "site": plan.site,
+        "changes": len(results.of(State.DONE)),
+        "failed": len(results.failures),
+        "elapsed_s": round(results.elapsed_s, 1),
+        "deleted": [task.id for task in results.of(State.DONE)],
+        "kept": list(plan.kept),
+    }
