@@ -184,9 +184,7 @@ def _children(
     return found
 
 
-def _complete_type(
-    draft: Draft, request: Body, existing: Resource | None, fresh: Fresh
-) -> None:
+def _complete_type(draft: Draft, request: Body, existing: Resource | None, fresh: Fresh) -> None:
     match draft.id.type:
         case rt.SUBNET:
             _complete_subnet(draft.body["properties"])

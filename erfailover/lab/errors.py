@@ -38,7 +38,7 @@ class Refusal:
         return {"error": error}
 
 
-class Refused(Exception):  # noqa: N818 - it is the refusal on its way out
+class Refused(Exception):
     """Carries a refusal out of a request."""
 
     def __init__(self, refusal: Refusal) -> None:

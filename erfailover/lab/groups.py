@@ -41,7 +41,9 @@ def handle(lab: Lab, request: Request, target: Target) -> Answer:
 def list_(lab: Lab, target: Target) -> Answer:
     """Every group of a subscription."""
     found = [
-        each.body for each in lab.world.of_type(rt.GROUP) if each.id.subscription == target.subscription
+        each.body
+        for each in lab.world.of_type(rt.GROUP)
+        if each.id.subscription == target.subscription
     ]
     return Answer(200, {"value": found})
 
@@ -104,13 +106,9 @@ def _delete(lab: Lab, request: Request, target: Target) -> Answer:
     name = ids.key(group.id)
     inside = [each for each in lab.world.resources.values() if ids.key(each.id.group) == name]
     refuse(_blocked(lab, target, inside))
-    duration_s = max(
-        lab.durations.seconds(rt.GROUP, "delete"),
-        sum(
-            max((lab.durations.seconds(type_, "delete") for each in inside if each.id.type == type_), default=0)
-            for type_ in GROUP_ORDER
-        ),
-    )
+    types = {each.id.type for each in inside if each.id.type in GROUP_ORDER}
+    one_by_one_s = sum(lab.durations.seconds(type_, "delete") for type_ in types)
+    duration_s = max(lab.durations.seconds(rt.GROUP, "delete"), one_by_one_s)
     operation = Operation(
         id=lab.fresh.guid(),
         name="DeleteResourceGroup",

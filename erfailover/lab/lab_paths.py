@@ -36,7 +36,8 @@ async def handle(lab: Lab, request: web.Request, path: str, body: bytes) -> Answ
             case ("GET", "trace"):
                 return Answer(200, {"value": [asdict(each) for each in lab.trace]})
             case ("GET", "reachability"):
-                return _reachability(lab, request.query.get("from", ""), request.query.get("to", ""))
+                query = request.query
+                return _reachability(lab, query.get("from", ""), query.get("to", ""))
             case ("POST", "reset"):
                 lab.reset()
                 return Answer(200, status(lab))

@@ -38,11 +38,8 @@ def complete_machine(
     linux = system.setdefault("linuxConfiguration", {})
     linux.setdefault("disablePasswordAuthentication", "adminPassword" not in secrets)
     linux.setdefault("provisionVMAgent", True)
-    linux.setdefault("patchSettings", {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"})
-    if existing is None:
-        properties["timeCreated"] = ""
-    else:
-        properties["timeCreated"] = known.get("timeCreated", "")
+    linux.setdefault("patchSettings", {"patchMode": "ImageDefault"})
+    properties["timeCreated"] = known.get("timeCreated", "")
     return secrets
 
 
@@ -59,6 +56,7 @@ def _complete_storage(resource_id: ids.ResourceId, storage: Body) -> None:
     disk.setdefault("diskSizeGB", 30)
     managed = disk.setdefault("managedDisk", {})
     managed.setdefault("storageAccountType", "Premium_LRS")
-    managed.setdefault("id", f"{resource_id.group}/providers/Microsoft.Compute/disks/{disk['name']}")
+    disk_id = f"{resource_id.group}/providers/Microsoft.Compute/disks/{disk['name']}"
+    managed.setdefault("id", disk_id)
     storage.setdefault("dataDisks", [])
     storage.setdefault("diskControllerType", "SCSI")

@@ -243,9 +243,10 @@ def machine_refused(
     interfaces = properties["networkProfile"]["networkInterfaces"]
     if not interfaces:
         return errors.property_missing("networkProfile.networkInterfaces", str(vm_id))
-    if len(interfaces) > 1 and sum(
-        bool((each.get("properties") or {}).get("primary")) for each in interfaces
-    ) != 1:
+    if (
+        len(interfaces) > 1
+        and sum(bool((each.get("properties") or {}).get("primary")) for each in interfaces) != 1
+    ):
         return Refusal(
             400,
             "VirtualMachineMustHaveOneNetworkInterfaceAsPrimary",

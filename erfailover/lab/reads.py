@@ -67,9 +67,7 @@ def list_(lab: Lab, target: Target) -> Answer:
         find_group(lab, target)
         group = ids.key(target.id)
         found = (
-            each
-            for each in lab.world.of_type(target.type.type)
-            if ids.key(each.id.group) == group
+            each for each in lab.world.of_type(target.type.type) if ids.key(each.id.group) == group
         )
     return Answer(200, {"value": [compose.shown(lab.scene, lab.bgp, each) for each in found]})
 

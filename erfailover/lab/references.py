@@ -34,7 +34,11 @@ _PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         rt.SUBNET: ("networkSecurityGroup", "routeTable", "natGateway"),
         rt.PEERING: ("remoteVirtualNetwork",),
         rt.PUBLIC_IP: ("publicIPPrefix",),
-        rt.NIC: ("networkSecurityGroup", "ipConfigurations.subnet", "ipConfigurations.publicIPAddress"),
+        rt.NIC: (
+            "networkSecurityGroup",
+            "ipConfigurations.subnet",
+            "ipConfigurations.publicIPAddress",
+        ),
         rt.GATEWAY: ("ipConfigurations.subnet", "ipConfigurations.publicIPAddress"),
         rt.CONNECTION: (
             "virtualNetworkGateway1",

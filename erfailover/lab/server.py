@@ -30,9 +30,11 @@ TICK_S = 0.05
 
 async def serve(lab: Lab, context: ssl.SSLContext, port: int) -> tuple[web.AppRunner, int]:
     """Start serving a lab; gives back the runner, for its clean-up, and the port."""
-    runner = web.AppRunner(application(lab), access_log=None, handle_signals=False)
+    runner = web.AppRunner(
+        application(lab), access_log=None, handle_signals=False, shutdown_timeout=1.0
+    )
     await runner.setup()
-    site = web.TCPSite(runner, HOST, port, ssl_context=context, shutdown_timeout=1.0)
+    site = web.TCPSite(runner, HOST, port, ssl_context=context)
     await site.start()
     bound: int = runner.addresses[0][1]
     return runner, bound
@@ -98,12 +100,11 @@ class LabServer:
 
     def __enter__(self) -> LabServer:
         started = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(started,), name="lab", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(started,), name="lab", daemon=True)
         self._thread.start()
         started.wait(30)
         if not self.endpoint:
+            self._clean_up()
             raise RuntimeError("the lab's server did not start; see its log")
         return self
 
@@ -116,6 +117,9 @@ class LabServer:
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not None:
             self._thread.join(10)
+        self._clean_up()
+
+    def _clean_up(self) -> None:
         if self._keep is not None:
             self._keep.cleanup()
 

@@ -141,9 +141,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
                 "customData": str,
                 "linuxConfiguration": dict,
             },
-            "networkProfile": {
-                "networkInterfaces": [{"id": str, "properties": {"primary": bool}}]
-            },
+            "networkProfile": {"networkInterfaces": [{"id": str, "properties": {"primary": bool}}]},
         },
     }
 )

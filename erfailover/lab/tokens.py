@@ -37,7 +37,6 @@ PUBLIC_AUDIENCES = frozenset(
 """The management audiences of the public clouds."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
     """What the token endpoint answers."""

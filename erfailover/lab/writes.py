@@ -55,7 +55,8 @@ def parse_body(request: Request) -> Body:
     try:
         found = json.loads(request.body)
     except (ValueError, RecursionError) as error:
-        raise Refused(errors.content_invalid(f"Error parsing JSON: {type(error).__name__}")) from None
+        reason = f"Error parsing JSON: {type(error).__name__}"
+        raise Refused(errors.content_invalid(reason)) from None
     if not isinstance(found, dict):
         raise Refused(errors.content_invalid("The request body must be a JSON object"))
     return found
@@ -176,7 +177,8 @@ def _subnets_refused(lab: Lab, plan: _Plan) -> errors.Refusal | None:
         return None
     vnet_id = where if where.type == rt.VNET else where.parent
     assert vnet_id is not None
-    found = {ids.key(each.id): (each.id, each.properties) for each in lab.world.children(vnet_id, "subnets")}
+    present = lab.world.children(vnet_id, "subnets")
+    found = {ids.key(each.id): (each.id, each.properties) for each in present}
     for each in plan.dropped:
         found.pop(ids.key(each.id), None)
     for draft in written:
@@ -382,4 +384,3 @@ def _patch_gateway(lab: Lab, request: Request, gateway: Resource) -> None:
         writes=(ids.key(gateway.id),),
     )
     lab.operations.start(operation)
-
