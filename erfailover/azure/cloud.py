@@ -17,7 +17,7 @@ from typing import Any
 from erfailover.azure.clients import Clients
 from erfailover.azure.polling import CadencePolling
 from erfailover.azure.resources import GROUP_TYPE, Address, address, operations
-from erfailover.azure.retrying import READ, WRITE, Retries
+from erfailover.azure.retrying import READ, WRITE, Contact, Retries
 from erfailover.clock import Clock
 from erfailover.errors import AzureFailure, Kind
 
@@ -61,6 +61,7 @@ class Azure:
     )
     _clients: dict[str, Clients] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _contact: Contact = field(default_factory=Contact)
 
     def get(self, resource_id: str) -> Body | None:
         """The resource as ARM JSON; None where there is none."""
@@ -250,7 +251,7 @@ class Azure:
             self._clients.clear()
 
     def _retries(self) -> Retries:
-        return Retries(self.clock, self._renew, waiting=self.waiting)
+        return Retries(self.clock, self._renew, self._contact, waiting=self.waiting)
 
 
 def _short(resource_id: str) -> str:

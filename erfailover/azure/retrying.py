@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from azure.core.exceptions import AzureError
@@ -38,6 +38,18 @@ WRITE = frozenset({Kind.THROTTLED, Kind.CONTENTION})
 """What a write is repeated after without looking: Azure has said that it did nothing."""
 
 
+FIRST_CONTACT_TRIES = 3
+"""How often a call is tried while the endpoint has never answered: a wrong address is not waited
+out, a dropped connection in the middle of a run is."""
+
+
+@dataclass
+class Contact:
+    """Whether the endpoint has ever answered."""
+
+    made: bool = False
+
+
 @dataclass(frozen=True)
 class Retries:
     """Repeats a call while its trouble passes, until a deadline.
@@ -45,12 +57,14 @@ class Retries:
     Attributes:
         clock: whose seconds count.
         renew: makes a fresh credential; a 401 is not cured by the old one (seen by running it).
+        contact: whether the endpoint has answered before; noted here when it does.
         jitter: a number in [0, 1), so that many callers do not come back at once.
         waiting: told why and how long a wait is, before it.
     """
 
     clock: Clock
     renew: Callable[[], None]
+    contact: Contact = field(default_factory=lambda: Contact(made=True))
     jitter: Callable[[], float] = random.random
     waiting: Callable[[AzureFailure, float], None] = lambda failure, seconds: None
 
@@ -65,16 +79,21 @@ class Retries:
         def attempt() -> T:
             nonlocal renewed
             try:
-                return work()
+                result = work()
             except AzureError as error:
                 failure = translate(error, what)
+                self.contact.made |= failure.status is not None
                 if failure.kind is Kind.AUTHENTICATION and not renewed:
                     renewed = True
                     self.renew()
                     return attempt()
                 raise failure from error
+            self.contact.made = True
+            return result
 
         def stop(state: RetryCallState) -> bool:
+            if not self.contact.made and state.attempt_number >= FIRST_CONTACT_TRIES:
+                return True
             return self.clock.now() + (state.upcoming_sleep or 0.0) > deadline
 
         retrying = Retrying(

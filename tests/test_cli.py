@@ -1,0 +1,74 @@
+"""The command line where no Azure is needed: help, loading, usage, exit codes."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from erfailover.cli import invoke
+
+COMMANDS = ["init", "provision", "status", "switch", "drill", "verify", "destroy", "lab", "demo"]
+
+
+def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["--help"]) == 0
+    out = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"\n  {command} " in out
+    assert "130  interrupted" in out
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each != "lab"])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke([command, "--help"]) == 0
+    assert "Usage: erfailover" in capsys.readouterr().out
+
+
+def test_help_loads_nothing_that_is_not_needed_for_it() -> None:
+    script = (
+        "import sys\n"
+        "from erfailover.cli import invoke\n"
+        "invoke(['--help'])\n"
+        "loaded = {name.split('.')[0] for name in sys.modules}\n"
+        "print(sorted(loaded & {'azure', 'rich', 'yaml', 'pydantic', 'aiohttp', 'tenacity'}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_answers_in_under_a_seventh_of_a_second_of_cpu() -> None:
+    def cpu_s() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, "-m", "erfailover", "--help"], capture_output=True, check=True
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(cpu_s() for _ in range(5)) < 0.15
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["switch"], ["switch", "--to", "nowhere"], ["status", "--no-such-option"]],
+)
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(arguments) == 2
+    assert "Error" in capsys.readouterr().err
+
+
+def test_a_missing_site_file_is_named_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["status", "--site", str(tmp_path / "none.yaml")]) == 2
+    err = capsys.readouterr().err
+    assert "none.yaml" in err
+    assert "erfailover init" in err
