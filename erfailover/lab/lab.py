@@ -12,7 +12,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from erfailover.lab import effects, identity
 from erfailover.lab import resource_types as rt
@@ -21,6 +20,7 @@ from erfailover.lab.clock import Clock
 from erfailover.lab.errors import UnknownCodes
 from erfailover.lab.fresh import Fresh
 from erfailover.lab.identity import Identity
+from erfailover.lab.machines import Machines
 from erfailover.lab.operations import Operation, Operations
 from erfailover.lab.references import References
 from erfailover.lab.scene import Scene
@@ -87,7 +87,7 @@ class Lab:
         self.references = References()
         self.operations = Operations(self.world, self._finish)
         self.bgp = Bgp(self.world, self._bgp_timing)
-        self.machines = _machines(self.world, self.bgp)
+        self.machines = Machines(self.world, self.bgp)
         self.scene = Scene(
             self.world,
             self.references,
@@ -128,11 +128,3 @@ class Lab:
 
     def _finish(self, operation: Operation) -> None:
         effects.finish(self, operation)
-
-
-def _machines(world: World, bgp: Bgp) -> Any:
-    try:
-        from erfailover.lab.machines import Machines
-    except ImportError:
-        return None
-    return Machines(world, bgp)

@@ -15,6 +15,7 @@ from aiohttp import web
 from erfailover.lab import resource_types as rt
 from erfailover.lab.answers import Answer
 from erfailover.lab.lab import Lab
+from erfailover.lab.reachability import reaches
 from erfailover.lab.world import Body, Resource
 
 
@@ -75,8 +76,6 @@ def _reachability(lab: Lab, source: str, destination: str) -> Answer:
     nic = lab.world.get(first)
     if nic is None:
         return _error(404, "NotFound", f"Virtual machine {source} has no network interface.")
-    from erfailover.lab.reachability import reaches
-
     trace = reaches(lab.world, lab.bgp, lab.machines, nic, destination)
     found = {"reached": trace.reached, "hops": list(trace.hops), "reason": trace.reason}
     return Answer(200, json.loads(json.dumps(found)))

@@ -51,7 +51,8 @@ async def tick(lab: Lab) -> None:
 def client_environment(lab: Lab, endpoint: str, ca_file: Path, directory: Path) -> dict[str, str]:
     """The variables by which unmodified clients find the lab.
 
-    The bundle holds the lab's authority alone: a client of the lab has nobody else to trust.
+    The bundle holds the lab's authority alone: whatever goes astray towards the public cloud
+    fails at TLS instead of arriving there.
     """
     token_file = directory / "federated-token"
     write_private(token_file, lab.tokens.federated_token().encode())
@@ -64,7 +65,6 @@ def client_environment(lab: Lab, endpoint: str, ca_file: Path, directory: Path) 
         "AZURE_FEDERATED_TOKEN_FILE": str(token_file),
         "AZURE_SUBSCRIPTION_ID": known.subscription,
         "REQUESTS_CA_BUNDLE": str(ca_file),
-        "SSL_CERT_FILE": str(ca_file),
         "NODE_EXTRA_CA_CERTS": str(ca_file),
     }
     if lab.speed is not None:

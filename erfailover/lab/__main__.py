@@ -1,0 +1,146 @@
+"""``python -m erfailover.lab``: the lab's own command line.
+
+Exit codes: 0 done; 1 the lab failed; 2 no lab runs, or a wrong option.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from erfailover.lab import process
+
+P = ParamSpec("P")
+
+_UNSET = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
+"""With either set, DefaultAzureCredential would ask the public cloud about the authority."""
+
+
+def _explained(command: Callable[P, None]) -> Callable[P, None]:
+    @wraps(command)
+    def explained(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except process.NotRunning as problem:
+            click.echo(str(problem), err=True)
+            sys.exit(2)
+        except process.LabProblem as problem:
+            click.echo(str(problem), err=True)
+            sys.exit(1)
+
+    return explained
+
+
+_state_dir = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=f"The lab's state folder (default: {process.STATE_VARIABLE}, or the user's own).",
+)
+_output = click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+@click.group()
+def main() -> None:
+    """A local Azure Resource Manager endpoint that behaves as Azure does."""
+
+
+@main.command()
+@_state_dir
+@_output
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one unless told.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=process.DEFAULT_SPEED,
+    show_default=True,
+    help="How many times faster than the wall clock the lab's clock runs; 1 is real time.",
+)
+@_explained
+def up(state_dir: Path | None, output: str, port: int, speed: float) -> None:
+    """Start the lab in the background, unless it runs already."""
+    running, started = process.start(process.folder(state_dir), port=port, speed=speed)
+    if output == "json":
+        found = {"endpoint": running.endpoint, "started": started, "speed": running.speed}
+        click.echo(json.dumps(found))
+        return
+    word = "The lab runs" if started else "The lab runs already"
+    click.echo(f"{word} at {running.endpoint}, {running.speed:g} times as fast as the wall clock.")
+    click.echo(f"State: {running.folder.path}")
+
+
+@main.command()
+@_state_dir
+@_explained
+def down(state_dir: Path | None) -> None:
+    """End the lab; its world goes with it."""
+    where = process.folder(state_dir)
+    ended = process.stop(where)
+    click.echo("The lab has ended." if ended else f"No lab runs from {where.path}.")
+
+
+@main.command()
+@_state_dir
+@_output
+@_explained
+def status(state_dir: Path | None, output: str) -> None:
+    """Say where the lab is and what it holds."""
+    running = process.find(process.folder(state_dir))
+    found = running.request("GET", "/lab/status")
+    if output == "json":
+        click.echo(json.dumps({"endpoint": running.endpoint, **found}))
+        return
+    clock = found["clock"]
+    click.echo(f"The lab runs at {running.endpoint} (process {running.pid}).")
+    click.echo(f"Clock: {clock['now_s']:.0f} s, {clock['speed']:g} times as fast as the wall.")
+    click.echo(f"Operations under way: {found['operations_under_way']}")
+    for type_, count in sorted(found["resources"].items()):
+        click.echo(f"{count:6} {type_}")
+
+
+@main.command()
+@_state_dir
+@click.option("--json", "as_json", is_flag=True, help="One object, the client's secret included.")
+@_explained
+def env(state_dir: Path | None, as_json: bool) -> None:
+    """Print what a shell must export for clients to find the lab."""
+    running = process.find(process.folder(state_dir))
+    if as_json:
+        click.echo(json.dumps(process.description(running), indent=2))
+        return
+    for name, value in process.variables(running).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    click.echo(f"unset {' '.join(_UNSET)}")
+
+
+@main.command()
+@_state_dir
+@_explained
+def reset(state_dir: Path | None) -> None:
+    """Empty the lab's world; the clock goes on."""
+    process.find(process.folder(state_dir)).request("POST", "/lab/reset")
+    click.echo("The lab's world is empty.")
+
+
+@main.command(hidden=True)
+@_state_dir
+@click.option("--port", type=click.IntRange(0, 65535), default=0)
+@click.option("--speed", type=click.FloatRange(0, min_open=True), default=process.DEFAULT_SPEED)
+@_explained
+def serve(state_dir: Path | None, port: int, speed: float) -> None:
+    """Serve in the foreground; what ``up`` runs in the background."""
+    from erfailover.lab.daemon import run
+
+    run(process.folder(state_dir), port, speed)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m erfailover.lab")

@@ -1,0 +1,105 @@
+"""The az CLI's configuration folder, by which an unmodified az reaches the lab.
+
+Owns the files that ``az cloud register``, ``az cloud set`` and ``az login --service-principal``
+would leave behind (azure-cli 2.91): the lab as the active cloud, its one subscription, its
+client as a service principal. The folder holds the client's secret and is its owner's alone.
+"""
+
+from __future__ import annotations
+
+import configparser
+import io
+import json
+from pathlib import Path
+
+from erfailover.lab.certificates import write_private
+from erfailover.lab.directory import SUBSCRIPTION_NAME
+from erfailover.lab.identity import Identity
+
+CLOUD = "ErfailoverLab"
+
+
+def write_configuration(directory: Path, identity: Identity, endpoint: str) -> Path:
+    """Write a folder for ``AZURE_CONFIG_DIR``; gives it back."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files = {
+        "config": _ini(_settings()),
+        "clouds.config": _ini({CLOUD: _cloud(endpoint)}),
+        "azureProfile.json": json.dumps(_profile(identity)),
+        "service_principal_entries.json": json.dumps(_entries(identity)),
+    }
+    for name, content in files.items():
+        write_private(directory / name, content.encode())
+    for cached in ("msal_token_cache.json", "msal_http_cache.bin"):
+        (directory / cached).unlink(missing_ok=True)
+    return directory
+
+
+def _settings() -> dict[str, dict[str, str]]:
+    return {
+        "cloud": {"name": CLOUD},
+        "core": {
+            "instance_discovery": "false",
+            "encrypt_token_cache": "false",
+            "collect_telemetry": "false",
+            "survey_message": "false",
+            "login_experience_v2": "off",
+        },
+        "auto-upgrade": {"enable": "no"},
+        "extension": {"use_dynamic_install": "no"},
+    }
+
+
+def _cloud(endpoint: str) -> dict[str, str]:
+    names = (
+        "active_directory",
+        "active_directory_graph_resource_id",
+        "active_directory_resource_id",
+        "gallery",
+        "management",
+        "microsoft_graph_resource_id",
+        "resource_manager",
+        "sql_management",
+    )
+    found = {f"endpoint_{name}": endpoint for name in names}
+    # az fetches the aliases of images from here; the lab has none.
+    found["endpoint_vm_image_alias_doc"] = f"{endpoint}/aliases.json"
+    host = endpoint.removeprefix("https://")
+    return found | {f"suffix_{name}": host for name in ("storage_endpoint", "keyvault_dns")}
+
+
+def _profile(identity: Identity) -> dict[str, object]:
+    return {
+        "installationId": identity.object_id,
+        "subscriptions": [
+            {
+                "id": identity.subscription,
+                "name": SUBSCRIPTION_NAME,
+                "state": "Enabled",
+                "user": {"name": identity.client_id, "type": "servicePrincipal"},
+                "isDefault": True,
+                "tenantId": identity.tenant,
+                "environmentName": CLOUD,
+                "homeTenantId": identity.tenant,
+                "managedByTenants": [],
+            }
+        ],
+    }
+
+
+def _entries(identity: Identity) -> list[dict[str, str]]:
+    return [
+        {
+            "client_id": identity.client_id,
+            "tenant": identity.tenant,
+            "client_secret": identity.client_secret,
+        }
+    ]
+
+
+def _ini(sections: dict[str, dict[str, str]]) -> str:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_dict(sections)
+    written = io.StringIO()
+    parser.write(written)
+    return written.getvalue()

@@ -1,0 +1,72 @@
+"""What the lab's background process runs: serve a lab until it is told to end.
+
+Owns the process's life: the lock on the state folder, the files that clients need, the note
+that says where it serves, and the signals that end it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+from functools import partial
+
+from erfailover.lab.azcli import write_configuration
+from erfailover.lab.certificates import authority, write_private
+from erfailover.lab.clock import ScaledClock
+from erfailover.lab.lab import Lab
+from erfailover.lab.process import Folder
+from erfailover.lab.server import client_environment, serve, tick
+
+log = logging.getLogger(__name__)
+
+
+def run(where: Folder, port: int, speed: float) -> None:
+    """Serve from a state folder until told to end; raises LabProblem where a lab does."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level="INFO")
+    with where.hold():
+        asyncio.run(_serve(where, port, speed))
+
+
+END_AFTER_S = 0.1
+"""What a request to end is answered in, before the server goes."""
+
+
+def _end_soon(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    loop.call_later(END_AFTER_S, ended.set)
+
+
+async def _serve(where: Folder, port: int, speed: float) -> None:
+    lab = Lab(ScaledClock(speed), identity_=where.identity(), signing_key=where.signing_key())
+    where.keep_signing_key(lab.tokens.private_key())
+    certificates = authority(where.path)
+    runner, bound = await serve(lab, certificates.server_context(), port)
+    endpoint = f"https://127.0.0.1:{bound}"
+    environment = client_environment(lab, endpoint, certificates.ca_file, where.path)
+    environment["AZURE_CONFIG_DIR"] = str(write_configuration(where.az, lab.identity, endpoint))
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    lab.on_stop = partial(_end_soon, loop, ended)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    note = {
+        "endpoint": endpoint,
+        "port": bound,
+        "ca": str(certificates.ca_file),
+        "pid": os.getpid(),
+        "speed": speed,
+        "environment": environment,
+    }
+    write_private(where.note, json.dumps(note, indent=1).encode())
+    log.info("the lab serves at %s, %g times as fast as the wall clock", endpoint, speed)
+    ticking = asyncio.create_task(tick(lab))
+    await ended.wait()
+    ticking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await ticking
+    await runner.cleanup()
+    where.note.unlink(missing_ok=True)
+    log.info("the lab has ended")

@@ -1,0 +1,275 @@
+"""The lab as a background process: start it, find it, ask it, end it.
+
+Owns the state folder: who the lab is, its certificate authority, its log, and the note that
+says where it serves. The process holds a lock on the folder while it lives, which is how
+everybody else tells that it runs. Private files are readable by their owner alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from erfailover.lab import identity
+from erfailover.lab.certificates import write_private
+from erfailover.lab.identity import Identity
+
+STATE_VARIABLE = "ERFAILOVER_LAB_STATE_DIR"
+DEFAULT_SPEED = 100.0
+"""A gateway of the proof of concept (about 1,085 s) is then made in 11 s of wall time."""
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+
+
+class LabProblem(Exception):
+    """Something about the lab's process that its user can mend."""
+
+
+class NotRunning(LabProblem):
+    """No lab runs in a state folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A lab's state folder."""
+
+    path: Path
+
+    @property
+    def note(self) -> Path:
+        """Where the running lab says where it serves."""
+        return self.path / "lab.json"
+
+    @property
+    def log(self) -> Path:
+        """What the lab's process writes."""
+        return self.path / "lab.log"
+
+    @property
+    def az(self) -> Path:
+        """The az CLI's configuration folder."""
+        return self.path / "az"
+
+    def make(self) -> None:
+        """Make the folder, its owner's alone."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def identity(self) -> Identity:
+        """The lab's identity, made where there is none."""
+        file = self.path / "identity.json"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return identity.load(file.read_text())
+        made = identity.make()
+        write_private(file, made.as_json().encode())
+        return made
+
+    def signing_key(self) -> bytes | None:
+        """The key that signs the lab's tokens; None where there is none yet."""
+        file = self.path / "signing.key"
+        return file.read_bytes() if file.is_file() else None
+
+    def keep_signing_key(self, key: bytes) -> None:
+        """Keep the key, so that tokens outlive a restart."""
+        write_private(self.path / "signing.key", key)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold the folder while a lab serves from it; raises LabProblem where one does."""
+        self.make()
+        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LabProblem(f"a lab runs already from {self.path}") from None
+            yield
+        finally:
+            os.close(handle)
+
+    def held(self) -> bool:
+        """Whether a lab serves from the folder."""
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A lab that runs."""
+
+    folder: Folder
+    endpoint: str
+    ca_file: Path
+    pid: int
+    speed: float
+    environment: dict[str, str]
+
+    def request(self, method: str, path: str, timeout_s: float = 10.0) -> Any:
+        """Ask one of the lab's own paths; raises LabProblem where it does not answer."""
+        secret = self.folder.identity().lab_secret
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        host, _, port = self.endpoint.removeprefix("https://").partition(":")
+        connection = http.client.HTTPSConnection(
+            host, int(port), timeout=timeout_s, context=context
+        )
+        try:
+            connection.request(method, path, headers={"Authorization": f"Bearer {secret}"})
+            answer = connection.getresponse()
+            body = json.loads(answer.read() or b"null")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise LabProblem(f"the lab at {self.endpoint} does not answer: {error}") from error
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            raise LabProblem(f"the lab refused {method} {path}: {body}")
+        return body
+
+
+def folder(chosen: Path | None) -> Folder:
+    """The state folder: the one chosen, or the variable's, or the user's own."""
+    if chosen is not None:
+        return Folder(chosen.absolute())
+    named = os.environ.get(STATE_VARIABLE)
+    if named:
+        return Folder(Path(named).absolute())
+    return Folder(Path(platformdirs.user_state_dir("erfailover")) / "lab")
+
+
+def find(where: Folder) -> Running:
+    """The lab that serves from a folder; raises NotRunning where none does."""
+    if not where.held():
+        raise NotRunning(
+            f"no lab runs from {where.path}; start one with: python -m erfailover.lab up"
+        )
+    try:
+        found = json.loads(where.note.read_text())
+        return Running(
+            folder=where,
+            endpoint=found["endpoint"],
+            ca_file=Path(found["ca"]),
+            pid=int(found["pid"]),
+            speed=float(found["speed"]),
+            environment=dict(found["environment"]),
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise LabProblem(f"the lab in {where.path} is still starting, or ending") from error
+
+
+def start(where: Folder, *, port: int = 0, speed: float = DEFAULT_SPEED) -> tuple[Running, bool]:
+    """Start a lab in the background and wait until it answers; tells whether it was started.
+
+    A lab that runs already is left alone. Raises LabProblem where it does not come up.
+    """
+    if where.held():
+        return _await(where, None), False
+    where.make()
+    where.note.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "erfailover.lab", "serve", "--state-dir", str(where.path)]
+    command += ["--port", str(port), "--speed", f"{speed:g}"]
+    with open(where.log, "ab") as log:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=str(where.path),
+            env=_own_environment(),
+        )
+    found = _await(where, child)
+    child.returncode = child.returncode or 0  # it lives on; nobody here waits for it
+    return found, found.pid == child.pid
+
+
+def _own_environment() -> dict[str, str]:
+    """Ours, so that the child finds this very package wherever it was imported from."""
+    root = str(Path(__file__).resolve().parents[2])
+    before = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, before)))}
+
+
+def _await(where: Folder, child: subprocess.Popen[bytes] | None) -> Running:
+    until = time.monotonic() + START_TIMEOUT_S
+    problem = "it has not said where it serves"
+    while time.monotonic() < until:
+        try:
+            running = find(where)
+            running.request("GET", "/lab/status")
+            return running
+        except LabProblem as error:
+            problem = str(error)
+        if child is not None and child.poll() is not None and not where.held():
+            break
+        time.sleep(0.05)
+    raise LabProblem(f"the lab did not come up: {problem}\n{_tail(where.log)}")
+
+
+def _tail(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").splitlines()[-10:]
+    except OSError:
+        return ""
+    return "\n".join([f"the end of {log}:", *lines])
+
+
+def stop(where: Folder) -> bool:
+    """End the lab that serves from a folder; tells whether one did."""
+    if not where.held():
+        return False
+    find(where).request("POST", "/lab/shutdown")
+    until = time.monotonic() + STOP_TIMEOUT_S
+    while where.held():
+        if time.monotonic() > until:
+            raise LabProblem(f"the lab in {where.path} does not end; see {where.log}")
+        time.sleep(0.02)
+    return True
+
+
+def variables(running: Running) -> dict[str, str]:
+    """The variables for a shell; proxies are told to leave this machine alone."""
+    found = dict(running.environment)
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+        before = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+        names = [each for each in before.split(",") if each]
+        merged = ",".join(dict.fromkeys([*names, "127.0.0.1", "localhost"]))
+        found["NO_PROXY"] = found["no_proxy"] = merged
+    return found
+
+
+def description(running: Running) -> dict[str, Any]:
+    """What ``env --json`` prints: where the lab is and who its client is, secret included."""
+    known = running.folder.identity()
+    return {
+        "endpoint": running.endpoint,
+        "authority": running.endpoint,
+        "ca": str(running.ca_file),
+        "tenant": known.tenant,
+        "subscription": known.subscription,
+        "client_id": known.client_id,
+        "client_secret": known.client_secret,
+        "federated_token_file": running.environment["AZURE_FEDERATED_TOKEN_FILE"],
+        "az_config_dir": str(running.folder.az),
+        "speed": running.speed,
+        "lab_secret": known.lab_secret,
+    }
