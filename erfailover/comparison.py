@@ -99,6 +99,8 @@ def _same(wanted: Any, found: Any, path: str) -> bool:
     """Whether two values mean the same to Azure."""
     if wanted in (None, False, [], {}, "") and found in (None, False, [], {}, ""):
         return True
+    if wanted == [] and isinstance(found, list):
+        return True
     if isinstance(wanted, list):
         theirs = found if isinstance(found, list) else []
         return sorted(map(str, wanted)) == sorted(map(str, theirs))

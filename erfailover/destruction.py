@@ -220,7 +220,8 @@ def _peerings(
         owns = frozenset((id_.lower(), network.lower()))
         deletions.append(Deletion(id_, PEERING, needs, owns, frozenset((remote.lower(),))))
         if remote.lower() not in {each.lower() for each in ours}:
-            disconnected.append(f"the peering of {remote.rsplit('/', 1)[-1]} with it")
+            ends = (remote.rsplit("/", 1)[-1], network.rsplit("/", 1)[-1])
+            disconnected.append(f"the peering of {ends[0]} with {ends[1]}")
     deletions.sort(key=lambda each: bool(each.needs))
     return deletions, disconnected
 

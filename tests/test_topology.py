@@ -1,0 +1,326 @@
+"""The desired resources of a site, against the facts of the proof of concept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+
+from erfailover.arm_bodies import TAG, Reference, SecretName
+from erfailover.config import load, template
+from erfailover.nat import HOLDS, holds, nat_setups
+from erfailover.site import Path, Site
+from erfailover.topology import (
+    CONNECTION,
+    GATEWAY,
+    GROUP,
+    INTERFACE,
+    LOCAL_GATEWAY,
+    MACHINE,
+    NETWORK,
+    PEERING,
+    PUBLIC_IP,
+    ROUTE_TABLE,
+    SECURITY_GROUP,
+    Desired,
+    desired,
+)
+
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.fixture
+def site(tmp_path: FilePath) -> Site:
+    file = tmp_path / "erfailover.yaml"
+    file.write_text(template(), encoding="utf-8")
+    return load(file, {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION})
+
+
+def named(site: Site, type_: str, paths: dict[str, Path | None] | None = None) -> dict[str, Any]:
+    found = (each for each in desired(site, paths) if each.type == type_)
+    return {each.name: each.body["properties"] for each in found}
+
+
+def one(site: Site, type_: str, name: str) -> Desired:
+    return next(each for each in desired(site) if each.type == type_ and each.name == name)
+
+
+def flags(properties: Any) -> str:
+    keys = ("VirtualNetworkAccess", "ForwardedTraffic", "GatewayTransit")
+    values = [properties[f"allow{key}"] for key in keys] + [properties["useRemoteGateways"]]
+    return "/".join("yes" if value else "no" for value in values)
+
+
+def placeholders(value: Any) -> Iterator[Any]:
+    if isinstance(value, Reference | SecretName):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from placeholders(each)
+
+
+def test_every_need_is_a_resource_of_the_graph_and_none_is_circular(site: Site) -> None:
+    left = {each.id: set(each.needs) for each in desired(site)}
+    assert len(left) == len(desired(site))
+    assert all(needs <= left.keys() for needs in left.values())
+    while left:
+        ready = [id_ for id_, needs in left.items() if not needs & left.keys()]
+        assert ready, left
+        for id_ in ready:
+            del left[id_]
+
+
+def test_the_virtual_networks_are_those_of_the_proof_of_concept(site: Site) -> None:
+    assert {
+        name: (
+            network["addressSpace"]["addressPrefixes"],
+            {each["name"]: each["properties"]["addressPrefix"] for each in network["subnets"]},
+        )
+        for name, network in named(site, NETWORK).items()
+    } == {
+        "vnet1": (["10.1.0.0/16"], {"vnet1-sub1": "10.1.0.0/24"}),
+        "vnet2": (
+            ["10.2.0.0/16"],
+            {
+                "GatewaySubnet": "10.2.0.0/24",
+                "vnet2-sub1": "10.2.1.0/24",
+                "vnet2-sub2": "10.2.2.0/24",
+            },
+        ),
+        "vnet3": (["10.3.0.0/16"], {"GatewaySubnet": "10.3.0.0/24"}),
+        "vnet4": (["10.4.0.0/16"], {"GatewaySubnet": "10.4.0.0/24"}),
+        "vnet5": (["10.5.0.0/16"], {"vnet5-sub1": "10.5.0.0/24"}),
+    }
+
+
+def test_the_gateways_run_bgp_with_their_asns_on_zone_redundant_addresses(site: Site) -> None:
+    gateways = named(site, GATEWAY)
+    assert {name: each["bgpSettings"]["asn"] for name, each in gateways.items()} == {
+        "vng1": 65000,
+        "vng2": 65010,
+        "vng3": 65020,
+    }
+    for name, gateway in gateways.items():
+        assert (gateway["gatewayType"], gateway["vpnType"]) == ("Vpn", "RouteBased")
+        assert (gateway["enableBgp"], gateway["activeActive"]) == (True, False)
+        [configuration] = gateway["ipConfigurations"]
+        address = configuration["properties"]["publicIPAddress"]["id"]
+        assert address.endswith(f"/{name}-public-ip1")
+        body = next(each.body for each in desired(site) if each.id == address)
+        assert body["sku"]["name"] == "Standard"
+        assert body["zones"] == ["1", "2", "3"]
+        assert body["properties"]["publicIPAllocationMethod"] == "Static"
+
+
+def test_each_local_network_gateway_stands_for_the_far_gateway(site: Site) -> None:
+    expected = {
+        "lng1": ("vng3", "10.4.0.0/16", 65020),
+        "lng2": ("vng3", "10.4.0.0/16", 65020),
+        "lng3": ("vng1", "10.2.0.0/16", 65000),
+        "lng4": ("vng2", "10.3.0.0/16", 65010),
+    }
+    found = named(site, LOCAL_GATEWAY)
+    assert found.keys() == expected.keys()
+    for name, (gateway, prefix, asn) in expected.items():
+        properties = found[name]
+        assert properties["localNetworkAddressSpace"]["addressPrefixes"] == [prefix]
+        assert properties["bgpSettings"]["asn"] == asn
+        address, bgp = properties["gatewayIpAddress"], properties["bgpSettings"]
+        assert address.resource_id.endswith(f"/{gateway}-public-ip1")
+        assert address.path == ("properties", "ipAddress")
+        assert bgp["bgpPeeringAddress"].resource_id.endswith(f"/virtualNetworkGateways/{gateway}")
+
+
+def test_both_ends_of_a_tunnel_have_the_same_shared_key_and_tunnels_different_ones(
+    site: Site,
+) -> None:
+    keys = {name: each["sharedKey"].name for name, each in named(site, CONNECTION).items()}
+    assert keys["vng1-to-vng3"] == keys["vng3-to-vng1"]
+    assert keys["vng2-to-vng3"] == keys["vng3-to-vng2"]
+    assert keys["vng1-to-vng3"] != keys["vng2-to-vng3"]
+
+
+def test_secrets_and_values_of_azure_are_placeholders_only(site: Site) -> None:
+    for each in desired(site):
+        found = list(placeholders(each.body))
+        if each.type == CONNECTION:
+            assert [type(one) for one in found] == [SecretName]
+        elif each.type == MACHINE:
+            assert found == [SecretName("admin-password")]
+        elif each.type == LOCAL_GATEWAY:
+            assert {type(one) for one in found} == {Reference}
+        else:
+            assert json.dumps(each.body)
+
+
+def test_the_peerings_have_the_flags_of_the_path(site: Site) -> None:
+    unchanged = {
+        "vnet4/vnet4-to-vnet5": "yes/yes/yes/no",
+        "vnet5/vnet5-to-vnet4": "yes/yes/no/yes",
+    }
+    initial = {
+        "vnet1/vnet1-to-vnet2": "yes/yes/no/yes",
+        "vnet2/vnet2-to-vnet1": "yes/yes/yes/no",
+    }
+    switched = {
+        "vnet1/vnet1-to-vnet2": "yes/no/no/no",
+        "vnet2/vnet2-to-vnet1": "yes/no/no/no",
+        "vnet1/vnet1-to-vnet3": "yes/yes/no/yes",
+        "vnet3/vnet3-to-vnet1": "yes/yes/yes/no",
+    }
+    for path, expected in (
+        (Path.EXPRESSROUTE, unchanged | initial),
+        (Path.IPSEC, unchanged | switched),
+        (None, unchanged),
+    ):
+        found = named(site, PEERING, {"vnet1": path})
+        assert {name: flags(each) for name, each in found.items()} == expected
+
+
+def test_a_peering_that_uses_remote_gateways_comes_after_the_gateway_and_its_opposite(
+    site: Site,
+) -> None:
+    outward = one(site, PEERING, "vnet1/vnet1-to-vnet2")
+    inward = one(site, PEERING, "vnet2/vnet2-to-vnet1")
+    assert site.gateway_id("vng1") in outward.needs
+    assert inward.id in outward.needs
+    assert outward.id not in inward.needs
+
+
+def test_a_write_of_a_peering_owns_its_network_and_refers_to_the_remote_one(site: Site) -> None:
+    outward = one(site, PEERING, "vnet1/vnet1-to-vnet2")
+    assert site.network_id("vnet1").lower() in outward.owns
+    assert site.network_id("vnet2").lower() in outward.refers
+    assert site.gateway_id("vng1").lower() in outward.refers
+
+
+def test_connections_of_one_gateway_never_overlap(site: Site) -> None:
+    first = one(site, CONNECTION, "vng3-to-vng1")
+    second = one(site, CONNECTION, "vng3-to-vng2")
+    assert first.owns & second.owns == {site.gateway_id("vng3").lower()}
+
+
+def test_gateways_do_not_wait_for_one_another(site: Site) -> None:
+    gateways = [each for each in desired(site) if each.type == GATEWAY]
+    assert len(gateways) == 3
+    ids = {each.id for each in gateways}
+    for each in gateways:
+        assert not each.needs & ids
+        others = [other for other in gateways if other is not each]
+        assert not any(each.owns & (other.owns | other.refers) for other in others)
+
+
+def test_the_route_to_the_nat_machine_is_on_the_spoke_s_subnet(site: Site) -> None:
+    [(name, table)] = named(site, ROUTE_TABLE).items()
+    assert name == "vnet1-sub1-routes"
+    assert [each["properties"] for each in table["routes"]] == [
+        {
+            "addressPrefix": "8.8.4.4/32",
+            "nextHopType": "VirtualAppliance",
+            "nextHopIpAddress": "10.2.2.4",
+        }
+    ]
+    vnet1 = one(site, NETWORK, "vnet1")
+    [subnet] = vnet1.body["properties"]["subnets"]
+    assert subnet["properties"]["routeTable"]["id"] == one(site, ROUTE_TABLE, name).id
+    assert one(site, ROUTE_TABLE, name).id in vnet1.needs
+
+
+def test_the_machines_have_the_interfaces_of_the_proof_of_concept(site: Site) -> None:
+    machines = named(site, MACHINE)
+    found = named(site, INTERFACE)
+    assert {
+        name: [each["id"].rsplit("/", 1)[-1] for each in machine["networkProfile"][key]]
+        for name, machine in machines.items()
+        for key in ("networkInterfaces",)
+    } == {"vm1": ["vm1-nic1"], "vm2": ["vm2-nic1"], "vm3": ["vm3-nic1", "vm3-nic2"]}
+    details = {}
+    for name, interface in found.items():
+        [configuration] = interface["ipConfigurations"]
+        properties = configuration["properties"]
+        details[name] = (
+            properties["privateIPAddress"],
+            interface["enableIPForwarding"],
+            "publicIPAddress" in properties,
+        )
+    assert details == {
+        "vm1-nic1": ("10.1.0.4", False, True),
+        "vm2-nic1": ("10.5.0.4", False, True),
+        "vm3-nic1": ("10.2.1.4", True, True),
+        "vm3-nic2": ("10.2.2.4", True, False),
+    }
+
+
+def test_a_public_interface_has_a_security_group_that_opens_nothing_and_the_inside_has_none(
+    site: Site,
+) -> None:
+    for name, interface in named(site, INTERFACE).items():
+        assert ("networkSecurityGroup" in interface) is (name != "vm3-nic2")
+    for group in named(site, SECURITY_GROUP).values():
+        assert group["securityRules"] == []
+
+
+def test_everything_that_takes_tags_carries_the_site_s(site: Site) -> None:
+    for each in desired(site):
+        if each.type != PEERING:
+            assert each.body["tags"] == {TAG: "poc"}, each.title
+
+
+def test_nothing_retired_is_asked_for(site: Site) -> None:
+    for gateway in named(site, GATEWAY).values():
+        assert gateway["sku"]["name"].endswith("AZ")
+    for each in desired(site):
+        if each.type == PUBLIC_IP:
+            assert each.body["sku"]["name"] == "Standard"
+    for machine in named(site, MACHINE).values():
+        assert machine["storageProfile"]["imageReference"]["sku"] != "18.04-LTS"
+    for network in named(site, NETWORK).values():
+        for subnet in network["subnets"]:
+            if subnet["name"] != "GatewaySubnet":
+                assert subnet["properties"]["defaultOutboundAccess"] is False
+
+
+def test_the_group_comes_before_everything_in_it(site: Site) -> None:
+    group = next(each for each in desired(site) if each.type == GROUP)
+    assert group.id == site.group_id()
+    for each in desired(site):
+        if each.type not in (GROUP, PEERING):
+            assert group.id in each.needs
+
+
+def test_a_site_without_topology_asks_for_nothing(site: Site) -> None:
+    from dataclasses import replace
+
+    assert desired(replace(site, topology=None)) == ()
+    assert list(nat_setups(replace(site, topology=None))) == []
+
+
+def test_the_nat_set_up_is_what_the_proof_of_concept_types_and_can_be_run_again(
+    site: Site,
+) -> None:
+    [setup] = nat_setups(site)
+    script = "\n".join(setup.script)
+    assert setup.machine_id == site.machine_id("vm3")
+    for command in (
+        "iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE",
+        "iptables -A FORWARD -i eth1 -o eth0 -j ACCEPT",
+        "iptables -A FORWARD -i eth0 -o eth1 -m state --state RELATED,ESTABLISHED -j ACCEPT",
+        "10.0.0.0/8 via 10.2.2.1 dev eth1",
+        "sysctl -w net.ipv4.ip_forward=1",
+        "install -y -qq conntrack",
+    ):
+        assert command in script
+    for line in setup.script:
+        if " -A " in line:
+            assert line.startswith("sudo iptables")
+            assert " -C " in line.split("||")[0]
+    assert not any(" -A " in line or " -w " in line for line in setup.check)
+
+
+def test_only_the_last_line_of_a_set_up_says_that_it_holds() -> None:
+    assert holds(f"net.ipv4.ip_forward = 1\n{HOLDS}\n")
+    assert not holds("net.ipv4.ip_forward = 1\n")
+    assert not holds(f"echo '{HOLDS}'")
