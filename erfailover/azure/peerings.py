@@ -10,7 +10,7 @@ from typing import Any
 from erfailover.azure.cloud import Azure
 from erfailover.azure.observing import peering
 from erfailover.errors import AzureFailure, Kind, Refused
-from erfailover.model import Change, PeeringWrite
+from erfailover.model import Change, Peering, PeeringWrite
 from erfailover.site import Flags
 
 
@@ -27,11 +27,7 @@ def write(azure: Azure, change: PeeringWrite, deadline_s: float) -> str:
     if change.change is Change.DELETE:
         if seen is None:
             return "already gone"
-        if seen.flags.use_remote_gateways:
-            raise Refused(
-                f"{change.name} uses remote gateways; it was planned to be removed unused",
-                "Somebody changed it since. Run the command again to plan anew.",
-            )
+        refuse_if_in_use(seen, change.name)
         azure.delete(change.peering_id, deadline_s)
         return "removed"
     if change.after is None:
@@ -48,6 +44,15 @@ def write(azure: Azure, change: PeeringWrite, deadline_s: float) -> str:
             "Somebody else may be changing it. Look at it, then run the command again.",
         )
     return written.state
+
+
+def refuse_if_in_use(seen: Peering, name: str) -> None:
+    """Refuse to remove a peering that carries a path: somebody changed it since the plan."""
+    if seen.flags.use_remote_gateways:
+        raise Refused(
+            f"{name} uses remote gateways; it was planned to be removed unused",
+            "Somebody changed it since. Run the command again to plan anew.",
+        )
 
 
 def _with_flags(found: dict[str, Any] | None, remote: str, flags: Flags) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""The check that guards a switch, and two wrong variants of the procedure that it must catch.
+
+The check: at no change of the lab's world is the Internet path of VM1 cut, the peering of the spoke
+and the primary hub is never deleted, nothing is refused, and the switch succeeds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from erfailover import procedure
+from erfailover.model import Change, Observed, SwitchPlan
+from erfailover.site import Path, Site
+from tests.scenarios.conftest import Stage
+
+RIGHT = procedure.plan
+
+
+def faults(stage: Stage) -> list[str]:
+    """What a switch to IPsec does wrong."""
+    stage.watch("vm1-nic1", "8.8.4.4")
+    before = len(stage.lab.trace)
+    code = stage.run("switch", "--to", "ipsec", "--yes")
+    seen = list(stage.lab.trace)[before:]
+    found = [f"exit code {code}"] if code else []
+    found += [f"internet path cut at {cut}" for cut in stage.cuts[:1]]
+    found += [
+        f"deleted {each.path.rsplit('/', 1)[-1]}"
+        for each in seen
+        if each.method == "DELETE" and "vnet2" in each.path.rsplit("/", 1)[-1]
+    ]
+    found += [f"refused: {each.code}" for each in seen if each.write and each.status >= 400]
+    return found
+
+
+def test_the_procedure_as_it_is_does_nothing_wrong(provisioned: Stage) -> None:
+    provisioned.do("drill", "start", "--yes")
+    assert faults(provisioned) == []
+
+
+def test_break_and_make_swapped_is_caught(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swapped(
+        site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
+    ) -> SwitchPlan:
+        plan = RIGHT(site, observed, target, ours)
+        order = [1, 2, 4, 3, 5]
+        steps = sorted(plan.writes, key=lambda step: order.index(step.number))
+        return replace(plan, steps=tuple(steps))
+
+    monkeypatch.setattr(procedure, "plan", swapped)
+    provisioned.do("drill", "start", "--yes")
+    found = faults(provisioned)
+    assert any(each.startswith("refused: ") for each in found)
+    assert "exit code 5" in found
+
+
+def test_deleting_the_peering_instead_of_changing_it_is_caught(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deleting(
+        site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
+    ) -> SwitchPlan:
+        plan = RIGHT(site, observed, target, ours)
+        steps = [
+            replace(step, write=replace(step.write, change=Change.DELETE, after=None))
+            if step.number == 3
+            else step
+            for step in plan.writes
+            if step.number != 5
+        ]
+        return replace(plan, steps=tuple(steps))
+
+    monkeypatch.setattr(procedure, "plan", deleting)
+    monkeypatch.setattr(procedure, "breaches", lambda site, plan: [])
+    monkeypatch.setattr("erfailover.azure.peerings.refuse_if_in_use", lambda seen, name: None)
+    provisioned.do("drill", "start", "--yes")
+    found = faults(provisioned)
+    assert "deleted vnet1-to-vnet2" in found
+    assert any(each.startswith("internet path cut") for each in found)
+
+
+def test_such_a_plan_is_refused_before_anything_is_written(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procedure, "breaches", lambda site, plan: ["step 3 deletes x"])
+    before = len(provisioned.writes())
+    assert provisioned.run("switch", "--to", "ipsec", "--yes") == 1
+    assert "step 3 deletes x" in provisioned.err
+    assert [each for each in provisioned.writes()[before:] if not each.startswith("POST")] == []
