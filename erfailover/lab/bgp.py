@@ -79,8 +79,8 @@ class Bgp:
         self._hearings: list[Hearing] = []
         self._heard: Heard | None = None
         self._forwarding: dict[str, PrefixMap[ForwardingEntry]] = {}
-        world.listeners.insert(0, self._on_change)
-        self._on_change()
+        world.listeners.insert(0, self.refresh)
+        self.refresh()
 
     # What ARM's actions answer.
 
@@ -181,7 +181,8 @@ class Bgp:
 
     # How the state follows the world.
 
-    def _on_change(self) -> None:
+    def refresh(self) -> None:
+        """Take in what has changed in the world; its listeners do so after every change."""
         kinds = self.network.refresh()
         if kinds & _RELEVANT:
             self._sessions.reconcile(self.network)

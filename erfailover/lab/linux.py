@@ -83,6 +83,14 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracked:
+    """What the kernel remembers of a flow: when its last packet passed, whether answered."""
+
+    last: float
+    replied: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What the kernel does with a packet.
 
@@ -101,7 +109,7 @@ class Decision:
 class Linux:
     """One machine's system.
 
-    ``conntrack`` holds the moment each flow's last packet passed, and an id; ``saved`` what
+    ``conntrack`` holds the tracked echoes by flow and id; ``saved`` is what
     ``netfilter-persistent save`` wrote, which a boot restores.
     """
 
@@ -113,9 +121,8 @@ class Linux:
     firewall: Firewall = field(default_factory=Firewall)
     saved: Firewall | None = None
     packages: set[str] = field(default_factory=set)
-    package_lists: bool = False
     files: dict[str, str] = field(default_factory=dict)
-    conntrack: dict[tuple[Flow, int], float] = field(default_factory=dict)
+    conntrack: dict[tuple[Flow, int], Tracked] = field(default_factory=dict)
     echo_id: int = 0
 
     def boot(self) -> None:
@@ -127,31 +134,33 @@ class Linux:
                 path.startswith("/etc/sysctl.d/") and path.endswith(".conf")
             ):
                 self.load_sysctl(self.files[path])
-        self.firewall = Firewall()
-        if self.saved is not None:
-            self.firewall = Firewall(
-                {where: list(rules) for where, rules in self.saved.chains.items()},
-                dict(self.saved.policies),
-            )
+        self.firewall = self.saved.copy() if self.saved is not None else Firewall()
         self.conntrack = {}
 
     def load_sysctl(self, text: str) -> list[tuple[str, str]]:
         """Apply a file of sysctl settings; returns those it set."""
-        found = []
-        for line in text.splitlines():
-            name, equals, value = line.partition("=")
-            if equals and not line.lstrip().startswith(("#", ";")):
-                found.append((name.strip(), value.strip()))
-                self.set_sysctl(name.strip(), value.strip())
+        found = sysctl_settings(text)
+        for name, value in found:
+            self.set_sysctl(name, value)
         return found
 
     def set_sysctl(self, name: str, value: str) -> None:
         """Set a kernel parameter; the two names of forwarding are one."""
-        name = name.replace("/", ".")
         self.sysctl[name] = value
         if name in ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"):
             self.sysctl["net.ipv4.ip_forward"] = value
             self.sysctl["net.ipv4.conf.all.forwarding"] = value
+
+    def track(self, flow: Flow, echo_id: int, now: float, replied: bool) -> None:
+        """Remember an echo; one that is remembered lives on."""
+        self.conntrack[flow, echo_id] = Tracked(now, replied)
+
+    def tracked(self, now: float) -> list[tuple[Flow, int, Tracked]]:
+        """The echoes remembered at a modelled time, after dropping those that ran out."""
+        self.conntrack = {
+            key: each for key, each in self.conntrack.items() if now < each.last + ICMP_TIMEOUT_S
+        }
+        return [(flow, echo_id, each) for (flow, echo_id), each in self.conntrack.items()]
 
     def interface(self, name: str) -> Interface | None:
         """The interface with that name."""
@@ -246,6 +255,16 @@ class Linux:
 
     def _dropped(self, packet: Packet, chain: str) -> Decision:
         return Decision("drop", packet, reason=f"{self.hostname}: iptables {chain} drops it")
+
+
+def sysctl_settings(text: str) -> list[tuple[str, str]]:
+    """The settings in a sysctl file: name and value."""
+    found = []
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not line.lstrip().startswith(("#", ";")):
+            found.append((name.strip().replace("/", "."), value.strip()))
+    return found
 
 
 def initial_routes(interfaces: Sequence[Interface]) -> list[KernelRoute]:

@@ -90,6 +90,11 @@ class Firewall:
     chains: dict[tuple[str, str], list[Rule]] = field(default_factory=dict)
     policies: dict[tuple[str, str], str] = field(default_factory=dict)
 
+    def copy(self) -> Firewall:
+        """A firewall of its own with the same rules."""
+        rules = {where: list(found) for where, found in self.chains.items()}
+        return Firewall(rules, dict(self.policies))
+
     def rules(self, table: str, chain: str) -> list[Rule]:
         """The rules of a chain, to be read or changed."""
         return self.chains.setdefault((table, chain), [])

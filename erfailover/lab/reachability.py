@@ -1,0 +1,346 @@
+"""The way of a packet and of its answer, hop by hop, through the whole modelled network.
+
+Pure: it reads resources, routes, gateways and machines and changes none; the flows that a
+packet opens are part of the answer, for whoever really sends it. Every hop is one that Azure
+makes: a network interface's effective route, a next hop that must itself be reached by VNet or
+peering, a machine's kernel, a gateway's table and tunnel, a network security group.
+
+Forwarded traffic: a packet that enters a VNet over a peering with a source outside the sending
+VNet's address space needs ``allowForwardedTraffic`` on the receiving VNet's side (documented),
+unless it answers a flow that the receiving VNet opened over that peering (observed: with the
+flag off on both sides the answers of the NAT path still pass). What gateways deliver is not
+subject to it.
+
+Not modelled: IPv6; outbound access without a public IP or NAT gateway; user-defined routes on a
+GatewaySubnet; the Internet reaching in first. A public address outside the lab answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from erfailover.lab import ids, parsed, prefixes
+from erfailover.lab.bgp import Bgp
+from erfailover.lab.effective import (
+    APPLIANCE,
+    INTERNET,
+    NONE,
+    TO_GATEWAY,
+    VNET_LOCAL,
+    VNET_PEERING,
+    EffectiveRoute,
+    routes_of_subnet,
+    select,
+)
+from erfailover.lab.linux import Decision, Flow, Linux
+from erfailover.lab.security import Packet, refused_by
+from erfailover.lab.world import Resource, World
+
+MAXIMUM_HOPS = 32
+"""A packet that has made so many goes round in circles (a stand-in for its time to live)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Whether an answer came back, and the way there and back.
+
+    ``flows`` are those that tracking machines on the way opened. ``forwards`` counts Linux
+    machines that forwarded the answer, ``tunnels`` the tunnels both ways; ``internet`` tells
+    whether the answer came from the Internet.
+    """
+
+    reached: bool
+    hops: tuple[str, ...]
+    reason: str
+    flows: tuple[Flow, ...] = ()
+    forwards: int = 0
+    tunnels: int = 0
+    internet: bool = False
+
+
+class Systems(Protocol):
+    """Where the systems of virtual machines come from; ``Machines`` is one."""
+
+    def system(self, machine: str) -> Linux | None:
+        """The running system of a virtual machine, by key; None where none runs."""
+
+
+def reaches(
+    world: World,
+    bgp: Bgp,
+    systems: Systems,
+    source_nic: Resource,
+    destination: str,
+    protocol: str = "icmp",
+    port: int = 0,
+) -> Trace:
+    """Send a packet from a network interface's machine, and its answer back.
+
+    Args:
+        world: the lab's world.
+        bgp: its routing.
+        systems: the virtual machines' systems.
+        source_nic: where the packet leaves from.
+        destination: an IPv4 address.
+        protocol: ``icmp``, ``tcp`` or ``udp``, for security groups and packet filters.
+        port: the destination port of ``tcp`` and ``udp``.
+
+    Returns:
+        The trace; where nothing came back, ``reason`` says which hop dropped what.
+    """
+    walk = _Walk(bgp, systems)
+    nic = bgp.network.nics.get(ids.key(source_nic.id))
+    if nic is None or world.get(source_nic.id) is None:
+        return Trace(False, (), "the network interface is not there")
+    try:
+        return walk.round_trip(nic, Packet(nic.address, destination, protocol, port))
+    except _Dropped as dropped:
+        return Trace(False, tuple(walk.hops), str(dropped), tuple(walk.flows))
+
+
+class _Dropped(Exception):
+    """A packet that goes no further; the text says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """Where a packet came to rest: a machine, or the Internet (``linux`` None)."""
+
+    packet: Packet
+    nic: parsed.Nic
+    linux: Linux | None
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One packet and its answer under way."""
+
+    bgp: Bgp
+    systems: Systems
+    hops: list[str] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+    at_interfaces: set[tuple[str, str, str]] = field(default_factory=set)
+    over_peerings: set[tuple[str, str, str, str]] = field(default_factory=set)
+    forwards: int = 0
+    tunnels: int = 0
+
+    def round_trip(self, nic: parsed.Nic, packet: Packet) -> Trace:
+        """Request and reply."""
+        linux = self._system(nic)
+        if linux.is_local(packet.destination):
+            return Trace(True, (f"{nic.name}: its own address",), "")
+        arrival = self._from_process(linux, packet, nic)
+        self.forwards = 0
+        self.hops.append("reply")
+        if arrival.linux is None:
+            back = self._from_internet(arrival.nic, arrival.packet.reversed())
+        else:
+            back = self._from_process(arrival.linux, arrival.packet.reversed())
+        if back.linux is not linux:
+            raise _Dropped(f"the reply went to {back.nic.name} instead")
+        return Trace(
+            True,
+            tuple(self.hops),
+            "",
+            tuple(self.flows),
+            self.forwards,
+            self.tunnels,
+            arrival.linux is None,
+        )
+
+    # Machines.
+
+    def _system(self, nic: parsed.Nic) -> Linux:
+        machine = self.bgp.network.machine_of.get(nic.key)
+        linux = self.systems.system(machine.key) if machine is not None else None
+        if linux is None:
+            raise _Dropped(f"{nic.name}: no machine runs there")
+        return linux
+
+    def _from_process(
+        self, linux: Linux, packet: Packet, nic: parsed.Nic | None = None
+    ) -> _Arrival:
+        """A local process sends; by the kernel's route unless an interface is given."""
+        decision = linux.output(packet, self.flows)
+        if nic is not None and decision.action == "send":
+            return self._leave(nic, self._followed(decision))
+        return self._onwards(decision)
+
+    def _onwards(self, decision: Decision) -> _Arrival:
+        packet = self._followed(decision)
+        assert decision.interface is not None
+        nic = self.bgp.network.nics.get(decision.interface.nic)
+        if nic is None:
+            raise _Dropped(f"{decision.interface.name} has no network interface")
+        return self._leave(nic, packet)
+
+    def _followed(self, decision: Decision) -> Packet:
+        if decision.action == "drop":
+            raise _Dropped(decision.reason)
+        if decision.flow is not None:
+            self.flows.append(decision.flow)
+        return decision.packet
+
+    def _at_machine(self, nic: parsed.Nic, packet: Packet) -> _Arrival:
+        linux = self._system(nic)
+        interface = linux.interface_of(nic.key)
+        if interface is None:
+            raise _Dropped(f"{nic.name}: its machine has not seen it")
+        decision = linux.arrive(packet, interface, self.flows)
+        if decision.action == "deliver":
+            return _Arrival(self._followed(decision), nic, linux)
+        if decision.action == "send":
+            assert decision.interface is not None
+            self._hop(f"{linux.hostname} forwards out of {decision.interface.name}")
+            self.forwards += 1
+        return self._onwards(decision)
+
+    # Network interfaces.
+
+    def _leave(self, nic: parsed.Nic, packet: Packet) -> _Arrival:
+        """Out of a network interface, along its effective route."""
+        own = packet.source in (each.address for each in nic.configurations)
+        if not own and not nic.forwarding:
+            raise _Dropped(f"{nic.name}: {packet.source} is not its address, forwarding is off")
+        routes = routes_of_subnet(self.bgp, nic.subnet)
+        self._pass_groups(nic, packet, routes, inbound=False)
+        route = select(routes, packet.destination)
+        if route is None or route.next_hop_type == NONE:
+            raise _Dropped(f"{nic.name}: no route to {packet.destination}")
+        where = f"{nic.name}: {packet.destination} by {route.source} {route.prefix}"
+        self._hop(f"{where} {route.next_hop_type} {route.next_hop}".rstrip())
+        if route.next_hop_type == INTERNET:
+            return self._to_internet(nic, packet)
+        if route.next_hop_type == TO_GATEWAY:
+            if not route.target:
+                raise _Dropped(f"{nic.name}: the VNet has no gateway to send to")
+            return self._at_gateway(route.target, packet)
+        hop = packet.destination
+        if route.next_hop_type == APPLIANCE:
+            hop = route.next_hop
+            route = select(routes, hop)
+            if route is None or route.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
+                how = route.next_hop_type if route is not None else NONE
+                raise _Dropped(f"{nic.name}: the next hop {hop} is only reached by {how}")
+        if route.next_hop_type == VNET_PEERING:
+            self._cross(nic.vnet, route.target, packet)
+        elif route.next_hop_type != VNET_LOCAL:
+            raise _Dropped(f"{nic.name}: next hop type {route.next_hop_type} is not modelled")
+        return self._enter(route.target or nic.vnet, hop, packet)
+
+    def _enter(self, vnet: str, hop: str, packet: Packet) -> _Arrival:
+        """Into the interface of a VNet that has the address ``hop``."""
+        nic = self.bgp.network.nic_with_address(vnet, hop)
+        if nic is None:
+            raise _Dropped(f"{self._name(vnet)}: nobody has {hop}")
+        if packet.destination != hop and not nic.forwarding:
+            raise _Dropped(f"{nic.name}: {packet.destination} is not its, forwarding is off")
+        self._pass_groups(nic, packet, routes_of_subnet(self.bgp, nic.subnet), inbound=True)
+        return self._at_machine(nic, packet)
+
+    def _pass_groups(
+        self, nic: parsed.Nic, packet: Packet, routes: list[EffectiveRoute], *, inbound: bool
+    ) -> None:
+        """Past the subnet's and the interface's security groups, which know their flows."""
+        if (nic.key, packet.destination, packet.source) in self.at_interfaces:
+            return
+        subnet = self.bgp.network.subnets.get(nic.subnet)
+        groups = [subnet.security_group if subnet is not None else "", nic.security_group]
+        space = [
+            route.prefix
+            for route in routes
+            if route.next_hop_type not in (INTERNET, NONE) or route.source == "User"
+        ]
+        for group in groups if inbound else reversed(groups):
+            if group:
+                rules = self.bgp.network.rules.of(group)
+                rule = refused_by(rules, group, inbound, packet, space)
+                if rule is not None:
+                    raise _Dropped(f"{nic.name}: {_last(group)} drops it by {rule}")
+        self.at_interfaces.add((nic.key, packet.source, packet.destination))
+
+    # Between VNets.
+
+    def _cross(self, vnet: str, remote: str, packet: Packet) -> None:
+        """Over a peering, as both sides allow."""
+        network = self.bgp.network
+        here, there = network.peering_between(vnet, remote), network.peering_between(remote, vnet)
+        way = f"{self._name(vnet)} to {self._name(remote)}"
+        if here is None or there is None or not (here.connected and there.connected):
+            raise _Dropped(f"{way}: the peering is not Connected")
+        if not (here.access and there.access):
+            raise _Dropped(f"{way}: allowVirtualNetworkAccess is off")
+        own = network.vnets.all[vnet].prefixes
+        forwarded = not any(prefixes.holds(prefix, packet.source) for prefix in own)
+        answer = (remote, vnet, packet.destination, packet.source) in self.over_peerings
+        if forwarded and not answer and not there.forwarded:
+            raise _Dropped(f"{way}: {there.name} does not allow forwarded traffic")
+        self.over_peerings.add((vnet, remote, packet.source, packet.destination))
+        self._hop(f"peering {here.name}")
+
+    def _at_gateway(self, gateway: str, packet: Packet) -> _Arrival:
+        """Through gateways and tunnels until one delivers into a VNet."""
+        found = self.bgp.network.gateways.get(gateway)
+        name = found.name if found is not None else _last(gateway)
+        entry = self.bgp.forwarding(gateway).longest(packet.destination)
+        if entry is None:
+            raise _Dropped(f"{name}: no route to {packet.destination}")
+        if entry.vnet:
+            self._hop(f"{name}: {entry.prefix} into {self._name(entry.vnet)}")
+            return self._from_gateway(gateway, entry.vnet, packet)
+        for end in entry.ends:
+            far = self.bgp.tunnel(end)
+            if far is not None:
+                self._hop(f"{name}: {entry.prefix} by tunnel to {far.gateway.name}")
+                self.tunnels += 1
+                return self._at_gateway(far.gateway.key, packet)
+        raise _Dropped(f"{name}: no tunnel to {entry.prefix} is up")
+
+    def _from_gateway(self, gateway: str, vnet: str, packet: Packet) -> _Arrival:
+        """Out of a gateway into its own VNet, or into one that still uses it."""
+        network = self.bgp.network
+        home = network.gateways.all[gateway].vnet
+        if vnet != home:
+            here, there = network.peering_between(home, vnet), network.peering_between(vnet, home)
+            if here is None or there is None or not (here.connected and there.connected):
+                raise _Dropped(f"{self._name(home)} has no Connected peering to {self._name(vnet)}")
+            if not (here.transit and there.remote_gateways and here.access and there.access):
+                raise _Dropped(f"{self._name(vnet)} does not use the gateway of {self._name(home)}")
+        return self._enter(vnet, packet.destination, packet)
+
+    # The Internet.
+
+    def _to_internet(self, nic: parsed.Nic, packet: Packet) -> _Arrival:
+        """Out to a host on the Internet, which answers to the interface's public address."""
+        if not prefixes.is_public(packet.destination):
+            raise _Dropped(f"{nic.name}: {packet.destination} is no address of the Internet")
+        if packet.destination in self.bgp.network.public_ips.all.values():
+            raise _Dropped(f"{packet.destination} does not let the Internet in")
+        subnet = self.bgp.network.subnets.get(nic.subnet)
+        for each in nic.configurations:
+            if each.address == packet.source:
+                if each.public_ip or (subnet is not None and subnet.nat_gateway):
+                    self._hop(f"Internet: {packet.destination}")
+                    return _Arrival(packet, nic, None)
+                raise _Dropped(f"{nic.name}: no public IP, so no way out to the Internet")
+        raise _Dropped(f"{nic.name}: Azure translates its own addresses, not {packet.source}")
+
+    def _from_internet(self, nic: parsed.Nic, packet: Packet) -> _Arrival:
+        """Back in by the public address the request left from."""
+        self._pass_groups(nic, packet, routes_of_subnet(self.bgp, nic.subnet), inbound=True)
+        self._hop(f"Internet to {nic.name}")
+        return self._at_machine(nic, packet)
+
+    def _hop(self, text: str) -> None:
+        self.hops.append(text)
+        if len(self.hops) > MAXIMUM_HOPS:
+            raise _Dropped("it goes round in circles")
+
+    def _name(self, vnet: str) -> str:
+        found = self.bgp.network.vnets.get(vnet)
+        return found.name if found is not None else _last(vnet)
+
+
+def _last(key: str) -> str:
+    return key.rpartition("/")[2]

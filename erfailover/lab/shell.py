@@ -1,0 +1,265 @@
+"""The shell of a modelled machine: runs a script's commands in order.
+
+Owns variables, ``set -e``, lists, pipes, redirections, ``sudo`` and the search for a command.
+A command that the lab does not model answers 127 and says so; never a made-up success.
+
+Running is a generator that yields how many modelled seconds pass before it goes on; so a
+script takes its time without anybody sleeping.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from erfailover.lab.linux import Linux
+from erfailover.lab.netfilter import Unmodelled
+from erfailover.lab.reachability import Trace
+from erfailover.lab.shell_syntax import Command, Pipeline, Redirection, parse
+
+Running = Generator[float, None, int]
+"""A command or script under way: yields seconds to wait, returns the exit status."""
+
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+NOT_FOUND = 127
+SCRIPT = "script.sh"
+"""What the shell calls the script in its messages."""
+
+
+class Outside(Protocol):
+    """What a command may ask of the world around its machine."""
+
+    def now(self) -> float:
+        """The modelled time at this point of the script, in seconds."""
+
+    def send(self, linux: Linux, destination: str, protocol: str, port: int) -> Trace:
+        """Send a packet from the machine, by the interface that its kernel chooses."""
+
+    def track(self, trace: Trace, echo_id: int) -> None:
+        """Let the machines on the way remember the flows that a packet opened."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a command: what it gets, and where it writes."""
+
+    arguments: list[str]
+    linux: Linux
+    outside: Outside
+    stdin: str = ""
+    stdout: list[str] = field(default_factory=list)
+    stderr: list[str] = field(default_factory=list)
+
+    def out(self, *lines: str) -> None:
+        """Write lines to the standard output."""
+        self.stdout.extend(f"{line}\n" for line in lines)
+
+    def err(self, *lines: str) -> None:
+        """Write lines to the standard error."""
+        self.stderr.extend(f"{line}\n" for line in lines)
+
+
+class Program(Protocol):
+    """A command of the machine."""
+
+    def __call__(self, call: Call) -> Running:
+        """Run it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The commands there are by name, and the packages some of them come with."""
+
+    by_name: Mapping[str, Program]
+    packages: Mapping[str, str]
+
+
+class _Exit(Exception):
+    """The script ends now, with a status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@dataclass(slots=True)
+class Shell:
+    """One run of a script on a machine; ``stdout`` and ``stderr`` are what it wrote."""
+
+    linux: Linux
+    outside: Outside
+    programs: Programs
+    stdout: list[str] = field(default_factory=list)
+    stderr: list[str] = field(default_factory=list)
+    _variables: dict[str, str] = field(default_factory=lambda: {"HOME": "/root", "USER": "root"})
+    _options: set[str] = field(default_factory=set)
+
+    def run(self, script: str) -> Running:
+        """Run a script; returns its exit status."""
+        try:
+            pipelines = parse(script)
+        except Unmodelled as unmodelled:
+            self.stderr.append(f"the lab does not model {unmodelled}; nothing was run\n")
+            return NOT_FOUND
+        status = 0
+        try:
+            for number, pipeline in enumerate(pipelines):
+                if (pipeline.after == "&&" and status) or (pipeline.after == "||" and not status):
+                    continue
+                status = yield from self._pipeline(pipeline)
+                follows = pipelines[number + 1].after if number + 1 < len(pipelines) else ";"
+                decided = follows in ("&&", "||") or pipeline.negated
+                if status and "e" in self._options and not decided:
+                    return status
+        except _Exit as end:
+            return end.status
+        return status
+
+    def _pipeline(self, pipeline: Pipeline) -> Running:
+        stdin, statuses = "", [0]
+        for number, command in enumerate(pipeline.commands):
+            last = number + 1 == len(pipeline.commands)
+            out: list[str] = []
+            statuses.append((yield from self._command(command, stdin, out)))
+            if last:
+                self.stdout.extend(out)
+            stdin = "".join(out)
+        status = statuses[-1]
+        if "pipefail" in self._options:
+            status = next((each for each in reversed(statuses) if each), 0)
+        if pipeline.negated:
+            status = int(not status)
+        self._variables["?"] = str(status)
+        return status
+
+    def _command(self, command: Command, stdin: str, out: list[str]) -> Running:
+        words = [word.expand(self._variables) for word in command.words]
+        assigned: dict[str, str] = {}
+        while words and (found := _ASSIGNMENT.fullmatch(words[0])) is not None:
+            assigned[found.group(1)] = found.group(2)
+            words.pop(0)
+        call = Call(words, self.linux, self.outside, stdin)
+        status = 0
+        if self._reads(call, command):
+            if not words:
+                self._variables |= assigned
+            else:
+                status = yield from self._call(call, command.line)
+        else:
+            status = 1
+        self._redirect(call, command.redirections, out)
+        return status
+
+    def _call(self, call: Call, line: int) -> Running:
+        built_in = self._built_in(call)
+        if built_in is not None:
+            return built_in
+        elevated = self._elevate(call)
+        name = call.arguments[0] if call.arguments else ""
+        program = self.programs.by_name.get(name.rpartition("/")[2])
+        package = self.programs.packages.get(name.rpartition("/")[2])
+        if program is None:
+            call.err(f"{SCRIPT}: {line}: {name}: the lab does not model this command")
+            return NOT_FOUND
+        if package is not None and package not in self.linux.packages:
+            if elevated:
+                call.err(f"sudo: {name}: command not found")
+                return 1
+            call.err(f"{SCRIPT}: {line}: {name}: not found")
+            return NOT_FOUND
+        try:
+            return (yield from program(call))
+        except Unmodelled as unmodelled:
+            call.err(f"{SCRIPT}: {line}: the lab does not model {unmodelled}")
+            return NOT_FOUND
+
+    def _elevate(self, call: Call) -> bool:
+        """Take ``sudo``, ``env`` and the assignments after them off; everybody is root here."""
+        elevated = False
+        while call.arguments and call.arguments[0] in ("sudo", "env"):
+            elevated = elevated or call.arguments[0] == "sudo"
+            del call.arguments[0]
+            while call.arguments and (
+                _ASSIGNMENT.fullmatch(call.arguments[0]) or call.arguments[0] in ("-E", "-n", "-H")
+            ):
+                del call.arguments[0]
+        return elevated
+
+    def _built_in(self, call: Call) -> int | None:
+        """What the shell does itself; None where it is no such command."""
+        name, *rest = call.arguments
+        if name == "exit":
+            raise _Exit(int(rest[0]) if rest and rest[0].isdigit() else self._last_status())
+        if name == "set":
+            return self._set(call, rest)
+        if name == "export":
+            for each in rest:
+                found = _ASSIGNMENT.fullmatch(each)
+                if found is not None:
+                    self._variables[found.group(1)] = found.group(2)
+            return 0
+        if name in (":", "cd", "umask"):
+            return 0
+        if name == "command" and rest[:1] == ["-v"] and len(rest) == 2:
+            package = self.programs.packages.get(rest[1])
+            if rest[1] in self.programs.by_name and package in (None, *self.linux.packages):
+                call.out(f"/usr/sbin/{rest[1]}")
+                return 0
+            return NOT_FOUND
+        return None
+
+    def _set(self, call: Call, options: list[str]) -> int:
+        while options:
+            option = options.pop(0)
+            on = option.startswith("-")
+            letters = set(option[1:])
+            if not letters or option[0] not in "-+" or letters - set("eux" + "o"):
+                raise _Exit(self._unmodelled(call, f"set {option}"))
+            if "o" in letters:
+                named = options.pop(0) if options else ""
+                short = {"errexit": "e", "nounset": "u", "xtrace": "x", "pipefail": "pipefail"}
+                if named not in short:
+                    raise _Exit(self._unmodelled(call, f"set -o {named}"))
+                letters = (letters - {"o"}) | {short[named]}
+            self._options = self._options | letters if on else self._options - letters
+        return 0
+
+    def _unmodelled(self, call: Call, what: str) -> int:
+        self.stderr.append(f"{SCRIPT}: the lab does not model {what}\n")
+        return NOT_FOUND
+
+    def _last_status(self) -> int:
+        return int(self._variables.get("?", "0"))
+
+    def _reads(self, call: Call, command: Command) -> bool:
+        """Open what the command reads from; tells whether that was possible."""
+        for each in command.redirections:
+            if each.how == "<" and each.file is not None:
+                name = each.file.expand(self._variables)
+                if name != "/dev/null" and name not in self.linux.files:
+                    call.err(f"{SCRIPT}: {command.line}: cannot open {name}: No such file")
+                    return False
+                call.stdin = self.linux.files.get(name, "")
+        return True
+
+    def _redirect(self, call: Call, redirections: tuple[Redirection, ...], out: list[str]) -> None:
+        """Send what a command wrote where it belongs; files are whole once it has ended."""
+        where: dict[int, list[str]] = {1: out, 2: self.stderr}
+        files: list[tuple[str, bool, list[str]]] = []
+        for each in redirections:
+            if each.how == "<" or each.file is None:
+                continue
+            name = each.file.expand(self._variables)
+            if each.how == ">&":
+                where[each.stream] = where[int(name)]
+            else:
+                where[each.stream] = []
+                files.append((name, each.how == ">>", where[each.stream]))
+        where[1].extend(call.stdout)
+        where[2].extend(call.stderr)
+        for name, append, text in files:
+            if name != "/dev/null":
+                before = self.linux.files.get(name, "") if append else ""
+                self.linux.files[name] = before + "".join(text)

@@ -1,0 +1,433 @@
+"""Reachability: the proof of concept's paths, and each rule that lets a packet pass or drops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from erfailover.lab.bgp import Bgp, BgpTiming
+from erfailover.lab.machines import Machines
+from erfailover.lab.reachability import Trace, reaches
+from tests.lab import worlds
+from tests.lab.worlds import Builder, reference
+
+TIMING = BgpTiming()
+NAT = """
+sudo iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE
+sudo iptables -A FORWARD -i eth1 -o eth0 -j ACCEPT
+sudo iptables -A FORWARD -i eth0 -o eth1 -m state --state RELATED,ESTABLISHED -j ACCEPT
+sudo ip route add 10.0.0.0/8 via 10.2.2.1 dev eth1
+sudo sysctl -w net.ipv4.ip_forward=1
+sudo apt install conntrack
+"""
+OFFICE, INTERNET = "10.5.0.4", "8.8.4.4"
+
+
+@dataclass
+class Lab:
+    """A world with its routing and machines."""
+
+    builder: Builder
+    bgp: Bgp
+    machines: Machines
+
+    def trace(self, nic: str, destination: str, protocol: str = "icmp", port: int = 0) -> Trace:
+        """A packet and its answer."""
+        found = self.builder.get("networkInterfaces", nic)
+        world = self.builder.world
+        return reaches(world, self.bgp, self.machines, found, destination, protocol, port)
+
+    def vm(self, name: str, script: str) -> str:
+        """Run a script and return what it wrote; it must succeed."""
+        vm = self.builder.get("virtualMachines", name, provider="Microsoft.Compute")
+        output = self.machines.run(vm, script.splitlines())
+        assert output.exit_code == 0, output
+        return output.stdout
+
+
+def lab() -> Lab:
+    """The proof of concept with sessions up and the NAT machine set up."""
+    builder = worlds.proof_of_concept()
+    bgp = worlds.routing(builder)
+    found = Lab(builder, bgp, Machines(builder.world, bgp))
+    builder.wait(TIMING.connect_s)
+    found.vm("vm3", NAT)
+    return found
+
+
+def test_the_story_of_the_proof_of_concept() -> None:
+    it = lab()
+
+    def state() -> tuple[bool, bool]:
+        return it.trace("vm1-nic", OFFICE).reached, it.trace("vm1-nic", INTERNET).reached
+
+    assert state() == (True, True)
+    worlds.expressroute_fails(it.builder)
+    assert state() == (False, True)
+    it.builder.wait(TIMING.hold_s)
+    assert state() == (False, True)
+    worlds.leave_primary(it.builder)
+    assert state() == (False, True)
+    worlds.join_backup(it.builder)
+    it.builder.wait(TIMING.learn_s)
+    assert state() == (True, True)
+    worlds.expressroute_is_repaired(it.builder)
+    it.builder.wait(TIMING.connect_s)
+    assert state() == (True, True)
+
+
+def test_the_request_and_the_answer_are_told_hop_by_hop() -> None:
+    it = lab()
+    trace = it.trace("vm1-nic", INTERNET)
+    assert trace.hops == (
+        "vm1-nic: 8.8.4.4 by User 8.8.4.4/32 VirtualAppliance 10.2.2.4",
+        "peering vnet1-to-vnet2",
+        "vm3 forwards out of eth0",
+        "vm3-nic1: 8.8.4.4 by Default 0.0.0.0/0 Internet",
+        "Internet: 8.8.4.4",
+        "reply",
+        "Internet to vm3-nic1",
+        "vm3 forwards out of eth1",
+        "vm3-nic2: 10.1.0.4 by Default 10.1.0.0/16 VNetPeering",
+        "peering vnet2-to-vnet1",
+    )
+    assert (trace.internet, trace.forwards, trace.tunnels) == (True, 1, 0)
+    assert [(flow.source, flow.reply_destination) for flow in trace.flows] == [
+        ("10.1.0.4", "10.2.1.4")
+    ]
+
+
+def test_the_office_is_reached_by_the_gateways_and_back() -> None:
+    trace = lab().trace("vm1-nic", OFFICE)
+    assert trace.tunnels == 2
+    assert "vng1: 10.5.0.0/16 by tunnel to vng3" in trace.hops
+    assert "vng3: 10.1.0.0/16 by tunnel to vng1" in trace.hops
+
+
+def test_asking_leaves_no_trace_on_the_machines() -> None:
+    it = lab()
+    it.trace("vm1-nic", INTERNET)
+    assert it.vm("vm3", "conntrack -L 2>/dev/null") == ""
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ("iptables -t nat", "vm3-nic1: Azure translates its own addresses, not 10.1.0.4"),
+        ("sysctl", "vm3 does not forward: net.ipv4.ip_forward is 0"),
+    ],
+)
+def test_nat_works_only_after_its_commands_have_run(missing: str, reason: str) -> None:
+    builder = worlds.proof_of_concept()
+    bgp = worlds.routing(builder)
+    it = Lab(builder, bgp, Machines(builder.world, bgp))
+    it.vm("vm3", "\n".join(line for line in NAT.splitlines() if missing not in line))
+    assert it.trace("vm1-nic", INTERNET).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(
+            lambda b: b.delete(worlds.PEERINGS, "vnet1", "vnet1-to-vnet2"),
+            "vm1-nic: the next hop 10.2.2.4 is only reached by None",
+            id="peering deleted",
+        ),
+        pytest.param(
+            lambda b: b.peer("vnet2", "vnet1", access=False),
+            "vnet1 to vnet2: allowVirtualNetworkAccess is off",
+            id="access off on the far side",
+        ),
+        pytest.param(
+            lambda b: b.patch("networkInterfaces", "vm3-nic2", enableIPForwarding=False),
+            "vm3-nic2: 8.8.4.4 is not its, forwarding is off",
+            id="inside interface does not forward",
+        ),
+        pytest.param(
+            lambda b: b.nic("vm3-nic1", "vnet2", "vnet2-sub1", "10.2.1.4", forwarding=True),
+            "vm3-nic1: no public IP, so no way out to the Internet",
+            id="outside interface without a public IP",
+        ),
+        pytest.param(
+            lambda b: b.nic("vm3-nic2", "vnet2", "vnet2-sub2", "10.2.2.5", forwarding=True),
+            "vnet2: nobody has 10.2.2.4",
+            id="next hop nobody has",
+        ),
+    ],
+)
+def test_the_nat_path_needs_every_piece(change: Callable[[Builder], object], reason: str) -> None:
+    it = lab()
+    change(it.builder)
+    assert it.trace("vm1-nic", INTERNET).reason == reason
+
+
+def test_without_the_peering_bgp_does_not_lead_to_the_nat_machine() -> None:
+    it = lab()
+    worlds.leave_primary(it.builder)
+    worlds.join_backup(it.builder)
+    it.builder.wait(TIMING.learn_s)
+    assert it.trace("vm1-nic", INTERNET).reached
+    it.builder.delete(worlds.PEERINGS, "vnet1", "vnet1-to-vnet2")
+    reason = "vm1-nic: the next hop 10.2.2.4 is only reached by VirtualNetworkGateway"
+    assert it.trace("vm1-nic", INTERNET).reason == reason
+
+
+# Forwarded traffic.
+
+
+def test_answers_to_a_flow_the_vnet_opened_pass_without_forwarded_traffic() -> None:
+    it = lab()
+    it.builder.peer("vnet1", "vnet2")
+    it.builder.peer("vnet2", "vnet1")
+    assert it.trace("vm1-nic", INTERNET).reached
+
+
+def forwarded_case() -> Lab:
+    """Vnet5's machine reaches vnet1 by a machine in vnet2 that does not translate."""
+    b = Builder()
+    for number in (1, 2, 5):
+        b.vnet(f"vnet{number}", f"10.{number}.0.0/16")
+    for number, hop in ((1, "10.2.0.4"), (5, "10.2.0.4")):
+        table = f"rt{number}"
+        b.put("routeTables", table)
+        b.put(
+            "routeTables/routes",
+            table,
+            "all",
+            addressPrefix="10.0.0.0/8",
+            nextHopType="VirtualAppliance",
+            nextHopIpAddress=hop,
+        )
+        route_table = reference("routeTables", table)
+        b.subnet(f"vnet{number}", "s", f"10.{number}.0.0/24", routeTable=route_table)
+    b.subnet("vnet2", "s", "10.2.0.0/24")
+    for number in (1, 2, 5):
+        b.nic(f"nic{number}", f"vnet{number}", "s", f"10.{number}.0.4", forwarding=number == 2)
+        b.machine(f"m{number}", f"nic{number}")
+    for number in (1, 5):
+        b.peer("vnet2", f"vnet{number}", forwarded=True)
+        b.peer(f"vnet{number}", "vnet2", forwarded=True)
+    bgp = worlds.routing(b)
+    it = Lab(b, bgp, Machines(b.world, bgp))
+    it.vm("m2", "sysctl -w net.ipv4.ip_forward=1")
+    return it
+
+
+@pytest.mark.parametrize("receiving", [1, 5])
+def test_forwarded_traffic_is_the_receiving_vnets_to_allow(receiving: int) -> None:
+    it = forwarded_case()
+    assert it.trace("nic5", "10.1.0.4").reached
+    it.builder.peer(f"vnet{receiving}", "vnet2")
+    trace = it.trace("nic5", "10.1.0.4")
+    if receiving == 1:
+        assert trace.reason == "vnet2 to vnet1: vnet1-to-vnet2 does not allow forwarded traffic"
+    else:
+        assert trace.reached, "the answer belongs to a flow that vnet5 opened"
+
+
+def test_the_sending_vnets_flag_does_not_matter_for_forwarded_traffic() -> None:
+    it = forwarded_case()
+    it.builder.peer("vnet2", "vnet1")
+    it.builder.peer("vnet2", "vnet5")
+    assert it.trace("nic5", "10.1.0.4").reached
+
+
+def test_a_gateways_deliveries_are_not_subject_to_the_forwarded_traffic_flag() -> None:
+    it = lab()
+    it.builder.peer("vnet1", "vnet2", remote_gateways=True)
+    it.builder.peer("vnet2", "vnet1", transit=True)
+    it.builder.peer("vnet5", "vnet4", remote_gateways=True)
+    it.builder.peer("vnet4", "vnet5", transit=True)
+    assert it.trace("vm2-nic", "10.1.0.4").reached
+
+
+# Gateways.
+
+
+def test_a_gateway_drops_what_it_has_no_route_to() -> None:
+    it = lab()
+    worlds.expressroute_fails(it.builder)
+    assert it.trace("vm1-nic", OFFICE).reason == "vm1-nic: no route to 10.5.0.4"
+    assert it.trace("vm1-nic", "10.4.0.77").reason == "vnet4: nobody has 10.4.0.77"
+
+
+def test_a_tunnel_that_is_down_carries_nothing() -> None:
+    it = lab()
+    it.builder.connection("vng1-to-vng3", "vng1", "lng1", "wrong")
+    assert it.trace("vm1-nic", OFFICE).reason == "vng1: no tunnel to 10.5.0.0/16 is up"
+
+
+def test_the_answer_needs_a_way_back() -> None:
+    it = lab()
+    worlds.expressroute_fails(it.builder)
+    it.builder.put(
+        "routeTables/routes",
+        "rt1",
+        "by-gateway",
+        addressPrefix="10.4.0.0/16",
+        nextHopType="VirtualNetworkGateway",
+    )
+    it.builder.wait(TIMING.hold_s)
+    assert it.trace("vm2-nic", "10.1.0.4").reason == "vm2-nic: no route to 10.1.0.4"
+
+
+def test_a_gateway_delivers_to_a_spoke_only_while_the_spoke_uses_it() -> None:
+    it = lab()
+    it.builder.peer("vnet1", "vnet2", forwarded=True)
+    reason = "vnet1 does not use the gateway of vnet2"
+    assert it.trace("vm2-nic", "10.1.0.4").reason == reason
+
+
+def test_a_machine_in_the_hub_uses_its_own_gateway() -> None:
+    it = lab()
+    assert it.trace("vm3-nic1", OFFICE).reached
+
+
+# Machines and addresses.
+
+
+@pytest.mark.parametrize(
+    ("destination", "reason"),
+    [
+        ("10.1.0.99", "vnet1: nobody has 10.1.0.99"),
+        ("10.99.0.1", "vm1-nic: no route to 10.99.0.1"),
+        ("20.50.0.9", ""),
+    ],
+)
+def test_an_address_that_nobody_has_does_not_answer(destination: str, reason: str) -> None:
+    trace = lab().trace("vm1-nic", destination)
+    assert not trace.reached
+    assert reason in trace.reason
+
+
+def test_a_stopped_machine_does_not_answer() -> None:
+    it = lab()
+    it.machines.stop(it.builder.get("virtualMachines", "vm2", provider="Microsoft.Compute"))
+    assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: no machine runs there"
+
+
+def test_the_internet_answers_to_a_public_ip_only() -> None:
+    it = lab()
+    assert it.trace("vm1-nic", "8.8.8.8").reached
+    it.builder.nic("vm1-nic", "vnet1", "vnet1-sub1", "10.1.0.4")
+    assert "no public IP" in it.trace("vm1-nic", "8.8.8.8").reason
+
+
+def test_a_machines_packet_filter_drops_what_it_says() -> None:
+    it = lab()
+    it.vm("vm2", "iptables -A INPUT -p icmp -s 10.1.0.0/16 -j DROP")
+    assert it.trace("vm1-nic", OFFICE).reason == "vm2: iptables INPUT drops it"
+    assert it.trace("vm1-nic", OFFICE, "tcp", 22).reached
+
+
+def test_the_forward_chain_tells_answers_from_new_flows() -> None:
+    it = lab()
+    it.vm("vm3", "iptables -P FORWARD DROP")
+    assert it.trace("vm1-nic", INTERNET).reached
+    it.vm("vm3", "iptables -D FORWARD -i eth1 -o eth0 -j ACCEPT")
+    assert it.trace("vm1-nic", INTERNET).reason == "vm3: iptables FORWARD drops it"
+
+
+def test_packets_that_go_round_in_circles_are_dropped() -> None:
+    it = forwarded_case()
+    it.builder.subnet("vnet2", "s", "10.2.0.0/24", routeTable=reference("routeTables", "rt5"))
+    it.builder.put(
+        "routeTables/routes",
+        "rt5",
+        "back",
+        addressPrefix="10.1.0.0/16",
+        nextHopType="VirtualAppliance",
+        nextHopIpAddress="10.2.0.4",
+    )
+    assert it.trace("nic5", "10.1.0.4").reason == "it goes round in circles"
+
+
+# Security groups.
+
+
+def secured(
+    it: Lab, where: str, *rules: tuple[str, str, str, int, str, str], protocol: str = "*"
+) -> None:
+    """Put a security group on vm2's subnet or interface: name, direction, access, priority, ..."""
+    it.builder.put("networkSecurityGroups", "nsg")
+    for name, direction, access, priority, source, destination in rules:
+        it.builder.put(
+            "networkSecurityGroups/securityRules",
+            "nsg",
+            name,
+            protocol=protocol,
+            direction=direction,
+            access=access,
+            priority=priority,
+            sourceAddressPrefix=source,
+            destinationAddressPrefix=destination,
+            sourcePortRange="*",
+            destinationPortRange="*",
+        )
+    group = reference("networkSecurityGroups", "nsg")
+    if where == "subnet":
+        it.builder.subnet("vnet5", "vnet5-sub1", "10.5.0.0/24", networkSecurityGroup=group)
+    else:
+        it.builder.patch("networkInterfaces", "vm2-nic", networkSecurityGroup=group)
+
+
+@pytest.mark.parametrize("where", ["subnet", "interface"])
+def test_the_default_rules_let_the_virtual_network_in(where: str) -> None:
+    it = lab()
+    secured(it, where)
+    assert it.trace("vm1-nic", OFFICE).reached
+
+
+@pytest.mark.parametrize("where", ["subnet", "interface"])
+def test_a_rule_drops_and_the_lower_priority_number_wins(where: str) -> None:
+    it = lab()
+    secured(it, where, ("no", "Inbound", "Deny", 200, "10.1.0.0/16", "*"))
+    assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: nsg drops it by no"
+    secured(it, where, ("yes", "Inbound", "Allow", 100, "10.1.0.4", "VirtualNetwork"))
+    assert it.trace("vm1-nic", OFFICE).reached
+
+
+def test_answers_pass_whatever_the_rules_say() -> None:
+    it = lab()
+    secured(it, "subnet", ("no", "Inbound", "Deny", 100, "*", "*"))
+    assert it.trace("vm2-nic", "10.1.0.4").reached
+    assert it.trace("vm2-nic", "8.8.8.8").reached
+    assert not it.trace("vm1-nic", OFFICE).reached
+
+
+def test_outbound_rules_are_judged_where_the_packet_leaves() -> None:
+    it = lab()
+    secured(it, "interface", ("no", "Outbound", "Deny", 100, "*", "Internet"))
+    assert it.trace("vm2-nic", "8.8.8.8").reason == "vm2-nic: nsg drops it by no"
+    assert it.trace("vm2-nic", "10.1.0.4").reached
+
+
+def test_a_rule_for_another_protocol_does_not_match() -> None:
+    it = lab()
+    secured(it, "subnet", ("no", "Inbound", "Deny", 100, "*", "*"), protocol="Tcp")
+    assert it.trace("vm1-nic", OFFICE).reached
+    assert not it.trace("vm1-nic", OFFICE, "tcp", 22).reached
+
+
+def test_the_virtual_network_tag_follows_the_gateways_routes() -> None:
+    it = lab()
+    secured(it, "subnet")
+    assert it.trace("vm1-nic", OFFICE).reached
+    it.builder.put(
+        "routeTables/routes",
+        "rt1",
+        "way",
+        addressPrefix="10.5.0.0/16",
+        nextHopType="VirtualNetworkGateway",
+    )
+    it.builder.put("routeTables", "rt5", disableBgpRoutePropagation=True)
+    it.builder.subnet(
+        "vnet5",
+        "vnet5-sub1",
+        "10.5.0.0/24",
+        networkSecurityGroup=reference("networkSecurityGroups", "nsg"),
+        routeTable=reference("routeTables", "rt5"),
+    )
+    assert it.trace("vm1-nic", OFFICE).reason == "vm2-nic: nsg drops it by DenyAllInBound"
