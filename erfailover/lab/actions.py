@@ -61,6 +61,8 @@ def result_of(lab: Lab, operation: Operation) -> None:
             resource.hidden["powerState"] = state
             if state == "running":
                 lab.machines.boot(resource)
+            else:
+                lab.machines.stop(resource)
         case "sharedkey" | "sharedkey/reset":
             resource.hidden["sharedKey"] = operation.secrets[ids.key(resource.id)]["sharedKey"]
             if operation.action.endswith("reset"):

@@ -12,7 +12,10 @@ import json
 import logging
 import os
 import signal
+import ssl
 from functools import partial
+
+from aiohttp import web
 
 from erfailover.lab.azcli import write_configuration
 from erfailover.lab.certificates import authority, write_private
@@ -39,11 +42,24 @@ def _end_soon(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
     loop.call_later(END_AFTER_S, ended.set)
 
 
+async def _bind(
+    where: Folder, lab: Lab, context: ssl.SSLContext, port: int
+) -> tuple[web.AppRunner, int]:
+    """Serve at the port asked for; else at the last one, so that shells need no new variables."""
+    kept = where.path / "port"
+    if port == 0 and kept.is_file():
+        with contextlib.suppress(OSError, ValueError):
+            return await serve(lab, context, int(kept.read_text()))
+    runner, bound = await serve(lab, context, port)
+    kept.write_text(f"{bound}\n")
+    return runner, bound
+
+
 async def _serve(where: Folder, port: int, speed: float) -> None:
     lab = Lab(ScaledClock(speed), identity_=where.identity(), signing_key=where.signing_key())
     where.keep_signing_key(lab.tokens.private_key())
     certificates = authority(where.path)
-    runner, bound = await serve(lab, certificates.server_context(), port)
+    runner, bound = await _bind(where, lab, certificates.server_context(), port)
     endpoint = f"https://127.0.0.1:{bound}"
     environment = client_environment(lab, endpoint, certificates.ca_file, where.path)
     environment["AZURE_CONFIG_DIR"] = str(write_configuration(where.az, lab.identity, endpoint))
