@@ -41,6 +41,8 @@ def ip(call: Call) -> int:
 def sysctl(call: Call) -> int:
     """``sysctl [-n] NAME``, ``sysctl [-q] -w NAME=VALUE``, ``-p [FILE]``, ``--system``."""
     options = {each for each in call.arguments[1:] if each.startswith("-")}
+    if options & {"-qw", "-wq"}:
+        options = options - {"-qw", "-wq"} | {"-q", "-w"}
     words = [each for each in call.arguments[1:] if not each.startswith("-")]
     if options - {"-w", "-n", "-q", "-p", "--system", "--write"}:
         raise Unmodelled(f"sysctl {' '.join(sorted(options))}")
