@@ -199,7 +199,8 @@ def _detail(kind: str, resource: Resource) -> tuple[Any, ...]:
     """What may change without a new ``active``: another resource's doing, or hidden."""
     if kind == PEERING:
         body = resource.active_properties
-        return (body.get("peeringState"), repr(body.get("remoteAddressSpace")))
+        space = body.get("remoteAddressSpace") or {}
+        return (body.get("peeringState"), *(space.get("addressPrefixes") or ()))
     if kind == CONNECTION:
         return (resource.hidden.get("sharedKey"),)
     if kind == PUBLIC_IP:

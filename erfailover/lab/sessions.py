@@ -144,8 +144,11 @@ class Sessions:
         return end is None or not end.speaks_bgp or end.identity != view.identity
 
     def _partner(self, key: EndKey) -> tuple[EndKey, int] | None:
+        """The far end, where it means this end too (of two connections to one it means one)."""
         far = self.ends[key].session
-        return (far, self.views[far].serial) if far is not None else None
+        if far is None or self.ends[far].session != key:
+            return None
+        return far, self.views[far].serial
 
     def _fall_silent(self, key: EndKey) -> None:
         """No keepalive comes any more; the session is lost when the hold time has passed."""

@@ -325,6 +325,17 @@ def test_a_connected_duration_reads_as_recorded(seconds: float, text: str) -> No
     assert duration(seconds) == text
 
 
+def test_of_two_connections_to_one_far_connection_only_one_has_a_session() -> None:
+    builder, bgp = started()
+    far = builder.public_address("vng3")
+    builder.local_gateway("again", far, 65020, "10.4.0.254", "10.4.0.0/16")
+    builder.connection("vng1-to-vng3-again", "vng1", "again", "one")
+    builder.wait(TIMING.hold_s + TIMING.connect_s)
+    states = [row["state"] for row in peers(builder, bgp, "vng1")]
+    assert states == ["Connected", "Connecting"]
+    assert {row["state"] for row in peers(builder, bgp, "vng3")} == {"Connected"}
+
+
 def test_counters_grow_with_keepalives() -> None:
     builder, bgp = started()
     before = peers(builder, bgp, "vng1")[0]
@@ -419,6 +430,20 @@ class Random:
         self.down.add((one, other))
         self._configure(one, other, "192.0.2.1")
 
+    def mend(self) -> None:
+        one, other = self.random.choice(self.links)
+        self.down.discard((one, other))
+        self._configure(one, other, self.addresses[other])
+
+    def flap_the_tunnel(self) -> None:
+        one, other = self.random.choice(self.links)
+        for key in ("wrong", "key"):
+            self.builder.connection(f"c{one}-{other}", f"g{one}", f"l{one}-{other}", key)
+            self.builder.wait(self.random.choice((0.0, 1.0, 90.0, 200.0)))
+
+    def move_any(self) -> None:
+        self.move(self.random.choice(list(self.spokes)), self.random.randrange(self.count))
+
     def expected(self) -> dict[str, set[naive_bgp.Row]]:
         routers = []
         for n in range(self.count):
@@ -477,6 +502,22 @@ def test_every_table_agrees_with_a_naive_reference_in_every_state(seed: int) -> 
         site.move(site.random.choice(list(site.spokes)), site.random.randrange(site.count))
         site.builder.wait(TIMING.learn_s)
         assert site.actual(bgp) == site.expected()
+
+
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_whatever_happens_the_tables_come_to_rest_where_the_reference_does(seed: int) -> None:
+    site = Random(seed)
+    bgp = worlds.routing(site.builder)
+    for _ in range(12):
+        site.random.choice((site.fail, site.mend, site.flap_the_tunnel, site.move_any))()
+        site.builder.wait(site.random.choice((0.0, 3.0, 14.9, 15.0, 60.0, 179.0, 181.0)))
+    site.builder.wait(TIMING.hold_s + TIMING.connect_s + TIMING.learn_s)
+    assert site.actual(bgp) == site.expected()
+    for n in range(site.count):
+        states = {row["neighbor"]: row["state"] for row in peers(site.builder, bgp, f"g{n}")}
+        for one, other in site.links:
+            if n in (one, other) and (one, other) not in site.down:
+                assert states[site.addresses[other if n == one else one]] == "Connected"
 
 
 def test_a_large_world_stays_cheap() -> None:
