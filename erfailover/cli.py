@@ -73,9 +73,10 @@ def context(options: dict[str, Any]) -> Context:
 
         os.environ.update(lab_process.up())
     told = Context(options.pop("site_file"), options.pop("output"), options.pop("yes"))
-    clock = click.get_current_context().obj
-    if clock is not None:
-        told.clock = clock
+    current = click.get_current_context()
+    current.call_on_close(told.close)
+    if current.obj is not None:
+        told.clock = current.obj
     return told
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from azure.core.credentials import TokenCredential
 from azure.identity import DefaultAzureCredential
 from azure.mgmt.network import NetworkManagementClient
 
@@ -28,7 +27,7 @@ class Clients:
     endpoint: str | None = None
 
     @cached_property
-    def credential(self) -> TokenCredential:
+    def credential(self) -> DefaultAzureCredential:
         """azure-identity's whole chain."""
         return DefaultAzureCredential()
 
@@ -50,6 +49,12 @@ class Clients:
         from azure.mgmt.resource.resources import ResourceManagementClient
 
         return ResourceManagementClient(self.credential, self.subscription, **self._settings)
+
+    def close(self) -> None:
+        """Close every connection that was opened."""
+        for name in ("network", "compute", "resource", "credential"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
     @property
     def _settings(self) -> Mapping[str, Any]:

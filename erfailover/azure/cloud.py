@@ -60,6 +60,7 @@ class Azure:
         "%s; retry in %.0f s", failure.message, seconds
     )
     _clients: dict[str, Clients] = field(default_factory=dict)
+    _old: list[Clients] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _contact: Contact = field(default_factory=Contact)
 
@@ -248,7 +249,14 @@ class Azure:
     def _renew(self) -> None:
         """Forget every credential and client: the next call makes fresh ones."""
         with self._lock:
-            self._clients.clear()
+            self._old += self._clients.values()
+            self._clients = {}
+
+    def close(self) -> None:
+        """Close every connection that was opened."""
+        self._renew()
+        while self._old:
+            self._old.pop().close()
 
     def _retries(self) -> Retries:
         return Retries(self.clock, self._renew, self._contact, waiting=self.waiting)

@@ -70,6 +70,11 @@ class Context:
             )
         return Azure(self.clock, self.site.subscription, endpoint, waiting=self._waiting)
 
+    def close(self) -> None:
+        """Close what was opened."""
+        if "azure" in self.__dict__:
+            self.azure.close()
+
     @cached_property
     def state_folder(self) -> Path:
         """Where this machine keeps what it knows of the site: journal and secrets."""

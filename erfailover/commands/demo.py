@@ -169,6 +169,7 @@ def run(output: str, *, keep: bool) -> None:
         began = context.clock.now()
         demo.tell()
         total = context.clock.now() - began
+        context.close()
         context.output = output
         print()
         context.show(summary_text(demo.told, total), summary_data(demo.told, total))

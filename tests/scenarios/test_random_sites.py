@@ -38,6 +38,7 @@ def check(stage: Stage, drawn: Drawn, on: str, *, primary_up: bool) -> None:
             for row in azure.gateway_action(gateway_id, "get_learned_routes")
         }
         assert found == rows, f"{gateway} on {on}, primary {'up' if primary_up else 'down'}"
+    azure.close()
 
 
 @pytest.mark.parametrize("seed", range(4))
