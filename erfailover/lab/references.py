@@ -97,6 +97,7 @@ class References:
     def __init__(self) -> None:
         self._users: dict[str, dict[tuple[str, str, str], Reference]] = {}
         self._uses: dict[str, tuple[Reference, ...]] = {}
+        self._between: dict[tuple[str, str], str] = {}
 
     def put(self, resource: Resource) -> None:
         """Take in a resource that was written."""
@@ -108,11 +109,16 @@ class References:
         for each in found:
             users = self._users.setdefault(ids.key(each.target), {})
             users[(name, each.path, each.via)] = each
+            if resource.id.parent is not None:
+                self._between[(ids.key(resource.id.parent), ids.key(each.target))] = name
 
     def drop(self, resource_id: str | ids.ResourceId) -> None:
         """Forget a resource that is gone."""
         name = ids.key(resource_id)
         for each in self._uses.pop(name, ()):
+            pair = (name.rsplit("/", 2)[0], ids.key(each.target))
+            if self._between.get(pair) == name:
+                del self._between[pair]
             users = self._users.get(ids.key(each.target), {})
             users.pop((name, each.path, each.via), None)
             if not users:
@@ -122,6 +128,7 @@ class References:
         """Start anew from all resources there are."""
         self._users.clear()
         self._uses.clear()
+        self._between.clear()
         for each in resources:
             self.put(each)
 
@@ -129,3 +136,7 @@ class References:
         """Who refers to a resource; only at one path where that is given."""
         found = self._users.get(ids.key(resource_id), {})
         return tuple(each for each in found.values() if not path or each.path == path)
+
+    def between(self, parent: str | ids.ResourceId, target: str | ids.ResourceId) -> str | None:
+        """The key of a child of ``parent`` that refers to ``target``: the last one written."""
+        return self._between.get((ids.key(parent), ids.key(target)))

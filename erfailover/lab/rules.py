@@ -133,9 +133,7 @@ def _subnet_in_use(scene: Scene, subnet: Resource) -> Refusal | None:
     return Refusal(
         400,
         "InUseSubnetCannotBeDeleted",
-        f"Subnet {subnet.id.name} is in use by {users[0].via} and cannot be deleted. In order "
-        "to delete the subnet, delete all the resources within the subnet. See "
-        "aka.ms/deletesubnet.",
+        f"Subnet {subnet.id.name} is in use by {users[0].via} and cannot be deleted.",
         details=(),
     )
 
@@ -160,8 +158,7 @@ def _nic_in_use(scene: Scene, nic: Resource) -> Refusal | None:
     return Refusal(
         400,
         "NicInUse",
-        f"Network Interface {nic.id} is used by existing resource {users[0].source}. In order "
-        "to delete the network interface, it must be dissociated from the resource.",
+        f"Network Interface {nic.id} is used by existing VM {users[0].source}.",
         details=(),
     )
 

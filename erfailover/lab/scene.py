@@ -32,11 +32,8 @@ class Scene:
 
     def opposite(self, vnet: ids.ResourceId, remote: str) -> Resource | None:
         """The peering from the remote VNet back to a VNet."""
-        for each in self.references.users(vnet, "remoteVirtualNetwork"):
-            found = self.world.get(each.source)
-            if found is not None and ids.key(str(found.id.parent)) == ids.key(remote):
-                return found
-        return None
+        found = self.references.between(remote, vnet)
+        return self.world.get(found) if found is not None else None
 
     def gateways(self, vnet: str | ids.ResourceId) -> list[Resource]:
         """The virtual network gateways in a VNet, whatever their state."""
