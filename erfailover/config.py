@@ -46,7 +46,7 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
         environment: variables; ``AZURE_SUBSCRIPTION_ID`` fills in a subscription left out.
 
     Returns:
-        The site; its subscription is None where neither names one (see ``with_subscription``).
+        The site; its subscription is None where neither names one.
 
     Raises:
         SiteFileError: with every problem found.
@@ -65,22 +65,6 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
     if problems or site is None:
         raise SiteFileError(file, problems)
     return replace(site, subscription=site.subscription or environment.get(SUBSCRIPTION_VARIABLE))
-
-
-def with_subscription(site: Site, file: str) -> Site:
-    """The site as it is, once it is certain in which subscription it lies.
-
-    Raises:
-        UsageFailure: naming both places a subscription can come from.
-    """
-    if site.subscription:
-        return site
-    raise UsageFailure(
-        f"no subscription: neither the key subscription of {file} nor "
-        f"the variable {SUBSCRIPTION_VARIABLE} names one",
-        f"Write 'subscription: <id>' into {file}, or set {SUBSCRIPTION_VARIABLE} "
-        "('az account show --query id -o tsv' prints it), or use --lab.",
-    )
 
 
 def template() -> str:

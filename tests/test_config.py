@@ -7,8 +7,7 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from erfailover.config import SiteFileError, load, template, with_subscription
-from erfailover.errors import UsageFailure
+from erfailover.config import SiteFileError, load, template
 from erfailover.site import Flags, Path, Site
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -73,14 +72,9 @@ def test_a_subscription_in_the_file_goes_before_the_variable(tmp_path: FilePath)
     assert load(file, {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION}).subscription == own
 
 
-def test_a_missing_subscription_names_both_places_it_can_come_from(tmp_path: FilePath) -> None:
-    site = load(write(tmp_path, template()), {})
-    assert site.subscription is None
-    with pytest.raises(UsageFailure) as caught:
-        with_subscription(site, "erfailover.yaml")
-    assert "subscription of erfailover.yaml" in caught.value.message
-    assert "AZURE_SUBSCRIPTION_ID" in caught.value.message
-    assert with_subscription(loaded(tmp_path), "x").subscription == SUBSCRIPTION
+def test_a_subscription_may_be_left_out(tmp_path: FilePath) -> None:
+    assert load(write(tmp_path, template()), {}).subscription is None
+    assert loaded(tmp_path).subscription == SUBSCRIPTION
 
 
 def test_an_unknown_key_is_told_with_its_line_and_the_likely_one(tmp_path: FilePath) -> None:

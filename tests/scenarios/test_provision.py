@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ def shared_keys(stage: Stage) -> dict[str, str]:
     return {name: str(each.hidden["sharedKey"]) for name, each in found.items()}
 
 
-def clients(stage: Stage) -> Any:
+@pytest.fixture
+def sdk(stage: Stage) -> Iterator[Any]:
     """The SDK itself, for what somebody else does to the same subscription."""
-    return Clients(stage.lab.identity.subscription, os.environ["ERFAILOVER_ENDPOINT"])
+    clients = Clients(stage.lab.identity.subscription, os.environ["ERFAILOVER_ENDPOINT"])
+    yield clients
+    clients.close()
 
 
 def local_gateway(stage: Stage, name: str) -> Any:
@@ -103,13 +107,13 @@ def test_an_interrupted_run_continues_and_makes_nothing_twice(
     assert "Nothing to change" in stage.do("provision", "--yes")
 
 
-def test_a_gateway_that_is_still_being_made_is_waited_for(stage: Stage) -> None:
+def test_a_gateway_that_is_still_being_made_is_waited_for(stage: Stage, sdk: Any) -> None:
     stage.do("init")
     site = load("erfailover.yaml", os.environ)
     wanted = {each.name: each.body for each in desired(site)}
-    group = clients(stage).resource.resource_groups
+    group = sdk.resource.resource_groups
     group.create_or_update("rg-we", wanted["rg-we"])
-    network = clients(stage).network
+    network = sdk.network
     for operations, name in (
         (network.virtual_networks, "vnet2"),
         (network.public_ip_addresses, "vng1-public-ip1"),
@@ -236,9 +240,9 @@ def test_destroy_asks_first(provisioned: Stage) -> None:
     assert len(provisioned.writes()) == before
 
 
-def test_destroy_keeps_and_names_what_is_not_ours(provisioned: Stage) -> None:
+def test_destroy_keeps_and_names_what_is_not_ours(provisioned: Stage, sdk: Any) -> None:
     stage = provisioned
-    network = clients(stage).network
+    network = sdk.network
     network.route_tables.begin_create_or_update(
         "rg-we",
         "theirs",
@@ -259,9 +263,9 @@ def test_destroy_works_on_a_site_that_was_switched(provisioned: Stage) -> None:
     assert list(provisioned.lab.world.of_type("Microsoft.Network/virtualNetworks")) == []
 
 
-def test_something_of_the_same_name_that_is_not_ours_is_not_touched(stage: Stage) -> None:
-    clients(stage).resource.resource_groups.create_or_update("rg-we", {"location": "westeurope"})
-    clients(stage).network.virtual_networks.begin_create_or_update(
+def test_something_of_the_same_name_that_is_not_ours_is_not_touched(stage: Stage, sdk: Any) -> None:
+    sdk.resource.resource_groups.create_or_update("rg-we", {"location": "westeurope"})
+    sdk.network.virtual_networks.begin_create_or_update(
         "rg-we",
         "vnet1",
         {
