@@ -69,7 +69,8 @@ def nat_script(probe: Probe) -> list[str]:
 def nat_entry(output: str, probe: Probe) -> str | None:
     """The entry of the NAT table that shows the probe's flow, answered."""
     for line in output.splitlines():
-        if f"dst={probe.ping} " in line and f"src={probe.ping} " in line:
+        answered = "[UNREPLIED]" not in line
+        if answered and f"dst={probe.ping} " in line and f"src={probe.ping} " in line:
             return line.strip()
     return None
 

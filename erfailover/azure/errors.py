@@ -57,8 +57,9 @@ def translate(error: AzureError, what: str) -> AzureFailure:
     if isinstance(error, ClientAuthenticationError):
         return AzureFailure(
             Kind.AUTHENTICATION,
-            f"no token for {what}: {_first_line(error)}",
-            "Sign in (az login, or the AZURE_* variables of a service principal), then try again.",
+            f"no token for {what}: {_attempts(error)}",
+            "Sign in (az login, or the AZURE_* variables of a service principal). Where "
+            "ERFAILOVER_ENDPOINT and AZURE_AUTHORITY_HOST are set, check that both answer.",
         )
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return AzureFailure(
@@ -137,6 +138,13 @@ def _number(text: str | None) -> float | None:
         return float(text) if text else None
     except ValueError:
         return None
+
+
+def _attempts(error: Exception) -> str:
+    """What each credential of azure-identity's chain said that had something to try with."""
+    tried = [line.strip() for line in str(error).splitlines() if line.startswith("\t")]
+    telling = [line for line in tried if "unavailable" not in line]
+    return "; ".join(telling or tried)[:600] or _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -82,6 +82,7 @@ def run(context: Context, options: Options) -> None:
     journal = Journal.open(context.state_folder)
     observed = observe(azure, site)
     plan = procedure.plan(site, observed, options.target, ours(site, observed, journal))
+    _insist_on_having_read(plan)
     if options.dry_run:
         context.show(report.plan_text(plan), report.plan_data(plan))
         return
@@ -108,6 +109,20 @@ def ours(site: Site, observed: Observed, journal: Journal) -> frozenset[str]:
         if peering.remote_virtual_network.lower() in tagged
     }
     return frozenset(found) | peerings_made(journal.records())
+
+
+def _insist_on_having_read(plan: SwitchPlan) -> None:
+    """Refuse to plan on networks that were not read; nothing overrides this."""
+    unread = [
+        claim.seen
+        for claim in plan.guards
+        if claim.verdict is Verdict.UNKNOWN and claim.name not in READINESS
+    ]
+    if unread:
+        raise UnknownReading(
+            f"nothing can be planned: {'; '.join(unread)}",
+            "Is the site provisioned (erfailover provision), and may you read it?",
+        )
 
 
 def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Observed) -> None:

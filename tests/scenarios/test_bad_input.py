@@ -95,6 +95,9 @@ def test_a_token_that_the_endpoint_does_not_accept_is_told_after_one_fresh_try(
         def get_token(self, *_: str, **__: object) -> AccessToken:
             return AccessToken("wrong", int(time.time()) + 3600)
 
+        def close(self) -> None:
+            pass
+
     made: list[int] = []
     stage.do("init")
     monkeypatch.setattr("erfailover.azure.clients.DefaultAzureCredential", Wrong)
