@@ -14,7 +14,6 @@ from typing import Generic, TypeVar
 
 from erfailover.site import Flags, Path, Role
 
-
 T = TypeVar("T")
 
 

@@ -48,7 +48,7 @@ class ScaledClock:
 class _Sleeper:
     wake_at: float
     ready: Callable[[], bool] = lambda: False
-    wake: Callable[[], None] | None = None
+    wake: Callable[[], object] | None = None
     awake: bool = False
 
 
