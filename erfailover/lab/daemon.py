@@ -21,7 +21,7 @@ from erfailover.lab.azcli import write_configuration
 from erfailover.lab.certificates import authority, write_private
 from erfailover.lab.clock import ScaledClock
 from erfailover.lab.lab import Lab
-from erfailover.lab.process import Folder
+from erfailover.lab.process import Folder, LabProblem
 from erfailover.lab.server import client_environment, serve, tick
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,10 @@ def run(where: Folder, port: int, speed: float) -> None:
     """Serve from a state folder until told to end; raises LabProblem where a lab does."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level="INFO")
     with where.hold():
-        asyncio.run(_serve(where, port, speed))
+        try:
+            asyncio.run(_serve(where, port, speed))
+        except OSError as error:
+            raise LabProblem(f"the lab cannot serve: {error}") from error
 
 
 END_AFTER_S = 0.1

@@ -1,0 +1,123 @@
+"""The lab's background process and its command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from erfailover.lab import process
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def lab(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "erfailover.lab", *words, "--state-dir", str(state)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "lab"
+    process.stop(process.folder(tmp_path / "lab"))
+
+
+def test_a_lab_comes_up_once_answers_and_goes_down(state: Path) -> None:
+    first = lab(state, "up", "--speed", "500")
+    assert first.returncode == 0, first.stderr
+    assert "The lab runs at https://127.0.0.1:" in first.stdout
+    second = lab(state, "up")
+    assert second.returncode == 0
+    assert "runs already" in second.stdout
+    found = json.loads(lab(state, "status", "-o", "json").stdout)
+    assert found["clock"]["speed"] == 500
+    assert lab(state, "reset").returncode == 0
+    port = found["endpoint"].rsplit(":", 1)[1]
+    assert lab(state, "down").stdout == "The lab has ended.\n"
+    assert lab(state, "down").stdout.startswith("No lab runs")
+    again = json.loads(lab(state, "up", "-o", "json").stdout)
+    assert again["endpoint"].endswith(f":{port}")
+
+
+@pytest.mark.parametrize("words", [["status"], ["env"], ["env", "--json"], ["reset"]])
+def test_without_a_lab_the_message_says_how_to_start_one(state: Path, words: list[str]) -> None:
+    found = lab(state, *words)
+    assert found.returncode == 2
+    assert "no lab runs" in found.stderr
+    assert "python -m erfailover.lab up" in found.stderr
+    assert found.stdout == ""
+
+
+def test_the_environment_is_shell_and_json_alike(state: Path) -> None:
+    lab(state, "up")
+    lines = lab(state, "env").stdout.splitlines()
+    exported = dict(
+        shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export ")
+    )
+    found = json.loads(lab(state, "env", "--json").stdout)
+    assert exported["ERFAILOVER_ENDPOINT"] == found["endpoint"] == found["authority"]
+    assert exported["AZURE_TENANT_ID"] == found["tenant"]
+    assert exported["AZURE_SUBSCRIPTION_ID"] == found["subscription"]
+    assert exported["REQUESTS_CA_BUNDLE"] == found["ca"]
+    assert exported["ERFAILOVER_CLOCK_SPEED"] == "100"
+    assert found["client_secret"] not in "\n".join(lines)
+
+
+def test_private_files_are_their_owners_alone(state: Path) -> None:
+    lab(state, "up")
+    private = ["ca.key", "signing.key", "identity.json", "federated-token"]
+    private += ["lab.json", "az/service_principal_entries.json"]
+    for name in private:
+        assert stat.S_IMODE((state / name).stat().st_mode) == 0o600, name
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+
+
+def test_the_authority_and_the_identity_outlive_a_restart(state: Path) -> None:
+    lab(state, "up")
+    kept = {name: (state / name).read_bytes() for name in ("ca.pem", "identity.json")}
+    lab(state, "down")
+    lab(state, "up")
+    assert kept == {name: (state / name).read_bytes() for name in kept}
+
+
+def test_a_lab_that_was_killed_is_seen_to_be_gone(state: Path) -> None:
+    lab(state, "up")
+    running = process.find(process.folder(state))
+    os.kill(running.pid, 9)
+    folder = process.folder(state)
+    while folder.held():
+        time.sleep(0.01)
+    assert lab(state, "status").returncode == 2
+    assert lab(state, "up").returncode == 0
+
+
+def test_a_port_that_is_taken_is_told(state: Path, tmp_path: Path) -> None:
+    endpoint = json.loads(lab(state, "up", "-o", "json").stdout)["endpoint"]
+    other = tmp_path / "other"
+    found = lab(other, "up", "--port", endpoint.rsplit(":", 1)[1])
+    assert found.returncode == 1
+    assert "did not come up" in found.stderr
+    assert "address already in use" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_the_state_folder_may_come_from_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(process.STATE_VARIABLE, str(tmp_path / "x"))
+    assert process.folder(None).path == tmp_path / "x"
+    assert process.folder(tmp_path / "y").path == tmp_path / "y"

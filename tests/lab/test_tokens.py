@@ -1,0 +1,156 @@
+"""The lab's token issuer, and unmodified credentials against it."""
+
+from __future__ import annotations
+
+import time
+
+import jwt
+import pytest
+from azure.identity import ClientSecretCredential, DefaultAzureCredential
+from azure.mgmt.network import NetworkManagementClient
+
+from erfailover.lab.clock import ScaledClock
+from erfailover.lab.server import Lab, LabServer
+from tests.lab.conftest import Arm
+
+
+def form(arm: Arm, **more: str) -> dict[str, str]:
+    known = arm.lab.identity
+    return {
+        "grant_type": "client_credentials",
+        "client_id": known.client_id,
+        "client_secret": known.client_secret,
+        "scope": f"{arm.endpoint}/.default",
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "error"),
+    [
+        ({}, 200, ""),
+        ({"scope": "https://management.azure.com//.default"}, 200, ""),
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_secret": ""}, 401, "invalid_client"),
+        ({"client_id": "nobody"}, 400, "unauthorized_client"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"scope": "https://storage.azure.com/.default"}, 400, "invalid_resource"),
+        ({"client_assertion": "forged"}, 401, "invalid_client"),
+    ],
+)
+def test_the_issuer_knows_its_client_only(
+    arm: Arm, more: dict[str, str], status: int, error: str
+) -> None:
+    url = f"{arm.endpoint}/{arm.lab.identity.tenant}/oauth2/v2.0/token"
+    sent = form(arm, **more)
+    answer = arm.pool.request("POST", url, fields=sent, encode_multipart=False)
+    assert answer.status == status
+    assert answer.json().get("error", "") == error
+
+
+def test_another_tenant_is_not_known(arm: Arm) -> None:
+    url = f"{arm.endpoint}/11111111-2222-3333-4444-555555555555/oauth2/v2.0/token"
+    answer = arm.pool.request("POST", url, fields=form(arm), encode_multipart=False)
+    assert answer.status == 400
+    assert "AADSTS90002" in answer.json()["error_description"]
+
+
+def test_a_token_can_be_checked_with_the_published_key(arm: Arm) -> None:
+    base = f"{arm.endpoint}/{arm.lab.identity.tenant}"
+    found = arm.pool.request("GET", f"{base}/v2.0/.well-known/openid-configuration").json()
+    assert found["token_endpoint"] == f"{base}/oauth2/v2.0/token"
+    keys = jwt.PyJWKSet.from_dict(arm.pool.request("GET", found["jwks_uri"]).json())
+    claims = jwt.decode(arm.token, keys.keys[0], algorithms=["RS256"], audience=arm.endpoint)
+    known = arm.lab.identity
+    assert (claims["tid"], claims["appid"]) == (known.tenant, known.client_id)
+    assert claims["oid"] == known.object_id
+
+
+def expired(arm: Arm) -> str:
+    return arm.lab.tokens.access_token("https://issuer/", arm.endpoint, lifetime_s=-10)
+
+
+def test_a_missing_wrong_or_expired_token_is_a_401(arm: Arm) -> None:
+    elsewhere = arm.lab.tokens.access_token("https://issuer/", "https://storage.azure.com")
+    cases = {
+        "": "AuthenticationFailed",
+        "Basic abc": "AuthenticationFailedInvalidHeader",
+        "Bearer abc": "InvalidAuthenticationToken",
+        f"Bearer {arm.token[:-4]}AAAA": "InvalidAuthenticationToken",
+        f"Bearer {expired(arm)}": "ExpiredAuthenticationToken",
+        f"Bearer {elsewhere}": "InvalidAuthenticationTokenAudience",
+    }
+    for header, code in cases.items():
+        reply = arm.call("GET", arm.root, headers={"Authorization": header})
+        assert (reply.status, reply.code) == (401, code)
+        assert reply.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+def test_a_token_expires_though_it_was_seen_before(arm: Arm) -> None:
+    short = arm.lab.tokens.access_token("https://issuer/", arm.endpoint, lifetime_s=1)
+    header = {"Authorization": f"Bearer {short}"}
+    assert arm.call("GET", arm.root, headers=header).status == 200
+    while time.time() < jwt.decode(short, options={"verify_signature": False})["exp"]:
+        time.sleep(0.05)
+    reply = arm.call("GET", arm.root, headers=header)
+    assert reply.code == "ExpiredAuthenticationToken"
+
+
+def test_a_labs_secrets_are_not_in_its_representation(arm: Arm) -> None:
+    known = arm.lab.identity
+    assert known.client_secret not in repr(known)
+    assert known.lab_secret not in repr(known)
+
+
+def test_the_default_credential_finds_the_lab_by_variables_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lab = Lab(ScaledClock(1000))
+    with LabServer(lab) as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        with (
+            DefaultAzureCredential() as credential,
+            NetworkManagementClient(
+                credential,
+                lab.identity.subscription,
+                base_url=server.endpoint,
+                credential_scopes=[f"{server.endpoint}/.default"],
+            ) as client,
+        ):
+            assert list(client.virtual_networks.list_all()) == []
+
+
+def test_a_client_secret_reaches_the_lab_and_writes_through_the_sdk() -> None:
+    lab = Lab(ScaledClock(1000))
+    with LabServer(lab) as server:
+        arm = Arm(lab, clock=None, endpoint=server.endpoint, ca_file=str(server.ca_file))  # type: ignore[arg-type]
+        arm.make_group()
+        arm.pool.clear()
+        known = lab.identity
+        with (
+            ClientSecretCredential(
+                known.tenant,
+                known.client_id,
+                known.client_secret,
+                authority=server.endpoint,
+                disable_instance_discovery=True,
+                connection_verify=str(server.ca_file),
+            ) as credential,
+            NetworkManagementClient(
+                credential,
+                known.subscription,
+                base_url=server.endpoint,
+                credential_scopes=[f"{server.endpoint}/.default"],
+                connection_verify=str(server.ca_file),
+            ) as client,
+        ):
+            body = {
+                "location": "westeurope",
+                "properties": {"addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}},
+            }
+            made = client.virtual_networks.begin_create_or_update("rg", "a", body).result(30)
+            assert made.properties is not None
+            assert made.properties.provisioning_state == "Succeeded"
+            client.virtual_networks.begin_delete("rg", "a").result(30)
+            assert list(client.virtual_networks.list("rg")) == []
