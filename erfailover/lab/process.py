@@ -272,4 +272,5 @@ def description(running: Running) -> dict[str, Any]:
         "az_config_dir": str(running.folder.az),
         "speed": running.speed,
         "lab_secret": known.lab_secret,
+        "environment": variables(running),
     }

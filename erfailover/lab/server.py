@@ -63,6 +63,7 @@ def client_environment(lab: Lab, endpoint: str, ca_file: Path, directory: Path) 
         "AZURE_TENANT_ID": known.tenant,
         "AZURE_CLIENT_ID": known.client_id,
         "AZURE_FEDERATED_TOKEN_FILE": str(token_file),
+        "AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential",
         "AZURE_SUBSCRIPTION_ID": known.subscription,
         "REQUESTS_CA_BUNDLE": str(ca_file),
         "NODE_EXTRA_CA_CERTS": str(ca_file),
