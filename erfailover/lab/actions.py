@@ -7,10 +7,12 @@ routing table holds is ``bgp``'s business, what a machine prints ``machines``'.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from erfailover.lab import ids
 from erfailover.lab.effective import effective_routes
+from erfailover.lab.machines import CommandOutput
 from erfailover.lab.operations import Operation
 from erfailover.lab.world import Body
 
@@ -53,9 +55,8 @@ def result_of(lab: Lab, operation: Operation) -> None:
         case "effectiveroutetable":
             operation.result = {"value": effective_routes(lab.world, lab.bgp, resource)}
         case "runcommand":
-            script = json.loads(operation.arguments["script"])
-            output = lab.machines.run(resource, script)
-            operation.result = run_command_output(output.stdout, output.stderr)
+            if operation.result is None:
+                operation.result = run_command_output("", "the script ran for too long\n")
         case "start" | "restart" | "poweroff" | "deallocate":
             state = POWER_STATES[operation.action]
             resource.hidden["powerState"] = state
@@ -71,6 +72,45 @@ def result_of(lab: Lab, operation: Operation) -> None:
                 operation.result = {"value": resource.hidden["sharedKey"]}
         case _:
             pass
+
+
+@dataclass(frozen=True, slots=True)
+class StartScript:
+    """The clock's event that begins a run command's script, once the agent has it.
+
+    The script then takes its own time, every packet at its own moment, so that machines see
+    each other's traffic while it runs.
+    """
+
+    lab: Lab
+    operation_id: str
+
+    def __call__(self) -> None:
+        """Begin; the operation ends with the script."""
+        operation = self.lab.operations.get(self.operation_id)
+        if operation is None or operation.done:
+            return
+        ended = _ScriptEnded(self.lab, self.operation_id)
+        machine = self.lab.world.get(operation.arguments["resource"])
+        if machine is None:
+            self.lab.operations.end(self.operation_id)
+        else:
+            script = json.loads(operation.arguments["script"])
+            self.lab.machines.start(machine, script, ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _ScriptEnded:
+    """What a script's end does: the output becomes the operation's result."""
+
+    lab: Lab
+    operation_id: str
+
+    def __call__(self, output: CommandOutput) -> None:
+        operation = self.lab.operations.get(self.operation_id)
+        if operation is not None and not operation.done:
+            operation.result = run_command_output(output.stdout, output.stderr)
+            self.lab.operations.end(self.operation_id)
 
 
 def run_command_output(stdout: str, stderr: str) -> Body:

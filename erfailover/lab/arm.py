@@ -24,8 +24,8 @@ VERBS = frozenset({"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"})
 def handle(lab: Lab, request: Request) -> Answer:
     """Answer one request to ARM, at the lab's present time."""
     with lab.lock:
-        lab.catch_up()
         try:
+            lab.catch_up()
             answer = _judge(lab, request)
         except Refused as found:
             answer = refused(found.refusal, lab.speed)

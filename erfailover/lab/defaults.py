@@ -12,6 +12,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from erfailover.lab import ids
 from erfailover.lab import resource_types as rt
@@ -129,8 +130,7 @@ def complete(
     ``request`` must have passed ``shapes``. The draft's ``provisioningState`` is Updating.
     """
     type_ = resource_id.type
-    sent: Body = copy.deepcopy(request.get("properties") or {})
-    sent = {key: value for key, value in sent.items() if value is not None}
+    sent: Body = without_nulls(request.get("properties") or {})
     draft = Draft(resource_id, {})
     for child_type in rt.children(type_):
         if isinstance(sent.get(child_type.collection), list):
@@ -150,6 +150,15 @@ def complete(
     return draft
 
 
+def without_nulls(value: Any) -> Any:
+    """A copy of a JSON value without the members that are null: Azure takes them as absent."""
+    if isinstance(value, dict):
+        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [without_nulls(each) for each in value]
+    return value
+
+
 def _envelope(
     resource_id: ids.ResourceId, request: Body, existing: Resource | None, fresh: Fresh
 ) -> Body:
@@ -165,7 +174,7 @@ def _envelope(
             body["tags"] = dict(request["tags"])
     for key, value in request.items():
         if key not in {*body, "properties", "tags", "etag", "systemData"} and value is not None:
-            body[key] = copy.deepcopy(value)
+            body[key] = without_nulls(value)
     return body
 
 

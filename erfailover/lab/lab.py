@@ -6,6 +6,7 @@ Owns nothing but the wiring. It speaks no HTTP; ``server`` serves one.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import random
 import secrets
 import threading
@@ -27,6 +28,8 @@ from erfailover.lab.scene import Scene
 from erfailover.lab.timing import Durations
 from erfailover.lab.tokens import Tokens
 from erfailover.lab.world import World
+
+log = logging.getLogger(__name__)
 
 TRACE_LENGTH = 100_000
 
@@ -127,4 +130,10 @@ class Lab:
         return self.fresh.public_address(taken)
 
     def _finish(self, operation: Operation) -> None:
-        effects.finish(self, operation)
+        try:
+            effects.finish(self, operation)
+        except Exception:
+            # A fault of the lab: said in its log, and seen by whoever polls (recorded form).
+            log.exception("the lab failed at the end of %s", operation.name)
+            operation.status = "Failed"
+            operation.error = {"code": "InternalServerError", "message": "An error occurred."}

@@ -159,7 +159,10 @@ def address_refused(scene: Scene, configuration: Body, subnet: Resource) -> Refu
     """A static address outside its subnet or taken already."""
     inner = configuration["properties"]
     wanted = inner.get("privateIPAddress")
-    if inner["privateIPAllocationMethod"].lower() != "static":
+    method = inner["privateIPAllocationMethod"]
+    if method not in {"Static", "Dynamic"}:
+        return errors.property_invalid("privateIPAllocationMethod", method, "Static or Dynamic")
+    if method == "Dynamic":
         return None
     if not wanted:
         return errors.property_missing("privateIPAddress", configuration["id"])
@@ -253,6 +256,8 @@ def machine_refused(
             f"Virtual machine {vm_id.name} must have one network interface set as the primary.",
         )
     for each in interfaces:
+        if not each.get("id"):
+            return errors.property_missing("networkInterfaces.id", str(vm_id))
         users = scene.references.users(each.get("id", ""), "networkProfile.networkInterfaces")
         if any(ids.key(user.source) != ids.key(vm_id) for user in users):
             return Refusal(

@@ -75,6 +75,7 @@ class Operations:
         if operation is None or operation.done:
             return
         operation.status = "Succeeded"
+        operation.ends = self._world.now
         for held in (*operation.writes, *operation.deletes, *operation.locks):
             if self._holders.get(held) is operation:
                 del self._holders[held]

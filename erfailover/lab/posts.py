@@ -9,6 +9,7 @@ import json
 
 from erfailover.lab import errors, ids, rules
 from erfailover.lab import resource_types as rt
+from erfailover.lab.actions import StartScript
 from erfailover.lab.answers import Answer, Request, operation_headers
 from erfailover.lab.arm_url import Target
 from erfailover.lab.errors import Refusal, Refused
@@ -153,9 +154,13 @@ def _run_command(lab: Lab, request: Request, machine: Resource) -> Operation:
         )
         raise Refused(Refusal(409, "Conflict", text))
     overhead_s = lab.durations.seconds(f"{rt.VM}/runcommand", "post")
-    duration_s = min(overhead_s + lab.machines.duration_s(machine, script), SLOWEST_SCRIPT_S)
     arguments = {"script": json.dumps(script)}
-    return _start(lab, machine, "runcommand", duration_s, arguments=arguments, locks=(lock,))
+    longest_s = overhead_s + SLOWEST_SCRIPT_S
+    operation = _start(
+        lab, machine, "runcommand", longest_s, arguments=arguments, locks=(lock,)
+    )
+    lab.world.at(lab.world.now + overhead_s, StartScript(lab, operation.id))
+    return operation
 
 
 def _shared_key(lab: Lab, request: Request, target: Target) -> Answer:
@@ -176,7 +181,7 @@ def _shared_key(lab: Lab, request: Request, target: Target) -> Answer:
             raise Refused(errors.format_invalid("a string was expected at $.value"))
     else:
         length = body.get("keyLength")
-        if not isinstance(length, int) or not 1 <= length <= 128:
+        if type(length) is not int or not 1 <= length <= 128:
             raise Refused(errors.property_invalid("keyLength", length, "1 to 128"))
         key = lab.fresh.shared_key(length)
         arguments["keyLength"] = str(length)

@@ -23,6 +23,8 @@ from erfailover.lab.lab import Lab
 
 __all__ = ["Lab", "LabServer", "client_environment", "serve"]
 
+log = logging.getLogger(__name__)
+
 HOST = "127.0.0.1"
 TICK_S = 0.05
 """How often, in wall seconds, a scaled lab lets happen what is due while nobody asks."""
@@ -45,7 +47,10 @@ async def tick(lab: Lab) -> None:
     while lab.speed is not None:
         await asyncio.sleep(TICK_S)
         with lab.lock:
-            lab.catch_up()
+            try:
+                lab.catch_up()
+            except Exception:
+                log.exception("the lab failed at what was due")
 
 
 def client_environment(lab: Lab, endpoint: str, ca_file: Path, directory: Path) -> dict[str, str]:
@@ -139,7 +144,7 @@ class LabServer:
                 self._loop.run_until_complete(ticking)
             self._loop.run_until_complete(runner.cleanup())
         except Exception:
-            logging.getLogger(__name__).exception("the lab's server failed")
+            log.exception("the lab's server failed")
         finally:
             started.set()
             self._loop.close()

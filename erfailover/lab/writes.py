@@ -297,7 +297,8 @@ def _plain(body: Body) -> Body:
 
 
 def _size(body: Body) -> str:
-    return str((body["properties"].get("sku") or {}).get("name") or "")
+    sku = body["properties"].get("sku")
+    return str(sku.get("name") or "") if isinstance(sku, dict) else ""
 
 
 def _place(lab: Lab, resource: Resource) -> str:

@@ -101,7 +101,7 @@ def test_an_active_active_gateway_has_two_bgp_addresses(hub: Arm) -> None:
     hub.public_ip("g-ip2")
     properties = hub.gateway_properties("g", "hub", activeActive=True)
     (first,) = properties["ipConfigurations"]
-    second = {"name": "second", "properties": dict(first["properties"])}
+    second: Any = {"name": "second", "properties": dict(first["properties"])}
     second["properties"]["publicIPAddress"] = {"id": hub.id("publicIPAddresses/g-ip2")}
     properties["ipConfigurations"].append(second)
     settings = hub.put("virtualNetworkGateways/g", properties)["properties"]["bgpSettings"]

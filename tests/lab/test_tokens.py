@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import jwt
 import pytest
@@ -145,7 +146,7 @@ def test_a_client_secret_reaches_the_lab_and_writes_through_the_sdk() -> None:
                 connection_verify=str(server.ca_file),
             ) as client,
         ):
-            body = {
+            body: Any = {
                 "location": "westeurope",
                 "properties": {"addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}},
             }
