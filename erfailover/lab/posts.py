@@ -156,9 +156,7 @@ def _run_command(lab: Lab, request: Request, machine: Resource) -> Operation:
     overhead_s = lab.durations.seconds(f"{rt.VM}/runcommand", "post")
     arguments = {"script": json.dumps(script)}
     longest_s = overhead_s + SLOWEST_SCRIPT_S
-    operation = _start(
-        lab, machine, "runcommand", longest_s, arguments=arguments, locks=(lock,)
-    )
+    operation = _start(lab, machine, "runcommand", longest_s, arguments=arguments, locks=(lock,))
     lab.world.at(lab.world.now + overhead_s, StartScript(lab, operation.id))
     return operation
 
