@@ -158,11 +158,10 @@ def _path_name(path: str) -> str:
 def _peering_table(site: Site, observed: Observed) -> str:
     return table(
         "Peerings",
-        ("peering", "from", "to", "state", "sync", "access", "forwarded", "transit", "remote gw"),
+        ("peering", "to", "state", "sync", "access", "forwarded", "transit", "remote gw"),
         [
             (
                 each.name,
-                _last(each.virtual_network),
                 _last(each.remote_virtual_network),
                 each.state,
                 each.sync_level,
@@ -317,8 +316,11 @@ def probes_data(results: Sequence[ProbeResult]) -> list[dict[str, Any]]:
     return [{**asdict(each), "as_expected": each.as_expected} for each in results]
 
 
-def probes_text(results: Sequence[ProbeResult]) -> str:
-    """Probe results for people: the verdict, then what came back."""
+def probes_text(results: Sequence[ProbeResult], *, brief: bool = False) -> str:
+    """Probe results for people: the verdict, then what came back.
+
+    ``brief`` leaves out what came back where it was as expected.
+    """
     lines = []
     for each in results:
         mark = "ok" if each.as_expected else "FAILS"
@@ -326,7 +328,8 @@ def probes_text(results: Sequence[ProbeResult]) -> str:
             f"{mark:>7}  {each.name}: {each.check}: expected {_up(each.expected)}, "
             f"is {_up(each.up)}"
         )
-        lines += [f"           | {line}" for line in each.output.splitlines() if line.strip()]
+        if not (brief and each.as_expected):
+            lines += [f"           | {line}" for line in each.output.splitlines() if line.strip()]
     return "\n".join(lines)
 
 

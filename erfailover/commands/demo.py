@@ -201,7 +201,7 @@ def summary_text(story: list[Told], total_s: float) -> str:
     """The summary for people."""
     rows = [
         (
-            told.stage.command.removesuffix(" --yes"),
+            told.stage.command.removesuffix(" --yes").replace(" --to ", " "),
             _path(told),
             _found(told.office, told.stage.office, told.stage.path),
             _found(told.internet, told.stage.internet, told.stage.path),
@@ -211,8 +211,8 @@ def summary_text(story: list[Told], total_s: float) -> str:
         for told in story
     ]
     table = report.table(
-        "The story, as it came out",
-        ("stage", "path", "office", "Internet", "as told", "modelled seconds"),
+        "The story, as it came out (seconds: modelled, Azure's time)",
+        ("stage", "path", "office", "Internet", "as told", "seconds"),
         rows,
     )
     good = all(told.as_told for told in story) and len(story) == len(STORY)
@@ -222,7 +222,7 @@ def summary_text(story: list[Told], total_s: float) -> str:
 
 def _path(told: Told) -> str:
     if told.stage.path is None:
-        return "everything gone" if told.gone else "something is left"
+        return "all gone" if told.gone else "NOT all gone"
     return told.path or "unknown"
 
 
@@ -230,7 +230,7 @@ def _found(found: bool | None, expected: bool, path: str | None) -> str:
     if path is None:
         return "-"
     word = {True: "reachable", False: "cut off", None: "unknown"}[found]
-    return f"{word} ({'expected' if found is expected else 'NOT expected'})"
+    return f"{word}, {'expected' if found is expected else 'NOT EXPECTED'}"
 
 
 def summary_data(story: list[Told], total_s: float) -> dict[str, Any]:

@@ -347,6 +347,6 @@ def outcome_text(site: Site, outcome: Outcome) -> str:
     for pair in outcome.claims.values():
         lines += [f"{report.MARK[claim.verdict]:>7}  {claim.seen}" for claim in pair]
     if outcome.probes:
-        lines.append(report.probes_text(outcome.probes))
+        lines.append(report.probes_text(outcome.probes, brief=True))
     lines.append(f"To go back: erfailover switch --to {outcome.target.other}")
     return "\n".join(lines)
