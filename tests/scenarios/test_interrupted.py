@@ -1,0 +1,75 @@
+"""A switch in a process of its own, interrupted by real signals at every write."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from erfailover.lab.clock import ScaledClock
+from tests.scenarios.conftest import Stage
+
+SPEED = 50.0
+
+
+class ResumedClock(ScaledClock):
+    """Goes on, scaled, where another clock stood."""
+
+    def __init__(self, speed: float, at: float) -> None:
+        super().__init__(speed)
+        self._at = at
+
+    def now(self) -> float:
+        return self._at + super().now()
+
+
+def command(*arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "ERFAILOVER_CLOCK_SPEED": f"{SPEED:g}"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "erfailover", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def puts(stage: Stage) -> int:
+    return sum(each.startswith("PUT") for each in stage.writes())
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize("write", [1, 3, 4])
+def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on(
+    provisioned: Stage, sent: signal.Signals, write: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    stage.do("drill", "start", "--yes")
+    stage.watch("vm1-nic1", "8.8.4.4")
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    monkeypatch.setenv("PYTHONPATH", root)
+    stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
+    before = puts(stage)
+    process = command("switch", "--to", "ipsec", "--yes")
+    deadline = time.monotonic() + 60.0
+    while puts(stage) < before + write:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(sent)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in out + err
+    assert f"interrupted: {write} done, {5 - write} not begun" in err
+    assert "Run the same command again" in err
+
+    again = command("switch", "--to", "ipsec", "--yes")
+    out, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err
+    assert puts(stage) == before + 5
+    assert stage.cuts == []
