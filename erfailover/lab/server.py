@@ -42,6 +42,19 @@ async def serve(lab: Lab, context: ssl.SSLContext, port: int) -> tuple[web.AppRu
     return runner, bound
 
 
+async def _end(runner: web.AppRunner) -> None:
+    """Stop serving and drop the connections that clients keep open.
+
+    A TLS connection that is merely closed waits for the client's half, which may never come.
+    """
+    server = runner.server
+    for connection in server.connections if server else ():
+        if connection.transport is not None:
+            connection.transport.abort()
+    await runner.cleanup()
+    await asyncio.sleep(0.01)
+
+
 async def tick(lab: Lab) -> None:
     """Let happen what is due, for a clock that runs by itself."""
     while lab.speed is not None:
@@ -142,7 +155,7 @@ class LabServer:
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 self._loop.run_until_complete(ticking)
-            self._loop.run_until_complete(runner.cleanup())
+            self._loop.run_until_complete(_end(runner))
         except Exception:
             log.exception("the lab's server failed")
         finally:
