@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from erfailover.lab import ids
+from erfailover.lab import compose, ids
 from erfailover.lab.effective import effective_routes
 from erfailover.lab.machines import CommandOutput
 from erfailover.lab.operations import Operation
@@ -54,6 +54,9 @@ def result_of(lab: Lab, operation: Operation) -> None:
             operation.result = {"value": rows}
         case "effectiveroutetable":
             operation.result = {"value": effective_routes(lab.world, lab.bgp, resource)}
+        case "reset":
+            # Documented: the gateway itself, once the operation has ended.
+            operation.result = compose.shown(lab.scene, lab.bgp, resource, read=False)
         case "runcommand":
             if operation.result is None:
                 operation.result = run_command_output("", "the script ran for too long\n")
