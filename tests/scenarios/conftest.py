@@ -26,6 +26,8 @@ class Stage:
     clock: SteppedClock
     folder: Path
     capture: pytest.CaptureFixture[str]
+    environment: dict[str, str]
+    """The variables that lead to the lab."""
     cuts: list[str] = field(default_factory=list)
     """Every moment at which a watched flow was cut."""
     out: str = ""
@@ -105,7 +107,7 @@ def stage(
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("ERFAILOVER_STATE_DIR", str(tmp_path / "state"))
         monkeypatch.chdir(tmp_path)
-        yield Stage(lab, clock, tmp_path, capsys)
+        yield Stage(lab, clock, tmp_path, capsys, server.environment())
 
 
 @pytest.fixture

@@ -10,21 +10,10 @@ import time
 
 import pytest
 
-from erfailover.lab.clock import ScaledClock
+from tests.scenarios.clocks import ResumedClock
 from tests.scenarios.conftest import Stage
 
 SPEED = 50.0
-
-
-class ResumedClock(ScaledClock):
-    """Goes on, scaled, where another clock stood."""
-
-    def __init__(self, speed: float, at: float) -> None:
-        super().__init__(speed)
-        self._at = at
-
-    def now(self) -> float:
-        return self._at + super().now()
 
 
 def command(*arguments: str) -> subprocess.Popen[str]:
