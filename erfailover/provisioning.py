@@ -7,7 +7,7 @@ is on, and left alone while a switch is under way. Never takes over what somebod
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from erfailover import comparison, topology
@@ -104,6 +104,7 @@ def plan(
             else:
                 foreign.append(each.title)
         actions.append(action)
+    actions = _reconnected(actions)
     made = {each.desired.id for each in actions if each.change is Change.CREATE}
     setups = [
         SetupAction(_setup_change(setup, made, nat_holds), setup) for setup in nat_setups(site)
@@ -151,11 +152,65 @@ def _action(
         note = f"{state} now: waited for, and written only if it then differs"
         return Action(Change.UPDATE, wanted, differing, note)
     if wanted.type == PEERING and properties.get("peeringState") == "Disconnected":
-        return Action(Change.UPDATE, wanted, differing, "Disconnected: written anew")
+        return Action(Change.UPDATE, wanted, differing, DISCONNECTED)
     if wanted.id.lower() in unsettled:
         note = "its shared key may differ from the one kept here: written anew"
         return Action(Change.UPDATE, wanted, differing, note)
     return Action(Change.UPDATE if differing else Change.KEEP, wanted, differing)
+
+
+DISCONNECTED = "Disconnected: written anew"
+FOR_NOW = ", without remote gateways for now"
+
+
+def _reconnected(actions: list[Action]) -> list[Action]:
+    """Put right the order around a Disconnected peering whose opposite is gone.
+
+    Azure refuses to make the opposite anew until the Disconnected one has been written
+    (recorded: ``RemotePeeringIsDisconnected``), and remote gateways need the opposite. So it is
+    written once without them, then the opposite, then as it should be. It is never deleted.
+    """
+    ends = {_ends(each.desired): each for each in actions if each.desired.type == PEERING}
+    before: dict[str, Action] = {}
+    needed: dict[str, str] = {}
+    for (own, remote), action in ends.items():
+        opposite = ends.get((remote, own))
+        if action.note != DISCONNECTED or opposite is None:
+            continue
+        if opposite.change is not Change.CREATE:
+            continue
+        first = action
+        if _uses_remote_gateways(action.desired.body):
+            first = before[action.desired.id] = _for_now(action, opposite)
+        needed[opposite.desired.id] = first.desired.key
+    result = []
+    for action in actions:
+        wanted = action.desired
+        if wanted.id in before:
+            result.append(before[wanted.id])
+        if wanted.id in needed:
+            needs = wanted.needs | {needed[wanted.id]}
+            action = replace(action, desired=replace(wanted, needs=needs))
+        result.append(action)
+    return result
+
+
+def _for_now(action: Action, opposite: Action) -> Action:
+    """The write of a peering without remote gateways, before its opposite is there."""
+    wanted = action.desired
+    properties = wanted.body["properties"] | {"useRemoteGateways": False}
+    first = replace(
+        wanted,
+        body=wanted.body | {"properties": properties},
+        needs=wanted.needs - {opposite.desired.id},
+        step=FOR_NOW,
+    )
+    return Action(Change.UPDATE, first, (), DISCONNECTED)
+
+
+def _ends(peering: Desired) -> tuple[str, str]:
+    remote = str(peering.body["properties"]["remoteVirtualNetwork"]["id"])
+    return peering.id.rsplit("/virtualNetworkPeerings/", 1)[0].lower(), remote.lower()
 
 
 def secret_names(body: Any) -> frozenset[str]:

@@ -53,10 +53,11 @@ class Desired:
         id: its ARM id.
         type: its ARM type.
         body: its ARM body, with placeholders for what only Azure knows and for secrets.
-        needs: ids of the resources that must be there before it.
+        needs: keys of the resources that must be there before it.
         owns: ids (lower case) of the resources a write of it puts in ``Updating``.
         refers: ids (lower case) of the resources that must be at rest while it is written.
         spoke: the spoke whose peering this is; None for what no switch touches.
+        step: what tells several writes of one resource apart; empty for the last.
     """
 
     id: str
@@ -66,6 +67,12 @@ class Desired:
     owns: frozenset[str] = frozenset()
     refers: frozenset[str] = frozenset()
     spoke: str | None = None
+    step: str = ""
+
+    @property
+    def key(self) -> str:
+        """What others name it by in their ``needs``."""
+        return self.id + self.step
 
     @property
     def name(self) -> str:
@@ -76,7 +83,7 @@ class Desired:
     @property
     def title(self) -> str:
         """Its kind and name, as people say it."""
-        return f"{WORDS[self.type]} {self.name}"
+        return f"{WORDS[self.type]} {self.name}{self.step}"
 
 
 def desired(site: Site, paths: Mapping[str, Path | None] | None = None) -> tuple[Desired, ...]:
@@ -258,6 +265,7 @@ class _Graph:
         refers = [far]
         if flags.use_remote_gateways:
             needs += [opposite] if opposite else []
+        if flags.use_remote_gateways or flags.allow_gateway_transit:
             refers += gateways
         return Desired(
             self.site.peering_id(network, name),

@@ -252,3 +252,32 @@ def test_a_peering_belongs_to_whom_its_network_belongs(site: Site, existing: Exi
     peering(site, existing, "vnet4", "vnet4-to-vnet5")["allowForwardedTraffic"] = False
     assert planned(site, existing).foreign == ("peering vnet4/vnet4-to-vnet5",)
     assert any(each.desired.type == PEERING for each in planned(site, existing).actions)
+
+
+def test_a_deleted_opposite_is_made_after_the_disconnected_peering_is_written_once(
+    site: Site, existing: Existing
+) -> None:
+    inward = site.peering_id("vnet2", "vnet2-to-vnet1")
+    outward = site.peering_id("vnet1", "vnet1-to-vnet2")
+    existing[inward.lower()] = None
+    peering(site, existing, "vnet1", "vnet1-to-vnet2")["peeringState"] = "Disconnected"
+    made, first, last = [
+        each for each in planned(site, existing).changes if isinstance(each, Action)
+    ]
+    assert (made.desired.id, first.desired.id, last.desired.id) == (inward, outward, outward)
+    assert first.desired.body["properties"]["useRemoteGateways"] is False
+    assert first.desired.body["properties"]["allowVirtualNetworkAccess"] is True
+    assert last.desired.body["properties"]["useRemoteGateways"] is True
+    assert first.desired.key in made.desired.needs
+    assert made.desired.key in last.desired.needs
+    assert made.desired.key not in first.desired.needs
+
+
+def test_a_deleted_peering_is_made_after_its_disconnected_opposite_is_written(
+    site: Site, existing: Existing
+) -> None:
+    existing[site.peering_id("vnet5", "vnet5-to-vnet4").lower()] = None
+    peering(site, existing, "vnet4", "vnet4-to-vnet5")["peeringState"] = "Disconnected"
+    written, made = [each for each in planned(site, existing).changes if isinstance(each, Action)]
+    assert (written.change, made.change) == (Change.UPDATE, Change.CREATE)
+    assert written.desired.key in made.desired.needs

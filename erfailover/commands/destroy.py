@@ -123,10 +123,7 @@ def _outcome_text(plan: DestroyPlan, results: Results) -> str:
         kept = f" Kept: {'; '.join(plan.kept)}." if plan.kept else ""
         return f"{plan.site} is gone: {done} resource(s) deleted in {took}.{kept}"
     lines = [f"{plan.site} is NOT wholly gone: {done} resource(s) deleted in {took}."]
-    lines += [
-        f"  FAILED  {task.title}: {results.failures[task.id].message}"
-        for task in results.of(State.FAILED)
-    ]
+    lines += [f"Failed: {', '.join(task.title for task in results.of(State.FAILED))}"]
     return "\n".join([*lines, "Run the same command again: it deletes only what is left."])
 
 

@@ -147,7 +147,7 @@ class _Provision:
     def _write(self, action: Action, ids: set[str]) -> Task:
         wanted = action.desired
         return Task(
-            id=wanted.id,
+            id=wanted.key,
             title=wanted.title,
             run=partial(self._do, action),
             needs=wanted.needs & ids,
@@ -228,4 +228,4 @@ class _Provision:
 
 
 def _id(action: Action | SetupAction) -> str:
-    return action.setup.id if isinstance(action, SetupAction) else action.desired.id
+    return action.setup.id if isinstance(action, SetupAction) else action.desired.key

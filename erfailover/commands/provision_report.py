@@ -99,8 +99,8 @@ def outcome_text(outcome: Outcome) -> str:
     if not failed:
         return f"{outcome.plan.site} is provisioned: {len(done)} change(s) in {took}."
     lines = [f"{outcome.plan.site} is NOT wholly provisioned: {len(done)} change(s) in {took}."]
-    lines += [f"  FAILED  {each.title}: {results.failures[each.id].message}" for each in failed]
-    lines += [f"  not begun: {', '.join(each.title for each in skipped)}"] if skipped else []
+    lines += [f"Failed: {', '.join(each.title for each in failed)}"]
+    lines += [f"Not begun: {', '.join(each.title for each in skipped)}"] if skipped else []
     return "\n".join([*lines, "Run the same command again: it does only what is left."])
 
 

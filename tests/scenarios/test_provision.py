@@ -158,6 +158,32 @@ def test_what_differs_is_shown_and_put_right_alone(provisioned: Stage) -> None:
     assert local_gateway(stage, "lng1")["bgpSettings"]["bgpPeeringAddress"] == "10.4.0.254"
 
 
+@pytest.mark.parametrize(
+    ("network", "peering"), [("vnet2", "vnet2-to-vnet1"), ("vnet1", "vnet1-to-vnet2")]
+)
+def test_a_peering_that_somebody_deleted_is_put_back_and_connected(
+    provisioned: Stage, sdk: Any, network: str, peering: str
+) -> None:
+    stage = provisioned
+    sdk.network.virtual_network_peerings.begin_delete("rg-we", network, peering, polling=False)
+    stage.pass_time(30.0)
+    assert stage.json("provision", "--yes")["failed"] == 0
+    found = {each["name"]: each for each in stage.json("status")["peerings"]}
+    assert {each["state"] for each in found.values()} == {"Connected"}
+    assert found["vnet1-to-vnet2"]["use_remote_gateways"] is True
+    assert found["vnet2-to-vnet1"]["allow_gateway_transit"] is True
+
+
+def test_nat_rules_lost_in_a_restart_are_put_back(provisioned: Stage, sdk: Any) -> None:
+    stage = provisioned
+    sdk.compute.virtual_machines.begin_restart("rg-we", "vm3", polling=False)
+    stage.pass_time(120.0)
+    assert not stage.reaches("vm1-nic1", "8.8.4.4")
+    result = stage.json("provision", "--yes")
+    assert [each["title"] for each in result["actions"]] == ["NAT set-up of vm3"]
+    assert stage.reaches("vm1-nic1", "8.8.4.4")
+
+
 def test_a_site_on_its_backup_is_not_moved(provisioned: Stage) -> None:
     provisioned.do("switch", "--to", "ipsec", "--yes")
     before = len(provisioned.writes())
