@@ -1,0 +1,1 @@
+"""Replays what recordings of real Azure traffic say against the lab."""

@@ -1,0 +1,191 @@
+"""Compares the lab's answers with the facts, aspect by aspect.
+
+Owns what counts as agreement. A request that the lab answers 501 to is not modelled: it is
+counted by itself, and so is what rests on it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from erfailover.lab import ids
+from erfailover.lab.arm_url import Kind, parse
+from tests.replay import bodies
+from tests.replay.facts import Facts, Step
+from tests.replay.player import Answer
+from tests.replay.recording import KEPT_HEADERS
+from tests.replay.symbols import template
+
+Json = Any
+ASPECTS = ("status", "code", "message", "headers", "polls", "state", "always keys", "keys")
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Where the lab's answer is another than Azure's."""
+
+    step: int
+    request: str
+    aspect: str
+    azure: str
+    lab: str
+
+    @property
+    def also_absent(self) -> bool:
+        """Whether the recording's own answer lacks the key, which most answers have."""
+        return self.azure.endswith("(absent from the recording too)")
+
+    def __str__(self) -> str:
+        return f"{self.step} {self.request}: {self.aspect}: Azure {self.azure}, lab {self.lab}"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How far a lab agrees with one recording, per aspect: how many of how many."""
+
+    facts: Facts
+    agreed: Counter[str] = field(default_factory=Counter)
+    looked: Counter[str] = field(default_factory=Counter)
+    disagreements: list[Disagreement] = field(default_factory=list)
+    not_modelled: list[str] = field(default_factory=list)
+    rests_on_it: int = 0
+    types: Counter[str] = field(default_factory=Counter)
+    refused_before: tuple[str, ...] = ()
+    by_type: dict[str, Counter[str]] = field(default_factory=dict)
+
+
+def compare(facts: Facts, answers: list[Answer | None], refused_before: list[str]) -> Outcome:
+    """Compare every step."""
+    outcome = Outcome(facts, refused_before=tuple(refused_before))
+    lost: set[str] = set()
+    lost_operations: set[int] = set()
+    for number, (step, answer) in enumerate(zip(facts.steps, answers, strict=True)):
+        if _rests_on_lost(step, lost, lost_operations):
+            outcome.rests_on_it += 1
+            lost_operations.add(number)
+            continue
+        if answer is not None and answer.status == 501 and step.status != 501:
+            outcome.not_modelled.append(f"{_request(facts, step)}: {_message(answer.body)}")
+            lost_operations.add(number)
+            if step.method in {"PUT", "DELETE", "PATCH"}:
+                lost.add(ids.key(step.path))
+            continue
+        _compare_step(outcome, number, step, answer)
+    return outcome
+
+
+def _rests_on_lost(step: Step, lost: set[str], operations: set[int]) -> bool:
+    if step.polls is not None:
+        return step.polls in operations
+    path, body = ids.key(step.path), str(step.body).lower()
+    if any(path == each or path.startswith(each + "/") for each in lost):
+        return True
+    return any(f"'{each}'" in body or f"'{each}/" in body for each in lost)
+
+
+def _request(facts: Facts, step: Step) -> str:
+    if step.polls is not None:
+        return f"poll of {facts.steps[step.polls].method} {_type(facts, step)} by {step.by}"
+    return f"{step.method} {_type(facts, step)}"
+
+
+def _type(facts: Facts, step: Step) -> str:
+    if step.polls is not None:
+        step = facts.steps[step.polls]
+    target = parse(step.path)
+    if target.kind in {Kind.GROUP, Kind.GROUPS}:
+        return "Microsoft.Resources/resourceGroups" + (" [list]" if target.kind is Kind.GROUPS else "")
+    name = target.type.type if target.type is not None else target.kind.value
+    if target.kind is Kind.PART:
+        colon = "/" if target.name.startswith("sharedkey") else ":"
+        return f"{name}{colon}{target.name}"
+    return name + (" [list]" if target.kind is Kind.COLLECTION else "")
+
+
+def _compare_step(outcome: Outcome, number: int, step: Step, answer: Answer | None) -> None:
+    facts = outcome.facts
+    request = _request(facts, step)
+    outcome.types[_type(facts, step)] += 1
+
+    def note(aspect: str, azure: Json, lab: Json) -> None:
+        _count(outcome, _type(facts, step), aspect, azure == lab)
+        if azure != lab:
+            found = Disagreement(number, request, aspect, str(azure), str(lab))
+            outcome.disagreements.append(found)
+
+    if answer is None:
+        note("status", step.status, "no URL to poll")
+        return
+    status = f"{answer.status} {_code(answer.body) or ''} {_message(answer.body)}".strip()
+    note("status", step.status, answer.status if answer.status == step.status else status)
+    if step.status >= 400 or step.code is not None:
+        note("code", step.code, _code(answer.body))
+        if step.message is not None and _code(answer.body) == step.code:
+            note("message", step.message, template(_message(answer.body)))
+    if answer.status != step.status:
+        return
+    wanted = [each for each in KEPT_HEADERS if each != "retry-after" or facts.keeps_retry_after]
+    present = tuple(sorted(each for each in wanted if each in answer.headers))
+    note("headers", tuple(each for each in step.headers if each in wanted), present)
+    if step.operation is not None:
+        note("polls", step.operation, (answer.body or {}).get("status"))
+    if step.state is not None:
+        properties = answer.body.get("properties") if isinstance(answer.body, dict) else {}
+        note("state", step.state, (properties or {}).get("provisioningState"))
+    if step.status < 300 and answer.body:
+        for found in _compare_keys(outcome, number, step, answer):
+            outcome.disagreements.append(found)
+
+
+def _count(outcome: Outcome, type_: str, aspect: str, agrees: bool) -> None:
+    outcome.looked[aspect] += 1
+    outcome.agreed[aspect] += agrees
+    row = outcome.by_type.setdefault(type_, Counter())
+    row["looked"] += 1
+    row["agreed"] += agrees
+
+
+def _compare_keys(
+    outcome: Outcome, number: int, step: Step, answer: Answer
+) -> Iterator[Disagreement]:
+    facts = outcome.facts
+    type_, request = _type(facts, step), _request(facts, step)
+    known = None
+    if step.polls is None:
+        known = bodies.known_keys(f"{type_} | {step.method} {step.status}")
+    if known is not None:
+        missing, looked = bodies.missing_always(known, answer.body)
+        for number_ in range(looked):
+            _count(outcome, type_, "always keys", number_ >= len(missing))
+        recorded = facts.shapes.get(step.keys or "", {})
+        for path in missing:
+            note = path if path in recorded else f"{path} (absent from the recording too)"
+            yield Disagreement(number, request, "always keys", note, "absent")
+    there = bodies.shape(answer.body)
+    wanted = set(known.always) | set(known.if_parent) if known is not None else None
+    for path, kind in facts.shapes.get(step.keys or "", {}).items():
+        if wanted is not None and path not in wanted:
+            continue
+        above = bodies.parent(path)
+        if above and above.removesuffix("[]") not in there:
+            continue  # the parent's absence is what is to be told
+        if above.endswith("[]") and not any(each.startswith(above + ".") for each in there):
+            continue  # no item
+        _count(outcome, type_, "keys", there.get(path) == kind)
+        if there.get(path) != kind:
+            yield Disagreement(
+                number, request, "keys", f"{path} ({kind})", there.get(path, "absent")
+            )
+
+
+def _code(body: Json) -> str | None:
+    found = body.get("error", body) if isinstance(body, dict) else {}
+    return found.get("code") if isinstance(found, dict) else None
+
+
+def _message(body: Json) -> str:
+    found = body.get("error", body) if isinstance(body, dict) else {}
+    return str(found.get("message", "")) if isinstance(found, dict) else ""

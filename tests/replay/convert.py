@@ -1,0 +1,406 @@
+"""From a recording to its facts.
+
+Owns what is left out and why, which resources a recording presumes, and what it shows of the
+times: an operation is under way as long as the recording sees it so, and ends right after.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from erfailover.lab import ids
+from erfailover.lab import resource_types as rt
+from erfailover.lab.arm_url import Kind, Target, parse
+from erfailover.lab.references import references
+from tests.replay import bodies
+from tests.replay.facts import Facts, Step
+from tests.replay.recording import Interaction
+from tests.replay.symbols import Symbols, template
+
+Json = Any
+UNFINISHED = frozenset({"inprogress", "running", "updating", "deleting", "accepted", "creating"})
+BUSY = frozenset({"RetryableError", "AnotherOperationInProgress", "ReferencedResourceNotProvisioned"})
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_READ_ONLY = frozenset({"etag", "provisioningState", "resourceGuid", "instanceView", "vmId"})
+
+
+@dataclass(slots=True)
+class _Operation:
+    started: int
+    resource: str
+    last_seen_unfinished: int
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read of a recording so far."""
+
+    symbols: Symbols = field(default_factory=Symbols)
+    steps: list[Step] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    shapes: dict[str, dict[str, str]] = field(default_factory=dict)
+    operations: dict[str, _Operation] = field(default_factory=dict)
+    there: set[str] = field(default_factory=set)
+    shown: dict[str, Json] = field(default_factory=dict)
+    """The first body that the recording shows of each resource."""
+
+
+def convert(
+    name: str, recording: list[Interaction], source: Mapping[str, str], fallback: dt.date
+) -> Facts:
+    """The facts of a recording; ``fallback`` is its date where it shows none."""
+    reading = _Reading()
+    for each in recording:
+        _remember(reading, each.response)
+    for each in _without_repetitions(recording):
+        _take(reading, each)
+    steps = list(reading.steps)
+    for operation in reading.operations.values():
+        steps[operation.started] = replace(
+            steps[operation.started], unfinished_until=operation.last_seen_unfinished
+        )
+    dates = [each.date for each in recording if each.date is not None]
+    kept = any("retry-after" in each.headers for each in recording)
+    return Facts(
+        name,
+        source,
+        dates[0] if dates else fallback,
+        kept,
+        tuple(steps),
+        dict(sorted(reading.skipped.items())),
+        reading.shapes,
+    )
+
+
+def _without_repetitions(recording: list[Interaction]) -> list[Interaction]:
+    """Of polls that answer the same again and again, the first and the last."""
+    kept: list[Interaction] = []
+    for each in recording:
+        same = len(kept) > 1 and all(_same(each, before) for before in kept[-2:])
+        if same:
+            kept[-1] = each
+        else:
+            kept.append(each)
+    return kept
+
+
+def _same(one: Interaction, other: Interaction) -> bool:
+    return one.method == "GET" == other.method and (
+        (one.path, one.status, _status(one), _state(one.response))
+        == (other.path, other.status, _status(other), _state(other.response))
+    )
+
+
+def _status(each: Interaction) -> str | None:
+    return each.response.get("status") if isinstance(each.response, dict) else None
+
+
+def _state(body: Json) -> str | None:
+    properties = body.get("properties") if isinstance(body, dict) else None
+    found = properties.get("provisioningState") if isinstance(properties, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _remember(reading: _Reading, body: Json) -> None:
+    """Keep the first body shown of every resource, also of those inside others."""
+    if isinstance(body, list):
+        for each in body:
+            _remember(reading, each)
+    elif isinstance(body, dict):
+        found = ids.parse(body["id"]) if isinstance(body.get("id"), str) else None
+        modelled = found is not None and rt.find(found.provider, found.types) is not None
+        if modelled and isinstance(body.get("properties"), dict):
+            reading.shown.setdefault(ids.key(body["id"]), body)
+        for each in body.values():
+            _remember(reading, each)
+
+
+def _take(reading: _Reading, each: Interaction) -> None:
+    target = parse(each.path)
+    if target.kind in {Kind.OPERATION, Kind.OPERATION_RESULT}:
+        _take_poll(reading, each, target)
+        return
+    reason = _left_out(reading, each, target)
+    if reason is not None:
+        reading.skipped[reason] += 1
+        return
+    before = _presumed(reading, each, target)
+    if before is None:
+        reading.skipped["rests on what the recording never shows"] += 1
+        return
+    _take_request(reading, each, target, before)
+
+
+def _left_out(reading: _Reading, each: Interaction, target: Target) -> str | None:
+    served = {Kind.ITEM, Kind.COLLECTION, Kind.GROUP, Kind.GROUPS, Kind.PART}
+    if target.kind not in served:
+        what = target.name.split("/")
+        return f"type not served: {'/'.join(what[:1] + what[1:2])}"
+    if target.kind is Kind.PART and target.type is not None:
+        shared = target.type.type == rt.CONNECTION and target.name.startswith("sharedkey")
+        view = target.type.type == rt.VM and target.name == "instanceview"
+        if not shared and not view and target.name not in target.type.actions:
+            return f"action not served: {target.type.type}/{target.name}"
+    return None
+
+
+def _key(target: Target) -> str:
+    return ids.key(target.id) if target.id is not None else ""
+
+
+def _presumed(
+    reading: _Reading, each: Interaction, target: Target
+) -> tuple[tuple[str, Json], ...] | None:
+    """What must be there before a request, and is not; None where nobody knows it."""
+    found: list[tuple[str, Json]] = []
+    error = _error(each.response) if each.status >= 400 else None
+    if target.kind is Kind.GROUPS or target.id is None:
+        return ()
+    if each.method not in {"PUT", "HEAD"} or target.kind is not Kind.GROUP:
+        if error is not None and error[0] == "ResourceGroupNotFound":
+            return ()
+        _presume_group(reading, target.id, found)
+    if each.status >= 400:
+        return tuple(found)
+    if target.kind is Kind.COLLECTION:
+        owner = target.id if target.id.types else None
+        known = owner is None or _presume(reading, ids.key(owner), found)
+        return tuple(found) if known else None
+    if target.kind is Kind.GROUP or (each.method == "DELETE" and each.status == 204):
+        return tuple(found)
+    if each.method == "PUT" and target.kind is Kind.ITEM:
+        parent = target.id.parent
+        known = parent is None or _presume(reading, ids.key(parent), found)
+        known = known and _presume_references(reading, target.id, each.request, found)
+        if each.status == 200 and _key(target) not in reading.there:
+            reading.shown.setdefault(_key(target), {**each.request, "id": str(target.id)})
+            known = known and _presume(reading, _key(target), found)
+        return tuple(found) if known else None
+    return tuple(found) if _presume(reading, _key(target), found) else None
+
+
+def _presume_group(
+    reading: _Reading, where: ids.ResourceId, found: list[tuple[str, Json]]
+) -> None:
+    key = ids.key(where.group)
+    if where.resource_group and key not in reading.there:
+        body = reading.shown.get(key) or {"location": _any_location(reading)}
+        made: Json = {"location": body["location"]}
+        if "tags" in body:
+            made["tags"] = reading.symbols.body(body["tags"], "tags")
+        found.append((reading.symbols.path(str(where.group)), made))
+        reading.there.add(key)
+
+
+def _any_location(reading: _Reading) -> str:
+    shown = reading.shown.values()
+    return next((str(each["location"]) for each in shown if "location" in each), "westus")
+
+
+def _presume(reading: _Reading, key: str, found: list[tuple[str, Json]]) -> bool:
+    """Have a resource made before, and all that it refers to; False where nobody knows it."""
+    if key in reading.there:
+        return True
+    body = reading.shown.get(key)
+    where = _spelled(str(body["id"])) if body is not None else None
+    if where is None or body is None:
+        return False
+    _presume_group(reading, where, found)
+    reading.there.add(key)
+    if where.parent is not None and not _presume(reading, ids.key(where.parent), found):
+        return False
+    if not _presume_references(reading, where, body, found):
+        return False
+    wanted = _writable(body)
+    if where.type == rt.VM:
+        profile = wanted["properties"].setdefault("osProfile", {})
+        profile["adminPassword"] = "secret"
+    _exists(reading, body)
+    found.append((reading.symbols.path(str(where)), reading.symbols.body(wanted)))
+    return True
+
+
+def _spelled(text: str) -> ids.ResourceId | None:
+    """An id with its type spelled as Azure does."""
+    found = ids.parse(text)
+    known = rt.find(found.provider, found.types) if found is not None else None
+    if found is None or known is None:
+        return found
+    provider, types = rt.spelled(known)
+    return ids.ResourceId(found.subscription, found.resource_group, provider, types, found.names)
+
+
+def _presume_references(
+    reading: _Reading, where: ids.ResourceId, body: Json, found: list[tuple[str, Json]]
+) -> bool:
+    wanted = [(where, body)]
+    properties = body.get("properties") if isinstance(body, dict) else None
+    for child in rt.children(where.type):
+        rows = properties.get(child.collection) if isinstance(properties, dict) else None
+        for row in rows or ():
+            wanted.append((where.child(child.collection, str(row.get("name"))), row))
+    known = True
+    for owner, each in wanted:
+        for reference in references(owner, each or {}):
+            target = ids.parse(reference.target)
+            if target is None or rt.find(target.provider, target.types) is None:
+                continue
+            known = _presume(reading, ids.key(target), found) and known
+    return known
+
+
+def _writable(body: Json) -> Json:
+    """A body as a client may send it back."""
+    if isinstance(body, dict):
+        return {
+            key: _writable(value)
+            for key, value in body.items()
+            if key not in _READ_ONLY and key != "virtualNetworkPeerings"
+        }
+    return [_writable(each) for each in body] if isinstance(body, list) else body
+
+
+def _exists(reading: _Reading, body: Json) -> None:
+    """Note a resource and its children as being there."""
+    if not isinstance(body, dict):
+        return
+    where = ids.parse(body["id"]) if isinstance(body.get("id"), str) else None
+    if where is None:
+        return
+    reading.there.add(ids.key(where))
+    for child in rt.children(where.type):
+        for each in (body.get("properties") or {}).get(child.collection) or ():
+            _exists(reading, each)
+
+
+def _take_request(
+    reading: _Reading, each: Interaction, target: Target, before: tuple[tuple[str, Json], ...]
+) -> None:
+    number = len(reading.steps)
+    error = _error(each.response) if each.status >= 400 else None
+    step = Step(
+        method=each.method,
+        path=reading.symbols.path(each.path),
+        api_version=each.query.get("api-version", ""),
+        status=each.status,
+        query={key: value for key, value in each.query.items() if key != "api-version"},
+        body=reading.symbols.body(each.request) if each.method != "GET" else None,
+        code=error[0] if error else None,
+        message=template(error[1]) if error else None,
+        headers=tuple(sorted(each.headers)),
+        state=_state(each.response) if each.status < 400 else None,
+        keys=_shape(reading, each.response) if each.status < 400 else None,
+        before=before,
+    )
+    reading.steps.append(step)
+    key = _key(target)
+    if each.method == "GET":
+        _seen(reading, key, _state(each.response), number)
+    elif each.status < 400:
+        _started(reading, each, key, number)
+        _after(reading, each, target, key)
+    elif error is not None and error[0] in BUSY:
+        _seen_busy(reading, each, number)
+
+
+def _error(body: Json) -> tuple[str, str] | None:
+    found = body.get("error", body) if isinstance(body, dict) else None
+    if not isinstance(found, dict) or "code" not in found:
+        return None
+    return str(found["code"]), str(found.get("message", ""))
+
+
+def _shape(reading: _Reading, body: Json) -> str | None:
+    if not isinstance(body, dict | list) or not body:
+        return None
+    found = bodies.shape(body)
+    for name, known in reading.shapes.items():
+        if known == found:
+            return name
+    name = f"k{len(reading.shapes) + 1}"
+    reading.shapes[name] = found
+    return name
+
+
+def _operation_name(url: str) -> str:
+    return url.split("?")[0].rstrip("/").rsplit("/", 1)[-1].lower()
+
+
+def _started(reading: _Reading, each: Interaction, key: str, number: int) -> None:
+    urls = [each.headers.get(name, "") for name in ("azure-asyncoperation", "location")]
+    names = {_operation_name(url) for url in urls if url}
+    state = (_state(each.response) or "").lower()
+    if not names and state not in UNFINISHED:
+        return
+    operation = _Operation(number, key, number)
+    for name in names or {f"step {number}"}:
+        reading.operations[name] = operation
+
+
+def _after(reading: _Reading, each: Interaction, target: Target, key: str) -> None:
+    if each.method == "DELETE":
+        inside = key + "/"
+        reading.there = {one for one in reading.there if one != key and not one.startswith(inside)}
+    elif each.method == "PUT" and target.kind in {Kind.ITEM, Kind.GROUP}:
+        reading.there.add(key)
+        body = each.response
+        if isinstance(body, dict) and isinstance(body.get("id"), str):
+            _exists(reading, body)
+
+
+def _seen(reading: _Reading, key: str, state: str | None, number: int) -> None:
+    """A resource was read: the operation on it is under way where its state says so."""
+    if state is None or state.lower() not in UNFINISHED:
+        return
+    latest = [each for each in reading.operations.values() if each.resource == key]
+    if not latest:
+        inside = key + "/"
+        latest = [each for each in reading.operations.values() if each.resource.startswith(inside)]
+    if latest:
+        newest = max(latest, key=lambda one: one.started)
+        newest.last_seen_unfinished = max(newest.last_seen_unfinished, number)
+
+
+def _seen_busy(reading: _Reading, each: Interaction, number: int) -> None:
+    """A refusal that names the operation, or the resource, that is in hand."""
+    text = str(each.response)
+    for name in _GUID.findall(text.lower()):
+        if name in reading.operations:
+            operation = reading.operations[name]
+            operation.last_seen_unfinished = max(operation.last_seen_unfinished, number)
+            return
+    for found in re.findall(r"resource (/subscriptions/[^\s'\"]+?)[.,]?(?:\s|$)", text):
+        _seen(reading, ids.key(found.rstrip(".")), "Updating", number)
+
+
+def _take_poll(reading: _Reading, each: Interaction, target: Target) -> None:
+    operation = reading.operations.get(target.name)
+    if operation is None:
+        reading.skipped["poll of an operation that was left out"] += 1
+        return
+    number = len(reading.steps)
+    status = _status(each)
+    monitor = target.kind is Kind.OPERATION_RESULT or "monitor" in each.query
+    under_way = each.status == 202 if monitor else (status or "").lower() in UNFINISHED
+    if under_way:
+        operation.last_seen_unfinished = max(operation.last_seen_unfinished, number)
+    error = each.response.get("error") if isinstance(each.response, dict) else None
+    reading.steps.append(
+        Step(
+            method="GET",
+            path="",
+            api_version=each.query.get("api-version", ""),
+            status=each.status,
+            code=str(error["code"]) if isinstance(error, dict) and "code" in error else None,
+            headers=tuple(sorted(each.headers)),
+            operation=status if not monitor else None,
+            polls=operation.started,
+            by="location" if monitor else "azure-asyncoperation",
+            keys=_shape(reading, each.response) if each.status < 400 and each.response else None,
+        )
+    )

@@ -1,0 +1,149 @@
+"""Plays facts to a lab: the requests in order, at the times that the recording shows.
+
+Owns the driving: a lab of its own on a stepped clock, HTTPS, the durations of operations. Each
+step has a moment of its own, far from the next; an operation takes as long as the recording
+saw it under way, so that what is replayed is the recording's order of events and not its
+seconds. Everything else is the lab's own doing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from erfailover.lab.clock import SteppedClock
+from erfailover.lab.server import Lab, LabServer
+from erfailover.lab.timing import Durations
+from tests.replay.facts import Facts, Step
+from tests.replay.symbols import SUBSCRIPTION
+
+Json = Any
+APART_S = 1000.0
+"""Modelled seconds between two steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the lab answered. ``headers`` are in lower case."""
+
+    status: int
+    body: Json
+    headers: dict[str, str]
+
+
+class _Told(Durations):
+    """Durations as the player tells them: the first asked for by a request, then none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.next_s = 0.0
+
+    def seconds(self, type_: str, verb: str, size: str = "") -> float:
+        """How long an operation takes; a request that asks several times gets it once."""
+        found, self.next_s = self.next_s, 0.0
+        return found
+
+
+@dataclass
+class Player:
+    """A client of one lab."""
+
+    lab: Lab
+    clock: SteppedClock
+    endpoint: str
+    pool: urllib3.PoolManager
+    durations: _Told
+    token: str = ""
+    refused_before: list[str] = field(default_factory=list)
+    """Resources that the recording presumes and the lab would not make, with why."""
+
+    def sign_in(self) -> None:
+        """Get a token for the lab."""
+        known = self.lab.identity
+        fields = {
+            "grant_type": "client_credentials",
+            "client_id": known.client_id,
+            "client_secret": known.client_secret,
+            "scope": f"{self.endpoint}/.default",
+        }
+        url = f"{self.endpoint}/{known.tenant}/oauth2/v2.0/token"
+        found = self.pool.request("POST", url, fields=fields, encode_multipart=False)
+        self.token = json.loads(found.data)["access_token"]
+
+    def send(self, method: str, url: str, body: Json = None) -> Answer:
+        """Send one request."""
+        data = None
+        if body is not None:
+            data = json.dumps(body).replace(SUBSCRIPTION, self.lab.identity.subscription).encode()
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        found = self.pool.request(method, url, body=data, headers=headers)
+        parsed = json.loads(found.data) if found.data else None
+        low = {str(name).lower(): str(value) for name, value in found.headers.items()}
+        return Answer(found.status, parsed, low)
+
+    def url(self, path: str, api_version: str, **query: str) -> str:
+        """The lab's URL for a path of the facts."""
+        asked = urlencode({**query, **({"api-version": api_version} if api_version else {})})
+        own = path.replace(SUBSCRIPTION, self.lab.identity.subscription)
+        return f"{self.endpoint}{own}?{asked}"
+
+    def until(self, when_s: float) -> None:
+        """Let time pass up to a moment."""
+        if when_s > self.clock.now():
+            self.clock.sleep(when_s - self.clock.now())
+
+    def make_before(self, step: Step) -> None:
+        """Make what the recording presumes at a step."""
+        for path, body in step.before:
+            found = self.send("PUT", self.url(path, "2024-05-01"), body)
+            if found.status >= 400:
+                error = (found.body or {}).get("error", {})
+                self.refused_before.append(f"{path}: {error.get('code')} {error.get('message')}")
+            self.clock.sleep(20.0)
+
+
+@contextmanager
+def lab_of(facts: Facts, directory: Path | None = None) -> Iterator[Player]:
+    """A lab at the recording's own date, and a client of it."""
+    clock = SteppedClock()
+    lab = Lab(clock, seed=1, today=facts.date, refuse_lab_paths=True)
+    lab.durations = durations = _Told()
+    with LabServer(lab, directory) as server:
+        pool = urllib3.PoolManager(ca_certs=str(server.ca_file), retries=False)
+        player = Player(lab, clock, server.endpoint, pool, durations)
+        player.sign_in()
+        try:
+            yield player
+        finally:
+            pool.clear()
+
+
+def play(facts: Facts, player: Player) -> list[Answer | None]:
+    """The lab's answers, one a step; None where a poll has no URL to ask."""
+    answers: list[Answer | None] = []
+    for number, step in enumerate(facts.steps):
+        moment_s = (number + 1) * APART_S
+        player.until(moment_s - APART_S / 4)
+        player.make_before(step)
+        player.until(moment_s)
+        if step.unfinished_until is not None:
+            player.durations.next_s = (step.unfinished_until - number + 0.5) * APART_S
+        answers.append(_one(player, step, answers))
+        player.durations.next_s = 0.0
+    return answers
+
+
+def _one(player: Player, step: Step, answers: list[Answer | None]) -> Answer | None:
+    if step.polls is None:
+        url = player.url(step.path, step.api_version, **step.query)
+        return player.send(step.method, url, step.body)
+    started = answers[step.polls]
+    url = started.headers.get(step.by or "", "") if started is not None else ""
+    return player.send("GET", url) if url else None

@@ -1,0 +1,134 @@
+"""Reads recordings of ARM traffic, whatever client kept them.
+
+Owns the formats: one interaction a JSON line, VCR cassettes (az CLI, and azure-service-operator
+in Go's form), and the .NET SDK's session records. It draws no conclusion from what it reads.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import yaml
+
+Json = Any
+KEPT_HEADERS = ("azure-asyncoperation", "azure-asyncnotification", "location", "retry-after")
+"""The headers of asynchronous operations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One request and its answer. ``headers`` are those of asynchronous operations."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    request: Json
+    status: int
+    headers: dict[str, str]
+    response: Json
+    date: dt.date | None
+
+
+def read(path: Path) -> list[Interaction]:
+    """Every interaction of a recording with ARM, in order.
+
+    Raises:
+        ValueError: the file is in none of the known formats.
+    """
+    text = path.read_text("utf-8")
+    if path.suffix == ".jsonl":
+        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [_from_line(row) for row in rows]
+    if path.suffix in {".yaml", ".yml"}:
+        return list(_from_cassette(yaml.load(text, Loader=yaml.CSafeLoader)))
+    found = json.loads(text.removeprefix("\ufeff"))
+    if "Entries" in found:
+        return [_from_session(row) for row in found["Entries"]]
+    raise ValueError(f"{path}: neither JSON lines, nor a VCR cassette, nor a session record")
+
+
+def _from_line(row: Json) -> Interaction:
+    headers = {name.lower(): value for name, value in row["response_headers"].items()}
+    recorded = row.get("recorded")
+    return Interaction(
+        row["method"],
+        row["path"],
+        dict(parse_qsl(row.get("query") or "", keep_blank_values=True)),
+        row["request_body"],
+        row["status"],
+        {name: str(headers[name]) for name in KEPT_HEADERS if name in headers},
+        row["response_body"],
+        dt.date.fromisoformat(recorded[:10]) if recorded else None,
+    )
+
+
+def _from_cassette(found: Json) -> Iterator[Interaction]:
+    for row in found["interactions"]:
+        request, response = row["request"], row["response"]
+        url = str(request.get("uri") or request.get("url"))
+        body = response["body"]
+        status = response.get("code") or response["status"]["code"]
+        interaction = _make(
+            request["method"],
+            url,
+            _parsed(request.get("body")),
+            int(status),
+            response.get("headers") or {},
+            _parsed(body.get("string") if isinstance(body, dict) else body),
+        )
+        if interaction is not None:
+            yield interaction
+
+
+def _from_session(row: Json) -> Interaction:
+    found = _make(
+        row["RequestMethod"],
+        row["RequestUri"],
+        _parsed(row.get("RequestBody")),
+        int(row["StatusCode"]),
+        row.get("ResponseHeaders") or {},
+        _parsed(row.get("ResponseBody")),
+    )
+    assert found is not None, "a session record holds ARM's paths only"
+    return found
+
+
+def _make(
+    method: str, url: str, request: Json, status: int, headers: Json, response: Json
+) -> Interaction | None:
+    parts = urlsplit(url)
+    if parts.netloc and not parts.netloc.startswith(("management.azure.", "localhost")):
+        return None
+    low = {
+        str(name).lower(): str(value[0] if isinstance(value, list) else value)
+        for name, value in headers.items()
+    }
+    return Interaction(
+        method,
+        unquote(parts.path),
+        dict(parse_qsl(parts.query, keep_blank_values=True)),
+        request,
+        status,
+        {name: low[name] for name in KEPT_HEADERS if name in low},
+        response,
+        email.utils.parsedate_to_datetime(low["date"]).date() if low.get("date") else None,
+    )
+
+
+def _parsed(body: Json) -> Json:
+    """A body as JSON; None where there is none or it is something else."""
+    if isinstance(body, bytes):
+        body = body.decode("utf-8", "replace")
+    if not isinstance(body, str):
+        return body
+    try:
+        return json.loads(body.removeprefix("\ufeff"))
+    except ValueError:
+        return None
