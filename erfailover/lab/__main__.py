@@ -16,6 +16,7 @@ from typing import ParamSpec
 import click
 
 from erfailover.lab import process
+from erfailover.lab.faults_cli import fault
 
 P = ParamSpec("P")
 
@@ -141,6 +142,8 @@ def serve(state_dir: Path | None, port: int, speed: float) -> None:
 
     run(process.folder(state_dir), port, speed)
 
+
+main.add_command(fault)
 
 if __name__ == "__main__":
     main(prog_name="python -m erfailover.lab")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from erfailover.lab import compose, ids
 from erfailover.lab.effective import effective_routes
+from erfailover.lab.fault_effects import read_wrongly
 from erfailover.lab.machines import CommandOutput
 from erfailover.lab.operations import Operation
 from erfailover.lab.world import Body
@@ -75,6 +76,7 @@ def result_of(lab: Lab, operation: Operation) -> None:
                 operation.result = {"value": resource.hidden["sharedKey"]}
         case _:
             pass
+    read_wrongly(lab, operation, resource)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,13 +34,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. It is held back for ``pause_s`` modelled seconds."""
+    """One answer. It is held back for ``pause_s`` modelled seconds.
+
+    With ``drop`` the connection breaks instead.
+    """
 
     status: int
     body: Body | list[Body] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     pause_s: float = 0.0
     code: str = ""
+    drop: bool = False
 
 
 def refused(refusal: Refusal, speed: float | None) -> Answer:

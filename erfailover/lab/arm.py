@@ -8,8 +8,9 @@ a fault of the lab.
 from __future__ import annotations
 
 import logging
+from functools import partial
 
-from erfailover.lab import directory, errors, groups, posts, reads, writes
+from erfailover.lab import directory, errors, fault_effects, groups, posts, reads, writes
 from erfailover.lab.answers import Answer, Request, refused
 from erfailover.lab.arm_url import Kind, Target, parse
 from erfailover.lab.errors import Refused
@@ -24,15 +25,7 @@ VERBS = frozenset({"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"})
 def handle(lab: Lab, request: Request) -> Answer:
     """Answer one request to ARM, at the lab's present time."""
     with lab.lock:
-        try:
-            lab.catch_up()
-            answer = _judge(lab, request)
-        except Refused as found:
-            answer = refused(found.refusal, lab.speed)
-        except Exception:
-            log.exception("the lab failed at %s %s", request.method, request.path)
-            text = "The lab met an error of its own; see its log."
-            answer = refused(errors.Refusal(500, "InternalServerError", text), lab.speed)
+        answer, strike = fault_effects.around(lab, request, partial(_answer, lab, request))
         lab.trace.append(
             Traced(
                 at_s=lab.world.now,
@@ -41,9 +34,22 @@ def handle(lab: Lab, request: Request) -> Answer:
                 status=answer.status,
                 code=answer.code,
                 write=_is_write(request),
+                faults=strike.ids,
             )
         )
     return answer
+
+
+def _answer(lab: Lab, request: Request) -> Answer:
+    try:
+        lab.catch_up()
+        return _judge(lab, request)
+    except Refused as found:
+        return refused(found.refusal, lab.speed)
+    except Exception:
+        log.exception("the lab failed at %s %s", request.method, request.path)
+        text = "The lab met an error of its own; see its log."
+        return refused(errors.Refusal(500, "InternalServerError", text), lab.speed)
 
 
 def _is_write(request: Request) -> bool:

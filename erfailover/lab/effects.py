@@ -41,6 +41,20 @@ def finish(lab: Lab, operation: Operation) -> None:
             result_of(lab, operation)
 
 
+def spoil(lab: Lab, operation: Operation) -> None:
+    """End an operation that failed or was cancelled: nothing changes but the state shown."""
+    for held in operation.locks:
+        _release(lab, held)
+    if operation.effect == "action":
+        return
+    state = "Succeeded" if operation.effect == "group" else "Failed"
+    shown = operation.writes if operation.effect == "write" else operation.deletes
+    for each in shown:
+        resource = lab.world.get(each)
+        if resource is not None and resource.state in {"Updating", "Deleting"}:
+            resource.properties["provisioningState"] = state
+
+
 def _release(lab: Lab, name: str) -> None:
     resource = lab.world.get(name)
     if resource is not None and resource.state == "Updating":

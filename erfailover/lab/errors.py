@@ -295,6 +295,31 @@ def etag_mismatch(resource_id: str) -> Refusal:
     )
 
 
+def throttled(kind: str, subscription: str, principal: str, wait_s: int) -> Refusal:
+    """429 of ARM's token buckets (documented form)."""
+    return Refusal(
+        429,
+        "SubscriptionRequestsThrottled",
+        f"Number of '{kind}' requests for subscription '{subscription}' actor '{principal}' "
+        f"exceeded. Please try again after '{wait_s}' seconds after additional tokens are "
+        "available. Refer to https://aka.ms/arm-throttling for additional information.",
+        retry_after_s=wait_s,
+        headers=_GATEWAY,
+    )
+
+
+def forbidden(principal: str, action: str, scope: str) -> Refusal:
+    """403 for a client that may not do this (ARM's documented code)."""
+    return Refusal(
+        403,
+        "AuthorizationFailed",
+        f"The client '{principal}' with object id '{principal}' does not have authorization to "
+        f"perform action '{action}' over scope '{scope}' or the scope is invalid. If access was "
+        "recently granted, please refresh your credentials.",
+        headers=_GATEWAY,
+    )
+
+
 def method_not_allowed(method: str, what: str) -> Refusal:
     """405 for a verb that the resource does not know."""
     return Refusal(

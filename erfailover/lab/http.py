@@ -65,6 +65,8 @@ async def _serve(lab: Lab, request: web.Request) -> web.Response:
     )
     if answer.pause_s:
         await lab.clock.pause(answer.pause_s)
+    if answer.drop and request.transport is not None:
+        request.transport.abort()
     return _response(lab, answer)
 
 

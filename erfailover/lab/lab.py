@@ -19,12 +19,14 @@ from erfailover.lab import resource_types as rt
 from erfailover.lab.bgp import Bgp, BgpTiming
 from erfailover.lab.clock import Clock
 from erfailover.lab.errors import UnknownCodes
+from erfailover.lab.faults import Fault, Faults, Kind
 from erfailover.lab.fresh import Fresh
 from erfailover.lab.identity import Identity
 from erfailover.lab.machines import Machines
 from erfailover.lab.operations import Operation, Operations
 from erfailover.lab.references import References
 from erfailover.lab.scene import Scene
+from erfailover.lab.stale import History
 from erfailover.lab.timing import Durations
 from erfailover.lab.tokens import Tokens
 from erfailover.lab.world import World
@@ -36,7 +38,10 @@ TRACE_LENGTH = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """One request as the trace keeps it. ``at_s`` is modelled seconds."""
+    """One request as the trace keeps it.
+
+    ``at_s`` is modelled seconds; ``faults`` names each fault that struck: ``f2 drop-after``.
+    """
 
     at_s: float
     method: str
@@ -44,6 +49,7 @@ class Traced:
     status: int
     code: str
     write: bool
+    faults: tuple[str, ...] = ()
 
 
 class Lab:
@@ -85,6 +91,8 @@ class Lab:
         """Empty the world; the clock goes on, and whoever listens goes on listening."""
         self.fresh = Fresh(self._seed)
         self.durations = Durations(self._draw_seed)
+        self.faults = Faults(self._seed)
+        self.history = History()
         self.world = World()
         self.world.now = self.clock.now()
         self.references = References()
@@ -98,7 +106,29 @@ class Lab:
             UnknownCodes(random.Random(self._seed)),
             self.today,
         )
+        self.world.listeners.append(self._follow)
         self.world.listeners.extend(self._listeners)
+
+    def add_faults(self, *faults: Fault) -> tuple[str, ...]:
+        """Arm faults; gives back their ids. Only from then on is kept what stale reads show."""
+        with self.lock:
+            found = tuple(self.faults.add(each) for each in faults)
+            if self.faults.has(Kind.STALE):
+                self.history.wanted = True
+                self._follow()
+        return found
+
+    def clear_faults(self, fault_id: str = "") -> tuple[str, ...]:
+        """Disarm one fault, or all; what they keep stuck ends now. Gives back the ids."""
+        with self.lock:
+            cleared = self.faults.clear(fault_id)
+            self.operations.release(cleared)
+            if not self.faults.has(Kind.STALE):
+                self.history.forget()
+        return cleared
+
+    def _follow(self) -> None:
+        self.history.follow(self.world, self.bgp)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call something after every change of the world, at the time of the change."""
@@ -131,7 +161,10 @@ class Lab:
 
     def _finish(self, operation: Operation) -> None:
         try:
-            effects.finish(self, operation)
+            if operation.doom is not None and operation.doom.spoils:
+                effects.spoil(self, operation)
+            else:
+                effects.finish(self, operation)
         except Exception:
             # A fault of the lab: said in its log, and seen by whoever polls (recorded form).
             log.exception("the lab failed at the end of %s", operation.name)

@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
+from erfailover.lab import faults
 from erfailover.lab import resource_types as rt
 from erfailover.lab.answers import Answer
 from erfailover.lab.lab import Lab
@@ -45,8 +46,26 @@ async def handle(lab: Lab, request: web.Request, path: str, body: bytes) -> Answ
             case ("POST", "shutdown"):
                 lab.stop()
                 return Answer(202, status(lab))
+            case (_, named) if named.split("/")[0] == "faults":
+                return _faults(lab, request.method, named.removeprefix("faults").strip("/"), body)
             case _:
                 return _error(404, "NotFound", f"The lab has no path {path}.")
+
+
+def _faults(lab: Lab, method: str, fault_id: str, body: bytes) -> Answer:
+    match method:
+        case "GET":
+            return Answer(200, {"value": [faults.shown(each) for each in lab.faults.armed()]})
+        case "POST":
+            try:
+                found = faults.read_faults(json.loads(body or b"null"))
+            except ValueError as problem:
+                return _error(400, "InvalidFault", str(problem))
+            return Answer(200, {"ids": list(lab.add_faults(*found))})
+        case "DELETE":
+            return Answer(200, {"cleared": list(lab.clear_faults(fault_id))})
+        case _:
+            return _error(405, "MethodNotAllowed", f"Faults have no {method}.")
 
 
 def clock(lab: Lab) -> Body:

@@ -7,13 +7,34 @@ not closed over, so that it can be written down and read back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from erfailover.lab.world import Body, World
 
 KEPT = 10_000
 """How many ended operations stay readable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """What a fault does to the next operation that starts.
+
+    ``kind`` is the word of ``faults.Kind``, ``fault`` the fault's id. A stuck operation goes on
+    for ``seconds`` more, or with 0 until it is released.
+    """
+
+    kind: str
+    seconds: float
+    code: str
+    message: str
+    fault: str
+
+    @property
+    def spoils(self) -> bool:
+        """Whether the operation ends badly."""
+        return self.kind in {"failed", "cancelled"}
 
 
 @dataclass(slots=True)
@@ -44,6 +65,7 @@ class Operation:
     result: Body | None = field(default=None, repr=False)
     result_status: int = 204
     polls: int = 0
+    doom: Doom | None = None
 
     @property
     def done(self) -> bool:
@@ -59,13 +81,19 @@ class Operations:
         self._finish = finish
         self._all: dict[str, Operation] = {}
         self._holders: dict[str, Operation] = {}
+        self.doom: Doom | None = None
+        """What the next operation meets; it takes this away."""
 
     def start(self, operation: Operation) -> None:
         """Take an operation in and let it end at its time."""
         self._all[operation.id] = operation
         for held in (*operation.writes, *operation.deletes, *operation.locks):
             self._holders[held] = operation
-        self._world.at(operation.ends, _End(self, operation.id))
+        operation.doom, self.doom = self.doom, None
+        if operation.doom is not None and operation.doom.kind == "stuck":
+            operation.ends += operation.doom.seconds or math.inf
+        if operation.ends < math.inf:
+            self._world.at(operation.ends, _End(self, operation.id))
         if len(self._all) > KEPT:
             self._forget()
 
@@ -74,12 +102,25 @@ class Operations:
         operation = self._all.get(operation_id)
         if operation is None or operation.done:
             return
+        doom = operation.doom
+        if doom is not None and doom.kind == "stuck" and self._world.now < operation.ends:
+            return
         operation.status = "Succeeded"
         operation.ends = self._world.now
+        if doom is not None and doom.spoils:
+            operation.status = "Failed" if doom.kind == "failed" else "Canceled"
+            operation.error = {"code": doom.code, "message": doom.message, "details": []}
         for held in (*operation.writes, *operation.deletes, *operation.locks):
             if self._holders.get(held) is operation:
                 del self._holders[held]
         self._finish(operation)
+
+    def release(self, faults: Collection[str]) -> None:
+        """End what those faults keep stuck, now."""
+        for each in self.under_way():
+            if each.doom is not None and each.doom.kind == "stuck" and each.doom.fault in faults:
+                each.ends = self._world.now
+                self._world.at(each.ends, _End(self, each.id))
 
     def get(self, operation_id: str) -> Operation | None:
         """The operation with that id."""

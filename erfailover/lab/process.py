@@ -125,7 +125,7 @@ class Running:
     speed: float
     environment: dict[str, str]
 
-    def request(self, method: str, path: str, timeout_s: float = 10.0) -> Any:
+    def request(self, method: str, path: str, timeout_s: float = 10.0, body: object = None) -> Any:
         """Ask one of the lab's own paths; raises LabProblem where it does not answer."""
         secret = self.folder.identity().lab_secret
         context = ssl.create_default_context(cafile=str(self.ca_file))
@@ -134,16 +134,18 @@ class Running:
             host, int(port), timeout=timeout_s, context=context
         )
         try:
-            connection.request(method, path, headers={"Authorization": f"Bearer {secret}"})
+            data = None if body is None else json.dumps(body)
+            headers = {"Authorization": f"Bearer {secret}"}
+            connection.request(method, path, body=data, headers=headers)
             answer = connection.getresponse()
-            body = json.loads(answer.read() or b"null")
+            found = json.loads(answer.read() or b"null")
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise LabProblem(f"the lab at {self.endpoint} does not answer: {error}") from error
         finally:
             connection.close()
         if answer.status >= 400:
-            raise LabProblem(f"the lab refused {method} {path}: {body}")
-        return body
+            raise LabProblem(f"the lab refused {method} {path}: {found}")
+        return found
 
 
 def folder(chosen: Path | None) -> Folder:

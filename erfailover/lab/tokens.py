@@ -193,8 +193,7 @@ class Tokens:
                 options={"verify_aud": False, "require": ["exp", "aud", "iss", "tid"]},
             )
         except jwt.ExpiredSignatureError:
-            text = "The access token expiry UTC time is earlier than current UTC time."
-            return _unauthorized(base, tenant, "ExpiredAuthenticationToken", text)
+            return self.expired(base)
         except jwt.InvalidTokenError:
             text = "The access token is invalid."
             return _unauthorized(base, tenant, "InvalidAuthenticationToken", text)
@@ -208,6 +207,11 @@ class Tokens:
             self._checked.clear()
         self._checked[token] = (float(claims["exp"]), base)
         return None
+
+    def expired(self, base: str) -> Refusal:
+        """What an expired token meets."""
+        text = "The access token expiry UTC time is earlier than current UTC time."
+        return _unauthorized(base, self._identity.tenant, "ExpiredAuthenticationToken", text)
 
     def keys(self) -> Body:
         """The public key, as the ``keys`` endpoint shows it."""

@@ -211,7 +211,8 @@ def _accept(lab: Lab, request: Request, plan: _Plan) -> Answer:
         locks=(ids.key(where.parent),) if where.parent else (),
         secrets={ids.key(where): plan.draft.secrets},
     )
-    if unchanged or (existing is None and type_ in AT_ONCE):
+    at_once = unchanged or (existing is None and type_ in AT_ONCE)
+    if at_once and lab.operations.doom is None:
         lab.operations.start(operation)
         lab.operations.end(operation.id)
     else:

@@ -1,0 +1,156 @@
+"""What a fault does to a request: to its answer, its connection, or the operation it starts.
+
+Owns the effects of ``faults``; it decides nothing about when one strikes. Every fault that
+struck a request is told, for the trace. Codes and messages are those of ``errors`` and of
+recorded traffic; where a fault carries its own, those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from erfailover.lab import errors
+from erfailover.lab.answers import Answer, Request, refused
+from erfailover.lab.arm_url import parse
+from erfailover.lab.faults import Armed, Kind, Strike
+from erfailover.lab.operations import Doom, Operation
+from erfailover.lab.stale import table
+from erfailover.lab.world import Body, Resource
+
+if TYPE_CHECKING:
+    from erfailover.lab.lab import Lab
+
+_READINGS = frozenset({Kind.EMPTY, Kind.STALE, Kind.INSTANCE_MISSING})
+_ENDINGS = {
+    Kind.FAILED: ("InternalServerError", "An error occurred."),
+    Kind.CANCELLED: ("Canceled", "Operation was canceled."),
+}
+"""Recorded of failed polls; assumed of cancelled ones."""
+_VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
+
+
+def around(lab: Lab, request: Request, judge: Callable[[], Answer]) -> tuple[Answer, Strike]:
+    """Answer a request with the faults that strike it.
+
+    ``judge`` does the work, and is not called where the fault comes before it. Gives back what
+    struck, too.
+    """
+    strike = lab.faults.strike(request.method, request.path)
+    answer = _answer(lab, request, judge, strike)
+    if strike.delay_s:
+        answer = replace(answer, pause_s=answer.pause_s + strike.delay_s)
+    return answer, strike
+
+
+def _answer(lab: Lab, request: Request, judge: Callable[[], Answer], strike: Strike) -> Answer:
+    armed = strike.other
+    if armed is None:
+        return _noted(lab, request, judge())
+    instead = _instead(lab, request, armed)
+    if instead is not None:
+        return instead
+    kind, fault = armed.fault.kind, armed.fault
+    if kind is Kind.DROP_AFTER:
+        return replace(judge(), drop=True)
+    if kind in _READINGS and request.method == "GET":
+        return _misread(lab, request, judge(), strike)
+    code, message = _ENDINGS.get(kind, ("", ""))
+    doom = Doom(kind.value, fault.seconds, fault.code or code, fault.message or message, armed.id)
+    lab.operations.doom = doom
+    try:
+        answer = _noted(lab, request, judge())
+        met = lab.operations.doom is None
+    finally:
+        lab.operations.doom = None
+    if not met:
+        strike.spare()
+    return answer
+
+
+def _instead(lab: Lab, request: Request, armed: Armed) -> Answer | None:
+    """The answer of a fault that comes before any work; None for the others."""
+    fault = armed.fault
+    match fault.kind:
+        case Kind.DROP_BEFORE:
+            return Answer(503, drop=True, code="ConnectionDropped")
+        case Kind.ANSWER:
+            headers = {name: str(value) for name, value in fault.headers.items()}
+            body: Body | None = fault.body
+            code = fault.code or ("" if body is not None else "InternalServerError")
+            if body is None and fault.status >= 400:
+                text = fault.message or "An error occurred."
+                body = {"error": {"code": code, "message": text}}
+            return Answer(fault.status, body, headers, code=code if fault.status >= 400 else "")
+        case Kind.THROTTLE:
+            wait_s = max(1, round(fault.seconds)) if fault.seconds else 10
+            known = lab.identity
+            refusal = errors.throttled(
+                _VERBS.get(request.method, "write"), known.subscription, known.object_id, wait_s
+            )
+            return refused(refusal, lab.speed)
+        case Kind.EXPIRED_TOKEN:
+            return refused(lab.tokens.expired(request.base), lab.speed)
+        case Kind.FORBIDDEN:
+            target = parse(request.path)
+            what = target.type.type if target.type else "Microsoft.Resources/subscriptions"
+            action = f"{what}/{_VERBS.get(request.method, f'{target.name}/action')}"
+            return refused(
+                errors.forbidden(lab.identity.object_id, action, request.path), lab.speed
+            )
+        case _:
+            return None
+
+
+def _misread(lab: Lab, request: Request, answer: Answer, strike: Strike) -> Answer:
+    """A read by GET that shows less, or what was."""
+    assert strike.other is not None
+    fault = strike.other.fault
+    body = answer.body
+    if answer.status == 200 and isinstance(body, dict):
+        if fault.kind is Kind.EMPTY and "value" in body:
+            return replace(answer, body={"value": []})
+        if fault.kind is Kind.STALE:
+            past = lab.history.at(_name(request), lab.world.now - fault.seconds)
+            if past is not None:
+                return replace(answer, body=past)
+    strike.spare()
+    return answer
+
+
+def _noted(lab: Lab, request: Request, answer: Answer) -> Answer:
+    if lab.history.wanted and request.method == "GET" and isinstance(answer.body, dict):
+        lab.history.note(_name(request), lab.world.now, answer.body)
+    return answer
+
+
+def _name(request: Request) -> str:
+    return f"GET {request.path.rstrip('/').lower()}"
+
+
+def read_wrongly(lab: Lab, operation: Operation, resource: Resource) -> None:
+    """Change the result of an action that a fault wants read wrongly."""
+    peer = operation.arguments.get("peer", "")
+    name = table(resource, operation.action, peer)
+    result, doom = operation.result, operation.doom
+    if result is not None:
+        lab.history.note(name, lab.world.now, result)
+    if doom is None or result is None or not isinstance(result.get("value"), list):
+        return
+    match Kind(doom.kind):
+        case Kind.EMPTY:
+            operation.result = {"value": []}
+        case Kind.STALE:
+            past = lab.history.at(name, lab.world.now - doom.seconds)
+            operation.result = past if past is not None else result
+        case Kind.INSTANCE_MISSING:
+            operation.result = {"value": _without_last_instance(resource, result["value"])}
+        case _:
+            pass
+
+
+def _without_last_instance(gateway: Resource, rows: list[Body]) -> list[Body]:
+    settings = gateway.active_properties.get("bgpSettings") or {}
+    last = str(settings.get("bgpPeeringAddress") or "").split(",")[-1].strip()
+    return [row for row in rows if row.get("localAddress") != last]

@@ -1,0 +1,56 @@
+"""``lab fault`` against a lab that runs as a process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from erfailover.lab import process
+from erfailover.lab.__main__ import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    process.start(process.Folder(tmp_path), speed=1000)
+    yield tmp_path
+    process.stop(process.Folder(tmp_path))
+
+
+def test_faults_are_armed_listed_and_cleared_by_commands(folder: Path, tmp_path: Path) -> None:
+    def lab(*arguments: str) -> str:
+        runner = CliRunner()
+        found = runner.invoke(
+            main, ["fault", *arguments[:1], "--state-dir", str(folder), *list(arguments[1:])]
+        )
+        assert found.exit_code == 0, found.output
+        return found.output
+
+    scenario = tmp_path / "faults.yaml"
+    scenario.write_text("- kind: throttle\n  seconds: 7\n- unreliable-reads\n")
+    assert lab("add", "answer", "--status", "503", "--header", "a=b", "--body", "{}") == (
+        "Armed: f1\n"
+    )
+    assert lab("load", str(scenario)) == "Armed: f2 f3 f4 f5\n"
+    rows = json.loads(lab("list", "-o", "json"))
+    assert rows[0]["headers"] == {"a": "b"}
+    assert rows[1] == {"id": "f2", "kind": "throttle", "seconds": 7.0, "seen": 0, "fired": 0}
+    assert lab("clear", "f2") == "Cleared: f2\n"
+    assert lab("clear") == "Cleared: f1 f3 f4 f5\n"
+
+
+def test_without_a_lab_the_exit_code_is_2(tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["fault", "list", "--state-dir", str(tmp_path)])
+    assert found.exit_code == 2
+    assert "no lab runs" in found.output
+
+
+def test_a_scenario_with_a_wrong_fault_names_it(tmp_path: Path) -> None:
+    scenario = tmp_path / "faults.yaml"
+    scenario.write_text("- kind: nonsense\n")
+    found = CliRunner().invoke(main, ["fault", "load", str(scenario)])
+    assert found.exit_code == 2
+    assert "fault 1: kind must be one of" in found.output
