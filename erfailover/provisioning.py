@@ -40,6 +40,11 @@ class Action:
     differences: tuple[Difference, ...] = ()
     note: str | None = None
 
+    @property
+    def title(self) -> str:
+        """What is changed, in words."""
+        return self.desired.title
+
 
 @dataclass(frozen=True, slots=True)
 class SetupAction:
@@ -47,6 +52,11 @@ class SetupAction:
 
     change: Change
     setup: NatSetup
+
+    @property
+    def title(self) -> str:
+        """What is set up, in words."""
+        return self.setup.title
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ then. Running it again goes on where it was interrupted.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from erfailover import destruction, executor
 from erfailover.arm_bodies import Body
-from erfailover.azure.cloud import Azure
 from erfailover.clock import all_at_once
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress, duration
@@ -22,6 +21,9 @@ from erfailover.journal import Journal
 from erfailover.secrets_store import Secrets
 from erfailover.site import Site
 from erfailover.topology import CONNECTION, GATEWAY, GROUP, NETWORK, PEERING
+
+if TYPE_CHECKING:
+    from erfailover.azure.cloud import Azure
 
 DEADLINE_S = {GATEWAY: 3600.0, GROUP: 3600.0}
 """How long a deletion may take, in seconds; a gateway takes 7 min (median, recorded)."""
@@ -54,10 +56,11 @@ def run(context: Context, dry_run: bool) -> None:
     context.say(destruction.plan_text(plan))
     context.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
     journal = Journal.open(context.state_folder)
-    journal.write("destroy", resources=len(plan.deletions))
+    journal.write("destroy", deletions=[each.title for each in plan.deletions])
     with Progress(context.console, context.clock) as progress:
         tasks = [_task(context, azure, site, journal, each) for each in plan.deletions]
         results = executor.run(tasks, context.clock, progress.tell, DELETIONS_AT_ONCE)
+    journal.write("destroyed", failed=sorted(results.failures))
     if not results.failures:
         _forget(context)
     context.show(_outcome_text(plan, results), _outcome_data(plan, results))

@@ -9,22 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from erfailover import comparison, executor, provisioning
 from erfailover.arm_bodies import TAG, Body, Reference
-from erfailover.azure.cloud import Azure
 from erfailover.clock import all_at_once
 from erfailover.commands import provision_report as report
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
 from erfailover.executor import Task
+from erfailover.journal import Journal
 from erfailover.nat import NatSetup, holds, nat_setups
 from erfailover.provisioning import Action, ProvisionPlan, SetupAction
 from erfailover.secrets_store import Secrets
 from erfailover.site import Site
 from erfailover.topology import CONNECTION, GATEWAY, MACHINE, Desired
+
+if TYPE_CHECKING:
+    from erfailover.azure.cloud import Azure
 
 DEADLINE_S = {GATEWAY: 5400.0, MACHINE: 1800.0, CONNECTION: 1200.0}
 """How long a write may take, in seconds; a gateway takes 18 min (median) to over 35 (recorded)."""
@@ -62,6 +65,8 @@ def run(context: Context, dry_run: bool) -> None:
         return
     context.say(report.plan_text(plan))
     context.confirm(f"Make these {len(plan.changes)} change(s)?")
+    journal = Journal.open(context.state_folder)
+    journal.write("provision", changes=[each.title for each in plan.changes])
     with Progress(context.console, context.clock) as progress:
         results = executor.run(
             _Provision(context, azure, site, secrets).tasks(plan),
@@ -69,6 +74,7 @@ def run(context: Context, dry_run: bool) -> None:
             progress.tell,
             WRITES_AT_ONCE,
         )
+    journal.write("provisioned", failed=sorted(results.failures))
     outcome = report.Outcome(plan, results)
     context.show(report.outcome_text(outcome), report.outcome_data(outcome))
     results.raise_first()
