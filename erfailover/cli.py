@@ -68,11 +68,12 @@ def context(options: dict[str, Any]) -> Context:
     if options.pop("verbose"):
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
         logging.getLogger("erfailover").setLevel(logging.DEBUG)
-    if options.pop("lab"):
+    lab = options.pop("lab")
+    if lab:
         from erfailover.commands import lab_process
 
         os.environ.update(lab_process.up())
-    told = Context(options.pop("site_file"), options.pop("output"), options.pop("yes"))
+    told = Context(options.pop("site_file"), options.pop("output"), options.pop("yes"), lab)
     current = click.get_current_context()
     current.call_on_close(told.close)
     if current.obj is not None:

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ class Context:
     Attributes:
         site_file: where the site file is.
         output: ``table``, ``json`` or ``yaml``.
+        lab: whether the lab is used: its subscription then stands for the site file's.
         yes: whether what would be asked is answered with yes.
         clock: in whose seconds everything waits; the system's, unless a test brings another.
     """
@@ -41,6 +42,7 @@ class Context:
     site_file: Path
     output: str = "table"
     yes: bool = False
+    lab: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
 
@@ -49,7 +51,10 @@ class Context:
         """The site, read from its file."""
         from erfailover.config import load
 
-        return load(self.site_file, self.environment)
+        site = load(self.site_file, self.environment)
+        if self.lab:
+            site = replace(site, subscription=self.environment["AZURE_SUBSCRIPTION_ID"])
+        return site
 
     @cached_property
     def azure(self) -> Azure:
