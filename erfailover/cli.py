@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from erfailover.clock import Clock
     from erfailover.commands.context import Context
 
+GO_ON = "Run the same command again: it does only what is left."
 F = TypeVar("F", bound=Callable[..., Any])
 EXIT_CODES = """\b
 Exit codes:
@@ -236,14 +237,14 @@ def invoke(arguments: list[str], clock: Clock | None = None) -> int:
     try:
         result = cli.main(arguments, prog_name="erfailover", standalone_mode=False, obj=clock)
     except click.exceptions.Abort:
-        return _failed(130, "interrupted", None)
+        return _failed(130, "interrupted", GO_ON)
     except click.ClickException as error:
         error.show()
         return 2
     except Failure as failure:
         return _failed(failure.exit_code, failure.message, failure.hint)
     except KeyboardInterrupt:
-        return _failed(130, "interrupted", "Run the same command again to go on.")
+        return _failed(130, "interrupted", GO_ON)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from io import StringIO
@@ -278,7 +279,9 @@ def _step_lines(step: SwitchStep) -> list[str]:
         lines[0] += "  (already so)"
         return lines
     lines += [f"       {each}" for each in changes(write)]
-    lines.append(f"       why here: {step.why}")
+    lines += textwrap.wrap(
+        f"why here: {step.why}", WIDTH - 10, initial_indent=" " * 7, subsequent_indent=" " * 9
+    )
     if step.contingency:
         undone = "; ".join(changes(step.contingency))
         lines.append(f"       if refused: {step.contingency.name}: {undone}")
