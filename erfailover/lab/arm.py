@@ -10,7 +10,17 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from erfailover.lab import directory, errors, fault_effects, groups, posts, reads, writes
+from erfailover.lab import (
+    deployments,
+    directory,
+    errors,
+    fault_effects,
+    groups,
+    images,
+    posts,
+    reads,
+    writes,
+)
 from erfailover.lab.answers import Answer, Request, refused
 from erfailover.lab.arm_url import Kind, Target, parse
 from erfailover.lab.errors import Refused
@@ -82,6 +92,11 @@ def _route(lab: Lab, request: Request, target: Target) -> Answer:
             return posts.part(lab, request, target)
         case Kind.GROUP:
             return groups.handle(lab, request, target)
+        case Kind.DEPLOYMENTS:
+            return deployments.handle(lab, request, target)
+        case Kind.IMAGES:
+            parts = target.name.split("/")
+            return images.answer(request, target.subscription, target.location, parts)
         case Kind.UNKNOWN:
             if not target.subscription:
                 raise Refused(errors.no_such_path(request.path))

@@ -26,6 +26,10 @@ class Kind(Enum):
     RESOURCES = "resources"
     GROUPS = "groups"
     GROUP = "group"
+    DEPLOYMENTS = "deployments"
+    """A group's deployments and what lies below; ``name`` is the rest of the path."""
+    IMAGES = "images"
+    """Below the publishers of images of a location; ``name`` is the rest of the path."""
     OPERATION = "operation"
     OPERATION_RESULT = "operation result"
     COLLECTION = "collection"
@@ -53,6 +57,7 @@ class Target:
     location: str = ""
 
 
+_PUBLISHERS = ("microsoft.compute", "locations", "publishers")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.()\-]{0,89}")
 
 
@@ -95,6 +100,9 @@ def _in_groups(subscription: str, parts: list[str], low: list[str]) -> Target:
         return Target(Kind.GROUP, subscription, parts[0], group)
     if low[1:] == ["resources"]:
         return Target(Kind.RESOURCES, subscription, parts[0], group)
+    if low[1:4] == ["providers", "microsoft.resources", "deployments"]:
+        rest = "/".join(parts[4:])
+        return Target(Kind.DEPLOYMENTS, subscription, parts[0], group, name=rest)
     if low[1] != "providers" or len(parts) < 4:
         name = f"Microsoft.Resources/resourceGroups/{'/'.join(parts[1:])}"
         return Target(Kind.UNKNOWN, subscription, parts[0], group, name=name)
@@ -110,6 +118,9 @@ def _in_subscription(subscription: str, parts: list[str], low: list[str]) -> Tar
         kind = {"operations": Kind.OPERATION, "operationresults": Kind.OPERATION_RESULT}.get(low[3])
         if kind is not None:
             return Target(kind, subscription, name=low[4], location=low[2])
+    if len(parts) > 4 and (low[0], low[1], low[3]) == _PUBLISHERS:
+        rest = "/".join(parts[4:])
+        return Target(Kind.IMAGES, subscription, name=rest, location=low[2])
     if len(parts) == 2:
         found = rt.find(parts[0], (parts[1],))
         if found is not None:

@@ -168,6 +168,7 @@ GROUP_ORDER = (
     rt.VNET,
     rt.ROUTE_TABLE,
     rt.SECURITY_GROUP,
+    rt.DEPLOYMENT,
 )
 """The order in which a resource group's deletion takes its resources out."""
 

@@ -28,6 +28,7 @@ LOCAL_GATEWAY = f"{NETWORK}/localNetworkGateways"
 CONNECTION = f"{NETWORK}/connections"
 VM = f"{COMPUTE}/virtualMachines"
 GROUP = "Microsoft.Resources/resourceGroups"
+DEPLOYMENT = "Microsoft.Resources/deployments"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,88 @@
+"""Marketplace images: what a client asks before it creates a virtual machine.
+
+Owns the answers below ``.../locations/{location}/publishers``. The lab has the images that the
+proof of concept's successors use; any other is not found, as in Azure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from erfailover.lab.answers import Answer, Request
+from erfailover.lab.errors import Refusal, Refused, not_modelled
+from erfailover.lab.world import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image; the version is made up, its form is Canonical's."""
+
+    publisher: str
+    offer: str
+    sku: str
+    version: str
+
+
+IMAGES = (
+    Image("Canonical", "ubuntu-24_04-lts", "server", "24.04.202609110"),
+    Image("Canonical", "0001-com-ubuntu-server-jammy", "22_04-lts-gen2", "22.04.202609050"),
+)
+
+
+def answer(request: Request, subscription: str, location: str, parts: list[str]) -> Answer:
+    """GET of the versions of an image, or of one of them (recorded form).
+
+    ``parts`` are the parts of the path after ``publishers``. Raises Refused.
+    """
+    low = [part.lower() for part in parts]
+    shape = (low[1:3], low[3:4], low[5:6], low[7:8])
+    if shape != (["artifacttypes", "vmimage"], ["offers"], ["skus"], ["versions"]) or len(low) > 9:
+        raise Refused(not_modelled(f"publishers/{'/'.join(parts)}"))
+    if request.method != "GET":
+        raise Refused(not_modelled(f"{request.method} of an image"))
+    wanted = (low[0], low[4], low[6])
+    found = [
+        each
+        for each in IMAGES
+        if (each.publisher.lower(), each.offer, each.sku) == wanted
+        and (len(low) == 8 or each.version == low[8])
+    ]
+    if not found:
+        raise Refused(Refusal(404, "NotFound", "Artifact: VMImage was not found."))
+    if len(low) == 9:
+        return Answer(200, _shown(found[0], subscription, location))
+    rows = [_row(each, subscription, location) for each in found]
+    if "$expand" in request.query:
+        rows = [_shown(each, subscription, location) for each in found]
+    return Answer(200, rows)
+
+
+def _row(image: Image, subscription: str, location: str) -> Body:
+    return {
+        "location": location,
+        "name": image.version,
+        "id": (
+            f"/Subscriptions/{subscription}/Providers/Microsoft.Compute/Locations/{location}"
+            f"/Publishers/{image.publisher}/ArtifactTypes/VMImage/Offers/{image.offer}"
+            f"/Skus/{image.sku}/Versions/{image.version}"
+        ),
+    }
+
+
+def _shown(image: Image, subscription: str, location: str) -> Body:
+    return {
+        "properties": {
+            "hyperVGeneration": "V2",
+            "architecture": "x64",
+            "replicaType": "Managed",
+            "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},
+            "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": 30},
+            "dataDiskImages": [],
+            "features": [
+                {"name": "SecurityType", "value": "TrustedLaunchAndConfidentialVmSupported"},
+                {"name": "IsAcceleratedNetworkSupported", "value": "True"},
+            ],
+            "imageDeprecationStatus": {"imageState": "Active"},
+        },
+        **_row(image, subscription, location),
+    }
