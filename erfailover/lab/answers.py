@@ -40,7 +40,7 @@ class Answer:
     """
 
     status: int
-    body: Body | list[Body] | None = None
+    body: Body | list[Body] | str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     pause_s: float = 0.0
     code: str = ""
@@ -93,11 +93,14 @@ def operation_headers(
     location: bool = False,
 ) -> dict[str, str]:
     """The headers of an accepted operation (recorded)."""
-    headers = retry_headers(timing.first_retry_after_s(operation.type), speed)
+    headers = {}
+    if not operation.done:
+        seconds = timing.first_retry_after_s(operation.type, operation.effect)
+        headers = retry_headers(seconds, speed)
     compute = operation.type.startswith("Microsoft.Compute")
     if asynchronous:
         headers["Azure-AsyncOperation"] = operation_url(request, operation)
-        if not compute:
+        if operation.notifies:
             headers["azure-asyncnotification"] = "Enabled"
     if location and compute:
         headers["Location"] = operation_url(request, operation) + "&monitor=true"

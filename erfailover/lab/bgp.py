@@ -7,7 +7,9 @@ the world by its listener and its events alone, so reading never changes anythin
 Observed: a gateway originates its own VNet's prefixes, those of every VNet that uses it as
 remote gateway, those of each local network gateway it has a connection to, and a host route to
 each configured BGP peer. How long a change of peerings takes to show is ``BgpTiming.learn_s``.
-Not modelled: routes of ExpressRoute circuits; custom (APIPA) addresses beyond the matching.
+What an ExpressRoute gateway hears is ``expressroute``'s business; it and a VPN gateway of the
+same VNet tell each other nothing here. Not modelled: custom (APIPA) addresses beyond the
+matching.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from erfailover.lab import ids, parsed
+from erfailover.lab.expressroute import EDGE_ASN, GATEWAY_ASN, ExpressRoute, local_address
+from erfailover.lab.expressroute import WEIGHT as EDGE_WEIGHT
 from erfailover.lab.network import Network
 from erfailover.lab.parsed import Gateway
 from erfailover.lab.prefixes import PrefixMap
@@ -43,6 +47,9 @@ _RELEVANT = frozenset(
         parsed.LOCAL_GATEWAY,
         parsed.CONNECTION,
         parsed.PUBLIC_IP,
+        parsed.SUBNET,
+        parsed.CIRCUIT,
+        parsed.CIRCUIT_PEERING,
     )
 )
 _WEIGHT = 32768
@@ -51,14 +58,16 @@ _WEIGHT = 32768
 
 @dataclass(frozen=True, slots=True)
 class ForwardingEntry:
-    """Where a gateway sends what a prefix holds: into a VNet, or to an end of a tunnel.
+    """Where a gateway sends what a prefix holds: into a VNet, a tunnel, or a circuit.
 
-    Of several ``ends`` the first whose tunnel is up is taken.
+    ``circuit`` is the key of the connection to it. Of several ``ends`` the first whose tunnel
+    is up is taken.
     """
 
     prefix: str
     vnet: str = ""
     ends: tuple[EndKey, ...] = ()
+    circuit: str = ""
 
 
 class Bgp:
@@ -74,6 +83,7 @@ class Bgp:
         self._wanted: dict[str, tuple[tuple[str, str], ...]] = {}
         self._spokes: dict[str, tuple[tuple[str, str], ...]] = {}
         self._learned = 0
+        self.express = ExpressRoute(world, self.timing.circuit_s, self._express_moved)
         self._moves = (0, 0)
         self._speakers: dict[SpeakerKey, Speaker] = {}
         self._hearings: list[Hearing] = []
@@ -86,6 +96,9 @@ class Bgp:
 
     def peers(self, gateway: Resource) -> list[Body]:
         """The rows of getBgpPeerStatus: one for each connection with BGP and instance."""
+        express = self._express_gateway(gateway)
+        if express is not None:
+            return self._edge_rows(express)
         return [
             self._peer_row(end, self._sessions.views[end.key])
             for end in self._ends_of(ids.key(gateway.id))
@@ -97,6 +110,8 @@ class Bgp:
         found = self.network.gateways.get(ids.key(gateway.id))
         if found is None:
             return []
+        if found.kind == "expressroute":
+            return self._express_learned(found)
         if not found.bgp:
             return self._static_rows(found)
         rows: list[Body] = []
@@ -124,6 +139,9 @@ class Bgp:
             AS path begins with the gateway's own ASN and the next hop is its own address
             (assumed).
         """
+        express = self._express_gateway(gateway)
+        if express is not None:
+            return self._express_told(express, peer)
         rows: list[Body] = []
         for end in self._ends_of(ids.key(gateway.id)):
             view = self._sessions.views.get(end.key)
@@ -141,6 +159,9 @@ class Bgp:
 
         Recorded: ``Unknown`` where the far end is no gateway of Azure's (nor of this lab's).
         """
+        if (connection.active_properties.get("peer") or {}).get("id"):
+            up = self.express.connected(ids.key(connection.id))
+            return "Connected" if up else "NotConnected"
         ends = [end for end in self._sessions.ends.values() if end.key[0] == ids.key(connection.id)]
         if any(self._sessions.tunnel_up(end.key) for end in ends):
             return "Connected"
@@ -172,7 +193,7 @@ class Bgp:
         found = self.network.gateways.get(gateway)
         if found is None:
             return ()
-        entries = (entry for entry in self._entries(found) if entry.ends)
+        entries = (entry for entry in self._entries(found) if entry.ends or entry.circuit)
         return tuple(dict.fromkeys(entry.prefix for entry in entries))
 
     def tunnel(self, end: EndKey) -> End | None:
@@ -186,6 +207,7 @@ class Bgp:
         kinds = self.network.refresh()
         if kinds & _RELEVANT:
             self._sessions.reconcile(self.network)
+            self.express.reconcile(self.network)
             self._follow_spokes()
         if kinds & _RELEVANT or self._moves != (self._sessions.moves, self._learned):
             self._rebuild()
@@ -212,6 +234,9 @@ class Bgp:
         if gateway in self._wanted:
             self._spokes[gateway] = spokes
             self._learned += 1
+
+    def _express_moved(self) -> None:
+        self._learned += 1
 
     def _using(self, gateway: Gateway) -> tuple[tuple[str, str], ...]:
         """Prefix and VNet of every spoke that uses a gateway as its remote gateway."""
@@ -310,6 +335,55 @@ class Bgp:
         heard = preferred(self._heard_tables(), [end.key for end in ends])
         for path in heard.values():
             yield ForwardingEntry(path.prefix, ends=(path.end,))
+        for prefix, link in self.express.heard(gateway.key).items():
+            yield ForwardingEntry(prefix, circuit=link.connection)
+
+    # ExpressRoute gateways.
+
+    def _express_gateway(self, gateway: Resource) -> Gateway | None:
+        found = self.network.gateways.get(ids.key(gateway.id))
+        return found if found is not None and found.kind == "expressroute" else None
+
+    def _edge_rows(self, gateway: Gateway) -> list[Body]:
+        local, told = local_address(self.network, gateway), len(self._originated(gateway))
+        rows: list[Body] = []
+        for link in self.express.links(gateway.key):
+            for edge in link.edges:
+                row: Body = {"localAddress": local, "neighbor": edge, "asn": EDGE_ASN}
+                if not link.up:
+                    row |= {"state": "Connecting", "routesReceived": 0}
+                    rows.append(row | {"messagesSent": 0, "messagesReceived": 0})
+                    continue
+                seconds = self.world.now - self.express.since(gateway.key, link)
+                row |= {"state": "Connected", "connectedDuration": duration(seconds)}
+                row["routesReceived"] = len(link.prefixes)
+                row["messagesSent"] = self._messages(told, seconds)
+                row["messagesReceived"] = self._messages(len(link.prefixes), seconds)
+                rows.append(row)
+        return rows
+
+    def _express_learned(self, gateway: Gateway) -> list[Body]:
+        local = local_address(self.network, gateway)
+        rows = [
+            _row(local, prefix, None, local, "Network", "", _WEIGHT)
+            for prefix in self._network_prefixes(gateway)
+        ]
+        for link in self.express.links(gateway.key):
+            path = f"{EDGE_ASN}-{link.asn}" if link.asn else str(EDGE_ASN)
+            for prefix in link.prefixes:
+                for edge in link.edges:
+                    rows.append(_row(local, prefix, edge, edge, "EBgp", path, EDGE_WEIGHT))
+        return rows
+
+    def _express_told(self, gateway: Gateway, peer: str) -> list[Body]:
+        """Observed: path 65515, the gateway's own address as next hop."""
+        edges = {edge for link in self.express.links(gateway.key) if link.up for edge in link.edges}
+        local = local_address(self.network, gateway)
+        return [
+            _row(local, prefix, local, local, "Igp", str(GATEWAY_ASN), 0)
+            for prefix in self._originated(gateway)
+            if peer in edges
+        ]
 
     # Ends, tables, rows.
 

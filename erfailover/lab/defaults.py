@@ -16,6 +16,7 @@ from typing import Any
 
 from erfailover.lab import ids
 from erfailover.lab import resource_types as rt
+from erfailover.lab.circuits import complete_circuit, complete_peering
 from erfailover.lab.fresh import Fresh
 from erfailover.lab.gateway_defaults import complete_connection, complete_gateway, complete_local
 from erfailover.lab.machine_defaults import complete_machine
@@ -64,6 +65,7 @@ _IGNORED: Mapping[str, frozenset[str]] = MappingProxyType(
             {"virtualMachine", "macAddress", "hostedWorkloads", "primary", "tapConfigurations"}
         ),
         rt.ROUTE_TABLE: frozenset({"routes", "subnets"}),
+        rt.CIRCUIT: frozenset({"peerings"}),
         rt.SECURITY_GROUP: frozenset(
             {"securityRules", "defaultSecurityRules", "subnets", "networkInterfaces"}
         ),
@@ -119,7 +121,11 @@ _DEFAULTS: Mapping[str, Body] = MappingProxyType(
     }
 )
 
-WITHOUT_GUID = frozenset({rt.SUBNET, rt.ROUTE, rt.SECURITY_RULE, rt.VM})
+EMPTIED = frozenset({rt.ROUTE_TABLE, rt.SECURITY_GROUP})
+"""Types that lose the children a PUT does not name (recorded for route tables)."""
+WITHOUT_GUID = frozenset(
+    {rt.CIRCUIT, rt.CIRCUIT_PEERING, rt.SUBNET, rt.ROUTE, rt.SECURITY_RULE, rt.VM}
+)
 
 
 def complete(
@@ -137,6 +143,9 @@ def complete(
             draft.children[child_type.type] = _children(
                 resource_id, child_type, sent[child_type.collection], fresh
             )
+    if type_ in EMPTIED:
+        for child_type in rt.children(type_):
+            draft.children.setdefault(child_type.type, [])
     properties: Body = {"provisioningState": "Updating"}
     if type_ not in WITHOUT_GUID:
         known = existing.properties.get("resourceGuid") if existing else None
@@ -195,8 +204,11 @@ def _children(
 
 def _complete_type(draft: Draft, request: Body, existing: Resource | None, fresh: Fresh) -> None:
     match draft.id.type:
+        case rt.VNET:
+            if isinstance(draft.body["properties"].get("dhcpOptions"), dict):
+                draft.body["properties"]["dhcpOptions"].setdefault("dnsServers", [])
         case rt.SUBNET:
-            _complete_subnet(draft.body["properties"])
+            _complete_subnet(draft)
         case rt.PUBLIC_IP:
             _complete_public_ip(draft, existing)
         case rt.NIC:
@@ -207,13 +219,28 @@ def _complete_type(draft: Draft, request: Body, existing: Resource | None, fresh
             complete_local(draft.body["properties"])
         case rt.CONNECTION:
             draft.secrets = complete_connection(draft.body["properties"])
+        case rt.CIRCUIT:
+            complete_circuit(draft.body, existing, fresh)
+        case rt.CIRCUIT_PEERING:
+            complete_peering(draft.id, draft.body["properties"])
         case rt.VM:
             draft.secrets = complete_machine(draft.id, draft.body, existing, fresh)
         case _:
             pass
 
 
-def _complete_subnet(properties: Body) -> None:
+def _complete_subnet(draft: Draft) -> None:
+    properties = draft.body["properties"]
+    for each in properties.get("serviceEndpoints") or ():
+        each.setdefault("locations", ["*"])
+        each["provisioningState"] = "Succeeded"
+    for each in properties["delegations"]:
+        each["id"] = f"{draft.id}/delegations/{each.get('name', '')}"
+        each["etag"] = draft.body["etag"]
+        each["type"] = f"{rt.SUBNET}/delegations"
+        inner = each.setdefault("properties", {})
+        inner.setdefault("actions", [])
+        inner["provisioningState"] = "Succeeded"
     prefixes = properties.get("addressPrefixes")
     if isinstance(prefixes, list) and prefixes:
         properties["addressPrefix"] = prefixes[0]
@@ -253,7 +280,8 @@ def _complete_nic(draft: Draft, existing: Resource | None) -> None:
         each.setdefault("name", f"ipconfig{number + 1}")
         configurations[number] = ip_configuration(draft.id, each, etag)
         inner = configurations[number]["properties"]
-        inner.setdefault("privateIPAllocationMethod", "Dynamic")
+        method = str(inner.get("privateIPAllocationMethod") or "Dynamic")
+        inner["privateIPAllocationMethod"] = method.capitalize()  # recorded: any letter case
         inner.setdefault("privateIPAddressVersion", "IPv4")
         inner.setdefault("primary", len(configurations) == 1)
         _keep_address(inner, known.get(each["name"]))

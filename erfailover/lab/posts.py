@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from erfailover.lab import errors, ids, rules
+from erfailover.lab import errors, failover_tests, ids, rules
 from erfailover.lab import resource_types as rt
 from erfailover.lab.actions import StartScript
 from erfailover.lab.answers import Answer, Request, operation_headers
@@ -15,6 +15,7 @@ from erfailover.lab.arm_url import Target
 from erfailover.lab.errors import Refusal, Refused
 from erfailover.lab.lab import Lab
 from erfailover.lab.machine_views import instance_view
+from erfailover.lab.notifications import ALL_SINCE
 from erfailover.lab.operations import Operation
 from erfailover.lab.reads import find
 from erfailover.lab.world import Resource
@@ -68,6 +69,7 @@ def _start(
         arguments={"resource": name, **(arguments or {})},
         locks=locks,
         secrets={name: secrets} if secrets else {},
+        notifies=not resource.id.type.startswith(rt.COMPUTE) and lab.today >= ALL_SINCE,
     )
     for held in locks:
         found = lab.world.get(held)
@@ -93,6 +95,10 @@ def _network_action(lab: Lab, request: Request, resource: Resource, name: str) -
         if not peer:
             raise Refused(errors.property_missing("peer", str(resource.id)))
         arguments["peer"] = peer
+    if name in failover_tests.ACTIONS:
+        body = parse_body(request) if name == "stopsitefailovertest" else None
+        arguments = failover_tests.arguments_of(body, dict(request.query))
+        refuse(failover_tests.refused(lab, resource, name, arguments))
     if name == "effectiveroutetable":
         refuse(_detached(lab, resource))
     operation = _start(lab, resource, name, duration_s, arguments=arguments)

@@ -1,0 +1,144 @@
+"""ExpressRoute as a gateway sees it: its circuits' edge routers, and what they tell.
+
+Owns the sessions of ExpressRoute gateways to the Microsoft edge, two a circuit, and what each
+circuit brings, with the time both take to change. It never looks at VPN gateways, and nothing
+of the network behind a circuit is modelled but the prefixes that it announces.
+
+Observed in public write-ups: a gateway speaks from the 13th address of its GatewaySubnet
+(10.0.4.12 of 10.0.4.0/27), its edges have the 5th and 6th, a second circuit's the two after
+those; AS 12076; a route's path is 12076 and the customer's ASN, its weight 32769, its origin
+EBgp, its next hop the edge; with the circuit's far end silent the edges stay Connected and no
+route comes.
+
+What a circuit's far end announces is no part of ARM. Here it is the circuit's tag
+``lab:on-premises``, a list of prefixes; every address in them answers. It is announced while
+the circuit's private peering is Enabled.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from erfailover.lab.addresses import EXPRESS_OFFSETS
+from erfailover.lab.network import Network
+from erfailover.lab.parsed import Gateway
+from erfailover.lab.world import World
+
+EDGE_ASN = 12076
+GATEWAY_ASN = 65515
+"""The ASN of every ExpressRoute gateway (documented: it cannot be chosen)."""
+WEIGHT = 32769
+EDGE_OFFSET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A connection of a gateway to a circuit, as the gateway sees it.
+
+    ``up`` says whether the sessions to the two ``edges`` are; ``prefixes`` is what they tell.
+    """
+
+    connection: str
+    edges: tuple[str, str]
+    asn: int
+    up: bool
+    prefixes: tuple[str, ...]
+
+
+class ExpressRoute:
+    """The links of every ExpressRoute gateway, by the gateway's key."""
+
+    def __init__(self, world: World, delay_s: float, moved: Callable[[], None]) -> None:
+        self._world = world
+        self._delay_s = delay_s
+        self._moved = moved
+        self._wanted: dict[str, tuple[Link, ...]] = {}
+        self._links: dict[str, tuple[Link, ...]] = {}
+        self._since: dict[tuple[str, str], float] = {}
+
+    def reconcile(self, network: Network) -> None:
+        """Take in what is configured now; it shows after a delay."""
+        wanted = {
+            key: _links(network, gateway)
+            for key, gateway in network.gateways.all.items()
+            if gateway.kind == "expressroute"
+        }
+        for key, links in wanted.items():
+            if links != self._wanted.get(key, ()):
+                apply = partial(self._apply, key, links)
+                self._world.at(self._world.now + self._delay_s, apply)
+        for key in self._links.keys() - wanted.keys():
+            del self._links[key]
+        self._wanted = wanted
+
+    def _apply(self, gateway: str, links: tuple[Link, ...]) -> None:
+        if gateway not in self._wanted:
+            return
+        before = {each.connection for each in self._links.get(gateway, ()) if each.up}
+        self._links[gateway] = links
+        for each in links:
+            if each.up and each.connection not in before:
+                self._since[gateway, each.connection] = self._world.now
+        self._moved()
+
+    def links(self, gateway: str) -> tuple[Link, ...]:
+        """A gateway's links as they show now."""
+        return self._links.get(gateway, ())
+
+    def since(self, gateway: str, link: Link) -> float:
+        """When the sessions of a link came up."""
+        return self._since.get((gateway, link.connection), 0.0)
+
+    def heard(self, gateway: str) -> dict[str, Link]:
+        """The link that each prefix from beyond a gateway's circuits is reached by."""
+        found: dict[str, Link] = {}
+        for link in self.links(gateway):
+            for prefix in link.prefixes if link.up else ():
+                found.setdefault(prefix, link)
+        return found
+
+    def connected(self, connection: str) -> bool:
+        """Whether a connection's sessions are up."""
+        links = (each for links in self._links.values() for each in links)
+        return any(each.up for each in links if each.connection == connection)
+
+
+def local_address(network: Network, gateway: Gateway) -> str:
+    """The address from which a gateway speaks to the edge; empty where it has no subnet."""
+    base = _base(network, gateway)
+    return str(base + EXPRESS_OFFSETS[0]) if base is not None else ""
+
+
+def _base(network: Network, gateway: Gateway) -> ipaddress.IPv4Address | None:
+    subnet = network.subnets.get(f"{gateway.vnet}/subnets/gatewaysubnet")
+    if subnet is None or not subnet.prefixes:
+        return None
+    return ipaddress.IPv4Network(subnet.prefixes[0]).network_address
+
+
+def _links(network: Network, gateway: Gateway) -> tuple[Link, ...]:
+    base = _base(network, gateway)
+    if base is None:
+        return ()
+    found: list[Link] = []
+    for connection in network.connections.of(gateway.key):
+        circuit = network.circuits.get(connection.circuit)
+        if circuit is None:
+            continue
+        first = base + EDGE_OFFSET + 2 * len(found)
+        peering = next(iter(network.circuit_peerings.of(circuit.key)), None)
+        up = circuit.provisioned and circuit.location.lower() not in gateway.failed_locations
+        told = up and peering is not None and peering.enabled
+        found.append(
+            Link(
+                connection.key,
+                (str(first), str(first + 1)),
+                peering.asn if peering is not None else 0,
+                up,
+                circuit.prefixes if told else (),
+            )
+        )
+    return tuple(found)
