@@ -45,6 +45,12 @@ def complete_gateway(resource_id: ids.ResourceId, body: Body, existing: Resource
         }
         defaults["vpnGatewayGeneration"] = "Generation1"
     properties = {**defaults, **sent}
+    if type_ == "Vpn":
+        clients = sent.get("vpnClientConfiguration")
+        properties["vpnClientConfiguration"] = {
+            **defaults["vpnClientConfiguration"],
+            **(clients if isinstance(clients, dict) else {}),
+        }
     properties["sku"] = {**(sent.get("sku") or {}), "capacity": 2}
     configurations = []
     for number, each in enumerate(sent.get("ipConfigurations") or ()):
@@ -121,6 +127,9 @@ def complete_connection(properties: Body) -> dict[str, str]:
         value = properties.get(name)
         if isinstance(value, dict):
             properties[name] = {"id": value.get("id", "")}
+    for kind in ("IPsec", "Vnet2Vnet", "ExpressRoute", "VPNClient"):
+        if str(properties.get("connectionType")).lower() == kind.lower():
+            properties["connectionType"] = kind  # az writes IPSec, Azure answers IPsec (recorded)
     for read_only in ("connectionStatus", "tunnelConnectionStatus", "tunnelProperties"):
         properties.pop(read_only, None)
     defaults: Body = {
