@@ -124,10 +124,10 @@ def status(**options: Any) -> None:
 @click.option(
     "--to",
     "target",
-    required=True,
     type=click.Choice(["ipsec", "expressroute"]),
     help="The path to move the spokes to.",
 )
+@click.option("--undo", is_flag=True, help="Take the last switch back, from wherever it stands.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option(
     "--force",
@@ -139,13 +139,27 @@ def status(**options: Any) -> None:
     "--no-wait", is_flag=True, help="Refuse a switch back instead of waiting for the hold time."
 )
 @common
-def switch(target: str, dry_run: bool, force: bool, no_wait: bool, **options: Any) -> None:
+def switch(
+    target: str | None, undo: bool, dry_run: bool, force: bool, no_wait: bool, **options: Any
+) -> None:
     """Move every spoke to a path, in the order that never cuts its other traffic."""
+    if undo == (target is not None):
+        raise click.UsageError("Say where to go: --to ipsec, --to expressroute, or --undo.")
     from erfailover.commands import switch as command
     from erfailover.site import Path as SitePath
 
-    wanted = command.Options(SitePath(target), dry_run, force, not no_wait)
-    command.run(context(options), wanted)
+    wanted = command.Options(SitePath(target or "ipsec"), dry_run, force, not no_wait)
+    (command.undo if undo else command.run)(context(options), wanted)
+
+
+@cli.command()
+@click.argument("run", required=False)
+@common
+def history(run: str | None, **options: Any) -> None:
+    """List what was run on the site, or tell RUN in full: steps, times, correlation ids."""
+    from erfailover.commands import history as command
+
+    command.run(context(options), run)
 
 
 @cli.group()

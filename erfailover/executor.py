@@ -32,6 +32,8 @@ class Task:
         owns: ids (lower case) of the resources whose state it changes.
         refers: ids (lower case) of the resources that must be at rest meanwhile.
         run: does it and returns a note for the operator; raises ``Failure``.
+        change: what it does to ``resource``: create, update, delete; for the journal.
+        resource: the id of the resource that it changes; empty where there is none.
     """
 
     id: str
@@ -41,6 +43,8 @@ class Task:
     after: frozenset[str] = frozenset()
     owns: frozenset[str] = frozenset()
     refers: frozenset[str] = frozenset()
+    change: str = ""
+    resource: str = ""
 
     def conflicts_with(self, other: Task) -> bool:
         """Whether the two may not be under way at the same time."""

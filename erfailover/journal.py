@@ -107,9 +107,11 @@ def peerings_made(records: Iterable[Record]) -> frozenset[str]:
     """The ids (lower case) of the peerings that were created and not deleted since."""
     made: set[str] = set()
     for record in records:
-        peering = str(record.get("peering", "")).lower()
-        if record.get("event") == "creating":
-            made.add(peering)
-        elif record.get("event") == "deleted":
-            made.discard(peering)
+        resource = str(record.get("resource", "")).lower()
+        if "/virtualnetworkpeerings/" not in resource:
+            continue
+        if record.get("event") == "intent" and record.get("change") == "create":
+            made.add(resource)
+        elif record.get("event") == "done" and record.get("change") == "delete":
+            made.discard(resource)
     return frozenset(made)

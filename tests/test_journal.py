@@ -10,11 +10,14 @@ from erfailover.errors import UnknownReading
 from erfailover.journal import Journal, peerings_made, replay
 
 
+P = "/subscriptions/0/virtualNetworkPeerings/"
+
+
 def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path / "site")
-    journal.write("creating", peering="/A")
-    journal.write("written", peering="/A")
-    assert [record["event"] for record in journal.records()] == ["creating", "written"]
+    journal.write("intent", resource="/A")
+    journal.write("done", resource="/A")
+    assert [record["event"] for record in journal.records()] == ["intent", "done"]
     assert {record["run"] for record in journal.records()} == {journal.run}
 
 
@@ -44,9 +47,9 @@ def test_a_damaged_record_in_the_middle_of_a_run_is_reported_with_its_line() -> 
 
 def test_peerings_made_are_those_created_and_not_deleted_since() -> None:
     records = [
-        {"event": "creating", "peering": "/A"},
-        {"event": "creating", "peering": "/B"},
-        {"event": "deleted", "peering": "/a"},
-        {"event": "writing", "peering": "/C"},
+        {"event": "intent", "change": "create", "resource": P + "A"},
+        {"event": "intent", "change": "create", "resource": P + "B"},
+        {"event": "done", "change": "delete", "resource": P.upper() + "a"},
+        {"event": "intent", "change": "update", "resource": P + "C"},
     ]
-    assert peerings_made(records) == {"/b"}
+    assert peerings_made(records) == {P.lower() + "b"}

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from azure.core.rest import HttpRequest
 from azure.identity import DefaultAzureCredential
 from azure.mgmt.network import NetworkManagementClient
+
+PUBLIC = "https://management.azure.com"
 
 
 @dataclass
@@ -50,6 +53,23 @@ class Clients:
 
         return ResourceManagementClient(self.credential, self.subscription, **self._settings)
 
+    @property
+    def base_url(self) -> str:
+        """The management endpoint, without a slash at its end."""
+        return (self.endpoint or PUBLIC).rstrip("/")
+
+    def get_url(self, url: str) -> dict[str, Any]:
+        """GET a URL of the management endpoint, as Azure gave it; its JSON, empty for none.
+
+        The SDK can only re-attach by a token that embeds the first answer, secrets and all, so
+        an operation that another process began is watched by its URL.
+        """
+        answer = self.network.send_request(HttpRequest("GET", url))
+        if answer.status_code == 404:
+            return {}
+        answer.raise_for_status()
+        return answer.json() if answer.text() else {}
+
     def close(self) -> None:
         """Close every connection that was opened."""
         for name in ("network", "compute", "resource", "credential"):
@@ -60,6 +80,6 @@ class Clients:
     def _settings(self) -> Mapping[str, Any]:
         settings: dict[str, Any] = {"retry_total": 0}
         if self.endpoint:
-            endpoint = self.endpoint.rstrip("/")
-            settings |= {"base_url": endpoint, "credential_scopes": [f"{endpoint}/.default"]}
+            scopes = [f"{self.base_url}/.default"]
+            settings |= {"base_url": self.base_url, "credential_scopes": scopes}
         return settings

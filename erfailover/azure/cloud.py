@@ -12,10 +12,11 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from erfailover.azure.clients import Clients
-from erfailover.azure.polling import CadencePolling
+from erfailover.azure.polling import Accepted, CadencePolling
 from erfailover.azure.resources import GROUP_TYPE, Address, address, operations
 from erfailover.azure.retrying import READ, WRITE, Contact, Retries
 from erfailover.clock import Clock
@@ -51,6 +52,7 @@ class Azure:
         subscription: the default subscription; ids may name others.
         endpoint: another cloud's or a lab's management endpoint.
         waiting: told why and how long a wait is.
+        accepted: told of every write that Azure accepted: the resource and the answer.
     """
 
     clock: Clock
@@ -59,6 +61,7 @@ class Azure:
     waiting: Callable[[AzureFailure, float], None] = lambda failure, seconds: log.info(
         "%s; retry in %.0f s", failure.message, seconds
     )
+    accepted: Callable[[str, Accepted], None] = lambda resource_id, answer: None
     _clients: dict[str, Clients] = field(default_factory=dict)
     _old: list[Clients] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -102,6 +105,7 @@ class Azure:
                 lambda polling: calls.begin_create_or_update(
                     *where.names, copy.deepcopy(dict(body)), polling=polling, cls=raw
                 ),
+                resource_id,
             )
 
         self._write(f"PUT {_short(resource_id)}", resource_id, write, deadline, _as_put(body))
@@ -116,7 +120,10 @@ class Azure:
         def write() -> Any:
             calls = self._operations(where)
             return self._end_of(
-                what, deadline, lambda polling: calls.begin_delete(*where.names, polling=polling)
+                what,
+                deadline,
+                lambda polling: calls.begin_delete(*where.names, polling=polling),
+                resource_id,
             )
 
         try:
@@ -146,6 +153,35 @@ class Azure:
                     "Another operation holds it. Wait for it, then run the same command again.",
                 )
             self.clock.sleep(min(max(1.0, (now - began) * 0.15), 20.0))
+
+    def watch(self, resource_id: str, operation: str | None, deadline_s: float) -> str:
+        """Re-attach to an operation that another process began; how it ended.
+
+        Args:
+            resource_id: the resource that the operation changes.
+            operation: the URL that Azure gave for it; None where none is known.
+            deadline_s: how long to wait, in seconds.
+
+        Returns:
+            ``Succeeded``, ``Failed``, ``Canceled``; ``gone`` where Azure no longer knows the
+            operation, and the resource, at rest, is all that can be told.
+        """
+        deadline = self.clock.now() + deadline_s
+        state = "gone"
+        clients = self._clients_of(address(resource_id).subscription)
+        while operation and operation.startswith(clients.base_url + "/"):
+            answer = self._retries().call(
+                f"GET operation of {_short(resource_id)}",
+                partial(clients.get_url, operation),
+                on=READ,
+                deadline=deadline,
+            )
+            state = str(answer.get("status") or "gone")
+            if state not in ("InProgress", "Running", "Accepted") or self.clock.now() >= deadline:
+                break
+            self.clock.sleep(2.0)
+        self.wait_until_settled(resource_id, deadline - self.clock.now())
+        return state
 
     def resources_of_group(self, group_id: str) -> list[Body] | None:
         """Every resource in a resource group (id, name, type, tags); None without the group."""
@@ -231,10 +267,28 @@ class Azure:
                 if done(found):
                     return
 
-    def _end_of(self, what: str, deadline: float, begin: Callable[[CadencePolling], Any]) -> Any:
-        """Begin an operation and wait for its end; the SDK's result."""
-        polling = CadencePolling(what, self.clock, self._retries(), deadline)
+    def _end_of(
+        self,
+        what: str,
+        deadline: float,
+        begin: Callable[[CadencePolling], Any],
+        written: str | None = None,
+    ) -> Any:
+        """Begin an operation and wait for its end; the SDK's result.
+
+        Args:
+            what: the request in words.
+            deadline: until when to wait.
+            begin: calls the SDK with the polling it is given.
+            written: the id of the resource, where the operation is a write.
+        """
+
+        def accepted(answer: Accepted) -> None:
+            if written is not None:
+                self.accepted(written, answer)
+
         log.debug("%s", what)
+        polling = CadencePolling(what, self.clock, self._retries(), deadline, accepted)
         return begin(polling).result()
 
     def _operations(self, where: Address) -> Any:

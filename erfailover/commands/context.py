@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from erfailover.clock import Clock, SystemClock
 from erfailover.errors import Refused, UsageFailure
+from erfailover.journal import Journal
 from erfailover.site import Site
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class Context:
         base = self.environment.get("ERFAILOVER_STATE_DIR")
         root = Path(base) if base else platformdirs.user_state_path("erfailover")
         return root / "sites" / f"{self.site.name}-{self.site.subscription}"
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The site's journal, with the id of this run."""
+        return Journal.open(self.state_folder)
 
     @cached_property
     def console(self) -> Console:

@@ -14,13 +14,13 @@ from erfailover.arm_bodies import Body
 from erfailover.clock import all_at_once
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress, duration
+from erfailover.commands.recording import recorded, settle
 from erfailover.destruction import TYPES, Deletion, DestroyPlan
 from erfailover.errors import Refused
 from erfailover.executor import Results, State, Task
-from erfailover.journal import Journal
 from erfailover.secrets_store import Secrets
 from erfailover.site import Site
-from erfailover.topology import CONNECTION, GATEWAY, GROUP, NETWORK, PEERING
+from erfailover.topology import CONNECTION, GATEWAY, GROUP, NETWORK
 
 if TYPE_CHECKING:
     from erfailover.azure.cloud import Azure
@@ -46,6 +46,8 @@ def run(context: Context, dry_run: bool) -> None:
         AzureFailure: Azure refused a deletion; what does not need it was done all the same.
     """
     site, azure = context.site, context.azure
+    if not dry_run:
+        settle(context)
     context.say(f"Reading what there is of {site.name} ...")
     plan = _plan(context, azure, site)
     if dry_run or not plan.deletions:
@@ -55,16 +57,15 @@ def run(context: Context, dry_run: bool) -> None:
         return
     context.say(destruction.plan_text(plan))
     context.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
-    journal = Journal.open(context.state_folder)
-    journal.write("destroy", deletions=[each.title for each in plan.deletions])
-    with Progress(context.console, context.clock) as progress:
-        tasks = [_task(context, azure, site, journal, each) for each in plan.deletions]
-        results = executor.run(tasks, context.clock, progress.tell, DELETIONS_AT_ONCE)
-    journal.write("destroyed", failed=sorted(results.failures))
-    if not results.failures:
-        _forget(context)
-    context.show(_outcome_text(plan, results), _outcome_data(plan, results))
-    results.raise_first()
+    tasks = [_task(context, azure, site, each) for each in plan.deletions]
+    with recorded(context, "destroy", destruction.plan_data(plan)) as recorder:
+        with Progress(context.console, context.clock) as progress:
+            listener = recorder.listener(progress.tell)
+            results = executor.run(tasks, context.clock, listener, DELETIONS_AT_ONCE)
+        if not results.failures:
+            _forget(context)
+        context.show(_outcome_text(plan, results), _outcome_data(plan, results))
+        results.raise_first()
 
 
 def _forget(context: Context) -> None:
@@ -87,14 +88,12 @@ def _plan(context: Context, azure: Azure, site: Site) -> DestroyPlan:
     return destruction.plan(site.name, group, listed, bodies)
 
 
-def _task(context: Context, azure: Azure, site: Site, journal: Journal, deletion: Deletion) -> Task:
+def _task(context: Context, azure: Azure, site: Site, deletion: Deletion) -> Task:
     def delete() -> str:
         if deletion.type == GROUP:
             _insist_on_empty(context, azure, site)
         deadline_s = DEADLINE_S.get(deletion.type, OTHER_DEADLINE_S)
         azure.delete(deletion.id, deadline_s)
-        if deletion.type == PEERING:
-            journal.write("deleted", peering=deletion.id)
         return "deleted"
 
     return Task(
@@ -104,6 +103,8 @@ def _task(context: Context, azure: Azure, site: Site, journal: Journal, deletion
         needs=deletion.needs,
         owns=deletion.owns,
         refers=deletion.refers,
+        change="delete",
+        resource=deletion.id,
     )
 
 

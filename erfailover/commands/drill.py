@@ -11,11 +11,11 @@ from typing import Any
 from erfailover.azure.observing import observe
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
+from erfailover.commands.recording import recorded, settle
 from erfailover.conditions import CONNECTED
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.executor import Task
 from erfailover.executor import run as execute
-from erfailover.journal import Journal
 from erfailover.model import BgpPeer
 from erfailover.site import Drill, Role
 
@@ -36,6 +36,7 @@ def run(context: Context, *, start: bool) -> None:
     gateway_id = context.site.resource_id(
         "Microsoft.Network/localNetworkGateways", drill.local_network_gateway
     )
+    settle(context)
     found = context.azure.get(gateway_id)
     if found is None:
         raise UnknownReading(
@@ -77,16 +78,25 @@ def _write(
         **(found["properties"].get("bgpSettings") or {}),
         "bgpPeeringAddress": address,
     }
-    journal = Journal.open(context.state_folder)
-    journal.write("drill", action="start" if start else "stop", resource=gateway_id)
     name = gateway_id.rsplit("/", 1)[-1]
 
     def write() -> None:
         context.azure.put(gateway_id, body, DEADLINE_S)
 
-    task = Task("drill", f"set the BGP peering address of {name} to {address}", write)
-    with Progress(context.console, context.clock) as progress:
-        execute([task], context.clock, progress.tell).raise_first()
+    task = Task(
+        "drill",
+        f"set the BGP peering address of {name} to {address}",
+        write,
+        change="update",
+        resource=gateway_id,
+    )
+    plan = {"resource": gateway_id, "bgpPeeringAddress": address}
+    command = "drill start" if start else "drill stop"
+    with (
+        recorded(context, command, plan) as recorder,
+        Progress(context.console, context.clock) as progress,
+    ):
+        execute([task], context.clock, recorder.listener(progress.tell)).raise_first()
 
 
 def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:

@@ -17,9 +17,9 @@ from erfailover.clock import all_at_once
 from erfailover.commands import provision_report as report
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
+from erfailover.commands.recording import recorded, settle
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
 from erfailover.executor import Task
-from erfailover.journal import Journal
 from erfailover.nat import NatSetup, holds, nat_setups
 from erfailover.provisioning import Action, ProvisionPlan, SetupAction
 from erfailover.secrets_store import Secrets
@@ -57,6 +57,8 @@ def run(context: Context, dry_run: bool) -> None:
         )
     azure = context.azure
     secrets = Secrets.open(context.state_folder, context.environment)
+    if not dry_run:
+        settle(context)
     context.say(f"Reading what there is of {site.name} ...")
     plan = _plan(context, azure, site, secrets)
     _refuse_foreign(plan)
@@ -65,19 +67,14 @@ def run(context: Context, dry_run: bool) -> None:
         return
     context.say(report.plan_text(plan))
     context.confirm(f"Make these {len(plan.changes)} change(s)?")
-    journal = Journal.open(context.state_folder)
-    journal.write("provision", changes=[each.title for each in plan.changes])
-    with Progress(context.console, context.clock) as progress:
-        results = executor.run(
-            _Provision(context, azure, site, secrets).tasks(plan),
-            context.clock,
-            progress.tell,
-            WRITES_AT_ONCE,
-        )
-    journal.write("provisioned", failed=sorted(results.failures))
-    outcome = report.Outcome(plan, results)
-    context.show(report.outcome_text(outcome), report.outcome_data(outcome))
-    results.raise_first()
+    tasks = _Provision(context, azure, site, secrets).tasks(plan)
+    with recorded(context, "provision", report.plan_data(plan)) as recorder:
+        with Progress(context.console, context.clock) as progress:
+            listener = recorder.listener(progress.tell)
+            results = executor.run(tasks, context.clock, listener, WRITES_AT_ONCE)
+        outcome = report.Outcome(plan, results)
+        context.show(report.outcome_text(outcome), report.outcome_data(outcome))
+        results.raise_first()
 
 
 def _plan(context: Context, azure: Azure, site: Site, secrets: Secrets) -> ProvisionPlan:
@@ -159,6 +156,8 @@ class _Provision:
             needs=wanted.needs & ids,
             owns=wanted.owns,
             refers=wanted.refers,
+            change=str(action.change),
+            resource=wanted.id,
         )
 
     def _setup(self, action: SetupAction, ids: set[str]) -> Task:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from erfailover import report
 from erfailover.azure.observing import observe
+from erfailover.commands import history
 from erfailover.commands.context import Context
 from erfailover.errors import UnknownReading, VerificationFailed
 from erfailover.health import judge
+from erfailover.history import runs, unfinished
 
 
 def run(context: Context) -> None:
@@ -19,9 +21,15 @@ def run(context: Context) -> None:
     site, azure = context.site, context.azure
     observed = observe(azure, site)
     health = judge(site, observed)
-    context.show(
-        report.status_text(site, observed, health), report.status_data(site, observed, health)
-    )
+    open_run = unfinished(runs(context.journal.records()))
+    text = report.status_text(site, observed, health)
+    if open_run is not None:
+        text = f"{history.open_text(open_run)}\n\n{text}"
+    data = {
+        **report.status_data(site, observed, health),
+        "unfinished": history.open_data(open_run),
+    }
+    context.show(text, data)
     if health.healthy is None:
         raise UnknownReading(
             "the state of the active path is unknown: "

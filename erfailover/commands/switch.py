@@ -7,7 +7,7 @@ asks its conditions again at the moment they matter.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,12 +17,13 @@ from erfailover.azure.cloud import Azure
 from erfailover.azure.observing import observe
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress, duration
+from erfailover.commands.recording import Recorder, recorded, settle
 from erfailover.errors import AzureFailure, Failure, Refused, UnknownReading, VerificationFailed
 from erfailover.executor import Task
 from erfailover.executor import run as execute
+from erfailover.history import last_switch, runs
 from erfailover.journal import Journal, peerings_made
 from erfailover.model import (
-    Change,
     Claim,
     Observed,
     PeeringWrite,
@@ -47,14 +48,27 @@ READINESS = frozenset(
 """What ``--force`` overrides: the readiness of the path to switch to."""
 
 
+PATIENCE_S = 60.0
+"""How long the gate is read again before it refuses: Azure answers empty lists at times."""
+
+
 @dataclass(frozen=True)
 class Options:
-    """How to switch."""
+    """How to switch.
+
+    Attributes:
+        target: the path to move to.
+        dry_run: show the plan and stop.
+        force: override the readiness of the target.
+        wait: wait for the hold time of a switch back, instead of refusing.
+        undo: this takes back a switch, so the path it left needs no hold time.
+    """
 
     target: Path
     dry_run: bool = False
     force: bool = False
     wait: bool = True
+    undo: bool = False
 
 
 @dataclass
@@ -78,10 +92,10 @@ def run(context: Context, options: Options) -> None:
         AzureFailure: Azure refused a step; what was taken back is in the message.
         VerificationFailed: it is done, but routes or probes do not show it.
     """
-    site, azure = context.site, context.azure
-    journal = Journal.open(context.state_folder)
-    observed = observe(azure, site)
-    plan = procedure.plan(site, observed, options.target, ours(site, observed, journal))
+    site = context.site
+    if not options.dry_run:
+        settle(context)
+    observed, plan = _planned(context, options)
     _insist_on_having_read(plan)
     if options.dry_run:
         context.show(report.plan_text(plan), report.plan_data(plan))
@@ -92,9 +106,40 @@ def run(context: Context, options: Options) -> None:
         context.confirm(f"Switch {site.name} to {options.target}?")
     else:
         context.say(f"Every peering is as it should be on {options.target}; checking the routes.")
-    outcome = _Switch(context, options, journal).carry_out(plan)
-    context.show(outcome_text(site, outcome), outcome_data(site, outcome))
-    _raise_unless_verified(outcome)
+    with recorded(context, "switch", report.plan_data(plan), str(options.target)) as recorder:
+        outcome = _Switch(context, options, recorder).carry_out(plan)
+        context.show(outcome_text(site, outcome), outcome_data(site, outcome))
+        _raise_unless_verified(outcome)
+
+
+def undo(context: Context, options: Options) -> None:
+    """Take back the last switch of the site, from wherever it stands.
+
+    Raises:
+        Refused: no switch of this site is in the journal.
+    """
+    last = last_switch(runs(context.journal.records()))
+    if last is None or last.target is None:
+        raise Refused(
+            f"no switch of {context.site.name} is in the journal of this machine",
+            "Say where to go instead: erfailover switch --to ipsec|expressroute",
+        )
+    run(context, replace(options, target=Path(last.target).other, undo=True))
+
+
+def _planned(context: Context, options: Options) -> tuple[Observed, SwitchPlan]:
+    """Observe and plan; what is unknown is read again for a while before it is believed."""
+    site, clock = context.site, context.clock
+    deadline = clock.now() + PATIENCE_S
+    while True:
+        observed = observe(context.azure, site)
+        plan = procedure.plan(site, observed, options.target, ours(site, observed, context.journal))
+        verdicts = {claim.verdict for claim in plan.guards}
+        if Verdict.UNKNOWN not in verdicts or clock.now() >= deadline or not observed.networks:
+            return observed, plan
+        unknown = [claim.seen for claim in plan.guards if claim.verdict is Verdict.UNKNOWN]
+        context.say(f"Unknown, reading again: {'; '.join(unknown)}")
+        clock.sleep(10.0)
 
 
 def ours(site: Site, observed: Observed, journal: Journal) -> frozenset[str]:
@@ -131,7 +176,7 @@ def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Obser
     bugs = procedure.breaches(context.site, plan)
     if bugs:
         raise Failure(f"the plan breaks an invariant: {'; '.join(bugs)}", "This is a bug.")
-    if options.target is Path.EXPRESSROUTE:
+    if options.target is Path.EXPRESSROUTE and not options.undo:
         claims.append(_held(context, options, observed))
     _insist(context, options, claims, "switch")
 
@@ -176,7 +221,7 @@ class _Switch:
 
     context: Context
     options: Options
-    journal: Journal
+    recorder: Recorder
 
     @property
     def site(self) -> Site:
@@ -190,15 +235,14 @@ class _Switch:
         outcome = Outcome(self.options.target)
         began = self.context.clock.now()
         if plan.writes:
-            self.journal.write("switch", to=str(plan.target), steps=len(plan.writes))
             with Progress(self.context.console, self.context.clock) as progress:
-                results = execute(self._tasks(plan), self.context.clock, progress.tell)
+                listener = self.recorder.listener(progress.tell)
+                results = execute(self._tasks(plan), self.context.clock, listener)
             outcome.switched_s = self.context.clock.now() - began
             outcome.written = [step.write.name for step in plan.writes]
             results.raise_first()
         self._verify(outcome)
         outcome.verified_s = self.context.clock.now() - began
-        self.journal.write("verified", to=str(plan.target), holds=verified(outcome))
         return outcome
 
     def _tasks(self, plan: SwitchPlan) -> list[Task]:
@@ -226,6 +270,8 @@ class _Switch:
                     ),
                     owns=frozenset({network.lower()}),
                     refers=frozenset({step.write.remote_virtual_network.lower()}),
+                    change=str(step.write.change),
+                    resource=step.write.peering_id,
                 )
             )
         return tasks
@@ -238,7 +284,10 @@ class _Switch:
         except AzureFailure as failure:
             if step.contingency is None or failure.outcome_unknown:
                 raise
-            self._write(step.contingency)
+            back = step.contingency
+            title = f"take back: {back.name} uses remote gateways again"
+            self.recorder.intent(f"{step.spoke}/back", title, str(back.change), back.peering_id)
+            self._write(back)
             raise AzureFailure(
                 failure.kind,
                 f"{failure.message}; taken back: {step.contingency.name} uses remote gateways "
@@ -254,17 +303,18 @@ class _Switch:
         role = ROLE_OF_PATH[target]
         spoke = next(each for each in site.spokes if each.name == step.spoke)
         networks = [site.hub(role).virtual_network, spoke.virtual_network]
-        observed = observe(self.azure, site, [role], networks)
-        claims = procedure.gate(site, observed, target, spoke)
+        deadline = self.context.clock.now() + PATIENCE_S
+        while True:
+            observed = observe(self.azure, site, [role], networks)
+            claims = tuple(procedure.gate(site, observed, target, spoke))
+            holds = conditions.all_of(claims) is Verdict.HOLDS
+            if holds or self.options.force or self.context.clock.now() >= deadline:
+                break
+            self.context.clock.sleep(5.0)
         _insist(self.context, self.options, claims, f"take {spoke.name} off its path")
 
     def _write(self, write: PeeringWrite) -> str:
-        event = {Change.CREATE: "creating", Change.DELETE: "deleting"}.get(write.change, "writing")
-        self.journal.write(event, peering=write.peering_id)
-        note = peerings.write(self.azure, write, self.site.timing.step_deadline_s)
-        done = "deleted" if write.change is Change.DELETE else "written"
-        self.journal.write(done, peering=write.peering_id)
-        return note
+        return peerings.write(self.azure, write, self.site.timing.step_deadline_s)
 
     def _verify(self, outcome: Outcome) -> None:
         """Wait until routes and probes show the switch, or the deadline has passed."""

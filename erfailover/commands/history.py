@@ -1,0 +1,124 @@
+"""``erfailover history [RUN]``: who did what, when, with Azure's correlation ids."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import asdict
+from typing import Any
+
+from erfailover import report
+from erfailover.commands.context import Context
+from erfailover.errors import UsageFailure
+from erfailover.history import RunRecord, runs
+
+
+def run(context: Context, wanted: str | None) -> None:
+    """List the runs of the site, or tell one in full.
+
+    Args:
+        context: the invocation.
+        wanted: a run's id, or how it begins; None for the list.
+    """
+    found = runs(context.journal.records())
+    if wanted is None:
+        context.show(list_text(found), [_data(each) for each in found])
+        return
+    matches = [each for each in found if each.id.startswith(wanted)]
+    if len(matches) != 1:
+        what = "no run" if not matches else f"{len(matches)} runs"
+        raise UsageFailure(
+            f"{what} of {context.site.name} begins with {wanted!r}",
+            "erfailover history lists them.",
+        )
+    context.show(run_text(matches[0]), _data(matches[0]))
+
+
+def alive(run: RunRecord) -> bool:
+    """Whether the process of a run is still there, on this machine."""
+    if run.outcome != "open" or run.host != socket.gethostname() or not run.pid:
+        return False
+    try:
+        os.kill(run.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return run.pid != os.getpid()
+
+
+def outcome(run: RunRecord) -> str:
+    """How a run ended, in a word."""
+    if run.outcome == "open":
+        return "under way" if alive(run) else "died"
+    return run.outcome
+
+
+def open_data(run: RunRecord | None) -> dict[str, Any] | None:
+    """A run that did not come to its end, for ``status``."""
+    if run is None:
+        return None
+    return {
+        "run": run.id,
+        "command": run.to_continue.removeprefix("erfailover "),
+        "began": run.began,
+        "who": f"{run.who}@{run.host}",
+        "outcome": outcome(run),
+        "to_continue": run.to_continue,
+        "to_go_back": run.to_go_back,
+    }
+
+
+def open_text(run: RunRecord) -> str:
+    """The same for people."""
+    what = run.to_continue.removeprefix("erfailover ")
+    who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
+    if outcome(run) == "under way":
+        return f"UNDER WAY: {what} (run {run.id}, {who})"
+    lines = [f"UNFINISHED: {what} {outcome(run)} (run {run.id}, {who})"]
+    lines.append(f"  to go on: {run.to_continue}")
+    if run.to_go_back:
+        lines.append(f"  to go back: {run.to_go_back}")
+    return "\n".join(lines)
+
+
+def _data(run: RunRecord) -> dict[str, Any]:
+    return {**asdict(run), "outcome": outcome(run)}
+
+
+def list_text(found: list[RunRecord]) -> str:
+    """The runs as a table, the newest last."""
+    if not found:
+        return "Nothing was ever run on this site from here."
+    return report.table(
+        "Runs",
+        ("run", "began (UTC)", "who", "command", "outcome", "steps"),
+        [
+            (
+                each.id,
+                each.began[:19],
+                f"{each.who}@{each.host}",
+                each.to_continue.removeprefix("erfailover "),
+                outcome(each),
+                len(each.steps),
+            )
+            for each in found
+        ],
+    )
+
+
+def run_text(run: RunRecord) -> str:
+    """One run in full."""
+    lines = [
+        f"{run.to_continue}: {outcome(run)}",
+        f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
+        f"began {run.began}, ended {run.ended or '-'}",
+    ]
+    if run.message:
+        lines.append(run.message)
+    for step in run.steps:
+        lines += ["", f"{step.outcome:>9}  {step.began[11:19]}  {step.title}"]
+        lines += [f"           {step.note}"] if step.note else []
+        lines += [f"           {step.change} {step.resource}"] if step.resource else []
+        lines += [f"           correlation id {each}" for each in step.correlation_ids]
+    return "\n".join(lines)

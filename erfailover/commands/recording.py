@@ -1,0 +1,129 @@
+"""Keeps the journal of a run: what it is about to do, what Azure answered, how it ended.
+
+Every intent is on the disk before the act. Secrets never enter: no body, no token, no
+continuation token (the SDK's embeds the first answer).
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from erfailover.azure.polling import Accepted
+from erfailover.commands.context import Context
+from erfailover.errors import Failure, Interrupted
+from erfailover.executor import Event, Listener, State
+from erfailover.history import OPEN, runs
+from erfailover.journal import Journal
+
+SETTLE_DEADLINE_S = 5400.0
+"""How long operations of a run that died are waited for: a gateway's creation is the longest."""
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Writes the journal of one run."""
+
+    journal: Journal
+
+    def listener(self, show: Listener) -> Listener:
+        """A listener of the executor that records every event before it is shown."""
+
+        def tell(event: Event) -> None:
+            task = event.task
+            if event.state is State.STARTED:
+                if not event.note:
+                    self.intent(task.id, task.title, task.change, task.resource)
+            else:
+                self.journal.write(
+                    str(event.state),
+                    task=task.id,
+                    change=task.change,
+                    resource=task.resource,
+                    note=event.note,
+                    elapsed_s=round(event.elapsed_s, 1),
+                )
+            show(event)
+
+        return tell
+
+    def intent(self, task: str, title: str, change: str, resource: str) -> None:
+        """Record what is about to be done."""
+        self.journal.write("intent", task=task, title=title, change=change, resource=resource)
+
+    def accepted(self, resource_id: str, answer: Accepted) -> None:
+        """Record what Azure answered to a write."""
+        self.journal.write(
+            "accepted",
+            resource=resource_id,
+            method=answer.method,
+            status=answer.status,
+            operation=answer.operation,
+            correlation_id=answer.correlation_id,
+        )
+
+
+@contextmanager
+def recorded(
+    context: Context, command: str, plan: Mapping[str, Any], target: str | None = None
+) -> Iterator[Recorder]:
+    """Record a run from its beginning to its end, however it ends.
+
+    Args:
+        context: the invocation.
+        command: what was typed: ``switch``, ``drill start``.
+        plan: what was shown to the operator; its digest ties the run to it.
+        target: the path of a switch.
+    """
+    journal = context.journal
+    recorder = Recorder(journal)
+    journal.write(
+        "begun",
+        command=command,
+        to=target,
+        site=context.site.name,
+        digest=digest(plan),
+        who=getpass.getuser(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+    )
+    context.azure.accepted = recorder.accepted
+    try:
+        yield recorder
+    except (Interrupted, KeyboardInterrupt):
+        journal.write("interrupted", message="stopped by the operator")
+        raise
+    except Failure as failure:
+        journal.write("ended", outcome="failed", message=failure.message)
+        raise
+    journal.write("ended", outcome="done")
+
+
+def digest(plan: Mapping[str, Any]) -> str:
+    """What identifies a plan: the same plan, the same digest."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def settle(context: Context) -> None:
+    """Re-attach to the operations that an earlier run left in flight, and wait for their end.
+
+    What they came to is for the world to tell: the command observes it afterwards.
+    """
+    records = context.journal.records()
+    settled = {str(each.get("of")) for each in records if each.get("event") == "settled"}
+    for run in runs(records):
+        if run.outcome == "done" or run.id in settled or run.id == context.journal.run:
+            continue
+        steps = [each for each in run.steps if each.outcome == OPEN and each.resource]
+        for step in steps:
+            context.say(f"Re-attaching to what an earlier run left in flight: {step.title}")
+            state = context.azure.watch(step.resource, step.operation, SETTLE_DEADLINE_S)
+            context.say(f"  {step.title}: {state}")
+        context.journal.write("settled", of=run.id)

@@ -1,0 +1,153 @@
+"""What the journal tells: runs, their steps, what was in flight when one ended early. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+OPEN = "in flight"
+
+
+@dataclass
+class StepRecord:
+    """One step of a run.
+
+    Attributes:
+        outcome: ``done``, ``failed``, ``skipped`` or ``in flight`` (its end was not recorded).
+        operation: the URL of Azure's operation, where one began.
+        correlation_ids: one for every request that Azure accepted.
+    """
+
+    task: str
+    title: str
+    change: str
+    resource: str
+    began: str
+    ended: str | None = None
+    outcome: str = OPEN
+    note: str | None = None
+    operation: str | None = None
+    correlation_ids: list[str] = field(default_factory=list)
+
+
+@dataclass
+class RunRecord:
+    """One run of a command that may write.
+
+    Attributes:
+        outcome: ``done``, ``failed``, ``interrupted``, or ``open``: its end was not recorded,
+            because it is still under way or because it died.
+    """
+
+    id: str
+    command: str
+    began: str
+    who: str = ""
+    host: str = ""
+    pid: int = 0
+    target: str | None = None
+    digest: str | None = None
+    ended: str | None = None
+    outcome: str = "open"
+    message: str | None = None
+    steps: list[StepRecord] = field(default_factory=list)
+
+    @property
+    def in_flight(self) -> list[StepRecord]:
+        """The steps whose end was not recorded."""
+        return [step for step in self.steps if step.outcome == OPEN]
+
+    @property
+    def to_continue(self) -> str:
+        """The command that goes on with this run."""
+        return _command(self.command, self.target)
+
+    @property
+    def to_go_back(self) -> str | None:
+        """The command that goes back; None where there is none."""
+        if self.command == "switch" and self.target:
+            return "erfailover switch --undo"
+        opposite = {"drill start": "drill stop", "drill stop": "drill start"}
+        if self.command in opposite:
+            return f"erfailover {opposite[self.command]}"
+        return "erfailover destroy" if self.command == "provision" else None
+
+
+def _command(command: str, target: str | None) -> str:
+    return f"erfailover {command}" + (f" --to {target}" if target else "")
+
+
+def runs(records: Iterable[Mapping[str, Any]]) -> list[RunRecord]:
+    """The runs that a journal tells of, oldest first."""
+    found: dict[str, RunRecord] = {}
+    for record in records:
+        if record.get("event") == "begun":
+            found[record["run"]] = _begun(record)
+            continue
+        run = found.get(str(record.get("run")))
+        if run is not None:
+            _add(run, record)
+    return list(found.values())
+
+
+def _begun(record: Mapping[str, Any]) -> RunRecord:
+    return RunRecord(
+        id=record["run"],
+        command=str(record.get("command", "")),
+        began=str(record.get("at", "")),
+        who=str(record.get("who", "")),
+        host=str(record.get("host", "")),
+        pid=int(record.get("pid") or 0),
+        target=record.get("to"),
+        digest=record.get("digest"),
+    )
+
+
+def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
+    event = record.get("event")
+    if event == "intent":
+        run.steps.append(
+            StepRecord(
+                task=str(record.get("task", "")),
+                title=str(record.get("title", "")),
+                change=str(record.get("change", "")),
+                resource=str(record.get("resource", "")),
+                began=str(record.get("at", "")),
+            )
+        )
+    elif event == "accepted":
+        _accepted(run, record)
+    elif event in ("done", "failed", "skipped"):
+        for step in run.steps:
+            if step.task == record.get("task") and step.outcome == OPEN:
+                step.outcome, step.ended = str(event), str(record.get("at", ""))
+                step.note = record.get("note")
+    elif event in ("ended", "interrupted"):
+        run.outcome = str(record.get("outcome") or event)
+        run.ended = str(record.get("at", ""))
+        run.message = record.get("message")
+
+
+def _accepted(run: RunRecord, record: Mapping[str, Any]) -> None:
+    resource = str(record.get("resource", "")).lower()
+    for step in reversed(run.steps):
+        if step.outcome == OPEN and step.resource.lower() == resource:
+            step.operation = record.get("operation")
+            if record.get("correlation_id"):
+                step.correlation_ids.append(str(record["correlation_id"]))
+            return
+
+
+def unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
+    """The last run, where it did not come to its end and nothing has finished since."""
+    last = None
+    for run in all_runs:
+        last = run
+    return last if last is not None and last.outcome in ("open", "interrupted", "failed") else None
+
+
+def last_switch(all_runs: Iterable[RunRecord]) -> RunRecord | None:
+    """The last switch that began."""
+    found = [run for run in all_runs if run.command == "switch" and run.target]
+    return found[-1] if found else None
