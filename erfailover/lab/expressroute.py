@@ -23,14 +23,21 @@ from dataclasses import dataclass
 from functools import partial
 
 from erfailover.lab.addresses import EXPRESS_OFFSETS
+from erfailover.lab.bgp_rows import (
+    WEIGHT,
+    connected_peer,
+    message_count,
+    route_row,
+    silent_peer,
+)
 from erfailover.lab.network import Network
 from erfailover.lab.parsed import Gateway
-from erfailover.lab.world import World
+from erfailover.lab.world import Body, World
 
 EDGE_ASN = 12076
 GATEWAY_ASN = 65515
 """The ASN of every ExpressRoute gateway (documented: it cannot be chosen)."""
-WEIGHT = 32769
+EDGE_WEIGHT = 32769
 EDGE_OFFSET = 4
 
 
@@ -142,3 +149,53 @@ def _links(network: Network, gateway: Gateway) -> tuple[Link, ...]:
             )
         )
     return tuple(found)
+
+
+def edge_rows(
+    express: ExpressRoute,
+    network: Network,
+    gateway: Gateway,
+    told: int,
+    now: float,
+    keepalive_s: float,
+) -> list[Body]:
+    """The rows of getBgpPeerStatus: two edges a circuit, which are told ``told`` routes."""
+    local = local_address(network, gateway)
+    rows: list[Body] = []
+    for link in express.links(gateway.key):
+        seconds, received = now - express.since(gateway.key, link), len(link.prefixes)
+        sent = message_count(told, seconds, keepalive_s)
+        messages = (sent, message_count(received, seconds, keepalive_s))
+        for edge in link.edges:
+            if link.up:
+                rows.append(connected_peer(local, edge, EDGE_ASN, seconds, received, messages))
+            else:
+                rows.append(silent_peer(local, edge, EDGE_ASN, "Connecting"))
+    return rows
+
+
+def edge_routes(
+    express: ExpressRoute, network: Network, gateway: Gateway, own: tuple[str, ...]
+) -> list[Body]:
+    """The rows of getLearnedRoutes: ``own`` prefixes, then each route from each edge."""
+    local = local_address(network, gateway)
+    rows = [route_row(local, prefix, None, local, "Network", "", WEIGHT) for prefix in own]
+    for link in express.links(gateway.key):
+        path = f"{EDGE_ASN}-{link.asn}" if link.asn else str(EDGE_ASN)
+        for prefix in link.prefixes:
+            for edge in link.edges:
+                rows.append(route_row(local, prefix, edge, edge, "EBgp", path, EDGE_WEIGHT))
+    return rows
+
+
+def told_to_edge(
+    express: ExpressRoute, network: Network, gateway: Gateway, own: tuple[str, ...], peer: str
+) -> list[Body]:
+    """The rows of getAdvertisedRoutes: what an edge is told (observed: path 65515)."""
+    edges = {edge for link in express.links(gateway.key) if link.up for edge in link.edges}
+    local = local_address(network, gateway)
+    return [
+        route_row(local, prefix, local, local, "Igp", str(GATEWAY_ASN), 0)
+        for prefix in own
+        if peer in edges
+    ]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.bgp import Bgp, BgpTiming, duration
+from erfailover.lab.bgp import Bgp, BgpTiming
+from erfailover.lab.bgp_rows import duration
 from tests.lab import worlds
 from tests.lab.worlds import Builder
 
@@ -308,7 +309,17 @@ def test_the_twin_of_an_active_active_gateway_hears_by_ibgp() -> None:
         ("10.1.0.4", "10.2.0.0/16", "10.2.0.254", "EBgp", "65002"),
         ("10.1.0.5", "10.2.0.0/16", "10.1.0.4", "IBgp", "65002"),
     }
-    assert [row["state"] for row in peers(builder, bgp, "twins")] == ["Connected", "Connecting"]
+    assert [
+        (row["localAddress"], row["neighbor"], row["state"], row["routesReceived"])
+        for row in peers(builder, bgp, "twins")
+    ] == [
+        ("10.1.0.4", "10.2.0.254", "Connected", 1),
+        ("10.1.0.5", "10.2.0.254", "Connecting", 0),
+        ("10.1.0.4", "10.1.0.4", "Unknown", 0),
+        ("10.1.0.4", "10.1.0.5", "Connected", 0),
+        ("10.1.0.5", "10.1.0.5", "Unknown", 0),
+        ("10.1.0.5", "10.1.0.4", "Connected", 1),
+    ]
 
 
 @pytest.mark.parametrize(
