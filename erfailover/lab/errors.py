@@ -8,7 +8,7 @@ them ("recorded"); the others say so ("assumed").
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from erfailover.lab import ids
@@ -187,6 +187,16 @@ def location_invalid(location: str) -> Refusal:
         "InvalidResourceLocation",
         f"The specified location '{location}' is invalid. A location must consist of "
         "characters, whitespace, digit, or following symbols '(,)'.",
+    )
+
+
+def location_not_available(location: str, regions: Iterable[str]) -> Refusal:
+    """400 for a resource group in a region that is none (recorded)."""
+    return Refusal(
+        400,
+        "LocationNotAvailableForResourceGroup",
+        f"The provided location '{location}' is not available for resource group. List of "
+        f"available regions is '{','.join(regions)}'.",
     )
 
 

@@ -15,6 +15,7 @@ from erfailover.lab.effects import GROUP_ORDER
 from erfailover.lab.errors import Refusal, Refused
 from erfailover.lab.lab import Lab
 from erfailover.lab.operations import Operation
+from erfailover.lab.regions import REGIONS
 from erfailover.lab.shapes import fault
 from erfailover.lab.world import Body, Resource
 from erfailover.lab.writes import find_group, parse_body, refuse
@@ -65,6 +66,8 @@ def _put(lab: Lab, request: Request, target: Target) -> Answer:
     name = location_name(location)
     if not name.isalnum():
         raise Refused(errors.location_invalid(location))
+    if name not in REGIONS:
+        raise Refused(errors.location_not_available(location, REGIONS))
     existing = lab.world.get(_id(target))
     if existing is not None and existing.state == "Deleting":
         raise Refused(errors.group_being_deleted(target.group))

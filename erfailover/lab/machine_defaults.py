@@ -6,6 +6,8 @@ apart from the names that ``Fresh`` makes up.
 
 from __future__ import annotations
 
+import copy
+
 from erfailover.lab import ids
 from erfailover.lab.fresh import Fresh
 from erfailover.lab.world import Body, Resource
@@ -21,11 +23,17 @@ def complete_machine(
     properties: Body = body["properties"]
     properties.pop("instanceView", None)
     known = existing.properties if existing else {}
+    if existing is None:
+        properties["provisioningState"] = "Creating"  # recorded
     properties["vmId"] = known.get("vmId") or fresh.guid()
     properties.setdefault("hardwareProfile", {})
     network = properties.setdefault("networkProfile", {"networkInterfaces": []})
     network.setdefault("networkInterfaces", [])
-    _complete_storage(resource_id, properties.setdefault("storageProfile", {}))
+    storage = properties.setdefault("storageProfile", {})
+    for name in ("imageReference", "osDisk"):  # an update keeps what it does not name
+        kept = (known.get("storageProfile") or {}).get(name) or {}
+        storage[name] = {**copy.deepcopy(kept), **(storage.get(name) or {})}
+    _complete_storage(resource_id, storage)
     system = properties.setdefault("osProfile", dict(known.get("osProfile") or {}))
     secrets = {
         name: str(system.pop(name)) for name in ("adminPassword", "customData") if name in system

@@ -5,6 +5,8 @@ Pure. Documented codes, unless a docstring says recorded.
 
 from __future__ import annotations
 
+import re
+
 from erfailover.lab import addresses, errors, ids
 from erfailover.lab import resource_types as rt
 from erfailover.lab.errors import Refusal
@@ -13,6 +15,8 @@ from erfailover.lab.peering_rules import overlaps_peered
 from erfailover.lab.scene import Scene, address_prefixes, remote_of
 from erfailover.lab.world import Body, Resource
 
+SERVICE_TAG = re.compile(r"[A-Z][A-Za-z0-9]+(\.[A-Za-z0-9]+)?")
+"""A service tag in the place of a prefix is accepted (recorded); the lab routes none of them."""
 NEXT_HOPS = frozenset(
     {"VirtualNetworkGateway", "VnetLocal", "Internet", "VirtualAppliance", "None"}
 )
@@ -126,10 +130,12 @@ def _configuration_refused(
     scene: Scene, nic_id: ids.ResourceId, configuration: Body
 ) -> Refusal | None:
     inner = configuration["properties"]
+    if inner.get("privateIPAddressVersion", "IPv4") != "IPv4":
+        return errors.not_modelled("IP configurations of version IPv6")
     subnet = scene.world.get((inner.get("subnet") or {}).get("id", ""))
     if subnet is None or subnet.id.type != rt.SUBNET:
         return errors.property_missing("subnet", configuration["id"])
-    if subnet.id.name == "GatewaySubnet":
+    if subnet.id.name.lower() == "gatewaysubnet":
         return scene.unknown.refuse(
             "interface in GatewaySubnet",
             f"Network interface {nic_id} cannot be put into GatewaySubnet {subnet.id}.",
@@ -188,8 +194,8 @@ def address_refused(scene: Scene, configuration: Body, subnet: Resource) -> Refu
 def route_refused(route_id: ids.ResourceId, body: Body) -> Refusal | None:
     """Why a user-defined route may not be written so."""
     properties = body["properties"]
-    if addresses.network(properties.get("addressPrefix")) is None:
-        # A service tag may stand for a prefix; the lab routes none of them.
+    prefix = str(properties.get("addressPrefix"))
+    if addresses.network(prefix) is None and not SERVICE_TAG.fullmatch(prefix):
         return errors.prefix_invalid(str(properties.get("addressPrefix")), str(route_id))
     hop = properties.get("nextHopType")
     if hop not in NEXT_HOPS:

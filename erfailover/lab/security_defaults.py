@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from erfailover.lab.world import Body, Resource
 
+_DESCRIPTIONS = {
+    "AllowVnetInBound": "Allow inbound traffic from all VMs in VNET",
+    "AllowAzureLoadBalancerInBound": "Allow inbound traffic from azure load balancer",
+    "DenyAllInBound": "Deny all inbound traffic",
+    "AllowVnetOutBound": "Allow outbound traffic from all VMs to all VMs in VNET",
+    "AllowInternetOutBound": "Allow outbound traffic from all VMs to Internet",
+    "DenyAllOutBound": "Deny all outbound traffic",
+}
 _RULES = (
     ("AllowVnetInBound", "Inbound", 65000, "VirtualNetwork", "VirtualNetwork", "Allow"),
     ("AllowAzureLoadBalancerInBound", "Inbound", 65001, "AzureLoadBalancer", "*", "Allow"),
@@ -24,6 +32,7 @@ def default_rules(group: Resource) -> list[Body]:
             "type": "Microsoft.Network/networkSecurityGroups/defaultSecurityRules",
             "properties": {
                 "provisioningState": group.state,
+                "description": _DESCRIPTIONS[name],
                 "protocol": "*",
                 "sourcePortRange": "*",
                 "destinationPortRange": "*",

@@ -119,9 +119,19 @@ _FIRST_RETRY_AFTER_S: Mapping[str, int] = MappingProxyType(
         f"{_NETWORK}routetables": 2,
         f"{_NETWORK}routetables/routes": 2,
         f"{_NETWORK}publicipaddresses": 1,
+        f"{_NETWORK}networksecuritygroups": 1,
+        f"{_NETWORK}networksecuritygroups/securityrules": 1,
         "microsoft.resources/resourcegroups": 15,
     }
 )
+_SLOWER_DELETIONS = frozenset(
+    {
+        f"{_NETWORK}virtualnetworks",
+        f"{_NETWORK}virtualnetworks/subnets",
+        f"{_NETWORK}publicipaddresses",
+    }
+)
+"""Types whose deletion answers with the usual ``Retry-After`` (recorded)."""
 _GATEWAY_POLLS_S = (10, 10, 20, 20, 40, 40, 80, 160)
 
 RETRY_AFTER_S = 10
@@ -133,8 +143,10 @@ def first_answer_s(type_: str, method: str) -> float:
     return _FIRST_ANSWER_S.get(f"{type_.lower()} {method.lower()}", 0.0)
 
 
-def first_retry_after_s(type_: str) -> int:
-    """``Retry-After`` of the answer that accepts a write (recorded)."""
+def first_retry_after_s(type_: str, effect: str = "write") -> int:
+    """``Retry-After`` of the answer that accepts a write, or a deletion (recorded)."""
+    if effect == "delete" and type_.lower() in _SLOWER_DELETIONS:
+        return RETRY_AFTER_S
     return _FIRST_RETRY_AFTER_S.get(type_.lower(), RETRY_AFTER_S)
 
 

@@ -28,14 +28,13 @@ from erfailover.lab.arm_url import Target, valid_name
 from erfailover.lab.defaults import Draft, location_name
 from erfailover.lab.errors import Refused
 from erfailover.lab.lab import Lab
+from erfailover.lab.notifications import notifies
 from erfailover.lab.operations import Operation
 from erfailover.lab.type_rules import type_refused
 from erfailover.lab.world import Body, Resource
 
 SLOW_WITHOUT_CHANGE = frozenset({rt.GATEWAY, rt.CONNECTION, rt.VM})
 """Types whose PUT takes its time even where nothing changes (recorded)."""
-AT_ONCE = frozenset({rt.NIC})
-"""Types that are usually created Succeeded, with the header all the same (recorded)."""
 
 
 @dataclass(slots=True)
@@ -210,8 +209,9 @@ def _accept(lab: Lab, request: Request, plan: _Plan) -> Answer:
         deletes=tuple(ids.key(each.id) for each in plan.dropped),
         locks=(ids.key(where.parent),) if where.parent else (),
         secrets={ids.key(where): plan.draft.secrets},
+        notifies=notifies(type_, verb, lab.today),
     )
-    at_once = unchanged or (existing is None and type_ in AT_ONCE)
+    at_once = unchanged or _at_once(lab, plan)
     if at_once and lab.operations.doom is None:
         lab.operations.start(operation)
         lab.operations.end(operation.id)
@@ -222,6 +222,14 @@ def _accept(lab: Lab, request: Request, plan: _Plan) -> Answer:
     body = compose.shown(lab.scene, lab.bgp, resource, read=False)
     headers = operation_headers(request, operation, lab.speed)
     return Answer(201 if existing is None else 200, body, headers, pause_s=first_s)
+
+
+def _at_once(lab: Lab, plan: _Plan) -> bool:
+    """A network interface that no machine has is written at once (recorded)."""
+    where = plan.draft.id
+    if where.type != rt.NIC:
+        return False
+    return not lab.references.users(where, "networkProfile.networkInterfaces")
 
 
 def _lock_parent(lab: Lab, where: ids.ResourceId) -> None:
@@ -335,6 +343,7 @@ def delete(lab: Lab, request: Request, target: Target) -> Answer:
         ends=lab.world.now + lab.durations.seconds(where.type, "delete", size),
         deletes=(ids.key(where),),
         locks=(ids.key(where.parent),) if where.parent else (),
+        notifies=notifies(where.type, "delete", lab.today),
     )
     resource.properties["provisioningState"] = "Deleting"
     _lock_parent(lab, where)
