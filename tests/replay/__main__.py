@@ -36,7 +36,7 @@ def replay(facts: Facts, directory: Path | None = None) -> Outcome:
     """Replay facts to a lab of their own."""
     with lab_of(facts, directory) as player:
         answers = play(facts, player)
-        return compare(facts, answers, player.refused_before)
+        return compare(facts, answers, player)
 
 
 def main(arguments: list[str]) -> int:

@@ -42,7 +42,9 @@ def shape(body: Json) -> dict[str, str]:
     """The paths and types of a body, without what is masked."""
     found: dict[str, str] = {}
     for path, kind in flat(body):
-        if kind != "null" and not any(path.startswith(each) or f".{each}" in path for each in MASKED):
+        if kind != "null" and not any(
+            path.startswith(each) or f".{each}" in path for each in MASKED
+        ):
             found.setdefault(path, kind)
     return found
 

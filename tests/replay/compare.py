@@ -15,7 +15,7 @@ from erfailover.lab import ids
 from erfailover.lab.arm_url import Kind, parse
 from tests.replay import bodies
 from tests.replay.facts import Facts, Step
-from tests.replay.player import Answer
+from tests.replay.player import Answer, Player
 from tests.replay.recording import KEPT_HEADERS
 from tests.replay.symbols import template
 
@@ -57,10 +57,10 @@ class Outcome:
     by_type: dict[str, Counter[str]] = field(default_factory=dict)
 
 
-def compare(facts: Facts, answers: list[Answer | None], refused_before: list[str]) -> Outcome:
+def compare(facts: Facts, answers: list[Answer | None], player: Player) -> Outcome:
     """Compare every step."""
-    outcome = Outcome(facts, refused_before=tuple(refused_before))
-    lost: set[str] = set()
+    outcome = Outcome(facts, refused_before=tuple(player.refused_before))
+    lost = {ids.key(path) for path in player.not_modelled}
     lost_operations: set[int] = set()
     for number, (step, answer) in enumerate(zip(facts.steps, answers, strict=True)):
         if _rests_on_lost(step, lost, lost_operations):
@@ -97,7 +97,8 @@ def _type(facts: Facts, step: Step) -> str:
         step = facts.steps[step.polls]
     target = parse(step.path)
     if target.kind in {Kind.GROUP, Kind.GROUPS}:
-        return "Microsoft.Resources/resourceGroups" + (" [list]" if target.kind is Kind.GROUPS else "")
+        listed = " [list]" if target.kind is Kind.GROUPS else ""
+        return f"Microsoft.Resources/resourceGroups{listed}"
     name = target.type.type if target.type is not None else target.kind.value
     if target.kind is Kind.PART:
         colon = "/" if target.name.startswith("sharedkey") else ":"

@@ -19,12 +19,15 @@ from erfailover.lab.arm_url import Kind, Target, parse
 from erfailover.lab.references import references
 from tests.replay import bodies
 from tests.replay.facts import Facts, Step
+from tests.replay.presumed import invented
 from tests.replay.recording import Interaction
 from tests.replay.symbols import Symbols, template
 
 Json = Any
 UNFINISHED = frozenset({"inprogress", "running", "updating", "deleting", "accepted", "creating"})
-BUSY = frozenset({"RetryableError", "AnotherOperationInProgress", "ReferencedResourceNotProvisioned"})
+BUSY = frozenset(
+    {"RetryableError", "AnotherOperationInProgress", "ReferencedResourceNotProvisioned"}
+)
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _READ_ONLY = frozenset({"etag", "provisioningState", "resourceGuid", "instanceView", "vmId"})
 
@@ -46,6 +49,10 @@ class _Reading:
     shapes: dict[str, dict[str, str]] = field(default_factory=dict)
     operations: dict[str, _Operation] = field(default_factory=dict)
     there: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+    """Resources that the recording presumes and never shows."""
+    created: frozenset[str] = frozenset()
+    """Resources that the recording creates itself."""
     shown: dict[str, Json] = field(default_factory=dict)
     """The first body that the recording shows of each resource."""
 
@@ -55,6 +62,9 @@ def convert(
 ) -> Facts:
     """The facts of a recording; ``fallback`` is its date where it shows none."""
     reading = _Reading()
+    reading.created = frozenset(
+        ids.key(each.path) for each in recording if (each.method, each.status) == ("PUT", 201)
+    )
     for each in recording:
         _remember(reading, each.response)
     for each in _without_repetitions(recording):
@@ -113,7 +123,9 @@ def _remember(reading: _Reading, body: Json) -> None:
             _remember(reading, each)
     elif isinstance(body, dict):
         found = ids.parse(body["id"]) if isinstance(body.get("id"), str) else None
-        modelled = found is not None and rt.find(found.provider, found.types) is not None
+        modelled = found is not None and (
+            not found.types or rt.find(found.provider, found.types) is not None
+        )
         if modelled and isinstance(body.get("properties"), dict):
             reading.shown.setdefault(ids.key(body["id"]), body)
         for each in body.values():
@@ -137,6 +149,8 @@ def _take(reading: _Reading, each: Interaction) -> None:
 
 
 def _left_out(reading: _Reading, each: Interaction, target: Target) -> str | None:
+    if each.status >= 500:
+        return "answered 5xx by Azure"
     served = {Kind.ITEM, Kind.COLLECTION, Kind.GROUP, Kind.GROUPS, Kind.PART}
     if target.kind not in served:
         what = target.name.split("/")
@@ -161,7 +175,8 @@ def _presumed(
     error = _error(each.response) if each.status >= 400 else None
     if target.kind is Kind.GROUPS or target.id is None:
         return ()
-    if each.method not in {"PUT", "HEAD"} or target.kind is not Kind.GROUP:
+    makes_group = each.method == "PUT" and target.kind is Kind.GROUP and each.status != 200
+    if not makes_group and each.method != "HEAD":
         if error is not None and error[0] == "ResourceGroupNotFound":
             return ()
         _presume_group(reading, target.id, found)
@@ -184,9 +199,7 @@ def _presumed(
     return tuple(found) if _presume(reading, _key(target), found) else None
 
 
-def _presume_group(
-    reading: _Reading, where: ids.ResourceId, found: list[tuple[str, Json]]
-) -> None:
+def _presume_group(reading: _Reading, where: ids.ResourceId, found: list[tuple[str, Json]]) -> None:
     key = ids.key(where.group)
     if where.resource_group and key not in reading.there:
         body = reading.shown.get(key) or {"location": _any_location(reading)}
@@ -206,23 +219,40 @@ def _presume(reading: _Reading, key: str, found: list[tuple[str, Json]]) -> bool
     """Have a resource made before, and all that it refers to; False where nobody knows it."""
     if key in reading.there:
         return True
-    body = reading.shown.get(key)
+    if key in reading.unknown:
+        return False
+    body = reading.shown.get(key) or invented(key, reading.shown)
     where = _spelled(str(body["id"])) if body is not None else None
     if where is None or body is None:
         return False
     _presume_group(reading, where, found)
     reading.there.add(key)
-    if where.parent is not None and not _presume(reading, ids.key(where.parent), found):
+    known = where.parent is None or _presume(reading, ids.key(where.parent), found)
+    if not known or not _presume_references(reading, where, body, found):
+        reading.there.discard(key)
+        reading.unknown.add(key)
         return False
-    if not _presume_references(reading, where, body, found):
-        return False
-    wanted = _writable(body)
-    if where.type == rt.VM:
+    wanted = _writable(_without_created(reading, where, body))
+    if where.type.lower() == rt.VM.lower():
         profile = wanted["properties"].setdefault("osProfile", {})
         profile["adminPassword"] = "secret"
-    _exists(reading, body)
+    _exists(reading, wanted | {"id": str(where)})
     found.append((reading.symbols.path(str(where)), reading.symbols.body(wanted)))
     return True
+
+
+def _without_created(reading: _Reading, where: ids.ResourceId, body: Json) -> Json:
+    """A body without the children that the recording itself creates later."""
+    properties = dict(body["properties"])
+    for child in rt.children(where.type):
+        rows = properties.get(child.collection)
+        if isinstance(rows, list):
+            properties[child.collection] = [
+                each
+                for each in rows
+                if ids.key(where.child(child.collection, str(each["name"]))) not in reading.created
+            ]
+    return {**body, "properties": properties}
 
 
 def _spelled(text: str) -> ids.ResourceId | None:
@@ -357,10 +387,12 @@ def _seen(reading: _Reading, key: str, state: str | None, number: int) -> None:
     """A resource was read: the operation on it is under way where its state says so."""
     if state is None or state.lower() not in UNFINISHED:
         return
-    latest = [each for each in reading.operations.values() if each.resource == key]
-    if not latest:
-        inside = key + "/"
-        latest = [each for each in reading.operations.values() if each.resource.startswith(inside)]
+    inside = key + "/"
+    latest = [
+        each
+        for each in reading.operations.values()
+        if each.resource == key or each.resource.startswith(inside)
+    ]
     if latest:
         newest = max(latest, key=lambda one: one.started)
         newest.last_seen_unfinished = max(newest.last_seen_unfinished, number)

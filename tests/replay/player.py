@@ -63,6 +63,8 @@ class Player:
     token: str = ""
     refused_before: list[str] = field(default_factory=list)
     """Resources that the recording presumes and the lab would not make, with why."""
+    not_modelled: set[str] = field(default_factory=set)
+    """The paths of those among them that the lab does not model."""
 
     def sign_in(self) -> None:
         """Get a token for the lab."""
@@ -106,6 +108,8 @@ class Player:
             if found.status >= 400:
                 error = (found.body or {}).get("error", {})
                 self.refused_before.append(f"{path}: {error.get('code')} {error.get('message')}")
+                if found.status == 501:
+                    self.not_modelled.add(path)
             self.clock.sleep(20.0)
 
 

@@ -68,7 +68,8 @@ def rewrite(document: Path, outcomes: list[Outcome]) -> None:
 
 def block(outcomes: list[Outcome]) -> str:
     """The tables: per recording, per type."""
-    rows = ["| recording | date | requests | " + " | ".join(ASPECTS) + " | not modelled | skipped |"]
+    head = ("recording", "date", "requests", *ASPECTS, "not modelled", "skipped")
+    rows = [f"| {' | '.join(head)} |"]
     rows.append("|---" * (len(ASPECTS) + 5) + "|")
     for each in outcomes:
         cells = [_share(each.agreed[aspect], each.looked[aspect]) for aspect in ASPECTS]

@@ -42,7 +42,6 @@ _SECRETS = {
     "keydata": "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7 lab",
     "publiccertdata": "bGFi",
     "thumbprint": "0" * 40,
-    "description": "a description",
     "adminusername": "someone",
     "radiusserversecret": "lab-secret",
     "reversefqdn": "lab.example.",
@@ -98,6 +97,8 @@ class Symbols:
     def _text(self, value: str, key: str, collection: str) -> str:
         if key in _SECRETS:
             return _SECRETS[key]
+        if key == "description":
+            return f"a description of {self.name(value)}"
         if key in _NAMES:
             return value if collection.lower() in _LITERAL_PARENTS else self.name(value, collection)
         if "/subscriptions/" in value:

@@ -1,0 +1,66 @@
+"""Resources that a recording refers to and never shows, as plain as they can be.
+
+Owns what is made up: a VNet and subnet around the addresses that interfaces have in them, an
+empty security group or route table, a public address, an interface.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from erfailover.lab import ids
+from erfailover.lab import resource_types as rt
+
+Json = Any
+
+
+def invented(key: str, shown: Mapping[str, Json]) -> Json:
+    """A body for a resource that is referred to; None where none can be made up."""
+    where = ids.parse(key)
+    known = rt.find(where.provider, where.types) if where is not None else None
+    if where is None or known is None:
+        return None
+    location = next((each["location"] for each in shown.values() if "location" in each), "westus")
+    found: Json = {"id": key, "name": where.name, "location": location, "properties": {}}
+    match known.type:
+        case rt.VNET:
+            prefixes = {_around(each, 16) for each in _addresses(key + "/", shown)}
+            found["properties"] = {
+                "addressSpace": {"addressPrefixes": sorted(prefixes) or ["10.0.0.0/16"]}
+            }
+        case rt.SUBNET:
+            del found["location"]
+            addresses = _addresses(key, shown)
+            prefix = _around(addresses[0], 24) if addresses else "10.0.0.0/24"
+            found["properties"] = {"addressPrefix": prefix}
+        case rt.PUBLIC_IP:
+            found["properties"] = {"publicIPAllocationMethod": "Dynamic"}
+        case rt.NIC:
+            subnet = f"{where.group}/providers/Microsoft.Network/virtualNetworks/presumed"
+            configuration = {"subnet": {"id": f"{subnet}/subnets/presumed"}}
+            found["properties"] = {
+                "ipConfigurations": [{"name": "ipconfig1", "properties": configuration}]
+            }
+        case rt.SECURITY_GROUP | rt.ROUTE_TABLE:
+            pass
+        case _:
+            return None
+    return found
+
+
+def _addresses(start: str, shown: Mapping[str, Json]) -> list[str]:
+    """The private addresses that interfaces have in a subnet, or in any subnet of a VNet."""
+    found = []
+    for body in shown.values():
+        for each in body.get("properties", {}).get("ipConfigurations") or ():
+            inner = each.get("properties") or {}
+            subnet = ids.key((inner.get("subnet") or {}).get("id", ""))
+            if subnet.startswith(start) and inner.get("privateIPAddress"):
+                found.append(str(inner["privateIPAddress"]))
+    return found
+
+
+def _around(address: str, length: int) -> str:
+    return str(ipaddress.ip_network((address, length), strict=False))
