@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,8 @@ SPEED = 50.0
 
 
 def command(*arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "ERFAILOVER_CLOCK_SPEED": f"{SPEED:g}"}
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root, "ERFAILOVER_CLOCK_SPEED": f"{SPEED:g}"}
     return subprocess.Popen(
         [sys.executable, "-m", "erfailover", *arguments],
         stdin=subprocess.DEVNULL,
@@ -32,24 +34,28 @@ def puts(stage: Stage) -> int:
     return sum(each.startswith("PUT") for each in stage.writes())
 
 
+def wait_for_puts(stage: Stage, process: subprocess.Popen[str], more: int) -> None:
+    """Wait until a process has had some more PUTs accepted by the lab."""
+    before = puts(stage)
+    deadline = time.monotonic() + 60.0
+    while puts(stage) < before + more:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.002)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 @pytest.mark.parametrize("write", [1, 3, 4])
 def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on(
-    provisioned: Stage, sent: signal.Signals, write: int, monkeypatch: pytest.MonkeyPatch
+    provisioned: Stage, sent: signal.Signals, write: int
 ) -> None:
     stage = provisioned
     stage.do("drill", "start", "--yes")
     stage.watch("vm1-nic1", "8.8.4.4")
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    monkeypatch.setenv("PYTHONPATH", root)
     stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
     before = puts(stage)
     process = command("switch", "--to", "ipsec", "--yes")
-    deadline = time.monotonic() + 60.0
-    while puts(stage) < before + write:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.002)
+    wait_for_puts(stage, process, write)
     process.send_signal(sent)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

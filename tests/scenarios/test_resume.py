@@ -1,0 +1,129 @@
+"""A run that died: told by status, continued by the same command, taken back by --undo."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.clocks import ResumedClock
+from tests.scenarios.conftest import Stage
+from tests.scenarios.test_interrupted import SPEED, command, puts, wait_for_puts
+from tests.scenarios.test_story import ON_EXPRESSROUTE, ON_IPSEC, flags
+
+
+def killed(stage: Stage, write: int) -> None:
+    """A switch to IPsec whose process is killed right after a write was accepted."""
+    stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
+    process = command("switch", "--to", "ipsec", "--yes")
+    wait_for_puts(stage, process, write)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    stage.clock.sleep(stage.lab.clock.now() - stage.clock.now())
+    stage.lab.clock = stage.clock
+
+
+@pytest.mark.parametrize("write", [1, 2, 3, 4, 5])
+def test_a_killed_switch_is_told_and_continued_without_repeating_a_write(
+    provisioned: Stage, write: int
+) -> None:
+    stage = provisioned
+    stage.watch("vm1-nic1", "8.8.4.4")
+    before = puts(stage)
+    killed(stage, write)
+    told = stage.json("status")["unfinished"]
+    assert told["outcome"] == "died"
+    assert told["to_continue"] == "erfailover switch --to ipsec"
+    assert told["to_go_back"] == "erfailover switch --undo"
+    stage.run("status")
+    assert stage.out.startswith("UNFINISHED: switch --to ipsec died")
+
+    stage.do("switch", "--to", "ipsec", "--yes")
+    assert puts(stage) == before + 5
+    assert flags(stage.json("status")) == ON_IPSEC
+    assert stage.json("status")["unfinished"] is None
+    assert stage.cuts == []
+
+
+@pytest.mark.parametrize("write", [1, 3, 4])
+def test_a_killed_switch_is_taken_back(provisioned: Stage, write: int) -> None:
+    stage = provisioned
+    stage.watch("vm1-nic1", "8.8.4.4")
+    killed(stage, write)
+    stage.do("switch", "--undo", "--yes")
+    assert flags(stage.json("status")) == ON_EXPRESSROUTE
+    assert stage.json("status")["healthy"] is True
+    assert stage.cuts == []
+
+
+def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
+    stage = provisioned
+    killed(stage, 1)
+    journal = next(Path("state").rglob("journal.jsonl"))
+    accepted = [json.loads(line) for line in journal.read_text().splitlines()][-1]
+    assert accepted["event"] == "accepted"
+    stage.do("switch", "--to", "ipsec", "--yes")
+    assert "Re-attaching to what an earlier run left in flight: 1. lend" in stage.err
+    assert "lend the gateway of vnet3 to vnet1: Succeeded" in stage.err
+    watched = [each.path for each in stage.lab.trace if each.method == "GET"]
+    operation = re.search(r"/operations/([0-9a-f-]+)", accepted["operation"])
+    assert operation
+    assert any(operation.group(1) in path for path in watched)
+
+
+def test_undo_without_a_switch_is_refused_and_says_what_to_type(provisioned: Stage) -> None:
+    assert provisioned.run("switch", "--undo", "--yes") == 3
+    assert "erfailover switch --to" in provisioned.err
+
+
+def test_history_tells_each_run_with_steps_and_correlation_ids(provisioned: Stage) -> None:
+    stage = provisioned
+    stage.do("drill", "start", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes")
+    found = stage.json("history")
+    assert [(each["command"], each["outcome"]) for each in found] == [
+        ("provision", "done"),
+        ("drill start", "done"),
+        ("switch", "done"),
+    ]
+    steps = found[-1]["steps"]
+    assert [step["outcome"] for step in steps] == ["done"] * 5
+    assert all(step["correlation_ids"] and step["operation"] for step in steps)
+    text = stage.do("history", found[-1]["id"][:6])
+    assert "switch --to ipsec: done" in text
+    assert steps[0]["correlation_ids"][0] in text
+    assert stage.run("history", "nothing") == 2
+
+
+def test_no_secret_is_in_the_journal_or_in_what_is_printed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import base64
+
+    secrets = {
+        "ERFAILOVER_SHARED_KEY": "k3yOfT3st!ng",
+        "ERFAILOVER_ADMIN_PASSWORD": "P4ss-w0rd-xyz",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    stage.do("init")
+    stage.do("provision", "--yes", "-v")
+    printed = stage.out + stage.err
+    stage.do("switch", "--to", "ipsec", "--yes", "-v")
+    printed += stage.out + stage.err
+    journal = next(Path("state").rglob("journal.jsonl")).read_text()
+    decoded = ""
+    for text in (journal, printed):
+        for word in re.findall(r"[A-Za-z0-9+/=_-]{16,}", text):
+            for decode in (base64.b64decode, base64.urlsafe_b64decode):
+                try:
+                    decoded += decode(word + "=" * (-len(word) % 4)).decode("utf-8", "ignore")
+                except ValueError:
+                    continue
+    token = Path(stage.environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text()
+    for secret in (*secrets.values(), token, stage.lab.identity.client_secret):
+        assert secret not in journal + printed + decoded
+    assert "Bearer " not in journal + printed
