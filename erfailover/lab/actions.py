@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from erfailover.lab import compose, ids
+from erfailover.lab import compose, failover_tests, ids
 from erfailover.lab.effective import effective_routes
 from erfailover.lab.fault_effects import read_wrongly
 from erfailover.lab.machines import CommandOutput
@@ -53,6 +53,9 @@ def result_of(lab: Lab, operation: Operation) -> None:
         case "getadvertisedroutes":
             rows = lab.bgp.advertised_routes(resource, operation.arguments["peer"])
             operation.result = {"value": rows}
+        case action if action in failover_tests.ACTIONS:
+            arguments = operation.arguments
+            operation.result = failover_tests.finish(lab, resource, action, arguments)
         case "effectiveroutetable":
             operation.result = {"value": effective_routes(lab.world, lab.bgp, resource)}
         case "reset":

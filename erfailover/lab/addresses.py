@@ -11,6 +11,8 @@ from collections.abc import Container, Iterable
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 RESERVED = 4
+EXPRESS_OFFSETS = (12, 13)
+"""Where in its GatewaySubnet an ExpressRoute gateway's two instances speak from (observed)."""
 
 
 def network(prefix: object) -> Network | None:
@@ -79,6 +81,14 @@ def first_free(subnet: str, taken: Container[str]) -> str | None:
         if candidate not in taken:
             return candidate
     return None
+
+
+def express_addresses(subnet: str) -> tuple[str, ...]:
+    """The addresses from which an ExpressRoute gateway speaks to the edge (observed)."""
+    found = network(subnet)
+    if found is None:
+        return ()
+    return tuple(str(found.network_address + each) for each in EXPRESS_OFFSETS)
 
 
 def gateway_addresses(subnet: str, active_active: bool) -> tuple[str, ...]:

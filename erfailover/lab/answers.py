@@ -40,7 +40,7 @@ class Answer:
     """
 
     status: int
-    body: Body | list[Body] | None = None
+    body: Body | list[Body] | str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     pause_s: float = 0.0
     code: str = ""

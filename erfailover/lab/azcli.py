@@ -44,6 +44,7 @@ def _settings() -> dict[str, dict[str, str]]:
             "collect_telemetry": "false",
             "survey_message": "false",
             "login_experience_v2": "off",
+            "display_region_identified": "false",
         },
         "auto-upgrade": {"enable": "no"},
         "extension": {"use_dynamic_install": "no"},

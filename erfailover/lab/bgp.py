@@ -7,7 +7,9 @@ the world by its listener and its events alone, so reading never changes anythin
 Observed: a gateway originates its own VNet's prefixes, those of every VNet that uses it as
 remote gateway, those of each local network gateway it has a connection to, and a host route to
 each configured BGP peer. How long a change of peerings takes to show is ``BgpTiming.learn_s``.
-Not modelled: routes of ExpressRoute circuits; custom (APIPA) addresses beyond the matching.
+What an ExpressRoute gateway hears is ``expressroute``'s business; it and a VPN gateway of the
+same VNet tell each other nothing here. Not modelled: custom (APIPA) addresses beyond the
+matching.
 """
 
 from __future__ import annotations
@@ -17,6 +19,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from erfailover.lab import ids, parsed
+from erfailover.lab.bgp_rows import (
+    WEIGHT,
+    connected_peer,
+    message_count,
+    route_row,
+    silent_peer,
+)
+from erfailover.lab.expressroute import ExpressRoute, edge_routes, edge_rows, told_to_edge
 from erfailover.lab.network import Network
 from erfailover.lab.parsed import Gateway
 from erfailover.lab.prefixes import PrefixMap
@@ -43,22 +53,25 @@ _RELEVANT = frozenset(
         parsed.LOCAL_GATEWAY,
         parsed.CONNECTION,
         parsed.PUBLIC_IP,
+        parsed.SUBNET,
+        parsed.CIRCUIT,
+        parsed.CIRCUIT_PEERING,
     )
 )
-_WEIGHT = 32768
-"""Observed of every row of a gateway with BGP."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardingEntry:
-    """Where a gateway sends what a prefix holds: into a VNet, or to an end of a tunnel.
+    """Where a gateway sends what a prefix holds: into a VNet, a tunnel, or a circuit.
 
-    Of several ``ends`` the first whose tunnel is up is taken.
+    ``circuit`` is the key of the connection to it. Of several ``ends`` the first whose tunnel
+    is up is taken.
     """
 
     prefix: str
     vnet: str = ""
     ends: tuple[EndKey, ...] = ()
+    circuit: str = ""
 
 
 class Bgp:
@@ -73,7 +86,9 @@ class Bgp:
         self._sessions = Sessions(world, self.timing, self._heard_at)
         self._wanted: dict[str, tuple[tuple[str, str], ...]] = {}
         self._spokes: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._twins_since: dict[str, float] = {}
         self._learned = 0
+        self.express = ExpressRoute(world, self.timing.circuit_s, self._express_moved)
         self._moves = (0, 0)
         self._speakers: dict[SpeakerKey, Speaker] = {}
         self._hearings: list[Hearing] = []
@@ -85,30 +100,44 @@ class Bgp:
     # What ARM's actions answer.
 
     def peers(self, gateway: Resource) -> list[Body]:
-        """The rows of getBgpPeerStatus: one for each connection with BGP and instance."""
-        return [
+        """The rows of getBgpPeerStatus: one for each connection with BGP and instance.
+
+        Published of active-active gateways: each instance lists itself, Unknown, and its twin
+        too, both with the gateway's own ASN.
+        """
+        express = self._express_gateway(gateway)
+        if express is not None:
+            told = len(self._originated(express))
+            now, keepalive_s = self.world.now, self.timing.keepalive_s
+            return edge_rows(self.express, self.network, express, told, now, keepalive_s)
+        rows = [
             self._peer_row(end, self._sessions.views[end.key])
             for end in self._ends_of(ids.key(gateway.id))
             if end.key in self._sessions.views
         ]
+        found = self.network.gateways.get(ids.key(gateway.id))
+        return rows + (self._twin_rows(found) if found is not None else [])
 
     def learned_routes(self, gateway: Resource) -> list[Body]:
         """The rows of getLearnedRoutes: originated ones first, then by session."""
         found = self.network.gateways.get(ids.key(gateway.id))
         if found is None:
             return []
+        if found.kind == "expressroute":
+            own = self._network_prefixes(found)
+            return edge_routes(self.express, self.network, found, own)
         if not found.bgp:
             return self._static_rows(found)
         rows: list[Body] = []
         for index, instance in enumerate(found.instances):
             local = instance.addresses[0] if instance.addresses else ""
             for prefix in self._network_prefixes(found):
-                rows.append(_row(local, prefix, None, local, "Network", "", _WEIGHT))
+                rows.append(route_row(local, prefix, None, local, "Network", "", WEIGHT))
             for end, origin in self._ends_heard(found, index):
                 for path in self._heard_tables().get(end, {}).values():
                     text = "-".join(str(asn) for asn in path.as_path)
                     rows.append(
-                        _row(local, path.prefix, path.peer, path.peer, origin, text, _WEIGHT)
+                        route_row(local, path.prefix, path.peer, path.peer, origin, text, WEIGHT)
                     )
         return rows
 
@@ -124,6 +153,10 @@ class Bgp:
             AS path begins with the gateway's own ASN and the next hop is its own address
             (assumed).
         """
+        express = self._express_gateway(gateway)
+        if express is not None:
+            own = self._originated(express)
+            return told_to_edge(self.express, self.network, express, own, peer)
         rows: list[Body] = []
         for end in self._ends_of(ids.key(gateway.id)):
             view = self._sessions.views.get(end.key)
@@ -133,7 +166,7 @@ class Bgp:
                 if end.session is not None:
                     text = "-".join(str(asn) for asn in path.as_path)
                     local = end.local_address
-                    rows.append(_row(local, path.prefix, local, local, "Igp", text, 0))
+                    rows.append(route_row(local, path.prefix, local, local, "Igp", text, 0))
         return rows
 
     def connection_status(self, connection: Resource) -> str:
@@ -141,6 +174,9 @@ class Bgp:
 
         Recorded: ``Unknown`` where the far end is no gateway of Azure's (nor of this lab's).
         """
+        if (connection.active_properties.get("peer") or {}).get("id"):
+            up = self.express.connected(ids.key(connection.id))
+            return "Connected" if up else "NotConnected"
         ends = [end for end in self._sessions.ends.values() if end.key[0] == ids.key(connection.id)]
         if any(self._sessions.tunnel_up(end.key) for end in ends):
             return "Connected"
@@ -172,7 +208,7 @@ class Bgp:
         found = self.network.gateways.get(gateway)
         if found is None:
             return ()
-        entries = (entry for entry in self._entries(found) if entry.ends)
+        entries = (entry for entry in self._entries(found) if entry.ends or entry.circuit)
         return tuple(dict.fromkeys(entry.prefix for entry in entries))
 
     def tunnel(self, end: EndKey) -> End | None:
@@ -186,6 +222,7 @@ class Bgp:
         kinds = self.network.refresh()
         if kinds & _RELEVANT:
             self._sessions.reconcile(self.network)
+            self.express.reconcile(self.network)
             self._follow_spokes()
         if kinds & _RELEVANT or self._moves != (self._sessions.moves, self._learned):
             self._rebuild()
@@ -197,6 +234,10 @@ class Bgp:
             del self._wanted[key]
             self._spokes.pop(key, None)
         for key, gateway in gateways.items():
+            if _has_twins(gateway):
+                self._twins_since.setdefault(key, self.world.now)
+            else:
+                self._twins_since.pop(key, None)
             wanted = self._using(gateway)
             known = self._wanted.get(key)
             if known == wanted:
@@ -212,6 +253,9 @@ class Bgp:
         if gateway in self._wanted:
             self._spokes[gateway] = spokes
             self._learned += 1
+
+    def _express_moved(self) -> None:
+        self._learned += 1
 
     def _using(self, gateway: Gateway) -> tuple[tuple[str, str], ...]:
         """Prefix and VNet of every spoke that uses a gateway as its remote gateway."""
@@ -263,7 +307,7 @@ class Bgp:
     def _twin_hearings(self) -> Iterable[Hearing]:
         """The two instances of an active-active gateway hear each other."""
         for gateway in self.network.gateways.all.values():
-            if not gateway.bgp or len(gateway.instances) != 2:
+            if not _has_twins(gateway):
                 continue
             for index, other in ((0, 1), (1, 0)):
                 peer = (gateway.instances[other].addresses or ("",))[0]
@@ -310,6 +354,14 @@ class Bgp:
         heard = preferred(self._heard_tables(), [end.key for end in ends])
         for path in heard.values():
             yield ForwardingEntry(path.prefix, ends=(path.end,))
+        for prefix, link in self.express.heard(gateway.key).items():
+            yield ForwardingEntry(prefix, circuit=link.connection)
+
+    # ExpressRoute gateways.
+
+    def _express_gateway(self, gateway: Resource) -> Gateway | None:
+        found = self.network.gateways.get(ids.key(gateway.id))
+        return found if found is not None and found.kind == "expressroute" else None
 
     # Ends, tables, rows.
 
@@ -336,55 +388,49 @@ class Bgp:
         for end in self._ends_of(gateway.key):
             hop = end.local_gateway.public_address
             for prefix in end.local_gateway.prefixes:
-                rows.append(_row("", prefix, hop, hop, "Network", "", 0))
+                rows.append(route_row("", prefix, hop, hop, "Network", "", 0))
         return rows
 
     def _peer_row(self, end: End, view: View) -> Body:
-        row: Body = {
-            "localAddress": end.local_address,
-            "neighbor": end.local_gateway.bgp_address,
-            "asn": end.local_gateway.asn,
-            "state": "Connecting" if view.since is None else "Connected",
-        }
+        local, neighbor = end.local_address, end.local_gateway.bgp_address
         if view.since is None:
-            return row | {"routesReceived": 0, "messagesSent": 0, "messagesReceived": 0}
+            return silent_peer(local, neighbor, end.local_gateway.asn, "Connecting")
         received = len(self._heard_tables().get(end.key, {}))
         told = len(self._heard_tables().get(end.session, {})) if end.session else received
         heard_until = self.world.now if view.silent_since is None else view.silent_since
-        row["connectedDuration"] = duration(self.world.now - view.since)
-        return row | {
-            "routesReceived": received,
-            "messagesSent": self._messages(told, self.world.now - view.since),
-            "messagesReceived": self._messages(received, heard_until - view.since),
-        }
+        seconds = self.world.now - view.since
+        messages = (
+            self._messages(told, seconds),
+            self._messages(received, heard_until - view.since),
+        )
+        return connected_peer(local, neighbor, end.local_gateway.asn, seconds, received, messages)
+
+    def _twin_rows(self, gateway: Gateway) -> list[Body]:
+        if not _has_twins(gateway):
+            return []
+        rows: list[Body] = []
+        seconds = self.world.now - self._twins_since.get(gateway.key, self.world.now)
+        addresses = [(each.addresses or ("",))[0] for each in gateway.instances]
+        for index, local in enumerate(addresses):
+            rows.append(silent_peer(local, local, gateway.asn, "Unknown"))
+            heard, told = (
+                len(self._heard_tables().get(_twin_end(gateway, each), {}))
+                for each in (index, 1 - index)
+            )
+            messages = (self._messages(told, seconds), self._messages(heard, seconds))
+            rows.append(
+                connected_peer(local, addresses[1 - index], gateway.asn, seconds, heard, messages)
+            )
+        return rows
 
     def _messages(self, routes: int, seconds: float) -> int:
-        """Messages one way: OPEN, the first KEEPALIVE, updates, then a KEEPALIVE at a time."""
-        return 3 + routes + int(seconds // self.timing.keepalive_s)
+        return message_count(routes, seconds, self.timing.keepalive_s)
 
 
-def duration(seconds: float) -> str:
-    """A ``connectedDuration``: ``00:01:14.8269278``, beyond a day ``3.03:14:13.1796961``."""
-    ticks = max(0, round(seconds * 10_000_000))
-    whole, fraction = divmod(ticks, 10_000_000)
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    text = f"{hour:02}:{minute:02}:{second:02}"
-    if days:
-        text = f"{days}.{text}"
-    return f"{text}.{fraction:07}" if fraction else text
+def _has_twins(gateway: Gateway) -> bool:
+    """Whether two instances of a gateway speak BGP with each other."""
+    return gateway.kind == "vpn" and gateway.bgp and len(gateway.instances) == 2
 
 
 def _twin_end(gateway: Gateway, index: int) -> EndKey:
     return f"{gateway.key}#twin", index
-
-
-def _row(
-    local: str, prefix: str, hop: str | None, source: str, origin: str, as_path: str, weight: int
-) -> Body:
-    row: Body = {"localAddress": local, "network": prefix}
-    if hop is not None:
-        row["nextHop"] = hop
-    row |= {"sourcePeer": source, "origin": origin, "asPath": as_path, "weight": weight}
-    return row

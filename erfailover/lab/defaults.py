@@ -16,6 +16,7 @@ from typing import Any
 
 from erfailover.lab import ids
 from erfailover.lab import resource_types as rt
+from erfailover.lab.circuits import complete_circuit, complete_peering
 from erfailover.lab.fresh import Fresh
 from erfailover.lab.gateway_defaults import complete_connection, complete_gateway, complete_local
 from erfailover.lab.machine_defaults import complete_machine
@@ -64,6 +65,7 @@ _IGNORED: Mapping[str, frozenset[str]] = MappingProxyType(
             {"virtualMachine", "macAddress", "hostedWorkloads", "primary", "tapConfigurations"}
         ),
         rt.ROUTE_TABLE: frozenset({"routes", "subnets"}),
+        rt.CIRCUIT: frozenset({"peerings"}),
         rt.SECURITY_GROUP: frozenset(
             {"securityRules", "defaultSecurityRules", "subnets", "networkInterfaces"}
         ),
@@ -121,7 +123,9 @@ _DEFAULTS: Mapping[str, Body] = MappingProxyType(
 
 EMPTIED = frozenset({rt.ROUTE_TABLE, rt.SECURITY_GROUP})
 """Types that lose the children a PUT does not name (recorded for route tables)."""
-WITHOUT_GUID = frozenset({rt.SUBNET, rt.ROUTE, rt.SECURITY_RULE, rt.VM})
+WITHOUT_GUID = frozenset(
+    {rt.CIRCUIT, rt.CIRCUIT_PEERING, rt.SUBNET, rt.ROUTE, rt.SECURITY_RULE, rt.VM}
+)
 
 
 def complete(
@@ -215,6 +219,10 @@ def _complete_type(draft: Draft, request: Body, existing: Resource | None, fresh
             complete_local(draft.body["properties"])
         case rt.CONNECTION:
             draft.secrets = complete_connection(draft.body["properties"])
+        case rt.CIRCUIT:
+            complete_circuit(draft.body, existing, fresh)
+        case rt.CIRCUIT_PEERING:
+            complete_peering(draft.id, draft.body["properties"])
         case rt.VM:
             draft.secrets = complete_machine(draft.id, draft.body, existing, fresh)
         case _:

@@ -27,7 +27,7 @@ from erfailover.lab.writes import find_group, parse_body, refuse
 
 FIRST_ANSWER_S = 1.4
 """The first answer took 1.2 to 2.3 s (recorded, as the deployment's own duration)."""
-POLL_S = 5
+POLL_S = 10
 """Azure sends no Retry-After with a deployment; a scaled clock asks for this one."""
 _NAME = re.compile(r"[-\w.()]{1,64}")
 

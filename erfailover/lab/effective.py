@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from erfailover.lab import ids, parsed, prefixes
 from erfailover.lab.bgp import Bgp
+from erfailover.lab.expressroute import local_address
 from erfailover.lab.network import Network
 from erfailover.lab.world import Body, Resource, World
 
@@ -103,17 +104,27 @@ def select(routes: Iterable[EffectiveRoute], destination: str) -> EffectiveRoute
 
 
 def gateway_of(network: Network, vnet: str) -> parsed.Gateway | None:
-    """The gateway a VNet's traffic uses: its own, or the remote one it is lent."""
-    own = network.gateway_in(vnet)
-    if own is not None:
+    """The gateway that a user-defined route means: a VPN one where there is one (documented)."""
+    found = gateways_of(network, vnet)
+    return next((each for each in found if each.kind == "vpn"), found[0] if found else None)
+
+
+def gateways_of(network: Network, vnet: str) -> list[parsed.Gateway]:
+    """The gateways a VNet's traffic uses: its own, or the remote ones it is lent.
+
+    Of an ExpressRoute and a VPN gateway the former comes first: it is preferred for one and
+    the same prefix (documented).
+    """
+    own = sorted(network.gateways.of(vnet), key=lambda each: each.kind)
+    if own:
         return own
     for here in network.peerings.of(vnet):
         there = network.peering_between(here.remote, vnet)
         if there is None or not (here.remote_gateways and there.transit):
             continue
         if here.connected and here.access and there.connected and there.access:
-            return network.gateway_in(here.remote)
-    return None
+            return sorted(network.gateways.of(here.remote), key=lambda each: each.kind)
+    return []
 
 
 def _precedence(route: EffectiveRoute) -> tuple[int, int]:
@@ -136,11 +147,15 @@ def _system(network: Network, vnet: parsed.Vnet) -> Iterable[EffectiveRoute]:
 
 
 def _gateway(bgp: Bgp, vnet: parsed.Vnet) -> Iterable[EffectiveRoute]:
-    gateway = gateway_of(bgp.network, vnet.key)
-    if gateway is not None:
+    seen: set[str] = set()
+    for gateway in gateways_of(bgp.network, vnet.key):
         hop = bgp.network.public_ips.get(gateway.instances[0].public_ip) or ""
+        if gateway.kind == "expressroute":
+            hop = local_address(bgp.network, gateway)
         for prefix in bgp.remote_prefixes(gateway.key):
-            yield EffectiveRoute(GATEWAY, prefix, TO_GATEWAY, hop, gateway.key)
+            if prefix not in seen:
+                yield EffectiveRoute(GATEWAY, prefix, TO_GATEWAY, hop, gateway.key)
+            seen.add(prefix)
 
 
 def _user(bgp: Bgp, subnet: parsed.Subnet, vnet: parsed.Vnet) -> Iterable[EffectiveRoute]:

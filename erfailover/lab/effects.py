@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from erfailover.lab import addresses, ids, peerings
 from erfailover.lab import resource_types as rt
 from erfailover.lab.actions import result_of
+from erfailover.lab.expressroute import GATEWAY_ASN
 from erfailover.lab.gateway_defaults import DEFAULT_ASN
 from erfailover.lab.operations import Operation
 from erfailover.lab.scene import remote_of
@@ -127,8 +128,11 @@ def _assign_gateway_addresses(lab: Lab, gateway: Resource) -> None:
             _share(public_ip)
             row["tunnelIpAddresses"] = [public_ip.properties["ipAddress"]]
         given += row["customBgpIpAddresses"] or row["defaultBgpIpAddresses"]
-    if properties["gatewayType"] == "Vpn":
-        settings["bgpPeeringAddress"] = ",".join(given)
+        if properties["gatewayType"] != "Vpn":
+            given = list(addresses.express_addresses(prefix))
+    if properties["gatewayType"] != "Vpn":
+        settings["asn"] = GATEWAY_ASN
+    settings["bgpPeeringAddress"] = ",".join(given)
 
 
 def _share(public_ip: Resource) -> None:
@@ -163,6 +167,7 @@ GROUP_ORDER = (
     rt.CONNECTION,
     rt.GATEWAY,
     rt.LOCAL_GATEWAY,
+    rt.CIRCUIT,
     rt.NIC,
     rt.PUBLIC_IP,
     rt.VNET,

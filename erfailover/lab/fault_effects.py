@@ -134,9 +134,9 @@ def read_wrongly(lab: Lab, operation: Operation, resource: Resource) -> None:
     peer = operation.arguments.get("peer", "")
     name = table(resource, operation.action, peer)
     result, doom = operation.result, operation.doom
-    if result is not None:
+    if isinstance(result, dict):
         lab.history.note(name, lab.world.now, result)
-    if doom is None or result is None or not isinstance(result.get("value"), list):
+    if doom is None or not isinstance(result, dict) or not isinstance(result.get("value"), list):
         return
     match Kind(doom.kind):
         case Kind.EMPTY:

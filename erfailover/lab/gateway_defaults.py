@@ -127,6 +127,9 @@ def complete_connection(properties: Body) -> dict[str, str]:
         value = properties.get(name)
         if isinstance(value, dict):
             properties[name] = {"id": value.get("id", "")}
+    for kind in ("IPsec", "Vnet2Vnet", "ExpressRoute", "VPNClient"):
+        if str(properties.get("connectionType")).lower() == kind.lower():
+            properties["connectionType"] = kind  # az writes IPSec, Azure answers IPsec (recorded)
     for read_only in ("connectionStatus", "tunnelConnectionStatus", "tunnelProperties"):
         properties.pop(read_only, None)
     defaults: Body = {

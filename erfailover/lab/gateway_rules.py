@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from erfailover.lab import addresses, errors, ids
+from erfailover.lab import addresses, circuits, errors, ids
 from erfailover.lab import resource_types as rt
 from erfailover.lab.errors import Refusal
 from erfailover.lab.rules import provisioned
@@ -19,6 +19,9 @@ BASIC_ADDRESSES_RETIRED = dt.date(2025, 9, 30)
 NON_AZ_SKUS_CLOSED = dt.date(2025, 11, 1)
 """From this day on VPN gateways are made in AZ SKUs only (announced by Azure)."""
 SMALLEST_GATEWAY_SUBNET = 29
+SMALLEST_EXPRESS_SUBNET = 28
+SMALLEST_SHARED_SUBNET = 27
+"""Prefix lengths of GatewaySubnet: for a VPN gateway, an ExpressRoute gateway, both."""
 LARGEST_ASN = 4_294_967_295
 RESERVED_ASNS = frozenset({8074, 8075, 12076, 65515, 65517, 65518, 65519, 65520})
 """ASNs that a local network gateway may not have (documented)."""
@@ -96,7 +99,11 @@ def _subnet_refused(
             f"Subnet {subnet.id} of gateway {gateway_id} must be named GatewaySubnet.",
         )
     found = addresses.network(subnet.properties.get("addressPrefix"))
-    if found is None or found.prefixlen > SMALLEST_GATEWAY_SUBNET:
+    express = properties["gatewayType"] == "ExpressRoute"
+    smallest = SMALLEST_EXPRESS_SUBNET if express else SMALLEST_GATEWAY_SUBNET
+    if any(ids.key(each.id) != ids.key(gateway_id) for each in scene.gateways(subnet.id.parent)):
+        smallest = SMALLEST_SHARED_SUBNET
+    if found is None or found.prefixlen > smallest:
         return scene.unknown.refuse(
             "GatewaySubnet too small",
             f"Subnet {subnet.id} is too small for a gateway; /27 or larger is recommended.",
@@ -232,6 +239,8 @@ def connection_refused(
 ) -> Refusal | None:
     """Why a connection may not be written so; its references have been checked before."""
     properties = body["properties"]
+    if properties.get("connectionType") == "ExpressRoute":
+        return circuits.connection_refused(scene, connection_id, properties)
     if properties.get("connectionType") != "IPsec":
         return errors.not_modelled(f"connections of type {properties.get('connectionType')}")
     for name, type_ in (

@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 
 from erfailover.lab import ids, parsed
 from erfailover.lab.parsed import (
+    CIRCUIT,
+    CIRCUIT_PEERING,
     CONNECTION,
     GATEWAY,
     LOCAL_GATEWAY,
@@ -91,6 +93,8 @@ class Network:
         self.rules: Shelf[parsed.SecurityRule] = Shelf()
         self.machine_of: dict[str, parsed.Machine] = {}
         """Machines by the key of each of their network interfaces."""
+        self.circuits: Shelf[parsed.Circuit] = Shelf()
+        self.circuit_peerings: Shelf[parsed.CircuitPeering] = Shelf()
         self.tables: Shelf[bool] = Shelf()
         """Route tables by key: whether gateway routes are kept out."""
 
@@ -160,6 +164,8 @@ class Network:
             ROUTE: (self.routes,),
             RULE: (self.rules,),
             TABLE: (self.tables,),
+            CIRCUIT: (self.circuits,),
+            CIRCUIT_PEERING: (self.circuit_peerings,),
         }
         return shelves.get(kind, ())
 
@@ -191,6 +197,11 @@ class Network:
             self.routes.put(key, parent, parsed.route(resource, parent, body))
         elif kind == RULE:
             self.rules.put(key, parent, parsed.rule(resource, parent, body))
+        elif kind == CIRCUIT:
+            self.circuits.put(key, "", parsed.circuit(key, resource))
+        elif kind == CIRCUIT_PEERING:
+            if body.get("peeringType") == "AzurePrivatePeering":
+                self.circuit_peerings.put(key, parent, parsed.circuit_peering(key, body))
         elif kind == TABLE:
             self.tables.put(key, "", bool(body.get("disableBgpRoutePropagation")))
 
@@ -203,6 +214,8 @@ def _detail(kind: str, resource: Resource) -> tuple[Any, ...]:
         return (body.get("peeringState"), *(space.get("addressPrefixes") or ()))
     if kind == CONNECTION:
         return (resource.hidden.get("sharedKey"),)
+    if kind == GATEWAY:
+        return (resource.hidden.get(parsed.FAILED),)
     if kind == PUBLIC_IP:
         return (resource.active_properties.get("ipAddress"),)
     return ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from erfailover.lab.world import Body, World
 
@@ -62,7 +63,7 @@ class Operation:
     secrets: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
     status: str = "InProgress"
     error: Body | None = None
-    result: Body | None = field(default=None, repr=False)
+    result: Any = field(default=None, repr=False)
     result_status: int = 204
     polls: int = 0
     notifies: bool = True

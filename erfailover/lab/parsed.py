@@ -22,6 +22,8 @@ NIC = "microsoft.network/networkinterfaces"
 MACHINE = "microsoft.compute/virtualmachines"
 TABLE = "microsoft.network/routetables"
 ROUTE = "microsoft.network/routetables/routes"
+CIRCUIT = "microsoft.network/expressroutecircuits"
+CIRCUIT_PEERING = "microsoft.network/expressroutecircuits/peerings"
 RULE = "microsoft.network/networksecuritygroups/securityrules"
 
 
@@ -76,7 +78,11 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A virtual network gateway; two instances where it is active-active."""
+    """A virtual network gateway; two instances where it is active-active.
+
+    ``failed_locations`` are the peering locations, in lower case, that a site failover test of
+    this gateway takes down.
+    """
 
     key: str
     name: str
@@ -85,6 +91,7 @@ class Gateway:
     bgp: bool
     asn: int
     instances: tuple[Instance, ...]
+    failed_locations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ class LocalGateway:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection of a gateway to a local network gateway."""
+    """A connection of a gateway: to a local network gateway, or to a circuit."""
 
     key: str
     name: str
@@ -109,6 +116,26 @@ class Connection:
     ipsec: bool
     bgp: bool
     shared_key: str
+    circuit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """An ExpressRoute circuit; ``prefixes`` is what its far end announces."""
+
+    key: str
+    location: str
+    provisioned: bool
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitPeering:
+    """A circuit's private peering."""
+
+    key: str
+    enabled: bool
+    asn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +284,7 @@ def gateway(key: str, resource: Resource, body: Body) -> Gateway:
         bgp=bool(body.get("enableBgp")),
         asn=int(settings.get("asn") or 65515),
         instances=tuple(instances if body.get("activeActive") else instances[:1]),
+        failed_locations=frozenset(filter(None, resource.hidden.get(FAILED, "").split("\n"))),
     )
 
 
@@ -282,7 +310,33 @@ def connection(key: str, resource: Resource, body: Body) -> Connection:
         ipsec=str(body.get("connectionType") or "").lower() == "ipsec",
         bgp=bool(body.get("enableBgp")),
         shared_key=resource.hidden.get("sharedKey", ""),
+        circuit=_reference(body, "peer"),
     )
+
+
+FAILED = "failedLocations"
+"""Where a gateway keeps the locations its failover tests take down, one a line."""
+ON_PREMISES_TAG = "lab:on-premises"
+"""The tag of a circuit that says which prefixes its far end announces."""
+
+
+def circuit(key: str, resource: Resource) -> Circuit:
+    """Read an ExpressRoute circuit."""
+    body = resource.active_properties
+    tags = (resource.active or {}).get("tags") or {}
+    announced = str(tags.get(ON_PREMISES_TAG) or "").replace(",", " ").split()
+    states = (body.get("circuitProvisioningState"), body.get("serviceProviderProvisioningState"))
+    return Circuit(
+        key,
+        str((body.get("serviceProviderProperties") or {}).get("peeringLocation") or ""),
+        states == ("Enabled", "Provisioned"),
+        prefixes.networks(announced),
+    )
+
+
+def circuit_peering(key: str, body: Body) -> CircuitPeering:
+    """Read a circuit's private peering."""
+    return CircuitPeering(key, body.get("state") != "Disabled", int(body.get("peerASN") or 0))
 
 
 def nic(key: str, resource: Resource, body: Body) -> Nic:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from erfailover.lab import errors, ids, rules
+from erfailover.lab import errors, failover_tests, ids, rules
 from erfailover.lab import resource_types as rt
 from erfailover.lab.actions import StartScript
 from erfailover.lab.answers import Answer, Request, operation_headers
@@ -95,6 +95,10 @@ def _network_action(lab: Lab, request: Request, resource: Resource, name: str) -
         if not peer:
             raise Refused(errors.property_missing("peer", str(resource.id)))
         arguments["peer"] = peer
+    if name in failover_tests.ACTIONS:
+        body = parse_body(request) if name == "stopsitefailovertest" else None
+        arguments = failover_tests.arguments_of(body, dict(request.query))
+        refuse(failover_tests.refused(lab, resource, name, arguments))
     if name == "effectiveroutetable":
         refuse(_detached(lab, resource))
     operation = _start(lab, resource, name, duration_s, arguments=arguments)

@@ -105,11 +105,19 @@ class _Dropped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """Where a packet came to rest: a machine, or the Internet (``linux`` None)."""
+    """Where a packet came to rest: a machine, or the Internet (``linux`` None).
+
+    With ``gateway``, the key of an ExpressRoute gateway, it is the network behind its circuit.
+    """
 
     packet: Packet
     nic: parsed.Nic
     linux: Linux | None
+    gateway: str = ""
+
+
+_BEYOND = parsed.Nic("", "the network behind the circuit", (), False, "")
+"""Stands for whoever answers there."""
 
 
 @dataclass(slots=True)
@@ -133,7 +141,10 @@ class _Walk:
         arrival = self._from_process(linux, packet, nic)
         self.forwards = 0
         self.hops.append("reply")
-        if arrival.linux is None:
+        if arrival.linux is None and arrival.gateway:
+            self._hop(f"{arrival.nic.name} answers")
+            back = self._at_gateway(arrival.gateway, arrival.packet.reversed())
+        elif arrival.linux is None:
             back = self._from_internet(arrival.nic, arrival.packet.reversed())
         else:
             back = self._from_process(arrival.linux, arrival.packet.reversed())
@@ -146,7 +157,7 @@ class _Walk:
             tuple(self.flows),
             self.forwards,
             self.tunnels,
-            arrival.linux is None,
+            arrival.linux is None and not arrival.gateway,
         )
 
     # Machines.
@@ -289,6 +300,9 @@ class _Walk:
         if entry.vnet:
             self._hop(f"{name}: {entry.prefix} into {self._name(entry.vnet)}")
             return self._from_gateway(gateway, entry.vnet, packet)
+        if entry.circuit:
+            self._hop(f"{name}: {entry.prefix} by circuit of {_last(entry.circuit)}")
+            return _Arrival(packet, _BEYOND, None, gateway)
         for end in entry.ends:
             far = self.bgp.tunnel(end)
             if far is not None:

@@ -26,6 +26,8 @@ SECURITY_RULE = f"{SECURITY_GROUP}/securityRules"
 GATEWAY = f"{NETWORK}/virtualNetworkGateways"
 LOCAL_GATEWAY = f"{NETWORK}/localNetworkGateways"
 CONNECTION = f"{NETWORK}/connections"
+CIRCUIT = f"{NETWORK}/expressRouteCircuits"
+CIRCUIT_PEERING = f"{CIRCUIT}/peerings"
 VM = f"{COMPUTE}/virtualMachines"
 GROUP = "Microsoft.Resources/resourceGroups"
 DEPLOYMENT = "Microsoft.Resources/deployments"
@@ -73,10 +75,21 @@ _ALL = (
     ResourceType(
         GATEWAY,
         "VirtualNetworkGateway",
-        actions=("getbgppeerstatus", "getlearnedroutes", "getadvertisedroutes", "reset"),
+        actions=(
+            "getbgppeerstatus",
+            "getlearnedroutes",
+            "getadvertisedroutes",
+            "reset",
+            "startsitefailovertest",
+            "stopsitefailovertest",
+            "getfailoveralltestsdetails",
+            "getfailoversingletestdetails",
+        ),
     ),
     ResourceType(LOCAL_GATEWAY, "LocalNetworkGateway"),
     ResourceType(CONNECTION, "VirtualNetworkGatewayConnection"),
+    ResourceType(CIRCUIT, "ExpressRouteCircuit"),
+    ResourceType(CIRCUIT_PEERING, "ExpressRouteCircuitPeering", tracked=False),
     ResourceType(
         VM,
         "VirtualMachine",

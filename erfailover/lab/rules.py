@@ -120,6 +120,8 @@ def deletion_refused(scene: Scene, resource: Resource) -> Refusal | None:
             return _table_in_use(scene, resource)
         case rt.GATEWAY:
             return _gateway_in_use(scene, resource)
+        case rt.CIRCUIT:
+            return _circuit_in_use(scene, resource)
         case rt.LOCAL_GATEWAY:
             return _local_gateway_in_use(scene, resource)
         case _:
@@ -204,6 +206,16 @@ def _gateway_in_use(scene: Scene, gateway: Resource) -> Refusal | None:
                     f"{user.id} uses it as its remote gateway.",
                 )
     return None
+
+
+def _circuit_in_use(scene: Scene, circuit: Resource) -> Refusal | None:
+    users = scene.references.users(circuit.id)
+    if not users:
+        return None
+    return scene.unknown.refuse(
+        "circuit in use",
+        f"Circuit {circuit.id} cannot be deleted because connection {users[0].source} uses it.",
+    )
 
 
 def _local_gateway_in_use(scene: Scene, local: Resource) -> Refusal | None:

@@ -28,7 +28,8 @@ class BgpTiming:
     60 s). The others are assumed, nobody has published them: ``tunnel_s`` from the moment both
     connections agree to the tunnel being up, ``connect_s`` from then to an established session
     (the tunnel included), ``learn_s`` from a change of a peering to the gateway originating,
-    or no longer originating, the spoke's prefixes.
+    or no longer originating, the spoke's prefixes, ``circuit_s`` from a change of a circuit or
+    its peering to an ExpressRoute gateway's tables.
     """
 
     hold_s: float = 180.0
@@ -36,6 +37,7 @@ class BgpTiming:
     tunnel_s: float = 5.0
     connect_s: float = 15.0
     learn_s: float = 10.0
+    circuit_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,17 @@ _BGP = {
 }
 
 
+_CIRCUIT_PEERING = {
+    "peeringType": str,
+    "state": str,
+    "peerASN": int,
+    "vlanId": int,
+    "primaryPeerAddressPrefix": str,
+    "secondaryPeerAddressPrefix": str,
+    "sharedKey": str,
+}
+
+
 def _children(properties: Shape) -> Shape:
     return [{"id": str, "name": str, "properties": properties}]
 
@@ -131,6 +142,16 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             "enableBgp": bool,
             "routingWeight": int,
         },
+        rt.CIRCUIT: {
+            "peerings": _children(_CIRCUIT_PEERING),
+            "serviceProviderProperties": {
+                "serviceProviderName": str,
+                "peeringLocation": str,
+                "bandwidthInMbps": int,
+            },
+            "authorizations": [dict],
+        },
+        rt.CIRCUIT_PEERING: _CIRCUIT_PEERING,
         rt.VM: {
             "hardwareProfile": {"vmSize": str},
             "storageProfile": {"imageReference": dict, "osDisk": dict, "dataDisks": [dict]},

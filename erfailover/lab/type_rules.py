@@ -5,7 +5,7 @@ Owns the mapping from a type to its rules; pure, like the rules.
 
 from __future__ import annotations
 
-from erfailover.lab import gateway_rules, network_rules, peering_rules
+from erfailover.lab import circuits, gateway_rules, network_rules, peering_rules
 from erfailover.lab import resource_types as rt
 from erfailover.lab.defaults import Draft
 from erfailover.lab.errors import Refusal
@@ -37,6 +37,10 @@ def type_refused(scene: Scene, draft: Draft, existing: Resource | None) -> Refus
             return gateway_rules.local_gateway_refused(scene, where, body)
         case rt.CONNECTION:
             return gateway_rules.connection_refused(scene, where, body, existing)
+        case rt.CIRCUIT:
+            return circuits.circuit_refused(scene, where, body)
+        case rt.CIRCUIT_PEERING:
+            return circuits.peering_refused(scene, where, body)
         case rt.VM:
             return network_rules.machine_refused(scene, where, body, draft.secrets)
         case _:
