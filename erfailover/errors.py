@@ -87,6 +87,12 @@ class AzureFailure(Failure):
         return self.kind in (Kind.SERVER, Kind.CONNECTION, Kind.DEADLINE)
 
 
+class StateFailure(Failure):
+    """The site's journal or lease could not be read or written."""
+
+    exit_code = 5
+
+
 class VerificationFailed(Failure):
     """It was done, but what should follow from it does not show."""
 

@@ -76,6 +76,7 @@ def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
     status = int(getattr(response, "status_code", 0) or 0)
     headers = getattr(response, "headers", {}) or {}
     code, message, details = _body(error)
+    code = code or headers.get("x-ms-error-code")  # Azure Storage says it here (documented)
     kind = _kind(status, code, details)
     return AzureFailure(
         kind,

@@ -1,0 +1,328 @@
+"""Journal and lease in Azure Blob storage, shared by the machines that operate a site.
+
+One append blob holds the journal. Its blob lease is the site's lease, so Azure itself refuses
+the records of a run that has lost it; the blob's metadata says who holds it. Documented rules
+this rests on: a lease lasts 15 to 60 s; one that ran out, and was not acquired by another since,
+can be renewed; a proposed id makes acquiring repeatable; an append block is written whole or not
+at all, at most 4 MiB at a time and 50,000 times.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from azure.core import MatchConditions
+from azure.core.credentials import TokenCredential
+from azure.identity import DefaultAzureCredential
+from azure.storage.blob import BlobClient, BlobLeaseClient
+
+from erfailover.azure.retrying import READ, WRITE, Contact, Retries
+from erfailover.clock import Clock, SystemClock
+from erfailover.errors import AzureFailure, Kind, Refused, StateFailure
+from erfailover.lease import Decision, Holder, LeaseRecord, Standing, decide, refusal
+from erfailover.state.location import BlobLocation
+from erfailover.state.process import alive
+from erfailover.state.store import Taken
+
+T = TypeVar("T")
+
+LEASE_S = 15
+"""The shortest Azure grants: what a run that died leaves behind is waited out in this time."""
+
+RELIED_ON_S = 10.0
+"""Less than the lease lasts, by what a write takes to reach Azure."""
+
+CALL_S, RENEW_S = 20.0, 0.0
+"""How long a call is tried; a renewal once, since the next one comes soon."""
+
+BLOCK = 4 * 1024 * 1024
+HOLDER = "holder"
+"""The name of the blob's metadata that says who holds the lease."""
+
+
+@dataclass(eq=False)
+class BlobStore:
+    """The state of one site in a folder of a container.
+
+    Attributes:
+        location: account, container and folder.
+        endpoint: of another cloud or an emulator, the account included; None for the public one.
+        clock: storage runs on wall time, whatever speed a lab has.
+        wall: wall time, in seconds since 1970.
+        lives: whether a holder's process lives; None where that cannot be known.
+        say: tells the operator what is waited for.
+        make_credential: called again after a 401.
+    """
+
+    location: BlobLocation
+    endpoint: str | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    wall: Callable[[], float] = time.time
+    lives: Callable[[Holder], bool | None] = alive
+    say: Callable[[str], None] = lambda text: None
+    make_credential: Callable[[], TokenCredential] = DefaultAzureCredential
+    renew_every_s: float = LEASE_S / 3
+    relied_on_s: float = RELIED_ON_S
+    _token: str | None = field(default=None, repr=False)
+    _size: int = 0
+    _appending: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _contact: Contact = field(default_factory=Contact)
+    _old: list[BlobClient] = field(default_factory=list, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The location, as the site file has it."""
+        return str(self.location)
+
+    def read(self) -> bytes:
+        """The whole journal; empty where there is none."""
+        try:
+            return self._call("reading the journal", lambda: _content(self._blob), READ)
+        except AzureFailure as failure:
+            if failure.code == "BlobNotFound":
+                return b""
+            raise self._unusable(failure) from failure
+
+    def append(self, lines: bytes) -> None:
+        """Add lines to the journal; returns when Azure has them."""
+        with self._appending:
+            for at in range(0, len(lines), BLOCK):
+                try:
+                    self._append(lines[at : at + BLOCK])
+                except AzureFailure as failure:
+                    raise self._lost_or_unusable(failure) from failure
+
+    def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
+        """Take the lease; one that is expired, orphaned or taken over is first waited out."""
+        try:
+            return self._acquire(holder, take_over=take_over)
+        except AzureFailure as failure:
+            raise self._unusable(failure) from failure
+
+    def renew(self) -> None:
+        """Renew the lease, which tells whether it is still ours."""
+        token = self._token
+        if token is None:
+            raise Refused(f"no lease is held in {self.name}")
+        try:
+            self._call("renewing the lease", lambda: self._lease(token).renew(), WRITE, RENEW_S)
+        except AzureFailure as failure:
+            raise self._lost_or_unusable(failure) from failure
+
+    def release(self) -> None:
+        """Give the lease up; nothing happens where it is no longer ours."""
+        token, self._token = self._token, None
+        if token is None:
+            return
+        try:
+            self._set_holder(None, token)
+            self._call("giving up the lease", lambda: self._lease(token).release(), READ)
+        except AzureFailure as failure:
+            if not _about_lease(failure):
+                raise self._unusable(failure) from failure
+
+    def close(self) -> None:
+        """Close every connection that was opened."""
+        self._renew_credential()
+        while self._old:
+            self._old.pop().close()
+
+    def _acquire(self, holder: Holder, *, take_over: bool) -> Taken:
+        token = str(uuid4())
+        if self._try(token):
+            previous = self._holder(tries=1)
+            standing = Standing.EXPIRED if previous else Standing.FREE
+        else:
+            previous = self._holder()
+            decision = self._decide(previous, take_over)
+            self._wait_out(decision.standing, token, previous)
+            standing = decision.standing
+        record = LeaseRecord(holder, self.wall())
+        self._set_holder(record, token)
+        self._size = self._properties().size
+        self._token = token
+        return Taken(record, standing, previous, self.name)
+
+    def _decide(self, found: LeaseRecord | None, take_over: bool) -> Decision:
+        now = self.wall()
+        lives = self.lives(found.holder) if found else None
+        # Azure says that it is leased, so without a record it is somebody's all the same.
+        decision = (
+            decide(found, now, lives, take_over=take_over)
+            if found
+            else Decision(take_over, Standing.LIVE)
+        )
+        if not decision.take:
+            raise Refused(*refusal(self.name, found, now))
+        return decision
+
+    def _wait_out(self, standing: Standing, token: str, found: LeaseRecord | None) -> None:
+        """Wait until Azure gives the lease up; a live one is broken first, and given 15 s."""
+        who = found.holder.name if found else "somebody unknown"
+        self.say(f"Waiting for the lease of {who} to run out ({LEASE_S} s at most) ...")
+        began = self.clock.now()
+        if standing is Standing.LIVE:
+            self._break()
+            self.clock.sleep(LEASE_S)
+        while not self._try(token):
+            if self.clock.now() - began > 3 * LEASE_S:
+                raise Refused(*refusal(self.name, self._holder(), self.wall()))
+            self.clock.sleep(1.0)
+
+    def _break(self) -> None:
+        """End the lease: its holder can no longer renew it."""
+
+        def break_it() -> None:
+            BlobLeaseClient(self._blob).break_lease(lease_break_period=LEASE_S)
+
+        try:
+            self._call("breaking the lease", break_it, READ)
+        except AzureFailure as failure:
+            if not _about_lease(failure):
+                raise
+
+    def _try(self, token: str) -> bool:
+        """Acquire the blob's lease, making the blob where there is none; whether it is ours."""
+        try:
+            self._call("taking the lease", lambda: self._lease(token).acquire(LEASE_S), READ)
+        except AzureFailure as failure:
+            if failure.code == "BlobNotFound":
+                self._make_blob()
+                return self._try(token)
+            if _about_lease(failure):
+                return False
+            raise
+        return True
+
+    def _make_blob(self) -> None:
+        def make() -> None:
+            self._blob.create_append_blob(match_condition=MatchConditions.IfMissing)
+
+        try:
+            self._call("making the journal", make, READ)
+        except AzureFailure as failure:
+            if failure.code != "BlobAlreadyExists" and not _about_lease(failure):
+                raise
+
+    def _append(self, piece: bytes) -> None:
+        """Append one block. Only who has the lease appends, so the size tells what was done."""
+        token, expected = self._token, self._size + len(piece)
+        if token is None:
+            raise Refused(f"no lease is held in {self.name}")
+        deadline = self.clock.now() + CALL_S
+        while True:
+            try:
+                self._call(
+                    "writing the journal",
+                    lambda: self._blob.append_block(
+                        piece, length=len(piece), appendpos_condition=self._size, lease=token
+                    ),
+                    WRITE,
+                )
+                break
+            except AzureFailure as failure:
+                if not failure.outcome_unknown or self.clock.now() >= deadline:
+                    raise
+                self.clock.sleep(1.0)
+                if self._properties().size == expected:
+                    break
+        self._size = expected
+
+    def _holder(self, tries: int = 3) -> LeaseRecord | None:
+        """Who says to hold the lease; one that was acquired just now may not have said yet."""
+        for attempt in range(tries):
+            if attempt:
+                self.clock.sleep(0.5)
+            try:
+                return LeaseRecord.of(json.loads(self._properties().metadata[HOLDER]))
+            except (KeyError, ValueError):
+                continue
+        return None
+
+    def _set_holder(self, record: LeaseRecord | None, token: str) -> None:
+        metadata = {HOLDER: json.dumps(record.data())} if record else {}
+        self._call(
+            "naming the lease's holder",
+            lambda: self._blob.set_blob_metadata(metadata, lease=token),
+            READ,
+        )
+
+    def _properties(self) -> Any:
+        return self._call("looking at the journal", lambda: self._blob.get_blob_properties(), READ)
+
+    def _lease(self, token: str) -> BlobLeaseClient:
+        return BlobLeaseClient(self._blob, lease_id=token)
+
+    @cached_property
+    def _blob(self) -> BlobClient:
+        return BlobClient(
+            self.endpoint or self.location.endpoint,
+            self.location.container,
+            f"{self.location.folder}/journal.jsonl",
+            credential=self.make_credential(),
+            retry_total=0,
+            connection_timeout=5,
+            read_timeout=10,
+        )
+
+    def _renew_credential(self) -> None:
+        """Forget the client: the next call makes a fresh credential."""
+        if "_blob" in self.__dict__:
+            self._old.append(self.__dict__.pop("_blob"))
+
+    def _call(
+        self, what: str, work: Callable[[], T], on: frozenset[Kind], at_most_s: float = CALL_S
+    ) -> T:
+        retries = Retries(self.clock, self._renew_credential, self._contact)
+        return retries.call(
+            f"{what} in {self.name}", work, on=on, deadline=self.clock.now() + at_most_s
+        )
+
+    def _lost_or_unusable(self, failure: AzureFailure) -> Refused | StateFailure:
+        if not _about_lease(failure):
+            return self._unusable(failure)
+        try:
+            found = self._holder(tries=1)
+        except AzureFailure:
+            found = None
+        who = f"it is now held by {found.told(self.wall())}" if found else "it was broken"
+        return Refused(
+            f"the lease of the site is lost: {who}; nothing further is written",
+            "See erfailover status and erfailover history before you run the command again.",
+        )
+
+    def _unusable(self, failure: AzureFailure) -> StateFailure:
+        return StateFailure(
+            f"the state of the site cannot be reached: {failure.message}",
+            self._remedy(failure) or failure.hint,
+        )
+
+    def _remedy(self, failure: AzureFailure) -> str | None:
+        where = self.location
+        if failure.code == "ContainerNotFound":
+            return (
+                f"Make it: az storage container create --auth-mode login --account-name "
+                f"{where.account} --name {where.container}"
+            )
+        if failure.status == 403:
+            return f"You need the role Storage Blob Data Contributor on {where.account}."
+        if failure.code == "BlockCountExceedsLimit":
+            return "Azure takes no more records: name a fresh folder in the site file's state."
+        return None
+
+
+def _content(blob: BlobClient) -> bytes:
+    content: bytes = blob.download_blob().readall()
+    return content
+
+
+def _about_lease(failure: AzureFailure) -> bool:
+    """Whether a refusal is about who has the lease: its codes all begin so (documented)."""
+    return bool(failure.code and failure.code.startswith("Lease"))

@@ -1,0 +1,153 @@
+"""Who may write to a site: the record of a lease, and the decision who holds it.
+
+Pure: values in, decision out. Keeping the record, and making its change atomic, is a store's
+(``state``); which of a machine's processes live is told by ``state.process``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+TAKE_OVER = "--take-over"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One run of erfailover, as others are told of it.
+
+    Attributes:
+        user: who started it.
+        host: the machine's name.
+        pid: the process's id.
+        command: what it does: ``switch --to ipsec``.
+        machine: tells machines of one name apart, and containers of one machine.
+        started: tells processes of one id apart; empty where the system does not say.
+    """
+
+    user: str
+    host: str
+    pid: int
+    command: str
+    machine: str = ""
+    started: str = ""
+
+    @property
+    def name(self) -> str:
+        """Who it is: ``anna@ops1, process 4242``."""
+        return f"{self.user}@{self.host}, process {self.pid}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """A lease, as its store keeps it. All times are wall time, in seconds since 1970.
+
+    Attributes:
+        since: when it was taken.
+        expires: until when it is held unless renewed; None where the store itself knows.
+    """
+
+    holder: Holder
+    since: float
+    expires: float | None = None
+
+    def told(self, now: float) -> str:
+        """Who holds it, what they do, and since when, for people."""
+        age = max(0.0, now - self.since)
+        how_long = f"{age:.0f} s" if age < 120 else f"{age / 60:.0f} min"
+        at = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return f"{self.holder.name}: erfailover {self.holder.command}, since {at} UTC ({how_long})"
+
+    def data(self) -> dict[str, Any]:
+        """The record as plain JSON data."""
+        holder = self.holder
+        return {
+            "user": holder.user,
+            "host": holder.host,
+            "pid": holder.pid,
+            "command": holder.command,
+            "machine": holder.machine,
+            "started": holder.started,
+            "since": self.since,
+            "expires": self.expires,
+        }
+
+    @classmethod
+    def of(cls, data: Any) -> LeaseRecord:
+        """The record in plain JSON data.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            holder = Holder(
+                str(data["user"]),
+                str(data["host"]),
+                int(data["pid"]),
+                str(data["command"]),
+                str(data["machine"]),
+                str(data["started"]),
+            )
+            expires = data["expires"]
+            return cls(holder, float(data["since"]), None if expires is None else float(expires))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"this is no record of a lease: {error!r}") from None
+
+
+class Standing(StrEnum):
+    """What a lease that is asked for is found to be."""
+
+    FREE = "free"
+    EXPIRED = "expired"
+    ORPHANED = "orphaned"
+    """Its holder ran on this machine, and that process is gone."""
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a lease may be taken, and what it was found to be."""
+
+    take: bool
+    standing: Standing
+
+    @property
+    def over(self) -> bool:
+        """Whether somebody else's lease is taken over, which is to be recorded."""
+        return self.take and self.standing is not Standing.FREE
+
+
+def decide(
+    record: LeaseRecord | None, now: float, alive: bool | None, *, take_over: bool
+) -> Decision:
+    """Decide whether a lease may be taken.
+
+    Args:
+        record: the lease there is; None for none.
+        now: wall time, in seconds since 1970.
+        alive: whether its holder's process lives; None where that cannot be known from here.
+        take_over: whether the operator said to take over a live lease.
+
+    Returns:
+        What was found. A process that is known to be gone does not write, so its lease is
+        orphaned before it expires; one that lives keeps its lease while it renews it.
+    """
+    if record is None:
+        return Decision(True, Standing.FREE)
+    if alive is False:
+        return Decision(True, Standing.ORPHANED)
+    if record.expires is not None and record.expires <= now:
+        return Decision(True, Standing.EXPIRED)
+    return Decision(take_over, Standing.LIVE)
+
+
+def refusal(where: str, record: LeaseRecord | None, now: float) -> tuple[str, str]:
+    """What somebody is told who may not write: the message and how to go on."""
+    who = record.told(now) if record else "somebody who has not said who they are"
+    return (
+        f"the site is being written to by {who}",
+        f"Wait until that has ended, then run the same command again. If it hangs or is lost, "
+        f"{TAKE_OVER} takes the lease ({where}) over: it then stops before its next write.",
+    )

@@ -1,0 +1,205 @@
+"""Journal and lease in files of this machine: the default.
+
+Owns ``journal.jsonl``, ``lease.json`` and ``lease.lock`` in the site's state folder, all readable
+by their owner alone. The lease changes only under a lock of the file system and is replaced in
+one piece, so two processes never both find it free.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from erfailover.errors import Refused, StateFailure
+from erfailover.lease import TAKE_OVER, Holder, LeaseRecord, decide, refusal
+from erfailover.state.process import alive
+from erfailover.state.store import Taken
+
+LEASE_S = 60.0
+LOCK_TRIES, LOCK_PAUSE_S = 200, 0.05
+"""The lock is held for milliseconds; whoever keeps it for 10 s has been stopped."""
+
+
+@dataclass(eq=False)
+class LocalStore:
+    """The state of one site in a folder.
+
+    Attributes:
+        folder: made where it is not there, readable by its owner alone.
+        wall: wall time, in seconds since 1970.
+        lives: whether a holder's process lives; None where that cannot be known.
+        sleep: waits, in wall seconds.
+    """
+
+    folder: Path
+    wall: Callable[[], float] = time.time
+    lives: Callable[[Holder], bool | None] = alive
+    sleep: Callable[[float], None] = time.sleep
+    renew_every_s: float = LEASE_S / 3
+    relied_on_s: float = 0.0
+    _token: str | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+    @property
+    def journal_file(self) -> Path:
+        """The journal."""
+        return self.folder / "journal.jsonl"
+
+    @property
+    def lease_file(self) -> Path:
+        """The lease."""
+        return self.folder / "lease.json"
+
+    def read(self) -> bytes:
+        """The whole journal; empty where there is none."""
+        with self._troubles_named():
+            try:
+                return self.journal_file.read_bytes()
+            except FileNotFoundError:
+                return b""
+
+    def append(self, lines: bytes) -> None:
+        """Add lines to the journal and wait until they are on the disk.
+
+        A last line without an end, whose writer died, is ended first.
+        """
+        with self._troubles_named():
+            self._make_folder()
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+            descriptor = os.open(self.journal_file, flags, 0o600)
+            try:
+                size = os.fstat(descriptor).st_size
+                if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                    lines = b"\n" + lines
+                _write_all(descriptor, lines)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
+        """Take the lease: a free, expired or orphaned one, or with ``take_over`` a live one."""
+        with self._locked():
+            found, _ = self._read_lease(damaged_is_free=take_over)
+            now = self.wall()
+            lives = self.lives(found.holder) if found else None
+            decision = decide(found, now, lives, take_over=take_over)
+            if not decision.take:
+                raise Refused(*refusal(self.name, found, now))
+            record = LeaseRecord(holder, now, now + LEASE_S)
+            token = str(uuid4())
+            self._write_lease(record, token)
+            self._token = token
+        return Taken(record, decision.standing, found if decision.over else None, self.name)
+
+    def renew(self) -> None:
+        """Make sure that the lease is still ours; write it anew when a third of it has passed."""
+        with self._locked():
+            found, token = self._read_lease()
+            now = self.wall()
+            if self._token is None or token != self._token or found is None:
+                raise _lost(found, now)
+            if found.expires is None or found.expires - now < LEASE_S - self.renew_every_s:
+                renewed = LeaseRecord(found.holder, found.since, now + LEASE_S)
+                self._write_lease(renewed, token)
+
+    def release(self) -> None:
+        """Give the lease up; nothing happens where it is no longer ours."""
+        with self._locked():
+            _, token = self._read_lease(damaged_is_free=True)
+            if token is not None and token == self._token:
+                self.lease_file.unlink(missing_ok=True)
+            self._token = None
+
+    def retire_journal(self) -> None:
+        """Set the journal aside: all of it is kept elsewhere by now."""
+        with self._troubles_named(), suppress(FileNotFoundError):
+            self.journal_file.replace(self.folder / "journal.merged.jsonl")
+
+    def _read_lease(
+        self, *, damaged_is_free: bool = False
+    ) -> tuple[LeaseRecord | None, str | None]:
+        try:
+            data: Any = json.loads(self.lease_file.read_text("utf-8"))
+            return LeaseRecord.of(data), str(data["token"])
+        except FileNotFoundError:
+            return None, None
+        except (ValueError, KeyError):
+            if damaged_is_free:
+                return None, None
+            raise Refused(
+                f"{self.lease_file} is damaged: who writes to the site cannot be told",
+                f"Make sure that nobody does, then run the command again with {TAKE_OVER}.",
+            ) from None
+
+    def _write_lease(self, record: LeaseRecord, token: str) -> None:
+        """Replace the lease in one piece."""
+        temporary = self.lease_file.with_name(f"lease.json.{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _write_all(descriptor, json.dumps({**record.data(), "token": token}).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(self.lease_file)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._troubles_named():
+            self._make_folder()
+            descriptor = os.open(self.folder / "lease.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                self._lock(descriptor)
+                yield
+            finally:
+                os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        for _ in range(LOCK_TRIES):
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            self.sleep(LOCK_PAUSE_S)
+        raise StateFailure(
+            f"{self.folder / 'lease.lock'} stays locked by another process",
+            "Look for an erfailover that was stopped (Ctrl-Z), and let it go on or end it.",
+        )
+
+    def _make_folder(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @contextmanager
+    def _troubles_named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            what = error.strerror or type(error).__name__
+            raise StateFailure(
+                f"the state of the site cannot be kept in {self.folder}: {what}",
+                "Make the folder writable, or name another in ERFAILOVER_STATE_DIR.",
+            ) from error
+
+
+def _lost(found: LeaseRecord | None, now: float) -> Refused:
+    who = f"it was taken over by {found.told(now)}" if found else "it is gone"
+    return Refused(
+        f"the lease of the site is lost: {who}; nothing further is written",
+        "See erfailover status and erfailover history before you run the command again.",
+    )
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
