@@ -17,9 +17,10 @@ from tests.scenarios.conftest import Stage
 SPEED = 50.0
 
 
-def command(*arguments: str) -> subprocess.Popen[str]:
+def command(*arguments: str, speed: float = SPEED) -> subprocess.Popen[str]:
+    """erfailover in a process of its own."""
     root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": root, "ERFAILOVER_CLOCK_SPEED": f"{SPEED:g}"}
+    environment = {**os.environ, "PYTHONPATH": root, "ERFAILOVER_CLOCK_SPEED": f"{speed:g}"}
     return subprocess.Popen(
         [sys.executable, "-m", "erfailover", *arguments],
         stdin=subprocess.DEVNULL,

@@ -61,10 +61,19 @@ def test_a_killed_switch_is_taken_back(provisioned: Stage, write: int) -> None:
 
 def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
     stage = provisioned
-    killed(stage, 1)
     journal = next(Path("state").rglob("journal.jsonl"))
-    accepted = [json.loads(line) for line in journal.read_text().splitlines()][-1]
-    assert accepted["event"] == "accepted"
+    known = len(journal.read_text().splitlines())
+    stage.lab.clock = ResumedClock(10.0, stage.clock.now())
+    process = command("switch", "--to", "ipsec", "--yes", speed=10.0)
+    accepted: dict[str, str] = {}
+    while accepted.get("event") != "accepted":
+        assert process.poll() is None
+        lines = journal.read_text().splitlines()[known:]
+        accepted = json.loads(lines[-1]) if lines else {}
+    process.kill()
+    process.communicate()
+    stage.clock.sleep(stage.lab.clock.now() - stage.clock.now())
+    stage.lab.clock = stage.clock
     stage.do("switch", "--to", "ipsec", "--yes")
     assert "Re-attaching to what an earlier run left in flight: 1. lend" in stage.err
     assert "lend the gateway of vnet3 to vnet1: Succeeded" in stage.err
@@ -112,6 +121,7 @@ def test_no_secret_is_in_the_journal_or_in_what_is_printed(
     stage.do("init")
     stage.do("provision", "--yes", "-v")
     printed = stage.out + stage.err
+    stage.pass_time(60.0)
     stage.do("switch", "--to", "ipsec", "--yes", "-v")
     printed += stage.out + stage.err
     journal = next(Path("state").rglob("journal.jsonl")).read_text()
