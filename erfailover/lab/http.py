@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from erfailover.lab import arm, directory, errors, lab_paths
+from erfailover.lab import arm, directory, errors, lab_paths, managed_identity
 from erfailover.lab.answers import Answer, Request, refused
 from erfailover.lab.lab import Lab
 
@@ -48,6 +48,10 @@ async def _serve(lab: Lab, request: web.Request) -> web.Response:
     if first == "metadata":
         version = request.query.get("api-version", "")
         return web.json_response(directory.cloud_metadata(base, version))
+    if path.strip("/").lower() == managed_identity.PATH:
+        known = lab.identity
+        issued = managed_identity.answer(lab.tokens, known, base, request.query, request.headers)
+        return web.json_response(issued.body, status=issued.status)
     if first not in {"subscriptions", "tenants"}:
         found = await _entra(lab, request, path, base)
         if found is not None:

@@ -17,6 +17,7 @@ from types import TracebackType
 
 from aiohttp import web
 
+from erfailover.lab import managed_identity
 from erfailover.lab.certificates import Authority, authority, write_private
 from erfailover.lab.http import application
 from erfailover.lab.lab import Lab
@@ -70,7 +71,8 @@ def client_environment(lab: Lab, endpoint: str, ca_file: Path, directory: Path) 
     """The variables by which unmodified clients find the lab.
 
     The bundle holds the lab's authority alone: whatever goes astray towards the public cloud
-    fails at TLS instead of arriving there.
+    fails at TLS instead of arriving there. ``DefaultAzureCredential`` takes the workload identity
+    or, where that asks the public cloud in vain (JavaScript), the managed identity.
     """
     token_file = directory / "federated-token"
     write_private(token_file, lab.tokens.federated_token().encode())
@@ -81,7 +83,9 @@ def client_environment(lab: Lab, endpoint: str, ca_file: Path, directory: Path) 
         "AZURE_TENANT_ID": known.tenant,
         "AZURE_CLIENT_ID": known.client_id,
         "AZURE_FEDERATED_TOKEN_FILE": str(token_file),
-        "AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential",
+        "AZURE_TOKEN_CREDENTIALS": "prod",
+        "IDENTITY_ENDPOINT": f"{endpoint}/{managed_identity.PATH}",
+        "IDENTITY_HEADER": managed_identity.header_value(known),
         "AZURE_SUBSCRIPTION_ID": known.subscription,
         "REQUESTS_CA_BUNDLE": str(ca_file),
         "NODE_EXTRA_CA_CERTS": str(ca_file),

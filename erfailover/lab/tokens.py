@@ -125,7 +125,7 @@ class Tokens:
             return refused
         audience = (form.get("scope") or form.get("resource") or "").split(" ")[0]
         audience = audience.removesuffix("/.default").rstrip("/")
-        if not self._audience_known(base, audience):
+        if not self.audience_known(base, audience):
             text = f"The resource principal named {audience} was not found in the tenant."
             return _denied("invalid_resource", 500011, text)
         token = self.access_token(f"{base}/{known.tenant}/", audience)
@@ -158,7 +158,8 @@ class Tokens:
             return None
         return _denied("invalid_client", 7000215, "Invalid client secret provided.", 401)
 
-    def _audience_known(self, base: str, audience: str) -> bool:
+    def audience_known(self, base: str, audience: str) -> bool:
+        """Whether a token for an audience opens this lab: its own, or a public cloud's."""
         return audience.rstrip("/") in {base, *_loopback_names(base), *PUBLIC_AUDIENCES}
 
     def check(self, base: str, authorization: str) -> Refusal | None:
@@ -200,7 +201,7 @@ class Tokens:
         if claims["tid"] != tenant:
             text = "The access token is from the wrong issuer."
             return _unauthorized(base, tenant, "InvalidAuthenticationTokenTenant", text)
-        if not self._audience_known(base, str(claims["aud"])):
+        if not self.audience_known(base, str(claims["aud"])):
             text = "The access token has been obtained for wrong audience or resource."
             return _unauthorized(base, tenant, "InvalidAuthenticationTokenAudience", text)
         if len(self._checked) > 1000:

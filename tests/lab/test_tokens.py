@@ -10,6 +10,7 @@ import pytest
 from azure.identity import ClientSecretCredential, DefaultAzureCredential
 from azure.mgmt.network import NetworkManagementClient
 
+from erfailover.lab import managed_identity
 from erfailover.lab.clock import ScaledClock
 from erfailover.lab.server import Lab, LabServer
 from tests.lab.conftest import Arm
@@ -155,3 +156,42 @@ def test_a_client_secret_reaches_the_lab_and_writes_through_the_sdk() -> None:
             assert made.properties.provisioning_state == "Succeeded"
             client.virtual_networks.begin_delete("rg", "a").result(30)
             assert list(client.virtual_networks.list("rg")) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "query", "status"),
+    [
+        ("right", {}, 200),
+        ("right", {"client_id": "mine"}, 200),
+        ("right", {"client_id": "another"}, 400),
+        ("right", {"resource": "https://storage.azure.com"}, 400),
+        ("wrong", {}, 401),
+        ("", {}, 401),
+    ],
+)
+def test_the_managed_identity_opens_with_its_header_only(
+    arm: Arm, header: str, query: dict[str, str], status: int
+) -> None:
+    known = arm.lab.identity
+    sent = {"resource": arm.endpoint, "api-version": "2019-08-01"} | query
+    if sent.get("client_id") == "mine":
+        sent["client_id"] = known.client_id
+    value = managed_identity.header_value(known) if header == "right" else header
+    answer = arm.pool.request(
+        "GET", f"{arm.endpoint}/msi/token", fields=sent, headers={managed_identity.HEADER: value}
+    )
+    assert answer.status == status
+    if status == 200:
+        assert arm.lab.tokens.check(arm.endpoint, f"Bearer {answer.json()['access_token']}") is None
+        assert known.client_secret not in value
+
+
+def test_the_default_credential_takes_the_managed_identity_by_variables(
+    arm: Arm, server: LabServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AZURE_FEDERATED_TOKEN_FILE")
+    with DefaultAzureCredential() as credential:
+        token = credential.get_token(f"{server.endpoint}/.default").token
+    assert arm.lab.tokens.check(arm.endpoint, f"Bearer {token}") is None

@@ -1,0 +1,53 @@
+"""The lab's managed identity, in the form of App Service (documented, version 2019-08-01).
+
+Owns the answer at ``IDENTITY_ENDPOINT``. It is there for clients whose other credentials ask
+the public cloud about an authority that they do not know: the JavaScript SDK's do, and without
+the Internet they then fail. It must never log the header, which is a secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+
+from erfailover.lab.identity import Identity
+from erfailover.lab.tokens import LIFETIME_S, TokenAnswer, Tokens
+
+PATH = "msi/token"
+HEADER = "X-IDENTITY-HEADER"
+
+
+def header_value(identity: Identity) -> str:
+    """What ``IDENTITY_HEADER`` holds: a secret of its own, made from the client's."""
+    return hashlib.sha256(f"{HEADER}:{identity.client_secret}".encode()).hexdigest()
+
+
+def answer(
+    tokens: Tokens,
+    identity: Identity,
+    base: str,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+) -> TokenAnswer:
+    """Answer a request for a token of the managed identity."""
+    sent = headers.get(HEADER, "").encode()
+    if not hmac.compare_digest(sent, header_value(identity).encode()):
+        return TokenAnswer(401, {"statusCode": 401, "message": "The identity header is wrong."})
+    named = query.get("client_id") or identity.client_id
+    if named.lower() != identity.client_id:
+        return TokenAnswer(400, {"statusCode": 400, "message": f"No managed identity {named}."})
+    resource = query.get("resource", "").removesuffix("/.default").rstrip("/")
+    if not tokens.audience_known(base, resource):
+        return TokenAnswer(400, {"statusCode": 400, "message": f"Unknown resource {resource}."})
+    return TokenAnswer(
+        200,
+        {
+            "access_token": tokens.access_token(f"{base}/{identity.tenant}/", resource),
+            "expires_on": str(int(time.time()) + LIFETIME_S),
+            "resource": resource,
+            "token_type": "Bearer",
+            "client_id": identity.client_id,
+        },
+    )
