@@ -41,6 +41,19 @@ def instance_view(lab: Lab, machine: Resource) -> Body:
         ],
         "statuses": statuses,
     }
+    if state == "stopped":  # recorded: the agent is shown until the machine is deallocated
+        view["vmAgent"] = {
+            "vmAgentVersion": "Unknown",
+            "statuses": [
+                {
+                    "code": "ProvisioningState/Unavailable",
+                    "level": "Warning",
+                    "displayStatus": "Not Ready",
+                    "message": "VM status blob is found but not yet populated.",
+                    "time": when,
+                }
+            ],
+        }
     if state == "running":
         view["vmAgent"] = {
             "vmAgentVersion": "2.12.0.4",

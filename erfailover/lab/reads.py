@@ -122,10 +122,17 @@ def _poll_headers(lab: Lab, found: Operation) -> dict[str, str]:
     if found.done:
         return {}
     if found.type.startswith("Microsoft.Compute") and lab.speed in {None, 1}:
-        return {}  # recorded: nearly all polls of Microsoft.Compute carry none
+        return _machine_poll_headers(found)
     seconds = timing.poll_retry_after_s(found.type, found.polls)
     found.polls += 1
     return retry_headers(seconds, lab.speed)
+
+
+def _machine_poll_headers(found: Operation) -> dict[str, str]:
+    """The first poll of a machine's creation or deletion carries an estimate (recorded)."""
+    found.polls += 1
+    long = found.effect == "delete" or found.arguments.get("verb") == "create"
+    return {"Retry-After": str(timing.MACHINE_ESTIMATE_S)} if long and found.polls == 1 else {}
 
 
 def operation_result(lab: Lab, request: Request, target: Target) -> Answer:
@@ -146,6 +153,8 @@ def operation_result(lab: Lab, request: Request, target: Target) -> Answer:
     )
     for name in ("Retry-After", "x-ms-retry-after-ms"):
         headers.pop(name, None)
+    if found.type == rt.VM:
+        headers = {}  # recorded
     return Answer(found.result_status, found.result, headers)
 
 

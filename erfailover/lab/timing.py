@@ -134,6 +134,8 @@ _SLOWER_DELETIONS = frozenset(
 """Types whose deletion answers with the usual ``Retry-After`` (recorded)."""
 _GATEWAY_POLLS_S = (10, 10, 20, 20, 40, 40, 80, 160)
 
+MACHINE_ESTIMATE_S = 30
+"""``Retry-After`` of the first poll of a machine's creation or deletion (recorded: 30 to 70)."""
 RETRY_AFTER_S = 10
 """``Retry-After`` where no other one was recorded."""
 

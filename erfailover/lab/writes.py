@@ -210,6 +210,7 @@ def _accept(lab: Lab, request: Request, plan: _Plan) -> Answer:
         locks=(ids.key(where.parent),) if where.parent else (),
         secrets={ids.key(where): plan.draft.secrets},
         notifies=notifies(type_, verb, lab.today),
+        arguments={"verb": verb},
     )
     at_once = unchanged or _at_once(lab, plan)
     if at_once and lab.operations.doom is None:
@@ -221,6 +222,8 @@ def _accept(lab: Lab, request: Request, plan: _Plan) -> Answer:
     lab.world.changed()
     body = compose.shown(lab.scene, lab.bgp, resource, read=False)
     headers = operation_headers(request, operation, lab.speed)
+    if type_ == rt.VM and verb == "update":
+        headers.pop("Retry-After", None)  # recorded
     return Answer(201 if existing is None else 200, body, headers, pause_s=first_s)
 
 
