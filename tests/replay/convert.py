@@ -67,7 +67,7 @@ def convert(
     )
     for each in recording:
         _remember(reading, each.response)
-    for each in _without_repetitions(recording):
+    for each in _without_repetitions(_in_order(recording)):
         _take(reading, each)
     steps = list(reading.steps)
     for operation in reading.operations.values():
@@ -85,6 +85,25 @@ def convert(
         dict(sorted(reading.skipped.items())),
         reading.shapes,
     )
+
+
+def _in_order(recording: list[Interaction]) -> list[Interaction]:
+    """Refusals after the start of the operation that they name.
+
+    Where a client sends several requests at once, the refusal may have been kept first.
+    """
+    kept = list(recording)
+    for each in recording:
+        error = _error(each.response) if each.status >= 400 else None
+        if error is None or error[0] not in BUSY:
+            continue
+        named = set(_GUID.findall(str(each.response).lower()))
+        at = kept.index(each)
+        for number in range(at + 1, len(kept)):
+            if _operation_name(kept[number].headers.get("azure-asyncoperation", "")) in named:
+                kept.insert(number, kept.pop(at))
+                break
+    return kept
 
 
 def _without_repetitions(recording: list[Interaction]) -> list[Interaction]:
