@@ -8,6 +8,7 @@ a fault of the lab.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 
 from erfailover.lab import (
@@ -22,9 +23,11 @@ from erfailover.lab import (
     writes,
 )
 from erfailover.lab.answers import Answer, Request, refused
+from erfailover.lab.api_versions import version_refused
 from erfailover.lab.arm_url import Kind, Target, parse
 from erfailover.lab.errors import Refused
 from erfailover.lab.lab import Lab, Traced
+from erfailover.lab.paging import paged
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +54,16 @@ def handle(lab: Lab, request: Request) -> Answer:
 
 
 def _answer(lab: Lab, request: Request) -> Answer:
+    remaining: dict[str, str] = {}
+    answer = _judged(lab, request, remaining)
+    return replace(answer, headers={**answer.headers, **remaining}) if remaining else answer
+
+
+def _judged(lab: Lab, request: Request, remaining: dict[str, str]) -> Answer:
+    """Answer a request; ``remaining`` is given what is left of the limits, as headers."""
     try:
         lab.catch_up()
-        return _judge(lab, request)
+        return _judge(lab, request, remaining)
     except Refused as found:
         return refused(found.refusal, lab.speed)
     except Exception:
@@ -70,16 +80,28 @@ def _is_write(request: Request) -> bool:
     return not last.startswith("get") and last != "effectiveroutetable"
 
 
-def _judge(lab: Lab, request: Request) -> Answer:
+def _judge(lab: Lab, request: Request, remaining: dict[str, str]) -> Answer:
     refusal = lab.tokens.check(request.base, request.headers.get("Authorization", ""))
+    if refusal is not None:
+        raise Refused(refusal)
+    target = parse(request.path)
+    headers, refusal = lab.throttling.take(
+        request.method,
+        request.path,
+        target.subscription.lower(),
+        lab.identity.object_id,
+        lab.world.now,
+    )
+    remaining |= headers
     if refusal is not None:
         raise Refused(refusal)
     if request.method not in VERBS:
         raise Refused(errors.method_not_allowed(request.method, request.path))
-    if not request.api_version:
-        raise Refused(errors.api_version_missing())
-    target = parse(request.path)
-    if target.subscription and target.subscription != lab.identity.subscription:
+    type_ = target.type.type if target.type is not None else target.name
+    refusal = version_refused(request.api_version, type_, lab.today)
+    if refusal is not None:
+        raise Refused(refusal)
+    if target.subscription and target.subscription not in lab.subscriptions:
         raise Refused(errors.subscription_not_found(target.subscription))
     return _route(lab, request, target)
 
@@ -126,11 +148,11 @@ def _read(lab: Lab, request: Request, target: Target) -> Answer:
         raise Refused(errors.method_not_allowed(request.method, target.kind.value))
     match target.kind:
         case Kind.COLLECTION:
-            return reads.list_(lab, target)
+            return paged(request, reads.list_(lab, target), lab.page_size)
         case Kind.RESOURCES:
-            return reads.list_resources(lab, request, target)
+            return paged(request, reads.list_resources(lab, request, target), lab.page_size)
         case Kind.GROUPS:
-            return groups.list_(lab, target)
+            return paged(request, groups.list_(lab, target), lab.page_size)
         case Kind.OPERATION:
             return reads.operation(lab, request, target)
         case Kind.OPERATION_RESULT:

@@ -24,17 +24,17 @@ def answer(lab: Lab, target: Target) -> Answer:
         case Kind.TENANTS:
             return Answer(200, {"value": [_tenant(lab)]})
         case Kind.SUBSCRIPTIONS:
-            return Answer(200, {"value": [_subscription(lab)]})
+            return Answer(200, {"value": [_subscription(lab, each) for each in lab.subscriptions]})
         case Kind.SUBSCRIPTION:
-            return Answer(200, _subscription(lab))
+            return Answer(200, _subscription(lab, target.subscription))
         case Kind.LOCATIONS:
-            return Answer(200, {"value": [_location(lab, each) for each in LOCATIONS]})
+            return Answer(200, {"value": [_location(target, each) for each in LOCATIONS]})
         case Kind.PROVIDERS:
-            return Answer(200, {"value": [_provider(lab, each) for each in _NAMESPACES]})
+            return Answer(200, {"value": [_provider(target, each) for each in _NAMESPACES]})
         case Kind.PROVIDER:
             for each in _NAMESPACES:
                 if each.lower() == target.name.lower():
-                    return Answer(200, _provider(lab, each))
+                    return Answer(200, _provider(target, each))
             raise Refused(errors.not_modelled(f"the resource provider {target.name}"))
         case _:
             raise Refused(errors.not_modelled(target.name))
@@ -55,13 +55,13 @@ def _tenant(lab: Lab) -> Body:
     }
 
 
-def _subscription(lab: Lab) -> Body:
+def _subscription(lab: Lab, subscription: str) -> Body:
     known = lab.identity
     return {
-        "id": f"/subscriptions/{known.subscription}",
+        "id": f"/subscriptions/{subscription}",
         "authorizationSource": "RoleBased",
         "managedByTenants": [],
-        "subscriptionId": known.subscription,
+        "subscriptionId": subscription,
         "tenantId": known.tenant,
         "displayName": SUBSCRIPTION_NAME,
         "state": "Enabled",
@@ -73,9 +73,9 @@ def _subscription(lab: Lab) -> Body:
     }
 
 
-def _location(lab: Lab, name: str) -> Body:
+def _location(target: Target, name: str) -> Body:
     return {
-        "id": f"/subscriptions/{lab.identity.subscription}/locations/{name}",
+        "id": f"/subscriptions/{target.subscription}/locations/{name}",
         "name": name,
         "type": "Region",
         "displayName": name,
@@ -84,12 +84,12 @@ def _location(lab: Lab, name: str) -> Body:
     }
 
 
-def _provider(lab: Lab, namespace: str) -> Body:
+def _provider(target: Target, namespace: str) -> Body:
     types = [each.type.split("/", 1)[1] for each in rt.TYPES.values() if each.provider == namespace]
     if namespace == "Microsoft.Resources":
         types = ["resourceGroups", "subscriptions"]
     return {
-        "id": f"/subscriptions/{lab.identity.subscription}/providers/{namespace}",
+        "id": f"/subscriptions/{target.subscription}/providers/{namespace}",
         "namespace": namespace,
         "registrationState": "Registered",
         "registrationPolicy": "RegistrationRequired",

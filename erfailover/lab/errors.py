@@ -117,6 +117,28 @@ def api_version_missing() -> Refusal:
     )
 
 
+def api_version_invalid(version: str) -> Refusal:
+    """400 for an ``api-version`` that is no version (ARM's documented code)."""
+    return Refusal(
+        400,
+        "InvalidApiVersionParameter",
+        f"The api-version '{version}' is invalid. The supported versions are dates, such as "
+        "'2024-05-01'.",
+    )
+
+
+def api_version_unknown(version: str, type_: str) -> Refusal:
+    """400 for an ``api-version`` that the provider does not have (ARM's documented code)."""
+    name = type_.split("/", 1)[-1]
+    return Refusal(
+        400,
+        "NoRegisteredProviderFound",
+        f"No registered resource provider found for location '' and API version '{version}' for "
+        f"type '{name}'. The supported api-versions are '2015-01-01' to today's.",
+        headers=_GATEWAY,
+    )
+
+
 def content_invalid(reason: str) -> Refusal:
     """400 of ARM's front door for a body that is no JSON object (ARM's documented code)."""
     return Refusal(
@@ -315,6 +337,19 @@ def throttled(kind: str, subscription: str, principal: str, wait_s: int) -> Refu
         "available. Refer to https://aka.ms/arm-throttling for additional information.",
         retry_after_s=wait_s,
         headers=_GATEWAY,
+    )
+
+
+def network_throttled(method: str, subscription: str, wait_s: int) -> Refusal:
+    """429 of Microsoft.Network's own limit (recorded form)."""
+    return Refusal(
+        429,
+        "SubscriptionRequestsThrottled",
+        f"Number of requests for subscription '{subscription}' and operation "
+        f"'{method}/SUBSCRIPTIONS/RESOURCEGROUPS/PROVIDERS/MICROSOFT.NETWORK/' exceeded the "
+        f"backend storage limit. Please try again after '{wait_s}' seconds.",
+        details=(),
+        retry_after_s=wait_s,
     )
 
 

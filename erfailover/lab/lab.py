@@ -24,9 +24,11 @@ from erfailover.lab.fresh import Fresh
 from erfailover.lab.identity import Identity
 from erfailover.lab.machines import Machines
 from erfailover.lab.operations import Operation, Operations
+from erfailover.lab.paging import PAGE_SIZE
 from erfailover.lab.references import References
 from erfailover.lab.scene import Scene
 from erfailover.lab.stale import History
+from erfailover.lab.throttling import Limits, Throttling
 from erfailover.lab.timing import Durations
 from erfailover.lab.tokens import Tokens
 from erfailover.lab.world import World
@@ -56,7 +58,9 @@ class Lab:
     """A local Azure.
 
     ``seed`` makes what Azure makes up repeatable, ``draw_seed`` draws durations instead of
-    taking the medians, ``today`` is the date whose rules are in force.
+    taking the medians, ``today`` is the date whose rules are in force. ``limits`` are those on
+    requests, None for none; ``page_size`` is how many rows a page of a list has;
+    ``subscriptions`` are further ones beside the identity's.
     """
 
     def __init__(
@@ -70,6 +74,9 @@ class Lab:
         today: dt.date | None = None,
         refuse_lab_paths: bool = False,
         signing_key: bytes | None = None,
+        limits: Limits | None = Limits(),  # noqa: B008 - frozen
+        page_size: int = PAGE_SIZE,
+        subscriptions: tuple[str, ...] = (),
     ) -> None:
         self.clock = clock
         self.identity = identity_ or identity.make()
@@ -81,6 +88,9 @@ class Lab:
         self.trace: deque[Traced] = deque(maxlen=TRACE_LENGTH)
         self.began = dt.datetime.now(dt.UTC)
         self.on_stop: Callable[[], None] | None = None
+        self.page_size = page_size
+        self.subscriptions = (self.identity.subscription, *(each.lower() for each in subscriptions))
+        self._limits = limits
         self._bgp_timing = bgp_timing
         self._seed = seed if seed is not None else secrets.randbits(63)
         self._draw_seed = draw_seed
@@ -91,6 +101,7 @@ class Lab:
         """Empty the world; the clock goes on, and whoever listens goes on listening."""
         self.fresh = Fresh(self._seed)
         self.durations = Durations(self._draw_seed)
+        self.throttling = Throttling(self._limits)
         self.faults = Faults(self._seed)
         self.history = History()
         self.world = World()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 
 from erfailover.lab import compose, errors, ids, timing
 from erfailover.lab import resource_types as rt
 from erfailover.lab.answers import Answer, Request, operation_headers, operation_url, retry_headers
 from erfailover.lab.arm_url import Target
 from erfailover.lab.errors import Refused
+from erfailover.lab.expanding import expand, ip_configuration
 from erfailover.lab.lab import Lab
 from erfailover.lab.machine_views import instance_view
 from erfailover.lab.operations import Operation
@@ -43,10 +45,19 @@ def get(lab: Lab, request: Request, target: Target) -> Answer:
     body = compose.shown(lab.scene, lab.bgp, resource)
     if resource.id.type == rt.VM and "instanceview" in request.query.get("$expand", "").lower():
         body["properties"]["instanceView"] = instance_view(lab, resource)
+    else:
+        expand(body, request.query.get("$expand", ""), partial(_expanded, lab))
     headers = {}
     if "etag" in body and resource.id.type not in {rt.GATEWAY, rt.CONNECTION}:
         headers["ETag"] = body["etag"]  # recorded: not for gateways and connections
     return Answer(200, body, headers)
+
+
+def _expanded(lab: Lab, resource_id: str) -> Body | None:
+    found = lab.world.get(resource_id)
+    if found is not None:
+        return compose.shown(lab.scene, lab.bgp, found)
+    return ip_configuration(lab.world, resource_id)
 
 
 def list_(lab: Lab, target: Target) -> Answer:
