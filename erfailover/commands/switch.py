@@ -7,17 +7,18 @@ asks its conditions again at the moment they matter.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from erfailover import conditions, procedure, report
 from erfailover.azure import peerings, probing
 from erfailover.azure.cloud import Azure
 from erfailover.azure.observing import observe
+from erfailover.commands import switch_outcome
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress, duration
 from erfailover.commands.recording import Recorder, recorded, settle
+from erfailover.commands.switch_outcome import Outcome, missing, verified
 from erfailover.errors import AzureFailure, Failure, Refused, UnknownReading, VerificationFailed
 from erfailover.executor import Task
 from erfailover.executor import run as execute
@@ -31,7 +32,6 @@ from erfailover.model import (
     SwitchStep,
     Verdict,
 )
-from erfailover.probes import ProbeResult
 from erfailover.site import ROLE_OF_PATH, Path, Role, Site
 
 OWNER_TAG = "erfailover-site"
@@ -71,18 +71,6 @@ class Options:
     undo: bool = False
 
 
-@dataclass
-class Outcome:
-    """What a switch came to."""
-
-    target: Path
-    written: list[str] = field(default_factory=list)
-    claims: dict[str, tuple[Claim, Claim]] = field(default_factory=dict)
-    probes: list[ProbeResult] = field(default_factory=list)
-    switched_s: float = 0.0
-    verified_s: float = 0.0
-
-
 def run(context: Context, options: Options) -> None:
     """Switch every spoke of the site to a path, or show what that would do.
 
@@ -108,7 +96,7 @@ def run(context: Context, options: Options) -> None:
         context.say(f"Every peering is as it should be on {options.target}; checking the routes.")
     with recorded(context, "switch", report.plan_data(plan), str(options.target)) as recorder:
         outcome = _Switch(context, options, recorder).carry_out(plan)
-        context.show(outcome_text(site, outcome), outcome_data(site, outcome))
+        context.show(switch_outcome.text(site, outcome), switch_outcome.data(site, outcome))
         _raise_unless_verified(outcome)
 
 
@@ -333,70 +321,14 @@ class _Switch:
                 outcome.probes = probing.run(self.azure, site, expected)
             if verified(outcome) or clock.now() >= deadline:
                 return
-            self.context.say(f"Not there yet: {'; '.join(_missing(outcome))}")
+            self.context.say(f"Not there yet: {'; '.join(missing(outcome))}")
             clock.sleep(10.0)
-
-
-def verified(outcome: Outcome) -> bool:
-    """Whether routes and probes show the switch.
-
-    The target originates each spoke and the other hub no longer does. Where that is UNKNOWN (a
-    summarised prefix, a dead gateway that does not answer), the probes decide.
-    """
-    claims = [claim for pair in outcome.claims.values() for claim in pair]
-    routes = conditions.all_of(claims)
-    if routes is Verdict.FAILS or not all(each.as_expected for each in outcome.probes):
-        return False
-    return routes is Verdict.HOLDS or bool(outcome.probes)
-
-
-def _missing(outcome: Outcome) -> list[str]:
-    claims = [claim for pair in outcome.claims.values() for claim in pair]
-    found = [claim.seen for claim in claims if claim.verdict is not Verdict.HOLDS]
-    return found + [f"probe {each.name} fails" for each in outcome.probes if not each.as_expected]
 
 
 def _raise_unless_verified(outcome: Outcome) -> None:
     if not verified(outcome):
         raise VerificationFailed(
-            f"switched to {outcome.target}, but it does not show: {'; '.join(_missing(outcome))}",
+            f"switched to {outcome.target}, but it does not show: {'; '.join(missing(outcome))}",
             f"Look at erfailover status; go back with: erfailover switch --to "
             f"{outcome.target.other}",
         )
-
-
-def outcome_data(site: Site, outcome: Outcome) -> dict[str, Any]:
-    """The report of a switch as plain data."""
-    return {
-        "site": site.name,
-        "to": str(outcome.target),
-        "changed": outcome.written,
-        "verified": verified(outcome),
-        "switched_s": round(outcome.switched_s, 1),
-        "verified_s": round(outcome.verified_s, 1),
-        "routes": [
-            {"spoke": spoke, "verdict": str(claim.verdict), "seen": claim.seen}
-            for spoke, pair in outcome.claims.items()
-            for claim in pair
-        ],
-        "probes": report.probes_data(outcome.probes),
-    }
-
-
-def outcome_text(site: Site, outcome: Outcome) -> str:
-    """The report of a switch for people: the outcome first."""
-    name = report.PATH_NAMES[outcome.target]
-    lines = [f"{site.name} is on {name}" + ("." if verified(outcome) else ", NOT verified.")]
-    if outcome.written:
-        lines.append(
-            f"{len(outcome.written)} peering(s) written in {duration(outcome.switched_s)}, "
-            f"verified after {duration(outcome.verified_s)}: {', '.join(outcome.written)}"
-        )
-    else:
-        lines.append("Nothing had to be changed.")
-    for pair in outcome.claims.values():
-        lines += [f"{report.MARK[claim.verdict]:>7}  {claim.seen}" for claim in pair]
-    if outcome.probes:
-        lines.append(report.probes_text(outcome.probes, brief=True))
-    lines.append(f"To go back: erfailover switch --to {outcome.target.other}")
-    return "\n".join(lines)
