@@ -9,7 +9,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,14 @@ from typing import TYPE_CHECKING, Any
 from erfailover.clock import Clock, SystemClock
 from erfailover.errors import Refused, UsageFailure
 from erfailover.journal import Journal
+from erfailover.lease import Standing
 from erfailover.site import Site
+from erfailover.state.held import HeldLease
+from erfailover.state.local import LocalStore
+from erfailover.state.location import parse
+from erfailover.state.process import this_process
+from erfailover.state.shared import SharedStore
+from erfailover.state.store import Store, Taken
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +45,8 @@ class Context:
         output: ``table``, ``json`` or ``yaml``.
         lab: whether the lab is used: its subscription then stands for the site file's.
         yes: whether what would be asked is answered with yes.
+        take_over: whether somebody else's live lease is taken over.
+        break_glass: whether to go on with this machine's own state where the shared one fails.
         clock: in whose seconds everything waits; the system's, unless a test brings another.
     """
 
@@ -44,6 +54,8 @@ class Context:
     output: str = "table"
     yes: bool = False
     lab: bool = False
+    take_over: bool = False
+    break_glass: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
 
@@ -60,7 +72,8 @@ class Context:
     @cached_property
     def azure(self) -> Azure:
         """Azure, or the endpoint that the environment names."""
-        logging.getLogger("azure").setLevel(logging.CRITICAL)
+        for chatty in ("azure", "urllib3"):
+            logging.getLogger(chatty).setLevel(logging.CRITICAL)
         from erfailover.azure.cloud import Azure
 
         if self.site.subscription is None:
@@ -80,6 +93,8 @@ class Context:
         """Close what was opened."""
         if "azure" in self.__dict__:
             self.azure.close()
+        if "store" in self.__dict__:
+            self.store.close()
 
     @cached_property
     def state_folder(self) -> Path:
@@ -93,7 +108,66 @@ class Context:
     @cached_property
     def journal(self) -> Journal:
         """The site's journal, with the id of this run."""
-        return Journal.open(self.state_folder)
+        return Journal.open(self.store)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where the site's journal and lease are: on this machine, or where the site says."""
+        local = LocalStore(self.state_folder)
+        if self.site.state is None:
+            return local
+        for chatty in ("azure", "urllib3"):
+            logging.getLogger(chatty).setLevel(logging.CRITICAL)
+        try:
+            from erfailover.azure.blob_store import BlobStore
+        except ModuleNotFoundError as error:
+            if not str(error.name).startswith("azure.storage"):
+                raise
+            raise UsageFailure(
+                f"{self.site_file} keeps its state in {self.site.state}, and the package for "
+                "that is not installed",
+                "Install it: pip install 'erfailover[blob]'",
+            ) from None
+        endpoint = self.environment.get("ERFAILOVER_BLOB_ENDPOINT")
+        if endpoint and not endpoint.lower().startswith("https://"):
+            raise UsageFailure(
+                f"ERFAILOVER_BLOB_ENDPOINT is {endpoint!r}; expected an https:// URL",
+                "Set it to the account's blob endpoint, or unset it for the public cloud's.",
+            )
+        remote = BlobStore(parse(self.site.state), endpoint, say=self.say)
+        return SharedStore(remote, local, self.break_glass, self.say)
+
+    @contextmanager
+    def lease(self, command: str) -> Iterator[None]:
+        """Be the site's one writer for a while: before every write the lease is checked.
+
+        Args:
+            command: what is done, as others are told: ``switch --to ipsec``.
+
+        Raises:
+            Refused: somebody else writes to the site; or did take the lease over meanwhile.
+            StateFailure: the store of the lease cannot be reached.
+        """
+        azure = self.azure
+        taken = self.store.acquire(this_process(command), take_over=self.take_over)
+        with HeldLease(self.store) as held:
+            if taken.standing is not Standing.FREE:
+                self._tell_take_over(taken)
+            azure.guard = held.check
+            yield
+
+    def _tell_take_over(self, taken: Taken) -> None:
+        """Say, and record, whose lease was taken over."""
+        previous = taken.previous
+        who = previous.told(taken.record.since) if previous else "somebody unknown"
+        self.say(f"Took over the {taken.standing} lease of {who}")
+        self.journal.write(
+            "took-over",
+            standing=str(taken.standing),
+            holder=previous.holder.name if previous else "somebody unknown",
+            command=previous.holder.command if previous else None,
+            since=previous.since_text if previous else None,
+        )
 
     @cached_property
     def console(self) -> Console:

@@ -6,6 +6,7 @@ then. Running it again goes on where it was interrupted.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,11 @@ def run(context: Context, dry_run: bool) -> None:
         Refused: the operator said no, or something appeared in the group meanwhile.
         AzureFailure: Azure refused a deletion; what does not need it was done all the same.
     """
+    with nullcontext() if dry_run else context.lease("destroy"):
+        _run(context, dry_run)
+
+
+def _run(context: Context, dry_run: bool) -> None:
     site, azure = context.site, context.azure
     if not dry_run:
         settle(context)

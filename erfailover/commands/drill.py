@@ -36,6 +36,11 @@ def run(context: Context, *, start: bool) -> None:
     gateway_id = context.site.resource_id(
         "Microsoft.Network/localNetworkGateways", drill.local_network_gateway
     )
+    with context.lease("drill start" if start else "drill stop"):
+        _run(context, drill, gateway_id, start=start)
+
+
+def _run(context: Context, drill: Drill, gateway_id: str, *, start: bool) -> None:
     settle(context)
     found = context.azure.get(gateway_id)
     if found is None:

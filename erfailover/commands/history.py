@@ -114,6 +114,8 @@ def run_text(run: RunRecord) -> str:
         f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
         f"began {run.began}, ended {run.ended or '-'}",
     ]
+    if run.took_over:
+        lines.append(f"took over {run.took_over}")
     if run.message:
         lines.append(run.message)
     for step in run.steps:

@@ -7,6 +7,7 @@ written, so what an interrupted run, or somebody else, did meanwhile is not undo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -50,12 +51,16 @@ def run(context: Context, dry_run: bool) -> None:
         Refused: something of that name is there and not ours, or the operator said no.
         AzureFailure: Azure refused a write; what does not depend on it was done all the same.
     """
-    site = context.site
-    if site.topology is None:
+    if context.site.topology is None:
         raise UsageFailure(
             f"{context.site_file} has no topology", "'erfailover init' writes a file with one."
         )
-    azure = context.azure
+    with nullcontext() if dry_run else context.lease("provision"):
+        _run(context, dry_run)
+
+
+def _run(context: Context, dry_run: bool) -> None:
+    site, azure = context.site, context.azure
     secrets = Secrets.open(context.state_folder, context.environment)
     if not dry_run:
         settle(context)
@@ -222,6 +227,7 @@ class _Provision:
         return dict(filled)
 
     def _set_up_nat(self, setup: NatSetup) -> str:
+        self.azure.guard()
         result = self.azure.run_command(setup.machine_id, setup.script, RUN_COMMAND_DEADLINE_S)
         if holds(result.stdout):
             return "set up"

@@ -12,7 +12,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,10 +98,12 @@ def recorded(
     try:
         yield recorder
     except (Interrupted, KeyboardInterrupt):
-        journal.write("interrupted", message="stopped by the operator")
+        with suppress(Failure):
+            journal.write("interrupted", message="stopped by the operator")
         raise
     except Failure as failure:
-        journal.write("ended", outcome="failed", message=failure.message)
+        with suppress(Failure):
+            journal.write("ended", outcome="failed", message=failure.message)
         raise
     journal.write("ended", outcome="done")
 

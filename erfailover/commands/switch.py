@@ -80,14 +80,20 @@ def run(context: Context, options: Options) -> None:
         AzureFailure: Azure refused a step; what was taken back is in the message.
         VerificationFailed: it is done, but routes or probes do not show it.
     """
-    site = context.site
-    if not options.dry_run:
-        settle(context)
-    observed, plan = _planned(context, options)
-    _insist_on_having_read(plan)
     if options.dry_run:
+        _, plan = _planned(context, options)
+        _insist_on_having_read(plan)
         context.show(report.plan_text(plan), report.plan_data(plan))
         return
+    with context.lease(f"switch --to {options.target}"):
+        _run(context, options)
+
+
+def _run(context: Context, options: Options) -> None:
+    site = context.site
+    settle(context)
+    observed, plan = _planned(context, options)
+    _insist_on_having_read(plan)
     if plan.writes:
         context.say(report.plan_text(plan))
         _guard(context, options, plan, observed)

@@ -38,6 +38,7 @@ def verified(outcome: Outcome) -> bool:
 
 
 def missing(outcome: Outcome) -> list[str]:
+    """What keeps a switch from being verified, in words."""
     claims = [claim for pair in outcome.claims.values() for claim in pair]
     found = [claim.seen for claim in claims if claim.verdict is not Verdict.HOLDS]
     return found + [f"probe {each.name} fails" for each in outcome.probes if not each.as_expected]
