@@ -1,0 +1,68 @@
+"""The JavaScript SDK, which we did not write, finds the lab by its variables and works with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from erfailover.lab.clock import ScaledClock, SteppedClock
+from erfailover.lab.server import Lab, LabServer
+from tests.lab.conftest import Arm
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+SOURCE = Path(__file__).parent.parent / "js"
+CACHE = Path(__file__).parent.parent.parent / ".cache"
+SPEED = 200.0
+
+
+def installed() -> Path:
+    """A folder with the client and the packages of its lock file, from npm on first use."""
+    lock = (SOURCE / "package-lock.json").read_bytes()
+    folder = CACHE / f"js-{hashlib.sha256(lock).hexdigest()[:12]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in SOURCE.iterdir():
+        if each.is_file():
+            shutil.copy(each, folder)
+    mark = folder / ".installed"
+    if not mark.exists():
+        npm = ["npm", "ci", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(npm, cwd=folder, check=True)
+        mark.touch()
+    return folder
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm")
+def test_the_javascript_sdk_lists_creates_and_polls() -> None:
+    folder = installed()
+    lab = Lab(ScaledClock(SPEED), seed=3)
+    with LabServer(lab) as server:
+        arm = Arm(lab, SteppedClock(), server.endpoint, str(server.ca_file))
+        arm.make_group()
+        arm.pool.clear()
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        done = subprocess.run(
+            ["node", "client.mjs", arm.group],
+            cwd=folder,
+            env=kept | server.environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "networks": ["hub"],
+        "pending": "Updating",
+        "state": "Succeeded",
+        "bgpPeeringAddress": "10.9.0.254",
+        "peers": [],
+        "learned": [["10.9.0.0/16", "Network"]],
+        "refused": "InUseSubnetCannotBeDeleted",
+    }
