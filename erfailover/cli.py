@@ -62,6 +62,26 @@ def common(command: F) -> F:
     return command
 
 
+def writes(command: F) -> F:
+    """The options that every command takes which writes to the site."""
+    for option in (
+        click.option(
+            "--take-over",
+            is_flag=True,
+            help="Take over the lease of somebody who still writes to the site: it then stops "
+            "before its next write.",
+        ),
+        click.option(
+            "--break-glass",
+            is_flag=True,
+            help="Where the shared state cannot be reached, go on with this machine's own. "
+            "Nothing then keeps other machines from writing at the same time.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def context(options: dict[str, Any]) -> Context:
     """What a command is given, from the common options; takes them out of ``options``."""
     from erfailover.commands.context import Context
@@ -75,6 +95,8 @@ def context(options: dict[str, Any]) -> Context:
 
         os.environ.update(lab_process.up())
     told = Context(options.pop("site_file"), options.pop("output"), options.pop("yes"), lab)
+    told.take_over = options.pop("take_over", False)
+    told.break_glass = options.pop("break_glass", False)
     current = click.get_current_context()
     current.call_on_close(told.close)
     if current.obj is not None:
@@ -103,6 +125,7 @@ def init(force: bool, **options: Any) -> None:
 
 @cli.command()
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@writes
 @common
 def provision(dry_run: bool, **options: Any) -> None:
     """Make the whole topology of the site file; go on where it was interrupted."""
@@ -138,6 +161,7 @@ def status(**options: Any) -> None:
 @click.option(
     "--no-wait", is_flag=True, help="Refuse a switch back instead of waiting for the hold time."
 )
+@writes
 @common
 def switch(
     target: str | None, undo: bool, dry_run: bool, force: bool, no_wait: bool, **options: Any
@@ -168,6 +192,7 @@ def drill() -> None:
 
 
 @drill.command("start")
+@writes
 @common
 def drill_start(**options: Any) -> None:
     """Cut the primary path; returns when the gateway's peers show it."""
@@ -177,6 +202,7 @@ def drill_start(**options: Any) -> None:
 
 
 @drill.command("stop")
+@writes
 @common
 def drill_stop(**options: Any) -> None:
     """Repair the primary path; returns when the gateway's peers show it."""
@@ -199,6 +225,7 @@ def verify(expect: str | None, **options: Any) -> None:
 
 @cli.command()
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted and stop.")
+@writes
 @common
 def destroy(dry_run: bool, **options: Any) -> None:
     """Delete what provision made, in the order Azure allows."""

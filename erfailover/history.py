@@ -38,6 +38,7 @@ class RunRecord:
     Attributes:
         outcome: ``done``, ``failed``, ``interrupted``, or ``open``: its end was not recorded,
             because it is still under way or because it died.
+        took_over: whose lease it took over, where it did.
     """
 
     id: str
@@ -51,6 +52,7 @@ class RunRecord:
     ended: str | None = None
     outcome: str = "open"
     message: str | None = None
+    took_over: str | None = None
     steps: list[StepRecord] = field(default_factory=list)
 
     @property
@@ -81,9 +83,15 @@ def _command(command: str, target: str | None) -> str:
 def runs(records: Iterable[Mapping[str, Any]]) -> list[RunRecord]:
     """The runs that a journal tells of, oldest first."""
     found: dict[str, RunRecord] = {}
+    took_over: dict[str, str] = {}
     for record in records:
         if record.get("event") == "begun":
             found[record["run"]] = _begun(record)
+            found[record["run"]].took_over = took_over.get(record["run"])
+            continue
+        if record.get("event") == "took-over":
+            what = f"the {record.get('standing')} lease of {record.get('holder')}"
+            took_over[str(record.get("run"))] = f"{what} ({record.get('command')})"
             continue
         run = found.get(str(record.get("run")))
         if run is not None:

@@ -1,19 +1,18 @@
 """What erfailover did: an append-only record of every run, one JSON object a line.
 
 The world decides what is left to do; the journal explains, and knows which peerings are ours.
-Each record is flushed to the disk before the act it announces. A torn last line (the process
-died while writing) is tolerated; a damaged record before it is reported, not guessed.
+Each record is kept before the act it announces. A torn last line (the process died while writing)
+is tolerated; a damaged record before it is reported, not guessed. Where the lines are kept is a
+store's (``state``).
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from erfailover.errors import UnknownReading
@@ -21,47 +20,56 @@ from erfailover.errors import UnknownReading
 Record = Mapping[str, Any]
 
 
+class Log(Protocol):
+    """What keeps the lines of a journal: a store of ``state``."""
+
+    @property
+    def name(self) -> str:
+        """Where it is, for messages."""
+
+    def read(self) -> bytes:
+        """All lines; empty where there are none."""
+
+    def append(self, lines: bytes) -> None:
+        """Add whole lines; returns when they are kept."""
+
+
 @dataclass(frozen=True)
 class Journal:
-    """The journal of one site, in one file."""
+    """The journal of one site, and the run whose records are added to it."""
 
-    path: Path
+    log: Log
     run: str
 
     @classmethod
-    def open(cls, folder: Path) -> Journal:
-        """The journal in a folder, with a new run's id."""
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(folder / "journal.jsonl", uuid4().hex[:12])
+    def open(cls, log: Log) -> Journal:
+        """The journal that a store keeps, with a new run's id."""
+        return cls(log, uuid4().hex[:12])
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one record and wait until it is on the disk."""
+        """Append one record and wait until it is kept.
+
+        Raises:
+            StateFailure: the store cannot be written to.
+            Refused: the store takes records of the lease's holder alone, and that is another.
+        """
         record = {"at": _now(), "run": self.run, "event": event, **fields}
-        line = (json.dumps(record, sort_keys=True) + "\n").encode()
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            if _torn(descriptor):
-                line = b"\n" + line
-            os.write(descriptor, line)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        self.log.append((json.dumps(record, sort_keys=True) + "\n").encode("ascii"))
 
     def records(self) -> list[Record]:
         """Every record, oldest first.
 
         Raises:
             UnknownReading: a record before the last is damaged.
+            StateFailure: the store cannot be read.
         """
-        if not self.path.exists():
-            return []
-        return replay(self.path.read_text(encoding="utf-8").splitlines(), str(self.path))
+        lines = self.log.read().split(b"\n")
+        return replay(map(_text, lines), f"the journal in {self.log.name}")
 
 
-def _torn(descriptor: int) -> bool:
-    """Whether the file's last line has no end: its writer died."""
-    size = os.fstat(descriptor).st_size
-    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+def _text(line: bytes) -> str:
+    """A line as text; one that is not ASCII, which no record is, as text that is no record."""
+    return line.decode("ascii") if line.isascii() else "damaged"
 
 
 def _now() -> str:

@@ -57,8 +57,13 @@ class LeaseRecord:
         """Who holds it, what they do, and since when, for people."""
         age = max(0.0, now - self.since)
         how_long = f"{age:.0f} s" if age < 120 else f"{age / 60:.0f} min"
-        at = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        return f"{self.holder.name}: erfailover {self.holder.command}, since {at} UTC ({how_long})"
+        what = f"erfailover {self.holder.command}"
+        return f"{self.holder.name}: {what}, since {self.since_text} ({how_long})"
+
+    @property
+    def since_text(self) -> str:
+        """When it was taken: ``2026-11-20 03:14:07 UTC``."""
+        return datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
     def data(self) -> dict[str, Any]:
         """The record as plain JSON data."""

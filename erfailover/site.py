@@ -258,6 +258,8 @@ class Site:
     remote_prefixes: tuple[IPv4Network, ...]
     location: str = "westeurope"
     subscription: str | None = None
+    state: str | None = None
+    """Where journal and lease are kept: ``azblob://account/container/site``; else here."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
     drill: Drill | None = None
     timing: Timing = field(default_factory=Timing)

@@ -20,6 +20,7 @@ from erfailover.site import (
     Spoke,
 )
 from erfailover.site_yaml import Keys, Problem
+from erfailover.state.location import FORM, parse
 from erfailover.topology_checks import topology_problems
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -57,6 +58,11 @@ def _names(site: Site) -> Iterator[Problem]:
             repr(site.subscription),
             "'az account show --query id -o tsv' prints it",
         )
+    if site.state is not None:
+        try:
+            parse(site.state)
+        except ValueError as error:
+            yield Problem(("state",), FORM, f"{site.state!r}", str(error))
     if not re.fullmatch(r"[a-z0-9]+", site.location):
         found, remedy = repr(site.location), "'az account list-locations' lists them"
         yield Problem(("location",), "a region's name like westeurope", found, remedy)

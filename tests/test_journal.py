@@ -8,13 +8,13 @@ import pytest
 
 from erfailover.errors import UnknownReading
 from erfailover.journal import Journal, peerings_made, replay
-
+from erfailover.state.local import LocalStore
 
 P = "/subscriptions/0/virtualNetworkPeerings/"
 
 
 def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
-    journal = Journal.open(tmp_path / "site")
+    journal = Journal.open(LocalStore(tmp_path / "site"))
     journal.write("intent", resource="/A")
     journal.write("done", resource="/A")
     assert [record["event"] for record in journal.records()] == ["intent", "done"]
@@ -22,19 +22,20 @@ def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
 
 
 def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
-    journal = Journal.open(tmp_path / "site")
+    journal = Journal.open(LocalStore(tmp_path / "site"))
     journal.write("switch")
-    assert journal.path.stat().st_mode & 0o777 == 0o600
-    assert journal.path.parent.stat().st_mode & 0o777 == 0o700
+    file = tmp_path / "site" / "journal.jsonl"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_torn_last_line_is_tolerated_and_the_next_record_stands_alone(tmp_path: Path) -> None:
-    journal = Journal.open(tmp_path)
+    journal = Journal.open(LocalStore(tmp_path))
     journal.write("switch")
-    with journal.path.open("a") as file:
+    with (tmp_path / "journal.jsonl").open("a") as file:
         file.write('{"event": "creat')
     assert len(journal.records()) == 1
-    later = Journal.open(tmp_path)
+    later = Journal.open(LocalStore(tmp_path))
     later.write("switch")
     assert [record["run"] for record in later.records()] == [journal.run, later.run]
 

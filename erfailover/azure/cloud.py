@@ -20,7 +20,7 @@ from erfailover.azure.polling import Accepted, CadencePolling
 from erfailover.azure.resources import GROUP_TYPE, Address, address, operations
 from erfailover.azure.retrying import READ, WRITE, Contact, Retries
 from erfailover.clock import Clock
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import AzureFailure, Failure, Kind
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,15 @@ class CommandResult:
 
     stdout: str
     stderr: str
+
+
+def unguarded() -> None:
+    """Refuse every write: nobody has said what guards them.
+
+    Raises:
+        Failure: always.
+    """
+    raise Failure("a write without a lease was stopped", "This is a bug in erfailover.")
 
 
 def raw(response: Any, _model: Any, _headers: Any) -> Any:
@@ -53,6 +62,7 @@ class Azure:
         endpoint: another cloud's or a lab's management endpoint.
         waiting: told why and how long a wait is.
         accepted: told of every write that Azure accepted: the resource and the answer.
+        guard: called before every write, each repetition included; raises where it must not be.
     """
 
     clock: Clock
@@ -62,6 +72,7 @@ class Azure:
         "%s; retry in %.0f s", failure.message, seconds
     )
     accepted: Callable[[str, Accepted], None] = lambda resource_id, answer: None
+    guard: Callable[[], None] = unguarded
     _clients: dict[str, Clients] = field(default_factory=dict)
     _old: list[Clients] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -96,6 +107,7 @@ class Azure:
         deadline = self.clock.now() + deadline_s
 
         def write() -> Any:
+            self.guard()
             calls = self._operations(where)
             if where.type == GROUP_TYPE:
                 return calls.create_or_update(*where.names, copy.deepcopy(dict(body)), cls=raw)
@@ -118,6 +130,7 @@ class Azure:
         what = f"DELETE {_short(resource_id)}"
 
         def write() -> Any:
+            self.guard()
             calls = self._operations(where)
             return self._end_of(
                 what,

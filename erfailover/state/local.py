@@ -122,6 +122,9 @@ class LocalStore:
                 self.lease_file.unlink(missing_ok=True)
             self._token = None
 
+    def close(self) -> None:
+        """Nothing stays open."""
+
     def retire_journal(self) -> None:
         """Set the journal aside: all of it is kept elsewhere by now."""
         with self._troubles_named(), suppress(FileNotFoundError):

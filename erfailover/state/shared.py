@@ -112,6 +112,10 @@ class SharedStore:
             self.local.release()
             self._broken = False
 
+    def close(self) -> None:
+        """Close every connection that was opened."""
+        self.remote.close()
+
     def _break(self, failure: StateFailure) -> None:
         """Go on without the shared store, or raise what it failed of."""
         if not self.break_glass:

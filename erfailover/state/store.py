@@ -68,3 +68,6 @@ class Store(Protocol):
 
     def release(self) -> None:
         """Give the lease up; nothing happens where it is no longer ours."""
+
+    def close(self) -> None:
+        """Close every connection that was opened."""
