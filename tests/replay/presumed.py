@@ -1,7 +1,7 @@
 """Resources that a recording refers to and never shows, as plain as they can be.
 
 Owns what is made up: a VNet and subnet around the addresses that interfaces have in them, an
-empty security group or route table, a public address, an interface.
+empty security group or route table, a public address, an interface, a connection.
 """
 
 from __future__ import annotations
@@ -43,11 +43,31 @@ def invented(key: str, shown: Mapping[str, Json]) -> Json:
             found["properties"] = {
                 "ipConfigurations": [{"name": "ipconfig1", "properties": configuration}]
             }
+        case rt.CONNECTION:
+            near, far = (_first(each, shown) for each in (rt.GATEWAY, rt.LOCAL_GATEWAY))
+            if near is None or far is None:
+                return None
+            found["location"] = shown[ids.key(near)]["location"]
+            found["properties"] = {
+                "connectionType": "IPsec",
+                "virtualNetworkGateway1": {"id": near},
+                "localNetworkGateway2": {"id": far},
+                "sharedKey": "lab-key",
+            }
         case rt.SECURITY_GROUP | rt.ROUTE_TABLE:
             pass
         case _:
             return None
     return found
+
+
+def _first(type_: str, shown: Mapping[str, Json]) -> str | None:
+    """The first resource of a type that the recording shows."""
+    for key, body in shown.items():
+        where = ids.parse(key)
+        if where is not None and where.type.lower() == type_.lower():
+            return str(body["id"])
+    return None
 
 
 def _addresses(start: str, shown: Mapping[str, Json]) -> list[str]:

@@ -45,6 +45,12 @@ _SECRETS = {
     "adminusername": "someone",
     "radiusserversecret": "lab-secret",
     "reversefqdn": "lab.example.",
+    "fqdn": "lab.example",
+    "internalfqdn": "lab.example",
+    "internaldomainnamesuffix": "internal.example",
+    "macaddress": "00-00-5E-00-53-01",
+    "uri": "https://storage.example/disk.vhd",
+    "path": "/home/someone/.ssh/authorized_keys",
 }
 _NAMES = frozenset({"name", "computername", "domainnamelabel", "internaldnsnamelabel"})
 _LITERAL_PARENTS = frozenset({"sku", "plan", "ipaddresses"})
@@ -78,6 +84,8 @@ class Symbols:
         if "providers" in low[4:]:
             at = low.index("providers", 4) + 2
             for number in range(at + 1, len(parts), 2):
+                if low[number - 1] == "sharedkey":
+                    break  # an action of a part, no name
                 parts[number] = self.name(parts[number], parts[number - 1])
         return "/".join(parts)
 
