@@ -22,7 +22,7 @@ from erfailover.lab.certificates import authority, write_private
 from erfailover.lab.clock import ScaledClock
 from erfailover.lab.lab import Lab
 from erfailover.lab.process import Folder, LabProblem
-from erfailover.lab.server import client_environment, serve, tick
+from erfailover.lab.server import client_environment, end, serve, tick
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,6 @@ async def _serve(where: Folder, port: int, speed: float) -> None:
     ticking.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await ticking
-    await runner.cleanup()
+    await end(runner)
     where.note.unlink(missing_ok=True)
     log.info("the lab has ended")

@@ -22,7 +22,7 @@ from erfailover.lab.certificates import Authority, authority, write_private
 from erfailover.lab.http import application
 from erfailover.lab.lab import Lab
 
-__all__ = ["Lab", "LabServer", "client_environment", "serve"]
+__all__ = ["Lab", "LabServer", "client_environment", "end", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ async def serve(lab: Lab, context: ssl.SSLContext, port: int) -> tuple[web.AppRu
     return runner, bound
 
 
-async def _end(runner: web.AppRunner) -> None:
+async def end(runner: web.AppRunner) -> None:
     """Stop serving and drop the connections that clients keep open.
 
     A TLS connection that is merely closed waits for the client's half, which may never come.
@@ -159,7 +159,7 @@ class LabServer:
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 self._loop.run_until_complete(ticking)
-            self._loop.run_until_complete(_end(runner))
+            self._loop.run_until_complete(end(runner))
         except Exception:
             log.exception("the lab's server failed")
         finally:
