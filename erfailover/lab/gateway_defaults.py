@@ -121,9 +121,6 @@ def complete_local(properties: Body) -> None:
         }
 
 
-CONNECTION_TYPES = ("IPsec", "Vnet2Vnet", "ExpressRoute", "VPNClient")
-
-
 def complete_connection(properties: Body) -> dict[str, str]:
     """Fill a connection's body in (recorded); gives back the shared key, taken out."""
     for name in ("virtualNetworkGateway1", "virtualNetworkGateway2", "localNetworkGateway2"):
@@ -133,9 +130,6 @@ def complete_connection(properties: Body) -> dict[str, str]:
     for kind in ("IPsec", "Vnet2Vnet", "ExpressRoute", "VPNClient"):
         if str(properties.get("connectionType")).lower() == kind.lower():
             properties["connectionType"] = kind  # az writes IPSec, Azure answers IPsec (recorded)
-    for word in CONNECTION_TYPES:
-        if str(properties.get("connectionType")).lower() == word.lower():
-            properties["connectionType"] = word  # recorded: any letter case
     for read_only in ("connectionStatus", "tunnelConnectionStatus", "tunnelProperties"):
         properties.pop(read_only, None)
     defaults: Body = {
