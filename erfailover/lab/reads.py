@@ -124,8 +124,8 @@ def operation(lab: Lab, request: Request, target: Target) -> Answer:
             body["endTime"] = lab.timestamp(found.ends)
             if found.result is not None:
                 body["properties"] = {"output": found.result}
-    elif found.done and found.action.endswith("reset") and found.result is not None:
-        body["properties"] = found.result  # recorded
+    elif found.done and found.action.endswith("reset"):
+        body["properties"] = {}  # recorded
     if found.error is not None:
         body["error"] = found.error
     return Answer(200, body, _poll_headers(lab, found))
