@@ -1,0 +1,262 @@
+"""Who may write: the decision, the local file, the lease while it is held."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from erfailover.errors import Refused, StateFailure
+from erfailover.lease import LeaseRecord, Standing, decide
+from erfailover.state.held import HeldLease
+from erfailover.state.local import LEASE_S, LocalStore
+from erfailover.state.process import alive, this_process
+from tests.stores import ANNA, BERT, NOW, Remote, Wall, store
+
+# The decision.
+
+
+@pytest.mark.parametrize("alive_", [True, False, None])
+@pytest.mark.parametrize("left_s", [None, -1.0, 0.0, 1.0])
+@pytest.mark.parametrize("take_over", [True, False])
+def test_a_lease_is_taken_only_if_it_is_over_or_the_operator_says_so(
+    alive_: bool | None, left_s: float | None, take_over: bool
+) -> None:
+    record = LeaseRecord(ANNA, NOW - 100, None if left_s is None else NOW + left_s)
+    decision = decide(record, NOW, alive_, take_over=take_over)
+    over = alive_ is False or (left_s is not None and left_s <= 0)
+    assert decision.take == (over or take_over)
+    assert (decision.standing is Standing.LIVE) == (not over)
+    assert decision.over == decision.take
+
+
+@pytest.mark.parametrize(("alive_", "take_over"), list(product([True, False, None], [True, False])))
+def test_where_there_is_no_lease_it_is_free_and_nobody_is_taken_over(
+    alive_: bool | None, take_over: bool
+) -> None:
+    decision = decide(None, NOW, alive_, take_over=take_over)
+    assert decision.take
+    assert decision.standing is Standing.FREE
+    assert not decision.over
+
+
+def test_a_record_reads_back_as_it_was_written() -> None:
+    record = LeaseRecord(replace(ANNA, user='Zoë "Z"'), NOW, NOW + 60)
+    assert LeaseRecord.of(json.loads(json.dumps(record.data()))) == record
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], {}, {"user": "a"}, {**LeaseRecord(ANNA, 0).data(), "pid": "x"}]
+)
+def test_what_is_no_record_is_told(data: object) -> None:
+    with pytest.raises(ValueError, match="no record of a lease"):
+        LeaseRecord.of(data)
+
+
+def test_people_are_told_who_does_what_since_when() -> None:
+    told = LeaseRecord(ANNA, NOW).told(NOW + 300)
+    assert told == (
+        "anna@ops1, process 4242: erfailover switch --to ipsec, "
+        "since 2027-01-15 08:00:00 UTC (5 min)"
+    )
+
+
+# Processes.
+
+
+def test_this_process_lives() -> None:
+    assert alive(this_process("status")) is True
+
+
+def test_a_process_that_was_killed_is_gone_even_before_its_parent_has_noticed() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    holder = replace(this_process("switch"), pid=process.pid, started="")
+    assert alive(holder) is True
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert alive(holder) is False
+    process.communicate()
+    assert alive(holder) is False
+
+
+def test_another_process_that_was_given_the_same_id_is_not_the_holder() -> None:
+    assert alive(replace(this_process("switch"), started="1")) is False
+
+
+def test_a_process_of_another_machine_is_not_known() -> None:
+    me = this_process("switch")
+    assert alive(replace(me, host="elsewhere")) is None
+    assert alive(replace(me, machine="another boot")) is None
+
+
+# The local file.
+
+
+def test_a_second_operator_is_told_who_holds_it_and_how_to_go_on(tmp_path: Path) -> None:
+    store(tmp_path).acquire(ANNA, take_over=False)
+    with pytest.raises(Refused) as refused:
+        store(tmp_path, Wall(NOW + 10)).acquire(BERT, take_over=False)
+    for words in ("anna@ops1, process 4242", "switch --to ipsec", "2027-01-15 08:00:00 UTC"):
+        assert words in refused.value.message
+    assert "--take-over" in (refused.value.hint or "")
+    assert refused.value.exit_code == 3
+
+
+def test_the_token_is_told_to_nobody_and_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    holder = store(tmp_path)
+    holder.acquire(ANNA, take_over=False)
+    token = json.loads(holder.lease_file.read_text())["token"]
+    with pytest.raises(Refused) as refused:
+        store(tmp_path).acquire(BERT, take_over=False)
+    assert token not in f"{refused.value.message} {refused.value.hint} {holder!r}"
+    for file in tmp_path.iterdir():
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_many_who_ask_at_once_get_one_lease(tmp_path: Path) -> None:
+    def ask(number: int) -> bool:
+        try:
+            store(tmp_path).acquire(replace(ANNA, pid=number), take_over=False)
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(ask, range(64))) == 1
+
+
+def test_a_lease_that_was_given_up_is_free(tmp_path: Path) -> None:
+    first = store(tmp_path)
+    first.acquire(ANNA, take_over=False)
+    first.release()
+    assert store(tmp_path).acquire(BERT, take_over=False).standing is Standing.FREE
+
+
+def test_a_lease_that_is_renewed_does_not_expire(tmp_path: Path) -> None:
+    wall = Wall()
+    holder = store(tmp_path, wall)
+    holder.acquire(ANNA, take_over=False)
+    for _ in range(5):
+        wall.at += LEASE_S / 2
+        holder.renew()
+    with pytest.raises(Refused):
+        store(tmp_path, wall).acquire(BERT, take_over=False)
+
+
+def test_an_expired_lease_is_taken_over_and_its_holder_told(tmp_path: Path) -> None:
+    wall = Wall()
+    first = store(tmp_path, wall)
+    first.acquire(ANNA, take_over=False)
+    wall.at += LEASE_S
+    taken = store(tmp_path, wall).acquire(BERT, take_over=False)
+    assert taken.standing is Standing.EXPIRED
+    assert taken.previous is not None
+    assert taken.previous.holder == ANNA
+    with pytest.raises(Refused, match="taken over by bert@ops2"):
+        first.renew()
+
+
+def test_an_expired_lease_that_nobody_took_is_still_ours(tmp_path: Path) -> None:
+    wall = Wall()
+    first = store(tmp_path, wall)
+    first.acquire(ANNA, take_over=False)
+    wall.at += 10 * LEASE_S
+    first.renew()
+    with pytest.raises(Refused):
+        store(tmp_path, wall).acquire(BERT, take_over=False)
+
+
+def test_the_lease_of_a_process_that_is_gone_is_taken_over_at_once(tmp_path: Path) -> None:
+    store(tmp_path).acquire(ANNA, take_over=False)
+    taken = store(tmp_path, lives=lambda holder: holder != ANNA).acquire(BERT, take_over=False)
+    assert taken.standing is Standing.ORPHANED
+
+
+def test_who_lost_the_lease_cannot_give_up_the_one_of_the_next(tmp_path: Path) -> None:
+    first, second = store(tmp_path), store(tmp_path)
+    first.acquire(ANNA, take_over=False)
+    assert second.acquire(BERT, take_over=True).standing is Standing.LIVE
+    first.release()
+    second.renew()
+
+
+def test_a_damaged_lease_is_nobodys_until_the_operator_says_so(tmp_path: Path) -> None:
+    (tmp_path / "lease.json").write_text("{")
+    with pytest.raises(Refused, match="damaged"):
+        store(tmp_path).acquire(ANNA, take_over=False)
+    store(tmp_path).acquire(ANNA, take_over=True)
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateFailure, match="file/state: Not a directory") as failure:
+        store(tmp_path / "file" / "state").acquire(ANNA, take_over=False)
+    assert failure.value.exit_code == 5
+
+
+def test_a_lock_that_stays_taken_is_told(tmp_path: Path) -> None:
+    import fcntl
+
+    other = os.open(tmp_path / "lease.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    waits: list[float] = []
+    with pytest.raises(StateFailure, match=r"lease\.lock stays locked"):
+        LocalStore(tmp_path, sleep=waits.append).acquire(ANNA, take_over=False)
+    os.close(other)
+    assert sum(waits) == pytest.approx(10.0)
+
+
+# A lease while it is held.
+
+
+def test_the_check_of_a_lost_lease_refuses_now_and_ever_after(tmp_path: Path) -> None:
+    first, thief = store(tmp_path), store(tmp_path)
+    first.acquire(ANNA, take_over=False)
+    with HeldLease(first) as held:
+        held.check()
+        thief.acquire(BERT, take_over=True)
+        with pytest.raises(Refused, match="bert@ops2"):
+            held.check()
+        thief.release()
+        with pytest.raises(Refused, match="bert@ops2"):
+            held.check()
+
+
+def test_after_its_end_the_check_refuses_and_the_lease_is_free(tmp_path: Path) -> None:
+    first = store(tmp_path)
+    first.acquire(ANNA, take_over=False)
+    with HeldLease(first) as held:
+        held.check()
+    with pytest.raises(Refused):
+        held.check()
+    assert store(tmp_path).acquire(BERT, take_over=False).standing is Standing.FREE
+
+
+def test_a_store_that_falls_silent_is_relied_on_for_a_while_and_no_longer() -> None:
+    remote, at = Remote(), Wall(0.0)
+    with HeldLease(remote, at) as held:
+        held.check()
+        remote.down = True
+        at.at = 9.9
+        held.check()
+        at.at = 10.0
+        with pytest.raises(StateFailure):
+            held.check()
+        remote.down = False
+        held.check()
+
+
+def test_a_held_lease_is_renewed_in_the_background() -> None:
+    import threading
+
+    remote, renewed = Remote(renew_every_s=0.001), threading.Event()
+    remote.renew = renewed.set  # type: ignore[method-assign]
+    with HeldLease(remote):
+        assert renewed.wait(10.0)
