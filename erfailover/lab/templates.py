@@ -83,6 +83,8 @@ def read(properties: Body, group: ids.ResourceId, location: str) -> Plan:
             f"The template parameters '{', '.join(unknown)}' in the parameters file are not valid; "
             "they are not present in the original template"
         )
+    for name, each in (template.get("outputs") or {}).items():
+        _parameter_type(name, each)
     listed = template.get("resources")
     if not isinstance(listed, list):
         raise NotModelled("templates whose resources are no list")
