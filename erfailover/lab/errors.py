@@ -7,6 +7,7 @@ them ("recorded"); the others say so ("assumed").
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -49,15 +50,52 @@ class Refused(Exception):
 _GATEWAY = {"x-ms-failure-cause": "gateway"}
 
 
-def resource_not_found(resource_id: ids.ResourceId) -> Refusal:
+WHERE_TO_READ_SINCE = dt.date(2020, 1, 1)
+"""Since when a 404 of ARM says where to read more (recorded: between 2018-05 and 2020-09)."""
+WHAT_TO_DO_SINCE = dt.date(2019, 1, 1)
+"""Since when refused deletions say what to do (recorded: between 2018-04 and 2019-12)."""
+
+
+def resource_not_found(resource_id: ids.ResourceId, today: dt.date = dt.date.max) -> Refusal:
     """404 of ARM's front door for a resource that is not there (recorded)."""
+    more = " For more details please go to https://aka.ms/ARMResourceNotFoundFix"
     return Refusal(
         404,
         "ResourceNotFound",
         f"The Resource '{resource_id.type}/{'/'.join(resource_id.names)}' under resource group "
-        f"'{resource_id.resource_group}' was not found. For more details please go to "
-        "https://aka.ms/ARMResourceNotFoundFix",
+        f"'{resource_id.resource_group}' was not found."
+        + (more if today >= WHERE_TO_READ_SINCE else ""),
         headers=_GATEWAY,
+    )
+
+
+def subnet_in_use(name: str, user: str, today: dt.date) -> Refusal:
+    """400 for the deletion of a subnet that something is in (recorded)."""
+    more = (
+        " In order to delete the subnet, delete all the resources within the subnet. See "
+        "aka.ms/deletesubnet."
+    )
+    return Refusal(
+        400,
+        "InUseSubnetCannotBeDeleted",
+        f"Subnet {name} is in use by {user} and cannot be deleted."
+        + (more if today >= WHAT_TO_DO_SINCE else ""),
+        details=(),
+    )
+
+
+def public_ip_in_use(public_ip: str, user: str, today: dt.date) -> Refusal:
+    """400 for the deletion of a public IP address that something has (recorded)."""
+    more = (
+        " In order to delete the public IP, disassociate/detach the Public IP address from the "
+        "resource.  To learn how to do this, see aka.ms/deletepublicip."
+    )
+    return Refusal(
+        400,
+        "PublicIPAddressCannotBeDeleted",
+        f"Public IP address {public_ip} can not be deleted since it is still allocated to "
+        f"resource {user}." + (more if today >= WHAT_TO_DO_SINCE else ""),
+        details=(),
     )
 
 

@@ -67,6 +67,9 @@ def _sku_refused(
         return scene.unknown.refuse(
             "SKU of another gateway type", f"Sku {sku} is not valid for gateway {gateway_id}."
         )
+    before = str((existing.properties.get("sku") or {}).get("name") or "") if existing else sku
+    if vpn and (moved := _sku_moved(gateway_id, before, sku)) is not None:
+        return moved
     if (
         vpn
         and existing is None
@@ -79,6 +82,31 @@ def _sku_refused(
             "NonAzSkusNotAllowedForVPNGateway",
             f"VpnGw1-5 non-AZ SKUs are no longer supported for VPN gateways; gateway "
             f"{gateway_id} asks for {sku}. Only VpnGw1-5AZ SKUs can be created going forward.",
+            details=(),
+        )
+    return None
+
+
+def _sku_moved(gateway_id: ids.ResourceId, before: str, sku: str) -> Refusal | None:
+    """A gateway keeps to its generation of SKUs (both recorded)."""
+    if before == "Basic" and sku != "Basic":
+        return Refusal(
+            400,
+            "CustomerGatewayUpgradeFromBasicNotAllowed",
+            f"Upgrade from Basic SKU not allowed for Gateway {gateway_id}. Please delete and "
+            "recreate if needed.",
+            details=(),
+        )
+    if before.startswith("VpnGw") and not sku.startswith("VpnGw"):
+        names = (
+            "System.Collections.Generic.List`1[Microsoft.WindowsAzure.Networking.Nrp.Frontend."
+            "Contract.Csm.Public.VirtualNetworkGatewaySkuName]"
+        )
+        return Refusal(
+            400,
+            "InvalidGatewaySkuSpecifiedForGatewayDeploymentType",
+            f"Virtual network gateway Sku specified is not valid for gateway {gateway_id} with "
+            f"DeploymentType VMScaleSet. The allowed Skus are {names},{names}.",
             details=(),
         )
     return None
@@ -188,6 +216,16 @@ def public_ip_refused(scene: Scene, body: Body, existing: Resource | None) -> Re
     sku = str(body["sku"].get("name") or "")
     if sku not in {"Basic", "Standard"}:
         return errors.not_modelled(f"public IP addresses of SKU {sku}")
+    if body["sku"].get("tier") == "Global":
+        if sku == "Standard":
+            return errors.not_modelled("global public IP addresses")
+        return Refusal(
+            400,
+            "GlobalPublicIPAddressNotSupportedForBasicPublicIpAddress",
+            "Global publicIP addresses are only supported for standard SKU public IP addresses. "
+            f"Public IP address {body['id']} is not standard SKU.",
+            details=(),
+        )
     if properties["publicIPAllocationMethod"] not in {"Static", "Dynamic"}:
         return errors.property_invalid(
             "publicIPAllocationMethod", properties["publicIPAllocationMethod"], "Static or Dynamic"

@@ -33,9 +33,9 @@ def find(lab: Lab, target: Target) -> Resource:
     find_group(lab, target)
     parent = target.id.parent
     if parent is None:
-        raise Refused(errors.resource_not_found(target.id))
+        raise Refused(errors.resource_not_found(target.id, lab.today))
     if lab.world.get(parent) is None:
-        raise Refused(errors.resource_not_found(parent))
+        raise Refused(errors.resource_not_found(parent, lab.today))
     raise Refused(errors.child_not_found(target.id))
 
 

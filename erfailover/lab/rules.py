@@ -135,25 +135,14 @@ def _subnet_in_use(scene: Scene, subnet: Resource) -> Refusal | None:
     users = scene.references.users(subnet.id)
     if not users:
         return None
-    return Refusal(
-        400,
-        "InUseSubnetCannotBeDeleted",
-        f"Subnet {subnet.id.name} is in use by {users[0].via} and cannot be deleted.",
-        details=(),
-    )
+    return errors.subnet_in_use(subnet.id.name, users[0].via, scene.today)
 
 
 def _public_ip_in_use(scene: Scene, public_ip: Resource) -> Refusal | None:
     users = scene.references.users(public_ip.id)
     if not users:
         return None
-    return Refusal(
-        400,
-        "PublicIPAddressCannotBeDeleted",
-        f"Public IP address {public_ip.id} can not be deleted since it is still allocated to "
-        f"resource {users[0].via}.",
-        details=(),
-    )
+    return errors.public_ip_in_use(str(public_ip.id), users[0].via, scene.today)
 
 
 def _nic_in_use(scene: Scene, nic: Resource) -> Refusal | None:

@@ -325,7 +325,7 @@ def delete(lab: Lab, request: Request, target: Target) -> Answer:
     resource = lab.world.get(where)
     if resource is None:
         if where.parent is not None and lab.world.get(where.parent) is None:
-            raise Refused(errors.resource_not_found(where.parent))
+            raise Refused(errors.resource_not_found(where.parent, lab.today))
         return Answer(204)
     _check_etag(request, resource, where)
     scene = lab.scene
@@ -362,7 +362,7 @@ def patch(lab: Lab, request: Request, target: Target) -> Answer:
     find_group(lab, target)
     resource = lab.world.get(where)
     if resource is None:
-        raise Refused(errors.resource_not_found(where))
+        raise Refused(errors.resource_not_found(where, lab.today))
     if not target.type.tracked:
         raise Refused(errors.method_not_allowed("PATCH", where.type))
     wrong = shapes.fault(where.type, {key: body[key] for key in body if key == "tags"})
