@@ -1,0 +1,59 @@
+"""docs/lab.md says of every type and action what is modelled; its examples are what they say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from erfailover.lab import resource_types as rt
+from erfailover.lab.faults import read_faults
+from erfailover.lab.programs import machine_programs
+from erfailover.lab.server import Lab, LabServer
+
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENT = (ROOT / "docs" / "lab.md").read_text("utf-8")
+
+
+def named() -> set[str]:
+    """What the first column of the table of types names, in lower case."""
+    rows = re.findall(r"^\| (`[^|]*`[^|]*)\|", DOCUMENT, re.MULTILINE)
+    return {each.lower() for row in rows for each in re.findall(r"`([^`]+)`", row)}
+
+
+@pytest.mark.parametrize("found", rt.TYPES.values(), ids=lambda found: found.type)
+def test_every_type_and_action_is_documented(found: rt.ResourceType) -> None:
+    names = named()
+    tails = {found.type.lower(), found.type.split("/", 1)[1].lower()}
+    assert tails & names, f"{found.type} is missing"
+    last = found.type.rsplit("/", 1)[1].lower()
+    for action in found.actions:
+        assert {action, f"{last}/{action}"} & names, f"{found.type}/{action} is missing"
+
+
+def test_every_variable_is_documented(server: LabServer, lab: Lab) -> None:
+    missing = [each for each in server.environment() if f"`{each}`" not in DOCUMENT]
+    assert not missing
+
+
+def test_the_commands_that_are_named_are_modelled() -> None:
+    (row,) = re.findall(r"^\| `virtualMachines/runCommand` .*$", DOCUMENT, re.MULTILINE)
+    listed = re.findall(r"`([a-z]+)`", row.split("4 KB:")[1].split("|")[0])
+    assert len(listed) > 5
+    assert set(listed) <= set(machine_programs().by_name)
+
+
+def test_the_faults_of_the_example_can_be_read() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert len(read_faults(yaml.safe_load(text))) >= 3
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+\.md)\)", DOCUMENT):
+        assert (ROOT / "docs" / target).is_file()
+    for path in re.findall(
+        r"`((?:scripts|tests|erfailover)/[a-z_/.]+(?:-[a-z]+)?[a-z_/.]*)`", DOCUMENT
+    ):
+        assert (ROOT / path).exists(), path
