@@ -36,6 +36,10 @@ PUBLIC_AUDIENCES = frozenset(
 )
 """The management audiences of the public clouds."""
 
+STORAGE_AUDIENCE = "https://storage.azure.com"
+"""Tokens for it are granted, with the issuer of the public cloud that Azurite insists on (seen by
+running it); they do not open the lab."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
@@ -125,10 +129,13 @@ class Tokens:
             return refused
         audience = (form.get("scope") or form.get("resource") or "").split(" ")[0]
         audience = audience.removesuffix("/.default").rstrip("/")
-        if not self.audience_known(base, audience):
+        issuer = f"{base}/{known.tenant}/"
+        if audience == STORAGE_AUDIENCE:
+            issuer = f"https://sts.windows.net/{known.tenant}/"
+        elif not self.audience_known(base, audience):
             text = f"The resource principal named {audience} was not found in the tenant."
             return _denied("invalid_resource", 500011, text)
-        token = self.access_token(f"{base}/{known.tenant}/", audience)
+        token = self.access_token(issuer, audience)
         return TokenAnswer(
             200,
             {
