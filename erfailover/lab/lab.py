@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from erfailover.lab import effects, identity
+from erfailover.lab import effects, identity, snapshots
 from erfailover.lab import resource_types as rt
 from erfailover.lab.bgp import Bgp, BgpTiming
 from erfailover.lab.clock import Clock
@@ -95,6 +95,7 @@ class Lab:
         self._seed = seed if seed is not None else secrets.randbits(63)
         self._draw_seed = draw_seed
         self._listeners: list[Callable[[], None]] = []
+        self._offset = 0.0
         self.reset()
 
     def reset(self) -> None:
@@ -105,7 +106,7 @@ class Lab:
         self.faults = Faults(self._seed)
         self.history = History()
         self.world = World()
-        self.world.now = self.clock.now()
+        self.world.now = self.clock.now() + self._offset
         self.references = References()
         self.operations = Operations(self.world, self._finish)
         self.bgp = Bgp(self.world, self._bgp_timing)
@@ -119,6 +120,24 @@ class Lab:
         )
         self.world.listeners.append(self._follow)
         self.world.listeners.extend(self._listeners)
+
+    def snapshot(self) -> bytes:
+        """Everything the lab holds, written down: resources, operations, sessions, machines."""
+        with self.lock:
+            self.catch_up()
+            return snapshots.save(self)
+
+    def restore(self, data: bytes) -> None:
+        """Hold again what was written down; time goes on from there.
+
+        Raises SnapshotProblem where the data is anything else; the lab then stays as it is.
+        """
+        with self.lock:
+            parts = snapshots.load(self, data)
+            for name, part in parts.items():
+                setattr(self, name, part)
+            self._offset = self.world.now - self.clock.now()
+            self.world.listeners = [self.bgp.refresh, self._follow, *self._listeners]
 
     def add_faults(self, *faults: Fault) -> tuple[str, ...]:
         """Arm faults; gives back their ids. Only from then on is kept what stale reads show."""
@@ -158,7 +177,7 @@ class Lab:
 
     def catch_up(self) -> None:
         """Let everything happen that is due by the clock."""
-        self.world.advance_to(self.clock.now())
+        self.world.advance_to(self.clock.now() + self._offset)
 
     def timestamp(self, at_s: float | None = None) -> str:
         """A modelled time as Azure writes it, now where none is given."""

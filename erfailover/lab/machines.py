@@ -14,8 +14,9 @@ import base64
 import binascii
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from erfailover.lab import ids, parsed, prefixes
 from erfailover.lab.bgp import Bgp
@@ -46,6 +47,8 @@ class Machines:
         self._programs = machine_programs()
         self._systems: dict[str, tuple[object, Linux]] = {}
         self._stopped: dict[str, object] = {}
+        self._running: dict[int, _Script] = {}
+        self._scripts = 0
 
     # What the service calls.
 
@@ -136,8 +139,32 @@ class Machines:
         except StopIteration as end:
             done(_output(shell, int(end.value), self._world.now - began))
             return
-        again = partial(self._go_on, vm, shell, running, began, done)
-        self._world.at(self._world.now + wait_s, again)
+        self._scripts += 1
+        self._running[self._scripts] = _Script(vm, shell, running, began, done)
+        self._world.at(self._world.now + wait_s, partial(self._resume, self._scripts))
+
+    def _resume(self, number: int) -> None:
+        script = self._running.pop(number, None)
+        if script is None:
+            return
+        if script.shell is None or script.running is None:
+            ended = CommandOutput("", _CUT_OFF, 1, self._world.now - script.began)
+            script.done(ended)
+            return
+        self._go_on(script.vm, script.shell, script.running, script.began, script.done)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is written down of the machines: a script under way only with who waits for it."""
+        cut_off = {
+            number: replace(script, shell=None, running=None)
+            for number, script in self._running.items()
+        }
+        return {**self.__dict__, "_running": cut_off, "_programs": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read the machines back."""
+        self.__dict__.update(state)
+        self._programs = machine_programs()
 
     # What reachability asks.
 
@@ -215,6 +242,20 @@ class Machines:
         shell = Shell(linux, outside, self._programs)
         status = _finish(shell.run(text), outside)
         linux.files[log] = "".join([*shell.stdout, *shell.stderr, f"exit status {status}\n"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """A script under way; without its shell where the world was written down in between."""
+
+    vm: Resource
+    shell: Shell | None
+    running: Running | None
+    began: float
+    done: Callable[[CommandOutput], None]
+
+
+_CUT_OFF = "the lab was restarted in the middle of the script\n"
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ keeps those that a silent session heard last.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -95,7 +94,7 @@ class Sessions:
         self._world = world
         self._timing = timing
         self._heard = heard
-        self._serials = itertools.count(1)
+        self._serials = 0
         self.ends: dict[EndKey, End] = {}
         self.views: dict[EndKey, View] = {}
         self.moves = 0
@@ -110,7 +109,7 @@ class Sessions:
             del self.views[key]
         for key, end in self.ends.items():
             if end.speaks_bgp and key not in self.views:
-                self.views[key] = View(next(self._serials), end.identity)
+                self.views[key] = View(self._serial(), end.identity)
         partners = {key: self._partner(key) for key in self.views}
         changed = [key for key, view in self.views.items() if view.partner != partners[key]]
         for key in changed:
@@ -121,6 +120,10 @@ class Sessions:
             partner = partners[key]
             if partner is not None and (key < partner[0] or partner[0] not in changed):
                 self._agree(key, partner[0])
+
+    def _serial(self) -> int:
+        self._serials += 1
+        return self._serials
 
     def tunnel_up(self, key: EndKey) -> bool:
         """Whether the tunnel at one end carries packets now."""
@@ -174,7 +177,7 @@ class Sessions:
             for view in (here, there):
                 view.frozen = view.silent_since = None
             return
-        here.attempt = there.attempt = next(self._serials)
+        here.attempt = there.attempt = self._serial()
         establish = partial(self._establish, one, other, here.attempt)
         self._world.at(self._world.now + self._timing.connect_s, establish)
 

@@ -11,7 +11,6 @@ depend on when, or how often, anybody reads.
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,8 +70,12 @@ class World:
         self.listeners: list[Callable[[], None]] = []
         """Called after every change of the world, at the time of the change."""
         self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
+        self._order = 0
         self._children: dict[str, dict[str, Resource]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is written down of a world: all but its listeners."""
+        return {**self.__dict__, "listeners": []}
 
     def get(self, resource_id: str | ids.ResourceId) -> Resource | None:
         """The resource with that id, whatever the case it is written in."""
@@ -109,7 +112,8 @@ class World:
 
     def at(self, when: float, event: Callable[[], None]) -> None:
         """Let something happen at a modelled time, in seconds since the world began."""
-        heapq.heappush(self._events, (max(when, self.now), next(self._order), event))
+        self._order += 1
+        heapq.heappush(self._events, (max(when, self.now), self._order, event))
 
     def changed(self) -> None:
         """Tell the listeners that the world has changed."""

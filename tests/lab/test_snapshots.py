@@ -1,0 +1,152 @@
+"""The whole world written down and read back."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+import erfailover
+from erfailover.lab.clock import SteppedClock
+from erfailover.lab.faults import Fault, Kind
+from erfailover.lab.server import Lab, LabServer
+from erfailover.lab.snapshots import SnapshotProblem
+from tests.lab.conftest import Arm
+from tests.lab.test_run_commands import printed, start
+from tests.lab.test_story import NAT, act, assert_observed, local_gateway, provision, reached, run
+
+
+class Later:
+    """A second lab, which has another clock, and reads back what the first one wrote."""
+
+    def __init__(self, first: Arm, data: bytes) -> None:
+        self.clock = SteppedClock()
+        self.lab = Lab(self.clock, identity_=first.lab.identity)
+        self.lab.restore(data)
+        self.server = LabServer(self.lab)
+
+    def __enter__(self) -> Arm:
+        self.server.__enter__()
+        self.arm = Arm(self.lab, self.clock, self.server.endpoint, str(self.server.ca_file))
+        return self.arm
+
+    def __exit__(self, *_: object) -> None:
+        self.arm.pool.clear()
+        self.server.__exit__(None, None, None)
+
+
+def test_the_story_goes_on_in_another_lab(arm: Arm) -> None:
+    provision(arm)
+    run(arm, "vm3", *NAT)
+    arm.clock.sleep(600)
+    before = [
+        act(arm, f"virtualNetworkGateways/{name}/getLearnedRoutes") for name in ("vng1", "vng3")
+    ]
+    data = arm.lab.snapshot()
+    with Later(arm, data) as later:
+        assert later.lab.world.now == arm.lab.world.now
+        assert later.get("virtualNetworks/vnet1") == arm.get("virtualNetworks/vnet1")
+        after = [
+            act(later, f"virtualNetworkGateways/{name}/getLearnedRoutes")
+            for name in ("vng1", "vng3")
+        ]
+        assert after == before
+        assert_observed(later, "vng1-healthy")
+        assert reached(run(later, "vm1", "ping -c 2 8.8.4.4"))
+        local_gateway(later, "lng1", peer="10.4.0.253")
+        later.clock.sleep(600)
+        assert_observed(later, "vng1-expressroute-down")
+        assert_observed(later, "vng2-before-switch")
+    assert_observed(arm, "vng1-healthy")
+
+
+def test_a_hold_time_under_way_runs_on(hub_and_spoke: Arm) -> None:
+    arm = hub_and_spoke
+    arm.peering("hub", "spoke", transit=True)
+    reply = arm.call(
+        "PUT",
+        "virtualNetworks/new",
+        {
+            "location": "westeurope",
+            "properties": {"addressSpace": {"addressPrefixes": ["10.9.0.0/16"]}},
+        },
+    )
+    peering = arm.call(
+        "PUT",
+        "virtualNetworks/spoke/virtualNetworkPeerings/spoke-to-hub",
+        {"properties": arm.peering_properties("hub", remote=True)},
+    )
+    data = arm.lab.snapshot()
+    with Later(arm, data) as later:
+        path = "virtualNetworks/new"
+        assert later.get(path)["properties"]["provisioningState"] == "Updating"
+        url = reply.headers["Azure-AsyncOperation"].replace(arm.endpoint, later.endpoint)
+        assert later.call("GET", url).body["status"] == "InProgress"
+        later.clock.sleep(60)
+        assert later.call("GET", url).body["status"] == "Succeeded"
+        assert later.get(path)["properties"]["provisioningState"] == "Succeeded"
+        rows = act(later, "virtualNetworkGateways/g1/getLearnedRoutes")
+        assert {row["network"] for row in rows} == {"10.2.0.0/16", "10.1.0.0/16"}
+    assert peering.status == 201
+
+
+def test_a_lab_goes_back_to_what_it_was(arm: Arm) -> None:
+    arm.vnet("kept", "10.1.0.0/16")
+    data = arm.lab.snapshot()
+    before = arm.lab.world.now
+    for _ in range(3):
+        arm.vnet("more", "10.2.0.0/16")
+        arm.delete("virtualNetworks/kept")
+        arm.lab.restore(data)
+        assert arm.lab.world.now == before
+        assert [each["name"] for each in arm.get("virtualNetworks")["value"]] == ["kept"]
+        arm.peering_refused("kept", "more")
+
+
+def test_listeners_listen_on(arm: Arm) -> None:
+    seen: list[float] = []
+    arm.lab.listen(lambda: seen.append(arm.lab.world.now))
+    arm.lab.restore(arm.lab.snapshot())
+    before = len(seen)
+    arm.vnet("v", "10.1.0.0/16")
+    assert len(seen) > before
+
+
+def test_a_script_under_way_is_cut_off_and_says_so(arm: Arm) -> None:
+    provision(arm)
+    reply = start(arm, "vm1", "ping -c 600 10.1.0.4")
+    arm.clock.sleep(60)
+    data = arm.lab.snapshot()
+    with Later(arm, data) as later:
+        url = reply.headers["Azure-AsyncOperation"].replace(arm.endpoint, later.endpoint)
+        later.clock.sleep(10)
+        assert "the lab was restarted" in printed(later.call("GET", url))
+        assert "vm1" in run(later, "vm1", "hostname")
+    assert "600 received" in printed(arm.wait(reply))
+
+
+def test_faults_and_limits_are_part_of_the_world(arm: Arm) -> None:
+    arm.lab.add_faults(Fault(Kind.EMPTY, "GET", "virtualNetworks", nth=2))
+    arm.vnet("v", "10.1.0.0/16")
+    arm.get("virtualNetworks")
+    arm.lab.restore(arm.lab.snapshot())
+    assert arm.get("virtualNetworks") == {"value": []}
+
+
+class Harmful:
+    def __reduce__(self) -> object:
+        return (eval, ("1 + 1",))
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"erfailover lab world, form 1, version 0\nx"])
+def test_anything_else_is_refused_and_the_lab_stays(arm: Arm, data: bytes) -> None:
+    arm.vnet("v", "10.1.0.0/16")
+    with pytest.raises(SnapshotProblem):
+        arm.lab.restore(data)
+    assert arm.get("virtualNetworks/v")["name"] == "v"
+
+
+def test_a_doctored_snapshot_runs_nothing(arm: Arm) -> None:
+    header = f"erfailover lab world, form 1, version {erfailover.__version__}\n".encode()
+    with pytest.raises(SnapshotProblem, match="eval"):
+        arm.lab.restore(header + pickle.dumps(Harmful()))
