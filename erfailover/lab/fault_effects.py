@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from erfailover.lab import errors
 from erfailover.lab.answers import Answer, Request, refused
 from erfailover.lab.arm_url import parse
-from erfailover.lab.faults import Armed, Kind, Strike
+from erfailover.lab.faults import Armed, Fault, Kind, Strike
 from erfailover.lab.operations import Doom, Operation
 from erfailover.lab.stale import table
 from erfailover.lab.world import Body, Resource
@@ -54,6 +54,9 @@ def _answer(lab: Lab, request: Request, judge: Callable[[], Answer], strike: Str
     kind, fault = armed.fault.kind, armed.fault
     if kind is Kind.DROP_AFTER:
         return replace(judge(), drop=True)
+    if kind is Kind.ANSWER_AFTER:
+        judge()
+        return _told(fault)
     if kind in _READINGS and request.method == "GET":
         return _misread(lab, request, judge(), strike)
     code, message = _ENDINGS.get(kind, ("", ""))
@@ -76,13 +79,7 @@ def _instead(lab: Lab, request: Request, armed: Armed) -> Answer | None:
         case Kind.DROP_BEFORE:
             return Answer(503, drop=True, code="ConnectionDropped")
         case Kind.ANSWER:
-            headers = {name: str(value) for name, value in fault.headers.items()}
-            body: Body | None = fault.body
-            code = fault.code or ("" if body is not None else "InternalServerError")
-            if body is None and fault.status >= 400:
-                text = fault.message or "An error occurred."
-                body = {"error": {"code": code, "message": text}}
-            return Answer(fault.status, body, headers, code=code if fault.status >= 400 else "")
+            return _told(fault)
         case Kind.THROTTLE:
             wait_s = max(1, round(fault.seconds)) if fault.seconds else 10
             known = lab.identity
@@ -101,6 +98,16 @@ def _instead(lab: Lab, request: Request, armed: Armed) -> Answer | None:
             )
         case _:
             return None
+
+
+def _told(fault: Fault) -> Answer:
+    """The answer that a fault carries."""
+    headers = {name: str(value) for name, value in fault.headers.items()}
+    body: Body | None = fault.body
+    code = fault.code or ("" if body is not None else "InternalServerError")
+    if body is None and fault.status >= 400:
+        body = {"error": {"code": code, "message": fault.message or "An error occurred."}}
+    return Answer(fault.status, body, headers, code=code if fault.status >= 400 else "")
 
 
 def _misread(lab: Lab, request: Request, answer: Answer, strike: Strike) -> Answer:

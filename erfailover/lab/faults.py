@@ -34,6 +34,8 @@ class Kind(Enum):
     """The answer is held back for ``seconds``; the work is done at once."""
     ANSWER = "answer"
     """``status`` with ``code`` and ``message``, or ``body``, and ``headers``; no work is done."""
+    ANSWER_AFTER = "answer-after"
+    """The work is done, then the same is answered: an error that hides a success."""
     DROP_BEFORE = "drop-before"
     """The connection breaks before any work is done."""
     DROP_AFTER = "drop-after"

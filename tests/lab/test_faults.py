@@ -121,6 +121,14 @@ def test_a_connection_dropped_after_leaves_the_write_done(arm: Arm) -> None:
     assert arm.get("virtualNetworks/v")["properties"]["provisioningState"] == "Succeeded"
 
 
+def test_an_error_may_hide_that_the_work_was_done(arm: Arm) -> None:
+    arm.lab.add_faults(Fault(Kind.ANSWER_AFTER, "PUT", status=503, code="ServiceUnavailable"))
+    reply = arm.call("PUT", "virtualNetworks/v", BODY)
+    assert (reply.status, reply.code) == (503, "ServiceUnavailable")
+    arm.clock.sleep(10)
+    assert arm.get("virtualNetworks/v")["properties"]["provisioningState"] == "Succeeded"
+
+
 def test_a_failed_operation_polls_200_failed_and_changes_nothing(arm: Arm) -> None:
     arm.vnet("v", "10.0.0.0/16")
     arm.lab.add_faults(Fault(Kind.FAILED, "PUT", code="InternalServerError"))
