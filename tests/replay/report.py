@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.replay.compare import ASPECTS, Outcome
+from tests.replay.known import KNOWN
 
 BEGIN, END = "<!-- conformance -->", "<!-- /conformance -->"
 STRICT = ("status", "code", "headers", "polls", "state")
@@ -49,11 +50,7 @@ def breaks(outcome: Outcome) -> bool:
 
 def total(outcomes: list[Outcome]) -> str:
     """All recordings in one line."""
-    agreed: Counter[str] = Counter()
-    looked: Counter[str] = Counter()
-    for each in outcomes:
-        agreed += each.agreed
-        looked += each.looked
+    agreed, looked = _sums(outcomes)
     parts = [f"{aspect} {_share(agreed[aspect], looked[aspect])}" for aspect in ASPECTS]
     return f"{len(outcomes)} recordings: " + ", ".join(parts)
 
@@ -67,17 +64,116 @@ def rewrite(document: Path, outcomes: list[Outcome]) -> None:
 
 
 def block(outcomes: list[Outcome]) -> str:
-    """The tables: per recording, per type."""
-    head = ("recording", "date", "requests", *ASPECTS, "not modelled", "skipped")
-    rows = [f"| {' | '.join(head)} |"]
-    rows.append("|---" * (len(ASPECTS) + 5) + "|")
+    """The tables: in all, per type, per recording, and what stays different."""
+    parts = (
+        _intro(outcomes),
+        "#### By resource type and action",
+        _types_table(outcomes),
+        "#### What stays different",
+        _differences(outcomes),
+        "#### By recording",
+        _recordings_table(outcomes),
+    )
+    return "\n\n".join(parts)
+
+
+def _intro(outcomes: list[Outcome]) -> str:
+    requests = sum(len(each.facts.steps) for each in outcomes)
+    lost = sum(len(each.not_modelled) + each.rests_on_it for each in outcomes)
+    skipped: Counter[str] = Counter()
+    for each in outcomes:
+        skipped.update(each.facts.skipped)
+    before = sum(len(step.before) for each in outcomes for step in each.facts.steps)
+    agreed, looked = _sums(outcomes)
+    rows = ["| aspect | agreed | of | share |", "|---|---|---|---|"]
+    for aspect in ASPECTS:
+        share = f"{100 * agreed[aspect] / looked[aspect]:.2f} %" if looked[aspect] else "-"
+        rows.append(f"| {aspect} | {agreed[aspect]} | {looked[aspect]} | {share} |")
+    reasons = Counter({_plain_reason(name): 0 for name in skipped})
+    for name, count in skipped.items():
+        reasons[_plain_reason(name)] += count
+    left_out = "; ".join(f"{name} {count}" for name, count in reasons.most_common())
+    return (
+        f"{len(outcomes)} recordings, {requests} requests. Each is replayed at its own date and in "
+        "its own order: an operation takes as long as the recording sees it under way. *always "
+        "keys* are those that 95 % and more of recorded answers of that kind carry, *keys* those "
+        "of the recording's own answer, with their JSON types. az and its like drop `Retry-After`; "
+        "there it is not compared.\n\n"
+        + "\n".join(rows)
+        + f"\n\n{lost} requests meet the lab's 501, or rest on one that does. Left out of the "
+        f"recordings, {sum(skipped.values())} requests: {left_out}. Made beforehand because a "
+        f"recording presumes them: {before} resources (groups, and what a left out deployment had "
+        "made), listed in each file of `tests/replay/facts` as `before`."
+    )
+
+
+def _plain_reason(name: str) -> str:
+    return name.split(":")[0]
+
+
+def _sums(outcomes: list[Outcome]) -> tuple[Counter[str], Counter[str]]:
+    agreed: Counter[str] = Counter()
+    looked: Counter[str] = Counter()
+    for each in outcomes:
+        agreed.update(each.agreed)
+        looked.update(each.looked)
+    return agreed, looked
+
+
+def _types_table(outcomes: list[Outcome]) -> str:
+    played: Counter[str] = Counter()
+    sums: dict[str, Counter[str]] = {}
+    used: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        played.update(outcome.types)
+        for type_, row in outcome.by_type.items():
+            sums.setdefault(type_, Counter()).update(row)
+            used.setdefault(type_, set()).add(outcome.facts.name)
+    rows = ["| type or action | recordings | requests | agreement |", "|---|---|---|---|"]
+    for type_ in sorted(sums):
+        row = sums[type_]
+        share = 100 * row["agreed"] / row["looked"]
+        rows.append(
+            f"| {type_} | {len(used[type_])} | {played[type_]} | "
+            f"{row['agreed']}/{row['looked']} ({share:.2f} %) |"
+        )
+    return "\n".join(rows)
+
+
+def _differences(outcomes: list[Outcome]) -> str:
+    rows = [
+        f"- {each.recording}, request {', '.join(str(step) for step in sorted(each.steps))}: "
+        f"{each.reason}"
+        for each in KNOWN
+    ]
+    keys: Counter[str] = Counter()
+    for outcome in outcomes:
+        for each in outcome.disagreements:
+            if each.aspect in {"keys", "always keys"}:
+                keys[f"{each.request}: `{each.azure.replace(' (', '` (', 1)}"] += 1
+    rows.append("- Keys that the lab's answers lack, with how often:")
+    for text, count in sorted(keys.items()):
+        shown = text if text.count("`") % 2 == 0 else text + "`"
+        rows.append(f"  - {shown}: {count}")
+    lost = {text for outcome in outcomes for text in outcome.not_modelled}
+    rows.append("- Not modelled, answered 501:")
+    rows += [f"  - {text}" for text in sorted(lost)]
+    refused = {text for outcome in outcomes for text in outcome.refused_before}
+    if refused:
+        rows.append("- Presumed by a recording and not modelled:")
+        rows += [f"  - {text.rsplit('/', 1)[-1]}" for text in sorted(refused)]
+    return "\n".join(rows)
+
+
+def _recordings_table(outcomes: list[Outcome]) -> str:
+    head = ("recording", "from", "date", "requests", *ASPECTS, "501", "left out")
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for each in outcomes:
         cells = [_share(each.agreed[aspect], each.looked[aspect]) for aspect in ASPECTS]
-        lost = len(each.not_modelled) + each.rests_on_it
-        skipped = sum(each.facts.skipped.values())
-        rows.append(
-            f"| {each.facts.name} | {each.facts.date} | {len(each.facts.steps)} | "
-            + " | ".join(cells)
-            + f" | {lost} | {skipped} |"
-        )
+        source = each.facts.source
+        commit = source.get("commit", "")[:9]
+        where = f"{source.get('repository', '')}{' ' + commit if commit else ''}"
+        first = (each.facts.name, where, str(each.facts.date), str(len(each.facts.steps)))
+        last = (len(each.not_modelled) + each.rests_on_it, sum(each.facts.skipped.values()))
+        rows.append(f"| {' | '.join((*first, *cells, *map(str, last)))} |")
     return "\n".join(rows)
