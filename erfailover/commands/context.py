@@ -192,7 +192,8 @@ class Context:
         elif self.output == "yaml":
             import yaml
 
-            text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n")
+            plain = json.loads(json.dumps(data))  # enumerations become their words
+            text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip("\n")
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
