@@ -82,7 +82,7 @@ def up(state_dir: Path | None, output: str, port: int, speed: float) -> None:
 @_state_dir
 @_explained
 def down(state_dir: Path | None) -> None:
-    """End the lab; its world goes with it."""
+    """End the lab; its world is there again at the next up."""
     where = process.folder(state_dir)
     ended = process.stop(where)
     click.echo("The lab has ended." if ended else f"No lab runs from {where.path}.")

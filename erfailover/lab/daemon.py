@@ -23,6 +23,7 @@ from erfailover.lab.clock import ScaledClock
 from erfailover.lab.lab import Lab
 from erfailover.lab.process import Folder, LabProblem
 from erfailover.lab.server import client_environment, end, serve, tick
+from erfailover.lab.snapshots import SnapshotProblem
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +59,49 @@ async def _bind(
     return runner, bound
 
 
+KEEP_EVERY_S = 5.0
+"""How often the world is written down while it changes, in wall seconds."""
+
+
+def read_world(lab: Lab, where: Folder) -> None:
+    """Hold what the lab held when it last wrote it down, if anything; else begin empty."""
+    try:
+        lab.restore(where.world.read_bytes())
+    except FileNotFoundError:
+        return
+    except SnapshotProblem as problem:
+        log.warning("the lab begins with an empty world: %s: %s", where.world, problem)
+        return
+    log.info("the lab holds %d resources again", len(lab.world.resources))
+
+
+def write_world(lab: Lab, where: Folder) -> None:
+    """Write down what the lab holds, whole or not at all."""
+    write_private(where.world, lab.snapshot())
+
+
+async def _keep_world(lab: Lab, where: Folder) -> None:
+    changed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def note() -> None:
+        loop.call_soon_threadsafe(changed.set)
+
+    lab.listen(note)
+    while True:
+        await changed.wait()
+        changed.clear()
+        try:
+            write_world(lab, where)
+        except Exception:
+            log.exception("the lab's world could not be written down")
+        await asyncio.sleep(KEEP_EVERY_S)
+
+
 async def _serve(where: Folder, port: int, speed: float) -> None:
     lab = Lab(ScaledClock(speed), identity_=where.identity(), signing_key=where.signing_key())
     where.keep_signing_key(lab.tokens.private_key())
+    read_world(lab, where)
     certificates = authority(where.path)
     runner, bound = await _bind(where, lab, certificates.server_context(), port)
     endpoint = f"https://127.0.0.1:{bound}"
@@ -81,11 +122,13 @@ async def _serve(where: Folder, port: int, speed: float) -> None:
     }
     write_private(where.note, json.dumps(note, indent=1).encode())
     log.info("the lab serves at %s, %g times as fast as the wall clock", endpoint, speed)
-    ticking = asyncio.create_task(tick(lab))
+    tasks = [asyncio.create_task(tick(lab)), asyncio.create_task(_keep_world(lab, where))]
     await ended.wait()
-    ticking.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await ticking
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     await end(runner)
+    write_world(lab, where)
     where.note.unlink(missing_ok=True)
     log.info("the lab has ended")

@@ -59,6 +59,11 @@ class Folder:
         return self.path / "lab.log"
 
     @property
+    def world(self) -> Path:
+        """What the lab holds, written down while it runs and when it ends."""
+        return self.path / "world.snapshot"
+
+    @property
     def az(self) -> Path:
         """The az CLI's configuration folder."""
         return self.path / "az"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from erfailover.lab import process
 
@@ -121,3 +122,49 @@ def test_the_state_folder_may_come_from_the_variable(
     monkeypatch.setenv(process.STATE_VARIABLE, str(tmp_path / "x"))
     assert process.folder(None).path == tmp_path / "x"
     assert process.folder(tmp_path / "y").path == tmp_path / "y"
+
+
+def arm_request(state: Path, method: str, path: str, body: object = None) -> object:
+    """One request to ARM with a token of the lab's client."""
+    described = json.loads(lab(state, "env", "--json").stdout)
+    pool = urllib3.PoolManager(ca_certs=described["ca"], retries=False)
+    answer = pool.request(
+        "POST",
+        f"{described['authority']}/{described['tenant']}/oauth2/v2.0/token",
+        fields={
+            "grant_type": "client_credentials",
+            "client_id": described["client_id"],
+            "client_secret": described["client_secret"],
+            "scope": f"{described['endpoint']}/.default",
+        },
+        encode_multipart=False,
+    )
+    token = json.loads(answer.data)["access_token"]
+    url = f"{described['endpoint']}/subscriptions/{described['subscription']}/{path}"
+    sent = {"Authorization": f"Bearer {token}"}
+    found = pool.request(method, f"{url}?api-version=2024-05-01", headers=sent, json=body)
+    pool.clear()
+    return json.loads(found.data)
+
+
+def test_the_world_survives_down_and_up(state: Path) -> None:
+    assert lab(state, "up", "--speed", "500").returncode == 0
+    arm_request(state, "PUT", "resourceGroups/kept", {"location": "westeurope"})
+    assert lab(state, "down").returncode == 0
+    assert stat.S_IMODE((state / "world.snapshot").stat().st_mode) == 0o600
+    assert lab(state, "up").returncode == 0
+    found = arm_request(state, "GET", "resourceGroups")
+    assert isinstance(found, dict)
+    assert [each["name"] for each in found["value"]] == ["kept"]
+    assert lab(state, "reset").returncode == 0
+    assert lab(state, "down").returncode == 0
+    assert lab(state, "up").returncode == 0
+    assert json.loads(lab(state, "status", "-o", "json").stdout)["resources"] == {}
+
+
+def test_a_spoilt_world_is_left_for_an_empty_one(state: Path) -> None:
+    state.mkdir()
+    (state / "world.snapshot").write_bytes(b"spoilt")
+    assert lab(state, "up").returncode == 0
+    assert json.loads(lab(state, "status", "-o", "json").stdout)["resources"] == {}
+    assert "empty world" in (state / "lab.log").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,16 @@ from erfailover.lab.server import Lab, LabServer
 from erfailover.lab.snapshots import SnapshotProblem
 from tests.lab.conftest import Arm
 from tests.lab.test_run_commands import printed, start
-from tests.lab.test_story import NAT, act, assert_observed, local_gateway, provision, reached, run
+from tests.lab.test_story import (
+    GATEWAYS,
+    NAT,
+    act,
+    assert_observed,
+    local_gateway,
+    provision,
+    reached,
+    run,
+)
 
 
 class Later:
@@ -39,17 +49,12 @@ def test_the_story_goes_on_in_another_lab(arm: Arm) -> None:
     provision(arm)
     run(arm, "vm3", *NAT)
     arm.clock.sleep(600)
-    before = [
-        act(arm, f"virtualNetworkGateways/{name}/getLearnedRoutes") for name in ("vng1", "vng3")
-    ]
+    before = [act(arm, f"virtualNetworkGateways/{name}/getLearnedRoutes") for name in GATEWAYS]
     data = arm.lab.snapshot()
     with Later(arm, data) as later:
         assert later.lab.world.now == arm.lab.world.now
         assert later.get("virtualNetworks/vnet1") == arm.get("virtualNetworks/vnet1")
-        after = [
-            act(later, f"virtualNetworkGateways/{name}/getLearnedRoutes")
-            for name in ("vng1", "vng3")
-        ]
+        after = [act(later, f"virtualNetworkGateways/{name}/getLearnedRoutes") for name in GATEWAYS]
         assert after == before
         assert_observed(later, "vng1-healthy")
         assert reached(run(later, "vm1", "ping -c 2 8.8.4.4"))
@@ -134,7 +139,7 @@ def test_faults_and_limits_are_part_of_the_world(arm: Arm) -> None:
 
 
 class Harmful:
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple[Any, ...]:
         return (eval, ("1 + 1",))
 
 
@@ -150,3 +155,9 @@ def test_a_doctored_snapshot_runs_nothing(arm: Arm) -> None:
     header = f"erfailover lab world, form 1, version {erfailover.__version__}\n".encode()
     with pytest.raises(SnapshotProblem, match="eval"):
         arm.lab.restore(header + pickle.dumps(Harmful()))
+    borrowed = b"cbuiltins\ngetattr\n(cerfailover.lab.process\nos\nVgetpid\ntR."
+    with pytest.raises(SnapshotProblem, match=r"process\.os"):
+        arm.lab.restore(header + borrowed)
+    bound = b"cbuiltins\ngetattr\n(cerfailover.lab.world\nWorld\nV__init__\ntR."
+    with pytest.raises(SnapshotProblem, match="__init__"):
+        arm.lab.restore(header + bound)
