@@ -88,11 +88,12 @@ def _rests_on_lost(step: Step, lost: set[str], operations: set[int]) -> bool:
 
 def _request(facts: Facts, step: Step) -> str:
     if step.polls is not None:
-        return f"poll of {facts.steps[step.polls].method} {_type(facts, step)} by {step.by}"
-    return f"{step.method} {_type(facts, step)}"
+        return f"poll of {facts.steps[step.polls].method} {step_type(facts, step)} by {step.by}"
+    return f"{step.method} {step_type(facts, step)}"
 
 
-def _type(facts: Facts, step: Step) -> str:
+def step_type(facts: Facts, step: Step) -> str:
+    """The resource type, with the action or part, that a step addresses."""
     if step.polls is not None:
         step = facts.steps[step.polls]
     target = parse(step.path)
@@ -109,10 +110,10 @@ def _type(facts: Facts, step: Step) -> str:
 def _compare_step(outcome: Outcome, number: int, step: Step, answer: Answer | None) -> None:
     facts = outcome.facts
     request = _request(facts, step)
-    outcome.types[_type(facts, step)] += 1
+    outcome.types[step_type(facts, step)] += 1
 
     def note(aspect: str, azure: Json, lab: Json) -> None:
-        _count(outcome, _type(facts, step), aspect, azure == lab)
+        _count(outcome, step_type(facts, step), aspect, azure == lab)
         if azure != lab:
             found = Disagreement(number, request, aspect, str(azure), str(lab))
             outcome.disagreements.append(found)
@@ -153,7 +154,7 @@ def _compare_keys(
     outcome: Outcome, number: int, step: Step, answer: Answer
 ) -> Iterator[Disagreement]:
     facts = outcome.facts
-    type_, request = _type(facts, step), _request(facts, step)
+    type_, request = step_type(facts, step), _request(facts, step)
     known = None
     if step.polls is None:
         known = bodies.known_keys(f"{type_} | {step.method} {step.status}")

@@ -42,6 +42,17 @@ class Interaction:
         return self.at.date() if self.at is not None else None
 
 
+class _Loader(yaml.CSafeLoader):
+    """Reads YAML, with the tag that Python 2 gave to strings."""
+
+
+def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:python/unicode", _text)
+
+
 def read(path: Path) -> list[Interaction]:
     """Every interaction of a recording with ARM, in order.
 
@@ -53,7 +64,7 @@ def read(path: Path) -> list[Interaction]:
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
         return [_from_line(row) for row in rows]
     if path.suffix in {".yaml", ".yml"}:
-        return list(_from_cassette(yaml.load(text, Loader=yaml.CSafeLoader)))
+        return list(_from_cassette(yaml.load(text, Loader=_Loader)))
     found = json.loads(text.removeprefix("\ufeff"))
     if "Entries" in found:
         rows = [_from_session(row) for row in found["Entries"]]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.replay.compare import ASPECTS, Outcome
-from tests.replay.known import KNOWN
+from tests.replay.known import KNOWN, key_reason
 
 BEGIN, END = "<!-- conformance -->", "<!-- /conformance -->"
 STRICT = ("status", "code", "headers", "polls", "state")
@@ -146,15 +146,15 @@ def _differences(outcomes: list[Outcome]) -> str:
         f"{each.reason}"
         for each in KNOWN
     ]
-    keys: Counter[str] = Counter()
+    keys: Counter[tuple[str, str]] = Counter()
     for outcome in outcomes:
         for each in outcome.disagreements:
             if each.aspect in {"keys", "always keys"}:
-                keys[f"{each.request}: `{each.azure.replace(' (', '` (', 1)}"] += 1
-    rows.append("- Keys that the lab's answers lack, with how often:")
-    for text, count in sorted(keys.items()):
-        shown = text if text.count("`") % 2 == 0 else text + "`"
-        rows.append(f"  - {shown}: {count}")
+                path = each.azure.split(" ")[0]
+                keys[(f"{each.request}: `{path}`", key_reason(each.azure))] += 1
+    rows.append("- Keys that the lab's answers lack, or have in another JSON type, with how often:")
+    for (text, why), count in sorted(keys.items()):
+        rows.append(f"  - {text} ({count}): {why or 'no reason'}")
     lost = {text for outcome in outcomes for text in outcome.not_modelled}
     rows.append("- Not modelled, answered 501:")
     rows += [f"  - {text}" for text in sorted(lost)]
