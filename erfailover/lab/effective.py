@@ -182,4 +182,5 @@ def _row(route: EffectiveRoute) -> Body:
         "addressPrefix": [route.prefix],
         "nextHopIpAddress": [route.next_hop] if route.next_hop else [],
         "nextHopType": route.next_hop_type,
+        "disableBgpRoutePropagation": False,  # recorded, in every row
     }
