@@ -16,10 +16,10 @@ BASE = "https://127.0.0.1:1"
 class Direct:
     """A lab without limits on requests, and its one client."""
 
-    def __init__(self, lab: Lab | None = None, token: str = "") -> None:
+    def __init__(self) -> None:
         self.clock = SteppedClock()
-        self.lab = lab or Lab(self.clock, seed=1, limits=None)
-        self.token = token or self.lab.tokens.access_token(f"{BASE}/t", BASE)
+        self.lab = Lab(self.clock, seed=1, limits=None)
+        self.token = self.lab.tokens.access_token(f"{BASE}/t", BASE)
         self.group = f"/subscriptions/{self.lab.identity.subscription}/resourceGroups/rg"
 
     def id(self, path: str) -> str:
@@ -55,4 +55,4 @@ class Direct:
     def settle(self) -> None:
         """Let everything under way end."""
         while (due := self.lab.world.next_event()) is not None:
-            self.wait(max(0.0, due - self.clock.now()) + 1)
+            self.wait(max(0.0, due - self.lab.world.now) + 1)
