@@ -6,11 +6,8 @@ continuation token (the SDK's embeds the first answer).
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
-import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +19,7 @@ from erfailover.errors import Failure, Interrupted
 from erfailover.executor import Event, Listener, State
 from erfailover.history import OPEN, runs
 from erfailover.journal import Journal
+from erfailover.state.process import this_process
 
 SETTLE_DEADLINE_S = 5400.0
 """How long operations of a run that died are waited for: a gateway's creation is the longest."""
@@ -84,15 +82,16 @@ def recorded(
     """
     journal = context.journal
     recorder = Recorder(journal)
+    me = this_process(command)
     journal.write(
         "begun",
         command=command,
         to=target,
         site=context.site.name,
         digest=digest(plan),
-        who=getpass.getuser(),
-        host=socket.gethostname(),
-        pid=os.getpid(),
+        who=me.user,
+        host=me.host,
+        pid=me.pid,
     )
     context.azure.accepted = recorder.accepted
     try:

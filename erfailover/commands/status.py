@@ -6,7 +6,7 @@ from erfailover import report
 from erfailover.azure.observing import observe
 from erfailover.commands import history
 from erfailover.commands.context import Context
-from erfailover.errors import UnknownReading, VerificationFailed
+from erfailover.errors import StateFailure, UnknownReading, VerificationFailed
 from erfailover.health import judge
 from erfailover.history import runs, unfinished
 
@@ -21,7 +21,11 @@ def run(context: Context) -> None:
     site, azure = context.site, context.azure
     observed = observe(azure, site)
     health = judge(site, observed)
-    open_run = unfinished(runs(context.journal.records()))
+    try:
+        open_run = unfinished(runs(context.journal.records()))
+    except StateFailure as failure:
+        context.say(f"Whether a run is unfinished cannot be told: {failure.message}")
+        open_run = None
     text = report.status_text(site, observed, health)
     if open_run is not None:
         text = f"{history.open_text(open_run)}\n\n{text}"

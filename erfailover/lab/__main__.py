@@ -17,6 +17,7 @@ import click
 
 from erfailover.lab import process
 from erfailover.lab.faults_cli import fault
+from erfailover.lab.world_cli import restore, save
 
 P = ParamSpec("P")
 
@@ -144,6 +145,8 @@ def serve(state_dir: Path | None, port: int, speed: float) -> None:
 
 
 main.add_command(fault)
+main.add_command(save)
+main.add_command(restore)
 
 if __name__ == "__main__":
     main(prog_name="python -m erfailover.lab")

@@ -151,6 +151,10 @@ def remove(lab: Lab, name: str) -> None:
         gone += lab.world.children(resource.id, child_type.collection)
     for each in gone:
         lab.references.drop(each.id)
+    if resource.id.type == rt.VNET:
+        # One that was only Initiated has lost its other end as well (assumed).
+        for user in lab.references.users(resource.id, "remoteVirtualNetwork"):
+            peerings.disconnect(lab.fresh, lab.world.get(user.source))
     for each in gone:
         if each.id.type == rt.PEERING and each.id.parent is not None:
             peerings.disconnect(lab.fresh, lab.scene.opposite(each.id.parent, remote_of(each)))

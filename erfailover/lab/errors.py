@@ -114,6 +114,16 @@ def group_not_found(group: str) -> Refusal:
     )
 
 
+def group_name_invalid(group: str, characters: str) -> Refusal:
+    """400 for characters that no resource group's name has (recorded)."""
+    return Refusal(
+        400,
+        "InvalidResourceGroup",
+        f"The provided resource group name '{group}' has these invalid characters: "
+        f"'{characters}'. The name can only be a letter, digit, '-', '.', '(', ')' or '_'.",
+    )
+
+
 def subscription_not_found(subscription: str) -> Refusal:
     """404 for a subscription that the lab does not have (ARM's documented code)."""
     return Refusal(

@@ -37,6 +37,7 @@ def around(lab: Lab, request: Request, judge: Callable[[], Answer]) -> tuple[Ans
     ``judge`` does the work, and is not called where the fault comes before it. Gives back what
     struck, too.
     """
+    lab.watch_for_stale_reads()
     strike = lab.faults.strike(request.method, request.path)
     answer = _answer(lab, request, judge, strike)
     if strike.delay_s:

@@ -23,6 +23,9 @@ from erfailover.lab.writes import find_group, parse_body, refuse
 
 def handle(lab: Lab, request: Request, target: Target) -> Answer:
     """GET, HEAD, PUT, PATCH and DELETE of one group."""
+    wrong = "".join(each for each in target.group if not (each.isalnum() or each in "-.()_"))
+    if wrong:
+        raise Refused(errors.group_name_invalid(target.group, wrong))
     match request.method:
         case "PUT":
             return _put(lab, request, target)

@@ -143,10 +143,14 @@ class Lab:
         """Arm faults; gives back their ids. Only from then on is kept what stale reads show."""
         with self.lock:
             found = tuple(self.faults.add(each) for each in faults)
-            if self.faults.has(Kind.STALE):
-                self.history.wanted = True
-                self._follow()
+            self.watch_for_stale_reads()
         return found
+
+    def watch_for_stale_reads(self) -> None:
+        """Keep what reads show, as long as a fault wants stale ones."""
+        if self.faults.has(Kind.STALE) and not self.history.wanted:
+            self.history.wanted = True
+            self._follow()
 
     def clear_faults(self, fault_id: str = "") -> tuple[str, ...]:
         """Disarm one fault, or all; what they keep stuck ends now. Gives back the ids."""

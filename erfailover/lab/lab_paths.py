@@ -9,12 +9,14 @@ from __future__ import annotations
 import hmac
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 from aiohttp import web
 
 from erfailover.lab import faults
 from erfailover.lab import resource_types as rt
 from erfailover.lab.answers import Answer
+from erfailover.lab.certificates import write_private
 from erfailover.lab.lab import Lab
 from erfailover.lab.reachability import reaches
 from erfailover.lab.world import Body, Resource
@@ -46,6 +48,8 @@ async def handle(lab: Lab, request: web.Request, path: str, body: bytes) -> Answ
             case ("POST", "shutdown"):
                 lab.stop()
                 return Answer(202, status(lab))
+            case ("POST", "save" | "restore"):
+                return _snapshot(lab, name, body)
             case (_, named) if named.split("/")[0] == "faults":
                 return _faults(lab, request.method, named.removeprefix("faults").strip("/"), body)
             case _:
@@ -66,6 +70,19 @@ def _faults(lab: Lab, method: str, fault_id: str, body: bytes) -> Answer:
             return Answer(200, {"cleared": list(lab.clear_faults(fault_id))})
         case _:
             return _error(405, "MethodNotAllowed", f"Faults have no {method}.")
+
+
+def _snapshot(lab: Lab, name: str, body: bytes) -> Answer:
+    """Save the world to a file of this machine, or restore it from one."""
+    try:
+        file = Path(json.loads(body)["file"])
+        if name == "save":
+            write_private(file, lab.snapshot())
+        else:
+            lab.restore(file.read_bytes())
+    except (ValueError, KeyError, TypeError, OSError) as problem:
+        return _error(400, "InvalidSnapshot", str(problem))
+    return Answer(200, {"resources": len(lab.world.resources), "now_s": lab.world.now})
 
 
 def clock(lab: Lab) -> Body:

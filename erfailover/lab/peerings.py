@@ -43,7 +43,8 @@ def connect(scene: Scene, fresh: Fresh, peering: Resource) -> None:
     vnet_id = peering.id.parent
     opposite = scene.opposite(vnet_id, remote_of(peering)) if vnet_id else None
     if opposite is None:
-        _set_state(fresh, peering, "Initiated")
+        there = scene.world.get(remote_of(peering)) is not None
+        _set_state(fresh, peering, "Initiated" if there else "Disconnected")
         return
     if opposite.active is not None:
         _set_state(fresh, peering, "Connected")

@@ -19,6 +19,9 @@ from erfailover.lab.references import Reference, references
 from erfailover.lab.scene import Scene
 from erfailover.lab.world import Body, Resource
 
+AT_ONCE_S = 1.0
+"""Two subnets written within this time collide (409); later ones are held off (429): both are
+recorded, that it depends on the time is inferred."""
 RETRY_AFTER_S = 13
 """What a second write is told to wait (recorded: 11 to 14 s)."""
 
@@ -36,7 +39,7 @@ def held(scene: Scene, resource_id: ids.ResourceId, uri: str = "") -> Refusal | 
     """A second write while another one is under way.
 
     ``uri`` is where the other operation can be looked up, for the 409 that a subnet write
-    meets while another subnet of its VNet is being written; all else is a 429 (recorded).
+    meets at once with another subnet's of its VNet; all else is a 429 (recorded).
     """
     lock = locked(resource_id)
     holder = scene.operations.holder(ids.key(lock)) or scene.operations.holder(ids.key(resource_id))
@@ -48,7 +51,8 @@ def held(scene: Scene, resource_id: ids.ResourceId, uri: str = "") -> Refusal | 
             "Conflict",
             f"The request failed due to conflict with a concurrent request on {resource_id}.",
         )
-    if resource_id.type == rt.SUBNET and holder.type == rt.SUBNET:
+    both_subnets = resource_id.type == rt.SUBNET and holder.type == rt.SUBNET
+    if both_subnets and scene.world.now - holder.started < AT_ONCE_S:
         return errors.operation_in_progress(uri + holder.id)
     found = scene.world.get(lock)
     shown = found.body["id"] if found is not None else str(lock)

@@ -75,10 +75,10 @@ def installed() -> Path:
 
 @contextmanager
 def running(folder: Path, port: int = 0) -> Iterator[Azurite]:
-    """Azurite on this machine while the context lasts; what it keeps is gone afterwards.
+    """Azurite on this machine while the context lasts.
 
     Args:
-        folder: for its certificate and its authority, which are made where they are not there.
+        folder: for what it keeps, its certificate and its authority; made where not there.
         port: where to listen; 0 for any.
     """
     ca_file, cert, key = folder / "azurite-ca.pem", folder / "azurite.pem", folder / "azurite.key"
@@ -91,7 +91,7 @@ def running(folder: Path, port: int = 0) -> Iterator[Azurite]:
     process = subprocess.Popen(
         [
             str(installed() / "node_modules" / ".bin" / "azurite-blob"),
-            *("--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck"),
+            *("--location", str(folder), "--disableTelemetry", "--skipApiVersionCheck"),
             *("--blobPort", str(port), "--cert", str(cert), "--key", str(key)),
             *("--oauth", "basic"),
         ],
@@ -104,7 +104,7 @@ def running(folder: Path, port: int = 0) -> Iterator[Azurite]:
     try:
         yield Azurite(f"{_listening(process)}/{ACCOUNT}", ca_file)
     finally:
-        process.kill()
+        process.terminate()
         process.communicate()
 
 

@@ -162,6 +162,22 @@ def test_the_world_survives_down_and_up(state: Path) -> None:
     assert json.loads(lab(state, "status", "-o", "json").stdout)["resources"] == {}
 
 
+def test_the_world_is_saved_to_a_file_and_restored(state: Path, tmp_path: Path) -> None:
+    file = str(tmp_path / "world")
+    assert lab(state, "up", "--speed", "500").returncode == 0
+    arm_request(state, "PUT", "resourceGroups/kept", {"location": "westeurope"})
+    assert lab(state, "save", file).stdout.startswith("Saved: 1 resources")
+    assert lab(state, "reset").returncode == 0
+    assert lab(state, "restore", file).stdout.startswith("Restored: 1 resources")
+    found = arm_request(state, "GET", "resourceGroups")
+    assert isinstance(found, dict)
+    assert [each["name"] for each in found["value"]] == ["kept"]
+    (tmp_path / "world").write_bytes(b"spoilt")
+    refused = lab(state, "restore", file)
+    assert refused.returncode == 1
+    assert "InvalidSnapshot" in refused.stderr
+
+
 def test_a_spoilt_world_is_left_for_an_empty_one(state: Path) -> None:
     state.mkdir()
     (state / "world.snapshot").write_bytes(b"spoilt")

@@ -187,6 +187,8 @@ def _take(reading: _Reading, each: Interaction) -> None:
 def _left_out(reading: _Reading, each: Interaction, target: Target) -> str | None:
     if each.status >= 500:
         return "answered 5xx by Azure"
+    if each.status == 400 and _names_what_is_not_served(str(each.response)):
+        return "refused because of a type not served"
     served = {Kind.ITEM, Kind.COLLECTION, Kind.GROUP, Kind.GROUPS, Kind.PART}
     if "/providers/microsoft.resources/deployments" in each.path.lower():
         return "template deployment"
@@ -199,6 +201,15 @@ def _left_out(reading: _Reading, each: Interaction, target: Target) -> str | Non
         if not shared and not view and target.name not in target.type.actions:
             return f"action not served: {target.type.type}/{target.name}"
     return None
+
+
+def _names_what_is_not_served(text: str) -> bool:
+    """Whether a refusal names a resource of a type that the lab does not serve."""
+    for found in re.findall(r"/subscriptions/[^\s'\",]+[^\s'\",.]", text):
+        where = ids.parse("/".join(found.split("/")[:9]))
+        if where is not None and where.types and rt.find(where.provider, where.types) is None:
+            return True
+    return False
 
 
 def _key(target: Target) -> str:

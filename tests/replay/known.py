@@ -36,12 +36,6 @@ _ROLLING_OUT = (
 
 KNOWN = (
     Known("aso-compute-vm-20220301-crud", frozenset({26}), _ESTIMATE),
-    Known(
-        "aso-network-v1api20220701-creationanddeletion",
-        frozenset({35}),
-        "A second subnet's write meets 429 here and 409 AnotherOperationInProgress in other "
-        "recordings; the lab answers 409.",
-    ),
     Known("az-network-nic", frozenset({24, 28}), _ROLLING_OUT),
     Known("net-network-createupdatepeering", frozenset({1}), _TWICE),
     Known("net-network-managenetworkpeeringinsamesubscriptiontest", frozenset({1}), _TWICE),

@@ -1,7 +1,8 @@
 """Reads recordings of ARM traffic, whatever client kept them.
 
-Owns the formats: one interaction a JSON line, VCR cassettes (az CLI, and azure-service-operator
-in Go's form), and the .NET SDK's session records. It draws no conclusion from what it reads.
+Owns the formats: one interaction a JSON line, VCR cassettes (az CLI; azure-service-operator in
+Go's form; the Ruby SDK's), and the .NET SDK's session records. It draws no conclusion from what
+it reads.
 """
 
 from __future__ import annotations
@@ -92,21 +93,25 @@ def _from_line(row: Json) -> Interaction:
 
 
 def _from_cassette(found: Json) -> Iterator[Interaction]:
-    for row in found["interactions"]:
+    for row in found.get("interactions") or found["http_interactions"]:
         request, response = row["request"], row["response"]
         url = str(request.get("uri") or request.get("url"))
         body = response["body"]
         status = response.get("code") or response["status"]["code"]
         interaction = _make(
-            request["method"],
+            request["method"].upper(),
             url,
-            _parsed(request.get("body")),
+            _parsed(_string(request.get("body"))),
             int(status),
             response.get("headers") or {},
-            _parsed(body.get("string") if isinstance(body, dict) else body),
+            _parsed(_string(body)),
         )
         if interaction is not None:
             yield interaction
+
+
+def _string(body: Json) -> Json:
+    return body.get("string") if isinstance(body, dict) else body
 
 
 def _from_session(row: Json) -> Interaction:

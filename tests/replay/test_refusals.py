@@ -269,6 +269,17 @@ def test_a_group_where_there_is_no_region(arm: Arm, location: str, code: str, st
     assert reply.message.startswith(start)
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_a_groups_name_with_characters_it_cannot_have(arm: Arm, method: str) -> None:
+    body = {"location": "westeurope"} if method == "PUT" else None
+    assert error(arm.call(method, arm.root.replace("/rg", "/~`1"), body)) == (
+        400,
+        "InvalidResourceGroup",
+        "The provided resource group name '~`1' has these invalid characters: '~`'. The name can "
+        "only be a letter, digit, '-', '.', '(', ')' or '_'.",
+    )
+
+
 def test_a_body_that_cannot_be_parsed(arm: Arm) -> None:
     reply = arm.refused("virtualNetworks/new", {"addressSpace": 1})
     assert error(reply) == (400, "InvalidRequestFormat", "Cannot parse the request.")
