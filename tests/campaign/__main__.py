@@ -1,0 +1,243 @@
+"""The fault campaign: see ``scripts/fault-campaign --help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.campaign import cells, forked, report, whole
+from tests.campaign.cells import Cell, Direction
+from tests.campaign.checks import Flags, name
+from tests.campaign.mutants import MUTANTS, Mutant
+from tests.campaign.pairs import together
+from tests.campaign.report import Campaign
+from tests.campaign.trial import Result, tried
+from tests.campaign.warm import Warm
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+Work = tuple[str, Callable[[], Any]]
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/fault-campaign",
+        description="Runs switches under every trouble, at every moment of every ARM call they "
+        "make; provision and destroy killed on the way; two controllers at once. Exits 0 only if "
+        "everything held.",
+    )
+    add = parser.add_argument
+    add("--sample", type=int, default=60, metavar="N", help="how many cells of switches (60)")
+    add("--seed", type=int, default=1, metavar="S", help="which ones (1)")
+    add("--all", action="store_true", help="every cell that can occur")
+    add("--cell", action="append", default=[], metavar="ID", help="this cell; told in full")
+    add("--like", default="", metavar="TEXT", help="only cells whose id contains this")
+    add("--switches-only", action="store_true", help="no provision, destroy, two controllers")
+    add("--mutants", action="store_true", help="wrong controllers: each must be caught")
+    add("--list", action="store_true", help="list the cells, and those that cannot occur")
+    add("--results", type=Path, metavar="FILE", help="keep results; go on where FILE ends")
+    add("--workers", type=int, default=2, metavar="N", help="processes side by side (2)")
+    add("--write-docs", action="store_true", help="write the table into docs/reliability.md")
+    return parser.parse_args(arguments)
+
+
+class Runner:
+    """One campaign from its first to its last run."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.file: Path | None = options.results and Path(options.results).absolute()
+        self.results: list[Result] = []
+        self.every: list[Cell] = []
+        if self.file is not None and self.file.exists():
+            lines = self.file.read_text("utf-8").splitlines()
+            self.results = [Result(**json.loads(line)) for line in lines]
+
+    def run(self) -> bool:
+        """Run what the options ask for; whether everything held."""
+        warm = Warm()
+        try:
+            wanted: Flags = {}
+            self.do(self.from_nothing(warm))
+            warm.provision()
+            self.do(self.from_provisioned(warm))
+            for direction in Direction:
+                warm.at(direction)
+                clean = Result(**forked.one(partial(_tried, warm, direction, None, None)))
+                if clean.problems:
+                    raise SystemExit(f"without trouble: {clean.problems}\n{clean.detail}")
+                wanted = clean.flags
+                found = cells.calls((each[0], each[1], each[2]) for each in clean.calls)
+                every = list(cells.grid(direction, found))
+                self.every += every
+                if self.options.mutants:
+                    return self.mutants(warm, every, wanted)
+                self.do(self.switches(warm, direction, every, wanted))
+        finally:
+            warm.close()
+        return self.told()
+
+    def do(self, work: Iterable[Work]) -> None:
+        """Run some of it, unless it has been run before."""
+        known = {each.id for each in self.results}
+        left = [each for each in work if each[0] not in known]
+        if self.options.list:
+            print("\n".join(id_ for id_, _ in left))
+            return
+        for id_, answer in forked.many(left, self.options.workers):
+            if isinstance(answer, forked.Lost):
+                answer = Result(id_, [f"did not end: {answer}"]).data()
+            self.keep(Result(**answer))
+
+    def keep(self, result: Result) -> None:
+        """Take a result in."""
+        self.results.append(result)
+        if self.file is not None:
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**result.data(), "calls": [], "flags": {}}) + "\n")
+        if result.problems or self.options.cell:
+            state = "FAILED" if result.problems else "held"
+            print(f"{state} {result.id} {result.codes} {'; '.join(result.problems)[:300]}")
+            if self.options.cell:
+                print(result.detail)
+        sys.stdout.flush()
+
+    def switches(
+        self, warm: Warm, direction: Direction, every: list[Cell], wanted: Flags
+    ) -> Iterator[Work]:
+        """The cells of one direction, and two controllers together."""
+        possible = cells.possible(every)
+        picked = self.picked([cell.id for cell in possible], 0.5)
+        for cell in possible:
+            if cell.id in picked:
+                yield cell.id, partial(_tried, warm, direction, cell, wanted)
+        for number in (1, 2, 3) if self.options.all else (1,):
+            id_ = f"{direction}:two-together:{number}"
+            if self.besides(id_):
+                yield id_, partial(_together, warm, direction, wanted, number)
+
+    def from_nothing(self, warm: Warm) -> Iterator[Work]:
+        """Provision killed at some writes."""
+        points = self.points("provision", 35)
+        if points and not self.options.list:
+            wanted = forked.one(partial(_reference, warm))
+            for id_, write, done in points:
+                yield id_, partial(_provisioned, warm, wanted, write, done)
+
+    def from_provisioned(self, warm: Warm) -> Iterator[Work]:
+        """Destroy killed at some deletions."""
+        for id_, write, done in self.points("destroy", 12):
+            yield id_, partial(_destroyed, warm, write, done)
+
+    def points(self, command: str, writes: int) -> list[tuple[str, int, bool]]:
+        """The writes at which a command is killed, before or after they are done."""
+        every = [
+            (f"{command}:write:{write}:{'lost' if done else 'before'}:killed", write, done)
+            for write in range(1, writes + 1)
+            for done in (False, True)
+        ]
+        chance = random.Random(f"{self.options.seed}:{command}")
+        count = 6 if self.options.all else 1
+        some = {each[0] for each in chance.sample(every, count)}
+        if self.options.cell:
+            some = set(self.options.cell)
+        return [each for each in every if each[0] in some and self.besides(each[0])]
+
+    def besides(self, id_: str) -> bool:
+        """Whether something that is no cell of a switch is run."""
+        if self.options.cell:
+            return id_ in self.options.cell
+        left_out = self.options.switches_only or self.options.mutants
+        return not left_out and self.options.like in id_
+
+    def picked(self, ids: list[str], share: float) -> set[str]:
+        """The ids of the cells that are run."""
+        if self.options.cell:
+            return set(self.options.cell)
+        found = [id_ for id_ in ids if self.options.like in id_]
+        if self.options.all or self.options.list:
+            return set(found)
+        count = min(len(found), round(self.options.sample * share))
+        return set(random.Random(self.options.seed).sample(found, count))
+
+    def mutants(self, warm: Warm, every: list[Cell], wanted: Flags) -> bool:
+        """Try every wrong controller; whether each is caught by the check that is for it."""
+        by_id: dict[str, Cell | None] = {cell.id: cell for cell in cells.possible(every)}
+        by_id[""] = None
+        work = [
+            (each.name, partial(_mutant, warm, each, by_id[each.cell], wanted)) for each in MUTANTS
+        ]
+        caught = 0
+        for name_, answer in forked.many(work, self.options.workers):
+            mutant = next(each for each in MUTANTS if each.name == name_)
+            if isinstance(answer, forked.Lost):
+                print(f"NOT TRIED  {name_}: {answer}")
+                continue
+            checks = {name(problem) for problem in answer["problems"]}
+            good = mutant.caught_by in checks
+            caught += good
+            said = f"by: {mutant.caught_by}" if good else f"but {sorted(checks)}"
+            print(f"{'caught' if good else 'NOT CAUGHT':10} {name_}, {said}", flush=True)
+        print(f"{caught} of {len(MUTANTS)} wrong controllers caught")
+        return caught == len(MUTANTS)
+
+    def told(self) -> bool:
+        """Print what it came to; whether everything held."""
+        possible = cells.possible(self.every)
+        campaign = Campaign(self.results, len(possible), cells.impossible(self.every))
+        if self.options.list:
+            for reason, count in sorted(campaign.cannot.items()):
+                print(f"{count} cells cannot occur: {reason}")
+            print(f"{len(possible)} cells can occur")
+            return True
+        if campaign.failed:
+            print(report.failures(campaign))
+        if self.options.write_docs:
+            text = DOCUMENT.read_text("utf-8") if DOCUMENT.exists() else "# Reliability\n"
+            DOCUMENT.write_text(report.written_into(text, report.table(campaign)), "utf-8")
+        print(report.summary(campaign))
+        return bool(campaign.results) and not campaign.failed
+
+
+def _tried(warm: Warm, direction: Direction, cell: Cell | None, wanted: Flags | None) -> Any:
+    return tried(warm, direction, cell, wanted).data()
+
+
+def _together(warm: Warm, direction: Direction, wanted: Flags, number: int) -> Any:
+    return together(warm, direction, wanted, number).data()
+
+
+def _mutant(warm: Warm, mutant: Mutant, cell: Cell | None, wanted: Flags) -> Any:
+    mutant.apply()
+    return tried(warm, Direction.IPSEC, cell, wanted).data()
+
+
+def _reference(warm: Warm) -> dict[str, str]:
+    """What provision makes when nothing disturbs it."""
+    warm.use_state(warm.folder / f"state-{os.getpid()}")
+    warm.provision()
+    return whole.names(warm)
+
+
+def _provisioned(warm: Warm, wanted: dict[str, str], write: int, done: bool) -> Any:
+    return whole.provisioned(warm, wanted, write, done=done).data()
+
+
+def _destroyed(warm: Warm, write: int, done: bool) -> Any:
+    return whole.destroyed(warm, write, done=done).data()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the campaign; 0 only if everything held."""
+    return 0 if Runner(parse(arguments)).run() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,251 @@
+"""What must hold in every cell. Pure: a record of what happened in, what is wrong out."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.campaign.cells import PASSES, READINGS, Cell, Direction, Trouble
+from tests.campaign.warm import Ran
+from tests.campaign.watch import Seen
+
+Flags = Mapping[str, list[bool]]
+"""Each peering's access, forwarded traffic, gateway transit and remote gateways."""
+
+STOPS = frozenset({3, 4, 5, 6})
+"""Documented exit codes of a run that stopped and can be continued."""
+TABLES = ("getBgpPeerStatus", "getLearnedRoutes")
+ARRIVING = {Direction.IPSEC: "vng2", Direction.EXPRESSROUTE: "vng1"}
+BREAK = {Direction.IPSEC: "vnet1-to-vnet2", Direction.EXPRESSROUTE: "vnet1-to-vnet3"}
+MAKE = {Direction.IPSEC: "vnet1-to-vnet3", Direction.EXPRESSROUTE: "vnet1-to-vnet2"}
+KEPT = frozenset({"vnet1-to-vnet2", "vnet2-to-vnet1"})
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened in one cell.
+
+    Attributes:
+        runs: with the trouble, without it, once more; None for a run whose process was killed.
+        flags: of every peering after each run.
+        wanted: the flags that a clean run ends with.
+        cuts: when the Internet path was cut.
+        office: whether the office answered after each run.
+    """
+
+    cell: Cell | None
+    direction: Direction
+    runs: Sequence[Ran | None]
+    seen: Sequence[Seen]
+    fired: bool
+    flags: Sequence[Flags]
+    wanted: Flags
+    cuts: Sequence[str]
+    office: Sequence[bool]
+    journal: str
+    secrets: Sequence[str] = field(default=(), repr=False)
+
+
+def problems(record: Record) -> list[str]:
+    """Everything that is wrong: the name of the check, and what was seen."""
+    return [
+        *_trouble_came(record),
+        *_first_run(record),
+        *_repeat(record),
+        *_third_run(record),
+        *_paths(record),
+        *_writes(record),
+        *_gate(record),
+        *_unknown_readings(record),
+        *_blind_repeats(record),
+        *_told(record),
+    ]
+
+
+def name(problem: str) -> str:
+    """The check that a problem is of."""
+    return problem.partition(":")[0]
+
+
+def _trouble_came(record: Record) -> Iterator[str]:
+    if record.cell is not None and not record.fired:
+        yield "fault fired: the trace does not show the trouble"
+
+
+def _first_run(record: Record) -> Iterator[str]:
+    first = record.runs[0]
+    if first is None:
+        return
+    trouble = record.cell.trouble if record.cell else None
+    if first.code not in STOPS | {0}:
+        yield f"clear stop: the first run exits {first.code}: {_last(first)}"
+    elif first.code and "\n  " not in first.err:
+        yield f"clear stop: no hint of how to go on: {_last(first)}"
+    if first.code and (record.cell is None or trouble in PASSES):
+        yield f"waited out: {trouble} ends the first run with {first.code}: {_last(first)}"
+    if first.code == 3 and trouble in READINGS:
+        yield f"unknown is not down: a wrong reading is taken for a refusal: {_last(first)}"
+    if first.code and trouble is not Trouble.LEASE_LOST and not _remote(record.flags[0]):
+        yield f"left on a path: the first run ends by itself, on neither path: {_last(first)}"
+
+
+def _repeat(record: Record) -> Iterator[str]:
+    second = record.runs[1]
+    assert second is not None
+    if second.code:
+        yield f"repeat converges: exits {second.code}: {_last(second)}"
+    if record.flags[1] != record.wanted:
+        yield f"repeat converges: {_difference(record.flags[1], record.wanted)}"
+    if not record.office[1] or not _remote(record.flags[1]):
+        yield "neither path after the repeat: the office does not answer"
+
+
+def _third_run(record: Record) -> Iterator[str]:
+    third = record.runs[2]
+    assert third is not None
+    if third.code:
+        yield f"third run: exits {third.code}: {_last(third)}"
+    wrote = [f"{each.method} {each.path}" for each in changes(record.seen, 3)]
+    if wrote:
+        yield f"third run writes nothing: {', '.join(wrote)}"
+
+
+def _paths(record: Record) -> Iterator[str]:
+    if record.cuts:
+        yield f"Internet path: cut at {record.cuts[0]}"
+    for each in changes(record.seen):
+        if each.method == "DELETE" and _peering(each) in KEPT:
+            yield f"peering of spoke and primary hub deleted: {_peering(each)}"
+
+
+def _writes(record: Record) -> Iterator[str]:
+    for each in changes(record.seen):
+        what = f"{each.method} {_peering(each)} in run {each.run}"
+        if each.second:
+            yield f"second remote gateway attempted: {what}"
+        if not each.leased:
+            yield f"write without the lease: {what}"
+        if not each.announced:
+            yield f"journal before the act: {what}"
+
+
+def _gate(record: Record) -> Iterator[str]:
+    """Between the last preparation and the break, what must hold is read again."""
+    tables = {f"virtualNetworkGateways/{ARRIVING[record.direction]}/{each}" for each in TABLES}
+    for run in (1, 2, 3):
+        read: set[str] = set()
+        prepared = False
+        for each in (each for each in record.seen if each.run == run):
+            if each.path in tables:
+                read.add(each.path)
+            elif _is_break(each, record.direction):
+                if prepared and read != tables:
+                    yield f"gate: the break in run {run} without reading again"
+                break
+            elif each.method == "PUT":
+                read.clear()
+                prepared = True
+
+
+def _unknown_readings(record: Record) -> Iterator[str]:
+    """Before a write, the last reading of each table of the arriving gateway was a good one."""
+    tables = [f"virtualNetworkGateways/{ARRIVING[record.direction]}/{each}" for each in TABLES]
+    for run in (1, 2, 3):
+        last: dict[str, Seen] = {}
+        for each in (each for each in record.seen if each.run == run):
+            if each.path in tables and each.method == "POST":
+                last[each.path] = each
+            elif each.method in ("PUT", "DELETE") and _accepted(each):
+                for table in tables:
+                    if table not in last or not _good(last[table]):
+                        short = table.rsplit("/", 1)[-1]
+                        yield f"write on an UNKNOWN reading: {_peering(each)} after {short}"
+
+
+def _blind_repeats(record: Record) -> Iterator[str]:
+    """A write whose outcome is unknown is looked up before it is repeated."""
+    unknown: set[tuple[int, str]] = set()
+    for each in record.seen:
+        key = (each.run, each.path)
+        if each.method == "GET":
+            unknown.discard(key)
+        elif each.method in ("PUT", "DELETE"):
+            if key in unknown:
+                yield f"blind repeat: {each.method} {_peering(each)} in run {each.run}"
+            if _outcome_unknown(each):
+                unknown.add(key)
+
+
+def _told(record: Record) -> Iterator[str]:
+    text = "".join(f"{ran.out}\n{ran.err}\n" for ran in record.runs if ran is not None)
+    if "Traceback" in text:
+        yield "traceback: in what was printed"
+    for where, found in (("output", text), ("journal", record.journal)):
+        decoded = found + _decoded(found)
+        if any(secret in decoded for secret in (*record.secrets, "Bearer ")):
+            yield f"secret in the {where}: it is not shown here"
+
+
+def changes(seen: Iterable[Seen], run: int | None = None) -> list[Seen]:
+    """The requests that would change Azure, of one run or all."""
+    return [
+        each
+        for each in seen
+        if each.method in ("PUT", "DELETE", "PATCH") and run in (None, each.run)
+    ]
+
+
+def _is_break(each: Seen, direction: Direction) -> bool:
+    return each.method == "PUT" and _peering(each) == BREAK[direction] and each.remote is False
+
+
+def _good(reading: Seen) -> bool:
+    """Whether a table was read as it is: anything that strikes it makes it UNKNOWN."""
+    return reading.status == 202 and not any(
+        each.endswith((" empty", " failed", " cancelled", " instance-missing"))
+        for each in reading.faults
+    )
+
+
+def _accepted(each: Seen) -> bool:
+    return each.status < 300
+
+
+def _outcome_unknown(each: Seen) -> bool:
+    return any(" drop" in fault for fault in each.faults) or each.status >= 500
+
+
+def _peering(each: Seen) -> str:
+    return each.path.rsplit("/", 1)[-1]
+
+
+def _remote(flags: Flags) -> list[str]:
+    return [peering for peering, found in flags.items() if found[3]]
+
+
+def _difference(found: Flags, wanted: Flags) -> str:
+    names = sorted({*found, *wanted})
+    return "; ".join(
+        f"{each} is {found.get(each)}, not {wanted.get(each)}"
+        for each in names
+        if found.get(each) != wanted.get(each)
+    )
+
+
+def _last(ran: Ran) -> str:
+    lines = [line for line in ran.err.splitlines() if line.startswith("erfailover:")]
+    return (lines or ran.err.splitlines() or [""])[-1][:240]
+
+
+def _decoded(text: str) -> str:
+    """What stands in a text in base64."""
+    found = []
+    for word in set(re.findall(r"[A-Za-z0-9+/=_-]{16,}", text)):
+        for decode in (base64.b64decode, base64.urlsafe_b64decode):
+            try:
+                found.append(decode(word + "=" * (-len(word) % 4)).decode("utf-8", "ignore"))
+            except ValueError:
+                continue
+    return "\n".join(found)

@@ -1,0 +1,209 @@
+"""Ten wrong controllers: each must turn the campaign red, and by the check named.
+
+Each is the controller with one thing changed in the forked process that tries it. Nothing here
+runs in the process that forks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from erfailover import conditions, model, procedure
+from erfailover.azure import cloud, peerings
+from erfailover.azure.retrying import WRITE
+from erfailover.commands import recording, switch
+from erfailover.errors import AzureFailure, Kind
+from erfailover.executor import Event, Listener, State
+from erfailover.model import Change, Claim, Observed, SwitchPlan, SwitchStep, Verdict
+from erfailover.site import Path, Site
+from erfailover.state import held
+
+Patch = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One wrong controller.
+
+    Attributes:
+        apply: makes this process's controller wrong.
+        cell: the id of the cell that shows it, of a switch to IPsec; empty for a run without
+            trouble.
+        caught_by: the check that is expected to catch it.
+    """
+
+    name: str
+    apply: Patch
+    cell: str
+    caught_by: str
+
+
+def _planned(change: Callable[[Sequence[SwitchStep]], Sequence[SwitchStep]]) -> Patch:
+    """A procedure whose steps are changed after planning."""
+
+    def apply() -> None:
+        right = procedure.plan
+
+        def plan(
+            site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
+        ) -> SwitchPlan:
+            found = right(site, observed, target, ours)
+            return replace(found, steps=tuple(change(found.steps)))
+
+        procedure.plan = plan
+
+    return apply
+
+
+def _swap(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
+    order = [1, 2, 4, 3, 5, 6, 7]
+    return sorted(steps, key=lambda step: order.index(step.number))
+
+
+def _delete(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
+    return [
+        replace(step, write=replace(step.write, change=Change.DELETE, after=None))
+        if step.number == 3 and step.write.change is Change.UPDATE
+        else step
+        for step in steps
+    ]
+
+
+def _deleting() -> None:
+    _planned(_delete)()
+    procedure.breaches = lambda site, plan: []
+    peerings.refuse_if_in_use = lambda seen, name: None
+
+
+def _no_contingency(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
+    return [replace(step, contingency=()) for step in steps]
+
+
+def _no_gate() -> None:
+    switch._Switch._gate = lambda self, step: None  # type: ignore[method-assign]
+
+
+def _no_lease() -> None:
+    held.HeldLease.check = lambda self: None  # type: ignore[method-assign]
+
+
+def _blind() -> None:
+    def write(
+        self: cloud.Azure, what: str, resource_id: str, work: Callable[[], Any], *rest: Any
+    ) -> None:
+        for _ in range(5):
+            try:
+                self._retries().call(what, work, on=WRITE, deadline=rest[0])
+                return
+            except AzureFailure as failure:
+                if not failure.outcome_unknown:
+                    raise
+
+    setattr(cloud.Azure, "_write", write)  # noqa: B010 - of another signature
+
+
+def _unknown_is(verdict: Verdict) -> Patch:
+    def apply() -> None:
+        for name in ("gateway_has_a_connected_bgp_peer", "gateway_has_learned"):
+            setattr(conditions, name, _forced(getattr(conditions, name), verdict))
+
+    return apply
+
+
+def _forced(right: Callable[..., Claim], verdict: Verdict) -> Callable[..., Claim]:
+    def claimed(*arguments: Any) -> Claim:
+        claim = right(*arguments)
+        return replace(claim, verdict=verdict) if claim.verdict is Verdict.UNKNOWN else claim
+
+    return claimed
+
+
+def _late_journal() -> None:
+    right = recording.Recorder.listener
+
+    def listener(self: recording.Recorder, show: Listener) -> Listener:
+        tell = right(self, show)
+        begun: dict[str, Event] = {}
+
+        def late(event: Event) -> None:
+            if event.state is State.STARTED:
+                begun[event.task.id] = event
+                return
+            tell(begun.pop(event.task.id, event))
+            tell(event)
+
+        return late
+
+    recording.Recorder.listener = listener  # type: ignore[method-assign]
+
+
+def _no_patience() -> None:
+    setattr(cloud, "WRITE", frozenset({Kind.THROTTLED}))  # noqa: B010 - imported there
+
+
+def _failed_is_done() -> None:
+    model.Peering.failed = property(lambda self: False)  # type: ignore[method-assign,assignment]
+    cloud._as_put = _flags_alone
+
+
+def _flags_alone(body: Mapping[str, Any]) -> Callable[[Any], bool]:
+    wanted = body.get("properties") or {}
+    flag = "useRemoteGateways"
+    return lambda found: bool(found) and found["properties"].get(flag) == wanted.get(flag)
+
+
+MUTANTS = (
+    Mutant("break and make swapped", _planned(_swap), "", "second remote gateway attempted"),
+    Mutant("gate skipped", _no_gate, "", "gate"),
+    Mutant(
+        "lease not checked before a write",
+        _no_lease,
+        "ipsec:PUT:vnet3-to-vnet1:1:during:lease-lost",
+        "write without the lease",
+    ),
+    Mutant(
+        "write of unknown outcome repeated blindly",
+        _blind,
+        "ipsec:PUT:vnet1-to-vnet2:1:before:reset",
+        "blind repeat",
+    ),
+    Mutant(
+        "UNKNOWN taken for HOLDS",
+        _unknown_is(Verdict.HOLDS),
+        "ipsec:POST:vng2/getLearnedRoutes:1:lost:empty-reads",
+        "write on an UNKNOWN reading",
+    ),
+    Mutant(
+        "UNKNOWN taken for DOWN",
+        _unknown_is(Verdict.FAILS),
+        "ipsec:POST:vng2/getLearnedRoutes:1:lost:empty-read",
+        "unknown is not down",
+    ),
+    Mutant(
+        "peering deleted instead of updated",
+        _deleting,
+        "",
+        "peering of spoke and primary hub deleted",
+    ),
+    Mutant(
+        "no contingency",
+        _planned(_no_contingency),
+        "ipsec:PUT:vnet1-to-vnet3:2:before:forbidden-403",
+        "left on a path",
+    ),
+    Mutant("intent in the journal after the act", _late_journal, "", "journal before the act"),
+    Mutant(
+        "contention not waited out",
+        _no_patience,
+        "ipsec:PUT:vnet1-to-vnet2:1:before:contention-429",
+        "waited out",
+    ),
+    Mutant(
+        "failed operation taken for done",
+        _failed_is_done,
+        "ipsec:PUT:vnet1-to-vnet3:2:during:operation-failed",
+        "repeat converges",
+    ),
+)

@@ -1,0 +1,91 @@
+"""Two controllers started together on one site: one switches, the other is told who does."""
+
+from __future__ import annotations
+
+import os
+
+from tests.campaign import checks
+from tests.campaign.cells import Direction
+from tests.campaign.checks import Flags, Record
+from tests.campaign.trial import (
+    KILL_SPEED,
+    OFFICE,
+    Result,
+    Victim,
+    flags,
+    passes,
+    secrets,
+    watch_internet,
+)
+from tests.campaign.warm import Ran, Warm
+from tests.campaign.watch import Watch
+from tests.scenarios.clocks import ResumedClock
+
+
+def together(warm: Warm, direction: Direction, wanted: Flags, number: int) -> Result:
+    """Start two controllers together; then the same command twice more, alone.
+
+    One of the two ends with 0. The other is refused by the lease and says who holds it, or came
+    so late that it found nothing left to do.
+    """
+    arguments = ("switch", "--to", str(direction), "--yes")
+    warm.use_state(warm.folder / f"state-{os.getpid()}")
+    two = [Victim(warm, arguments, str(each)) for each in (1, 2)]
+    watch = Watch(warm.lab, warm.site_state, writers=frozenset(each.pid for each in two))
+    warm.lab.clock = ResumedClock(KILL_SPEED, warm.clock.now())
+    cuts: list[str] = []
+    watch_internet(warm, cuts)
+    watch.install()
+    with warm.serving() as server:
+        watch.begin(1)
+        for each in two:
+            each.tell(server.environment())
+        first = [each.end() for each in two]
+        after = [flags(warm)]
+        warm.clock.sleep(warm.lab.clock.now() - warm.clock.now())
+        warm.lab.clock = warm.clock
+        later: list[Ran | None] = []
+        for run in (2, 3):
+            watch.begin(run)
+            later.append(warm.run(*arguments))
+            after.append(flags(warm))
+        office = [passes(warm, OFFICE)] * 3
+    ran = [each or Ran(-9, "", "killed", 0.0) for each in first]
+    winner = min(ran, key=lambda each: each.code)
+    record = Record(
+        cell=None,
+        direction=direction,
+        runs=[winner, *later],
+        seen=watch.seen,
+        fired=True,
+        flags=after,
+        wanted=wanted,
+        cuts=cuts,
+        office=office,
+        journal=(warm.site_state / "journal.jsonl").read_text("utf-8"),
+        secrets=secrets(warm),
+    )
+    found = checks.problems(record) + _between(record, ran)
+    return Result(
+        id=f"{direction}:two-together:{number}",
+        problems=found,
+        codes=[each.code for each in ran],
+        detail="\n".join(each.err for each in ran) if found else "",
+    )
+
+
+def _between(record: Record, ran: list[Ran]) -> list[str]:
+    """What is wrong between the two."""
+    found = []
+    codes = sorted(each.code for each in ran)
+    if codes not in ([0, 0], [0, 3]):
+        found.append(f"one writer: the two exit {codes}")
+    for each in ran:
+        if each.code == 3 and "is being written to by" not in each.err:
+            found.append("one writer: the second is not told who holds the lease")
+    written = [each.path for each in checks.changes(record.seen, 1) if each.method == "PUT"]
+    if len(written) != len(set(written)) + 1:  # the make writes what step 2 made
+        found.append(f"one writer: written twice: {written}")
+    if checks.changes(record.seen, 2):
+        found.append("one writer: something was left to do")
+    return found

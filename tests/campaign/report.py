@@ -1,0 +1,127 @@
+"""What a campaign came to: the summary line, the failures, the table in the documentation. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.campaign.cells import Direction, Trouble
+from tests.campaign.checks import name
+from tests.campaign.trial import Result
+
+BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
+NEVER = {
+    "stranded": ("neither path after the repeat", "left on a path"),
+    "Internet path cut": ("Internet path",),
+    "peering of spoke and primary hub deleted": ("peering of spoke and primary hub deleted",),
+    "second remote gateway": ("second remote gateway attempted",),
+    "write without the lease": ("write without the lease",),
+    "write on UNKNOWN": ("write on an UNKNOWN reading",),
+    "secret told": ("secret in the output", "secret in the journal"),
+    "traceback": ("traceback",),
+}
+"""What must be 0, in the words of the summary, and the checks that count it."""
+OTHER = {
+    "two-together": "two controllers started together",
+    "provision": "provision killed at a write",
+    "destroy": "destroy killed at a deletion",
+}
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Everything that was run.
+
+    Attributes:
+        can_occur: how many cells can occur, by direction; 0 where only some were chosen.
+        cannot: how many cells cannot, by reason.
+    """
+
+    results: Sequence[Result]
+    can_occur: int
+    cannot: Mapping[str, int]
+
+    @property
+    def failed(self) -> list[Result]:
+        """What did not hold."""
+        return [each for each in self.results if each.problems]
+
+
+def kind(id_: str) -> str:
+    """The kind of trouble of a result, by its id."""
+    last = id_.rsplit(":", 1)[-1]
+    for part, words in OTHER.items():
+        if part in id_.split(":"):
+            return words
+    return last
+
+
+def counts(results: Iterable[Result]) -> dict[str, int]:
+    """How many runs met each thing that must never be."""
+    found = dict.fromkeys(NEVER, 0)
+    for each in results:
+        checks = {name(problem) for problem in each.problems}
+        for words, of in NEVER.items():
+            found[words] += bool(checks.intersection(of))
+    return found
+
+
+def summary(campaign: Campaign) -> str:
+    """The last line."""
+    results = campaign.results
+    longest = max((each.recovery_s for each in results), default=0.0)
+    never = ", ".join(f"{count} {words}" for words, count in counts(results).items())
+    return (
+        f"{len(results)} runs, {len({kind(each.id) for each in results})} kinds, "
+        f"{len(campaign.failed)} failed, {never}, longest recovery {longest:.0f} s (modelled)"
+    )
+
+
+def failures(campaign: Campaign) -> str:
+    """Each run that did not hold, and how to run it again."""
+    lines = []
+    for each in campaign.failed:
+        lines.append(f"FAILED {each.id}: exit codes {each.codes}")
+        lines += [f"    {problem[:400]}" for problem in each.problems]
+        lines.append(f"    again: scripts/fault-campaign --cell {each.id}")
+    return "\n".join(lines)
+
+
+def table(campaign: Campaign) -> str:
+    """The table for the documentation, between its markers."""
+    lines = [
+        BEGIN,
+        f"{len(campaign.results)} runs of {campaign.can_occur} cells that can occur.",
+        "",
+        "| trouble | to ipsec | to expressroute | passed over | stopped, then continued "
+        "| failed | longest recovery (s) |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    rows: dict[str, list[Result]] = {str(each): [] for each in Trouble}
+    for each in campaign.results:
+        rows.setdefault(kind(each.id), []).append(each)
+    lines += [_row(words, found) for words, found in rows.items() if found]
+    lines.append(_row("**all**", list(campaign.results)))
+    lines += ["", "Of each of these there must be none:", "", "| | runs |", "|---|--:|"]
+    lines += [f"| {words} | {count} |" for words, count in counts(campaign.results).items()]
+    lines += ["", "Not run, because it cannot occur or is the same as another cell:", ""]
+    lines += [f"- {count}: {reason}" for reason, count in sorted(campaign.cannot.items())]
+    lines.append(END)
+    return "\n".join(lines)
+
+
+def _row(words: str, found: Sequence[Result]) -> str:
+    ways = [sum(each.id.startswith(f"{way}:") for each in found) for way in Direction]
+    good = [each for each in found if not each.problems]
+    over = sum(each.codes[:1] == [0] for each in good)
+    longest = max(each.recovery_s for each in found)
+    cells = (words, *ways, over, len(good) - over, len(found) - len(good), f"{longest:.0f}")
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def written_into(text: str, table_: str) -> str:
+    """A document with the table between its markers; at its end where there are none."""
+    if BEGIN not in text or END not in text:
+        return f"{text.rstrip()}\n\n{table_}\n"
+    before, _, rest = text.partition(BEGIN)
+    return before + table_ + rest.partition(END)[2]

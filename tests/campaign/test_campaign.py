@@ -1,0 +1,43 @@
+"""The fault campaign, sampled, in a program of its own: it forks, which a test runner must not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def campaign(*arguments: str) -> tuple[int, str]:
+    """Run it; its exit code and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.campaign", *arguments],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_sample_of_the_campaign_holds() -> None:
+    code, out = campaign("--sample", "10", "--seed", "4", "--switches-only")
+    assert code == 0, out
+    assert "0 failed, 0 stranded, 0 Internet path cut" in out.splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_larger_sample_holds_with_provision_destroy_and_two_controllers() -> None:
+    code, out = campaign("--sample", "60", "--seed", "5")
+    assert code == 0, out
+    assert "0 failed, 0 stranded" in out.splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_wrong_controller_turns_the_campaign_red() -> None:
+    code, out = campaign("--mutants")
+    assert code == 0, out
+    assert "NOT CAUGHT" not in out

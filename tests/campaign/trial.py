@@ -1,0 +1,233 @@
+"""One cell, tried in a forked process: run, run again, run a third time, and what came of it.
+
+Owns the order of a trial. What is right is ``checks``' business.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import traceback
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from erfailover.cli import invoke
+from erfailover.clock import SystemClock
+from erfailover.lab.reachability import reaches
+from tests.campaign import checks
+from tests.campaign.cells import Cell, Direction, Trouble
+from tests.campaign.checks import Flags, Record
+from tests.campaign.warm import SECRETS, Ran, Warm
+from tests.campaign.watch import Watch
+from tests.scenarios.clocks import ResumedClock
+
+KILL_SPEED = 100.0
+"""How fast the clock runs while a process of its own is waited for that will be killed."""
+NICS = "Microsoft.Network/networkInterfaces"
+PEERINGS = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
+SPOKE = "vm1-nic1"
+INTERNET, OFFICE = "8.8.4.4", "10.5.0.4"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a cell came to, as it crosses the pipe."""
+
+    id: str
+    problems: list[str]
+    codes: list[int | None] = field(default_factory=list)
+    recovery_s: float = 0.0
+    """Modelled seconds of the run that brought the spoke to its target."""
+    calls: list[tuple[str, str, int]] = field(default_factory=list)
+    flags: dict[str, list[bool]] = field(default_factory=dict)
+    detail: str = ""
+
+    def data(self) -> dict[str, Any]:
+        """As plain JSON data."""
+        return asdict(self)
+
+
+def flags(warm: Warm) -> Flags:
+    """The peerings of the spoke, as the lab has them in force."""
+    lab = warm.lab
+    with lab.lock:
+        lab.catch_up()
+        return {
+            each.id.name: [
+                bool(each.active_properties.get("allowVirtualNetworkAccess", True)),
+                bool(each.active_properties.get("allowForwardedTraffic")),
+                bool(each.active_properties.get("allowGatewayTransit")),
+                bool(each.active_properties.get("useRemoteGateways")),
+            ]
+            for each in lab.world.of_type(PEERINGS)
+            if each.active is not None and "vnet1" in each.id.name.split("-")
+        }
+
+
+def passes(warm: Warm, destination: str) -> bool:
+    """Whether the spoke's machine gets an answer, by the lab's own routes."""
+    lab = warm.lab
+    with lab.lock:
+        lab.catch_up()
+        nic = next(each for each in lab.world.of_type(NICS) if each.id.name == SPOKE)
+        return reaches(lab.world, lab.bgp, lab.machines, nic, destination).reached
+
+
+def watch_internet(warm: Warm, cuts: list[str]) -> None:
+    """Note every change of the world at which the Internet path is cut."""
+    lab = warm.lab
+    nic = next(each for each in lab.world.of_type(NICS) if each.id.name == SPOKE)
+
+    def look() -> None:
+        trace = reaches(lab.world, lab.bgp, lab.machines, nic, INTERNET)
+        if not trace.reached:
+            cuts.append(f"{lab.world.now:.0f} s: {trace.reason}")
+
+    lab.listen(look)
+
+
+def tried(
+    warm: Warm,
+    direction: Direction,
+    cell: Cell | None,
+    wanted: Flags | None,
+) -> Result:
+    """Try a cell; without one, a clean run, by which the others are judged."""
+    random.seed(cell.id if cell else "clean")
+    arguments = ("switch", "--to", str(direction), "--yes")
+    dies = cell is not None and cell.trouble is Trouble.KILLED
+    warm.use_state(warm.folder / f"state-{os.getpid()}")
+    watch = Watch(warm.lab, warm.state, cell, gone=_gone())
+    victim = Victim(warm, arguments) if dies else None
+    if victim is not None:
+        watch.victim = victim.pid
+        warm.lab.clock = ResumedClock(KILL_SPEED, warm.clock.now())
+    cuts: list[str] = []
+    watch_internet(warm, cuts)
+    watch.install()
+    runs: list[Ran | None] = []
+    after: list[Flags] = []
+    office: list[bool] = []
+    with warm.serving() as server:
+        for number in (1, 2, 3):
+            watch.begin(number)
+            if number == 1 and victim is not None:
+                runs.append(victim.run(server.environment()))
+                warm.clock.sleep(warm.lab.clock.now() - warm.clock.now())
+                warm.lab.clock = warm.clock
+            else:
+                runs.append(warm.run(*arguments))
+            after.append(flags(warm))
+            office.append(passes(warm, OFFICE))
+    if dies and runs[0] is not None:
+        cuts.append("never killed")
+    record = Record(
+        cell=cell,
+        direction=direction,
+        runs=runs,
+        seen=watch.seen,
+        fired=watch.fired(),
+        flags=after,
+        wanted=wanted or after[1],
+        cuts=cuts,
+        office=office,
+        journal=(warm.site_state / "journal.jsonl").read_text("utf-8"),
+        secrets=secrets(warm),
+    )
+    return _result(record, watch)
+
+
+def _result(record: Record, watch: Watch) -> Result:
+    first, second = record.runs[0], record.runs[1]
+    assert second is not None
+    done = first if first is not None and first.code == 0 else second
+    found = checks.problems(record)
+    return Result(
+        id=record.cell.id if record.cell else "clean",
+        problems=found,
+        codes=[None if ran is None else ran.code for ran in record.runs],
+        recovery_s=round(done.seconds, 1),
+        calls=[(each.method, each.path, each.status) for each in watch.seen if each.run == 1],
+        flags={each: list(found) for each, found in record.flags[1].items()},
+        detail=_detail(record) if found else "",
+    )
+
+
+def _detail(record: Record) -> str:
+    lines = []
+    for number, ran in enumerate(record.runs, 1):
+        lines.append(f"run {number}: " + ("killed" if ran is None else f"exit {ran.code}"))
+        for each in checks.changes(record.seen, number):
+            struck = f" struck by {', '.join(each.faults)}" if each.faults else ""
+            lines.append(
+                f"  {each.at_s:.1f} s {each.method} {each.path.rsplit('/', 1)[-1]} "
+                f"remote={each.remote} -> {each.status} {each.code}{struck}"
+            )
+        lines.append("" if ran is None else ran.err)
+    return "\n".join(lines)
+
+
+def _gone() -> int:
+    """The id of a process that has ended."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+
+
+def secrets(warm: Warm) -> list[str]:
+    """What must not be told: keys, passwords, tokens."""
+    token = Path(os.environ["AZURE_FEDERATED_TOKEN_FILE"]).read_text("utf-8")
+    return [*SECRETS.values(), token, warm.lab.identity.client_secret]
+
+
+class Victim:
+    """A process of its own that will be killed: forked, so that it need not load the SDK.
+
+    It waits until it is told where the lab is.
+    """
+
+    def __init__(
+        self, warm: Warm, arguments: tuple[str, ...], name: str = "", speed: float = KILL_SPEED
+    ) -> None:
+        told, self._tell = os.pipe()
+        self.speed = speed
+        self.errors = warm.folder / f"victim-{os.getpid()}-{name}"
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._tell)
+            self._be_it(warm, arguments, told)
+        os.close(told)
+
+    def _be_it(self, warm: Warm, arguments: tuple[str, ...], told: int) -> None:
+        code = 1
+        try:
+            endpoint = os.read(told, 1000).decode()
+            os.environ["ERFAILOVER_ENDPOINT"] = os.environ["AZURE_AUTHORITY_HOST"] = endpoint
+            with self.errors.open("w", encoding="utf-8") as file:
+                sys.stdout = sys.stderr = file
+                code = invoke(list(arguments), SystemClock(self.speed))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def run(self, environment: dict[str, str]) -> Ran | None:
+        """Let it go on; None where it was killed, as it should be."""
+        self.tell(environment)
+        return self.end()
+
+    def tell(self, environment: dict[str, str]) -> None:
+        """Tell it where the lab is: it begins."""
+        os.write(self._tell, environment["ERFAILOVER_ENDPOINT"].encode())
+        os.close(self._tell)
+
+    def end(self) -> Ran | None:
+        """Wait for its end; None where it was killed."""
+        _, status = os.waitpid(self.pid, 0)
+        if os.WIFSIGNALED(status):
+            return None
+        return Ran(os.waitstatus_to_exitcode(status), "", self.errors.read_text("utf-8"), 0.0)

@@ -1,0 +1,131 @@
+"""Provision and destroy, killed on the way: they go on, and take nothing foreign.
+
+
+Each trial has a lab of its own, and a process of its own that is killed at a write.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator
+
+from erfailover.lab import ids
+from erfailover.lab import resource_types as rt
+from erfailover.lab.world import Resource
+from tests.campaign import checks
+from tests.campaign.trial import Result, Victim
+from tests.campaign.warm import Ran, Warm
+from tests.campaign.watch import Seen, Watch
+from tests.scenarios.clocks import ResumedClock
+
+SPEED = 200.0
+FOREIGN = "somebody-elses-ip"
+
+
+def names(warm: Warm) -> dict[str, str]:
+    """Every resource there is, with its state."""
+    with warm.lab.lock:
+        warm.lab.catch_up()
+        return {str(each.id).lower(): each.state for each in warm.lab.world.resources.values()}
+
+
+def provisioned(warm: Warm, wanted: dict[str, str], write: int, *, done: bool) -> Result:
+    """Provision an empty lab, killed at a write, before or after it was done; then again."""
+    runs, seen = _killed(warm, "provision", write, done=done)
+    found = list(_problems(runs, seen))
+    there = names(warm)
+    if there != wanted:
+        found.append(f"provision converges: {_difference(there, wanted)}")
+    return _result("provision", write, done, runs, found)
+
+
+def destroyed(warm: Warm, write: int, *, done: bool) -> Result:
+    """Destroy a provisioned lab that holds something foreign, killed at a deletion; then again."""
+    foreign = add_foreign(warm)
+    runs, seen = _killed(warm, "destroy", write, done=done)
+    found = list(_problems(runs, seen))
+    there = names(warm)
+    if foreign not in there:
+        found.append("nothing foreign is deleted: the foreign resource is gone")
+    left = [each for each in there if each != foreign and "/providers/" in each]
+    if left:
+        found.append(f"nothing is lost sight of: left over: {', '.join(left)}")
+    return _result("destroy", write, done, runs, found)
+
+
+def add_foreign(warm: Warm) -> str:
+    """Put a resource of somebody else's into the site's resource group."""
+    with warm.lab.lock:
+        model = next(warm.lab.world.of_type(rt.PUBLIC_IP))
+        text = str(model.id)
+        new = ids.parse(text.rsplit("/", 1)[0] + f"/{FOREIGN}")
+        assert new is not None
+        body = copy.deepcopy(model.body)
+        body |= {"id": str(new), "name": FOREIGN, "tags": {"owner": "somebody else"}}
+        body["properties"].pop("ipConfiguration", None)
+        body["properties"]["ipAddress"] = "203.0.113.250"
+        warm.lab.world.add(Resource(new, body, copy.deepcopy(body)))
+        warm.lab.world.changed()
+    return str(new).lower()
+
+
+def _killed(
+    warm: Warm, command: str, write: int, *, done: bool
+) -> tuple[list[Ran | None], list[Seen]]:
+    arguments = (command, "--yes")
+    warm.use_state(warm.folder / f"state-{os.getpid()}")
+    victim = Victim(warm, arguments, speed=SPEED)
+    watch = Watch(warm.lab, warm.state, victim=victim.pid, kill_at_write=write, kill_after=done)
+    warm.lab.clock = ResumedClock(SPEED, warm.clock.now())
+    watch.install()
+    runs: list[Ran | None] = []
+    with warm.serving() as server:
+        watch.begin(1)
+        runs.append(victim.run(server.environment()))
+        warm.clock.sleep(warm.lab.clock.now() - warm.clock.now())
+        warm.lab.clock = warm.clock
+        for number in (2, 3):
+            watch.begin(number)
+            runs.append(warm.run(*arguments))
+    return runs, watch.seen
+
+
+def _problems(runs: list[Ran | None], seen: list[Seen]) -> Iterator[str]:
+    if runs[0] is not None:
+        yield f"fault fired: the process was not killed: exit {runs[0].code}"
+    for number, ran in enumerate(runs[1:], 2):
+        assert ran is not None
+        if ran.code:
+            yield f"repeat converges: run {number} exits {ran.code}: {ran.err[-400:]}"
+        if "Traceback" in ran.err:
+            yield "traceback: in what was printed"
+    wrote = [f"{each.method} {each.path}" for each in checks.changes(seen, 3)]
+    if wrote:
+        yield f"third run writes nothing: {', '.join(wrote)}"
+    for each in checks.changes(seen):
+        if not each.leased:
+            yield f"write without the lease: {each.method} {each.path} in run {each.run}"
+        if not each.announced:
+            yield f"journal before the act: {each.method} {each.path} in run {each.run}"
+
+
+def _difference(found: dict[str, str], wanted: dict[str, str]) -> str:
+    missing = [each for each in wanted if each not in found]
+    more = [each for each in found if each not in wanted]
+    other = [each for each in found if each in wanted and found[each] != wanted[each]]
+    return f"missing {missing}, more {more}, in another state {other}"
+
+
+def _result(
+    command: str, write: int, done: bool, runs: list[Ran | None], found: list[str]
+) -> Result:
+    second = runs[1]
+    assert second is not None
+    return Result(
+        id=f"{command}:write:{write}:{'lost' if done else 'before'}:killed",
+        problems=found,
+        codes=[None if ran is None else ran.code for ran in runs],
+        recovery_s=round(second.seconds, 1),
+        detail="\n".join(ran.err for ran in runs if ran is not None) if found else "",
+    )
