@@ -89,6 +89,11 @@ class Peering:
     provisioning_state: str
     flags: Flags
 
+    @property
+    def failed(self) -> bool:
+        """Whether the last operation on it failed: its flags are then not those in force."""
+        return self.provisioning_state == "Failed"
+
 
 @dataclass(frozen=True, slots=True)
 class VirtualNetwork:
@@ -178,8 +183,8 @@ class SwitchStep:
     write: PeeringWrite
     gated: bool = False
     """Whether the gate must hold immediately before."""
-    contingency: PeeringWrite | None = None
-    """What is written if Azure refuses this step."""
+    contingency: tuple[PeeringWrite, ...] = ()
+    """What is written, in this order, if Azure refuses this step or fails at it."""
 
 
 @dataclass(frozen=True, slots=True)

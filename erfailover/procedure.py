@@ -35,6 +35,9 @@ from erfailover.model import (
 )
 from erfailover.site import ROLE_OF_PATH, Flags, Path, Role, Site, Spoke
 
+UNDER_WAY = frozenset({"Updating", "Deleting"})
+"""Provisioning states of what an operation is changing (recorded)."""
+
 
 class Side(Enum):
     """Which of a spoke's four peerings a step writes."""
@@ -182,7 +185,7 @@ class _Spoke:
                 rule.why.format(**names),
                 write,
                 rule.gated,
-                self._taken_back() if rule.contingency and not kept else None,
+                self._taken_back() if rule.contingency and not kept else (),
             )
             if not kept:
                 self.seen[write.peering_id.lower()] = _written(write)
@@ -221,14 +224,26 @@ class _Spoke:
             change = Change.KEEP  # not read: nothing is known, so nothing is written
         return PeeringWrite(change, peering_id, remote, found.flags if found else None, after)
 
-    def _taken_back(self) -> PeeringWrite | None:
-        """The write that takes step 3 back: the spoke uses the leaving hub's gateway again."""
-        peering_id, remote, _ = self._place(Side.SPOKE_TO_LEAVING)
-        found = self.seen[peering_id.lower()]
+    def _taken_back(self) -> tuple[PeeringWrite, ...]:
+        """The writes that take step 3 back: the spoke uses the leaving hub's gateway again.
+
+        Where Azure accepted the make and then failed at it, the peering shows remote gateways
+        that are not in force, and a second one is refused: so that is taken back first.
+        """
+        left_id, left, _ = self._place(Side.SPOKE_TO_LEAVING)
+        made_id, made, final = self._place(Side.SPOKE_TO_ARRIVING)
+        lender_id, _, _ = self._place(Side.LEAVING_TO_SPOKE)
+        found, lender = self.seen[left_id.lower()], self.seen[lender_id.lower()]
         back = self.spoke.outward(self.leaving).on(self.target.other)
-        if found is None or back is None:
-            return None
-        return PeeringWrite(Change.UPDATE, peering_id, remote, found.flags, back)
+        if found is None or back is None or final is None:
+            return ()
+        if lender is None or lender.failed or not lender.flags.allow_gateway_transit:
+            return ()  # the leaving hub lends nothing: Azure would refuse
+        unmade = final.without_remote_gateways()
+        return (
+            PeeringWrite(Change.UPDATE, made_id, made, final, unmade),
+            PeeringWrite(Change.UPDATE, left_id, left, found.flags, back),
+        )
 
 
 def _written(write: PeeringWrite) -> Peering | None:
@@ -251,7 +266,9 @@ def _after(goal: Goal, final: Flags | None, found: Peering | None, ours: bool) -
     """The flags a rule makes of a peering; None where there is then no peering."""
     now = found.flags if found else None
     if goal is Goal.PRESENT:
-        return now or (final.without_remote_gateways() if final else None)
+        if found is not None and now is not None and not found.failed:
+            return now
+        return final.without_remote_gateways() if final else now
     if goal is Goal.REMOVED:
         return None if final is None and ours else now
     if final is not None:
@@ -266,7 +283,7 @@ def _change(found: Peering | None, after: Flags | None, *, removed: bool) -> Cha
         return Change.KEEP if after is None else Change.CREATE
     if removed:
         return Change.DELETE
-    if after == found.flags and found.state != "Disconnected":
+    if after == found.flags and found.state != "Disconnected" and not found.failed:
         return Change.KEEP
     return Change.KEEP if after is None else Change.UPDATE
 
@@ -285,6 +302,23 @@ def guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:
         yield conditions.spoke_has_no_gateway_of_its_own(network, spoke.name)
 
 
+def under_way(site: Site, observed: Observed) -> list[str]:
+    """What somebody's operation is changing, in words: a plan waits for its end.
+
+    A GET shows the flags of a write as soon as that is accepted, before they are in force and
+    although it may yet fail (seen of a failed operation: the flags stay, with state Failed).
+    """
+    hubs = (site.primary.virtual_network, site.backup.virtual_network)
+    found = []
+    for name in (*hubs, *(spoke.virtual_network for spoke in site.spokes)):
+        network = observed.network(site.network_id(name))
+        if network is not None:
+            states = {each.name: each.provisioning_state for each in network.peerings}
+            states[network.name] = network.provisioning_state
+            found += [f"{each} is {at}" for each, at in states.items() if at in UNDER_WAY]
+    return found
+
+
 def breaches(site: Site, plan: SwitchPlan) -> list[str]:
     """What in a plan would break an invariant: nothing, unless there is a bug."""
     found = []
@@ -297,7 +331,7 @@ def breaches(site: Site, plan: SwitchPlan) -> list[str]:
         )
     }
     for step in plan.writes:
-        for write in filter(None, (step.write, step.contingency)):
+        for write in (step.write, *step.contingency):
             if write.peering_id.lower() not in kept:
                 continue
             if write.change is Change.DELETE:

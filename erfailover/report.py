@@ -243,7 +243,7 @@ def _step_data(step: SwitchStep) -> dict[str, Any]:
         "why": step.why,
         "gated": step.gated,
         "write": _write_data(step.write),
-        "contingency": _write_data(step.contingency) if step.contingency else None,
+        "contingency": [_write_data(each) for each in step.contingency],
     }
 
 
@@ -282,9 +282,8 @@ def _step_lines(step: SwitchStep) -> list[str]:
     lines += textwrap.wrap(
         f"why here: {step.why}", WIDTH - 10, initial_indent=" " * 7, subsequent_indent=" " * 9
     )
-    if step.contingency:
-        undone = "; ".join(changes(step.contingency))
-        lines.append(f"       if refused: {step.contingency.name}: {undone}")
+    for write in step.contingency:
+        lines.append(f"       if refused: {write.name}: {'; '.join(changes(write))}")
     return lines
 
 

@@ -169,8 +169,9 @@ def test_the_contingency_puts_the_spoke_back_on_its_path() -> None:
     state = start
     for step in plan(start, Path.IPSEC).writes:
         if step.number == 4:
-            assert step.contingency is not None
-            state = write(state, step.contingency)
+            assert [each.name for each in step.contingency] == [OUT_B, OUT_P]
+            for back in step.contingency:
+                state = write(state, back)
             break
         state = write(state, step.write)
     assert remote_gateways(state) == [OUT_P]

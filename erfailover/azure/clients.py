@@ -15,6 +15,9 @@ from azure.identity import DefaultAzureCredential
 from azure.mgmt.network import NetworkManagementClient
 
 PUBLIC = "https://management.azure.com"
+CONNECT_S, ANSWER_S = 15, 60
+"""How long an answer is waited for, in wall seconds. The SDK's 300 s would outlast a deadline;
+the slowest first answer known is a gateway's, 8 s (recorded)."""
 
 
 @dataclass
@@ -78,7 +81,11 @@ class Clients:
 
     @property
     def _settings(self) -> Mapping[str, Any]:
-        settings: dict[str, Any] = {"retry_total": 0}
+        settings: dict[str, Any] = {
+            "retry_total": 0,
+            "connection_timeout": CONNECT_S,
+            "read_timeout": ANSWER_S,
+        }
         if self.endpoint:
             scopes = [f"{self.base_url}/.default"]
             settings |= {"base_url": self.base_url, "credential_scopes": scopes}

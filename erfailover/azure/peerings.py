@@ -32,7 +32,8 @@ def write(azure: Azure, change: PeeringWrite, deadline_s: float) -> str:
         return "removed"
     if change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
-    if seen and seen.flags == change.after and seen.state != "Disconnected":
+    sound = seen is not None and seen.state != "Disconnected" and not seen.failed
+    if seen and sound and seen.flags == change.after:
         return "already so"
     body = _with_flags(found, change.remote_virtual_network, change.after)
     after = azure.put(change.peering_id, body, deadline_s)

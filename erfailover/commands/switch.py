@@ -122,18 +122,28 @@ def undo(context: Context, options: Options) -> None:
 
 
 def _planned(context: Context, options: Options) -> tuple[Observed, SwitchPlan]:
-    """Observe and plan; what is unknown is read again for a while before it is believed."""
+    """Observe and plan; what is unknown is read again for a while before it is believed.
+
+    An operation under way is waited for: what a GET shows meanwhile is not in force yet.
+    """
     site, clock = context.site, context.clock
-    deadline = clock.now() + PATIENCE_S
+    began = clock.now()
     while True:
         observed = observe(context.azure, site)
         plan = procedure.plan(site, observed, options.target, ours(site, observed, context.journal))
-        verdicts = {claim.verdict for claim in plan.guards}
-        if Verdict.UNKNOWN not in verdicts or clock.now() >= deadline or not observed.networks:
-            return observed, plan
         unknown = [claim.seen for claim in plan.guards if claim.verdict is Verdict.UNKNOWN]
-        context.say(f"Unknown, reading again: {'; '.join(unknown)}")
-        clock.sleep(10.0)
+        busy = [] if options.dry_run else procedure.under_way(site, observed)
+        patience_s = site.timing.step_deadline_s if busy else PATIENCE_S
+        if clock.now() - began >= patience_s and busy:
+            raise UnknownReading(
+                f"an operation has not ended after {patience_s:.0f} s: {'; '.join(busy)}",
+                "Nothing was changed. Wait for it, then run the same command again.",
+            )
+        late = clock.now() - began >= patience_s or not observed.networks
+        if not busy and (not unknown or late):
+            return observed, plan
+        context.say(f"Reading again: {'; '.join(busy or unknown)}")
+        clock.sleep(3.0 if busy else 10.0)
 
 
 def ours(site: Site, observed: Observed, journal: Journal) -> frozenset[str]:
@@ -276,20 +286,29 @@ class _Switch:
         try:
             return self._write(step.write)
         except AzureFailure as failure:
-            if step.contingency is None or failure.outcome_unknown:
+            if not step.contingency or failure.outcome_unknown:
                 raise
-            back = step.contingency
-            title = f"take back: {back.name} uses remote gateways again"
-            self.recorder.intent(f"{step.spoke}/back", title, str(back.change), back.peering_id)
-            self._write(back)
-            raise AzureFailure(
-                failure.kind,
-                f"{failure.message}; taken back: {step.contingency.name} uses remote gateways "
-                "again",
-                "The spoke is on the path it was on before.",
-                code=failure.code,
-                status=failure.status,
-            ) from failure
+            raise self._taken_back(step, failure) from failure
+
+    def _taken_back(self, step: SwitchStep, failure: AzureFailure) -> AzureFailure:
+        """Carry out a step's contingency; what is then to be raised."""
+        names = []
+        for number, write in enumerate(step.contingency, 1):
+            uses = write.after is not None and write.after.use_remote_gateways
+            title = f"take back: {write.name} " + (
+                "uses remote gateways again" if uses else "without remote gateways"
+            )
+            task = f"{step.spoke}/back{number}"
+            self.recorder.intent(task, title, str(write.change), write.peering_id)
+            self._write(write)
+            names += [write.name] if uses else []
+        return AzureFailure(
+            failure.kind,
+            f"{failure.message}; taken back: {', '.join(names)} uses remote gateways again",
+            "The spoke is on the path it was on before.",
+            code=failure.code,
+            status=failure.status,
+        )
 
     def _gate(self, step: SwitchStep) -> None:
         """What is read again immediately before the break, and must hold."""

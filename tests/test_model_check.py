@@ -1,0 +1,326 @@
+"""Every state a switch can get into, and what holds in each.
+
+A state is the four peerings of a spoke as Azure has them (what a GET shows, what is in force),
+the write that Azure has accepted and not finished, and the controller: at rest, dead, or with the
+rest of a plan before it. The moves of the controller are ``procedure.plan``'s own. Azure's rules
+are written down here a second time, independently of the controller and of the lab.
+
+At any moment the process may die, an operation may succeed or fail, a failed write may be given
+up, repeated or taken back, and the next command may go either way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from erfailover import procedure
+from erfailover.model import Change, Observed, PeeringWrite, Verdict
+from erfailover.site import Flags, Path
+from tests import sites
+from tests.test_procedure import IN_P, OPPOSITE, OURS, OUT_B, OUT_P, SITE, STATES
+
+OUTWARD = (OUT_P, OUT_B)
+PRIMARY = (OUT_P, IN_P)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A peering as Azure has it.
+
+    Attributes:
+        shown: the flags that a GET shows: those of the last write that was accepted.
+        active: the flags in force: those of the last write that succeeded; None before one did.
+        state: Initiated, Connected, Disconnected.
+        failed: whether the last operation on it failed, so that it shows what is not in force.
+    """
+
+    shown: Flags
+    active: Flags | None
+    state: str
+    failed: bool = False
+
+
+World = tuple[tuple[str, Held], ...]
+"""The peerings there are, by name, in the order of the names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """One write that a plan names, and what it names for the case that this one is refused."""
+
+    write: PeeringWrite
+    back: tuple[PeeringWrite, ...] = ()
+    gated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where everything stands.
+
+    Attributes:
+        flight: the write that Azure has accepted and not finished.
+        plan: what the controller has yet to do, the write in flight first; None where no
+            controller is there: it ended, or died.
+    """
+
+    world: World
+    flight: PeeringWrite | None = None
+    plan: tuple[Todo, ...] | None = None
+
+
+class RefusedByAzureError(Exception):
+    """A write that Azure's rules forbid."""
+
+
+def held(world: World, name: str) -> Held | None:
+    return dict(world).get(name)
+
+
+def with_(world: World, name: str, found: Held | None) -> World:
+    all_ = dict(world)
+    if found is None:
+        all_.pop(name, None)
+    else:
+        all_[name] = found
+    return tuple(sorted(all_.items()))
+
+
+def uses(found: Held | None) -> bool:
+    """Whether a peering uses remote gateways, or is shown to."""
+    return found is not None and any(
+        flags is not None and flags.use_remote_gateways for flags in (found.shown, found.active)
+    )
+
+
+def lends(found: Held | None) -> bool:
+    """Whether a peering lends its gateway, by what is shown and what is in force."""
+    return found is not None and all(
+        flags is not None and flags.allow_gateway_transit for flags in (found.shown, found.active)
+    )
+
+
+def accepted(world: World, write: PeeringWrite) -> World:
+    """What a GET shows once Azure has accepted a write."""
+    name, flags = write.name, write.after
+    now, opposite = held(world, name), held(world, OPPOSITE[write.name])
+    if write.change is Change.DELETE:
+        return world
+    if flags is None:
+        raise AssertionError("a write without flags")
+    if now is None and opposite is not None and opposite.state == "Disconnected":
+        raise RefusedByAzureError(f"RemotePeeringIsDisconnected: {name}")
+    if flags.use_remote_gateways:
+        if any(uses(held(world, each)) for each in OUTWARD if each != name):
+            raise RefusedByAzureError(f"a second remote gateway: {name}")
+        if not lends(opposite):
+            raise RefusedByAzureError(f"the opposite side forbids transit: {name}")
+    if not flags.allow_gateway_transit and uses(opposite):
+        raise RefusedByAzureError(f"transit is in use: {name}")
+    if now is None:
+        return with_(world, name, Held(flags, None, "Initiated"))
+    return with_(world, name, replace(now, shown=flags, failed=False))
+
+
+def ended(world: World, write: PeeringWrite, *, well: bool) -> World:
+    """What an operation comes to."""
+    name, opposite = write.name, OPPOSITE[write.name]
+    now, other = held(world, name), held(world, opposite)
+    assert now is not None
+    if not well:
+        return with_(world, name, replace(now, failed=True))
+    if write.change is Change.DELETE:
+        world = with_(world, name, None)
+        return (
+            world if other is None else with_(world, opposite, replace(other, state=DISCONNECTED))
+        )
+    met = other is not None and other.active is not None
+    world = with_(world, name, Held(now.shown, now.shown, "Connected" if met else "Initiated"))
+    if met and other is not None:
+        world = with_(world, opposite, replace(other, state="Connected"))
+    return world
+
+
+DISCONNECTED = "Disconnected"
+
+
+def observed(world: World) -> Observed:
+    """What the controller reads of a world in which nothing is in flight."""
+    seen = sites.observed(SITE, {name: (each.shown, each.state) for name, each in world})
+    failed = {name for name, each in world if each.failed}
+    networks = {
+        key: replace(
+            network,
+            peerings=tuple(
+                replace(each, provisioning_state="Failed") if each.name in failed else each
+                for each in network.peerings
+            ),
+        )
+        for key, network in seen.networks.items()
+    }
+    return replace(seen, networks=networks)
+
+
+def planned(world: World, target: Path) -> tuple[Todo, ...]:
+    """What the controller would do now."""
+    plan = procedure.plan(SITE, observed(world), target, OURS)
+    assert procedure.breaches(SITE, plan) == []
+    return tuple(Todo(step.write, step.contingency, step.gated) for step in plan.writes)
+
+
+def needed(world: World, write: PeeringWrite) -> bool:
+    """Whether the controller, reading the peering before it writes, finds it not yet so."""
+    now = held(world, write.name)
+    if write.change is Change.DELETE:
+        return now is not None
+    return now is None or now.failed or now.shown != write.after or now.state == DISCONNECTED
+
+
+def gate_holds(world: World, target: Path) -> bool:
+    claims = procedure.gate(SITE, observed(world), target, SITE.spokes[0])
+    return all(claim.verdict is Verdict.HOLDS for claim in claims)
+
+
+def begun(world: World, todo: tuple[Todo, ...]) -> State:
+    """The controller takes the next thing in hand, and Azure accepts it."""
+    while todo and not needed(world, todo[0].write):
+        todo = todo[1:]
+    if not todo:
+        return State(world)
+    write = todo[0].write
+    if todo[0].gated and not gate_holds(world, target_of(todo)):
+        return State(world)
+    return State(accepted(world, write), write, todo)
+
+
+def target_of(todo: tuple[Todo, ...]) -> Path:
+    """Where a plan leads, by what its gated step gives up."""
+    return Path.IPSEC if todo[0].write.name == OUT_P else Path.EXPRESSROUTE
+
+
+def moves(state: State) -> Iterator[State]:
+    """Every state that may come next."""
+    if state.flight is None:
+        for target in Path:
+            yield begun(state.world, planned(state.world, target))
+        return
+    if state.plan is not None:
+        yield replace(state, plan=None)  # the process dies
+    for well in (True, False):
+        world = ended(state.world, state.flight, well=well)
+        if state.plan is None:
+            yield State(world)
+            continue
+        here, rest = state.plan[0], state.plan[1:]
+        if well:
+            yield begun(world, rest)
+            continue
+        yield State(world)  # given up
+        yield begun(world, state.plan)  # looked up, and repeated
+        if here.back:
+            yield begun(world, tuple(Todo(each) for each in here.back))  # taken back
+
+
+def reachable() -> dict[State, State | None]:
+    """Every state, with one that leads to it."""
+    first = [
+        State(tuple(sorted((name, Held(flags, flags, at)) for name, (flags, at) in each.items())))
+        for each in STATES
+    ]
+    found: dict[State, State | None] = dict.fromkeys(first)
+    waiting = deque(first)
+    while waiting:
+        state = waiting.popleft()
+        for following in moves(state):
+            if following not in found:
+                found[following] = state
+                waiting.append(following)
+    return found
+
+
+@pytest.fixture(scope="module")
+def states() -> dict[State, State | None]:
+    return reachable()
+
+
+def undisturbed(world: World, target: Path) -> World:
+    """Where a run ends that meets no trouble any more."""
+    state = begun(world, planned(world, target))
+    while state.flight is not None:
+        assert state.plan is not None
+        state = begun(ended(state.world, state.flight, well=True), state.plan[1:])
+    return state.world
+
+
+def test_in_every_reachable_state_the_invariants_hold(
+    states: dict[State, State | None], record_property: Callable[[str, object], None]
+) -> None:
+    for state in states:
+        for name in PRIMARY:
+            peering = held(state.world, name)
+            assert peering is not None, state
+            assert peering.shown.allow_virtual_network_access, state
+            assert peering.active is not None, state
+            assert peering.active.allow_virtual_network_access, state
+        used = [name for name in OUTWARD if uses(held(state.world, name))]
+        assert len(used) <= 1, state
+        if state.flight is not None and state.flight.change is Change.DELETE:
+            assert state.flight.name not in PRIMARY, state
+    dead = sum(each.flight is not None and each.plan is None for each in states)
+    text = f"{len(states)} states, {dead} with an operation in flight and nobody there; all hold"
+    record_property("model check", text)
+    print(text)
+
+
+def test_from_every_reachable_state_both_targets_are_reached_and_nothing_is_left_to_write(
+    states: dict[State, State | None],
+) -> None:
+    ends = {}
+    for target in Path:
+        flags = {name: found for name, (found, _) in sites.on(target, SITE).items()}
+        ends[target] = tuple(sorted((name, Held(f, f, "Connected")) for name, f in flags.items()))
+    worlds = set()
+    for state in states:
+        if state.flight is None:
+            worlds.add(state.world)
+        else:
+            worlds |= {ended(state.world, state.flight, well=well) for well in (True, False)}
+    for world in worlds:
+        for target in Path:
+            assert undisturbed(world, target) == ends[target], (world, target)
+            assert planned(ends[target], target) == ()
+
+
+def test_a_make_that_is_refused_or_fails_leaves_the_spoke_on_the_path_it_was_on(
+    states: dict[State, State | None],
+) -> None:
+    tried = 0
+    for state in states:
+        if state.flight is None or not state.plan or not state.plan[0].back:
+            continue
+        tried += 1
+        failed = ended(state.world, state.flight, well=False)
+        back = begun(failed, tuple(Todo(each) for each in state.plan[0].back))
+        while back.flight is not None and back.plan is not None:
+            back = begun(ended(back.world, back.flight, well=True), back.plan[1:])
+        left = OUT_B if state.flight.name == OUT_P else OUT_P
+        if held(back.world, left) is not None:
+            peering = held(back.world, left)
+            assert peering is not None
+            assert peering.active is not None
+            assert peering.active.use_remote_gateways, state
+    assert tried
+
+
+def test_the_rules_used_here_forbid_what_azure_forbids() -> None:
+    on = sites.on(Path.EXPRESSROUTE, SITE) | sites.on(Path.IPSEC, SITE)
+    world = tuple(sorted((name, Held(flags, flags, at)) for name, (flags, at) in on.items()))
+    hub = SITE.network_id("vnet2")
+    second = PeeringWrite(
+        Change.UPDATE, SITE.peering_id("vnet1", OUT_P), hub, None, sites.SPOKE_USES
+    )
+    with pytest.raises(RefusedByAzureError, match="second remote gateway"):
+        accepted(world, second)
