@@ -47,6 +47,8 @@ class RunRecord:
     who: str = ""
     host: str = ""
     pid: int = 0
+    machine: str = ""
+    started: str = ""
     target: str | None = None
     digest: str | None = None
     ended: str | None = None
@@ -107,6 +109,8 @@ def _begun(record: Mapping[str, Any]) -> RunRecord:
         who=str(record.get("who", "")),
         host=str(record.get("host", "")),
         pid=int(record.get("pid") or 0),
+        machine=str(record.get("machine", "")),
+        started=str(record.get("started", "")),
         target=record.get("to"),
         digest=record.get("digest"),
     )

@@ -119,6 +119,8 @@ class _Demo:
             print(f"\n== {number}. {stage.told}\n\n$ erfailover {stage.command}", flush=True)
             told = Told(stage)
             self.told.append(told)
+            self.context.close()
+            self.context = Context(self.context.site_file, yes=True)
             began = self.context.clock.now()
             try:
                 stage.act(self.context)
@@ -169,7 +171,7 @@ def run(output: str, *, keep: bool) -> None:
         began = context.clock.now()
         demo.tell()
         total = context.clock.now() - began
-        context.close()
+        demo.context.close()
         context.output = output
         print()
         context.show(summary_text(demo.told, total), summary_data(demo.told, total))

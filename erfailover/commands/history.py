@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +9,8 @@ from erfailover import report
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.history import RunRecord, runs
+from erfailover.lease import Holder
+from erfailover.state.process import alive
 
 
 def run(context: Context, wanted: str | None) -> None:
@@ -34,24 +34,12 @@ def run(context: Context, wanted: str | None) -> None:
     context.show(run_text(matches[0]), _data(matches[0]))
 
 
-def alive(run: RunRecord) -> bool:
-    """Whether the process of a run is still there, on this machine."""
-    if run.outcome != "open" or run.host != socket.gethostname() or not run.pid:
-        return False
-    try:
-        os.kill(run.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return run.pid != os.getpid()
-
-
 def outcome(run: RunRecord) -> str:
-    """How a run ended, in a word."""
-    if run.outcome == "open":
-        return "under way" if alive(run) else "died"
-    return run.outcome
+    """How a run ended, in words; what another machine does is not known from here."""
+    if run.outcome != "open":
+        return run.outcome
+    holder = Holder(run.who, run.host, run.pid, run.command, run.machine, run.started)
+    return {True: "under way", False: "died", None: f"not known (on {run.host})"}[alive(holder)]
 
 
 def open_data(run: RunRecord | None) -> dict[str, Any] | None:

@@ -92,6 +92,8 @@ def recorded(
         who=me.user,
         host=me.host,
         pid=me.pid,
+        machine=me.machine,
+        started=me.started,
     )
     context.azure.accepted = recorder.accepted
     try:

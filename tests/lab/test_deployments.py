@@ -351,3 +351,23 @@ def test_images_are_found_by_their_name_only(arm: Arm) -> None:
     assert arm.call("GET", f"{sku}/versions/1.0.0").status == 404
     assert arm.call("GET", f"{sku.replace('server', 'desktop')}/versions").status == 404
     assert arm.call("GET", f"{publishers}/Canonical/artifacttypes").status == 501
+
+
+def test_a_deployment_goes_on_from_a_snapshot(arm: Arm) -> None:
+    far = {
+        "gatewayIpAddress": "20.1.1.1",
+        "localNetworkAddressSpace": {"addressPrefixes": ["10.8.0.0/16"]},
+    }
+    accepted = deploy(
+        arm,
+        template(
+            resource("Microsoft.Network/localNetworkGateways", "far", far),
+            resource("Microsoft.Network/routeTables", "t", {}, "far"),
+        ),
+    )
+    half_way = arm.lab.snapshot()
+    ended(arm, accepted)
+    arm.lab.restore(half_way)
+    assert arm.call("GET", "routeTables/t").status == 404
+    assert ended(arm, accepted)[1] == {"status": "Succeeded"}
+    assert arm.get("routeTables/t")["name"] == "t"

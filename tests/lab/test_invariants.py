@@ -346,7 +346,7 @@ class Writes(RuleBasedStateMachine):
 
 
 Writes.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,
