@@ -64,7 +64,6 @@ class Runner:
         """Run what the options ask for; whether everything held."""
         warm = Warm()
         try:
-            wanted: Flags = {}
             self.do(self.from_nothing(warm))
             warm.provision()
             self.do(self.from_provisioned(warm))
@@ -73,13 +72,12 @@ class Runner:
                 clean = Result(**forked.one(partial(_tried, warm, direction, None, None)))
                 if clean.problems:
                     raise SystemExit(f"without trouble: {clean.problems}\n{clean.detail}")
-                wanted = clean.flags
                 found = cells.calls((each[0], each[1], each[2]) for each in clean.calls)
                 every = list(cells.grid(direction, found))
                 self.every += every
                 if self.options.mutants:
-                    return self.mutants(warm, every, wanted)
-                self.do(self.switches(warm, direction, every, wanted))
+                    return self.mutants(warm, every, clean.flags)
+                self.do(self.switches(warm, direction, every, clean))
         finally:
             warm.close()
         return self.told()
@@ -110,18 +108,18 @@ class Runner:
         sys.stdout.flush()
 
     def switches(
-        self, warm: Warm, direction: Direction, every: list[Cell], wanted: Flags
+        self, warm: Warm, direction: Direction, every: list[Cell], clean: Result
     ) -> Iterator[Work]:
         """The cells of one direction, and two controllers together."""
         possible = cells.possible(every)
         picked = self.picked([cell.id for cell in possible], 0.5)
         for cell in possible:
             if cell.id in picked:
-                yield cell.id, partial(_tried, warm, direction, cell, wanted)
+                yield cell.id, partial(_tried, warm, direction, cell, clean.flags)
         for number in (1, 2, 3) if self.options.all else (1,):
             id_ = f"{direction}:two-together:{number}"
             if self.besides(id_):
-                yield id_, partial(_together, warm, direction, wanted, number)
+                yield id_, partial(_together, warm, direction, clean, number)
 
     def from_nothing(self, warm: Warm) -> Iterator[Work]:
         """Provision killed at some writes."""
@@ -210,8 +208,8 @@ def _tried(warm: Warm, direction: Direction, cell: Cell | None, wanted: Flags | 
     return tried(warm, direction, cell, wanted).data()
 
 
-def _together(warm: Warm, direction: Direction, wanted: Flags, number: int) -> Any:
-    return together(warm, direction, wanted, number).data()
+def _together(warm: Warm, direction: Direction, clean: Result, number: int) -> Any:
+    return together(warm, direction, clean, number).data()
 
 
 def _mutant(warm: Warm, mutant: Mutant, cell: Cell | None, wanted: Flags) -> Any:

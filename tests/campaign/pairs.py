@@ -6,7 +6,7 @@ import os
 
 from tests.campaign import checks
 from tests.campaign.cells import Direction
-from tests.campaign.checks import Flags, Record
+from tests.campaign.checks import Record
 from tests.campaign.trial import (
     KILL_SPEED,
     OFFICE,
@@ -22,7 +22,7 @@ from tests.campaign.watch import Watch
 from tests.scenarios.clocks import ResumedClock
 
 
-def together(warm: Warm, direction: Direction, wanted: Flags, number: int) -> Result:
+def together(warm: Warm, direction: Direction, clean: Result, number: int) -> Result:
     """Start two controllers together; then the same command twice more, alone.
 
     One of the two ends with 0. The other is refused by the lease and says who holds it, or came
@@ -31,7 +31,7 @@ def together(warm: Warm, direction: Direction, wanted: Flags, number: int) -> Re
     arguments = ("switch", "--to", str(direction), "--yes")
     warm.use_state(warm.folder / f"state-{os.getpid()}")
     two = [Victim(warm, arguments, str(each)) for each in (1, 2)]
-    watch = Watch(warm.lab, warm.site_state, writers=frozenset(each.pid for each in two))
+    watch = Watch(warm.lab, warm.state, writers=frozenset(each.pid for each in two))
     warm.lab.clock = ResumedClock(KILL_SPEED, warm.clock.now())
     cuts: list[str] = []
     watch_internet(warm, cuts)
@@ -59,13 +59,13 @@ def together(warm: Warm, direction: Direction, wanted: Flags, number: int) -> Re
         seen=watch.seen,
         fired=True,
         flags=after,
-        wanted=wanted,
+        wanted=clean.flags,
         cuts=cuts,
         office=office,
         journal=(warm.site_state / "journal.jsonl").read_text("utf-8"),
         secrets=secrets(warm),
     )
-    found = checks.problems(record) + _between(record, ran)
+    found = checks.problems(record) + _between(record, ran, clean)
     return Result(
         id=f"{direction}:two-together:{number}",
         problems=found,
@@ -74,7 +74,7 @@ def together(warm: Warm, direction: Direction, wanted: Flags, number: int) -> Re
     )
 
 
-def _between(record: Record, ran: list[Ran]) -> list[str]:
+def _between(record: Record, ran: list[Ran], clean: Result) -> list[str]:
     """What is wrong between the two."""
     found = []
     codes = sorted(each.code for each in ran)
@@ -83,9 +83,10 @@ def _between(record: Record, ran: list[Ran]) -> list[str]:
     for each in ran:
         if each.code == 3 and "is being written to by" not in each.err:
             found.append("one writer: the second is not told who holds the lease")
-    written = [each.path for each in checks.changes(record.seen, 1) if each.method == "PUT"]
-    if len(written) != len(set(written)) + 1:  # the make writes what step 2 made
-        found.append(f"one writer: written twice: {written}")
+    written = [(each.method, each.path) for each in checks.changes(record.seen, 1)]
+    once = [(each[0], each[1]) for each in clean.calls if each[0] in ("PUT", "DELETE")]
+    if written != once:
+        found.append(f"one writer: written {written}, not {once}")
     if checks.changes(record.seen, 2):
         found.append("one writer: something was left to do")
     return found

@@ -56,6 +56,11 @@ def kind(id_: str) -> str:
     return last
 
 
+def _switched(result: Result) -> bool:
+    """Whether a result is a switch's."""
+    return result.id.split(":")[0] in {str(each) for each in Direction}
+
+
 def counts(results: Iterable[Result]) -> dict[str, int]:
     """How many runs met each thing that must never be."""
     found = dict.fromkeys(NEVER, 0)
@@ -69,11 +74,11 @@ def counts(results: Iterable[Result]) -> dict[str, int]:
 def summary(campaign: Campaign) -> str:
     """The last line."""
     results = campaign.results
-    longest = max((each.recovery_s for each in results), default=0.0)
+    longest = max((each.recovery_s for each in results if _switched(each)), default=0.0)
     never = ", ".join(f"{count} {words}" for words, count in counts(results).items())
     return (
         f"{len(results)} runs, {len({kind(each.id) for each in results})} kinds, "
-        f"{len(campaign.failed)} failed, {never}, longest recovery {longest:.0f} s (modelled)"
+        f"{len(campaign.failed)} failed, {never}, longest recovery of a switch {longest:.0f} s (modelled)"
     )
 
 

@@ -59,7 +59,7 @@ def test_the_summary_counts_what_must_never_be() -> None:
     bad = Result("ipsec:PUT:x:1:before:reset", ["Internet path: cut at 3 s"], [0, 0, 0], 50.0)
     line = report.summary(Campaign([good, bad], 2, {}))
     assert line.startswith("2 runs, 1 kinds, 1 failed, 0 stranded, 1 Internet path cut, ")
-    assert line.endswith("longest recovery 50 s (modelled)")
+    assert line.endswith("longest recovery of a switch 50 s (modelled)")
     assert "again: scripts/fault-campaign --cell ipsec:PUT:x:1:before:reset" in report.failures(
         Campaign([good, bad], 2, {})
     )

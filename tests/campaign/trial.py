@@ -5,6 +5,7 @@ Owns the order of a trial. What is right is ``checks``' business.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
@@ -205,8 +206,7 @@ class Victim:
     def _be_it(self, warm: Warm, arguments: tuple[str, ...], told: int) -> None:
         code = 1
         try:
-            endpoint = os.read(told, 1000).decode()
-            os.environ["ERFAILOVER_ENDPOINT"] = os.environ["AZURE_AUTHORITY_HOST"] = endpoint
+            os.environ |= json.loads(os.read(told, 65536))
             with self.errors.open("w", encoding="utf-8") as file:
                 sys.stdout = sys.stderr = file
                 code = invoke(list(arguments), SystemClock(self.speed))
@@ -222,7 +222,7 @@ class Victim:
 
     def tell(self, environment: dict[str, str]) -> None:
         """Tell it where the lab is: it begins."""
-        os.write(self._tell, environment["ERFAILOVER_ENDPOINT"].encode())
+        os.write(self._tell, json.dumps(environment).encode())
         os.close(self._tell)
 
     def end(self) -> Ran | None:
