@@ -112,7 +112,10 @@ def gateway_is_provisioned(gateway: Gateway | None, role: Role) -> Claim:
 
 
 def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Claim:
-    """At least one BGP session of the gateway is up."""
+    """At least one BGP session of the gateway with another one is up.
+
+    An active-active gateway lists itself and its twin instance, with its own ASN (published).
+    """
     name = "gateway_has_a_connected_bgp_peer"
     if gateway is None:
         return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
@@ -120,8 +123,9 @@ def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Cla
     if not peers:
         why = gateway.peers.unknown or "Azure listed no BGP peer"
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
-    listed = ", ".join(f"{peer.neighbor} {peer.state}" for peer in peers)
-    if any(peer.state == CONNECTED for peer in peers):
+    others = [peer for peer in peers if peer.asn is None or peer.asn != gateway.asn]
+    listed = ", ".join(f"{peer.neighbor} {peer.state}" for peer in others) or "no peer but itself"
+    if any(peer.state == CONNECTED for peer in others):
         return Claim(name, Verdict.HOLDS, f"{gateway.name}: {listed}")
     return Claim(name, Verdict.FAILS, f"{gateway.name}: {listed}; expected one Connected")
 

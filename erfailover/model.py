@@ -72,6 +72,7 @@ class Gateway:
     bgp_addresses: tuple[str, ...]
     peers: Reading[tuple[BgpPeer, ...]]
     learned_routes: Reading[tuple[GatewayRoute, ...]]
+    asn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

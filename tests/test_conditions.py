@@ -86,6 +86,15 @@ def test_empty_lists_and_failed_reads_are_unknown_and_never_down() -> None:
         assert ask(nothing, Role.BACKUP, SPOKE).verdict is Verdict.UNKNOWN
 
 
+def test_a_twin_instance_is_no_peer_that_keeps_a_gateway_alive() -> None:
+    twin = replace(sites.peer("10.3.0.253"), asn=65010)
+    dead = sites.peer("10.4.0.254", "Connecting")
+    gateway = replace(sites.gateway(Role.BACKUP, peers=(twin, dead)), asn=65010)
+    claim = conditions.gateway_has_a_connected_bgp_peer(gateway, Role.BACKUP)
+    assert claim.verdict is Verdict.FAILS
+    assert claim.seen == "vng2: 10.4.0.254 Connecting; expected one Connected"
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

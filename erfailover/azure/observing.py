@@ -162,6 +162,7 @@ def gateway(
         bgp_addresses=tuple(filter(None, addresses)),
         peers=peers,
         learned_routes=routes,
+        asn=settings.get("asn"),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ from typing import Any
 import pytest
 
 from erfailover.cli import invoke
+from erfailover.lab import identity
 from erfailover.lab.clock import SteppedClock
+from erfailover.lab.identity import Identity
 from erfailover.lab.reachability import reaches
 from erfailover.lab.server import Lab, LabServer
 from erfailover.lab.world import Resource
@@ -93,27 +97,61 @@ class Stage:
         return [f"{each.method} {each.path}" for each in self.lab.trace if each.write]
 
 
+@pytest.fixture(scope="session")
+def identity_() -> Identity:
+    """Who every lab of the scenarios is: the same subscription in all."""
+    return identity.make()
+
+
+@contextmanager
+def lab_in(folder: Path, known: Identity) -> Iterator[tuple[Lab, SteppedClock, dict[str, str]]]:
+    """An empty lab, and this process pointed at it and at a folder.
+
+    The lab's own paths are refused: the controller knows nothing but ARM.
+    """
+    clock = SteppedClock()
+    lab = Lab(clock, identity_=known, seed=1, refuse_lab_paths=True)
+    with pytest.MonkeyPatch.context() as patch, LabServer(lab) as server:
+        for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
+            patch.delenv(name)
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("ERFAILOVER_STATE_DIR", str(folder / "state"))
+        patch.chdir(folder)
+        yield lab, clock, server.environment()
+
+
 @pytest.fixture
 def stage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, identity_: Identity, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Stage]:
-    """An empty lab whose own paths are refused: the controller knows nothing but ARM."""
-    for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
-        monkeypatch.delenv(name)
-    clock = SteppedClock()
-    lab = Lab(clock, seed=1, refuse_lab_paths=True)
-    with LabServer(lab) as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("ERFAILOVER_STATE_DIR", str(tmp_path / "state"))
-        monkeypatch.chdir(tmp_path)
-        yield Stage(lab, clock, tmp_path, capsys, server.environment())
+    """An empty lab, an empty folder, the command line."""
+    with lab_in(tmp_path, identity_) as (lab, clock, environment):
+        yield Stage(lab, clock, tmp_path, capsys, environment)
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """The proof of concept's topology, provisioned once: the world, and what the machine keeps."""
+
+    world: bytes
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def provisioned_once(tmp_path_factory: pytest.TempPathFactory, identity_: Identity) -> Provisioned:
+    """Provision the proof of concept's topology and write the world down."""
+    folder = tmp_path_factory.mktemp("provisioned")
+    with lab_in(folder, identity_) as (lab, clock, _):
+        for command in (["init"], ["provision", "--yes"]):
+            assert invoke(command, clock) == 0
+        clock.sleep(60.0)
+        return Provisioned(lab.snapshot(), folder)
 
 
 @pytest.fixture
-def provisioned(stage: Stage) -> Stage:
+def provisioned(stage: Stage, provisioned_once: Provisioned) -> Stage:
     """The proof of concept's topology, provisioned, sessions up."""
-    stage.do("init")
-    stage.do("provision", "--yes")
-    stage.pass_time(60.0)
+    stage.lab.restore(provisioned_once.world)
+    shutil.copytree(provisioned_once.folder, stage.folder, dirs_exist_ok=True)
     return stage
