@@ -78,7 +78,8 @@ def summary(campaign: Campaign) -> str:
     never = ", ".join(f"{count} {words}" for words, count in counts(results).items())
     return (
         f"{len(results)} runs, {len({kind(each.id) for each in results})} kinds, "
-        f"{len(campaign.failed)} failed, {never}, longest recovery of a switch {longest:.0f} s (modelled)"
+        f"{len(campaign.failed)} failed, {never}, "
+        f"longest recovery of a switch {longest:.0f} s (modelled)"
     )
 
 

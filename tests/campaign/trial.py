@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+import time
 import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ from tests.scenarios.clocks import ResumedClock
 
 KILL_SPEED = 100.0
 """How fast the clock runs while a process of its own is waited for that will be killed."""
+DRAINED_S = 0.3
+"""Wall seconds in which the lab takes in what a killed process had sent besides."""
 NICS = "Microsoft.Network/networkInterfaces"
 PEERINGS = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 SPOKE = "vm1-nic1"
@@ -229,5 +232,6 @@ class Victim:
         """Wait for its end; None where it was killed."""
         _, status = os.waitpid(self.pid, 0)
         if os.WIFSIGNALED(status):
+            time.sleep(DRAINED_S)
             return None
         return Ran(os.waitstatus_to_exitcode(status), "", self.errors.read_text("utf-8"), 0.0)
