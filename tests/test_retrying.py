@@ -68,6 +68,24 @@ def test_an_answer_means_what_its_code_says(
     assert code in failure.message
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("RemoteVnetHasNoGateways", "cannot lend one"),
+        ("RemotePeeringIsDisconnected", "writes the opposite anew"),
+        ("LinkedAuthorizationFailed", "peer/action"),
+        ("AuthorizationFailed", "lacks the permission"),
+        ("ScopeLocked", "az lock list"),
+    ],
+)
+def test_a_refusal_is_explained_with_what_to_do(code: str, words: str) -> None:
+    assert words in (translate(refused(403, code), "PUT x").hint or "")
+
+
+def test_an_unknown_refusal_gets_no_invented_advice() -> None:
+    assert translate(refused(400, "SomethingNew"), "PUT x").hint is None
+
+
 def test_an_answer_that_is_no_json_is_translated_too() -> None:
     error = HttpResponseError(response=Answer(502, "<html>Bad gateway</html>"))  # type: ignore[arg-type]
     assert translate(error, "GET x").kind is Kind.SERVER

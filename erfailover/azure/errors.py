@@ -17,6 +17,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
+from erfailover.azure.refusals import advice
 from erfailover.errors import AzureFailure, Kind
 
 CONTENTION = frozenset(
@@ -83,7 +84,7 @@ def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
         f"{what} was refused by Azure: {code or status}: {message}"
         if kind is Kind.REFUSED
         else f"{what}: {code or status}: {message}",
-        _hint(kind),
+        advice(code, message) if kind is Kind.REFUSED else _hint(kind),
         code=code,
         status=status,
         retry_after_s=_number(headers.get("Retry-After")),

@@ -244,7 +244,9 @@ class _Switch:
                 results = execute(self._tasks(plan), self.context.clock, listener)
             outcome.switched_s = self.context.clock.now() - began
             outcome.written = [step.write.name for step in plan.writes]
-            results.raise_first()
+            for failure in results.failures.values():
+                failure.hint = f"{failure.hint or ''} To go back: erfailover switch --undo".strip()
+                raise failure
         self._verify(outcome)
         outcome.verified_s = self.context.clock.now() - began
         return outcome

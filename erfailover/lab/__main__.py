@@ -149,4 +149,4 @@ main.add_command(save)
 main.add_command(restore)
 
 if __name__ == "__main__":
-    main(prog_name="python -m erfailover.lab")
+    main(prog_name="erfailover lab")

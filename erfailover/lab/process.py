@@ -167,7 +167,7 @@ def find(where: Folder) -> Running:
     """The lab that serves from a folder; raises NotRunning where none does."""
     if not where.held():
         raise NotRunning(
-            f"no lab runs from {where.path}; start one with: python -m erfailover.lab up"
+            f"no lab runs from {where.path}; start one with: erfailover lab up"
         )
     try:
         found = json.loads(where.note.read_text())

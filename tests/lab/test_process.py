@@ -59,7 +59,7 @@ def test_without_a_lab_the_message_says_how_to_start_one(state: Path, words: lis
     found = lab(state, *words)
     assert found.returncode == 2
     assert "no lab runs" in found.stderr
-    assert "python -m erfailover.lab up" in found.stderr
+    assert "erfailover lab up" in found.stderr
     assert found.stdout == ""
 
 

@@ -69,3 +69,24 @@ def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on
     assert again.returncode == 0, err
     assert puts(stage) == before + 5
     assert stage.cuts == []
+
+
+def test_a_second_ctrl_c_stops_at_once_and_the_same_command_goes_on(provisioned: Stage) -> None:
+    stage = provisioned
+    stage.watch("vm1-nic1", "8.8.4.4")
+    stage.lab.clock = ResumedClock(2.0, stage.clock.now())
+    process = command("switch", "--to", "ipsec", "--yes", speed=2.0)
+    wait_for_puts(stage, process, 1)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert "Traceback" not in out + err
+    assert "Azure goes on with: 1. lend the gateway of vnet3 to vnet1" in err
+    stage.lab.clock = ResumedClock(SPEED, stage.lab.clock.now())
+    again = command("switch", "--to", "ipsec", "--yes")
+    out, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err
+    assert "Re-attaching to what an earlier run left in flight: 1. lend" in err
+    assert stage.cuts == []
