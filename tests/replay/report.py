@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.replay.compare import ASPECTS, Outcome
 from tests.replay.known import KNOWN, key_reason
+from tests.replay.modelled import with_agreement
 
 BEGIN, END = "<!-- conformance -->", "<!-- /conformance -->"
 STRICT = ("status", "code", "headers", "polls", "state")
@@ -60,7 +61,8 @@ def rewrite(document: Path, outcomes: list[Outcome]) -> None:
     text = document.read_text("utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    document.write_text(f"{head}{BEGIN}\n{block(outcomes)}\n{END}{tail}", "utf-8")
+    text = f"{head}{BEGIN}\n{block(outcomes)}\n{END}{tail}"
+    document.write_text(with_agreement(text, outcomes), "utf-8")
 
 
 def block(outcomes: list[Outcome]) -> str:
