@@ -19,7 +19,7 @@ it is, so the plan after a crash is the rest of the plan before it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from erfailover import conditions
@@ -93,8 +93,9 @@ STEPS = (
         Goal.FINAL_OR_LEFT,
         "stop using the gateway of {leaving} from {spoke}",
         "the break: Azure refuses a second remote gateway, and {leaving} cannot withdraw "
-        "transit while {spoke} uses it",
+        "transit while {spoke} uses it. If Azure accepts it and it then fails, it is taken back",
         gated=True,
+        contingency=True,
     ),
     Rule(
         4,
@@ -185,7 +186,7 @@ class _Spoke:
                 rule.why.format(**names),
                 write,
                 rule.gated,
-                self._taken_back() if rule.contingency and not kept else (),
+                self._taken_back(rule, write) if rule.contingency and not kept else (),
             )
             if not kept:
                 self.seen[write.peering_id.lower()] = _written(write)
@@ -224,24 +225,26 @@ class _Spoke:
             change = Change.KEEP  # not read: nothing is known, so nothing is written
         return PeeringWrite(change, peering_id, remote, found.flags if found else None, after)
 
-    def _taken_back(self) -> tuple[PeeringWrite, ...]:
-        """The writes that take step 3 back: the spoke uses the leaving hub's gateway again.
+    def _taken_back(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
+        """The writes that take the break back: the spoke uses the leaving hub's gateway again.
 
         Where Azure accepted the make and then failed at it, the peering shows remote gateways
         that are not in force, and a second one is refused: so that is taken back first.
         """
         left_id, left, _ = self._place(Side.SPOKE_TO_LEAVING)
-        made_id, made, final = self._place(Side.SPOKE_TO_ARRIVING)
         lender_id, _, _ = self._place(Side.LEAVING_TO_SPOKE)
         found, lender = self.seen[left_id.lower()], self.seen[lender_id.lower()]
         back = self.spoke.outward(self.leaving).on(self.target.other)
-        if found is None or back is None or final is None:
+        if found is None or back is None or write.after is None:
             return ()
         if lender is None or lender.failed or not lender.flags.allow_gateway_transit:
             return ()  # the leaving hub lends nothing: Azure would refuse
-        unmade = final.without_remote_gateways()
+        if rule.side is Side.SPOKE_TO_LEAVING:
+            broken = PeeringWrite(Change.UPDATE, left_id, left, write.after, back)
+            return (broken,) if found.flags.use_remote_gateways else ()
+        unmade = replace(write, before=write.after, after=write.after.without_remote_gateways())
         return (
-            PeeringWrite(Change.UPDATE, made_id, made, final, unmade),
+            replace(unmade, change=Change.UPDATE),
             PeeringWrite(Change.UPDATE, left_id, left, found.flags, back),
         )
 

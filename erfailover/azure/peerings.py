@@ -13,6 +13,9 @@ from erfailover.errors import AzureFailure, Kind, Refused
 from erfailover.model import Change, Peering, PeeringWrite
 from erfailover.site import Flags
 
+STALE_S = 60.0
+"""How long a read may show what was before a write, in seconds (assumed)."""
+
 
 def write(azure: Azure, change: PeeringWrite, deadline_s: float) -> str:
     """Make a peering as a plan says; returns what was done, in words.
@@ -37,14 +40,26 @@ def write(azure: Azure, change: PeeringWrite, deadline_s: float) -> str:
         return "already so"
     body = _with_flags(found, change.remote_virtual_network, change.after)
     after = azure.put(change.peering_id, body, deadline_s)
-    written = peering(after, network_id) if after.get("id") else None
-    if written is None or written.flags != change.after:
-        raise AzureFailure(
-            Kind.REFUSED,
-            f"{change.name} was written and accepted, but is not as written",
-            "Somebody else may be changing it. Look at it, then run the command again.",
-        )
-    return written.state
+    return _as_written(azure, change, after, network_id).state
+
+
+def _as_written(
+    azure: Azure, change: PeeringWrite, after: dict[str, Any], network_id: str
+) -> Peering:
+    """The peering as it was written; a read that shows what was before is made again."""
+    deadline = azure.clock.now() + STALE_S
+    while True:
+        seen = peering(after, network_id) if after.get("id") else None
+        if seen is not None and seen.flags == change.after:
+            return seen
+        if azure.clock.now() >= deadline:
+            raise AzureFailure(
+                Kind.REFUSED,
+                f"{change.name} was written and accepted, but is not as written",
+                "Somebody else may be changing it. Look at it, then run the command again.",
+            )
+        azure.clock.sleep(3.0)
+        after = azure.get(change.peering_id) or {}
 
 
 def refuse_if_in_use(seen: Peering, name: str) -> None:

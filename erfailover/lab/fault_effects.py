@@ -128,7 +128,8 @@ def _misread(lab: Lab, request: Request, answer: Answer, strike: Strike) -> Answ
 
 
 def _noted(lab: Lab, request: Request, answer: Answer) -> Answer:
-    if lab.history.wanted and request.method == "GET" and isinstance(answer.body, dict):
+    read = request.method == "GET" and answer.status == 200
+    if lab.history.wanted and read and isinstance(answer.body, dict):
         lab.history.note(_name(request), lab.world.now, answer.body)
     return answer
 

@@ -166,9 +166,7 @@ def folder(chosen: Path | None) -> Folder:
 def find(where: Folder) -> Running:
     """The lab that serves from a folder; raises NotRunning where none does."""
     if not where.held():
-        raise NotRunning(
-            f"no lab runs from {where.path}; start one with: erfailover lab up"
-        )
+        raise NotRunning(f"no lab runs from {where.path}; start one with: erfailover lab up")
     try:
         found = json.loads(where.note.read_text())
         return Running(

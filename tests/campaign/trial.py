@@ -18,6 +18,7 @@ from typing import Any
 from erfailover.cli import invoke
 from erfailover.clock import SystemClock
 from erfailover.lab.reachability import reaches
+from erfailover.lab.world import Body, Resource
 from tests.campaign import checks
 from tests.campaign.cells import Cell, Direction, Trouble
 from tests.campaign.checks import Flags, Record
@@ -31,6 +32,12 @@ DRAINED_S = 0.3
 """Wall seconds in which the lab takes in what a killed process had sent besides."""
 NICS = "Microsoft.Network/networkInterfaces"
 PEERINGS = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
+FLAGS = (
+    "allowVirtualNetworkAccess",
+    "allowForwardedTraffic",
+    "allowGatewayTransit",
+    "useRemoteGateways",
+)
 SPOKE = "vm1-nic1"
 INTERNET, OFFICE = "8.8.4.4", "10.5.0.4"
 
@@ -53,21 +60,24 @@ class Result:
         return asdict(self)
 
 
-def flags(warm: Warm) -> Flags:
-    """The peerings of the spoke, as the lab has them in force."""
+def flags(warm: Warm, *, accepted: bool = False) -> Flags:
+    """The peerings of the spoke, as the lab has them in force.
+
+    With ``accepted``, what is under way counts as done.
+    """
     lab = warm.lab
     with lab.lock:
         lab.catch_up()
         return {
-            each.id.name: [
-                bool(each.active_properties.get("allowVirtualNetworkAccess", True)),
-                bool(each.active_properties.get("allowForwardedTraffic")),
-                bool(each.active_properties.get("allowGatewayTransit")),
-                bool(each.active_properties.get("useRemoteGateways")),
-            ]
+            each.id.name: [bool(_in_force(each, accepted).get(flag)) for flag in FLAGS]
             for each in lab.world.of_type(PEERINGS)
             if each.active is not None and "vnet1" in each.id.name.split("-")
         }
+
+
+def _in_force(peering: Resource, accepted: bool) -> Body:
+    under_way = accepted and peering.state == "Updating"
+    return peering.properties if under_way else peering.active_properties
 
 
 def passes(warm: Warm, destination: str) -> bool:
@@ -123,7 +133,7 @@ def tried(
                 warm.lab.clock = warm.clock
             else:
                 runs.append(warm.run(*arguments))
-            after.append(flags(warm))
+            after.append(flags(warm, accepted=number == 1))
             office.append(passes(warm, OFFICE))
     if dies and runs[0] is not None:
         cuts.append("never killed")
