@@ -92,12 +92,14 @@ class Call:
         path: from the resource's type on: ``virtualNetworks/vnet1``.
         nth: which of the calls of this method and path it is, the first being 1.
         missing_before: whether the call of this method and path before it was answered 404.
+        again: whether the same reading was made before, and nothing was written since.
     """
 
     method: str
     path: str
     nth: int
     missing_before: bool = False
+    again: bool = False
 
     @property
     def sort(self) -> Sort:
@@ -148,14 +150,19 @@ def calls(seen: Iterable[tuple[str, str, int]]) -> list[Call]:
     """
     counted: dict[tuple[str, str], int] = {}
     last: dict[tuple[str, str], int] = {}
+    since: set[tuple[str, str]] = set()
     found = []
     for method, path, status in seen:
         if path.startswith("locations/"):
             continue
         key = (method, path)
         counted[key] = counted.get(key, 0) + 1
-        found.append(Call(method, path, counted[key], last.get(key) == 404))
+        found.append(Call(method, path, counted[key], last.get(key) == 404, key in since))
         last[key] = status
+        if found[-1].changes:
+            since.clear()
+        else:
+            since.add(key)
     return found
 
 
@@ -174,6 +181,8 @@ def why_not(cell: Cell) -> str | None:
         return _why_no_reading(cell)
     if trouble is Trouble.LEASE_LOST:
         return _why_no_loss(cell)
+    if trouble is Trouble.KILLED and call.again:
+        return "the same reading, nothing written since: the same as killed at the first"
     match cell.moment:
         case Moment.BEFORE:
             if trouble in ENDINGS:

@@ -34,6 +34,12 @@ def test_polls_are_no_calls_of_their_own_and_repeated_calls_are_counted() -> Non
     assert [call.missing_before for call in CALLS] == [False] * 4 + [True, False]
 
 
+def test_a_reading_made_again_is_noted_until_something_is_written() -> None:
+    read, write = ("GET", "virtualNetworks/vnet1", 200), ("PUT", PEERING, 200)
+    found = cells.calls([read, read, write, read, read])
+    assert [call.again for call in found] == [False, True, False, False, True]
+
+
 def test_every_cell_is_run_or_has_a_reason_and_ids_are_unique() -> None:
     possible = cells.possible(GRID)
     assert len(possible) + sum(cells.impossible(GRID).values()) == len(GRID)
