@@ -120,7 +120,8 @@ def _row(words: str, found: Sequence[Result]) -> str:
     ways = [sum(each.id.startswith(f"{way}:") for each in found) for way in Direction]
     good = [each for each in found if not each.problems]
     over = sum(each.codes[:1] == [0] for each in good)
-    longest = max(each.recovery_s for each in found)
+    switches = [each for each in found if _switched(each)]
+    longest = max(each.recovery_s for each in switches or found)
     cells = (words, *ways, over, len(good) - over, len(found) - len(good), f"{longest:.0f}")
     return f"| {' | '.join(map(str, cells))} |"
 

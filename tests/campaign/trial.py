@@ -135,8 +135,6 @@ def tried(
                 runs.append(warm.run(*arguments))
             after.append(flags(warm, accepted=number == 1))
             office.append(passes(warm, OFFICE))
-    if dies and runs[0] is not None:
-        cuts.append("never killed")
     record = Record(
         cell=cell,
         direction=direction,
