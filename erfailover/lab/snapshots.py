@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Mapping
+from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,12 @@ class _Pickler(pickle.Pickler):
 
     def persistent_id(self, obj: object) -> str | None:
         return _LAB if obj is self._lab else None
+
+    def reducer_override(self, obj: Any) -> Any:
+        """An enumeration's member by its value, whatever form this Python would choose."""
+        if isinstance(obj, Enum):
+            return type(obj), (obj.value,)
+        return NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):

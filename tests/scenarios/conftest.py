@@ -104,14 +104,16 @@ def identity_() -> Identity:
 
 
 @contextmanager
-def lab_in(folder: Path, known: Identity) -> Iterator[tuple[Lab, SteppedClock, dict[str, str]]]:
-    """An empty lab, and this process pointed at it and at a folder.
+def lab_in(
+    folder: Path, known: Identity, patch: pytest.MonkeyPatch
+) -> Iterator[tuple[Lab, SteppedClock, dict[str, str]]]:
+    """An empty lab, and this process pointed at it and at a folder by ``patch``.
 
     The lab's own paths are refused: the controller knows nothing but ARM.
     """
     clock = SteppedClock()
     lab = Lab(clock, identity_=known, seed=1, refuse_lab_paths=True)
-    with pytest.MonkeyPatch.context() as patch, LabServer(lab) as server:
+    with LabServer(lab) as server:
         for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
             patch.delenv(name)
         for name, value in server.environment().items():
@@ -123,10 +125,13 @@ def lab_in(folder: Path, known: Identity) -> Iterator[tuple[Lab, SteppedClock, d
 
 @pytest.fixture
 def stage(
-    tmp_path: Path, identity_: Identity, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    identity_: Identity,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Stage]:
     """An empty lab, an empty folder, the command line."""
-    with lab_in(tmp_path, identity_) as (lab, clock, environment):
+    with lab_in(tmp_path, identity_, monkeypatch) as (lab, clock, environment):
         yield Stage(lab, clock, tmp_path, capsys, environment)
 
 
@@ -142,7 +147,10 @@ class Provisioned:
 def provisioned_once(tmp_path_factory: pytest.TempPathFactory, identity_: Identity) -> Provisioned:
     """Provision the proof of concept's topology and write the world down."""
     folder = tmp_path_factory.mktemp("provisioned")
-    with lab_in(folder, identity_) as (lab, clock, _):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        lab_in(folder, identity_, patch) as (lab, clock, _),
+    ):
         for command in (["init"], ["provision", "--yes"]):
             assert invoke(command, clock) == 0
         clock.sleep(60.0)

@@ -28,7 +28,13 @@ def command(*arguments: str, speed: float = SPEED) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=_heed_signals,
     )
+
+
+def _heed_signals() -> None:
+    """Heed Ctrl-C also where the tests themselves run in the background and must not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def puts(stage: Stage) -> int:
