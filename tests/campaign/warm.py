@@ -7,6 +7,7 @@ that thousands of runs fit their time; writes take what was recorded.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import shutil
 import sys
@@ -67,6 +68,8 @@ class Warm:
     def __init__(self) -> None:
         for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
             del os.environ[name]
+        # A killed process breaks its connections in the middle of a request.
+        logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
         self.folder = Path(tempfile.mkdtemp(prefix="erfailover-campaign-"))
         self.authority = self.folder / "authority"
         self.authority.mkdir()
