@@ -12,7 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network
 from typing import Generic, TypeVar
 
-from erfailover.site import Flags, Path, Role
+from erfailover.site import Flags, Path, Role, network_of
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class Observed:
 
     def peering(self, peering_id: str) -> Peering | None:
         """A peering by its id."""
-        network = self.network(peering_id.rsplit("/virtualNetworkPeerings/", 1)[0])
+        network = self.network(network_of(peering_id))
         for peering in network.peerings if network else ():
             if peering.id.lower() == peering_id.lower():
                 return peering

@@ -33,7 +33,7 @@ from erfailover.model import (
     SwitchStep,
     Verdict,
 )
-from erfailover.site import ROLE_OF_PATH, Flags, Path, Role, Site, Spoke
+from erfailover.site import ROLE_OF_PATH, Flags, Path, Role, Site, Spoke, network_of
 
 UNDER_WAY = frozenset({"Updating", "Deleting"})
 """Provisioning states of what an operation is changing (recorded)."""
@@ -221,7 +221,7 @@ class _Spoke:
         found = self.seen[peering_id.lower()]
         after = _after(rule.goal, final, found, peering_id.lower() in self.ours)
         change = _change(found, after, removed=rule.goal is Goal.REMOVED and after is None)
-        if self.observed.network(peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]) is None:
+        if self.observed.network(network_of(peering_id)) is None:
             change = Change.KEEP  # not read: nothing is known, so nothing is written
         return PeeringWrite(change, peering_id, remote, found.flags if found else None, after)
 
@@ -256,7 +256,7 @@ def _written(write: PeeringWrite) -> Peering | None:
     return Peering(
         id=write.peering_id,
         name=write.name,
-        virtual_network=write.peering_id.rsplit("/virtualNetworkPeerings/", 1)[0],
+        virtual_network=network_of(write.peering_id),
         remote_virtual_network=write.remote_virtual_network,
         state="Connected",
         sync_level=None,

@@ -15,7 +15,7 @@ from erfailover.arm_bodies import TAG, Body, SecretName
 from erfailover.comparison import Difference
 from erfailover.model import Change
 from erfailover.nat import NatSetup, nat_setups
-from erfailover.site import Path, Role, Site, Spoke
+from erfailover.site import Path, Role, Site, Spoke, network_of
 from erfailover.topology import GROUP, NETWORK, PEERING, Desired
 
 Existing = Mapping[str, Body | None]
@@ -220,7 +220,7 @@ def _for_now(action: Action, opposite: Action) -> Action:
 
 def _ends(peering: Desired) -> tuple[str, str]:
     remote = str(peering.body["properties"]["remoteVirtualNetwork"]["id"])
-    return peering.id.rsplit("/virtualNetworkPeerings/", 1)[0].lower(), remote.lower()
+    return network_of(peering.id).lower(), remote.lower()
 
 
 def secret_names(body: Any) -> frozenset[str]:
@@ -242,7 +242,7 @@ def _may_change(site: Site, wanted: Desired, found: Body | None, existing: Exist
     A peering has no tags; it goes with its VNet.
     """
     if wanted.type == PEERING:
-        found = existing.get(wanted.id.rsplit("/virtualNetworkPeerings/", 1)[0].lower())
+        found = existing.get(network_of(wanted.id).lower())
     owner = _owner(found)
     if owner is None:
         return _owner(existing.get(site.group_id().lower())) == site.name

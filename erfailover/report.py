@@ -25,7 +25,7 @@ from erfailover.model import (
     Verdict,
 )
 from erfailover.probes import ProbeResult
-from erfailover.site import Flags, Path, Site
+from erfailover.site import Path, Site
 
 WIDTH = 100
 MARK = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAILS", Verdict.UNKNOWN: "unknown"}
@@ -299,11 +299,6 @@ def changes(write: PeeringWrite) -> list[str]:
         for name, value in after.items()
         if not before or before[name] != value
     ] or ["written again, to connect it"]
-
-
-def flags_text(flags: Flags) -> str:
-    """Flags in the order of Azure's portal: ``yes/yes/no/yes``."""
-    return "/".join(_yes(value) for value in asdict(flags).values())
 
 
 def _yes(value: object) -> str:

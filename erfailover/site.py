@@ -16,6 +16,11 @@ STRICT = {"extra": "forbid"}
 """How ``config`` reads these: a key that is not here is an error."""
 
 
+def network_of(peering_id: str) -> str:
+    """The id of the VNet that owns a peering."""
+    return peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]
+
+
 class Path(StrEnum):
     """The two ways a spoke can reach the remote prefixes."""
 

@@ -11,7 +11,7 @@ from erfailover.azure.cloud import Azure
 from erfailover.azure.observing import peering
 from erfailover.errors import AzureFailure, Kind, Refused
 from erfailover.model import Change, Peering, PeeringWrite
-from erfailover.site import Flags
+from erfailover.site import Flags, network_of
 
 STALE_S = 60.0
 """How long a read may show what was before a write, in seconds (assumed)."""
@@ -24,7 +24,7 @@ def write(azure: Azure, change: PeeringWrite, deadline_s: float) -> str:
         AzureFailure: Azure refused, or the peering is not as written afterwards.
         Refused: what stands there now is not what the plan saw.
     """
-    network_id = change.peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]
+    network_id = network_of(change.peering_id)
     found = azure.get(change.peering_id)
     seen = peering(found, network_id) if found else None
     if change.change is Change.DELETE:

@@ -32,7 +32,7 @@ from erfailover.model import (
     SwitchStep,
     Verdict,
 )
-from erfailover.site import ROLE_OF_PATH, Path, Role, Site
+from erfailover.site import ROLE_OF_PATH, Path, Role, Site, network_of
 
 OWNER_TAG = "erfailover-site"
 """The tag that ``provision`` puts on what it makes, with the site's name."""
@@ -244,7 +244,8 @@ class _Switch:
                 results = execute(self._tasks(plan), self.context.clock, listener)
             outcome.switched_s = self.context.clock.now() - began
             outcome.written = [step.write.name for step in plan.writes]
-            for failure in results.failures.values():
+            failure = next(iter(results.failures.values()), None)
+            if failure is not None:
                 failure.hint = f"{failure.hint or ''} To go back: erfailover switch --undo".strip()
                 raise failure
         self._verify(outcome)
@@ -262,7 +263,7 @@ class _Switch:
             before = frozenset(earlier.setdefault(step.spoke, set()))
             earlier[step.spoke].add(task_id)
             phase = procedure.phase(step.number)
-            network = step.write.peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]
+            network = network_of(step.write.peering_id)
             tasks.append(
                 Task(
                     id=task_id,

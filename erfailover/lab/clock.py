@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -117,14 +116,6 @@ class SteppedClock:
             )
             self._settle()
         await done.wait()
-
-    @contextmanager
-    def participant(self) -> Iterator[None]:
-        """What a thread that was let in with ``join`` runs in."""
-        try:
-            yield
-        finally:
-            self.leave()
 
     def _settle(self) -> None:
         """Wake whoever is ready; where nobody is at work, jump to the next wake-up."""

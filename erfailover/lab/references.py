@@ -6,7 +6,7 @@ uses this?" without a search. It must never decide what a reference allows or fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -123,14 +123,6 @@ class References:
             users.pop((name, each.path, each.via), None)
             if not users:
                 self._users.pop(ids.key(each.target), None)
-
-    def rebuild(self, resources: Iterable[Resource]) -> None:
-        """Start anew from all resources there are."""
-        self._users.clear()
-        self._uses.clear()
-        self._between.clear()
-        for each in resources:
-            self.put(each)
 
     def users(self, resource_id: str | ids.ResourceId, path: str = "") -> tuple[Reference, ...]:
         """Who refers to a resource; only at one path where that is given."""

@@ -109,7 +109,6 @@ class LabServer:
         self._authority: Authority = authority(self.directory)
         self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
-        self._runner: web.AppRunner | None = None
         self.endpoint = ""
 
     @property
@@ -151,7 +150,6 @@ class LabServer:
         try:
             context = self._authority.server_context()
             runner, port = self._loop.run_until_complete(serve(self.lab, context, self._port))
-            self._runner = runner
             self.endpoint = f"https://{HOST}:{port}"
             ticking = self._loop.create_task(tick(self.lab))
             started.set()
