@@ -213,7 +213,9 @@ class _Spoke:
         else:
             peering, owner, remote = self.spoke.inward(role), hub, self.spoke.virtual_network
         peering_id = self.site.peering_id(owner, peering.name)
-        return peering_id, self.site.network_id(remote), peering.on(self.target)
+        found = self.seen[peering_id.lower()]
+        final = peering.on(self.target, found.flags if found else None)
+        return peering_id, self.site.network_id(remote), final
 
     def _write(self, rule: Rule) -> PeeringWrite:
         """The one write that a rule comes to, ``KEEP`` where nothing is left to do."""
@@ -234,7 +236,9 @@ class _Spoke:
         left_id, left, _ = self._place(Side.SPOKE_TO_LEAVING)
         lender_id, _, _ = self._place(Side.LEAVING_TO_SPOKE)
         found, lender = self.seen[left_id.lower()], self.seen[lender_id.lower()]
-        back = self.spoke.outward(self.leaving).on(self.target.other)
+        first = self.observed.peering(left_id)
+        now = first.flags if first else None
+        back = self.spoke.outward(self.leaving).on(self.target.other, now)
         if found is None or back is None or write.after is None:
             return ()
         if lender is None or lender.failed or not lender.flags.allow_gateway_transit:

@@ -40,20 +40,33 @@ class Role(StrEnum):
     BACKUP = "backup"
 
 
+Keep = Literal["keep"]
+
+
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """The four flags of a peering, in Azure's words and with Azure's defaults."""
+    """The four flags of a peering, in Azure's words and with Azure's defaults.
+
+    ``keep`` stands in site files only: as it is found. What is read or written holds none.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     allow_virtual_network_access: bool = True
-    allow_forwarded_traffic: bool = False
+    allow_forwarded_traffic: bool | Keep = False
     allow_gateway_transit: bool = False
     use_remote_gateways: bool = False
 
     def without_remote_gateways(self) -> Flags:
         """The same flags, with ``use_remote_gateways`` off."""
         return replace(self, use_remote_gateways=False)
+
+    def over(self, found: Flags | None) -> Flags:
+        """The same flags, with what is kept as it was found; off where nothing was."""
+        if self.allow_forwarded_traffic != "keep":
+            return self
+        kept = found is not None and found.allow_forwarded_traffic
+        return replace(self, allow_forwarded_traffic=kept)
 
 
 Absent = Literal["absent"]
@@ -69,10 +82,15 @@ class SitePeering:
     on_expressroute: Flags | Absent
     on_ipsec: Flags | Absent
 
-    def on(self, path: Path) -> Flags | None:
-        """The flags while the spoke is on a path; None where there is then no peering."""
+    def on(self, path: Path, found: Flags | None = None) -> Flags | None:
+        """The flags while the spoke is on a path; None where there is then no peering.
+
+        Args:
+            path: which of the two.
+            found: the flags as they are, for what the site file keeps.
+        """
         flags = self.on_expressroute if path is Path.EXPRESSROUTE else self.on_ipsec
-        return None if flags == "absent" else flags
+        return None if flags == "absent" else flags.over(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,9 @@ def _spoke(keys: Keys, spoke: Spoke) -> Iterator[Problem]:
         yield from _kept((*keys, key), getattr(spoke, key))
     for key in ("primary_to_spoke", "backup_to_spoke"):
         yield from _hub_uses_none((*keys, key), getattr(spoke, key))
+    for role in Role:
+        yield from _kept_on_both((*keys, f"spoke_to_{role}"), spoke.outward(role))
+        yield from _kept_on_both((*keys, f"{role}_to_spoke"), spoke.inward(role))
     for path in Path:
         yield from _both_or_neither(keys, spoke, path)
         yield from _one_remote_gateway(keys, spoke, path)
@@ -141,6 +144,22 @@ def _kept(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
                 "false",
                 "without it the spoke loses its route to the NAT next hop",
             )
+
+
+def _kept_on_both(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
+    """What a switch turns on or off, the switch back cannot keep: it would stay so."""
+    home, away = peering.on_expressroute, peering.on_ipsec
+    if home == "absent" or away == "absent":
+        return
+    kept = [flags.allow_forwarded_traffic == "keep" for flags in (home, away)]
+    if kept == [True, False]:
+        found = "true" if away.allow_forwarded_traffic else "false"
+        yield Problem(
+            (*keys, "on_ipsec", "allow_forwarded_traffic"),
+            "keep, as on_expressroute has",
+            found,
+            "or say true or false on either path: a switch back could not know what was before",
+        )
 
 
 def _hub_uses_none(keys: Keys, peering: SitePeering) -> Iterator[Problem]:

@@ -214,6 +214,9 @@ def _peerings(site: Site, topology: Topology) -> Iterator[Problem]:
             yield from _unknown(
                 (*keys, end), "VNet", getattr(peering, end), topology.virtual_networks
             )
+        if peering.flags.allow_forwarded_traffic == "keep":
+            place = (*keys, "flags", "allow_forwarded_traffic")
+            yield Problem(place, "true or false", "'keep'", "there is nothing yet to keep")
     with_gateway = {each.virtual_network for each in topology.gateways.values()}
     told: set[Keys] = set()
     for path in Path:

@@ -287,6 +287,21 @@ CROSS = [
         "vnet5-to-vnet4.flags.use_remote_gateways: expected false, found true; "
         "the peering from vnet4 to vnet5 needs allow_gateway_transit",
     ),
+    (
+        "flags: {allow_forwarded_traffic: true, allow_gateway_transit: true}",
+        "flags: {allow_forwarded_traffic: keep, allow_gateway_transit: true}",
+        "vnet4-to-vnet5.flags.allow_forwarded_traffic: expected true or false, found 'keep'",
+    ),
+    (
+        "{allow_forwarded_traffic: true, use_remote_gateways: true}",
+        "{allow_forwarded_traffic: keep, use_remote_gateways: true}",
+        "on_ipsec.allow_forwarded_traffic: expected keep, as on_expressroute has, found false",
+    ),
+    (
+        "{allow_forwarded_traffic: true, use_remote_gateways: true}",
+        "{allow_forwarded_traffic: maybe, use_remote_gateways: true}",
+        "allow_forwarded_traffic: expected true or false or 'keep', found 'maybe'",
+    ),
     ("address: 10.5.0.4", "address: 10.5.0.3", "expected one from 10.5.0.4 to 10.5.0.254"),
     ("address: 10.5.0.4", "address: 10.1.0.4", "expected one from 10.5.0.4 to 10.5.0.254"),
     ("subnet: vnet5/vnet5-sub1", "subnet: vnet5-sub1", "write <virtual network>/<subnet>"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from erfailover import procedure
 from erfailover.model import Change, PeeringWrite, SwitchPlan, SwitchStep, Verdict
-from erfailover.site import Flags, Path, Role
+from erfailover.site import Flags, Path, Role, SitePeering
 from tests import sites
 from tests.sites import HUB_LENDS, OPEN, SPOKE_USES, State
 
@@ -271,3 +272,31 @@ def test_a_plan_that_would_cut_the_internet_path_is_named_a_breach() -> None:
     assert procedure.breaches(SITE, SwitchPlan("poc", Path.IPSEC, steps, ())) == [
         f"step 1 deletes {OUT_P}"
     ]
+
+
+@pytest.mark.parametrize("forwarded", [False, True])
+@pytest.mark.parametrize("both", [False, True])
+def test_forwarded_traffic_that_the_site_keeps_is_as_found_in_every_state(
+    forwarded: bool, both: bool
+) -> None:
+    """On both paths, or on the way there only (then home says what it is)."""
+    away = Flags(allow_forwarded_traffic="keep")
+    home = Flags(allow_forwarded_traffic="keep" if both else True, use_remote_gateways=True)
+    kept = replace(
+        sites.spoke(), spoke_to_primary=SitePeering(OUT_P, on_expressroute=home, on_ipsec=away)
+    )
+    site = replace(SITE, spokes=(kept,))
+    uses = replace(SPOKE_USES, allow_forwarded_traffic=forwarded)
+    state = sites.on(Path.EXPRESSROUTE, SITE) | {OUT_P: (uses, "Connected")}
+    there = procedure.plan(site, sites.observed(site, state), Path.IPSEC, OURS)
+    for step in there.writes:
+        state = write(state, step.write)
+        assert state[OUT_P][0].allow_forwarded_traffic is forwarded
+        for back in step.contingency:
+            assert back.name != OUT_P or back.after == replace(
+                uses, allow_forwarded_traffic=forwarded if both else True
+            )
+    assert state[OUT_P][0] == Flags(allow_forwarded_traffic=forwarded)
+    for step in procedure.plan(site, sites.observed(site, state), Path.EXPRESSROUTE, OURS).writes:
+        state = write(state, step.write)
+    assert state[OUT_P][0].allow_forwarded_traffic is (forwarded if both else True)
