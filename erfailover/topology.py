@@ -226,7 +226,11 @@ class _Graph:
                 None,
             )
             yield self._peering(
-                each.virtual_network, name, each.remote_virtual_network, each.flags.over(None), opposite
+                each.virtual_network,
+                name,
+                each.remote_virtual_network,
+                each.flags.over(None),
+                opposite,
             )
         for spoke in self.site.spokes:
             path = self.paths.get(spoke.name, Path.EXPRESSROUTE)
