@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -219,7 +218,7 @@ def _mutant(warm: Warm, mutant: Mutant, cell: Cell | None, wanted: Flags) -> Any
 
 def _reference(warm: Warm) -> dict[str, str]:
     """What provision makes when nothing disturbs it."""
-    warm.use_state(warm.folder / f"state-{os.getpid()}")
+    warm.use_own_state()
     warm.provision()
     return whole.names(warm)
 

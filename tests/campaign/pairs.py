@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from tests.campaign import checks
 from tests.campaign.cells import Direction
 from tests.campaign.checks import Record
@@ -29,7 +27,7 @@ def together(warm: Warm, direction: Direction, clean: Result, number: int) -> Re
     so late that it found nothing left to do.
     """
     arguments = ("switch", "--to", str(direction), "--yes")
-    warm.use_state(warm.folder / f"state-{os.getpid()}")
+    warm.use_own_state()
     two = [Victim(warm, arguments, str(each)) for each in (1, 2)]
     watch = Watch(warm.lab, warm.state, writers=frozenset(each.pid for each in two))
     warm.lab.clock = ResumedClock(KILL_SPEED, warm.clock.now())

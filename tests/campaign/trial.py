@@ -112,7 +112,7 @@ def tried(
     random.seed(cell.id if cell else "clean")
     arguments = ("switch", "--to", str(direction), "--yes")
     dies = cell is not None and cell.trouble is Trouble.KILLED
-    warm.use_state(warm.folder / f"state-{os.getpid()}")
+    warm.use_own_state()
     watch = Watch(warm.lab, warm.state, cell, gone=_gone())
     victim = Victim(warm, arguments) if dies else None
     if victim is not None:

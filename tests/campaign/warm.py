@@ -128,8 +128,12 @@ class Warm:
         """Keep the state in a folder; a copy of where it was kept before."""
         before = os.environ.get("ERFAILOVER_STATE_DIR")
         if before and Path(before).is_dir():
-            shutil.copytree(before, folder)
+            shutil.copytree(before, folder, dirs_exist_ok=True)
         os.environ["ERFAILOVER_STATE_DIR"] = str(folder)
+
+    def use_own_state(self) -> None:
+        """Keep the state in a folder that no other run has: numbers of processes come again."""
+        self.use_state(Path(tempfile.mkdtemp(prefix="state-", dir=self.folder)))
 
     @property
     def state(self) -> Path:

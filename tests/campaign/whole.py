@@ -7,7 +7,6 @@ Each trial has a lab of its own, and a process of its own that is killed at a wr
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterator
 
 from erfailover.lab import ids
@@ -74,7 +73,7 @@ def _killed(
     warm: Warm, command: str, write: int, *, done: bool
 ) -> tuple[list[Ran | None], list[Seen]]:
     arguments = (command, "--yes")
-    warm.use_state(warm.folder / f"state-{os.getpid()}")
+    warm.use_own_state()
     victim = Victim(warm, arguments, speed=SPEED)
     watch = Watch(warm.lab, warm.state, victim=victim.pid, kill_at_write=write, kill_after=done)
     warm.lab.clock = ResumedClock(SPEED, warm.clock.now())
