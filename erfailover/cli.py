@@ -161,18 +161,43 @@ def status(**options: Any) -> None:
 @click.option(
     "--no-wait", is_flag=True, help="Refuse a switch back instead of waiting for the hold time."
 )
+@click.option(
+    "--canary", metavar="SPOKE", help="Move this spoke first, and verify it before the others."
+)
+@click.option(
+    "--max-failures",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="After more failed steps than this, begin no further spoke.",
+)
 @writes
 @common
 def switch(
-    target: str | None, undo: bool, dry_run: bool, force: bool, no_wait: bool, **options: Any
+    target: str | None,
+    undo: bool,
+    dry_run: bool,
+    force: bool,
+    no_wait: bool,
+    canary: str | None,
+    max_failures: int,
+    **options: Any,
 ) -> None:
     """Move every spoke to a path, in the order that never cuts its other traffic."""
     if undo == (target is not None):
         raise click.UsageError("Say where to go: --to ipsec, --to expressroute, or --undo.")
     from erfailover.commands import switch as command
+    from erfailover.commands.switch_options import Options
     from erfailover.site import Path as SitePath
 
-    wanted = command.Options(SitePath(target or "ipsec"), dry_run, force, not no_wait)
+    wanted = Options(
+        SitePath(target or "ipsec"),
+        dry_run,
+        force,
+        wait=not no_wait,
+        canary=canary,
+        max_failures=max_failures,
+    )
     (command.undo if undo else command.run)(context(options), wanted)
 
 

@@ -2,15 +2,19 @@
 
 Takes tasks that say what they need, what they own and what they refer to, and runs what is
 ready, side by side where Azure allows it, until all is done or something failed. It decides
-nothing about networks: what the tasks are comes from pure functions.
+nothing about networks: what the tasks are, and in which order they matter, comes from pure
+functions.
 
 A write of a peering puts its own VNet in ``Updating``, and a write that owns or refers to a VNet
 in ``Updating`` is refused (recorded). So no task starts while another owns what it owns or
-refers to, or refers to what it owns; two that only refer to the same resource may overlap.
+refers to, or refers to what it owns; two that only refer to the same resource may overlap. Where
+Azure refuses that all the same, the run goes on one at a time (``Width``).
 """
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -18,6 +22,10 @@ from enum import StrEnum
 
 from erfailover.clock import Clock, start
 from erfailover.errors import Failure, Interrupted
+
+IN_FLIGHT = 128
+"""How many tasks are under way at most: ARM grants 10 writes a second beyond the first 200
+(documented), and nine of ten take less than 12 s (recorded)."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +35,28 @@ class Task:
     Attributes:
         id: unique within a run.
         title: what it does, as an imperative.
+        run: does it and returns a note for the operator; raises ``Failure``. None for a
+            milestone: nothing is done, what comes after it has only one task to name.
         needs: ids of tasks that must be done before it.
         after: ids of tasks that must be done, failed or skipped before it.
         owns: ids (lower case) of the resources whose state it changes.
         refers: ids (lower case) of the resources that must be at rest meanwhile.
-        run: does it and returns a note for the operator; raises ``Failure``.
         change: what it does to ``resource``: create, update, delete; for the journal.
         resource: the id of the resource that it changes; empty where there is none.
+        completes: it completes what the tasks that it needs have begun, so it is started although
+            the run is being stopped.
     """
 
     id: str
     title: str
-    run: Callable[[], str | None]
+    run: Callable[[], str | None] | None
     needs: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
     owns: frozenset[str] = frozenset()
     refers: frozenset[str] = frozenset()
     change: str = ""
     resource: str = ""
-
-    def conflicts_with(self, other: Task) -> bool:
-        """Whether the two may not be under way at the same time."""
-        return bool(self.owns & (other.owns | other.refers) or self.refers & other.owns)
+    completes: bool = False
 
 
 class State(StrEnum):
@@ -98,78 +106,160 @@ class Results:
             raise failure
 
 
+@dataclass
+class Width:
+    """How many tasks may be under way at once.
+
+    One, after Azure refused a write because of another; then one more after every ten that went
+    well: either the other was not ours, or the next refusal tells.
+    """
+
+    most: int = IN_FLIGHT
+    now: int = field(init=False)
+    _well: int = 0
+
+    def __post_init__(self) -> None:
+        self.now = self.most
+
+    def contended(self) -> None:
+        """Azure refused a write because another was under way."""
+        self.now, self._well = 1, 0
+
+    def went_well(self) -> None:
+        """A task is done."""
+        self._well += 1
+        if self._well >= 10 and self.now < self.most:
+            self.now, self._well = self.now + 1, 0
+
+
 def run(
     tasks: Sequence[Task],
     clock: Clock,
     listener: Listener = lambda event: None,
-    max_in_flight: int = 8,
+    width: Width | None = None,
+    max_failures: int | None = None,
 ) -> Results:
     """Run tasks in the order of their needs, side by side where they do not conflict.
 
-    After a failure nothing new is started that needs the failed task; what does not need it goes
-    on. Ctrl-C once: what is in flight is waited for, nothing new starts; twice: it stops now.
+    Of what is ready, what stands first in the sequence starts first. After a failure nothing new
+    is started that needs the failed task; what does not need it goes on. Ctrl-C once: what is in
+    flight is waited for, and nothing new starts but what completes what was begun; twice: it
+    stops now.
+
+    Args:
+        tasks: what to do, what matters most first.
+        clock: whose seconds count.
+        listener: told of every event, before a task starts and after it ended.
+        width: how many may be under way at once.
+        max_failures: after how many failures nothing new is begun; None for no limit.
 
     Raises:
         Interrupted: the operator stopped it. The tasks in flight are named.
         ValueError: the tasks need one another in a circle, or need what is not there.
     """
-    return _Run(list(tasks), clock, listener, max_in_flight).to_the_end()
+    check_order(tasks)
+    return _Run(tasks, clock, listener, width or Width(), max_failures).to_the_end()
 
 
-@dataclass
 class _Run:
-    waiting: list[Task]
-    clock: Clock
-    listener: Listener
-    max_in_flight: int
-    results: Results = field(default_factory=Results)
-    began: dict[str, float] = field(default_factory=dict)
-    in_flight: dict[str, tuple[Task, Future[str | None]]] = field(default_factory=dict)
-    done: set[str] = field(default_factory=set)
-    lost: set[str] = field(default_factory=set)
-    stopping: bool = False
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        clock: Clock,
+        listener: Listener,
+        width: Width,
+        max_failures: int | None,
+    ) -> None:
+        self.tasks = {task.id: task for task in tasks}
+        self.order = {task.id: number for number, task in enumerate(tasks)}
+        self.clock, self.listener = clock, listener
+        self.width, self.max_failures = width, max_failures
+        self.results = Results()
+        self.missing = {task.id: len(task.needs | task.after) for task in tasks}
+        self.followers: dict[str, list[Task]] = {}
+        for task in tasks:
+            for id_ in task.needs | task.after:
+                self.followers.setdefault(id_, []).append(task)
+        self.ready: list[int] = []
+        """Positions of the tasks that could start, what matters most first."""
+        self.in_flight: dict[str, tuple[Task, Future[str | None]]] = {}
+        self.owned: set[str] = set()
+        self.referred: Counter[str] = Counter()
+        self.began: dict[str, float] = {}
+        self.done: set[str] = set()
+        self.lost: set[str] = set()
+        self.interrupted = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new is begun any more."""
+        failed = len(self.results.failures)
+        return self.interrupted or (self.max_failures is not None and failed > self.max_failures)
 
     def to_the_end(self) -> Results:
-        check_order(self.waiting)
-        start_s = self.began[""] = self.clock.now()
-        while self.waiting or self.in_flight:
+        self.began[""] = self.clock.now()
+        by_order = list(self.tasks.values())
+        for task in by_order:
+            if not self.missing[task.id]:
+                self._nothing_missing(task)
+        while True:
             try:
-                if not self.stopping:
-                    self._start_what_is_ready()
-                elif not self.in_flight:
+                self._start_what_is_ready(by_order)
+                if not self.in_flight:
                     break
                 self.clock.wait_for(self._something_ended, 3600.0)
                 self._collect()
             except KeyboardInterrupt:
-                if self.stopping or not self.in_flight:
-                    raise self._interrupted() from None
-                self.stopping = True
+                if self.interrupted or not self.in_flight:
+                    raise self._stopped_by_the_operator() from None
+                self.interrupted = True
                 titles = ", ".join(task.title for task, _ in self.in_flight.values())
-                for task, _ in self.in_flight.values():
+                for task, _ in list(self.in_flight.values())[:1]:
                     self._tell(task, State.STARTED, f"finishing after Ctrl-C: {titles}")
-        self.results.elapsed_s = self.clock.now() - start_s
-        if self.stopping:
-            raise self._interrupted()
+        self.results.elapsed_s = self.clock.now() - self.began[""]
+        if self.interrupted:
+            raise self._stopped_by_the_operator()
+        self._skip_the_rest(by_order)
         return self.results
 
-    def _start_what_is_ready(self) -> None:
-        for task in list(self.waiting):
-            if task.needs & self.lost:
-                self.waiting.remove(task)
-                self.lost.add(task.id)
+    def _nothing_missing(self, task: Task) -> None:
+        """All that a task waits for has ended: it is ready, or skipped, or a milestone."""
+        if task.needs & self.lost:
+            self.lost.add(task.id)
+            if task.run is not None:
                 self._tell(task, State.SKIPPED, "what it needs was not done")
-            elif self._ready(task):
-                self.waiting.remove(task)
-                self.began[task.id] = self.clock.now()
-                self._tell(task, State.STARTED)
-                self.in_flight[task.id] = (task, start(self.clock, task.run, task.id))
+            self._ended(task)
+        elif task.run is None:
+            self.done.add(task.id)
+            self._ended(task)
+        else:
+            insort(self.ready, self.order[task.id])
 
-    def _ready(self, task: Task) -> bool:
-        if len(self.in_flight) >= self.max_in_flight or not task.needs <= self.done:
-            return False
-        if not task.after <= self.done | self.lost:
-            return False
-        return not any(task.conflicts_with(other) for other, _ in self.in_flight.values())
+    def _ended(self, task: Task) -> None:
+        for follower in self.followers.get(task.id, ()):
+            self.missing[follower.id] -= 1
+            if not self.missing[follower.id]:
+                self._nothing_missing(follower)
+
+    def _start_what_is_ready(self, by_order: Sequence[Task]) -> None:
+        for number in list(self.ready):
+            task = by_order[number]
+            if len(self.in_flight) >= self.width.now:
+                return
+            if self._conflicts(task) or (self.stopping and not task.completes):
+                continue
+            self.began[task.id] = self.clock.now()
+            self._tell(task, State.STARTED)
+            self.ready.remove(number)
+            self.owned |= task.owns
+            self.referred.update(task.refers)
+            assert task.run is not None
+            self.in_flight[task.id] = (task, start(self.clock, task.run, task.id))
+
+    def _conflicts(self, task: Task) -> bool:
+        if self.owned & task.owns or self.owned & task.refers:
+            return True
+        return any(self.referred[each] for each in task.owns)
 
     def _something_ended(self) -> bool:
         return not self.in_flight or any(future.done() for _, future in self.in_flight.values())
@@ -179,16 +269,32 @@ class _Run:
             if not future.done():
                 continue
             del self.in_flight[task.id]
-            error = future.exception()
-            if error is None:
-                self.done.add(task.id)
-                self._tell(task, State.DONE, future.result())
-            elif isinstance(error, Failure):
-                self.lost.add(task.id)
-                self.results.failures[task.id] = error
-                self._tell(task, State.FAILED, error.message)
-            else:
-                raise error
+            self.owned -= task.owns
+            self.referred.subtract(task.refers)
+            try:
+                self._note(task, future)
+            finally:  # Ctrl-C meanwhile must not lose what waits for it
+                self._ended(task)
+
+    def _note(self, task: Task, future: Future[str | None]) -> None:
+        error = future.exception()
+        if error is None:
+            self.done.add(task.id)
+            self.width.went_well()
+            self._tell(task, State.DONE, future.result())
+        elif isinstance(error, Failure):
+            self.lost.add(task.id)
+            self.results.failures[task.id] = error
+            self._tell(task, State.FAILED, error.message)
+        else:
+            raise error
+
+    def _skip_the_rest(self, by_order: Sequence[Task]) -> None:
+        """Say what was not begun because too much had failed."""
+        ended = self.done | self.lost
+        for task in by_order:
+            if task.run is not None and task.id not in ended:
+                self._tell(task, State.SKIPPED, "not begun: too many failures")
 
     def _tell(self, task: Task, state: State, note: str | None = None) -> None:
         now = self.clock.now()
@@ -196,8 +302,14 @@ class _Run:
         self.results.events.append(event)
         self.listener(event)
 
-    def _interrupted(self) -> Interrupted:
-        done, left = len(self.done), len(self.waiting)
+    def _stopped_by_the_operator(self) -> Interrupted:
+        work = [task for task in self.tasks.values() if task.run is not None]
+        done = sum(task.id in self.done for task in work)
+        left = (
+            len(work)
+            - len(self.in_flight)
+            - sum(task.id in self.done or task.id in self.lost for task in work)
+        )
         under_way = [task.title for task, _ in self.in_flight.values()]
         message = f"interrupted: {done} done, {left} not begun"
         if under_way:
@@ -212,9 +324,18 @@ def check_order(tasks: Iterable[Task]) -> None:
     for id_, needs in left.items():
         if needs - known:
             raise ValueError(f"{id_} needs {sorted(needs - known)}, which is no task of the run")
-    while left:
-        ready = [id_ for id_, needs in left.items() if not needs & left.keys()]
-        if not ready:
-            raise ValueError(f"these tasks need one another in a circle: {sorted(left)}")
-        for id_ in ready:
-            del left[id_]
+    followers: dict[str, list[str]] = {}
+    missing = {id_: len(needs) for id_, needs in left.items()}
+    for id_, needs in left.items():
+        for each in needs:
+            followers.setdefault(each, []).append(id_)
+    ready = [id_ for id_, count in missing.items() if not count]
+    while ready:
+        id_ = ready.pop()
+        del left[id_]
+        for follower in followers.get(id_, ()):
+            missing[follower] -= 1
+            if not missing[follower]:
+                ready.append(follower)
+    if left:
+        raise ValueError(f"these tasks need one another in a circle: {sorted(left)}")

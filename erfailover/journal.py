@@ -123,3 +123,12 @@ def peerings_made(records: Iterable[Record]) -> frozenset[str]:
         elif record.get("event") == "done" and record.get("change") == "delete":
             made.discard(resource)
     return frozenset(made)
+
+
+def prestaged(records: Iterable[Record]) -> bool:
+    """Whether the last ``prestage`` or ``unprestage`` that was begun was a ``prestage``."""
+    found = False
+    for record in records:
+        if record.get("event") == "begun" and record.get("command") in ("prestage", "unprestage"):
+            found = record["command"] == "prestage"
+    return found

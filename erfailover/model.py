@@ -95,6 +95,11 @@ class Peering:
         """Whether the last operation on it failed: its flags are then not those in force."""
         return self.provisioning_state == "Failed"
 
+    @property
+    def sound(self) -> bool:
+        """Whether its flags are in force, and a peering stands opposite or is awaited."""
+        return self.state != "Disconnected" and not self.failed
+
 
 @dataclass(frozen=True, slots=True)
 class VirtualNetwork:
@@ -188,6 +193,14 @@ class SwitchStep:
     """What is written, in this order, if Azure refuses this step or fails at it."""
 
 
+class Purpose(StrEnum):
+    """What a plan is for."""
+
+    SWITCH = "switch"
+    PRESTAGE = "prestage"
+    UNPRESTAGE = "unprestage"
+
+
 @dataclass(frozen=True, slots=True)
 class SwitchPlan:
     """What a switch would do: every write it may make, contingencies included."""
@@ -197,6 +210,7 @@ class SwitchPlan:
     steps: tuple[SwitchStep, ...]
     guards: tuple[Claim, ...]
     """What must hold before anything is written, as it stands now."""
+    purpose: Purpose = Purpose.SWITCH
 
     @property
     def writes(self) -> tuple[SwitchStep, ...]:

@@ -29,6 +29,7 @@ from erfailover.model import (
     Observed,
     Peering,
     PeeringWrite,
+    Purpose,
     SwitchPlan,
     SwitchStep,
     Verdict,
@@ -39,6 +40,17 @@ UNDER_WAY = frozenset({"Updating", "Deleting"})
 """Provisioning states of what an operation is changing (recorded)."""
 
 
+READINESS = frozenset(
+    {
+        "gateway_is_provisioned",
+        "gateway_has_a_connected_bgp_peer",
+        "gateway_has_learned_the_remote_prefixes",
+        "gateway_has_been_healthy_for_the_hold_time",
+    }
+)
+"""The conditions that say whether the path to switch to is ready; ``--force`` overrides them."""
+
+
 class Side(Enum):
     """Which of a spoke's four peerings a step writes."""
 
@@ -46,6 +58,9 @@ class Side(Enum):
     SPOKE_TO_ARRIVING = "the spoke's peering to the arriving hub"
     SPOKE_TO_LEAVING = "the spoke's peering to the leaving hub"
     LEAVING_TO_SPOKE = "the leaving hub's peering to the spoke"
+
+
+LEAVING = frozenset({Side.SPOKE_TO_LEAVING, Side.LEAVING_TO_SPOKE})
 
 
 class Goal(Enum):
@@ -142,18 +157,50 @@ def plan(
         target: the path to move to.
         ours: ids (lower case) of the peerings that erfailover made; only these are ever removed.
     """
+    spokes = [spoke.prestaged() for spoke in site.spokes] if site.prestaged else site.spokes
     steps = [
-        step
-        for spoke in site.spokes
-        for step in _Spoke(site, observed, target, spoke, ours).steps()
+        step for spoke in spokes for step in _Spoke(site, observed, target, spoke, ours).steps()
     ]
-    names = [spoke.name for spoke in site.spokes]
-    steps.sort(key=lambda step: (phase(step.number), names.index(step.spoke)))
+    places = {spoke.name: (spoke.priority, n) for n, spoke in enumerate(site.spokes)}
+
+    def rank(step: SwitchStep) -> tuple[int, ...]:
+        (priority, place), late = places[step.spoke], phase(step.number) == 2
+        return (int(late), 0 if late else priority, phase(step.number), place)
+
+    steps.sort(key=rank)
     return SwitchPlan(site.name, target, tuple(steps), tuple(guards(site, observed, target)))
 
 
+def prestage(site: Site, observed: Observed) -> SwitchPlan:
+    """What makes the peerings with the backup hub ahead of time: steps 1 and 2 of a switch."""
+    there = plan(site, observed, Path.IPSEC)
+    steps = tuple(step for step in there.steps if phase(step.number) == 0)
+    read = tuple(claim for claim in there.guards if claim.name not in READINESS)
+    return replace(there, steps=steps, guards=read, purpose=Purpose.PRESTAGE)
+
+
+def unprestage(site: Site, observed: Observed, ours: frozenset[str]) -> SwitchPlan:
+    """What removes them again, where erfailover made them and no spoke uses them."""
+    back = plan(replace(site, prestaged=False), observed, Path.EXPRESSROUTE, ours)
+    used = {
+        spoke.name
+        for spoke in site.spokes
+        if (found := observed.peering(_outward_id(site, spoke, Role.BACKUP)))
+        and found.flags.use_remote_gateways
+    }
+    steps = tuple(
+        step for step in back.steps if step.write.change is Change.DELETE and step.spoke not in used
+    )
+    read = tuple(claim for claim in back.guards if claim.name not in READINESS)
+    return replace(back, steps=steps, guards=read, purpose=Purpose.UNPRESTAGE)
+
+
+def _outward_id(site: Site, spoke: Spoke, role: Role) -> str:
+    return site.peering_id(spoke.virtual_network, spoke.outward(role).name)
+
+
 def phase(number: int) -> int:
-    """Preparation of every spoke first, then break and make spoke by spoke, then the rest."""
+    """Preparation first, then break and make, then what is off the critical path."""
     return 0 if number < 3 else 1 if number < 5 else 2
 
 
@@ -222,6 +269,8 @@ class _Spoke:
         peering_id, remote, final = self._place(rule.side)
         found = self.seen[peering_id.lower()]
         after = _after(rule.goal, final, found, peering_id.lower() in self.ours)
+        if found is None and self.leaving is Role.BACKUP and rule.side in LEAVING:
+            after = None  # what is ready ahead of time is prestage's to make
         change = _change(found, after, removed=rule.goal is Goal.REMOVED and after is None)
         if self.observed.network(network_of(peering_id)) is None:
             change = Change.KEEP  # not read: nothing is known, so nothing is written

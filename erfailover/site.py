@@ -114,6 +114,9 @@ class Spoke:
     primary_to_spoke: SitePeering
     spoke_to_backup: SitePeering
     backup_to_spoke: SitePeering
+    priority: int = 100
+    """Spokes with a lower number are moved before those with a higher one, as Azure's security
+    rules have it."""
 
     @property
     def name(self) -> str:
@@ -127,6 +130,16 @@ class Spoke:
     def inward(self, role: Role) -> SitePeering:
         """The peering from a hub to the spoke."""
         return self.primary_to_spoke if role is Role.PRIMARY else self.backup_to_spoke
+
+    def prestaged(self) -> Spoke:
+        """The same spoke, with its peerings to the backup hub there on either path."""
+        outward, inward = self.spoke_to_backup, self.backup_to_spoke
+        if outward.on_expressroute == "absent" and outward.on_ipsec != "absent":
+            ready = outward.on_ipsec.without_remote_gateways()
+            outward = replace(outward, on_expressroute=ready)
+        if inward.on_expressroute == "absent":
+            inward = replace(inward, on_expressroute=inward.on_ipsec)
+        return replace(self, spoke_to_backup=outward, backup_to_spoke=inward)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +297,8 @@ class Site:
     state: str | None = None
     """Where journal and lease are kept: ``azblob://account/container/site``; else here."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
+    prestaged: bool = False
+    """The peerings with the backup hub stay, ready, while the spokes are on ExpressRoute."""
     drill: Drill | None = None
     timing: Timing = field(default_factory=Timing)
     topology: Topology | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from erfailover.errors import Failure, Interrupted
-from erfailover.executor import Event, State, Task, run
+from erfailover.executor import Event, State, Task, Width, run
 from erfailover.lab.clock import SteppedClock
 
 
@@ -50,7 +50,7 @@ def test_tasks_that_only_refer_to_one_network_overlap() -> None:
 def test_no_more_than_the_limit_are_in_flight() -> None:
     clock = SteppedClock()
     tasks = [Task(str(n), str(n), sleeping(clock, 10.0)) for n in range(6)]
-    assert run(tasks, clock, max_in_flight=2).elapsed_s == pytest.approx(30.0)
+    assert run(tasks, clock, width=Width(2)).elapsed_s == pytest.approx(30.0)
 
 
 def test_after_a_failure_what_needs_it_is_skipped_and_the_rest_goes_on() -> None:
@@ -112,3 +112,120 @@ def test_tasks_that_need_each_other_are_refused() -> None:
         run(circle, SteppedClock())
     with pytest.raises(ValueError, match="no task of the run"):
         run([Task("a", "a", nothing, needs=frozenset("z"))], SteppedClock())
+
+
+def failing(clock: SteppedClock, seconds: float) -> Callable[[], None]:
+    def work() -> None:
+        clock.sleep(seconds)
+        raise Failure("no")
+
+    return work
+
+
+def test_a_milestone_is_reached_when_all_before_it_have_ended_and_is_told_to_nobody() -> None:
+    clock = SteppedClock()
+    told: list[str] = []
+    tasks = [
+        Task("a", "a", sleeping(clock, 5.0)),
+        Task("b", "b", failing(clock, 9.0)),
+        Task("ready", "", None, after=frozenset("ab")),
+        Task("c", "c", sleeping(clock, 1.0), after=frozenset({"ready"})),
+    ]
+    results = run(tasks, clock, lambda event: told.append(event.task.id))
+    assert results.elapsed_s == pytest.approx(10.0)
+    assert "ready" not in told
+    assert [task.id for task in results.of(State.DONE)] == ["a", "c"]
+
+
+def test_what_stands_first_starts_first() -> None:
+    clock = SteppedClock()
+    hub = frozenset({"hub"})
+    tasks = [Task(name, name, sleeping(clock, 5.0), owns=hub) for name in "cab"]
+    results = run(tasks, clock)
+    assert [task.id for task in results.of(State.DONE)] == ["c", "a", "b"]
+
+
+def test_what_completes_something_begun_is_started_although_the_run_is_being_stopped() -> None:
+    clock = SteppedClock()
+
+    events: list[Event] = []
+
+    def listener(event: Event) -> None:
+        events.append(event)
+        if event.task.id == "tick" and event.state is State.DONE:
+            raise KeyboardInterrupt
+
+    tasks = [
+        Task("tick", "tick", sleeping(clock, 1.0)),
+        Task("break", "break", sleeping(clock, 5.0)),
+        Task("long", "long", sleeping(clock, 20.0), after=frozenset({"break"})),
+        Task("make", "make", sleeping(clock, 5.0), needs=frozenset({"break"}), completes=True),
+        Task("rest", "rest", sleeping(clock, 5.0), needs=frozenset({"make"})),
+    ]
+    with pytest.raises(Interrupted, match="3 done, 2 not begun"):
+        run(tasks, clock, listener)
+    assert [event.task.id for event in events if event.state is State.DONE] == [
+        "tick",
+        "break",
+        "make",
+    ]
+
+
+def test_after_too_many_failures_nothing_new_is_begun_but_what_was_begun_is_completed() -> None:
+    clock = SteppedClock()
+    tasks = [
+        Task("x", "x", failing(clock, 1.0)),
+        Task("y", "y", failing(clock, 2.0)),
+        Task("break", "break", sleeping(clock, 2.5)),
+        Task("make", "make", sleeping(clock, 1.0), needs=frozenset({"break"}), completes=True),
+        Task("rest", "rest", sleeping(clock, 1.0), needs=frozenset({"make"})),
+    ]
+    results = run(tasks, clock, max_failures=1)
+    assert [task.id for task in results.of(State.DONE)] == ["break", "make"]
+    assert [task.id for task in results.of(State.SKIPPED)] == ["rest"]
+    assert set(results.failures) == {"x", "y"}
+
+
+def test_after_contention_one_task_at_a_time_until_all_goes_well_again() -> None:
+    clock = SteppedClock()
+    width = Width()
+    at_once: list[int] = []
+    running = 0
+
+    def work() -> None:
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        clock.sleep(5.0)
+        running -= 1
+
+    def contended() -> None:
+        clock.sleep(1.0)
+        width.contended()
+
+    tasks = [Task("first", "first", contended)]
+    tasks += [Task(str(n), str(n), work, after=frozenset({"first"})) for n in range(14)]
+    run(tasks, clock, width=width)
+    assert at_once[:9] == [1] * 9
+    assert max(at_once) == 2
+
+
+def test_hundreds_of_tasks_cost_little() -> None:
+    """What is ready is looked up, not searched for: each task is looked at a few times."""
+    clock = SteppedClock()
+    looked = 0
+
+    class Counted(frozenset[str]):
+        def __and__(self, other: object) -> frozenset[str]:
+            nonlocal looked
+            looked += 1
+            return super().__and__(other)  # type: ignore[operator]
+
+    tasks = []
+    for n in range(300):
+        tasks.append(Task(f"{n}/1", "", lambda: None, owns=Counted({f"s{n}"})))
+        needs = frozenset({f"{n}/1"})
+        tasks.append(Task(f"{n}/2", "", lambda: None, needs, owns=Counted({f"s{n}"})))
+    results = run(tasks, clock)
+    assert len(results.of(State.DONE)) == 600
+    assert looked < 20 * 600

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from erfailover.azure.clients import Clients
+from erfailover.azure.pacing import Budget
 from erfailover.azure.polling import Accepted, CadencePolling
 from erfailover.azure.resources import GROUP_TYPE, Address, address, operations
 from erfailover.azure.retrying import READ, WRITE, Contact, Retries
@@ -63,6 +64,7 @@ class Azure:
         waiting: told why and how long a wait is.
         accepted: told of every write that Azure accepted: the resource and the answer.
         guard: called before every write, each repetition included; raises where it must not be.
+        budget: what the run may still ask of Azure.
     """
 
     clock: Clock
@@ -73,10 +75,14 @@ class Azure:
     )
     accepted: Callable[[str, Accepted], None] = lambda resource_id, answer: None
     guard: Callable[[], None] = unguarded
+    budget: Budget = field(init=False)
     _clients: dict[str, Clients] = field(default_factory=dict)
     _old: list[Clients] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _contact: Contact = field(default_factory=Contact)
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.clock)
 
     def get(self, resource_id: str) -> Body | None:
         """The resource as ARM JSON; None where there is none."""
@@ -96,13 +102,18 @@ class Azure:
         return found
 
     def put(self, resource_id: str, body: Mapping[str, Any], deadline_s: float) -> Body:
-        """Create or replace a resource and wait until that has succeeded.
+        """Create or replace a resource, wait until that has succeeded, and read what it is then.
 
         Args:
             resource_id: the full id.
             body: the whole body, as ARM JSON.
             deadline_s: how long it may take, waits included, in seconds.
         """
+        self.write(resource_id, body, deadline_s)
+        return self.get(resource_id) or {}
+
+    def write(self, resource_id: str, body: Mapping[str, Any], deadline_s: float) -> None:
+        """Create or replace a resource and wait until that has succeeded."""
         where = address(resource_id)
         deadline = self.clock.now() + deadline_s
 
@@ -121,7 +132,6 @@ class Azure:
             )
 
         self._write(f"PUT {_short(resource_id)}", resource_id, write, deadline, _as_put(body))
-        return self.get(resource_id) or {}
 
     def delete(self, resource_id: str, deadline_s: float) -> None:
         """Delete a resource and wait until it is gone; nothing happens where there is none."""
@@ -217,6 +227,26 @@ class Azure:
                 return None
             raise
 
+    def networks_of(self, subscription: str) -> list[Body]:
+        """Every VNet of a subscription as ARM JSON, peerings included, by a list."""
+        client = self._clients_of(subscription).network
+
+        def read() -> list[Body]:
+            pages: list[Body] = []
+            listed = client.virtual_networks.list_all(
+                raw_response_hook=lambda answer: pages.append(answer.http_response.json())
+            )
+            for _ in listed.by_page():
+                continue
+            return [row for page in pages for row in page.get("value") or []]
+
+        return self._retries().call(
+            f"GET {subscription}/virtualNetworks",
+            read,
+            on=READ,
+            deadline=self.clock.now() + READ_DEADLINE_S,
+        )
+
     def gateway_action(self, gateway_id: str, action: str) -> list[Body]:
         """The rows of ``get_bgp_peer_status`` or ``get_learned_routes`` of a gateway."""
         where = address(gateway_id)
@@ -301,7 +331,7 @@ class Azure:
                 self.accepted(written, answer)
 
         log.debug("%s", what)
-        polling = CadencePolling(what, self.clock, self._retries(), deadline, accepted)
+        polling = CadencePolling(what, self.clock, self._retries(), deadline, self.budget, accepted)
         return begin(polling).result()
 
     def _operations(self, where: Address) -> Any:

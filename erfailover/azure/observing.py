@@ -27,6 +27,8 @@ from erfailover.model import (
 )
 from erfailover.site import Flags, Role, Site
 
+TABLES = ("get_bgp_peer_status", "get_learned_routes")
+NOT_ASKED: Reading[Any] = Reading(None, "was not asked for")
 CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
 
 
@@ -35,6 +37,7 @@ def observe(
     site: Site,
     roles: Sequence[Role] = tuple(Role),
     networks: Sequence[str] | None = None,
+    tables: Sequence[str] = TABLES,
 ) -> Observed:
     """Read the VNets, peerings and gateways of a site, all at once.
 
@@ -43,6 +46,7 @@ def observe(
         site: what to read.
         roles: the hubs whose gateways are read.
         networks: the VNets to read, by name or id; None for all of the site.
+        tables: which of the gateways' tables are read.
     """
     names = site.network_names() if networks is None else networks
     network_ids = [site.network_id(name) for name in names]
@@ -52,7 +56,7 @@ def observe(
     for role in roles:
         gateway_id = site.gateway_id(site.hub(role).gateway)
         reads.append(_keyed(f"{role}/gateway", partial(azure.get, gateway_id)))
-        for action in ("get_bgp_peer_status", "get_learned_routes"):
+        for action in tables:
             read = partial(azure.gateway_action, gateway_id, action)
             reads.append(_keyed(f"{role}/{action}", read))
     return _assembled(site, network_ids, roles, dict(all_at_once(azure.clock, reads)))
@@ -77,16 +81,16 @@ def _assembled(
     for network_id in network_ids:
         reading = found[network_id.lower()]
         if reading.value is None:
-            unknown[network_id.lower()] = reading.unknown or _not_there(network_id)
+            unknown[network_id.lower()] = reading.unknown or not_there(network_id)
         else:
             networks[network_id.lower()] = network(reading.value)
     for role in roles:
         gateway_id = site.gateway_id(site.hub(role).gateway)
         body = found[f"{role}/gateway"]
         if body.value is None:
-            unknown[gateway_id.lower()] = body.unknown or _not_there(gateway_id)
+            unknown[gateway_id.lower()] = body.unknown or not_there(gateway_id)
             continue
-        peers, routes = found[f"{role}/get_bgp_peer_status"], found[f"{role}/get_learned_routes"]
+        peers, routes = (found.get(f"{role}/{table}", NOT_ASKED) for table in TABLES)
         gateways[role] = gateway(
             role,
             body.value,
@@ -95,11 +99,16 @@ def _assembled(
                 None if routes.value is None else tuple(map(route, routes.value)), routes.unknown
             ),
         )
-    taken_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Observed(taken_at, networks, gateways, unknown)
+    return Observed(utc_now(), networks, gateways, unknown)
 
 
-def _not_there(resource_id: str) -> str:
+def utc_now() -> str:
+    """The time of a picture: RFC 3339, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def not_there(resource_id: str) -> str:
+    """Why a resource that Azure answered 404 for is not known, in words."""
     return f"{resource_id.rsplit('/', 1)[-1]} does not exist in Azure"
 
 

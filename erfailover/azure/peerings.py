@@ -9,57 +9,54 @@ from typing import Any
 
 from erfailover.azure.cloud import Azure
 from erfailover.azure.observing import peering
-from erfailover.errors import AzureFailure, Kind, Refused
+from erfailover.azure.readings import Readings
+from erfailover.errors import Refused
 from erfailover.model import Change, Peering, PeeringWrite
 from erfailover.site import Flags, network_of
 
-STALE_S = 60.0
-"""How long a read may show what was before a write, in seconds (assumed)."""
 
-
-def write(azure: Azure, change: PeeringWrite, deadline_s: float) -> str:
+def write(
+    azure: Azure,
+    change: PeeringWrite,
+    deadline_s: float,
+    readings: Readings,
+    max_age_s: float = 0.0,
+) -> str:
     """Make a peering as a plan says; returns what was done, in words.
 
+    The operation's own end says that it was done: no reading comes after, which may be stale.
+
+    Args:
+        azure: where to write.
+        change: what to write.
+        deadline_s: how long that may take, in seconds.
+        readings: where the peering's present body comes from.
+        max_age_s: how long ago it may have been read, in seconds.
+
     Raises:
-        AzureFailure: Azure refused, or the peering is not as written afterwards.
+        AzureFailure: Azure refused.
         Refused: what stands there now is not what the plan saw.
     """
-    network_id = network_of(change.peering_id)
-    found = azure.get(change.peering_id)
-    seen = peering(found, network_id) if found else None
+    found = readings.peering_body(change.peering_id, max_age_s)
+    seen = peering(found, network_of(change.peering_id)) if found else None
     if change.change is Change.DELETE:
         if seen is None:
             return "already gone"
         refuse_if_in_use(seen, change.name)
-        azure.delete(change.peering_id, deadline_s)
-        return "removed"
-    if change.after is None:
+    elif change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
-    sound = seen is not None and seen.state != "Disconnected" and not seen.failed
-    if seen and sound and seen.flags == change.after:
+    elif seen and seen.sound and seen.flags == change.after:
         return "already so"
-    body = _with_flags(found, change.remote_virtual_network, change.after)
-    after = azure.put(change.peering_id, body, deadline_s)
-    return _as_written(azure, change, after, network_id).state
-
-
-def _as_written(
-    azure: Azure, change: PeeringWrite, after: dict[str, Any], network_id: str
-) -> Peering:
-    """The peering as it was written; a read that shows what was before is made again."""
-    deadline = azure.clock.now() + STALE_S
-    while True:
-        seen = peering(after, network_id) if after.get("id") else None
-        if seen is not None and seen.flags == change.after:
-            return seen
-        if azure.clock.now() >= deadline:
-            raise AzureFailure(
-                Kind.REFUSED,
-                f"{change.name} was written and accepted, but is not as written",
-                "Somebody else may be changing it. Look at it, then run the command again.",
-            )
-        azure.clock.sleep(3.0)
-        after = azure.get(change.peering_id) or {}
+    try:
+        if change.after is None or change.change is Change.DELETE:
+            azure.delete(change.peering_id, deadline_s)
+            return "removed"
+        body = _with_flags(found, change.remote_virtual_network, change.after)
+        azure.write(change.peering_id, body, deadline_s)
+        return "written"
+    finally:
+        network_id = network_of(change.peering_id)
+        readings.changed(change.peering_id, network_id, change.remote_virtual_network)
 
 
 def refuse_if_in_use(seen: Peering, name: str) -> None:

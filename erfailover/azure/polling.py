@@ -1,8 +1,9 @@
 """How an asynchronous operation is watched until it ends.
 
 Azure's Retry-After of 10 s and more would quantise every wait: an operation that takes 2 s is
-noticed after 10 (recorded). So we look after 1 s and then ever less often, and honour
-Retry-After where Azure throttles, which ``retrying`` does for each look.
+noticed after 10 (recorded). So we look after 1 s and then ever less often, the looks of all
+operations within one budget, and honour Retry-After where Azure throttles, which ``retrying``
+does for each look.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from azure.core.polling.base_polling import OperationFailed
 from azure.mgmt.core.polling.arm_polling import ARMPolling
 
+from erfailover.azure.pacing import Budget
 from erfailover.azure.retrying import READ, Retries
 from erfailover.clock import Clock
 from erfailover.errors import AzureFailure, Kind
@@ -39,7 +42,10 @@ class Accepted:
 
 
 class CadencePolling(ARMPolling):
-    """Polls on a cadence of ours, retries each look, and gives up at a deadline.
+    """Watches on a cadence of ours, in the thread that asks for the result.
+
+    The SDK's own polling looks at once, though nothing can have ended yet, reads the resource
+    again at the end, and has a thread for each operation: none of that is done here.
 
     Raises:
         AzureFailure: kind DEADLINE, when the deadline passes. The operation may still end.
@@ -51,6 +57,7 @@ class CadencePolling(ARMPolling):
         clock: Clock,
         retries: Retries,
         deadline: float,
+        budget: Budget,
         accepted: Callable[[Accepted], None] = lambda accepted: None,
     ) -> None:
         super().__init__()
@@ -59,21 +66,45 @@ class CadencePolling(ARMPolling):
         self._clock = clock
         self._retries = retries
         self._deadline = deadline
+        self._budget = budget
         self._began = clock.now()
+        self._method = ""
 
     def initialize(self, client: Any, initial_response: Any, deserialization_callback: Any) -> None:
         """Note what Azure answered before the first look: a crash from here on can be traced."""
         answer = initial_response.http_response
         operation = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location")
+        self._method = answer.request.method
+        self._began = self._clock.now()
         self._accepted(
             Accepted(
-                answer.request.method,
+                self._method,
                 answer.status_code,
                 operation,
                 answer.headers.get("x-ms-correlation-request-id"),
             )
         )
         super().initialize(client, initial_response, deserialization_callback)
+
+    def finished(self) -> bool:
+        """Whether the SDK need not watch: never, for ``resource`` does."""
+        return True
+
+    def resource(self) -> Any:
+        """The operation's result, when it has ended; for a write, what the last look showed."""
+        self.run()
+        return super().resource() if self._method == "POST" else None
+
+    def _poll(self) -> None:
+        with self._budget.watching():
+            while not super().finished():
+                self._delay()
+                self.update_status()
+        if self.status().lower() in ("failed", "canceled", "cancelled"):
+            raise OperationFailed("Operation failed or canceled")
+        url = self._operation.get_final_get_url(self._pipeline_response)
+        if url and self._method == "POST":
+            self._pipeline_response = self.request_status(url)
 
     def _delay(self) -> None:
         now = self._clock.now()
@@ -85,11 +116,16 @@ class CadencePolling(ARMPolling):
                 "way and does only what is left.",
             )
         pause = min(max(FIRST_S, (now - self._began) * SHARE), MOST_S)
+        pause = max(pause, self._budget.before_a_look_s())
         self._clock.sleep(min(pause, self._deadline - now))
 
     def request_status(self, status_link: str) -> Any:
         """Look once, through the retries for reads."""
-        look = super().request_status
-        return self._retries.call(
-            self._what, lambda: look(status_link), on=READ, deadline=self._deadline
-        )
+        ask = super().request_status
+
+        def look() -> Any:
+            answer = ask(status_link)
+            answer.http_response.raise_for_status()
+            return answer
+
+        return self._retries.call(self._what, look, on=READ, deadline=self._deadline)

@@ -20,6 +20,7 @@ from erfailover.azure import probing
 from erfailover.azure.observing import observe
 from erfailover.commands import destroy, drill, init, lab_process, provision, status, switch
 from erfailover.commands.context import Context
+from erfailover.commands.switch_options import Options
 from erfailover.errors import Failure, VerificationFailed
 from erfailover.health import judge
 from erfailover.site import Path as SitePath
@@ -63,7 +64,7 @@ STORY = (
     Stage(
         "The spoke moves to the IPsec hub, and the office is back.",
         "switch --to ipsec --yes",
-        lambda context: switch.run(context, switch.Options(SitePath.IPSEC)),
+        lambda context: switch.run(context, Options(SitePath.IPSEC)),
         "ipsec",
     ),
     Stage(
@@ -75,7 +76,7 @@ STORY = (
     Stage(
         "The spoke goes back, once ExpressRoute has held for a while.",
         "switch --to expressroute --yes",
-        lambda context: switch.run(context, switch.Options(SitePath.EXPRESSROUTE)),
+        lambda context: switch.run(context, Options(SitePath.EXPRESSROUTE)),
         "expressroute",
     ),
     Stage(

@@ -67,7 +67,9 @@ def _run(context: Context, dry_run: bool) -> None:
     with recorded(context, "destroy", destruction.plan_data(plan)) as recorder:
         with Progress(context.console, context.clock) as progress:
             listener = recorder.listener(progress.tell)
-            results = executor.run(tasks, context.clock, listener, DELETIONS_AT_ONCE)
+            results = executor.run(
+                tasks, context.clock, listener, executor.Width(DELETIONS_AT_ONCE)
+            )
         if not results.failures:
             _forget(context)
         context.show(_outcome_text(plan, results), _outcome_data(plan, results))

@@ -76,7 +76,7 @@ def _run(context: Context, dry_run: bool) -> None:
     with recorded(context, "provision", report.plan_data(plan)) as recorder:
         with Progress(context.console, context.clock) as progress:
             listener = recorder.listener(progress.tell)
-            results = executor.run(tasks, context.clock, listener, WRITES_AT_ONCE)
+            results = executor.run(tasks, context.clock, listener, executor.Width(WRITES_AT_ONCE))
         outcome = report.Outcome(plan, results)
         context.show(report.outcome_text(outcome), report.outcome_data(outcome))
         results.raise_first()

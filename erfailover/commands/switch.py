@@ -1,74 +1,38 @@
 """``erfailover switch``: observe, plan, ask, execute, verify, report.
 
-What is done, and in which order, is ``procedure``'s. This module turns its steps into tasks and
-asks its conditions again at the moment they matter.
+What is done, and in which order, is ``procedure``'s; ``switch_run`` carries it out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 from erfailover import conditions, procedure, report
-from erfailover.azure import peerings, probing
-from erfailover.azure.cloud import Azure
 from erfailover.azure.observing import observe
+from erfailover.azure.readings import Readings
 from erfailover.commands import switch_outcome
 from erfailover.commands.context import Context
-from erfailover.commands.progress import Progress, duration
-from erfailover.commands.recording import Recorder, recorded, settle
+from erfailover.commands.progress import duration
+from erfailover.commands.recording import recorded, settle
+from erfailover.commands.switch_options import PATIENCE_S, Options, insist
 from erfailover.commands.switch_outcome import Outcome, missing, verified
-from erfailover.errors import AzureFailure, Failure, Refused, UnknownReading, VerificationFailed
-from erfailover.executor import Task
-from erfailover.executor import run as execute
-from erfailover.history import last_switch, runs
-from erfailover.journal import Journal, peerings_made
-from erfailover.model import (
-    Claim,
-    Observed,
-    PeeringWrite,
-    SwitchPlan,
-    SwitchStep,
-    Verdict,
+from erfailover.commands.switch_run import SwitchRun
+from erfailover.errors import (
+    AzureFailure,
+    Failure,
+    Kind,
+    Refused,
+    UnknownReading,
+    UsageFailure,
+    VerificationFailed,
 )
-from erfailover.site import ROLE_OF_PATH, Path, Role, Site, network_of
+from erfailover.history import last_switch, runs
+from erfailover.journal import Journal, peerings_made, prestaged
+from erfailover.model import Claim, Observed, SwitchPlan, Verdict
+from erfailover.site import ROLE_OF_PATH, Path, Role, Site
 
 OWNER_TAG = "erfailover-site"
 """The tag that ``provision`` puts on what it makes, with the site's name."""
-
-READINESS = frozenset(
-    {
-        "gateway_is_provisioned",
-        "gateway_has_a_connected_bgp_peer",
-        "gateway_has_learned_the_remote_prefixes",
-        "gateway_has_been_healthy_for_the_hold_time",
-    }
-)
-"""What ``--force`` overrides: the readiness of the path to switch to."""
-
-
-PATIENCE_S = 60.0
-"""How long the gate is read again before it refuses: Azure answers empty lists at times."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to switch.
-
-    Attributes:
-        target: the path to move to.
-        dry_run: show the plan and stop.
-        force: override the readiness of the target.
-        wait: wait for the hold time of a switch back, instead of refusing.
-        undo: this takes back a switch, so the path it left needs no hold time.
-    """
-
-    target: Path
-    dry_run: bool = False
-    force: bool = False
-    wait: bool = True
-    undo: bool = False
 
 
 def run(context: Context, options: Options) -> None:
@@ -80,20 +44,30 @@ def run(context: Context, options: Options) -> None:
         AzureFailure: Azure refused a step; what was taken back is in the message.
         VerificationFailed: it is done, but routes or probes do not show it.
     """
+    _known(context.site, options.canary)
     if options.dry_run:
-        _, plan = _planned(context, options)
-        _insist_on_having_read(plan)
+        _, plan = _planned(context, options, Readings(context.azure, context.site))
+        insist_on_having_read(plan)
         context.show(report.plan_text(plan), report.plan_data(plan))
         return
     with context.lease(f"switch --to {options.target}"):
         _run(context, options)
 
 
+def _known(site: Site, canary: str | None) -> None:
+    names = [spoke.name for spoke in site.spokes]
+    if canary is not None and canary not in names:
+        raise UsageFailure(
+            f"--canary {canary}: no spoke of {site.name}; expected one of {', '.join(names)}"
+        )
+
+
 def _run(context: Context, options: Options) -> None:
-    site = context.site
+    site, began_s = context.site, context.clock.now()
     settle(context)
-    observed, plan = _planned(context, options)
-    _insist_on_having_read(plan)
+    readings = Readings(context.azure, site)
+    observed, plan = _planned(context, options, readings)
+    insist_on_having_read(plan)
     if plan.writes:
         context.say(report.plan_text(plan))
         _guard(context, options, plan, observed)
@@ -101,7 +75,7 @@ def _run(context: Context, options: Options) -> None:
     else:
         context.say(f"Every peering is as it should be on {options.target}; checking the routes.")
     with recorded(context, "switch", report.plan_data(plan), str(options.target)) as recorder:
-        outcome = _Switch(context, options, recorder).carry_out(plan)
+        outcome = SwitchRun(context, options, recorder, readings, observed, began_s).carry_out(plan)
         context.show(switch_outcome.text(site, outcome), switch_outcome.data(site, outcome))
         _raise_unless_verified(outcome)
 
@@ -121,16 +95,20 @@ def undo(context: Context, options: Options) -> None:
     run(context, replace(options, target=Path(last.target).other, undo=True))
 
 
-def _planned(context: Context, options: Options) -> tuple[Observed, SwitchPlan]:
+def _planned(context: Context, options: Options, readings: Readings) -> tuple[Observed, SwitchPlan]:
     """Observe and plan; what is unknown is read again for a while before it is believed.
 
-    An operation under way is waited for: what a GET shows meanwhile is not in force yet.
+    An operation under way is waited for: what a GET shows meanwhile is not in force yet. The hub
+    being left is not asked for its tables: a dead gateway does not answer.
     """
     site, clock = context.site, context.clock
+    records = context.journal.records()
+    planned_for = replace(site, prestaged=site.prestaged or prestaged(records))
     began = clock.now()
     while True:
-        observed = observe(context.azure, site)
-        plan = procedure.plan(site, observed, options.target, ours(site, observed, context.journal))
+        observed = readings.observe(site.network_names(), ROLE_OF_PATH[options.target])
+        mine = ours(site, observed, context.journal)
+        plan = procedure.plan(planned_for, observed, options.target, mine)
         unknown = [claim.seen for claim in plan.guards if claim.verdict is Verdict.UNKNOWN]
         busy = [] if options.dry_run else procedure.under_way(site, observed)
         patience_s = site.timing.step_deadline_s if busy else PATIENCE_S
@@ -160,12 +138,12 @@ def ours(site: Site, observed: Observed, journal: Journal) -> frozenset[str]:
     return frozenset(found) | peerings_made(journal.records())
 
 
-def _insist_on_having_read(plan: SwitchPlan) -> None:
+def insist_on_having_read(plan: SwitchPlan) -> None:
     """Refuse to plan on networks that were not read; nothing overrides this."""
     unread = [
         claim.seen
         for claim in plan.guards
-        if claim.verdict is Verdict.UNKNOWN and claim.name not in READINESS
+        if claim.verdict is Verdict.UNKNOWN and claim.name not in procedure.READINESS
     ]
     if unread:
         raise UnknownReading(
@@ -182,7 +160,7 @@ def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Obser
         raise Failure(f"the plan breaks an invariant: {'; '.join(bugs)}", "This is a bug.")
     if options.target is Path.EXPRESSROUTE and not options.undo:
         claims.append(_held(context, options, observed))
-    _insist(context, options, claims, "switch")
+    insist(context, options, claims, "switch")
 
 
 def _held(context: Context, options: Options, observed: Observed) -> Claim:
@@ -203,160 +181,18 @@ def _held(context: Context, options: Options, observed: Observed) -> Claim:
     return claim
 
 
-def _insist(context: Context, options: Options, claims: Iterable[Claim], what: str) -> None:
-    """Raise unless every claim holds; ``--force`` overrides readiness, and says so."""
-    bad = [claim for claim in claims if claim.verdict is not Verdict.HOLDS]
-    if options.force:
-        for claim in bad:
-            if claim.name in READINESS:
-                context.say(f"Overridden by --force: {claim.name}: {claim.seen}")
-        bad = [claim for claim in bad if claim.name not in READINESS]
-    seen = "; ".join(claim.seen for claim in bad)
-    hint = "Nothing was changed by this step. Mend that, or override readiness with --force."
-    if any(claim.verdict is Verdict.FAILS for claim in bad):
-        raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)
-    if bad:
-        raise UnknownReading(f"refusing to {what} to {options.target}: unknown: {seen}", hint)
-
-
-@dataclass
-class _Switch:
-    """One switch under way."""
-
-    context: Context
-    options: Options
-    recorder: Recorder
-
-    @property
-    def site(self) -> Site:
-        return self.context.site
-
-    @property
-    def azure(self) -> Azure:
-        return self.context.azure
-
-    def carry_out(self, plan: SwitchPlan) -> Outcome:
-        outcome = Outcome(self.options.target)
-        began = self.context.clock.now()
-        if plan.writes:
-            with Progress(self.context.console, self.context.clock) as progress:
-                listener = self.recorder.listener(progress.tell)
-                results = execute(self._tasks(plan), self.context.clock, listener)
-            outcome.switched_s = self.context.clock.now() - began
-            outcome.written = [step.write.name for step in plan.writes]
-            failure = next(iter(results.failures.values()), None)
-            if failure is not None:
-                failure.hint = f"{failure.hint or ''} To go back: erfailover switch --undo".strip()
-                raise failure
-        self._verify(outcome)
-        outcome.verified_s = self.context.clock.now() - began
-        return outcome
-
-    def _tasks(self, plan: SwitchPlan) -> list[Task]:
-        """Preparation of every spoke, then break and make, then what is off the critical path."""
-        writes = plan.writes
-        ids = {(step.spoke, step.number): f"{step.spoke}/{step.number}" for step in writes}
-        tasks: list[Task] = []
-        earlier: dict[str, set[str]] = {}
-        for step in writes:
-            task_id = ids[step.spoke, step.number]
-            before = frozenset(earlier.setdefault(step.spoke, set()))
-            earlier[step.spoke].add(task_id)
-            phase = procedure.phase(step.number)
-            network = network_of(step.write.peering_id)
-            tasks.append(
-                Task(
-                    id=task_id,
-                    title=f"{step.number}. {step.title}",
-                    run=partial(self._step, step),
-                    needs=before,
-                    after=frozenset(
-                        ids[each.spoke, each.number]
-                        for each in writes
-                        if procedure.phase(each.number) < phase
-                    ),
-                    owns=frozenset({network.lower()}),
-                    refers=frozenset({step.write.remote_virtual_network.lower()}),
-                    change=str(step.write.change),
-                    resource=step.write.peering_id,
-                )
-            )
-        return tasks
-
-    def _step(self, step: SwitchStep) -> str:
-        if step.gated:
-            self._gate(step)
-        try:
-            return self._write(step.write)
-        except AzureFailure as failure:
-            if not step.contingency or failure.outcome_unknown:
-                raise
-            raise self._taken_back(step, failure) from failure
-
-    def _taken_back(self, step: SwitchStep, failure: AzureFailure) -> AzureFailure:
-        """Carry out a step's contingency; what is then to be raised."""
-        names = []
-        for number, write in enumerate(step.contingency, 1):
-            uses = write.after is not None and write.after.use_remote_gateways
-            title = f"take back: {write.name} " + (
-                "uses remote gateways again" if uses else "without remote gateways"
-            )
-            task = f"{step.spoke}/back{number}"
-            self.recorder.intent(task, title, str(write.change), write.peering_id)
-            self._write(write)
-            names += [write.name] if uses else []
-        return AzureFailure(
-            failure.kind,
-            f"{failure.message}; taken back: {', '.join(names)} uses remote gateways again",
-            "The spoke is on the path it was on before.",
-            code=failure.code,
-            status=failure.status,
-        )
-
-    def _gate(self, step: SwitchStep) -> None:
-        """What is read again immediately before the break, and must hold."""
-        site, target = self.site, self.options.target
-        role = ROLE_OF_PATH[target]
-        spoke = next(each for each in site.spokes if each.name == step.spoke)
-        networks = [site.hub(role).virtual_network, spoke.virtual_network]
-        deadline = self.context.clock.now() + PATIENCE_S
-        while True:
-            observed = observe(self.azure, site, [role], networks)
-            claims = tuple(procedure.gate(site, observed, target, spoke))
-            holds = conditions.all_of(claims) is Verdict.HOLDS
-            if holds or self.options.force or self.context.clock.now() >= deadline:
-                break
-            self.context.clock.sleep(5.0)
-        _insist(self.context, self.options, claims, f"take {spoke.name} off its path")
-
-    def _write(self, write: PeeringWrite) -> str:
-        return peerings.write(self.azure, write, self.site.timing.step_deadline_s)
-
-    def _verify(self, outcome: Outcome) -> None:
-        """Wait until routes and probes show the switch, or the deadline has passed."""
-        clock, site = self.context.clock, self.site
-        deadline = clock.now() + site.timing.verify_deadline_s
-        expected = dict.fromkeys(site.probes, True)
-        while True:
-            observed = observe(self.azure, site)
-            outcome.claims = {
-                spoke.name: procedure.outcome(site, observed, outcome.target, spoke)
-                for spoke in site.spokes
-            }
-            originates = [arriving for arriving, _ in outcome.claims.values()]
-            if conditions.all_of(originates) is not Verdict.FAILS and expected:
-                self.context.say("Routes are as they should be; running the probes ...")
-                outcome.probes = probing.run(self.azure, site, expected)
-            if verified(outcome) or clock.now() >= deadline:
-                return
-            self.context.say(f"Not there yet: {'; '.join(missing(outcome))}")
-            clock.sleep(10.0)
-
-
 def _raise_unless_verified(outcome: Outcome) -> None:
+    back = f"go back with: erfailover switch --to {outcome.target.other}"
+    if outcome.failed:
+        first = next(iter(outcome.failed.values()))
+        raise AzureFailure(
+            Kind.REFUSED,
+            f"{len(outcome.failed)} spoke(s) were not switched to {outcome.target}: "
+            f"{', '.join(outcome.failed)}; the first: {first.message}",
+            f"The others were. Run the same command again for these, or {back}",
+        )
     if not verified(outcome):
         raise VerificationFailed(
             f"switched to {outcome.target}, but it does not show: {'; '.join(missing(outcome))}",
-            f"Look at erfailover status; go back with: erfailover switch --to "
-            f"{outcome.target.other}",
+            f"Look at erfailover status; {back}",
         )

@@ -20,6 +20,9 @@ TABLES = ("getBgpPeerStatus", "getLearnedRoutes")
 ARRIVING = {Direction.IPSEC: "vng2", Direction.EXPRESSROUTE: "vng1"}
 BREAK = {Direction.IPSEC: "vnet1-to-vnet2", Direction.EXPRESSROUTE: "vnet1-to-vnet3"}
 MAKE = {Direction.IPSEC: "vnet1-to-vnet3", Direction.EXPRESSROUTE: "vnet1-to-vnet2"}
+ARRIVING_HUB = {Direction.IPSEC: "vnet3", Direction.EXPRESSROUTE: "vnet2"}
+GATE_S = 60.0
+"""The gate takes a table of up to 20 s ago; the break may then be refused for a while."""
 KEPT = frozenset({"vnet1-to-vnet2", "vnet2-to-vnet1"})
 
 
@@ -132,33 +135,45 @@ def _writes(record: Record) -> Iterator[str]:
 
 
 def _gate(record: Record) -> Iterator[str]:
-    """Between the last preparation and the break, what must hold is read again."""
+    """After the last preparation the networks are read again, and the tables since the first."""
+    hub = ARRIVING_HUB[record.direction]
     tables = {f"virtualNetworkGateways/{ARRIVING[record.direction]}/{each}" for each in TABLES}
+    networks = {f"virtualNetworks/{hub}", "virtualNetworks/vnet1"}
     for run in (1, 2, 3):
-        read: set[str] = set()
+        read: dict[str, list[float]] = {}
+        again: set[str] = set()
         prepared = False
         for each in (each for each in record.seen if each.run == run):
-            if each.path in tables:
-                read.add(each.path)
+            if each.path in tables and each.method == "POST":
+                read.setdefault(each.path, []).append(each.at_s)
+            elif each.path in networks and each.method == "GET":
+                again.add(each.path)
             elif _is_break(each, record.direction):
-                if prepared and read != tables:
-                    yield f"gate: the break in run {run} without reading again"
+                if prepared and again != networks:
+                    yield f"gate: the break in run {run} without reading the networks again"
+                if prepared and any(len(read.get(table, ())) < 2 for table in tables):
+                    yield f"gate: the break in run {run} without reading the tables again"
+                if any(each.at_s - max(read.get(table, [-1e9])) > GATE_S for table in tables):
+                    yield f"gate: the break in run {run} on a table read too long ago"
                 break
             elif each.method == "PUT":
-                read.clear()
+                again.clear()
                 prepared = True
 
 
 def _unknown_readings(record: Record) -> Iterator[str]:
-    """Before a write, the last reading of each table of the arriving gateway was a good one."""
+    """What the first write and the break rest on was read as it is: each table, the last time."""
     tables = [f"virtualNetworkGateways/{ARRIVING[record.direction]}/{each}" for each in TABLES]
     for run in (1, 2, 3):
         last: dict[str, Seen] = {}
+        first = True
         for each in (each for each in record.seen if each.run == run):
             if each.path in tables and each.method == "POST":
                 last[each.path] = each
             elif each.method in ("PUT", "DELETE") and _accepted(each):
-                for table in tables:
+                rests = first or _is_break(each, record.direction)
+                first = False
+                for table in tables if rests else ():
                     if table not in last or not _good(last[table]):
                         short = table.rsplit("/", 1)[-1]
                         yield f"write on an UNKNOWN reading: {_peering(each)} after {short}"

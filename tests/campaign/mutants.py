@@ -13,7 +13,7 @@ from typing import Any
 from erfailover import conditions, model, procedure
 from erfailover.azure import cloud, peerings
 from erfailover.azure.retrying import WRITE
-from erfailover.commands import recording, switch
+from erfailover.commands import recording, switch_run
 from erfailover.errors import AzureFailure, Kind
 from erfailover.executor import Event, Listener, State
 from erfailover.model import Change, Claim, Observed, SwitchPlan, SwitchStep, Verdict
@@ -82,7 +82,7 @@ def _no_contingency(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
 
 
 def _no_gate() -> None:
-    switch._Switch._gate = lambda self, step: None  # type: ignore[method-assign]
+    switch_run.SwitchRun._gate = lambda self, step: None  # type: ignore[method-assign]
 
 
 def _no_lease() -> None:

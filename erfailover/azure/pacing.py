@@ -1,0 +1,151 @@
+"""Keeps a run within Azure's limits on requests, so that it never meets them.
+
+One budget a run, shared by all its threads: ARM's token buckets, as documented, corrected by
+what the answers' headers say is left, and Microsoft.Network's own limit over five minutes.
+A request for which there is no token waits for one. It decides nothing else about requests.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from erfailover.clock import Clock
+
+READS, WRITES, DELETES = "reads", "writes", "deletes"
+KINDS = {"GET": READS, "HEAD": READS, "DELETE": DELETES}
+BUCKETS = {READS: (250.0, 25.0), WRITES: (200.0, 10.0), DELETES: (200.0, 10.0)}
+"""A bucket's size, and its tokens a second, of one principal in one subscription (documented:
+"Understand how Azure Resource Manager throttles requests"). A POST counts as a write (recorded)."""
+
+NETWORK_LIMITS = {READS: 10_000, WRITES: 1_000}
+NETWORK_WINDOW_S = 300.0
+"""Requests of a subscription that Microsoft.Network takes in five minutes (documented)."""
+
+SPARE = 2.0
+"""Tokens that are left in a bucket for whoever else has the same identity."""
+LOOKS_AT_ONCE, LOOKS_PER_S = 100.0, 12.0
+"""How many looks at operations a run makes at once, and then a second: half of what ARM grants
+for reads. The rest is for readings, and for whoever else has the same identity."""
+
+
+@dataclass
+class _Bucket:
+    size: float
+    per_second: float
+    tokens: float
+    at: float
+
+    def refill(self, now: float) -> None:
+        if now > self.at:
+            self.tokens = min(self.size, self.tokens + (now - self.at) * self.per_second)
+            self.at = now
+
+
+@dataclass
+class Budget:
+    """What a run may still ask of Azure."""
+
+    clock: Clock
+    waited_s: float = 0.0
+    """How long requests have waited for a token, in Azure's seconds, all together."""
+    _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
+    _windows: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
+    _watching: int = 0
+    _looks: _Bucket = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._looks = _Bucket(LOOKS_AT_ONCE, LOOKS_PER_S, LOOKS_AT_ONCE, self.clock.now())
+
+    def take(self, method: str, url: str) -> None:
+        """Take a token for a request, and wait until it is there.
+
+        Args:
+            method: HTTP's.
+            url: the whole URL; one without a subscription has no limit that is known.
+        """
+        subscription = subscription_of(url)
+        if subscription is None:
+            return
+        kind = KINDS.get(method, WRITES)
+        network = "/providers/microsoft.network/" in url.lower()
+        with self._lock:
+            wait_s = self._reserve(kind, subscription, network)
+            self.waited_s += wait_s
+        if wait_s > 0:
+            self.clock.sleep(wait_s)
+
+    def _reserve(self, kind: str, subscription: str, network: bool) -> float:
+        """Take a token now, or one that is still to come; how long that takes, in seconds."""
+        now = self.clock.now()
+        bucket = self._bucket(kind, subscription, now)
+        bucket.tokens -= 1.0
+        wait_s = max(0.0, (SPARE - bucket.tokens) / bucket.per_second)
+        if not network:
+            return wait_s
+        window_kind = READS if kind == READS else WRITES
+        window = self._windows.setdefault((window_kind, subscription), deque())
+        while window and window[0] <= now - NETWORK_WINDOW_S:
+            window.popleft()
+        limit = NETWORK_LIMITS[window_kind]
+        if len(window) >= limit:
+            wait_s = max(wait_s, window[-limit] + NETWORK_WINDOW_S + 1.0 - now)
+        window.append(now + wait_s)
+        return wait_s
+
+    def _bucket(self, kind: str, subscription: str, now: float) -> _Bucket:
+        key = kind, subscription
+        if key not in self._buckets:
+            size, per_second = BUCKETS[kind]
+            self._buckets[key] = _Bucket(size, per_second, size, now)
+        bucket = self._buckets[key]
+        bucket.refill(now)
+        return bucket
+
+    def told(self, method: str, url: str, headers: Mapping[str, str]) -> None:
+        """Heed what an answer says is left: others use the same bucket."""
+        subscription = subscription_of(url)
+        kind = KINDS.get(method, WRITES)
+        left = headers.get(f"x-ms-ratelimit-remaining-subscription-{kind}")
+        if subscription is None or left is None or not left.isdecimal():
+            return
+        with self._lock:
+            bucket = self._bucket(kind, subscription, self.clock.now())
+            bucket.tokens = min(bucket.tokens, float(left))
+
+    def refused(self, method: str, url: str, retry_after_s: float) -> None:
+        """Azure throttled a request: nobody else of this run asks before its time is over."""
+        subscription = subscription_of(url)
+        if subscription is None:
+            return
+        with self._lock:
+            bucket = self._bucket(KINDS.get(method, WRITES), subscription, self.clock.now())
+            bucket.tokens = min(bucket.tokens, SPARE - retry_after_s * bucket.per_second)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """While an operation is watched, the looks of all are spread over the budget."""
+        with self._lock:
+            self._watching += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watching -= 1
+
+    def before_a_look_s(self) -> float:
+        """How long a look must keep off, at least, since others want to look too; in seconds."""
+        with self._lock:
+            self._looks.refill(self.clock.now())
+            self._looks.tokens = max(self._looks.tokens - 1.0, 0.0)
+            return max(0.0, self._watching - self._looks.tokens) / LOOKS_PER_S
+
+
+def subscription_of(url: str) -> str | None:
+    """The subscription that a URL names, in lower case."""
+    _, found, rest = url.lower().partition("/subscriptions/")
+    return rest.split("/", 1)[0].split("?", 1)[0] or None if found else None

@@ -1,0 +1,214 @@
+"""Readings of a site that a run shares: each is made once for all who need it at the time.
+
+Who needs one says how old it may be. Many VNets of one subscription are read by one list instead
+of one by one. What this run has changed is read anew. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any
+
+from erfailover.azure import observing
+from erfailover.azure.cloud import Azure, Body
+from erfailover.clock import all_at_once
+from erfailover.errors import AzureFailure, Kind
+from erfailover.model import Gateway, Observed, Reading, VirtualNetwork
+from erfailover.site import Role, Site, network_of
+
+LIST_FROM = 20
+"""From how many VNets of a subscription on a list costs less than reading each."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A reading: when it began, in seconds, and as which of all that happened in the run."""
+
+    began: float
+    number: int
+    future: Future[Any]
+
+
+_Found = dict[str, Reading[VirtualNetwork]]
+
+
+@dataclass
+class Readings:
+    """What was read of a site, and when.
+
+    Attributes:
+        azure: where to read.
+        site: what to read.
+    """
+
+    azure: Azure
+    site: Site
+    _made: dict[str, _Made] = field(default_factory=dict)
+    _changed: dict[str, int] = field(default_factory=dict)
+    _parsed: dict[str, tuple[Body, VirtualNetwork]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        ids = (self.site.network_id(name) for name in self.site.network_names())
+        self._many = {
+            subscription
+            for subscription, times in Counter(each.split("/")[2].lower() for each in ids).items()
+            if times >= LIST_FROM
+        }
+
+    def changed(self, *resource_ids: str) -> None:
+        """This run has written to these: what was read of them before no longer counts."""
+        with self._lock:
+            for each in resource_ids:
+                self._changed[each.lower()] = next(self._numbers)
+
+    def network_body(self, network_id: str, max_age_s: float) -> Body | None:
+        """A VNet as ARM JSON, its peerings included; None where there is none.
+
+        Args:
+            network_id: its id.
+            max_age_s: how long ago it may have been read, in seconds.
+        """
+        return self._network_body(network_id, max_age_s, of=network_id)
+
+    def _network_body(self, network_id: str, max_age_s: float, of: str) -> Body | None:
+        """A VNet's body, read since ``of``, itself or one of its peerings, was written."""
+        key = network_id.lower()
+        subscription = key.split("/")[2]
+        if subscription in self._many:
+            read = partial(self._list, subscription)
+            listed = self._shared(f"list {subscription}", max_age_s, read, of)
+            if listed is not None:
+                found: Body | None = listed.get(key)
+                return found
+        body: Body | None = self._shared(key, max_age_s, partial(self.azure.get, network_id), of)
+        return body
+
+    def _list(self, subscription: str) -> Mapping[str, Body] | None:
+        """Every VNet of a subscription; None where it may not be listed."""
+        try:
+            rows = self.azure.networks_of(subscription)
+        except AzureFailure as failure:
+            if failure.kind in (Kind.REFUSED, Kind.NOT_FOUND):
+                self._many.discard(subscription)
+                return None
+            raise
+        return {str(row["id"]).lower(): row for row in rows}
+
+    def peering_body(self, peering_id: str, max_age_s: float) -> Body | None:
+        """A peering as ARM JSON; None where there is none."""
+        network = self._network_body(network_of(peering_id), max_age_s, of=peering_id)
+        rows = ((network or {}).get("properties") or {}).get("virtualNetworkPeerings") or []
+        for row in rows:
+            if str(row.get("id", "")).lower() == peering_id.lower():
+                found: Body = row
+                return found
+        return None
+
+    def gateway(self, role: Role, max_age_s: float) -> Gateway | None:
+        """A hub's gateway with its peers and learned routes; None where it cannot be read."""
+        read = partial(observing.observe, self.azure, self.site, [role], [])
+        observed: Observed = self._shared(f"gateway {role}", max_age_s, read)
+        return observed.gateways.get(role)
+
+    def routes(self, role: Role) -> Gateway | None:
+        """A hub's gateway with its learned routes alone, read now; None where it cannot be."""
+        tables = ("get_learned_routes",)
+        observed = observing.observe(self.azure, self.site, [role], [], tables)
+        return observed.gateways.get(role)
+
+    def observe(
+        self,
+        networks: Iterable[str],
+        role: Role | None = None,
+        max_age_s: float = 0.0,
+        gateway_age_s: float = 0.0,
+    ) -> Observed:
+        """The picture of some VNets, and of one hub's gateway, all read at once.
+
+        Args:
+            networks: names or ids of the VNets.
+            role: the hub whose gateway is read; None for neither.
+            max_age_s: how long ago each VNet may have been read, in seconds.
+            gateway_age_s: how long ago the gateway may have been read, in seconds.
+        """
+        since = self.azure.clock.now() - max_age_s
+        ids = [self.site.network_id(name) for name in networks]
+        listed = [each for each in ids if each.split("/")[2].lower() in self._many]
+        single = [each for each in ids if each not in set(listed)]
+        work: list[Callable[[], _Found]] = [
+            partial(self._networks, each, since) for each in ([each] for each in single)
+        ]
+        work.append(partial(self._networks, listed, since))
+        gateways: dict[Role, Gateway] = {}
+
+        def read_gateway(of: Role) -> _Found:
+            if (gateway := self.gateway(of, gateway_age_s)) is not None:
+                gateways[of] = gateway
+            return {}
+
+        if role is not None:
+            work.append(partial(read_gateway, role))
+        found: _Found = {}
+        for part in all_at_once(self.azure.clock, work):
+            found |= part
+        return Observed(
+            observing.utc_now(),
+            {id_: each.value for id_, each in found.items() if each.value is not None},
+            gateways,
+            {id_: str(each.unknown) for id_, each in found.items() if each.value is None},
+        )
+
+    def _networks(self, ids: Iterable[str], since: float) -> _Found:
+        """Some VNets, read since a moment: one list serves all that are listed."""
+        now = self.azure.clock.now
+        return {each.lower(): self._network(each, now() - since) for each in ids}
+
+    def _network(self, network_id: str, max_age_s: float) -> Reading[VirtualNetwork]:
+        try:
+            body = self.network_body(network_id, max_age_s)
+        except AzureFailure as failure:
+            if failure.kind in observing.CONCERNS_ALL:
+                raise
+            return Reading(None, failure.message)
+        if body is None:
+            return Reading(None, observing.not_there(network_id))
+        return Reading(self._parse(network_id.lower(), body))
+
+    def _parse(self, key: str, body: Body) -> VirtualNetwork:
+        """A VNet from its body; a hub's, with hundreds of peerings, once a reading."""
+        known = self._parsed.get(key)
+        if known is None or known[0] is not body:
+            known = self._parsed[key] = body, observing.network(body)
+        return known[1]
+
+    def _shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:
+        """A reading that is young enough, made now where there is none."""
+        clock = self.azure.clock
+        with self._lock:
+            made = self._made.get(key)
+            changed = self._changed.get(of.lower(), -1)
+            mine = made is None or made.number < changed or _failed(made)
+            if made is None or mine or made.began < clock.now() - max_age_s:
+                mine = True
+                made = self._made[key] = _Made(clock.now(), next(self._numbers), Future())
+        if mine:
+            try:
+                made.future.set_result(read())
+            except BaseException as error:
+                made.future.set_exception(error)
+            clock.notify()
+        while not clock.wait_for(made.future.done, 3600.0):
+            continue
+        return made.future.result()
+
+
+def _failed(made: _Made) -> bool:
+    return made.future.done() and made.future.exception() is not None

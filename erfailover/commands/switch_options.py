@@ -1,0 +1,55 @@
+"""How to switch, and what a switch insists on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from erfailover.commands.context import Context
+from erfailover.errors import Refused, UnknownReading
+from erfailover.model import Claim, Verdict
+from erfailover.procedure import READINESS
+from erfailover.site import Path
+
+PATIENCE_S = 60.0
+"""How long the gate is read again before it refuses: Azure answers empty lists at times."""
+MAX_FAILURES = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to switch.
+
+    Attributes:
+        target: the path to move to.
+        dry_run: show the plan and stop.
+        force: override the readiness of the target.
+        wait: wait for the hold time of a switch back, instead of refusing.
+        undo: this takes back a switch, so the path it left needs no hold time.
+        canary: the name of the spoke that is moved and verified before the others.
+        max_failures: after more failed steps than this, no further spoke is begun.
+    """
+
+    target: Path
+    dry_run: bool = False
+    force: bool = False
+    wait: bool = True
+    undo: bool = False
+    canary: str | None = None
+    max_failures: int = MAX_FAILURES
+
+
+def insist(context: Context, options: Options, claims: Iterable[Claim], what: str) -> None:
+    """Raise unless every claim holds; ``--force`` overrides readiness, and says so."""
+    bad = [claim for claim in claims if claim.verdict is not Verdict.HOLDS]
+    if options.force:
+        for claim in bad:
+            if claim.name in READINESS:
+                context.say(f"Overridden by --force: {claim.name}: {claim.seen}")
+        bad = [claim for claim in bad if claim.name not in READINESS]
+    seen = "; ".join(claim.seen for claim in bad)
+    hint = "Nothing was changed by this step. Mend that, or override readiness with --force."
+    if any(claim.verdict is Verdict.FAILS for claim in bad):
+        raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)
+    if bad:
+        raise UnknownReading(f"refusing to {what} to {options.target}: unknown: {seen}", hint)

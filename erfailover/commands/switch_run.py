@@ -1,0 +1,312 @@
+"""A switch under way: the schedule's nodes as tasks, the gate, what is taken back, what shows.
+
+What is done, and in which order, is ``procedure``'s and ``schedule``'s. This module carries it
+out and asks the conditions again at the moment they matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from erfailover import conditions, procedure
+from erfailover.azure import peerings, probing
+from erfailover.azure.readings import Readings
+from erfailover.clock import start
+from erfailover.commands.context import Context
+from erfailover.commands.progress import Progress
+from erfailover.commands.recording import Recorder
+from erfailover.commands.switch_options import PATIENCE_S, Options, insist
+from erfailover.commands.switch_outcome import Outcome, missing, probed, verified
+from erfailover.commands.switch_watch import Watch
+from erfailover.errors import AzureFailure, Kind, VerificationFailed
+from erfailover.executor import Event, Listener, Results, State, Task, Width
+from erfailover.executor import run as execute
+from erfailover.model import Observed, PeeringWrite, SwitchPlan, SwitchStep, Verdict
+from erfailover.schedule import Node, schedule
+from erfailover.site import ROLE_OF_PATH, Site, Spoke, network_of
+
+GATE_NETWORKS_S, GATE_GATEWAY_S = 10.0, 20.0
+"""How old a reading may be that the gate rests on, in seconds: of VNets and peerings, and of the
+gateway with its tables, which takes 5 s to read. What the run has written is read anew."""
+TAIL_S = 60.0
+"""How old the body may be that a write off the critical path rests on, in seconds."""
+STALE_S = 60.0
+"""How long a read may show what was before a write, in seconds (assumed)."""
+LEAVING_PATIENCE_S = 60.0
+"""How long the hub being left is asked whether it still originates a spoke, after all else is
+there; a dead gateway does not answer."""
+
+
+@dataclass
+class SwitchRun:
+    """One switch under way.
+
+    Attributes:
+        began_s: when the command began, in seconds of the clock.
+    """
+
+    context: Context
+    options: Options
+    recorder: Recorder
+    readings: Readings
+    observed: Observed
+    began_s: float
+    width: Width = field(default_factory=Width)
+    _prepared_since_s: float = float("-inf")
+    """Since when peerings are prepared, and the tables are read again for the gate."""
+
+    @property
+    def site(self) -> Site:
+        """The site."""
+        return self.context.site
+
+    def carry_out(self, plan: SwitchPlan) -> Outcome:
+        """Do what the plan says, and verify it.
+
+        Raises:
+            AzureFailure: a step was refused or failed, and no spoke is left to verify.
+        """
+        clock = self.context.clock
+        outcome = Outcome(self.options.target, decision_s=clock.now() - self.began_s)
+        self._hear_of_contention()
+        watch = self._watch(plan)
+        try:
+            if plan.writes:
+                self._write_all(plan, outcome, watch)
+            self._verify(outcome, watch)
+        finally:
+            watch.end()
+        outcome.verified_s = clock.now() - self.began_s
+        return outcome
+
+    def _hear_of_contention(self) -> None:
+        tell = self.context.azure.waiting
+
+        def waiting(failure: AzureFailure, seconds: float) -> None:
+            if failure.kind is Kind.CONTENTION:
+                self.width.contended()
+            tell(failure, seconds)
+
+        self.context.azure.waiting = waiting
+
+    def _watch(self, plan: SwitchPlan) -> Watch:
+        watch = Watch(
+            self.readings, self.site, self.options.target, self.context.clock, self.observed
+        )
+        written = {step.spoke for step in plan.writes if step.number < 5}
+        watch.begin()
+        watch.expect(spoke.name for spoke in self.site.spokes if spoke.name not in written)
+        return watch
+
+    def _write_all(self, plan: SwitchPlan, outcome: Outcome, watch: Watch) -> None:
+        """Every write of the plan; what failed is noted, what did not goes on."""
+        clock = self.context.clock
+        critical = {
+            step.spoke: f"{step.spoke}/{step.number}" for step in plan.writes if step.number < 5
+        }
+
+        def listen(event: Event) -> None:
+            task = event.task
+            if event.state is State.DONE and critical.get(task.id.split("/")[0]) == task.id:
+                outcome.control_plane_s = clock.now() - self.began_s
+                watch.expect([task.id.split("/")[0]])
+
+        if any(procedure.phase(step.number) == 0 for step in plan.writes):
+            self._prepared_since_s = clock.now()
+            read = partial(self.readings.gateway, ROLE_OF_PATH[self.options.target], 0.0)
+            start(clock, read, "read the tables again")
+        with Progress(self.context.console, clock) as progress:
+            recorded = self.recorder.listener(progress.tell)
+            results = execute(
+                self._tasks(plan, watch),
+                clock,
+                _both(recorded, listen),
+                self.width,
+                self.options.max_failures,
+            )
+        watch.written()
+        self._note(plan, outcome, results)
+        if outcome.failed and len(outcome.failed) == len(self.site.spokes):
+            raise next(iter(results.failures.values()))
+        self._as_written(plan, outcome)
+
+    def _note(self, plan: SwitchPlan, outcome: Outcome, results: Results) -> None:
+        """What was written, and which spokes were not."""
+        done = {task.id for task in results.of(State.DONE)}
+        outcome.written = [
+            step.write.name for step in plan.writes if f"{step.spoke}/{step.number}" in done
+        ]
+        for step in plan.writes:
+            id_ = f"{step.spoke}/{step.number}"
+            failure = results.failures.get(id_)
+            if failure is not None:
+                if isinstance(failure, AzureFailure):
+                    back = "To go back: erfailover switch --undo"
+                    failure.hint = f"{failure.hint or ''} {back}".strip()
+                outcome.failed.setdefault(step.spoke, failure)
+            elif id_ not in done:
+                skipped = AzureFailure(Kind.REFUSED, f"{step.title}: not begun")
+                outcome.failed.setdefault(step.spoke, skipped)
+
+    def _tasks(self, plan: SwitchPlan, watch: Watch) -> list[Task]:
+        spokes = {spoke.name: spoke for spoke in self.site.spokes}
+        return [
+            self._task(node, spokes, watch)
+            for node in schedule(self.site, plan, self.options.canary)
+        ]
+
+    def _task(self, node: Node, spokes: dict[str, Spoke], watch: Watch) -> Task:
+        step = node.step
+        if step is None:
+            check = node.checked
+            work = partial(self._checked, spokes[check], watch) if check else None
+            title = f"verify {check} before the others" if check else ""
+            return Task(node.id, title, work, node.needs, node.after)
+        return Task(
+            id=node.id,
+            title=f"{step.number}. {step.title}",
+            run=partial(self._step, step),
+            needs=node.needs,
+            after=node.after,
+            owns=frozenset({network_of(step.write.peering_id).lower()}),
+            refers=frozenset({step.write.remote_virtual_network.lower()}),
+            change=str(step.write.change),
+            resource=step.write.peering_id,
+            completes=node.completes,
+        )
+
+    def _step(self, step: SwitchStep) -> str:
+        if step.gated:
+            self._gate(step)
+        max_age_s = TAIL_S if procedure.phase(step.number) == 2 else GATE_NETWORKS_S
+        try:
+            return self._write(step.write, max_age_s)
+        except AzureFailure as failure:
+            if not step.contingency or failure.outcome_unknown:
+                raise
+            raise self._taken_back(step, failure) from failure
+
+    def _taken_back(self, step: SwitchStep, failure: AzureFailure) -> AzureFailure:
+        """Carry out a step's contingency; what is then to be raised."""
+        names = []
+        for number, write in enumerate(step.contingency, 1):
+            uses = write.after is not None and write.after.use_remote_gateways
+            title = f"take back: {write.name} " + (
+                "uses remote gateways again" if uses else "without remote gateways"
+            )
+            task = f"{step.spoke}/back{number}"
+            self.recorder.intent(task, title, str(write.change), write.peering_id)
+            self._write(write, 0.0)
+            names += [write.name] if uses else []
+        return AzureFailure(
+            failure.kind,
+            f"{failure.message}; taken back: {', '.join(names)} uses remote gateways again",
+            "The spoke is on the path it was on before.",
+            code=failure.code,
+            status=failure.status,
+        )
+
+    def _gate(self, step: SwitchStep) -> None:
+        """What is read again immediately before the break, and must hold."""
+        site, target, clock = self.site, self.options.target, self.context.clock
+        role = ROLE_OF_PATH[target]
+        spoke = next(each for each in site.spokes if each.name == step.spoke)
+        networks = [site.hub(role).virtual_network, spoke.virtual_network]
+        deadline = clock.now() + PATIENCE_S
+        gateway_age_s = min(GATE_GATEWAY_S, clock.now() - self._prepared_since_s)
+        ages = GATE_NETWORKS_S, gateway_age_s
+        while True:
+            observed = self.readings.observe(networks, role, *ages)
+            claims = tuple(procedure.gate(site, observed, target, spoke))
+            holds = conditions.all_of(claims) is Verdict.HOLDS
+            if holds or self.options.force or clock.now() >= deadline:
+                break
+            clock.sleep(5.0)
+            ages = 1.0, 1.0
+        insist(self.context, self.options, claims, f"take {spoke.name} off its path")
+
+    def _write(self, write: PeeringWrite, max_age_s: float) -> str:
+        deadline_s = self.site.timing.step_deadline_s
+        return peerings.write(self.context.azure, write, deadline_s, self.readings, max_age_s)
+
+    def _as_written(self, plan: SwitchPlan, outcome: Outcome) -> None:
+        """Whether every peering is as its last write said; a stale read is made again."""
+        clock = self.context.clock
+        last = {step.write.peering_id: step for step in plan.writes}
+        mine = [step for step in last.values() if step.spoke not in outcome.failed]
+        deadline = clock.now() + STALE_S
+        while mine:
+            networks = list(dict.fromkeys(network_of(step.write.peering_id) for step in mine))
+            observed = self.readings.observe(networks)
+            mine = [
+                step
+                for step in mine
+                if (found := observed.peering(step.write.peering_id)) is None
+                or found.flags != step.write.after
+                if not (found is None and step.write.after is None)
+            ]
+            if not mine:
+                return
+            if clock.now() >= deadline:
+                raise VerificationFailed(
+                    f"{', '.join(step.write.name for step in mine)}: written and accepted, but "
+                    "not as written",
+                    "Somebody else may be changing it. Look at it, then run the command again.",
+                )
+            clock.sleep(3.0)
+
+    def _checked(self, spoke: Spoke, watch: Watch) -> str:
+        """Wait until a canary's switch shows; the others are not begun before."""
+        clock = self.context.clock
+        deadline = clock.now() + self.site.timing.verify_deadline_s
+
+        def shows() -> bool:
+            return watch.claims(spoke.name)[0].verdict is Verdict.HOLDS
+
+        clock.wait_for(shows, deadline - clock.now())
+        if not shows():
+            seen = watch.claims(spoke.name)[0].seen
+            raise VerificationFailed(
+                f"the canary {spoke.name} does not show: {seen}",
+                "The other spokes were left as they are. To take the canary back: "
+                "erfailover switch --undo",
+            )
+        return watch.claims(spoke.name)[0].seen
+
+    def _verify(self, outcome: Outcome, watch: Watch) -> None:
+        """Wait until routes and probes show the switch, or the deadline has passed."""
+        clock, site = self.context.clock, self.site
+        began = clock.now()
+        deadline = began + site.timing.verify_deadline_s
+        expected = dict.fromkeys(site.probes, True)
+        told = ""
+        while True:
+            clock.wait_for(watch.idle, min(10.0, deadline - clock.now()))
+            self._claims(outcome, watch)
+            arrived = conditions.all_of(claims[0] for claims in outcome.claims.values())
+            if arrived is not Verdict.FAILS and expected and not probed(outcome):
+                self.context.say("Routes are as they should be; running the probes ...")
+                outcome.probes = probing.run(self.context.azure, site, expected)
+                self._claims(outcome, watch)
+            outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
+            if verified(outcome) or clock.now() >= deadline:
+                return
+            said = "; ".join(missing(outcome))
+            if said != told:
+                self.context.say(f"Not there yet: {said}")
+                told = said
+            clock.sleep(1.0)
+
+    def _claims(self, outcome: Outcome, watch: Watch) -> None:
+        names = [each.name for each in self.site.spokes if each.name not in outcome.failed]
+        outcome.claims = {name: watch.claims(name) for name in names}
+        outcome.spokes_s = {name: at - self.began_s for name, at in watch.arrived_s.items()}
+
+
+def _both(first: Listener, second: Listener) -> Listener:
+    def tell(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return tell

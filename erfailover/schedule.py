@@ -1,0 +1,103 @@
+"""In which order the steps of a plan may run: a graph, what matters most first. Pure.
+
+Spokes of one priority go together: all are prepared, then each is broken and made, so that no
+make waits for another spoke's write on the hub. What is off the critical path comes last. A
+canary goes through all of it alone, and is verified, before the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from erfailover.model import SwitchPlan, SwitchStep
+from erfailover.procedure import phase
+from erfailover.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step in the graph, or what stands between steps.
+
+    Attributes:
+        id: unique within a schedule.
+        step: the step; None for a milestone or a check.
+        checked: the spoke whose switch must show before anything after this is done.
+        needs: ids of nodes that must be done.
+        after: ids of nodes that must have ended, whatever came of them.
+    """
+
+    id: str
+    step: SwitchStep | None = None
+    checked: str | None = None
+    needs: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+
+    @property
+    def completes(self) -> bool:
+        """Whether it completes what was begun: the make of what was broken."""
+        return self.step is not None and self.step.number == 4
+
+
+def schedule(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[Node, ...]:
+    """The graph of a plan's writes.
+
+    Args:
+        site: whose spokes have priorities.
+        plan: what is written.
+        canary: the name of a spoke that goes first, alone.
+    """
+    return tuple(_nodes(site, plan, canary))
+
+
+def _nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
+    steps: dict[str, list[SwitchStep]] = {}
+    for step in plan.writes:
+        steps.setdefault(step.spoke, []).append(step)
+    ranks = {spoke.name: (spoke.name != canary, spoke.priority) for spoke in site.spokes}
+    spokes = sorted(steps, key=lambda spoke: ranks[spoke])
+    begun: frozenset[str] = frozenset()
+    passed: frozenset[str] = frozenset()
+    for number, (rank, members) in enumerate(groupby(spokes, key=lambda spoke: ranks[spoke])):
+        group = [(name, steps[name]) for name in members]
+        nodes = list(_group(number, group, begun, passed))
+        yield from nodes
+        begun = frozenset({nodes[-1].id})
+        if not rank[0]:
+            passed = frozenset({f"check/{canary}"})
+            yield Node(f"check/{canary}", checked=canary, needs=begun)
+    for name in spokes:
+        before = _ids(name, [step for step in steps[name] if phase(step.number) < 2])
+        for step in steps[name]:
+            if phase(step.number) == 2:
+                yield Node(_id(step), step, needs=before | passed, after=begun)
+                before |= {_id(step)}
+
+
+def _group(
+    number: int,
+    group: Sequence[tuple[str, list[SwitchStep]]],
+    begun: frozenset[str],
+    passed: frozenset[str],
+) -> Iterator[Node]:
+    """Preparation of all, a milestone, break and make of each, a milestone."""
+    prepared, made = f"prepared/{number}", f"made/{number}"
+    ids: dict[str, list[str]] = {name: [] for name, _ in group}
+    for wanted in (0, 1):
+        for name, steps in group:
+            for step in steps:
+                if phase(step.number) == wanted:
+                    after = begun if wanted == 0 else frozenset({prepared})
+                    yield Node(_id(step), step, None, frozenset(ids[name]) | passed, after)
+                    ids[name].append(_id(step))
+        all_ids = frozenset(id_ for each in ids.values() for id_ in each)
+        yield Node(made if wanted else prepared, after=all_ids | begun)
+
+
+def _id(step: SwitchStep) -> str:
+    return f"{step.spoke}/{step.number}"
+
+
+def _ids(spoke: str, steps: Sequence[SwitchStep]) -> frozenset[str]:
+    return frozenset(_id(step) for step in steps)
