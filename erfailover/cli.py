@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from erfailover import __version__
+from erfailover import __version__, logs
 from erfailover.errors import Failure
 
 if TYPE_CHECKING:
     from erfailover.clock import Clock
     from erfailover.commands.context import Context
 
+VERBOSE = frozenset({"-v", "-vv", "-vvv", "--verbose"})
 GO_ON = "Run the same command again: it does only what is left."
 F = TypeVar("F", bound=Callable[..., Any])
 EXIT_CODES = """\b
@@ -32,6 +33,25 @@ Exit codes:
   2  usage or site file                   6  verification failed, or unhealthy
   3  refused by a guard                 130  interrupted; run it again to go on
 """
+
+
+logging_options = (
+    click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Log every request to Azure on stderr; -vv also retries, waits, and which "
+        "credential gave the token.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        envvar="ERFAILOVER_LOG_FORMAT",
+        help="How to log on stderr; json logs progress and errors as well, one object a line.",
+    ),
+)
 
 
 def common(command: F) -> F:
@@ -56,7 +76,7 @@ def common(command: F) -> F:
             help="How to print the result.",
         ),
         click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
-        click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is done."),
+        *logging_options,
     ):
         command = option(command)
     return command
@@ -86,9 +106,7 @@ def context(options: dict[str, Any]) -> Context:
     """What a command is given, from the common options; takes them out of ``options``."""
     from erfailover.commands.context import Context
 
-    if options.pop("verbose"):
-        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-        logging.getLogger("erfailover").setLevel(logging.DEBUG)
+    verbosity, as_json = options.pop("verbose"), options.pop("log_format") == "json"
     lab = options.pop("lab")
     if lab:
         from erfailover.commands import lab_process
@@ -97,6 +115,8 @@ def context(options: dict[str, Any]) -> Context:
     told = Context(options.pop("site_file"), options.pop("output"), options.pop("yes"), lab)
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)
+    told.json_log = as_json
+    logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else told.log_line)
     current = click.get_current_context()
     current.call_on_close(told.close)
     if current.obj is not None:
@@ -305,6 +325,8 @@ def invoke(arguments: list[str], clock: Clock | None = None) -> int:
     except click.exceptions.Abort:
         return _failed(130, "interrupted", GO_ON)
     except click.ClickException as error:
+        if logs.is_json():
+            return _failed(2, error.format_message(), None)
         error.show()
         return 2
     except Failure as failure:
@@ -315,15 +337,23 @@ def invoke(arguments: list[str], clock: Clock | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if "-v" in arguments or "--verbose" in arguments:
+        if logs.is_json():
+            logging.getLogger("erfailover").exception("a bug in erfailover")
+        elif VERBOSE.intersection(arguments):
             raise
         told = f"{type(error).__name__}: {error}"
         return _failed(1, f"a bug in erfailover: {told}", "Run it again with -v for the details.")
+    finally:
+        logs.end()
     return result if isinstance(result, int) else 0
 
 
 def _failed(code: int, message: str, hint: str | None) -> int:
     sys.stdout.flush()
+    if logs.is_json():
+        fields = {"exit_code": code, "hint": hint}
+        logging.getLogger("erfailover").error("%s", message, extra={"fields": fields})
+        return code
     click.echo(f"erfailover: {message}", err=True)
     if hint:
         click.echo(f"  {hint}", err=True)

@@ -155,6 +155,11 @@ class Probe:
     ping: IPv4Address
     through: str | None = None
 
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machines it needs."""
+        return tuple(filter(None, (self.machine, self.through)))
+
 
 @dataclass(frozen=True, slots=True)
 class Drill:
@@ -280,6 +285,23 @@ class Topology:
     machines: Mapping[str, TopologyMachine] = field(default_factory=dict)
 
 
+CloudName = Literal["public", "usgovernment", "china"]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudEndpoint:
+    """A cloud by its URLs."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    endpoint: str
+    """The management endpoint."""
+    authority: str
+    """Who issues its tokens."""
+    ca: str | None = None
+    """A file of certificate authorities to trust, from the site file's folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One primary hub, one backup hub, the spokes that move, the prefixes they must reach."""
@@ -294,6 +316,7 @@ class Site:
     remote_prefixes: tuple[IPv4Network, ...]
     location: str = "westeurope"
     subscription: str | None = None
+    cloud: CloudName | CloudEndpoint = "public"
     state: str | None = None
     """Where journal and lease are kept: ``azblob://account/container/site``; else here."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
@@ -311,6 +334,15 @@ class Site:
     def hub(self, role: Role) -> Hub:
         """One of the two hubs."""
         return self.primary if role is Role.PRIMARY else self.backup
+
+    @property
+    def needs_subscription(self) -> bool:
+        """Whether anything of the site is a mere name, which is one in the site's subscription."""
+        names = [*self.network_names(), *(self.hub(role).gateway for role in Role)]
+        names += [each for probe in self.probes.values() for each in probe.machines]
+        if self.drill is not None:
+            names.append(self.drill.local_network_gateway)
+        return self.topology is not None or not all(each.startswith("/") for each in names)
 
     def group_id(self) -> str:
         """The id of the site's resource group."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from erfailover.site import (
     ROLE_OF_PATH,
+    CloudEndpoint,
     Flags,
     Path,
     Role,
@@ -25,6 +27,7 @@ from erfailover.topology_checks import topology_problems
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
+A_SUBSCRIPTION = "a subscription's id (a GUID)"
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 """Azure's rules for names of resource groups; the site's own name is also that of a folder."""
 
@@ -33,6 +36,7 @@ def problems(site: Site) -> list[Problem]:
     """Everything that is wrong with a site as a whole, without line numbers."""
     return [
         *_names(site),
+        *_cloud(site),
         *_hubs_and_spokes(site),
         *_prefixes_and_times(site),
         *_probes(site),
@@ -54,7 +58,7 @@ def _names(site: Site) -> Iterator[Problem]:
     if site.subscription is not None and not GUID.fullmatch(site.subscription):
         yield Problem(
             ("subscription",),
-            "a subscription's id (a GUID)",
+            A_SUBSCRIPTION,
             repr(site.subscription),
             "'az account show --query id -o tsv' prints it",
         )
@@ -66,6 +70,22 @@ def _names(site: Site) -> Iterator[Problem]:
     if not re.fullmatch(r"[a-z0-9]+", site.location):
         found, remedy = repr(site.location), "'az account list-locations' lists them"
         yield Problem(("location",), "a region's name like westeurope", found, remedy)
+
+
+def _cloud(site: Site) -> Iterator[Problem]:
+    """The URLs of a cloud; whether its certificate authorities are there is found on use."""
+    if not isinstance(site.cloud, CloudEndpoint):
+        return
+    for name in ("endpoint", "authority"):
+        url = getattr(site.cloud, name)
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or parts.query or parts.username:
+            yield Problem(
+                ("cloud", name),
+                "an https:// URL",
+                repr(url),
+                "a token is never sent but over TLS" if parts.scheme == "http" else None,
+            )
 
 
 def _hubs_and_spokes(site: Site) -> Iterator[Problem]:

@@ -39,6 +39,9 @@ LEASE_S = 15
 RELIED_ON_S = 10.0
 """Less than the lease lasts, by what a write takes to reach Azure."""
 
+CONNECT_S, ANSWER_S = 5.0, 10.0
+"""How long a connection and an answer may take, in wall seconds."""
+
 CALL_S, RENEW_S = 20.0, 0.0
 """How long a call is tried; a renewal once, since the next one comes soon."""
 
@@ -58,7 +61,8 @@ class BlobStore:
         wall: wall time, in seconds since 1970.
         lives: whether a holder's process lives; None where that cannot be known.
         say: tells the operator what is waited for.
-        make_credential: called again after a 401.
+        make_credential: called again after a 401, and ``renew_credential`` before it.
+        transport: makes what the requests are sent by; the SDK's own where None.
     """
 
     location: BlobLocation
@@ -68,6 +72,8 @@ class BlobStore:
     lives: Callable[[Holder], bool | None] = alive
     say: Callable[[str], None] = lambda text: None
     make_credential: Callable[[], TokenCredential] = DefaultAzureCredential
+    renew_credential: Callable[[], None] = lambda: None
+    transport: Callable[[float, float], Any] | None = None
     renew_every_s: float = LEASE_S / 3
     relied_on_s: float = RELIED_ON_S
     _token: str | None = field(default=None, repr=False)
@@ -130,7 +136,7 @@ class BlobStore:
 
     def close(self) -> None:
         """Close every connection that was opened."""
-        self._renew_credential()
+        self._forget_client()
         while self._old:
             self._old.pop().close()
 
@@ -268,12 +274,21 @@ class BlobStore:
             f"{self.location.folder}/journal.jsonl",
             credential=self.make_credential(),
             retry_total=0,
-            connection_timeout=5,
-            read_timeout=10,
+            **self._connection,
         )
 
+    @property
+    def _connection(self) -> dict[str, Any]:
+        if self.transport is not None:
+            return {"transport": self.transport(CONNECT_S, ANSWER_S)}
+        return {"connection_timeout": CONNECT_S, "read_timeout": ANSWER_S}
+
     def _renew_credential(self) -> None:
-        """Forget the client: the next call makes a fresh credential."""
+        """Forget credential and client: the next call makes fresh ones."""
+        self.renew_credential()
+        self._forget_client()
+
+    def _forget_client(self) -> None:
         if "_blob" in self.__dict__:
             self._old.append(self.__dict__.pop("_blob"))
 

@@ -1,65 +1,75 @@
-"""Credentials and clients, for the public cloud or any endpoint of another.
+"""The SDK's clients of one subscription, each made when it is first used.
 
-Secrets come from where azure-identity finds them; this module reads none and keeps none.
+Credential and connections are the run's (``access``); nothing here owns any.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from azure.core.rest import HttpRequest
-from azure.identity import DefaultAzureCredential
 from azure.mgmt.network import NetworkManagementClient
 
-PUBLIC = "https://management.azure.com"
-CONNECT_S, ANSWER_S = 15, 60
-"""How long an answer is waited for, in wall seconds. The SDK's 300 s would outlast a deadline;
-the slowest first answer known is a gateway's, 8 s (recorded)."""
+from erfailover.azure.access import Access
+from erfailover.azure.clouds import ENDPOINT_VARIABLE, resolve
+
+
+def access_to(endpoint: str | None) -> Access:
+    """Access to a management endpoint, with the environment's authority; None for the public."""
+    environment = dict(os.environ)
+    environment.pop(ENDPOINT_VARIABLE, None)
+    if endpoint:
+        environment[ENDPOINT_VARIABLE] = endpoint
+    return Access(resolve("public", environment))
 
 
 @dataclass
 class Clients:
-    """One credential and the SDK's clients on it, each made when first used.
+    """The SDK's clients for a subscription.
 
     Attributes:
         subscription: the subscription's id.
-        endpoint: the management endpoint of another cloud or a lab; None for the public cloud.
+        endpoint: the management endpoint, where no access is given; None for the public cloud.
+        access: the credential and connections of the run; made for these clients where not given.
     """
 
     subscription: str
     endpoint: str | None = None
+    access: Access | None = field(default=None, repr=False)
 
-    @cached_property
-    def credential(self) -> DefaultAzureCredential:
-        """azure-identity's whole chain."""
-        return DefaultAzureCredential()
+    def __post_init__(self) -> None:
+        self._owned = self.access is None
+        self._access = self.access or access_to(self.endpoint)
 
     @cached_property
     def network(self) -> NetworkManagementClient:
         """Microsoft.Network."""
-        return NetworkManagementClient(self.credential, self.subscription, **self._settings)
+        return NetworkManagementClient(self._access.credential, self.subscription, **self._settings)
 
     @cached_property
     def compute(self) -> Any:
         """Microsoft.Compute, loaded only where a command needs machines."""
         from azure.mgmt.compute import ComputeManagementClient
 
-        return ComputeManagementClient(self.credential, self.subscription, **self._settings)
+        return ComputeManagementClient(self._access.credential, self.subscription, **self._settings)
 
     @cached_property
     def resource(self) -> Any:
         """Microsoft.Resources, loaded only where a command needs resource groups."""
         from azure.mgmt.resource.resources import ResourceManagementClient
 
-        return ResourceManagementClient(self.credential, self.subscription, **self._settings)
+        return ResourceManagementClient(
+            self._access.credential, self.subscription, **self._settings
+        )
 
     @property
     def base_url(self) -> str:
         """The management endpoint, without a slash at its end."""
-        return (self.endpoint or PUBLIC).rstrip("/")
+        return self._access.cloud.endpoint
 
     def get_url(self, url: str) -> dict[str, Any]:
         """GET a URL of the management endpoint, as Azure gave it; its JSON, empty for none.
@@ -74,19 +84,19 @@ class Clients:
         return answer.json() if answer.text() else {}
 
     def close(self) -> None:
-        """Close every connection that was opened."""
-        for name in ("network", "compute", "resource", "credential"):
+        """Close the clients that were made, and the access where it is theirs alone."""
+        for name in ("network", "compute", "resource"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+        if self._owned:
+            self._access.close()
 
     @property
     def _settings(self) -> Mapping[str, Any]:
-        settings: dict[str, Any] = {
+        cloud = self._access.cloud
+        return {
+            "base_url": cloud.endpoint,
+            "credential_scopes": [cloud.scope],
+            "transport": self._access.transport(),
             "retry_total": 0,
-            "connection_timeout": CONNECT_S,
-            "read_timeout": ANSWER_S,
         }
-        if self.endpoint:
-            scopes = [f"{self.base_url}/.default"]
-            settings |= {"base_url": self.base_url, "credential_scopes": scopes}
-        return settings

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from erfailover.azure.clients import Clients
+from erfailover.azure.access import Access
+from erfailover.azure.clients import Clients, access_to
 from erfailover.azure.pacing import Budget
 from erfailover.azure.polling import Accepted, CadencePolling
 from erfailover.azure.resources import GROUP_TYPE, Address, address, operations
@@ -60,7 +61,8 @@ class Azure:
     Attributes:
         clock: in whose seconds waits and deadlines count.
         subscription: the default subscription; ids may name others.
-        endpoint: another cloud's or a lab's management endpoint.
+        endpoint: another cloud's or a lab's management endpoint, where no access is given.
+        access: the credential and connections that all clients share.
         waiting: told why and how long a wait is.
         accepted: told of every write that Azure accepted: the resource and the answer.
         guard: called before every write, each repetition included; raises where it must not be.
@@ -70,6 +72,7 @@ class Azure:
     clock: Clock
     subscription: str
     endpoint: str | None = None
+    access: Access | None = None
     waiting: Callable[[AzureFailure, float], None] = lambda failure, seconds: log.info(
         "%s; retry in %.0f s", failure.message, seconds
     )
@@ -77,12 +80,12 @@ class Azure:
     guard: Callable[[], None] = unguarded
     budget: Budget = field(init=False)
     _clients: dict[str, Clients] = field(default_factory=dict)
-    _old: list[Clients] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _contact: Contact = field(default_factory=Contact)
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.clock)
+        self._access = self.access or access_to(self.endpoint)
 
     def get(self, resource_id: str) -> Body | None:
         """The resource as ARM JSON; None where there is none."""
@@ -340,23 +343,20 @@ class Azure:
     def _clients_of(self, subscription: str) -> Clients:
         with self._lock:
             if subscription not in self._clients:
-                self._clients[subscription] = Clients(subscription, self.endpoint)
+                self._clients[subscription] = Clients(subscription, access=self._access)
             return self._clients[subscription]
-
-    def _renew(self) -> None:
-        """Forget every credential and client: the next call makes fresh ones."""
-        with self._lock:
-            self._old += self._clients.values()
-            self._clients = {}
 
     def close(self) -> None:
         """Close every connection that was opened."""
-        self._renew()
-        while self._old:
-            self._old.pop().close()
+        with self._lock:
+            while self._clients:
+                self._clients.popitem()[1].close()
+        self._access.close()
 
     def _retries(self) -> Retries:
-        return Retries(self.clock, self._renew, self._contact, waiting=self.waiting)
+        return Retries(
+            self.clock, self._access.credential.renew, self._contact, waiting=self.waiting
+        )
 
 
 def _short(resource_id: str) -> str:

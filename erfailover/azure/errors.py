@@ -19,6 +19,7 @@ from azure.core.exceptions import (
 
 from erfailover.azure.refusals import advice
 from erfailover.errors import AzureFailure, Kind
+from erfailover.logs import redacted
 
 CONTENTION = frozenset(
     {
@@ -58,15 +59,17 @@ def translate(error: AzureError, what: str) -> AzureFailure:
     if isinstance(error, ClientAuthenticationError):
         return AzureFailure(
             Kind.AUTHENTICATION,
-            f"no token for {what}: {_attempts(error)}",
-            "Sign in (az login, or the AZURE_* variables of a service principal). Where "
+            redacted(f"no token for {what}: {_attempts(error)}"),
+            _of_transport(error)
+            or "Sign in (az login, or the AZURE_* variables of a service principal). Where "
             "ERFAILOVER_ENDPOINT and AZURE_AUTHORITY_HOST are set, check that both answer.",
         )
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return AzureFailure(
             Kind.CONNECTION,
-            f"{what} was not answered: {_first_line(error)}",
-            "Check that the management endpoint can be reached from here "
+            redacted(f"{what} was not answered: {_first_line(error)}"),
+            _of_transport(error)
+            or "Check that the management endpoint can be reached from here "
             "(ERFAILOVER_ENDPOINT, proxy, REQUESTS_CA_BUNDLE).",
         )
     return AzureFailure(Kind.SERVER, f"{what} failed: {_first_line(error)}")
@@ -142,11 +145,47 @@ def _number(text: str | None) -> float | None:
         return None
 
 
+NOT_SET_UP = (
+    "unavailable",
+    "not found on path",
+    "is not installed",
+    "could not be found",
+    "package to be installed",
+    "az login",
+)
+"""What a credential of azure-identity's chain says that has nothing to try with (1.27)."""
+
+
 def _attempts(error: Exception) -> str:
-    """What each credential of azure-identity's chain said that had something to try with."""
+    """What azure-identity's chain said: of credentials that are not set up, only the names."""
     tried = [line.strip() for line in str(error).splitlines() if line.startswith("\t")]
-    telling = [line for line in tried if "unavailable" not in line]
-    return "; ".join(telling or tried)[:600] or _first_line(error)
+    telling = [line for line in tried if not any(mark in line for mark in NOT_SET_UP)]
+    others = [line.partition(":")[0] for line in tried if line not in telling]
+    said = [each[:600] for each in telling]
+    if others:
+        said.append(f"not set up: {', '.join(others)}")
+    return "; ".join(said) or _first_line(error)
+
+
+TLS_MARKS = ("certificate_verify_failed", "certificate verify failed", "sslerror", "ssl:")
+TLS_ADVICE = (
+    "The certificate is not signed by an authority that is trusted here. If that is a private one "
+    "(a lab, a cloud of your own, a proxy that looks into TLS), name its file in "
+    "REQUESTS_CA_BUNDLE, or under cloud: ca: in the site file."
+)
+PROXY_MARKS = ("proxyerror", "unable to connect to proxy", "cannot connect to proxy")
+PROXY_ADVICE = (
+    "The proxy that HTTPS_PROXY names refused or did not answer. Correct it; NO_PROXY lists the "
+    "hosts that are reached without one."
+)
+
+
+def _of_transport(error: Exception) -> str | None:
+    """What to do about TLS or the proxy, where the trouble is one of these."""
+    text = str(error).lower()
+    if any(mark in text for mark in PROXY_MARKS):
+        return PROXY_ADVICE
+    return TLS_ADVICE if any(mark in text for mark in TLS_MARKS) else None
 
 
 def _first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ does for each look.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from erfailover.azure.pacing import Budget
 from erfailover.azure.retrying import READ, Retries
 from erfailover.clock import Clock
 from erfailover.errors import AzureFailure, Kind
+
+log = logging.getLogger(__name__)
 
 FIRST_S, SHARE, MOST_S = 1.0, 0.15, 20.0
 """The next look comes after this share of the time that has passed, within these bounds."""
@@ -117,7 +120,9 @@ class CadencePolling(ARMPolling):
             )
         pause = min(max(FIRST_S, (now - self._began) * SHARE), MOST_S)
         pause = max(pause, self._budget.before_a_look_s())
-        self._clock.sleep(min(pause, self._deadline - now))
+        pause = min(pause, self._deadline - now)
+        log.debug("%s: the next look in %.1f s", self._what, pause, extra=_wait(pause))
+        self._clock.sleep(pause)
 
     def request_status(self, status_link: str) -> Any:
         """Look once, through the retries for reads."""
@@ -129,3 +134,7 @@ class CadencePolling(ARMPolling):
             return answer
 
         return self._retries.call(self._what, look, on=READ, deadline=self._deadline)
+
+
+def _wait(seconds: float) -> dict[str, dict[str, float]]:
+    return {"fields": {"wait_s": round(seconds, 1)}}

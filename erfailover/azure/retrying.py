@@ -6,6 +6,7 @@ A write whose outcome is unknown is not repeated here: ``cloud`` looks it up fir
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from erfailover.clock import Clock
 from erfailover.errors import AzureFailure, Kind
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 WAIT_S = {
     Kind.THROTTLED: 5.0,
@@ -85,6 +87,7 @@ class Retries:
                 self.contact.made |= failure.status is not None
                 if failure.kind is Kind.AUTHENTICATION and not renewed:
                     renewed = True
+                    log.info("%s; once more with a fresh token", failure.message)
                     self.renew()
                     return attempt()
                 raise failure from error
@@ -119,4 +122,20 @@ class Retries:
     def _tell(self, state: RetryCallState) -> None:
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, AzureFailure) and state.next_action is not None:
-            self.waiting(failure, state.next_action.sleep)
+            seconds = state.next_action.sleep
+            fields = {
+                "wait_s": round(seconds, 1),
+                "attempt": state.attempt_number,
+                "kind": str(failure.kind),
+                "code": failure.code,
+                "correlation_id": failure.correlation_id,
+            }
+            log.debug(
+                "attempt %d failed (%s); the next one in %.1f s: %s",
+                state.attempt_number,
+                failure.kind,
+                seconds,
+                failure.message,
+                extra={"fields": fields},
+            )
+            self.waiting(failure, seconds)

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from erfailover import logs
 from erfailover.clock import Clock, SystemClock
 from erfailover.errors import Refused, UsageFailure
 from erfailover.journal import Journal
@@ -27,11 +28,15 @@ from erfailover.state.location import parse
 from erfailover.state.process import this_process
 from erfailover.state.shared import SharedStore
 from erfailover.state.store import Store, Taken
+from erfailover.subscription import Subscription, choose
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from erfailover.azure.access import Access
     from erfailover.azure.cloud import Azure
+
+log = logging.getLogger(__name__)
 
 DEFAULT_SITE_FILE = "erfailover.yaml"
 
@@ -47,6 +52,7 @@ class Context:
         yes: whether what would be asked is answered with yes.
         take_over: whether somebody else's live lease is taken over.
         break_glass: whether to go on with this machine's own state where the shared one fails.
+        json_log: whether what is said on standard error is logged as JSON.
         clock: in whose seconds everything waits; the system's, unless a test brings another.
     """
 
@@ -56,38 +62,52 @@ class Context:
     lab: bool = False
     take_over: bool = False
     break_glass: bool = False
+    json_log: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
 
     @cached_property
     def site(self) -> Site:
-        """The site, read from its file."""
+        """The site, read from its file, in the subscription that was chosen."""
+        return replace(self._site_of_file, subscription=self.subscription.id)
+
+    @cached_property
+    def subscription(self) -> Subscription:
+        """The site's subscription, and where it comes from.
+
+        Raises:
+            UsageFailure: the site needs one, and nothing names it.
+        """
+        if self.lab:
+            return Subscription(self.environment["AZURE_SUBSCRIPTION_ID"], "the lab")
+        return choose(self._site_of_file, str(self.site_file), self.environment)
+
+    @cached_property
+    def _site_of_file(self) -> Site:
         from erfailover.config import load
 
-        site = load(self.site_file, self.environment)
-        if self.lab:
-            site = replace(site, subscription=self.environment["AZURE_SUBSCRIPTION_ID"])
-        return site
+        return load(self.site_file, {})
 
     @cached_property
     def azure(self) -> Azure:
-        """Azure, or the endpoint that the environment names."""
-        for chatty in ("azure", "urllib3"):
-            logging.getLogger(chatty).setLevel(logging.CRITICAL)
+        """The cloud that site file and environment name."""
         from erfailover.azure.cloud import Azure
 
-        if self.site.subscription is None:
-            raise UsageFailure(
-                f"{self.site_file} names no subscription, and AZURE_SUBSCRIPTION_ID is not set",
-                "Add subscription: <id> to the site file, or export AZURE_SUBSCRIPTION_ID.",
-            )
-        endpoint = self.environment.get("ERFAILOVER_ENDPOINT")
-        if endpoint and not endpoint.lower().startswith("https://"):
-            raise UsageFailure(
-                f"ERFAILOVER_ENDPOINT is {endpoint!r}; expected an https:// URL",
-                "Set it to the management endpoint of your cloud, or unset it for the public one.",
-            )
-        return Azure(self.clock, self.site.subscription, endpoint, waiting=self._waiting)
+        subscription, access = self.subscription, self.access
+        log.info("%s; cloud %s", subscription.told, access.cloud.told)
+        if subscription.may_change:
+            self.say(f"{subscription.told}.")
+        return Azure(self.clock, subscription.id or "", access=access, waiting=self._waiting)
+
+    @cached_property
+    def access(self) -> Access:
+        """The credential and the connections that all of this invocation's clients share."""
+        logs.quiet_libraries()
+        from erfailover.azure.access import Access
+        from erfailover.azure.clouds import resolve
+
+        folder = Path(self.site_file).parent
+        return Access(resolve(self._site_of_file.cloud, self.environment, folder))
 
     def close(self) -> None:
         """Close what was opened."""
@@ -95,6 +115,8 @@ class Context:
             self.azure.close()
         if "store" in self.__dict__:
             self.store.close()
+        if "access" in self.__dict__:
+            self.access.close()
 
     @cached_property
     def state_folder(self) -> Path:
@@ -116,8 +138,6 @@ class Context:
         local = LocalStore(self.state_folder)
         if self.site.state is None:
             return local
-        for chatty in ("azure", "urllib3"):
-            logging.getLogger(chatty).setLevel(logging.CRITICAL)
         try:
             from erfailover.azure.blob_store import BlobStore
         except ModuleNotFoundError as error:
@@ -128,13 +148,28 @@ class Context:
                 "that is not installed",
                 "Install it: pip install 'erfailover[blob]'",
             ) from None
+        location, access = parse(self.site.state), self.access
         endpoint = self.environment.get("ERFAILOVER_BLOB_ENDPOINT")
         if endpoint and not endpoint.lower().startswith("https://"):
             raise UsageFailure(
                 f"ERFAILOVER_BLOB_ENDPOINT is {endpoint!r}; expected an https:// URL",
-                "Set it to the account's blob endpoint, or unset it for the public cloud's.",
+                "Set it to the account's blob endpoint, or unset it for your cloud's.",
             )
-        remote = BlobStore(parse(self.site.state), endpoint, say=self.say)
+        endpoint = endpoint or access.cloud.blob_endpoint(location.account)
+        if endpoint is None:
+            raise UsageFailure(
+                f"{self.site_file} keeps its state in {location}, and where storage accounts of "
+                f"the cloud {access.cloud.name} are is not known",
+                "Set ERFAILOVER_BLOB_ENDPOINT to the account's blob endpoint.",
+            )
+        remote = BlobStore(
+            location,
+            endpoint,
+            say=self.say,
+            make_credential=lambda: access.credential,
+            renew_credential=access.credential.renew,
+            transport=access.transport,
+        )
         return SharedStore(remote, local, self.break_glass, self.say)
 
     @contextmanager
@@ -174,11 +209,17 @@ class Context:
         """Standard error, for progress."""
         from rich.console import Console
 
+        if self.json_log:
+            return Console(file=logs.ToLog(), highlight=False, soft_wrap=True, color_system=None)
         return Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str = "") -> None:
         """Tell the operator something, on standard error."""
         self.console.print(text, markup=False)
+
+    def log_line(self, line: str) -> None:
+        """Write a line of the log, above what is shown live."""
+        self.console.print(line, markup=False, style="dim")
 
     def show(self, text: str, data: Any) -> None:
         """Print a result on standard output, in the format asked for.

@@ -30,6 +30,7 @@ def run(context: Context) -> None:
     if open_run is not None:
         text = f"{history.open_text(open_run)}\n\n{text}"
     data = {
+        "subscription": context.subscription.data(),
         **report.status_data(site, observed, health),
         "unfinished": history.open_data(open_run),
     }

@@ -119,6 +119,7 @@ def lab_in(
         for name, value in server.environment().items():
             patch.setenv(name, value)
         patch.setenv("ERFAILOVER_STATE_DIR", str(folder / "state"))
+        patch.setenv("AZURE_CONFIG_DIR", str(folder / "az"))
         patch.chdir(folder)
         yield lab, clock, server.environment()
 

@@ -1,0 +1,120 @@
+"""Logs every HTTP request of a run where it leaves the process: ARM's, tokens', storage's.
+
+Stands in the transport and not in a client's pipeline, so that no request passes it by: the
+credential's, the polls of an operation, each repetition. Never logs a header of the request, a
+body, or the value of a query parameter that is not known to be harmless.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from azure.core.pipeline.transport import RequestsTransport
+
+from erfailover.logs import CUT
+
+log = logging.getLogger(__name__)
+
+HARMLESS = frozenset({"api-version", "comp", "restype", "monitor", "$expand", "$top"})
+"""Query parameters whose values are logged; of any other, only its name."""
+
+CORRELATION = ("x-ms-correlation-request-id", "x-ms-request-id")
+"""The header by which Azure's support finds a request: ARM's, then storage's."""
+
+REMAINING = "x-ms-ratelimit-remaining-"
+
+
+class LoggedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK exports it untyped
+    """The SDK's transport, which says what it sent, what came back, and how long that took."""
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        """Send a request; one line in the log, whether it is answered or not."""
+        began = time.perf_counter()
+        try:
+            answer = super().send(request, **kwargs)
+        except Exception as error:
+            if log.isEnabledFor(logging.INFO):
+                _unanswered(request, began, error)
+            raise
+        if log.isEnabledFor(logging.INFO):
+            _answered(request, began, answer.status_code, answer.headers)
+        return answer
+
+
+def _answered(request: Any, began: float, status: int, headers: Mapping[str, str]) -> None:
+    fields = _fields(request, began)
+    correlation = next((headers[name] for name in CORRELATION if headers.get(name)), None)
+    left = {
+        name.lower().removeprefix(REMAINING): value
+        for name, value in headers.items()
+        if name.lower().startswith(REMAINING)
+    }
+    log.info(
+        "%s %s %s, %s ms, correlation id %s",
+        request.method,
+        short(request.url),
+        status,
+        fields["duration_ms"],
+        correlation or "none",
+        extra={
+            "fields": fields
+            | {"status": status, "correlation_id": correlation, "remaining": left}
+            | ({"retry_after": headers["Retry-After"]} if headers.get("Retry-After") else {})
+        },
+    )
+
+
+def _unanswered(request: Any, began: float, error: Exception) -> None:
+    fields = _fields(request, began)
+    reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    log.info(
+        "%s %s not answered, %s ms: %s",
+        request.method,
+        short(request.url),
+        fields["duration_ms"],
+        reason,
+        extra={"fields": fields | {"status": None, "correlation_id": None, "error": reason}},
+    )
+
+
+def _fields(request: Any, began: float) -> dict[str, object]:
+    url = urlsplit(request.url)
+    return {
+        "method": request.method,
+        "host": url.netloc.rpartition("@")[2],
+        "path": unquote(url.path),
+        "query": query(url.query),
+        "duration_ms": round((time.perf_counter() - began) * 1000),
+    }
+
+
+def short(url: str) -> str:
+    """A URL for people: of an ARM resource its group and names, else host and path.
+
+    ``https://management.azure.com/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/
+    virtualNetworks/v?api-version=1`` is ``g/virtualNetworks/v``.
+    """
+    parts = urlsplit(url)
+    pieces = unquote(parts.path).strip("/").split("/")
+    lower = [each.lower() for each in pieces]
+    if lower[:1] == ["subscriptions"] and lower[2:3] == ["resourcegroups"]:
+        named = pieces[3:4] + (pieces[6:] if lower[4:5] == ["providers"] else pieces[4:])
+        where = "/".join(named)
+    else:
+        where = f"{parts.netloc.rpartition('@')[2]}/{'/'.join(pieces)}"
+    rest = "&".join(
+        each for each in query(parts.query).split("&") if not each.startswith("api-version=")
+    )
+    return f"{where}?{rest}" if rest else where
+
+
+def query(text: str) -> str:
+    """A query without the values that may be secret: signatures, tokens, continuations."""
+    return "&".join(
+        f"{name}={value if name.lower() in HARMLESS else CUT}"
+        for name, value in parse_qsl(text, keep_blank_values=True)
+    )

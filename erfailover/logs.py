@@ -1,0 +1,157 @@
+"""What is logged, on standard error: as lines of text, or as one JSON object a line.
+
+Owns the handler, its formats and the redaction that every record goes through. Never writes a
+token, a key or a password, and never to standard output, which carries results.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+PROGRESS = "erfailover.progress"
+"""The logger of what an operator is told in any case."""
+
+CHATTY = ("azure", "msal", "requests", "urllib3")
+"""Loggers of libraries: they repeat what ours say, and some of them print whole URLs."""
+
+CUT = "***"
+SECRETS = (
+    re.compile(r"(?i)(\bbearer )[\w.~+/=-]{6,}"),
+    re.compile(r"()\beyJ[\w-]{8,}(?:\.[\w-]*){1,4}"),
+    re.compile(
+        r"(?i)([?&;](?:sig|token|code|t|c|s|h|\$?skip_?token|continuation\w*)=)[^&;\s\"'<>]+"
+    ),
+    re.compile(
+        r"(?i)(\b(?:shared_?key|account_?key|client_?secret|client_?assertion|access_?token|"
+        r"refresh_?token|id_?token|admin_?password|password)[\"']?\s*[:=]\s*[\"']?)"
+        r"[^\"'&,;\s}]+"
+    ),
+)
+"""What may hold a secret: each keeps its first group and loses the rest. The third are the parts
+of a signed URL: of Azure Storage, and of the ``Location`` that ARM signs since 2023 (recorded)."""
+
+
+def redacted(text: str) -> str:
+    """A text without what looks like a token, a key, a password or a signed part of a URL."""
+    for pattern in SECRETS:
+        text = pattern.sub(rf"\g<1>{CUT}", text)
+    return text
+
+
+class TextFormat(logging.Formatter):
+    """``12:00:00.123Z message``; a warning or worse also names its level."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text, in one line unless its message has more."""
+        at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
+        return redacted(f"{at}Z {level}{record.getMessage()}{_trace(self, record)}")
+
+
+class JsonFormat(logging.Formatter):
+    """One JSON object: ``time``, ``level``, ``logger``, ``message``, then the record's fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON, in one line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        said: dict[str, object] = {
+            "time": at.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redacted(record.getMessage()),
+        }
+        for name, value in getattr(record, "fields", {}).items():
+            said[name] = redacted(value) if isinstance(value, str) else value
+        if record.exc_info:
+            said["trace"] = redacted(_trace(self, record).strip())
+        return json.dumps(said, default=str)
+
+
+def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    return f"\n{formatter.formatException(record.exc_info)}" if record.exc_info else ""
+
+
+class Written(logging.Handler):
+    """Hands every record, formatted, to a function that writes a line."""
+
+    def __init__(self, write: Callable[[str], None], *, as_json: bool) -> None:
+        super().__init__()
+        self.as_json = as_json
+        self._write = write
+        self.setFormatter(JsonFormat() if as_json else TextFormat())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; what fails at it is nobody's business but logging's."""
+        try:
+            self._write(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+class ToLog(io.StringIO):
+    """A text file whose every flush becomes one record: progress, where the log is JSON."""
+
+    def __init__(self, logger: str = PROGRESS) -> None:
+        super().__init__()
+        self._log = logging.getLogger(logger)
+
+    def flush(self) -> None:
+        """Log what was kept, unless it is blank."""
+        kept = self.getvalue().strip("\n")
+        self.seek(0)
+        self.truncate()
+        if kept.strip():
+            self._log.info("%s", kept)
+
+
+def to_stderr(line: str) -> None:
+    """Write a line to standard error."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def begin(verbosity: int, *, as_json: bool, write: Callable[[str], None] = to_stderr) -> None:
+    """Log from now on, until ``end``.
+
+    Args:
+        verbosity: 0 for warnings and what the operator is told, 1 for every request, 2 for
+            retries, waits and which credential gave the token as well.
+        as_json: every record as JSON, progress included; else text, and progress is not logged.
+        write: writes a line: to standard error, above whatever is live there.
+    """
+    end()
+    quiet_libraries()
+    logging.getLogger().addHandler(Written(write, as_json=as_json))
+    ours = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbosity, 2)]
+    logging.getLogger("erfailover").setLevel(ours)
+    logging.getLogger(PROGRESS).setLevel(logging.INFO)
+    identity = logging.INFO if verbosity > 1 else logging.NOTSET
+    logging.getLogger("azure.identity").setLevel(identity)
+    logging.captureWarnings(as_json)
+
+
+def end() -> None:
+    """Log no longer; nothing happens where nothing was begun."""
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if isinstance(each, Written)]:
+        root.removeHandler(handler)
+        logging.captureWarnings(False)
+    for name in ("erfailover", PROGRESS, "azure.identity"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def quiet_libraries() -> None:
+    """Silence what libraries log."""
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+
+
+def is_json() -> bool:
+    """Whether the log is JSON, so that nothing else may be written to standard error."""
+    return any(isinstance(each, Written) and each.as_json for each in logging.getLogger().handlers)

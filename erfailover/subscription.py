@@ -1,0 +1,125 @@
+"""Which subscription a site is in, and who says so.
+
+Owns the precedence: the site file, ``AZURE_SUBSCRIPTION_ID``, az's default. Reads az's profile,
+and nothing else of az's; never calls Azure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from erfailover.errors import UsageFailure
+from erfailover.site import Site
+from erfailover.site_checks import A_SUBSCRIPTION, GUID
+
+VARIABLE = "AZURE_SUBSCRIPTION_ID"
+AZ = "az"
+AZ_CLOUDS = {
+    "public": "AzureCloud",
+    "usgovernment": "AzureUSGovernment",
+    "china": "AzureChinaCloud",
+}
+"""What az calls the clouds (azure-cli 2.91, ``cloud.py``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription and where it comes from.
+
+    Attributes:
+        id: None where a site needs none and none is named.
+        origin: ``site file``, ``AZURE_SUBSCRIPTION_ID``, ``az``, ``resource ids``, ``the lab``.
+    """
+
+    id: str | None
+    origin: str
+
+    @property
+    def may_change(self) -> bool:
+        """Whether ``az account set`` changes it behind the site file's back."""
+        return self.origin == AZ
+
+    @property
+    def told(self) -> str:
+        """The choice in words."""
+        where = "the default of az" if self.origin == AZ else self.origin
+        return f"Subscription {self.id or 'none'} (from {where})"
+
+    def data(self) -> dict[str, str | None]:
+        """The choice as plain data."""
+        return {"id": self.id, "from": self.origin}
+
+
+def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscription:
+    """The subscription in which a site's names are resources.
+
+    A site that names every resource by its full id needs none; its first hub's is then told, so
+    that a variable or ``az account set`` changes nothing about it.
+
+    Args:
+        site: as its file has it.
+        file: the site file, for the message.
+        environment: variables.
+
+    Raises:
+        UsageFailure: it needs one and nobody names it, or what names it is no subscription's id.
+    """
+    if site.subscription is not None:
+        return Subscription(site.subscription, "site file")
+    if not site.needs_subscription:
+        return Subscription(_of_id(site.primary.virtual_network), "resource ids")
+    named = environment.get(VARIABLE, "").strip()
+    if named:
+        if not GUID.fullmatch(named):
+            raise UsageFailure(
+                f"{VARIABLE} is {named!r}; expected {A_SUBSCRIPTION}",
+                "'az account show --query id -o tsv' prints it.",
+            )
+        return Subscription(named, VARIABLE)
+    found, why_not = default_of_az(site, environment)
+    if found is not None:
+        return Subscription(found, AZ)
+    raise UsageFailure(
+        f"no subscription: {file} has no subscription:, {VARIABLE} is not set, and {why_not}",
+        f"Add subscription: <id> to the site file, or export {VARIABLE}=<id>, or run az login "
+        "and az account set --subscription <id>.",
+    )
+
+
+def default_of_az(site: Site, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """The subscription that az has set, or None and why there is none.
+
+    az writes its profile in UTF-8 with a byte order mark (azure-cli 2.91, ``_session.py``). It
+    keeps the subscriptions of all clouds in it; one of another cloud than the site's is not taken.
+    """
+    folder = environment.get("AZURE_CONFIG_DIR") or str(
+        Path(environment.get("HOME", "~")).expanduser() / ".azure"
+    )
+    try:
+        read: Any = json.loads((Path(folder) / "azureProfile.json").read_text("utf-8-sig"))
+        rows = [each for each in read["subscriptions"] if isinstance(each, dict)]
+    except FileNotFoundError:
+        return None, f"az is not signed in (nothing in {folder})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, f"az's profile in {folder} cannot be read"
+    row = next((each for each in rows if each.get("isDefault")), None)
+    if row is None:
+        return None, "az has no default subscription"
+    # az stores a tenant without subscriptions as one, under the tenant's id.
+    name = str(row.get("name") or "")
+    if not GUID.fullmatch(str(row.get("id"))) or name.startswith("N/A(tenant level"):
+        return None, "az's default is an account without a subscription"
+    cloud = str(row.get("environmentName") or "")
+    wanted = AZ_CLOUDS.get(site.cloud) if isinstance(site.cloud, str) else None
+    if not environment.get("ERFAILOVER_ENDPOINT") and wanted and cloud and cloud != wanted:
+        return None, f"az's default is in the cloud {cloud}, the site in {wanted}"
+    return str(row["id"]), ""
+
+
+def _of_id(resource_id: str) -> str | None:
+    parts = resource_id.strip("/").split("/")
+    return parts[1] if len(parts) > 1 and parts[0].lower() == "subscriptions" else None
