@@ -64,8 +64,8 @@ class Cloud:
 
     @property
     def told(self) -> str:
-        """The cloud for people: its name, and where that does not say it, its endpoint."""
-        return f"{self.name}, {self.endpoint}"
+        """The cloud for people: its name, where it has one, and its endpoint."""
+        return self.endpoint if self.name in self.endpoint else f"{self.name}, {self.endpoint}"
 
     def blob_endpoint(self, account: str) -> str | None:
         """A storage account's blob endpoint; None where the cloud's suffix is not known."""

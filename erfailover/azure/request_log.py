@@ -93,7 +93,7 @@ def _fields(request: Any, began: float) -> dict[str, object]:
 
 
 def short(url: str) -> str:
-    """A URL for people: of an ARM resource its group and names, else host and path.
+    """A URL for people: of ARM what follows the group or the provider, else host and path.
 
     ``https://management.azure.com/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/
     virtualNetworks/v?api-version=1`` is ``g/virtualNetworks/v``.
@@ -104,6 +104,8 @@ def short(url: str) -> str:
     if lower[:1] == ["subscriptions"] and lower[2:3] == ["resourcegroups"]:
         named = pieces[3:4] + (pieces[6:] if lower[4:5] == ["providers"] else pieces[4:])
         where = "/".join(named)
+    elif lower[:1] == ["subscriptions"] and lower[2:3] == ["providers"]:
+        where = "/".join(pieces[4:])
     else:
         where = f"{parts.netloc.rpartition('@')[2]}/{'/'.join(pieces)}"
     rest = "&".join(
