@@ -55,6 +55,30 @@ def test_a_token_is_asked_for_once_however_many_clients_and_threads_need_it() ->
     assert issuer.asked == 1
 
 
+def test_a_chain_that_fails_is_tried_once_for_all_who_wait_and_again_when_renewed() -> None:
+    issuer = Issuer(pause_s=0.05)
+    issuer.down = True
+    shared = SharedCredential(issuer)
+    failures: list[str] = []
+
+    def ask() -> None:
+        try:
+            shared.get_token("scope")
+        except ClientAuthenticationError as error:
+            failures.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == ["the authority is down"] * 8
+    assert issuer.asked == 1
+    issuer.down = False
+    shared.renew()
+    assert shared.get_token("scope").token == "2.2"
+
+
 def test_each_scope_has_a_token_of_its_own_and_a_claim_is_never_served_from_memory() -> None:
     issuer = Issuer()
     shared = SharedCredential(issuer)

@@ -105,11 +105,11 @@ def test_a_file_without_certificates_is_told_before_anything_is_sent(
     if content is not None:
         file.write_bytes(content)
     asked = CloudEndpoint("https://arm.example", "https://login.example", "ca.pem")
-    for named_by, found in (
-        ("REQUESTS_CA_BUNDLE", lambda: resolve("public", {"REQUESTS_CA_BUNDLE": str(file)})),
-        ("cloud.ca", lambda: resolve(asked, {}, tmp_path)),
+    for named_by, environment in (
+        ("REQUESTS_CA_BUNDLE", {"REQUESTS_CA_BUNDLE": str(file)}),
+        ("cloud.ca", {}),
     ):
         with pytest.raises(UsageFailure, match=named_by) as caught:
-            found()
+            resolve(asked, environment, tmp_path)
         assert str(file) in caught.value.message
         assert words in caught.value.message + (caught.value.hint or "")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from erfailover import logs
-from erfailover.azure.request_log import query, short
+from erfailover.azure.request_log import query, short, without_queries
 
 GUID = "0f6e2a52-0000-0000-0000-000000000000"
 ARM = f"https://management.azure.com/subscriptions/{GUID}"
@@ -75,6 +75,13 @@ def test_what_looks_like_a_secret_is_cut_whoever_logs_it(secret: str, lines: lis
     assert len(lines) == 2
     for mark in ("abc.DEF", "123456", "eyJhdWQ"):
         assert mark not in "".join(lines)
+
+
+def test_a_message_of_urllib3_loses_the_query_of_its_url() -> None:
+    text = "Max retries exceeded with url: /msi/token?resource=a&x=b (Caused by E('is it?'))"
+    assert without_queries(text) == (
+        "Max retries exceeded with url: /msi/token?*** (Caused by E('is it?'))"
+    )
 
 
 def test_plain_text_is_left_as_it_is() -> None:

@@ -39,6 +39,10 @@ FRESH_S = 300.0
 AGAIN_S = 30.0
 """How soon a token is asked for again after the authority failed, while the old one lasts."""
 
+FAILED_S = 5.0
+"""How long the chain's failure is everybody's answer: many threads ask at once, and a chain that
+has nothing to try with takes seconds."""
+
 AZ_S = 30
 """How long az, and the other programs of a developer's machine, may take to give a token."""
 
@@ -48,7 +52,7 @@ class SharedCredential:
 
     Keeps each token until it runs out, so that az is started once and not once a client, and
     asks once where many threads need one. While the authority fails, a token that is still valid
-    goes on serving.
+    goes on serving, and without one the failure is told to all who asked.
     """
 
     def __init__(self, make: Callable[[], TokenCredential]) -> None:
@@ -57,6 +61,7 @@ class SharedCredential:
         self._old: list[TokenCredential] = []
         self._tokens: dict[tuple[object, ...], AccessToken] = {}
         self._again_at = 0.0
+        self._failed: tuple[float, AzureError] | None = None
         self._lock = threading.Lock()
 
     def get_token(
@@ -73,17 +78,21 @@ class SharedCredential:
             left_s = kept.expires_on - time.time() if kept else 0.0
             if kept and not claims and (left_s > FRESH_S or _lasts(left_s, self._again_at)):
                 return kept
+            if self._failed and time.monotonic() - self._failed[0] < FAILED_S and not kept:
+                raise ClientAuthenticationError(message=str(self._failed[1]))
             try:
                 token = self._credential().get_token(
                     *scopes, claims=claims, tenant_id=tenant_id, **kwargs
                 )
             except AzureError as error:
                 if kept is None or claims or left_s <= AGAIN_S:
+                    self._failed = (time.monotonic(), error)
                     raise
                 self._again_at = time.monotonic() + AGAIN_S
                 log.warning("no fresh token; the one at hand lasts %.0f s: %s", left_s, error)
                 return kept
             self._tokens[key] = token
+            self._failed = None
             return token
 
     def renew(self) -> None:
@@ -116,6 +125,7 @@ class SharedCredential:
         self._inner = None
         self._tokens.clear()
         self._again_at = 0.0
+        self._failed = None
 
 
 class Access:

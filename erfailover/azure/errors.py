@@ -18,6 +18,7 @@ from azure.core.exceptions import (
 )
 
 from erfailover.azure.refusals import advice
+from erfailover.azure.request_log import without_queries
 from erfailover.errors import AzureFailure, Kind
 from erfailover.logs import redacted
 
@@ -59,7 +60,7 @@ def translate(error: AzureError, what: str) -> AzureFailure:
     if isinstance(error, ClientAuthenticationError):
         return AzureFailure(
             Kind.AUTHENTICATION,
-            redacted(f"no token for {what}: {_attempts(error)}"),
+            redacted(without_queries(f"no token for {what}: {_attempts(error)}")),
             _of_transport(error)
             or "Sign in (az login, or the AZURE_* variables of a service principal). Where "
             "ERFAILOVER_ENDPOINT and AZURE_AUTHORITY_HOST are set, check that both answer.",
@@ -67,7 +68,7 @@ def translate(error: AzureError, what: str) -> AzureFailure:
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return AzureFailure(
             Kind.CONNECTION,
-            redacted(f"{what} was not answered: {_first_line(error)}"),
+            redacted(without_queries(f"{what} was not answered: {_first_line(error)}")),
             _of_transport(error)
             or "Check that the management endpoint can be reached from here "
             "(ERFAILOVER_ENDPOINT, proxy, REQUESTS_CA_BUNDLE).",
@@ -171,7 +172,8 @@ TLS_MARKS = ("certificate_verify_failed", "certificate verify failed", "sslerror
 TLS_ADVICE = (
     "The certificate is not signed by an authority that is trusted here. If that is a private one "
     "(a lab, a cloud of your own, a proxy that looks into TLS), name its file in "
-    "REQUESTS_CA_BUNDLE, or under cloud: ca: in the site file."
+    "REQUESTS_CA_BUNDLE, or under cloud: ca: in the site file; the variable counts where both are "
+    "set."
 )
 PROXY_MARKS = ("proxyerror", "unable to connect to proxy", "cannot connect to proxy")
 PROXY_ADVICE = (

@@ -8,6 +8,7 @@ body, or the value of a query parameter that is not known to be harmless.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,7 @@ HARMLESS = frozenset({"api-version", "comp", "restype", "monitor", "$expand", "$
 CORRELATION = ("x-ms-correlation-request-id", "x-ms-request-id")
 """The header by which Azure's support finds a request: ARM's, then storage's."""
 
+QUERY = re.compile(r"(?<=[\w/])\?[^\s)'\"]+")
 REMAINING = "x-ms-ratelimit-remaining-"
 
 
@@ -70,7 +72,7 @@ def _answered(request: Any, began: float, status: int, headers: Mapping[str, str
 
 def _unanswered(request: Any, began: float, error: Exception) -> None:
     fields = _fields(request, began)
-    reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    reason = without_queries(f"{type(error).__name__}: {error}".splitlines()[0])[:300]
     log.info(
         "%s %s not answered, %s ms: %s",
         request.method,
@@ -112,6 +114,11 @@ def short(url: str) -> str:
         each for each in query(parts.query).split("&") if not each.startswith("api-version=")
     )
     return f"{where}?{rest}" if rest else where
+
+
+def without_queries(text: str) -> str:
+    """A message of urllib3 without the queries of the URLs in it, which may hold signatures."""
+    return QUERY.sub(rf"?{CUT}", text)
 
 
 def query(text: str) -> str:

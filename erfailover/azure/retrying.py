@@ -85,7 +85,7 @@ class Retries:
             except AzureError as error:
                 failure = translate(error, what)
                 self.contact.made |= failure.status is not None
-                if failure.kind is Kind.AUTHENTICATION and not renewed:
+                if failure.status == 401 and not renewed:
                     renewed = True
                     log.info("%s; once more with a fresh token", failure.message)
                     self.renew()

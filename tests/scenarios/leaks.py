@@ -1,0 +1,19 @@
+"""Looks for secrets in what was printed or kept, encoded text included."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+
+def decoded(*texts: str) -> str:
+    """Whatever in some texts is base64 of text, decoded."""
+    found = ""
+    for text in texts:
+        for word in re.findall(r"[A-Za-z0-9+/=_-]{16,}", text):
+            for decode in (base64.b64decode, base64.urlsafe_b64decode):
+                try:
+                    found += decode(word + "=" * (-len(word) % 4)).decode("utf-8", "ignore")
+                except ValueError:
+                    continue
+    return found
