@@ -35,23 +35,27 @@ Exit codes:
 """
 
 
-logging_options = (
-    click.option(
-        "-v",
-        "--verbose",
-        count=True,
-        help="Log every request to Azure on stderr; -vv also retries, waits, and which "
-        "credential gave the token.",
-    ),
-    click.option(
-        "--log-format",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        envvar="ERFAILOVER_LOG_FORMAT",
-        help="How to log on stderr; json logs progress and errors as well, one object a line.",
-    ),
-)
+def logged(command: F) -> F:
+    """The options that say what is logged, and how."""
+    for option in (
+        click.option(
+            "-v",
+            "--verbose",
+            count=True,
+            help="Log every request to Azure on stderr; -vv also retries, waits, and which "
+            "credential gave the token.",
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            envvar="ERFAILOVER_LOG_FORMAT",
+            help="How to log on stderr; json logs progress and errors too, one object a line.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def common(command: F) -> F:
@@ -76,10 +80,9 @@ def common(command: F) -> F:
             help="How to print the result.",
         ),
         click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
-        *logging_options,
     ):
         command = option(command)
-    return command
+    return logged(command)
 
 
 def writes(command: F) -> F:
@@ -288,11 +291,14 @@ def destroy(dry_run: bool, **options: Any) -> None:
     default="table",
     help="How to print the summary.",
 )
-def demo(keep: bool, output: str) -> None:
+@logged
+def demo(keep: bool, output: str, verbose: int, log_format: str) -> None:
     """Tell the proof of concept's story on a lab of its own."""
     from erfailover.commands import demo as command
 
-    command.run(output, keep=keep)
+    as_json = log_format == "json"
+    logs.begin(verbose, as_json=as_json)
+    command.run(output, keep=keep, json_log=as_json)
 
 
 @cli.command(

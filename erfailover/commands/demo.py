@@ -121,7 +121,8 @@ class _Demo:
             told = Told(stage)
             self.told.append(told)
             self.context.close()
-            self.context = Context(self.context.site_file, yes=True)
+            before = self.context
+            self.context = Context(before.site_file, yes=True, json_log=before.json_log)
             began = self.context.clock.now()
             try:
                 stage.act(self.context)
@@ -154,18 +155,19 @@ class _Demo:
                 status.run(self.context)
 
 
-def run(output: str, *, keep: bool) -> None:
+def run(output: str, *, keep: bool, json_log: bool = False) -> None:
     """Tell the story and judge it.
 
     Args:
         output: ``table``, ``json`` or ``yaml``: how the summary is printed.
         keep: leave the lab and its folder behind.
+        json_log: progress is logged as JSON.
 
     Raises:
         VerificationFailed: something came out otherwise than the proof of concept says.
     """
     with _stage_set(keep) as folder:
-        context = Context(folder / "erfailover.yaml", yes=True)
+        context = Context(folder / "erfailover.yaml", yes=True, json_log=json_log)
         print("$ erfailover init")
         init.run(context, force=False)
         demo = _Demo(context)
