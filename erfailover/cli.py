@@ -240,13 +240,23 @@ def drill() -> None:
 
 
 @drill.command("start")
+@click.option(
+    "--gateway",
+    metavar="NAME",
+    help="The name of the primary gateway, typed for confirmation of Azure's site failover test.",
+)
 @writes
 @common
-def drill_start(**options: Any) -> None:
-    """Cut the primary path; returns when the gateway's peers show it."""
+def drill_start(gateway: str | None, **options: Any) -> None:
+    """Cut the primary path; returns when the gateway's peers show it.
+
+    On a VPN stand-in that sets the BGP peering address of its local network gateway. On an
+    ExpressRoute gateway it is Azure's own site failover test of one peering location, which runs
+    until `drill stop`: it asks for the gateway's name, whatever --yes says.
+    """
     from erfailover.commands import drill as command
 
-    command.run(context(options), start=True)
+    command.run(context(options), start=True, gateway=gateway)
 
 
 @drill.command("stop")

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, ip_network
 
 from erfailover.model import (
+    EXPRESSROUTE,
     BgpPeer,
     Claim,
     Gateway,
@@ -30,6 +31,8 @@ from erfailover.site import Role
 
 CONNECTED = "Connected"
 EXTERNAL = frozenset({"EBgp", "IBgp"})
+EDGE_ASN = 12076
+"""The ASN of the Microsoft edge, the peers of an ExpressRoute gateway (published)."""
 
 
 def all_of(claims: Iterable[Claim]) -> Verdict:
@@ -59,18 +62,44 @@ def routes_of(gateway: Gateway | None) -> tuple[GatewayRoute, ...]:
     return (gateway.learned_routes.value or ()) if gateway else ()
 
 
+def external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
+    """The peers that lead out of Azure's network, each at every instance that lists it.
+
+    An ExpressRoute gateway's are the Microsoft edge, two a circuit (published); a Route Server
+    and a VPN gateway beside it are listed as well, with ASNs of their own. An active-active VPN
+    gateway lists itself and its twin instance too, with its own ASN (published).
+    """
+    if gateway is not None and gateway.type == EXPRESSROUTE:
+        return tuple(peer for peer in peers_of(gateway) if peer.asn == EDGE_ASN)
+    return tuple(
+        peer
+        for peer in peers_of(gateway)
+        if gateway is None or peer.asn is None or peer.asn != gateway.asn
+    )
+
+
 def learned_routes(gateway: Gateway, peers: Sequence[BgpPeer] | None = None) -> list[GatewayRoute]:
-    """The routes a gateway has learned, from the peers given or any that is Connected."""
+    """The routes a gateway has learned: from the peers given, or by any instance at all.
+
+    Of the peers only those count that are Connected.
+    """
     sources = {
         peer.neighbor
-        for peer in (peers_of(gateway) if peers is None else peers)
+        for peer in (_sources(gateway) if peers is None else peers)
         if peer.state == CONNECTED
-    } | set(gateway.bgp_addresses)
+    }
+    if peers is None:
+        sources |= set(gateway.bgp_addresses)
     return [
         route
         for route in routes_of(gateway)
         if route.origin in EXTERNAL and route.source_peer in sources
     ]
+
+
+def _sources(gateway: Gateway) -> tuple[BgpPeer, ...]:
+    """The peers that a route from beyond may come from: not a Route Server's appliances."""
+    return external_peers(gateway) if gateway.type == EXPRESSROUTE else peers_of(gateway)
 
 
 def covering(routes: Iterable[GatewayRoute], prefix: IPv4Network) -> GatewayRoute | None:
@@ -112,22 +141,57 @@ def gateway_is_provisioned(gateway: Gateway | None, role: Role) -> Claim:
 
 
 def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Claim:
-    """At least one BGP session of the gateway with another one is up.
-
-    An active-active gateway lists itself and its twin instance, with its own ASN (published).
-    """
+    """At least one BGP session that leads out of the gateway is up; see ``external_peers``."""
     name = "gateway_has_a_connected_bgp_peer"
     if gateway is None:
         return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
-    peers = gateway.peers.value
-    if not peers:
+    if not gateway.peers.value:
         why = gateway.peers.unknown or "Azure listed no BGP peer"
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
-    others = [peer for peer in peers if peer.asn is None or peer.asn != gateway.asn]
-    listed = ", ".join(f"{peer.neighbor} {peer.state}" for peer in others) or "no peer but itself"
+    others = external_peers(gateway)
+    listed = _listed(others) or _nobody(gateway)
     if any(peer.state == CONNECTED for peer in others):
         return Claim(name, Verdict.HOLDS, f"{gateway.name}: {listed}")
     return Claim(name, Verdict.FAILS, f"{gateway.name}: {listed}; expected one Connected")
+
+
+def gateway_has_all_its_bgp_peers(gateway: Gateway | None, role: Role) -> Claim:
+    """Every BGP session that leads out of the gateway is up; where some are, it is degraded.
+
+    A circuit ends at two edge routers (published), so an ExpressRoute gateway that lists one
+    is degraded as well.
+    """
+    name = "gateway_has_all_its_bgp_peers"
+    alive = gateway_has_a_connected_bgp_peer(gateway, role)
+    if gateway is None or alive.verdict is not Verdict.HOLDS:
+        return Claim(name, alive.verdict, alive.seen)
+    others = external_peers(gateway)
+    down = [peer for peer in others if peer.state != CONNECTED]
+    what = "edge peers" if gateway.type == EXPRESSROUTE else "BGP peers"
+    if down:
+        up = len(others) - len(down)
+        seen = f"{gateway.name} is degraded: {up} of {len(others)} {what} Connected"
+        return Claim(name, Verdict.FAILS, f"{seen}; {_listed(down)}")
+    if gateway.type == EXPRESSROUTE and len({peer.neighbor for peer in others}) < 2:
+        seen = f"{gateway.name} is degraded: it lists one edge peer, and a circuit has two"
+        return Claim(name, Verdict.FAILS, f"{seen}; {_listed(others)}")
+    return Claim(name, Verdict.HOLDS, f"{gateway.name}: {_listed(others)}")
+
+
+def _listed(peers: Sequence[BgpPeer]) -> str:
+    """Peers and their states; with the local address where one is listed at two instances."""
+    twice = len({peer.neighbor for peer in peers}) < len(peers)
+    return ", ".join(
+        f"{peer.local_address} to {peer.neighbor} {peer.state}"
+        if twice and peer.local_address
+        else f"{peer.neighbor} {peer.state}"
+        for peer in peers
+    )
+
+
+def _nobody(gateway: Gateway) -> str:
+    express = gateway.type == EXPRESSROUTE
+    return f"no edge peer (AS {EDGE_ASN})" if express else "no peer but itself"
 
 
 def gateway_has_learned(
@@ -167,12 +231,15 @@ def gateway_has_been_healthy_for(
 
 
 def held_for_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float | None:
-    """For how long every prefix has had a session that can carry it, in seconds."""
+    """For how long every prefix has had a session that can carry it, in seconds.
+
+    The session between the two instances of a gateway, older than any other, counts for nothing.
+    """
     shortest: float | None = None
     for prefix in prefixes:
         durations = [
             duration_s(peer.connected_duration) or 0.0
-            for peer in peers_of(gateway)
+            for peer in external_peers(gateway)
             if peer.state == CONNECTED and covering(learned_routes(gateway, [peer]), prefix)
         ]
         longest = max(durations, default=None)

@@ -109,14 +109,14 @@ def _site(source: Source) -> tuple[Site | None, list[Problem]]:
 
 def _bare_prefixes(source: Source, value: Any, keys: Keys, type_: Any) -> Iterator[Problem]:
     """Prefixes without a length: the standard library would take one for a /32."""
-    type_ = _plain(type_)
+    type_ = _plain(type_, value)
     if type_ is IPv4Network and not (isinstance(value, str) and "/" in value):
         if isinstance(value, str | int | float):
             yield _problem(source, keys, type_, value)
     elif isinstance(value, dict | list):
         entries = value.items() if isinstance(value, dict) else enumerate(value)
         for key, each in entries:
-            inner = _inner(type_, key)
+            inner = _inner(type_, key, value)
             if inner is not None:
                 yield from _bare_prefixes(source, each, (*keys, key), inner)
 
@@ -125,11 +125,13 @@ def _translated(error: ValidationError, source: Source) -> Iterator[Problem]:
     """Pydantic's errors as problems of the file, each place once."""
     seen: set[Keys] = set()
     for each in error.errors(include_url=False):
+        if _of_another_member(each["loc"], source.values):
+            continue
         keys, value, missing = _place(source.values, each["loc"], each["type"])
         if keys in seen:
             continue
         seen.add(keys)
-        type_ = _type_at(keys)
+        type_ = _type_at(keys, source.values)
         if missing:
             line = source.line(keys)
             remedy = "add it; 'erfailover init' writes a file that shows how"
@@ -138,7 +140,9 @@ def _translated(error: ValidationError, source: Source) -> Iterator[Problem]:
             yield _unknown(source, keys)
         elif each["loc"] and each["loc"][-1] == "[key]":
             line, found = source.line(keys), f"{keys[-1]!r}"
-            yield Problem(keys, f"{_expected(_key_type(keys))} as key", found, None, line)
+            yield Problem(
+                keys, f"{_expected(_key_type(keys, source.values))} as key", found, None, line
+            )
         else:
             yield _problem(source, keys, type_, value)
 
@@ -175,7 +179,7 @@ def _problem(source: Source, keys: Keys, type_: Any, value: Any) -> Problem:
 
 
 def _unknown(source: Source, keys: Keys) -> Problem:
-    above, key = _plain(_type_at(keys[:-1])), str(keys[-1])
+    above, key = _type_at(keys[:-1], source.values), str(keys[-1])
     allowed = _allowed(above)
     close = difflib.get_close_matches(key, allowed, 1, 0.6)
     expected = f"one of {', '.join(allowed)}"
@@ -197,24 +201,49 @@ def _remedy(type_: Any, value: Any) -> str | None:
     return None
 
 
-def _plain(type_: Any) -> Any:
-    """A type without its annotations; of a union, the member that has the structure."""
+def _plain(type_: Any, value: Any = None) -> Any:
+    """A type without its annotations; of a union, the member that has the structure.
+
+    Of several such members, the one that most of the value's keys, or words like them, are of.
+    """
     if get_origin(type_) is Annotated:
-        return _plain(get_args(type_)[0])
+        return _plain(get_args(type_)[0], value)
     if get_origin(type_) in (Union, types.UnionType):
         members = [_plain(each) for each in get_args(type_)]
         structured = [each for each in members if is_dataclass(each)]
+        keys = [str(each) for each in value] if isinstance(value, dict) else []
+        structured.sort(key=lambda each: -sum(_like(key, each) for key in keys))
         return (structured or [each for each in members if each is not type(None)])[0]
     return type_
+
+
+def _like(key: str, type_: Any) -> bool:
+    return bool(difflib.get_close_matches(key, _allowed(type_), 1, 0.8))
+
+
+def _of_another_member(loc: tuple[str | int, ...], values: Any) -> bool:
+    """Whether an error is about a member of a union that the value was not meant for."""
+    type_: Any = Site
+    for part in loc:
+        if get_origin(type_) in (Union, types.UnionType):
+            members = [_plain(each) for each in get_args(type_)]
+            meant = _plain(type_, values)
+            others = [each for each in members if is_dataclass(each) and each is not meant]
+            if part in [getattr(each, "__name__", "") for each in others]:
+                return True
+        found = _step(values, part)
+        if found is not None:
+            type_, values = _inner(type_, found[0], values), found[1]
+    return False
 
 
 def _allowed(type_: Any) -> list[str]:
     return [each.name for each in fields(type_)] if is_dataclass(type_) else []
 
 
-def _inner(type_: Any, key: str | int) -> Any:
-    """The type of what a key leads to; None where the key has no business there."""
-    type_ = _plain(type_)
+def _inner(type_: Any, key: str | int, value: Any = None) -> Any:
+    """The type of what a key of a value leads to; None where it has no business there."""
+    type_ = _plain(type_, value)
     if is_dataclass(type_) and isinstance(type_, type):
         hints = get_type_hints(type_, include_extras=True)
         if get_origin(hints.get(str(key))) is ClassVar:
@@ -227,15 +256,17 @@ def _inner(type_: Any, key: str | int) -> Any:
     return None
 
 
-def _type_at(keys: Keys) -> Any:
+def _type_at(keys: Keys, values: Any) -> Any:
+    """The type of a place in the file, as far as its values tell."""
     type_: Any = Site
     for key in keys:
-        type_ = _inner(type_, key)
-    return type_
+        type_, found = _inner(type_, key, values), _step(values, key)
+        values = found[1] if found is not None else None
+    return _plain(type_, values) if isinstance(values, dict) else type_
 
 
-def _key_type(keys: Keys) -> Any:
-    arguments = get_args(_plain(_type_at(keys[:-1])))
+def _key_type(keys: Keys, values: Any) -> Any:
+    arguments = get_args(_plain(_type_at(keys[:-1], values)))
     return arguments[0] if arguments else str
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from erfailover import conditions, procedure
+from erfailover.circuits import Circuits
+from erfailover.circuits import claims as circuit_claims
 from erfailover.model import Claim, Observed, Verdict
 from erfailover.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 
@@ -41,6 +44,8 @@ class Health:
         path: ``expressroute``, ``ipsec``, ``none``, ``mixed`` or ``unknown``.
         ready: whether the other path could take over, and what that rests on; None where the
             site is on no one path.
+        warnings: what works, but not as it should: a degraded gateway, a circuit's state. They
+            change no verdict.
     """
 
     path: str
@@ -48,19 +53,41 @@ class Health:
     spokes: tuple[SpokeHealth, ...]
     ready: Verdict | None
     readiness: tuple[Claim, ...]
+    warnings: tuple[str, ...] = ()
 
 
-def judge(site: Site, observed: Observed) -> Health:
-    """The verdict on a site, from what was observed."""
+def judge(
+    site: Site, observed: Observed, circuits: Mapping[Role, Circuits] | None = None
+) -> Health:
+    """The verdict on a site.
+
+    Args:
+        site: what there should be.
+        observed: what there is.
+        circuits: what the gateways hang on, where that was read; it gives warnings only.
+    """
     spokes = tuple(_spoke(site, observed, spoke) for spoke in site.spokes)
     paths = {spoke.path for spoke in spokes}
     path = paths.pop() if len(paths) == 1 else "unknown" if "unknown" in paths else "mixed"
     states = {spoke.healthy for spoke in spokes}
     healthy = False if False in states else None if None in states else True
+    warnings = tuple(_warnings(observed, circuits or {}))
     if path not in tuple(Path):
-        return Health(path, healthy, spokes, None, ())
+        return Health(path, healthy, spokes, None, (), warnings)
     readiness = tuple(procedure.guards(site, observed, Path(path).other))
-    return Health(path, healthy, spokes, conditions.all_of(readiness), readiness)
+    return Health(path, healthy, spokes, conditions.all_of(readiness), readiness, warnings)
+
+
+def _warnings(observed: Observed, circuits: Mapping[Role, Circuits]) -> Iterator[str]:
+    for role, gateway in observed.gateways.items():
+        alive = conditions.gateway_has_a_connected_bgp_peer(gateway, role)
+        whole = conditions.gateway_has_all_its_bgp_peers(gateway, role)
+        if alive.verdict is Verdict.HOLDS and whole.verdict is Verdict.FAILS:
+            yield whole.seen
+    for found in circuits.values():
+        for claim in circuit_claims(found):
+            if claim.verdict is Verdict.FAILS:
+                yield claim.seen
 
 
 def path_of(site: Site, observed: Observed, spoke: Spoke) -> str:

@@ -16,6 +16,9 @@ from erfailover.site import Flags, Path, Role, network_of
 
 T = TypeVar("T")
 
+VPN, EXPRESSROUTE = "Vpn", "ExpressRoute"
+"""The types of gateways that a hub may have."""
+
 
 class Verdict(StrEnum):
     """What a condition comes to. UNKNOWN is neither of the others and permits nothing."""
@@ -70,9 +73,14 @@ class Gateway:
     role: Role
     provisioning_state: str
     bgp_addresses: tuple[str, ...]
+    """Of all its instances: Azure's, and those of the operator (APIPA)."""
     peers: Reading[tuple[BgpPeer, ...]]
     learned_routes: Reading[tuple[GatewayRoute, ...]]
     asn: int | None = None
+    type: str = VPN
+    """``gatewayType``: ``Vpn`` or ``ExpressRoute``."""
+    sku: str | None = None
+    active_active: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def status_data(site: Site, observed: Observed, health: Health) -> dict[str, Any
         "path": health.path,
         "healthy": health.healthy,
         "ready": None if health.ready is None else _known(health.ready),
+        "warnings": list(health.warnings),
         "gateways": [_gateway_data(each) for each in observed.gateways.values()],
         "peerings": [_peering_data(each, observed) for each in _peerings(site, observed)],
         "spokes": [
@@ -90,6 +91,9 @@ def _gateway_data(gateway: Gateway) -> dict[str, Any]:
     return {
         "name": gateway.name,
         "role": str(gateway.role),
+        "type": gateway.type,
+        "sku": gateway.sku,
+        "active_active": gateway.active_active,
         "provisioning_state": gateway.provisioning_state,
         "peers": [asdict(each) for each in gateway.peers.value or ()],
         "learned_routes": [asdict(each) for each in gateway.learned_routes.value or ()],
@@ -119,7 +123,7 @@ def _peering_data(peering: Peering, observed: Observed) -> dict[str, Any]:
 
 def status_text(site: Site, observed: Observed, health: Health) -> str:
     """A status for people: the verdict first, then what it rests on."""
-    parts = [headline(health), ""]
+    parts = [headline(health), *(f"  warning  {each}" for each in health.warnings), ""]
     for spoke in health.spokes:
         parts += [f"{spoke.name}: {_path_name(spoke.path)}, {HEALTH_WORD[spoke.healthy]}"]
         parts += [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in spoke.claims]

@@ -163,7 +163,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """The simulated failure of the primary path.
+    """The simulated failure of the primary path, where a VPN gateway stands in for ExpressRoute.
 
     While it runs, the local network gateway's BGP peering address is one that nobody answers at.
     """
@@ -174,6 +174,19 @@ class Drill:
     bgp_peering_address: IPv4Address
     """The address in health, which ``drill stop`` puts back."""
     unused_bgp_peering_address: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFailoverTest:
+    """The simulated failure of an ExpressRoute site: Azure's own test of the primary gateway.
+
+    While it runs, the gateway is cut off the circuits of one peering location, and of that one
+    only; it needs circuits in another (published: ExpressRoute Gateway Resiliency Validation).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    peering_location: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +335,7 @@ class Site:
     probes: Mapping[str, Probe] = field(default_factory=dict)
     prestaged: bool = False
     """The peerings with the backup hub stay, ready, while the spokes are on ExpressRoute."""
-    drill: Drill | None = None
+    drill: Drill | SiteFailoverTest | None = None
     timing: Timing = field(default_factory=Timing)
     topology: Topology | None = None
 

@@ -13,10 +13,12 @@ from typing import Any
 
 from erfailover.site import (
     ROLE_OF_PATH,
+    Drill,
     Flags,
     Path,
     Role,
     Site,
+    SiteFailoverTest,
     Topology,
     TopologyMachine,
     TopologyNetwork,
@@ -357,7 +359,12 @@ def _probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]:
         yield from _unknown((*keys, "machine"), "machine", probe.machine, topology.machines)
         if probe.through is not None:
             yield from _unknown((*keys, "through"), "machine", probe.through, topology.machines)
-    if site.drill is None:
+    if isinstance(site.drill, SiteFailoverTest):
+        place: Keys = ("drill", "peering_location")
+        expected = "no site failover test: provision makes a VPN gateway of the primary"
+        remedy = "name the local network gateway instead, as 'erfailover init' writes it"
+        yield Problem(place, expected, repr(site.drill.peering_location), remedy)
+    if not isinstance(site.drill, Drill):
         return
     if site.drill.bgp_peering_address == site.drill.unused_bgp_peering_address:
         unused, found = ("drill", "unused_bgp_peering_address"), site.drill.bgp_peering_address

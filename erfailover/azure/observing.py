@@ -17,6 +17,7 @@ from erfailover.azure.cloud import Azure
 from erfailover.clock import all_at_once
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model import (
+    VPN,
     BgpPeer,
     Gateway,
     GatewayRoute,
@@ -162,17 +163,33 @@ def gateway(
     """A gateway from its ARM JSON and its two tables."""
     properties = body.get("properties", {})
     settings = properties.get("bgpSettings") or {}
-    addresses = [part.strip() for part in (settings.get("bgpPeeringAddress") or "").split(",")]
     return Gateway(
         id=body["id"],
         name=body["name"],
         role=role,
         provisioning_state=properties.get("provisioningState", "Succeeded"),
-        bgp_addresses=tuple(filter(None, addresses)),
+        bgp_addresses=_bgp_addresses(settings),
         peers=peers,
         learned_routes=routes,
         asn=settings.get("asn"),
+        type=properties.get("gatewayType") or VPN,
+        sku=(properties.get("sku") or {}).get("name"),
+        active_active=bool(properties.get("activeActive", False)),
     )
+
+
+def _bgp_addresses(settings: dict[str, Any]) -> tuple[str, ...]:
+    """Every address that a gateway speaks BGP from.
+
+    ``bgpPeeringAddress`` names Azure's alone; those of the operator (APIPA, 169.254.21.0 to
+    169.254.22.255) stand with each IP configuration (published: Set-AzVirtualNetworkGateway,
+    example of a custom BGP address).
+    """
+    found = [part.strip() for part in (settings.get("bgpPeeringAddress") or "").split(",")]
+    for each in settings.get("bgpPeeringAddresses") or ():
+        found += each.get("defaultBgpIpAddresses") or ()
+        found += each.get("customBgpIpAddresses") or ()
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def peer(row: dict[str, Any]) -> BgpPeer:

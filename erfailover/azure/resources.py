@@ -53,6 +53,7 @@ def operations(clients: Clients, type_: str) -> Any:
         "microsoft.network/virtualnetworkgateways": "virtual_network_gateways",
         "microsoft.network/localnetworkgateways": "local_network_gateways",
         "microsoft.network/connections": "virtual_network_gateway_connections",
+        "microsoft.network/expressroutecircuits": "express_route_circuits",
     }
     if type_ in network:
         return getattr(clients.network, network[type_])

@@ -255,6 +255,34 @@ class Context:
         if not click.confirm(question, default=False, err=True):
             raise Refused("Nothing was changed.")
 
+    def confirm_by_name(self, question: str, name: str, given: str | None, option: str) -> None:
+        """Have a name typed, where ``--yes`` would be too easy.
+
+        Args:
+            question: what is about to be done.
+            name: what must be typed.
+            given: what was typed on the command line; None for nothing.
+            option: with which option that is done.
+
+        Raises:
+            Refused: another name was typed, or there is nobody to ask.
+        """
+        if given is None:
+            if not sys.stdin.isatty():
+                raise Refused(
+                    f"{question} Nobody is there to type the name.",
+                    f"To go ahead without being asked: {option} {name} (--yes is not enough).",
+                )
+            import click
+
+            self.say(question)
+            given = click.prompt(f"To go ahead, type {name}", err=True, default="").strip()
+        if given != name:
+            raise Refused(
+                f"expected the name {name}, found {given!r}. Nothing was changed.",
+                "Type the name exactly as it stands in Azure.",
+            )
+
     def _waiting(self, failure: Any, seconds: float) -> None:
         self.say(f"  waiting {seconds:.0f} s: {failure.message}")
 

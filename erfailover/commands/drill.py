@@ -1,124 +1,34 @@
 """``erfailover drill start | stop``: the simulated failure of the primary path, and its repair.
 
-On a VPN stand-in for ExpressRoute the drill sets the BGP peering address of the primary's local
-network gateway to one that nobody answers at, as the proof of concept did.
+Which way it is done is the site file's to say: ``drill_stand_in`` where a VPN gateway stands in
+for ExpressRoute, ``drill_site_failover`` where the primary is an ExpressRoute gateway.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from erfailover.azure.observing import observe
+from erfailover.commands import drill_site_failover, drill_stand_in
 from erfailover.commands.context import Context
-from erfailover.commands.progress import Progress
-from erfailover.commands.recording import recorded, settle
-from erfailover.conditions import CONNECTED
-from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
-from erfailover.executor import Task
-from erfailover.executor import run as execute
-from erfailover.model import BgpPeer
-from erfailover.site import Drill, Role
-
-DEADLINE_S = 900.0
+from erfailover.errors import UsageFailure
+from erfailover.site import Drill
 
 
-def run(context: Context, *, start: bool) -> None:
+def run(context: Context, *, start: bool, gateway: str | None = None) -> None:
     """Start or stop the drill, and return when the gateway's peers show it.
 
-    Raises:
-        VerificationFailed: the peers do not show it in time.
+    Args:
+        context: the invocation.
+        start: or stop.
+        gateway: the name of the primary gateway, as typed on the command line.
     """
     drill = context.site.drill
-    if drill is None:
+    if isinstance(drill, Drill):
+        drill_stand_in.run(context, drill, start=start)
+    elif drill is not None and start:
+        drill_site_failover.start(context, drill, gateway)
+    elif not start:
+        drill_site_failover.stop(context)
+    else:
         raise UsageFailure(
-            f"{context.site_file} describes no drill", "Add a drill: section (erfailover init)."
+            f"{context.site_file} describes no drill",
+            "Add a drill: section; see docs/reference.md, or what erfailover init writes.",
         )
-    gateway_id = context.site.resource_id(
-        "Microsoft.Network/localNetworkGateways", drill.local_network_gateway
-    )
-    with context.lease("drill start" if start else "drill stop"):
-        _run(context, drill, gateway_id, start=start)
-
-
-def _run(context: Context, drill: Drill, gateway_id: str, *, start: bool) -> None:
-    settle(context)
-    found = context.azure.get(gateway_id)
-    if found is None:
-        raise UnknownReading(
-            f"{drill.local_network_gateway} does not exist in Azure",
-            "Is the site provisioned? erfailover provision",
-        )
-    address = drill.unused_bgp_peering_address if start else drill.bgp_peering_address
-    now = (found["properties"].get("bgpSettings") or {}).get("bgpPeeringAddress")
-    if now != str(address):
-        what = "Cut" if start else "Repair"
-        context.confirm(
-            f"{what} the primary path: set the BGP peering address of "
-            f"{drill.local_network_gateway} from {now} to {address}?"
-        )
-        _write(context, gateway_id, found, str(address), start=start)
-    peer = _wait(context, drill, start=start)
-    word = "has begun" if start else "is over"
-    text = f"The drill {word}: {_gateway(context)} shows {peer.neighbor} {peer.state}."
-    context.show(
-        text,
-        {
-            "drill": "started" if start else "stopped",
-            "peer": peer.neighbor,
-            "state": peer.state,
-            "changed": now != str(address),
-        },
-    )
-
-
-def _gateway(context: Context) -> str:
-    return context.site.primary.gateway.rsplit("/", 1)[-1]
-
-
-def _write(
-    context: Context, gateway_id: str, found: dict[str, Any], address: str, *, start: bool
-) -> None:
-    body = {**found, "properties": {**found["properties"]}}
-    body["properties"]["bgpSettings"] = {
-        **(found["properties"].get("bgpSettings") or {}),
-        "bgpPeeringAddress": address,
-    }
-    name = gateway_id.rsplit("/", 1)[-1]
-
-    def write() -> None:
-        context.azure.put(gateway_id, body, DEADLINE_S)
-
-    task = Task(
-        "drill",
-        f"set the BGP peering address of {name} to {address}",
-        write,
-        change="update",
-        resource=gateway_id,
-    )
-    plan = {"resource": gateway_id, "bgpPeeringAddress": address}
-    command = "drill start" if start else "drill stop"
-    with (
-        recorded(context, command, plan) as recorder,
-        Progress(context.console, context.clock) as progress,
-    ):
-        execute([task], context.clock, recorder.listener(progress.tell)).raise_first()
-
-
-def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
-    """Wait until the primary's gateway lists the peer as it should be."""
-    address = str(drill.unused_bgp_peering_address if start else drill.bgp_peering_address)
-    deadline = context.clock.now() + DEADLINE_S
-    seen = "nothing was read"
-    while context.clock.now() < deadline:
-        observed = observe(context.azure, context.site, [Role.PRIMARY], [])
-        gateway = observed.gateways.get(Role.PRIMARY)
-        peers = gateway.peers.value if gateway else None
-        for peer in peers or ():
-            seen = f"{peer.neighbor} {peer.state}"
-            if peer.neighbor == address and (peer.state == CONNECTED) is not start:
-                return peer
-        context.say(f"Waiting for the BGP session: {seen}")
-        context.clock.sleep(10.0)
-    raise VerificationFailed(
-        f"{_gateway(context)} does not show the drill: {seen}", "Look at erfailover status."
-    )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from erfailover import report
+from functools import partial
+from typing import Any
+
+from erfailover import report, report_drill
+from erfailover.azure.circuits import circuits
 from erfailover.azure.observing import observe
-from erfailover.commands import history
+from erfailover.circuits import Circuits
+from erfailover.clock import all_at_once
+from erfailover.commands import drill_stand_in, history
 from erfailover.commands.context import Context
 from erfailover.errors import StateFailure, UnknownReading, VerificationFailed
-from erfailover.health import judge
+from erfailover.health import Health, judge
 from erfailover.history import runs, unfinished
+from erfailover.model import Observed, Reading
+from erfailover.site import Role
 
 
 def run(context: Context) -> None:
@@ -18,23 +26,28 @@ def run(context: Context) -> None:
         VerificationFailed: the active path is unhealthy.
         UnknownReading: what decides it could not be read.
     """
-    site, azure = context.site, context.azure
-    observed = observe(azure, site)
-    health = judge(site, observed)
+    site = context.site
+    observed, connected, stand_in = _read(context)
+    health = judge(site, observed, connected)
+    drill = report_drill.drill_state(site, connected.get(Role.PRIMARY), stand_in)
     try:
         open_run = unfinished(runs(context.journal.records()))
     except StateFailure as failure:
         context.say(f"Whether a run is unfinished cannot be told: {failure.message}")
         open_run = None
-    text = report.status_text(site, observed, health)
-    if open_run is not None:
-        text = f"{history.open_text(open_run)}\n\n{text}"
+    parts = [
+        report_drill.drill_text(drill),
+        history.open_text(open_run) if open_run is not None else None,
+        _text(context, observed, health, connected),
+    ]
     data = {
         "subscription": context.subscription.data(),
         **report.status_data(site, observed, health),
+        "connections": report_drill.circuits_data(connected),
+        "drill": report_drill.drill_data(drill),
         "unfinished": history.open_data(open_run),
     }
-    context.show(text, data)
+    context.show("\n\n".join(filter(None, parts)), data)
     if health.healthy is None:
         raise UnknownReading(
             "the state of the active path is unknown: "
@@ -43,6 +56,27 @@ def run(context: Context) -> None:
         )
     if not health.healthy:
         raise VerificationFailed("the active path is not healthy", _next(health.path))
+
+
+def _read(context: Context) -> tuple[Observed, dict[Role, Circuits], Reading[str] | None]:
+    """All reads at once: the site, what its gateways hang on, the stand-in of the drill."""
+    site, azure = context.site, context.azure
+    reads: list[Any] = [
+        partial(observe, azure, site),
+        partial(drill_stand_in.address_now, context),
+        *(partial(circuits, azure, site.gateway_id(site.hub(role).gateway)) for role in Role),
+    ]
+    observed, stand_in, *found = all_at_once(context.clock, reads)
+    connected = dict(zip(Role, found, strict=True))
+    return observed, {role: connected[role] for role in observed.gateways}, stand_in
+
+
+def _text(
+    context: Context, observed: Observed, health: Health, connected: dict[Role, Circuits]
+) -> str:
+    parts = [report.status_text(context.site, observed, health)]
+    parts += [report_drill.circuits_text(each) for each in connected.values()]
+    return "\n\n".join(filter(None, parts))
 
 
 def _next(path: str) -> str | None:

@@ -6,10 +6,12 @@ the world by its listener and its events alone, so reading never changes anythin
 
 Observed: a gateway originates its own VNet's prefixes, those of every VNet that uses it as
 remote gateway, those of each local network gateway it has a connection to, and a host route to
-each configured BGP peer. How long a change of peerings takes to show is ``BgpTiming.learn_s``.
-What an ExpressRoute gateway hears is ``expressroute``'s business; it and a VPN gateway of the
-same VNet tell each other nothing here. Not modelled: custom (APIPA) addresses beyond the
-matching.
+each configured BGP peer. Of a VNet with ``summarizedGatewayPrefixes`` its gateways advertise those
+instead of its own prefixes, and none of a spoke's that they cover (published; observed on an
+ExpressRoute gateway); that its table lists what it advertises then too is assumed. How long a
+change of peerings takes to show is ``BgpTiming.learn_s``. What an ExpressRoute gateway hears is
+``expressroute``'s business; it and a VPN gateway of the same VNet tell each other nothing here. Not
+modelled: custom (APIPA) addresses beyond the matching.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from erfailover.lab import ids, parsed
+from erfailover.lab import ids, parsed, prefixes
 from erfailover.lab.bgp_rows import (
     WEIGHT,
     connected_peer,
@@ -323,8 +325,12 @@ class Bgp:
 
     def _originated(self, gateway: Gateway) -> tuple[str, ...]:
         """What a gateway originates and may advertise."""
-        found = dict.fromkeys(self._own_prefixes(gateway))
-        found.update(dict.fromkeys(prefix for prefix, _ in self._spokes.get(gateway.key, ())))
+        vnet = self.network.vnets.get(gateway.vnet)
+        summarized = vnet.summarized if vnet is not None else ()
+        found = dict.fromkeys(summarized or self._own_prefixes(gateway))
+        for prefix, _ in self._spokes.get(gateway.key, ()):
+            if not any(prefixes.covers(each, prefix) for each in summarized):
+                found[prefix] = None
         for end in self._ends_of(gateway.key):
             found.update(dict.fromkeys(end.local_gateway.prefixes))
         return tuple(found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from erfailover.lab import addresses, ids, peerings
+from erfailover.lab import addresses, failover_tests, ids, peerings
 from erfailover.lab import resource_types as rt
 from erfailover.lab.actions import result_of
 from erfailover.lab.expressroute import GATEWAY_ASN
@@ -47,6 +47,9 @@ def spoil(lab: Lab, operation: Operation) -> None:
     for held in operation.locks:
         _release(lab, held)
     if operation.effect == "action":
+        gateway = lab.world.get(operation.arguments.get("resource", ""))
+        if gateway is not None and operation.action in failover_tests.ACTIONS:
+            failover_tests.failed(gateway, operation.action)
         return
     state = "Succeeded" if operation.effect == "group" else "Failed"
     shown = operation.writes if operation.effect == "write" else operation.deletes
@@ -127,7 +130,7 @@ def _assign_gateway_addresses(lab: Lab, gateway: Resource) -> None:
             public_ip.properties.setdefault("ipAddress", lab.new_public_address())
             _share(public_ip)
             row["tunnelIpAddresses"] = [public_ip.properties["ipAddress"]]
-        given += row["customBgpIpAddresses"] or row["defaultBgpIpAddresses"]
+        given += row["defaultBgpIpAddresses"]  # published: not the custom ones
         if properties["gatewayType"] != "Vpn":
             given = list(addresses.express_addresses(prefix))
     if properties["gatewayType"] != "Vpn":

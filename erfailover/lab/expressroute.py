@@ -12,7 +12,8 @@ route comes.
 
 What a circuit's far end announces is no part of ARM. Here it is the circuit's tag
 ``lab:on-premises``, a list of prefixes; every address in them answers. It is announced while
-the circuit's private peering is Enabled.
+the circuit's private peering is Enabled. Nor can an edge router's failure be asked of ARM: the
+circuit's tag ``lab:edges-down`` names the edges that do not answer, ``primary``, ``secondary``.
 """
 
 from __future__ import annotations
@@ -45,14 +46,25 @@ EDGE_OFFSET = 4
 class Link:
     """A connection of a gateway to a circuit, as the gateway sees it.
 
-    ``up`` says whether the sessions to the two ``edges`` are; ``prefixes`` is what they tell.
+    ``edges_up`` says which of the sessions to the two ``edges`` are; ``prefixes`` is what each
+    of those tells.
     """
 
     connection: str
     edges: tuple[str, str]
     asn: int
-    up: bool
+    edges_up: tuple[bool, bool]
     prefixes: tuple[str, ...]
+
+    @property
+    def up(self) -> bool:
+        """Whether packets pass: one session is enough."""
+        return any(self.edges_up)
+
+    @property
+    def live(self) -> tuple[str, ...]:
+        """The edges with a session."""
+        return tuple(edge for edge, up in zip(self.edges, self.edges_up, strict=True) if up)
 
 
 class ExpressRoute:
@@ -64,7 +76,7 @@ class ExpressRoute:
         self._moved = moved
         self._wanted: dict[str, tuple[Link, ...]] = {}
         self._links: dict[str, tuple[Link, ...]] = {}
-        self._since: dict[tuple[str, str], float] = {}
+        self._since: dict[tuple[str, str, str], float] = {}
 
     def reconcile(self, network: Network) -> None:
         """Take in what is configured now; it shows after a delay."""
@@ -84,20 +96,21 @@ class ExpressRoute:
     def _apply(self, gateway: str, links: tuple[Link, ...]) -> None:
         if gateway not in self._wanted:
             return
-        before = {each.connection for each in self._links.get(gateway, ()) if each.up}
+        before = {(old.connection, edge) for old in self.links(gateway) for edge in old.live}
         self._links[gateway] = links
         for each in links:
-            if each.up and each.connection not in before:
-                self._since[gateway, each.connection] = self._world.now
+            for edge in each.live:
+                if (each.connection, edge) not in before:
+                    self._since[gateway, each.connection, edge] = self._world.now
         self._moved()
 
     def links(self, gateway: str) -> tuple[Link, ...]:
         """A gateway's links as they show now."""
         return self._links.get(gateway, ())
 
-    def since(self, gateway: str, link: Link) -> float:
-        """When the sessions of a link came up."""
-        return self._since.get((gateway, link.connection), 0.0)
+    def since(self, gateway: str, link: Link, edge: str) -> float:
+        """When the session of a link with one of its edges came up."""
+        return self._since.get((gateway, link.connection, edge), 0.0)
 
     def heard(self, gateway: str) -> dict[str, Link]:
         """The link that each prefix from beyond a gateway's circuits is reached by."""
@@ -144,8 +157,8 @@ def _links(network: Network, gateway: Gateway) -> tuple[Link, ...]:
                 connection.key,
                 (str(first), str(first + 1)),
                 peering.asn if peering is not None else 0,
-                up,
-                circuit.prefixes if told else (),
+                circuit.edges_up if up else (False, False),
+                circuit.prefixes if told and any(circuit.edges_up) else (),
             )
         )
     return tuple(found)
@@ -163,14 +176,15 @@ def edge_rows(
     local = local_address(network, gateway)
     rows: list[Body] = []
     for link in express.links(gateway.key):
-        seconds, received = now - express.since(gateway.key, link), len(link.prefixes)
-        sent = message_count(told, seconds, keepalive_s)
-        messages = (sent, message_count(received, seconds, keepalive_s))
+        received = len(link.prefixes)
         for edge in link.edges:
-            if link.up:
-                rows.append(connected_peer(local, edge, EDGE_ASN, seconds, received, messages))
-            else:
+            if edge not in link.live:
                 rows.append(silent_peer(local, edge, EDGE_ASN, "Connecting"))
+                continue
+            seconds = now - express.since(gateway.key, link, edge)
+            sent = message_count(told, seconds, keepalive_s)
+            messages = (sent, message_count(received, seconds, keepalive_s))
+            rows.append(connected_peer(local, edge, EDGE_ASN, seconds, received, messages))
     return rows
 
 
@@ -183,7 +197,7 @@ def edge_routes(
     for link in express.links(gateway.key):
         path = f"{EDGE_ASN}-{link.asn}" if link.asn else str(EDGE_ASN)
         for prefix in link.prefixes:
-            for edge in link.edges:
+            for edge in link.live:
                 rows.append(route_row(local, prefix, edge, edge, "EBgp", path, EDGE_WEIGHT))
     return rows
 
@@ -192,7 +206,7 @@ def told_to_edge(
     express: ExpressRoute, network: Network, gateway: Gateway, own: tuple[str, ...], peer: str
 ) -> list[Body]:
     """The rows of getAdvertisedRoutes: what an edge is told (observed: path 65515)."""
-    edges = {edge for link in express.links(gateway.key) if link.up for edge in link.edges}
+    edges = {edge for link in express.links(gateway.key) for edge in link.live}
     local = local_address(network, gateway)
     return [
         route_row(local, prefix, local, local, "Igp", str(GATEWAY_ASN), 0)

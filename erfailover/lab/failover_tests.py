@@ -2,13 +2,15 @@
 
 Owns the record of a gateway's tests. Documented: a test needs circuits in two peering
 locations, takes one location down for this gateway alone, and runs until it is stopped; a
-single circuit has none. Shapes are those of Azure's reference; nobody has published an answer,
-so codes are made up per run.
+single circuit has none. Shapes and statuses are those of Azure's reference; nobody has published an
+answer, so codes are made up per run. That a test is listed from the moment Azure accepts it, as
+Starting, and as Stopping until it is stopped, is assumed.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from erfailover.lab import errors, ids
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from erfailover.lab.lab import Lab
 
 TESTS = "failoverTests"
+UNDER_WAY = frozenset({"Starting", "Running", "Stopping"})
 ACTIONS = frozenset(
     {
         "startsitefailovertest",
@@ -57,7 +60,7 @@ def refused(lab: Lab, gateway: Resource, action: str, arguments: dict[str, str])
         return errors.property_missing("peeringLocation", str(gateway.id))
     if place not in known:
         return errors.property_invalid("peeringLocation", place, ", ".join(sorted(known)))
-    running = any(each["status"] == "Running" for each in _tests(gateway))
+    running = [each for each in _tests(gateway) if each["status"] in UNDER_WAY]
     if action == "startsitefailovertest":
         if len(known) < 2:
             return unknown.refuse(
@@ -68,16 +71,59 @@ def refused(lab: Lab, gateway: Resource, action: str, arguments: dict[str, str])
             return unknown.refuse(
                 "second failover test", f"A failover test of gateway {gateway.id} is running."
             )
-    if action == "stopsitefailovertest" and not running:
+    there = [
+        each for each in running if (each["peeringLocation"], each["status"]) == (place, "Running")
+    ]
+    if action == "stopsitefailovertest" and not there:
         return unknown.refuse(
-            "no failover test", f"No failover test of gateway {gateway.id} is running."
+            "no failover test", f"No failover test of gateway {gateway.id} is running at {place}."
         )
     return None
+
+
+def begin(lab: Lab, gateway: Resource, action: str, arguments: dict[str, str]) -> None:
+    """Take an action in that has just been accepted."""
+    tests, place = _tests(gateway), arguments.get("peeringLocation", "")
+    if action == "startsitefailovertest":
+        known = locations(lab, gateway)
+        tests.append(
+            {
+                "peeringLocation": place,
+                "circuits": known.get(place, []),
+                "status": "Starting",
+                "startTime": lab.timestamp(),
+                "endTime": "",
+                "connections": _others(known, place),
+                "testGuid": lab.fresh.guid(),
+                "testType": "SingleSiteFailover",
+                "issues": [],
+            }
+        )
+    elif action == "stopsitefailovertest":
+        _move(tests, UNDER_WAY, "Stopping")
+    gateway.hidden[TESTS] = json.dumps(tests)
+
+
+def failed(gateway: Resource, action: str) -> None:
+    """Take in that an action failed: what it should have changed is as before (assumed)."""
+    tests = _tests(gateway)
+    if action == "startsitefailovertest":
+        _move(tests, {"Starting"}, "StartFailed")
+    elif action == "stopsitefailovertest":
+        _move(tests, {"Stopping"}, "Running")
+    gateway.hidden[TESTS] = json.dumps(tests)
+
+
+def _move(tests: list[Body], out_of: Collection[str], status: str, **more: str) -> None:
+    for each in tests:
+        if each["status"] in out_of:
+            each |= {"status": status, **more}
 
 
 def arguments_of(body: Body | None, query: dict[str, str]) -> dict[str, str]:
     """What an action was asked: its query, or the stop parameters of its body."""
     found = {"peeringLocation": query.get("peeringlocation", "")}
+    found["latest"] = query.get("fetchlatest", "")
     found["type"], found["id"] = query.get("type", ""), query.get("failovertestid", "")
     if body is not None:
         parameters = body.get("stopParameters", body)
@@ -93,27 +139,14 @@ def finish(lab: Lab, gateway: Resource, action: str, arguments: dict[str, str]) 
     place = arguments.get("peeringLocation", "")
     match action:
         case "startsitefailovertest":
-            known = locations(lab, gateway)
-            tests.append(
-                {
-                    "peeringLocation": place,
-                    "circuits": known.get(place, []),
-                    "status": "Running",
-                    "startTime": lab.timestamp(),
-                    "endTime": "",
-                    "connections": _others(known, place),
-                    "testGuid": lab.fresh.guid(),
-                    "testType": "SingleSiteFailover",
-                    "issues": [],
-                }
-            )
+            _move(tests, {"Starting"}, "Running")
             gateway.hidden[FAILED] = place.lower()
         case "stopsitefailovertest":
-            for each in tests:
-                if each["status"] == "Running":
-                    each |= {"status": "Completed", "endTime": lab.timestamp()}
+            _move(tests, {"Stopping"}, "Completed", endTime=lab.timestamp())
             gateway.hidden[FAILED] = ""
         case "getfailoveralltestsdetails":
+            if arguments.get("latest", "").lower() == "true":
+                tests = list({each["peeringLocation"]: each for each in tests}.values())
             return [
                 each for each in tests if arguments.get("type") in {"", "All", each["testType"]}
             ]

@@ -10,6 +10,7 @@ import datetime as dt
 from erfailover.lab import addresses, circuits, errors, ids
 from erfailover.lab import resource_types as rt
 from erfailover.lab.errors import Refusal
+from erfailover.lab.prefixes import holds
 from erfailover.lab.rules import provisioned
 from erfailover.lab.scene import Scene
 from erfailover.lab.world import Body, Resource
@@ -22,6 +23,8 @@ SMALLEST_GATEWAY_SUBNET = 29
 SMALLEST_EXPRESS_SUBNET = 28
 SMALLEST_SHARED_SUBNET = 27
 """Prefix lengths of GatewaySubnet: for a VPN gateway, an ExpressRoute gateway, both."""
+CUSTOM_BGP_PREFIXES = ("169.254.21.0/24", "169.254.22.0/24")
+"""Where a gateway's custom (APIPA) BGP addresses lie (documented: BGP for VPN Gateway)."""
 LARGEST_ASN = 4_294_967_295
 RESERVED_ASNS = frozenset({8074, 8075, 12076, 65515, 65517, 65518, 65519, 65520})
 """ASNs that a local network gateway may not have (documented)."""
@@ -48,7 +51,23 @@ def gateway_refused(
     for each in configurations:
         found = found or _subnet_refused(scene, gateway_id, properties, each)
         found = found or _public_ip_refused(scene, gateway_id, properties, each)
-    return found or _asn_refused(scene, properties.get("bgpSettings") or {}, frozenset())
+    settings = properties.get("bgpSettings") or {}
+    found = found or _custom_addresses_refused(scene, gateway_id, settings)
+    return found or _asn_refused(scene, settings, frozenset())
+
+
+def _custom_addresses_refused(
+    scene: Scene, gateway_id: ids.ResourceId, settings: Body
+) -> Refusal | None:
+    for row in settings.get("bgpPeeringAddresses") or ():
+        for each in row.get("customBgpIpAddresses") or ():
+            if not any(holds(prefix, each) for prefix in CUSTOM_BGP_PREFIXES):
+                return scene.unknown.refuse(
+                    "custom BGP address not APIPA",
+                    f"Custom BGP IP address {each} of gateway {gateway_id} must be between "
+                    "169.254.21.0 and 169.254.22.255.",
+                )
+    return None
 
 
 def _sku_refused(

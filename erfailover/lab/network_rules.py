@@ -38,6 +38,16 @@ def vnet_refused(
                 "address space overlaps itself",
                 f"Address prefixes of virtual network {vnet_id} overlap: {prefix}.",
             )
+    summary = body["properties"].get("summarizedGatewayPrefixes") or {}
+    summarized: list[str] = summary.get("addressPrefixes") or []
+    for number, prefix in enumerate(summarized):
+        if addresses.network(prefix) is None:
+            return errors.prefix_invalid(prefix, str(vnet_id))
+        if addresses.overlap([prefix], summarized[:number]) is not None:
+            return scene.unknown.refuse(  # documented; whatever the VNet's own space is
+                "summarized prefixes overlap",
+                f"Summarized gateway prefixes of virtual network {vnet_id} overlap: {prefix}.",
+            )
     if existing is None:
         return None
     return _peers_refused(scene, vnet_id, prefixes, existing)

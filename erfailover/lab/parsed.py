@@ -29,11 +29,12 @@ RULE = "microsoft.network/networksecuritygroups/securityrules"
 
 @dataclass(frozen=True, slots=True)
 class Vnet:
-    """A virtual network."""
+    """A virtual network; ``summarized`` is what its gateways advertise instead of prefixes."""
 
     key: str
     name: str
     prefixes: tuple[str, ...]
+    summarized: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,16 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """An ExpressRoute circuit; ``prefixes`` is what its far end announces."""
+    """An ExpressRoute circuit; ``prefixes`` is what its far end announces.
+
+    ``edges_up`` says of the primary and the secondary edge router whether it answers.
+    """
 
     key: str
     location: str
     provisioned: bool
     prefixes: tuple[str, ...]
+    edges_up: tuple[bool, bool] = (True, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +233,8 @@ def _either(body: Body, one: str, several: str) -> tuple[str, ...]:
 
 def vnet(key: str, resource: Resource, body: Body) -> Vnet:
     """Read a virtual network."""
-    return Vnet(key, resource.id.name, _space(body, "addressSpace"))
+    summarized = _space(body, "summarizedGatewayPrefixes")
+    return Vnet(key, resource.id.name, _space(body, "addressSpace"), summarized)
 
 
 def subnet(key: str, vnet: str, body: Body) -> Subnet:
@@ -318,6 +324,8 @@ FAILED = "failedLocations"
 """Where a gateway keeps the locations its failover tests take down, one a line."""
 ON_PREMISES_TAG = "lab:on-premises"
 """The tag of a circuit that says which prefixes its far end announces."""
+EDGES_DOWN_TAG = "lab:edges-down"
+"""The tag of a circuit that says which edges do not answer: primary, secondary, or both."""
 
 
 def circuit(key: str, resource: Resource) -> Circuit:
@@ -325,12 +333,14 @@ def circuit(key: str, resource: Resource) -> Circuit:
     body = resource.active_properties
     tags = (resource.active or {}).get("tags") or {}
     announced = str(tags.get(ON_PREMISES_TAG) or "").replace(",", " ").split()
+    down = str(tags.get(EDGES_DOWN_TAG) or "").lower().replace(",", " ").split()
     states = (body.get("circuitProvisioningState"), body.get("serviceProviderProvisioningState"))
     return Circuit(
         key,
         str((body.get("serviceProviderProperties") or {}).get("peeringLocation") or ""),
         states == ("Enabled", "Provisioned"),
         prefixes.networks(announced),
+        ("primary" not in down, "secondary" not in down),
     )
 
 

@@ -1,4 +1,4 @@
-"""POST actions and shared keys: check, accept, start the operation.
+"""POST actions, shared keys, parts of a resource: check, accept, start the operation.
 
 Owns the way an action takes to its first answer; its result is ``actions``' business.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from erfailover.lab import errors, failover_tests, ids, rules
+from erfailover.lab import errors, failover_tests, ids, reads, rules
 from erfailover.lab import resource_types as rt
 from erfailover.lab.actions import StartScript
 from erfailover.lab.answers import Answer, Request, operation_headers
@@ -31,6 +31,8 @@ def part(lab: Lab, request: Request, target: Target) -> Answer:
     name, method = target.name, request.method
     if target.type.type == rt.CONNECTION and name in {"sharedkey", "sharedkey/reset"}:
         return _shared_key(lab, request, target)
+    if target.type.type == rt.GATEWAY and name == "connections" and method == "GET":
+        return reads.connections(lab, target)
     if target.type.type == rt.VM and name == "instanceview" and method == "GET":
         return Answer(200, instance_view(lab, find(lab, target)))
     if name not in target.type.actions:
@@ -99,6 +101,7 @@ def _network_action(lab: Lab, request: Request, resource: Resource, name: str) -
         body = parse_body(request) if name == "stopsitefailovertest" else None
         arguments = failover_tests.arguments_of(body, dict(request.query))
         refuse(failover_tests.refused(lab, resource, name, arguments))
+        failover_tests.begin(lab, resource, name, arguments)
     if name == "effectiveroutetable":
         refuse(_detached(lab, resource))
     operation = _start(lab, resource, name, duration_s, arguments=arguments)

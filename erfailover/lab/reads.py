@@ -80,7 +80,17 @@ def list_(lab: Lab, target: Target) -> Answer:
         found = (
             each for each in lab.world.of_type(target.type.type) if ids.key(each.id.group) == group
         )
-    return Answer(200, {"value": [compose.shown(lab.scene, lab.bgp, each) for each in found]})
+    status = target.type.type != rt.CONNECTION  # reported: connectionStatus is in no list
+    return Answer(
+        200, {"value": [compose.shown(lab.scene, lab.bgp, each, read=status) for each in found]}
+    )
+
+
+def connections(lab: Lab, target: Target) -> Answer:
+    """The connections of a gateway, in whichever group (published; without their status)."""
+    found = lab.scene.connections(find(lab, target).id)
+    rows = [compose.shown(lab.scene, lab.bgp, each, read=False) for each in found]
+    return Answer(200, {"value": rows})
 
 
 def list_resources(lab: Lab, request: Request, target: Target) -> Answer:

@@ -95,6 +95,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
     {
         rt.VNET: {
             "addressSpace": _PREFIXES,
+            "summarizedGatewayPrefixes": _PREFIXES,
             "subnets": _children(_SUBNET),
             "virtualNetworkPeerings": _children(_PEERING),
             "dhcpOptions": {"dnsServers": [str]},
@@ -141,6 +142,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             "sharedKey": str,
             "enableBgp": bool,
             "routingWeight": int,
+            "gatewayCustomBgpIpAddresses": [{"ipConfigurationId": str, "customBgpIpAddress": str}],
         },
         rt.CIRCUIT: {
             "peerings": _children(_CIRCUIT_PEERING),

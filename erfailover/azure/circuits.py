@@ -1,0 +1,203 @@
+"""Reads what a gateway hangs on: connections, circuits, site failover tests; starts and stops one.
+
+Never part of a switch: a circuit may lie in a subscription that the operator may not read, and
+each of these reads costs requests. What could not be read is unknown, with the reason; nothing
+is raised. A connection's answer holds its shared key: nothing of it is kept but what is named
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from erfailover.azure.cloud import Azure
+from erfailover.circuits import UNDER_WAY, Circuit, Circuits, Connection, FailoverTest
+from erfailover.clock import all_at_once
+from erfailover.errors import AzureFailure
+from erfailover.model import EXPRESSROUTE, VPN, Reading
+
+T = TypeVar("T")
+Body = dict[str, Any]
+
+
+def circuits(azure: Azure, gateway_id: str, gateway_type: str | None = None) -> Circuits:
+    """The connections of a gateway with their circuits, and its site failover tests.
+
+    Args:
+        azure: where to read.
+        gateway_id: the gateway.
+        gateway_type: ``Vpn`` or ``ExpressRoute``; None where it is to be read as well.
+    """
+    listed, told = _all(
+        azure,
+        [
+            lambda: _read(lambda: azure.connections_of(gateway_id)),
+            lambda: _type(azure, gateway_id, gateway_type),
+        ],
+    )
+    bodies: list[Body] = listed.value or []
+    reads: list[Callable[[], Any]] = [partial(_connection, azure, each) for each in bodies]
+    express = told == EXPRESSROUTE
+    if express:
+        reads.append(partial(failover_tests, azure, gateway_id))
+    found = _all(azure, reads)
+    tests = found.pop() if express else None
+    connections = Reading(None if listed.value is None else tuple(found), listed.unknown)
+    return Circuits(gateway_id, told, connections, tests)
+
+
+def failover_tests(azure: Azure, gateway_id: str) -> Reading[tuple[FailoverTest, ...]]:
+    """The site failover tests of an ExpressRoute gateway, the oldest first.
+
+    Published: getFailoverAllTestsDetails of virtualNetworkGateways, REST 2024-05-01.
+    """
+    rows = _read(
+        lambda: azure.gateway_action(
+            gateway_id, "get_failover_all_test_details", type="All", fetch_latest=True
+        )
+    )
+    if rows.value is None:
+        return Reading(None, rows.unknown)
+    return Reading(tuple(sorted(map(_test, rows.value), key=lambda each: each.started)))
+
+
+def start_failover_test(
+    azure: Azure, gateway_id: str, peering_location: str, deadline_s: float
+) -> None:
+    """Cut a gateway off the circuits of a peering location, until the test is stopped."""
+    azure.change_gateway(
+        gateway_id,
+        "start_express_route_site_failover_simulation",
+        deadline_s,
+        lambda: _is_under_way(azure, gateway_id, peering_location),
+        peering_location=peering_location,
+    )
+
+
+def stop_failover_test(
+    azure: Azure,
+    gateway_id: str,
+    peering_location: str,
+    deadline_s: float,
+    verified: Iterable[tuple[str, str, bool]],
+) -> None:
+    """End the site failover test of a peering location.
+
+    Args:
+        azure: where to write.
+        gateway_id: the gateway.
+        peering_location: the location that is cut off.
+        deadline_s: how long it may take, in seconds.
+        verified: the connections that traffic went on by: name, peering location, whether it
+            was seen to work. Azure files that with the test (published:
+            ExpressRouteFailoverStopApiParameters).
+    """
+    details = [
+        {"failoverConnectionName": name, "failoverLocation": where, "isVerified": seen}
+        for name, where, seen in verified
+    ]
+    azure.change_gateway(
+        gateway_id,
+        "stop_express_route_site_failover_simulation",
+        deadline_s,
+        lambda: not _is_under_way(azure, gateway_id, peering_location),
+        stop_parameters={
+            "peeringLocation": peering_location,
+            "wasSimulationSuccessful": bool(details)
+            and all(each["isVerified"] for each in details),
+            "details": details,
+        },
+    )
+
+
+def _is_under_way(azure: Azure, gateway_id: str, peering_location: str) -> bool:
+    rows = azure.gateway_action(
+        gateway_id, "get_failover_all_test_details", type="All", fetch_latest=True
+    )
+    return any(
+        each.status in UNDER_WAY and each.peering_location.lower() == peering_location.lower()
+        for each in map(_test, rows)
+    )
+
+
+def _type(azure: Azure, gateway_id: str, known: str | None) -> str:
+    if known is not None:
+        return known
+    body = _read(lambda: azure.get(gateway_id)).value or {}
+    return str(body.get("properties", {}).get("gatewayType") or VPN)
+
+
+def _connection(azure: Azure, listed: Body) -> Connection:
+    """One connection: its circuit at the same time, since the list names it already."""
+    properties = listed.get("properties", {})
+    circuit_id = (properties.get("peer") or {}).get("id")
+    whole, circuit = _all(
+        azure,
+        [
+            lambda: _read(lambda: azure.get(listed["id"])),
+            lambda: _circuit(azure, circuit_id) if circuit_id else None,
+        ],
+    )
+    now = (whole.value or listed).get("properties", {})
+    status = now.get("connectionStatus") if whole.value else None
+    return Connection(
+        id=listed["id"],
+        name=listed.get("name") or listed["id"].rsplit("/", 1)[-1],
+        type=properties.get("connectionType", ""),
+        provisioning_state=now.get("provisioningState") or "Succeeded",
+        status=Reading(status, whole.unknown if status is None else None),
+        circuit_id=circuit_id,
+        circuit=circuit,
+    )
+
+
+def _circuit(azure: Azure, circuit_id: str) -> Reading[Circuit]:
+    body = _read(lambda: azure.get(circuit_id))
+    if body.value is None:
+        name = circuit_id.rsplit("/", 1)[-1]
+        return Reading(None, body.unknown or f"{name} does not exist in Azure")
+    properties = body.value.get("properties", {})
+    provider = properties.get("serviceProviderProperties") or {}
+    peering: Body = next(
+        (
+            each.get("properties", {})
+            for each in properties.get("peerings") or ()
+            if each.get("properties", {}).get("peeringType") == "AzurePrivatePeering"
+        ),
+        {},
+    )
+    return Reading(
+        Circuit(
+            id=body.value["id"],
+            name=body.value["name"],
+            provisioning_state=properties.get("provisioningState") or "Succeeded",
+            circuit_state=properties.get("circuitProvisioningState") or "",
+            provider_state=properties.get("serviceProviderProvisioningState") or "",
+            peering_location=provider.get("peeringLocation") or "",
+            peering_state=peering.get("state"),
+            peering_provisioning_state=peering.get("provisioningState"),
+        )
+    )
+
+
+def _test(row: Body) -> FailoverTest:
+    return FailoverTest(
+        id=row.get("testGuid") or "",
+        peering_location=row.get("peeringLocation") or "",
+        status=row.get("status") or "Invalid",
+        started=row.get("startTime") or "",
+        ended=row.get("endTime") or "",
+    )
+
+
+def _read(read: Callable[[], T | None]) -> Reading[T]:
+    try:
+        return Reading(read())
+    except AzureFailure as failure:
+        return Reading(None, failure.message)
+
+
+def _all(azure: Azure, reads: Sequence[Callable[[], Any]]) -> list[Any]:
+    return all_at_once(azure.clock, reads)

@@ -1,0 +1,178 @@
+"""What a gateway hangs on: connections, circuits, its site failover tests. Pure.
+
+Read for the operator's eyes and for the drill; nothing here decides whether a spoke may move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from erfailover.model import EXPRESSROUTE, Claim, Reading, Verdict
+
+UNDER_WAY = frozenset({"Starting", "Running", "Stopping"})
+"""Statuses of a site failover test that has not come to its end (published: FailoverTestStatus)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """An ExpressRoute circuit and its private peering, in Azure's words."""
+
+    id: str
+    name: str
+    provisioning_state: str
+    circuit_state: str
+    """``circuitProvisioningState``: ``Enabled`` where Microsoft's side is ready."""
+    provider_state: str
+    """``serviceProviderProvisioningState``: ``Provisioned`` where the provider's side is."""
+    peering_location: str
+    """Empty for a circuit on an ExpressRoute Direct port."""
+    peering_state: str | None
+    """``Enabled`` or ``Disabled``; None where the circuit has no private peering."""
+    peering_provisioning_state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection of a gateway; ``circuit`` is None where it leads to no circuit."""
+
+    id: str
+    name: str
+    type: str
+    provisioning_state: str
+    status: Reading[str]
+    """``connectionStatus``: Connected, NotConnected, Connecting, Unknown."""
+    circuit_id: str | None = None
+    circuit: Reading[Circuit] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverTest:
+    """A site failover test of an ExpressRoute gateway."""
+
+    id: str
+    peering_location: str
+    status: str
+    started: str
+    ended: str
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the location is, or may be, cut off."""
+        return self.status in UNDER_WAY
+
+
+@dataclass(frozen=True, slots=True)
+class Circuits:
+    """What a gateway hangs on, as read.
+
+    Attributes:
+        tests: its site failover tests, newest last; None for a gateway that has none by type.
+    """
+
+    gateway_id: str
+    gateway_type: str
+    connections: Reading[tuple[Connection, ...]]
+    tests: Reading[tuple[FailoverTest, ...]] | None = None
+
+    @property
+    def gateway_name(self) -> str:
+        """The gateway's name."""
+        return self.gateway_id.rsplit("/", 1)[-1]
+
+    @property
+    def running(self) -> FailoverTest | None:
+        """The site failover test that is under way, if one is known to be."""
+        found = [each for each in (self.tests.value or () if self.tests else ()) if each.under_way]
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """The peering locations of a gateway's circuits.
+
+    Attributes:
+        known: the connections by location, in Azure's spelling.
+        unknown: why the location of a circuit is not known, one text a circuit.
+    """
+
+    known: dict[str, tuple[Connection, ...]]
+    unknown: tuple[str, ...]
+
+    def spelled(self, location: str) -> str | None:
+        """A location as Azure spells it; None where no circuit is there."""
+        return next((each for each in self.known if each.lower() == location.lower()), None)
+
+
+def locations(circuits: Circuits) -> Locations:
+    """Where a gateway's circuits meet Microsoft's network."""
+    known: dict[str, tuple[Connection, ...]] = {}
+    unknown: list[str] = []
+    if circuits.connections.value is None:
+        unknown.append(circuits.connections.unknown or "the connections could not be read")
+    for each in circuits.connections.value or ():
+        if each.circuit is None:
+            continue
+        found = each.circuit.value
+        if found is None or not found.peering_location:
+            why = each.circuit.unknown or "its circuit names no peering location"
+            unknown.append(f"{each.name}: {why}")
+            continue
+        key = next((k for k in known if k.lower() == found.peering_location.lower()), None)
+        key = key or found.peering_location
+        known[key] = (*known.get(key, ()), each)
+    return Locations(known, tuple(unknown))
+
+
+def claims(circuits: Circuits) -> Iterator[Claim]:
+    """What should hold of a gateway's connections and circuits; what is unread is UNKNOWN."""
+    found = circuits.connections.value
+    if found is None:
+        why = circuits.connections.unknown or "they could not be read"
+        seen = f"connections of {circuits.gateway_name}: {why}"
+        yield Claim("connections_were_read", Verdict.UNKNOWN, seen)
+        return
+    if not found and circuits.gateway_type == EXPRESSROUTE:
+        seen = f"{circuits.gateway_name} has no connection to a circuit"
+        yield Claim("connections_were_read", Verdict.FAILS, seen)
+    for each in found:
+        yield _connected(each)
+        if each.circuit is not None:
+            yield _in_service(each, each.circuit)
+
+
+def _connected(connection: Connection) -> Claim:
+    name, status = "connection_is_connected", connection.status.value
+    if status in (None, "Unknown", ""):
+        why = connection.status.unknown or "Azure does not know its status"
+        return Claim(name, Verdict.UNKNOWN, f"connection {connection.name}: {why}")
+    if connection.provisioning_state != "Succeeded":
+        state = connection.provisioning_state
+        seen = f"connection {connection.name} is {state}; expected Succeeded"
+        return Claim(name, Verdict.FAILS, seen)
+    seen = f"connection {connection.name} is {status}"
+    if status == "Connected":
+        return Claim(name, Verdict.HOLDS, seen)
+    return Claim(name, Verdict.FAILS, f"{seen}; expected Connected")
+
+
+def _in_service(connection: Connection, reading: Reading[Circuit]) -> Claim:
+    name, circuit = "circuit_is_in_service", reading.value
+    if circuit is None:
+        why = reading.unknown or "it could not be read"
+        return Claim(name, Verdict.UNKNOWN, f"circuit of {connection.name}: {why}")
+    wrong = [
+        f"{what} is {state or 'not there'}; expected {wanted}"
+        for what, state, wanted in (
+            ("it", circuit.provisioning_state, "Succeeded"),
+            ("Microsoft's side", circuit.circuit_state, "Enabled"),
+            ("the provider's side", circuit.provider_state, "Provisioned"),
+            ("its private peering", circuit.peering_state, "Enabled"),
+            ("its private peering", circuit.peering_provisioning_state or "Succeeded", "Succeeded"),
+        )
+        if state != wanted
+    ]
+    where = f"circuit {circuit.name} ({circuit.peering_location or 'Direct'})"
+    if wrong:
+        return Claim(name, Verdict.FAILS, f"{where}: {'; '.join(wrong)}")
+    return Claim(name, Verdict.HOLDS, f"{where} is Enabled and Provisioned, its peering Enabled")

@@ -1,0 +1,229 @@
+"""The drill of an ExpressRoute site: Azure's own site failover test of the primary gateway.
+
+It cuts the gateway off the circuits at one peering location, for real and until it is stopped,
+so ``--yes`` is not enough: the gateway's name has to be typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from erfailover import conditions
+from erfailover.azure.circuits import (
+    circuits,
+    failover_tests,
+    start_failover_test,
+    stop_failover_test,
+)
+from erfailover.azure.observing import observe
+from erfailover.circuits import Circuits, FailoverTest
+from erfailover.clock import all_at_once
+from erfailover.commands.context import Context
+from erfailover.commands.progress import Progress
+from erfailover.commands.recording import recorded, settle
+from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
+from erfailover.executor import Task
+from erfailover.executor import run as execute
+from erfailover.failover_test import to_start, to_stop, went_on_by
+from erfailover.model import EXPRESSROUTE, Gateway, Verdict
+from erfailover.site import Role, SiteFailoverTest
+
+DEADLINE_S = 900.0
+PEERS_S = 120.0
+"""How long the gateway's peers may take to show what the test has done; published: traffic has
+failed over within 15 s, typically."""
+
+
+def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
+    """Start the test, and return when the gateway shows it.
+
+    Args:
+        context: the invocation.
+        drill: which peering location to cut off.
+        typed: the gateway's name, as typed on the command line.
+
+    Raises:
+        Refused: there is no such test of this gateway, or its name was not typed.
+        UnknownReading: what that rests on could not be read.
+        VerificationFailed: the test does not show as Running in time.
+    """
+    with context.lease("drill start"):
+        settle(context)
+        gateway, found = _read(context)
+        place, running = to_start(found, drill.peering_location)
+        if running is None:
+            name = found.gateway_name
+            context.say(_prefixes_at_stake(context, gateway))
+            context.confirm_by_name(
+                f"This cuts {name} off its circuits at {place}, for real, until erfailover drill "
+                "stop. What no other circuit carries is lost meanwhile.",
+                name,
+                typed,
+                "--gateway",
+            )
+            act = partial(start_failover_test, context.azure, found.gateway_id, place, DEADLINE_S)
+            _write(context, found, "start", place, act)
+        test = _wait(context, found, place, under_way=True)
+        told = _peers_show(context, some_down=True)
+        context.show(
+            f"The drill has begun: a site failover test of {found.gateway_name} cuts off {place}. "
+            f"{told}\nIt runs until it is stopped: erfailover drill stop",
+            {
+                "drill": "started",
+                "gateway": found.gateway_name,
+                "peering_location": place,
+                "status": test.status if test else None,
+                "peers": told,
+                "changed": running is None,
+            },
+        )
+
+
+def stop(context: Context) -> None:
+    """Stop whichever test of the primary gateway is under way; return when it shows.
+
+    Raises:
+        Refused: the primary is no ExpressRoute gateway.
+        UnknownReading: its tests could not be read.
+        VerificationFailed: the test does not end in time.
+    """
+    with context.lease("drill stop"):
+        settle(context)
+        gateway, found = _read(context)
+        if context.site.drill is None and found.gateway_type != EXPRESSROUTE:
+            raise UsageFailure(
+                f"{context.site_file} describes no drill",
+                "Add a drill: section; see docs/reference.md, or what erfailover init writes.",
+            )
+        name, test = found.gateway_name, to_stop(found)
+        if test is None:
+            context.show(
+                f"No site failover test of {name} is running.",
+                {"drill": "stopped", "gateway": name, "changed": False},
+            )
+            return
+        place = test.peering_location
+        learned = conditions.gateway_has_learned(
+            gateway, Role.PRIMARY, context.site.remote_prefixes
+        )
+        verified = went_on_by(found, place, learned.verdict is Verdict.HOLDS)
+        if test.status != "Stopping":
+            if test.status == "Starting":
+                _wait(context, found, place, under_way=True)
+            context.confirm(f"Stop the site failover test of {name} at {place}?")
+            act = partial(
+                stop_failover_test, context.azure, found.gateway_id, place, DEADLINE_S, verified
+            )
+            _write(context, found, "stop", place, act)
+        _wait(context, found, place, under_way=False)
+        told = _peers_show(context, some_down=False)
+        withstood = bool(verified) and all(each[2] for each in verified)
+        outcome = "withstood" if withstood else "was NOT seen to withstand"
+        context.show(
+            f"The drill is over: {name} {outcome} the loss of {place} ({learned.seen}). {told}",
+            {
+                "drill": "stopped",
+                "gateway": name,
+                "peering_location": place,
+                "successful": withstood,
+                "connections": [
+                    {"name": each, "peering_location": where, "verified": seen}
+                    for each, where, seen in verified
+                ],
+                "peers": told,
+                "changed": test.status != "Stopping",
+            },
+        )
+
+
+def _read(context: Context) -> tuple[Gateway, Circuits]:
+    """The primary gateway and what it hangs on, at once."""
+    site, azure = context.site, context.azure
+    gateway_id = site.gateway_id(site.primary.gateway)
+    reads: list[Callable[[], Any]] = [
+        partial(observe, azure, site, [Role.PRIMARY], []),
+        partial(circuits, azure, gateway_id),
+    ]
+    observed, found = all_at_once(context.clock, reads)
+    gateway = observed.gateways.get(Role.PRIMARY)
+    if gateway is None:
+        why = "; ".join(observed.unknown.values())
+        raise UnknownReading(why or f"{gateway_id} could not be read")
+    return gateway, found
+
+
+def _prefixes_at_stake(context: Context, gateway: Gateway) -> str:
+    learned = conditions.gateway_has_learned(gateway, Role.PRIMARY, context.site.remote_prefixes)
+    whole = conditions.gateway_has_all_its_bgp_peers(gateway, Role.PRIMARY)
+    return f"Now: {learned.seen}. {whole.seen}."
+
+
+def _write(context: Context, found: Circuits, verb: str, place: str, act: partial[None]) -> None:
+    task = Task(
+        "drill",
+        f"{verb} the site failover test of {found.gateway_name} at {place}",
+        act,
+        change="update",
+        resource=found.gateway_id,
+    )
+    plan = {"resource": found.gateway_id, "peeringLocation": place, "siteFailoverTest": verb}
+    with (
+        recorded(context, f"drill {verb}", plan) as recorder,
+        Progress(context.console, context.clock) as progress,
+    ):
+        execute([task], context.clock, recorder.listener(progress.tell)).raise_first()
+
+
+def _wait(context: Context, found: Circuits, place: str, *, under_way: bool) -> FailoverTest | None:
+    """Wait until the test at a location is Running, or has come to its end."""
+    deadline = context.clock.now() + DEADLINE_S
+    seen = "nothing was read"
+    while True:
+        tests = failover_tests(context.azure, found.gateway_id)
+        here = [
+            each for each in tests.value or () if each.peering_location.lower() == place.lower()
+        ]
+        test = here[-1] if here else None
+        if tests.value is None:
+            seen = tests.unknown or seen
+        else:
+            seen = f"the test at {place} is {test.status if test else 'not listed'}"
+            ended = test is None or not test.under_way
+            if not under_way and ended:
+                return test
+            if under_way and test is not None and test.status == "Running":
+                return test
+            if under_way and test is not None and not test.under_way:
+                break
+        if context.clock.now() >= deadline:
+            break
+        context.say(f"Waiting for Azure: {seen}")
+        context.clock.sleep(10.0)
+    wanted = "Running" if under_way else "no longer under way"
+    raise VerificationFailed(
+        f"{found.gateway_name}: {seen}; expected {wanted}", "Look at erfailover status."
+    )
+
+
+def _peers_show(context: Context, *, some_down: bool) -> str:
+    """Wait for the gateway's edge peers to show the test; how they then are, in words.
+
+    What they show is told, and decides nothing: an edge may be down for a reason of its own.
+    """
+    deadline = context.clock.now() + PEERS_S
+    while True:
+        observed = observe(context.azure, context.site, [Role.PRIMARY], [])
+        gateway = observed.gateways.get(Role.PRIMARY)
+        peers = conditions.external_peers(gateway)
+        up = [peer for peer in peers if peer.state == conditions.CONNECTED]
+        if peers and (len(up) < len(peers)) is some_down:
+            break
+        if context.clock.now() >= deadline:
+            break
+        context.clock.sleep(5.0)
+    if not peers:
+        return "The gateway's peers could not be read."
+    listed = ", ".join(f"{peer.neighbor} {peer.state}" for peer in peers)
+    return f"{len(up)} of {len(peers)} edge peers are Connected: {listed}."

@@ -1,0 +1,140 @@
+"""The drill where a VPN gateway stands in for ExpressRoute.
+
+It sets the BGP peering address of the primary's local network gateway to one that nobody
+answers at, as the proof of concept did, and back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from erfailover.azure.observing import observe
+from erfailover.commands.context import Context
+from erfailover.commands.progress import Progress
+from erfailover.commands.recording import recorded, settle
+from erfailover.conditions import CONNECTED
+from erfailover.errors import AzureFailure, UnknownReading, VerificationFailed
+from erfailover.executor import Task
+from erfailover.executor import run as execute
+from erfailover.model import BgpPeer, Reading
+from erfailover.site import Drill, Role
+
+DEADLINE_S = 900.0
+
+
+def run(context: Context, drill: Drill, *, start: bool) -> None:
+    """Start or stop the drill, and return when the gateway's peers show it.
+
+    Raises:
+        VerificationFailed: the peers do not show it in time.
+    """
+    gateway_id = _gateway_id(context, drill)
+    with context.lease("drill start" if start else "drill stop"):
+        _run(context, drill, gateway_id, start=start)
+
+
+def address_now(context: Context) -> Reading[str] | None:
+    """The BGP peering address of the drill's local network gateway; None without such a drill.
+
+    One read; what fails is unknown.
+    """
+    drill = context.site.drill
+    if not isinstance(drill, Drill):
+        return None
+    try:
+        found = context.azure.get(_gateway_id(context, drill))
+    except AzureFailure as failure:
+        return Reading(None, failure.message)
+    if found is None:
+        return Reading(None, "it does not exist in Azure")
+    settings = found.get("properties", {}).get("bgpSettings") or {}
+    return Reading(settings.get("bgpPeeringAddress") or "")
+
+
+def _gateway_id(context: Context, drill: Drill) -> str:
+    type_ = "Microsoft.Network/localNetworkGateways"
+    return context.site.resource_id(type_, drill.local_network_gateway)
+
+
+def _run(context: Context, drill: Drill, gateway_id: str, *, start: bool) -> None:
+    settle(context)
+    found = context.azure.get(gateway_id)
+    if found is None:
+        raise UnknownReading(
+            f"{drill.local_network_gateway} does not exist in Azure",
+            "Is the site provisioned? erfailover provision",
+        )
+    address = drill.unused_bgp_peering_address if start else drill.bgp_peering_address
+    now = (found["properties"].get("bgpSettings") or {}).get("bgpPeeringAddress")
+    if now != str(address):
+        what = "Cut" if start else "Repair"
+        context.confirm(
+            f"{what} the primary path: set the BGP peering address of "
+            f"{drill.local_network_gateway} from {now} to {address}?"
+        )
+        _write(context, gateway_id, found, str(address), start=start)
+    peer = _wait(context, drill, start=start)
+    word = "has begun" if start else "is over"
+    text = f"The drill {word}: {_gateway(context)} shows {peer.neighbor} {peer.state}."
+    context.show(
+        text,
+        {
+            "drill": "started" if start else "stopped",
+            "peer": peer.neighbor,
+            "state": peer.state,
+            "changed": now != str(address),
+        },
+    )
+
+
+def _gateway(context: Context) -> str:
+    return context.site.primary.gateway.rsplit("/", 1)[-1]
+
+
+def _write(
+    context: Context, gateway_id: str, found: dict[str, Any], address: str, *, start: bool
+) -> None:
+    body = {**found, "properties": {**found["properties"]}}
+    body["properties"]["bgpSettings"] = {
+        **(found["properties"].get("bgpSettings") or {}),
+        "bgpPeeringAddress": address,
+    }
+    name = gateway_id.rsplit("/", 1)[-1]
+
+    def write() -> None:
+        context.azure.put(gateway_id, body, DEADLINE_S)
+
+    task = Task(
+        "drill",
+        f"set the BGP peering address of {name} to {address}",
+        write,
+        change="update",
+        resource=gateway_id,
+    )
+    plan = {"resource": gateway_id, "bgpPeeringAddress": address}
+    command = "drill start" if start else "drill stop"
+    with (
+        recorded(context, command, plan) as recorder,
+        Progress(context.console, context.clock) as progress,
+    ):
+        execute([task], context.clock, recorder.listener(progress.tell)).raise_first()
+
+
+def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
+    """Wait until the primary's gateway lists the peer as it should be."""
+    address = str(drill.unused_bgp_peering_address if start else drill.bgp_peering_address)
+    deadline = context.clock.now() + DEADLINE_S
+    seen = "nothing was read"
+    while context.clock.now() < deadline:
+        observed = observe(context.azure, context.site, [Role.PRIMARY], [])
+        gateway = observed.gateways.get(Role.PRIMARY)
+        peers = gateway.peers.value if gateway else None
+        for peer in peers or ():
+            seen = f"{peer.neighbor} {peer.state}"
+            if peer.neighbor == address and (peer.state == CONNECTED) is not start:
+                return peer
+        context.say(f"Waiting for the BGP session: {seen}")
+        context.clock.sleep(10.0)
+    raise VerificationFailed(
+        f"{_gateway(context)} does not show the drill: {seen}", "Look at erfailover status."
+    )

@@ -1,0 +1,114 @@
+"""Whether Azure's site failover test of an ExpressRoute gateway may start, and what stops it. Pure.
+
+Published (ExpressRoute Gateway Resiliency Validation): the test needs circuits in at least two
+peering locations and no other test under way; it disconnects the gateway from the circuits at
+one location, with loss of what only those carry; it runs until it is stopped.
+"""
+
+from __future__ import annotations
+
+from erfailover.circuits import Circuits, FailoverTest, locations
+from erfailover.errors import Refused, UnknownReading
+from erfailover.model import EXPRESSROUTE
+
+INSTEAD = "To try the switch itself: erfailover switch --to ipsec, and back."
+
+
+def to_start(circuits: Circuits, wanted: str) -> tuple[str, FailoverTest | None]:
+    """The peering location to cut off, in Azure's spelling, and the test that does so already.
+
+    Args:
+        circuits: what the gateway hangs on.
+        wanted: the location that the site file names.
+
+    Raises:
+        Refused: there is no such test of this gateway, or another one is under way.
+        UnknownReading: what that rests on could not be read.
+    """
+    name = _express(circuits)
+    running = _running(circuits)
+    place = _location(circuits, wanted)
+    if running is None:
+        return place, None
+    if running.peering_location.lower() == place.lower() and running.status != "Stopping":
+        return place, running
+    raise Refused(
+        f"a site failover test of {name} at {running.peering_location} is {running.status}; "
+        "expected none",
+        "To stop it: erfailover drill stop",
+    )
+
+
+def to_stop(circuits: Circuits) -> FailoverTest | None:
+    """The test that is under way, at whichever location; None where none is.
+
+    Raises:
+        Refused: the gateway is none of type ExpressRoute.
+        UnknownReading: its tests could not be read.
+    """
+    _express(circuits)
+    return _running(circuits)
+
+
+def went_on_by(circuits: Circuits, cut_off: str, learned: bool) -> list[tuple[str, str, bool]]:
+    """The connections that were left while a location was cut off, as Azure wants them filed.
+
+    Args:
+        circuits: what the gateway hangs on, read while the test ran.
+        cut_off: the peering location.
+        learned: whether the gateway had learned every remote prefix all the same.
+
+    Returns:
+        Name, peering location, and whether it was seen to work: Connected, and nothing missing.
+    """
+    return [
+        (each.name, place, learned and each.status.value == "Connected")
+        for place, connections in locations(circuits).known.items()
+        if place.lower() != cut_off.lower()
+        for each in connections
+    ]
+
+
+def _express(circuits: Circuits) -> str:
+    if circuits.gateway_type != EXPRESSROUTE:
+        raise Refused(
+            f"{circuits.gateway_name} is a gateway of type {circuits.gateway_type}; Azure's site "
+            "failover test is for type ExpressRoute",
+            "For a VPN gateway, name its local network gateway under drill: in the site file.",
+        )
+    return circuits.gateway_name
+
+
+def _running(circuits: Circuits) -> FailoverTest | None:
+    if circuits.tests is None or circuits.tests.value is None:
+        why = circuits.tests.unknown if circuits.tests else "they were not read"
+        raise UnknownReading(
+            f"whether a site failover test of {circuits.gateway_name} is under way is unknown: "
+            f"{why}"
+        )
+    return circuits.running
+
+
+def _location(circuits: Circuits, wanted: str) -> str:
+    """The location, where Azure's rule of two holds."""
+    found, name = locations(circuits), circuits.gateway_name
+    known = ", ".join(sorted(found.known)) or "none"
+    spelled = found.spelled(wanted)
+    if len(found.known) < 2 or spelled is None:
+        if found.unknown:
+            raise UnknownReading(
+                f"the peering locations of {name} are not all known (known: {known}): "
+                + "; ".join(found.unknown),
+                "Have the circuits read: the operator needs read access to them.",
+            )
+        if len(found.known) < 2:
+            raise Refused(
+                f"{name} has circuits at {len(found.known)} peering location(s) ({known}); "
+                "Azure's site failover test needs two",
+                INSTEAD,
+            )
+        raise Refused(
+            f"{name} has no circuit at peering location {wanted!r}; expected one of: {known}",
+            "Correct drill.peering_location in the site file.",
+        )
+    return spelled
