@@ -171,16 +171,17 @@ def gateway_has_all_its_bgp_peers(gateway: Gateway | None, role: Role) -> Claim:
     if down:
         up = len(others) - len(down)
         seen = f"{gateway.name} is degraded: {up} of {len(others)} {what} Connected"
-        return Claim(name, Verdict.FAILS, f"{seen}; {_listed(down)}")
+        return Claim(name, Verdict.FAILS, f"{seen}; {_listed(down, others)}")
     if gateway.type == EXPRESSROUTE and len({peer.neighbor for peer in others}) < 2:
         seen = f"{gateway.name} is degraded: it lists one edge peer, and a circuit has two"
         return Claim(name, Verdict.FAILS, f"{seen}; {_listed(others)}")
     return Claim(name, Verdict.HOLDS, f"{gateway.name}: {_listed(others)}")
 
 
-def _listed(peers: Sequence[BgpPeer]) -> str:
+def _listed(peers: Sequence[BgpPeer], among: Sequence[BgpPeer] = ()) -> str:
     """Peers and their states; with the local address where one is listed at two instances."""
-    twice = len({peer.neighbor for peer in peers}) < len(peers)
+    known = among or peers
+    twice = len({peer.neighbor for peer in known}) < len(known)
     return ", ".join(
         f"{peer.local_address} to {peer.neighbor} {peer.state}"
         if twice and peer.local_address

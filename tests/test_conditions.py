@@ -95,6 +95,93 @@ def test_a_twin_instance_is_no_peer_that_keeps_a_gateway_alive() -> None:
     assert claim.seen == "vng2: 10.4.0.254 Connecting; expected one Connected"
 
 
+def express(*states: str, routes: tuple[GatewayRoute, ...] = ()) -> Gateway:
+    """An ExpressRoute gateway with an edge peer in each state, and a Route Server beside it."""
+    edges = [
+        replace(sites.peer(f"10.2.0.{4 + number}", state), asn=12076)
+        for number, state in enumerate(states)
+    ]
+    server = replace(sites.peer("10.2.1.4"), asn=65515)
+    return replace(
+        sites.gateway(Role.PRIMARY, *routes, peers=(*edges, server)),
+        type="ExpressRoute",
+        asn=65515,
+        bgp_addresses=("10.2.0.12", "10.2.0.13"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "alive", "whole", "seen"),
+    [
+        (("Connected", "Connected"), "HOLDS", "HOLDS", "10.2.0.4 Connected, 10.2.0.5 Connected"),
+        (("Connected", "Connecting"), "HOLDS", "FAILS", "1 of 2 edge peers Connected; 10.2.0.5"),
+        (("Connected",), "HOLDS", "FAILS", "it lists one edge peer, and a circuit has two"),
+        (("Idle", "Connecting"), "FAILS", "FAILS", "10.2.0.4 Idle, 10.2.0.5 Connecting; expected"),
+        ((), "FAILS", "FAILS", "no edge peer (AS 12076)"),
+    ],
+)
+def test_one_edge_down_is_degraded_and_both_are_dead(
+    states: tuple[str, ...], alive: str, whole: str, seen: str
+) -> None:
+    gateway = express(*states)
+    assert conditions.gateway_has_a_connected_bgp_peer(gateway, Role.PRIMARY).verdict == alive
+    claim = conditions.gateway_has_all_its_bgp_peers(gateway, Role.PRIMARY)
+    assert claim.verdict == whole
+    assert seen in claim.seen
+
+
+def test_an_unread_table_of_peers_is_unknown_and_not_degraded() -> None:
+    whole = express("Connected", "Connected")
+    for gateway in (replace(whole, peers=Reading(())), replace(whole, peers=Reading(None, "no"))):
+        claim = conditions.gateway_has_all_its_bgp_peers(gateway, Role.PRIMARY)
+        assert claim.verdict is Verdict.UNKNOWN
+
+
+def test_an_active_active_gateway_names_the_instance_whose_session_is_down() -> None:
+    up, down = sites.peer("10.4.0.254"), sites.peer("10.4.0.254", "Connecting")
+    twin = replace(sites.peer("10.3.0.5"), asn=65010)
+    peers = (replace(up, local_address="10.3.0.4"), replace(down, local_address="10.3.0.5"), twin)
+    gateway = replace(sites.gateway(Role.BACKUP, peers=peers), asn=65010)
+    claim = conditions.gateway_has_all_its_bgp_peers(gateway, Role.BACKUP)
+    assert claim.seen == "vng2 is degraded: 1 of 2 BGP peers Connected; " + (
+        "10.3.0.5 to 10.4.0.254 Connecting"
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "source", "verdict"),
+    [
+        ("EBgp", "10.2.0.4", "HOLDS"),
+        ("EBgp", "10.2.0.5", "FAILS"),
+        ("IBgp", "10.2.0.13", "HOLDS"),
+        ("IBgp", "10.2.1.4", "FAILS"),
+        ("Network", "10.2.0.12", "FAILS"),
+    ],
+)
+def test_an_express_gateway_learns_from_a_connected_edge_or_its_twin_alone(
+    origin: str, source: str, verdict: str
+) -> None:
+    gateway = express(
+        "Connected", "Connecting", routes=(sites.route("10.5.0.0/16", origin, source),)
+    )
+    assert conditions.gateway_has_learned(gateway, Role.PRIMARY, OFFICE).verdict == verdict
+
+
+def test_the_hold_time_does_not_count_the_session_of_the_two_instances() -> None:
+    young = replace(sites.peer("10.4.0.254"), connected_duration="00:00:30.0")
+    twin = replace(sites.peer("10.2.0.5"), asn=65000, connected_duration="9.00:00:00.0")
+    routes = (
+        sites.route("10.5.0.0/16", "EBgp", "10.4.0.254"),
+        sites.route("10.5.0.0/16", "IBgp", "10.2.0.5"),
+    )
+    gateway = replace(
+        sites.gateway(Role.PRIMARY, *routes, peers=(young, twin)),
+        asn=65000,
+        bgp_addresses=("10.2.0.4", "10.2.0.5"),
+    )
+    assert conditions.held_for_s(gateway, OFFICE) == 30.0
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

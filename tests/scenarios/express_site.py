@@ -11,6 +11,7 @@ from typing import Any
 
 from erfailover.lab import arm
 from erfailover.lab.answers import Answer, Request
+from erfailover.lab.clock import SteppedClock
 from erfailover.lab.lab import Lab
 from tests.lab.direct import BASE, Direct
 from tests.scenarios.conftest import Stage
@@ -47,10 +48,10 @@ DRILL = "drill: {peering_location: amsterdam}\n"
 class Maker(Direct):
     """Writes into the lab of a stage, as somebody else with rights there."""
 
-    def __init__(self, lab: Lab, clock: Any) -> None:
+    def __init__(self, lab: Lab, clock: SteppedClock, group: str = "rg") -> None:
         self.lab, self.clock = lab, clock
         self.token = lab.tokens.access_token(f"{BASE}/t", BASE)
-        self.group = f"/subscriptions/{lab.identity.subscription}/resourceGroups/rg"
+        self.group = f"/subscriptions/{lab.identity.subscription}/resourceGroups/{group}"
 
     def circuit(self, name: str, location: str, tags: dict[str, str] | None = None) -> None:
         """A circuit in service that announces the office."""

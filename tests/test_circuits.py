@@ -1,0 +1,171 @@
+"""Connections, circuits, peering locations, and when Azure's site failover test may start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from erfailover.circuits import Circuit, Circuits, Connection, FailoverTest, claims, locations
+from erfailover.errors import Refused, UnknownReading
+from erfailover.failover_test import to_start, to_stop, went_on_by
+from erfailover.model import Reading, Verdict
+
+AMSTERDAM, DUBLIN = "Amsterdam", "Dublin"
+
+
+def circuit(place: str = AMSTERDAM, **more: str | None) -> Circuit:
+    whole = Circuit(
+        f"/c/{place}", place, "Succeeded", "Enabled", "Provisioned", place, "Enabled", "Succeeded"
+    )
+    return replace(whole, **more)
+
+
+def connection(place: str = AMSTERDAM, status: str = "Connected", **more: str | None) -> Connection:
+    return Connection(
+        f"/x/to-{place}",
+        f"to-{place}",
+        "ExpressRoute",
+        "Succeeded",
+        Reading(status),
+        f"/c/{place}",
+        Reading(circuit(place, **more)),
+    )
+
+
+def unread(name: str = "to-hidden") -> Connection:
+    return replace(
+        connection(), name=name, circuit_id="/c/hidden", circuit=Reading(None, "refused by Azure")
+    )
+
+
+def gateway(*connections: Connection, tests: tuple[FailoverTest, ...] = ()) -> Circuits:
+    return Circuits("/g/er", "ExpressRoute", Reading(connections), Reading(tests))
+
+
+def failover(place: str = AMSTERDAM, status: str = "Running") -> FailoverTest:
+    return FailoverTest("1", place, status, "2026-01-01T00:00:00Z", "")
+
+
+TWO = (connection(AMSTERDAM), connection(DUBLIN))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"circuit_state": "Disabled"}, "Microsoft's side is Disabled; expected Enabled"),
+        ({"provider_state": "NotProvisioned"}, "the provider's side is NotProvisioned"),
+        ({"provider_state": "Deprovisioning"}, "expected Provisioned"),
+        ({"provisioning_state": "Failed"}, "it is Failed; expected Succeeded"),
+        ({"peering_state": "Disabled"}, "its private peering is Disabled; expected Enabled"),
+        ({"peering_state": None}, "its private peering is not there"),
+        ({"peering_provisioning_state": "Updating"}, "its private peering is Updating"),
+    ],
+)
+def test_what_is_wrong_with_a_circuit_is_said_in_azures_words(
+    wrong: dict[str, str | None], told: str
+) -> None:
+    (_, claim) = claims(gateway(connection(**wrong)))
+    assert claim.verdict is Verdict.FAILS
+    assert claim.seen.startswith("circuit Amsterdam (Amsterdam): ")
+    assert told in claim.seen
+
+
+def test_a_whole_circuit_and_its_connection_hold() -> None:
+    assert [claim.verdict for claim in claims(gateway(connection()))] == [Verdict.HOLDS] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (Reading("NotConnected"), Verdict.FAILS),
+        (Reading("Connecting"), Verdict.FAILS),
+        (Reading("Unknown"), Verdict.UNKNOWN),
+        (Reading(None, "timed out"), Verdict.UNKNOWN),
+    ],
+)
+def test_a_connection_that_azure_knows_nothing_of_is_unknown(
+    status: Reading[str], verdict: Verdict
+) -> None:
+    first = next(claims(gateway(replace(connection(), status=status))))
+    assert first.verdict is verdict
+
+
+def test_what_cannot_be_read_is_unknown_and_an_express_gateway_without_connections_fails() -> None:
+    assert [claim.verdict for claim in claims(gateway(unread()))] == ["HOLDS", "UNKNOWN"]
+    lost = Circuits("/g/er", "ExpressRoute", Reading(None, "timed out"))
+    assert [claim.verdict for claim in claims(lost)] == ["UNKNOWN"]
+    assert [claim.verdict for claim in claims(gateway())] == ["FAILS"]
+    assert not [*claims(replace(gateway(), gateway_type="Vpn"))]
+
+
+def test_locations_are_told_apart_without_regard_to_case() -> None:
+    found = locations(gateway(*TWO, connection("AMSTERDAM"), unread()))
+    assert {place: len(each) for place, each in found.known.items()} == {AMSTERDAM: 2, DUBLIN: 1}
+    assert found.spelled("dublin") == DUBLIN
+    assert found.spelled("Vienna") is None
+    assert found.unknown == ("to-hidden: refused by Azure",)
+
+
+def test_a_direct_circuit_has_no_peering_location_of_its_own() -> None:
+    found = locations(gateway(connection(peering_location="")))
+    assert (found.known, len(found.unknown)) == ({}, 1)
+
+
+def test_the_test_starts_at_one_of_two_locations_in_azures_spelling() -> None:
+    assert to_start(gateway(*TWO), "amsterdam") == (AMSTERDAM, None)
+    done = tuple(failover(status=each) for each in ("Completed", "StartFailed", "Expired"))
+    assert to_start(gateway(*TWO, tests=done), AMSTERDAM) == (AMSTERDAM, None)
+    assert to_start(gateway(*TWO, unread()), AMSTERDAM) == (AMSTERDAM, None)
+
+
+@pytest.mark.parametrize("status", ["Starting", "Running"])
+def test_a_test_that_runs_there_already_is_not_started_again(status: str) -> None:
+    running = failover(status=status)
+    assert to_start(gateway(*TWO, tests=(running,)), "AMSTERDAM") == (AMSTERDAM, running)
+
+
+@pytest.mark.parametrize(
+    ("circuits", "wanted", "kind", "told"),
+    [
+        (replace(gateway(*TWO), gateway_type="Vpn"), AMSTERDAM, Refused, "of type Vpn"),
+        (gateway(*TWO[:1]), AMSTERDAM, Refused, "1 peering location(s) (Amsterdam)"),
+        (gateway(), AMSTERDAM, Refused, "0 peering location(s) (none)"),
+        (gateway(*TWO), "Vienna", Refused, "expected one of: Amsterdam, Dublin"),
+        (gateway(*TWO, tests=(failover(DUBLIN),)), AMSTERDAM, Refused, "at Dublin is Running"),
+        (gateway(*TWO, tests=(failover(status="Stopping"),)), AMSTERDAM, Refused, "is Stopping"),
+        (gateway(TWO[0], unread()), AMSTERDAM, UnknownReading, "are not all known"),
+        (gateway(*TWO, unread()), "Vienna", UnknownReading, "are not all known"),
+        (replace(gateway(*TWO), tests=Reading(None, "no")), AMSTERDAM, UnknownReading, ": no"),
+        (
+            replace(gateway(), connections=Reading(None, "timed out")),
+            AMSTERDAM,
+            UnknownReading,
+            "timed out",
+        ),
+    ],
+)
+def test_what_speaks_against_a_start_is_said(
+    circuits: Circuits, wanted: str, kind: type[Exception], told: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        to_start(circuits, wanted)
+    assert told in str(caught.value)
+
+
+def test_whatever_runs_is_what_is_stopped() -> None:
+    assert to_stop(gateway(*TWO)) is None
+    assert to_stop(gateway(tests=(failover(DUBLIN),))) == failover(DUBLIN)
+    with pytest.raises(Refused):
+        to_stop(replace(gateway(), gateway_type="Vpn"))
+
+
+@pytest.mark.parametrize(
+    ("status", "learned", "verified"),
+    [("Connected", True, True), ("Connected", False, False), ("NotConnected", True, False)],
+)
+def test_a_connection_counts_as_verified_where_it_is_up_and_nothing_is_missing(
+    status: str, learned: bool, verified: bool
+) -> None:
+    circuits = gateway(connection(AMSTERDAM), connection(DUBLIN, status), unread())
+    assert went_on_by(circuits, "amsterdam", learned) == [("to-Dublin", DUBLIN, verified)]
