@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,14 +15,14 @@ from erfailover.model import Reading, Verdict
 AMSTERDAM, DUBLIN = "Amsterdam", "Dublin"
 
 
-def circuit(place: str = AMSTERDAM, **more: str | None) -> Circuit:
+def circuit(place: str = AMSTERDAM, **more: Any) -> Circuit:
     whole = Circuit(
         f"/c/{place}", place, "Succeeded", "Enabled", "Provisioned", place, "Enabled", "Succeeded"
     )
     return replace(whole, **more)
 
 
-def connection(place: str = AMSTERDAM, status: str = "Connected", **more: str | None) -> Connection:
+def connection(place: str = AMSTERDAM, status: str = "Connected", **more: Any) -> Connection:
     return Connection(
         f"/x/to-{place}",
         f"to-{place}",
@@ -63,7 +64,7 @@ TWO = (connection(AMSTERDAM), connection(DUBLIN))
     ],
 )
 def test_what_is_wrong_with_a_circuit_is_said_in_azures_words(
-    wrong: dict[str, str | None], told: str
+    wrong: dict[str, Any], told: str
 ) -> None:
     (_, claim) = claims(gateway(connection(**wrong)))
     assert claim.verdict is Verdict.FAILS

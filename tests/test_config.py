@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 import pytest
 
 from erfailover.config import SiteFileError, load, template
-from erfailover.site import Flags, Path, Site
+from erfailover.site import Drill, Flags, Path, Site, SiteFailoverTest
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 
@@ -330,3 +330,39 @@ def test_a_site_needs_no_topology(tmp_path: FilePath) -> None:
     text = template().split('# What "provision" makes')[0]
     site = load(write(tmp_path, text), {})
     assert site.topology is None
+
+
+DRILL = template()[template().index("drill:\n") : template().index("timing:")]
+TOPOLOGY = template()[template().index('# What "provision" makes') :]
+
+
+@pytest.mark.parametrize(
+    ("drill", "told"),
+    [
+        ("{peering_location: 5}", "drill.peering_location: expected text, found 5"),
+        ("{peering_locaton: Amsterdam}", "did you mean 'peering_location'?"),
+        ("{local_network_gateway: lng1}", "drill.bgp_peering_address: expected an IPv4 address"),
+        ("{}", "drill.local_network_gateway: expected text, found no such key"),
+        ("5", "or keys and values (peering_location), found 5"),
+    ],
+)
+def test_a_wrong_drill_is_told_as_the_one_that_was_meant(
+    tmp_path: FilePath, drill: str, told: str
+) -> None:
+    file = edited(tmp_path, (DRILL, f"drill: {drill}\n"), (TOPOLOGY, ""))
+    said = complaints(file)
+    assert any(told in line for line in said), said
+
+
+def test_the_two_drills_are_told_apart_by_their_keys(tmp_path: FilePath) -> None:
+    file = edited(tmp_path, (DRILL, "drill: {peering_location: Amsterdam}\n"), (TOPOLOGY, ""))
+    assert load(file, {}).drill == SiteFailoverTest("Amsterdam")
+    assert isinstance(loaded(tmp_path).drill, Drill)
+
+
+def test_a_site_failover_test_of_a_gateway_that_provision_makes_is_refused(
+    tmp_path: FilePath,
+) -> None:
+    file = edited(tmp_path, (DRILL, "drill: {peering_location: Amsterdam}\n"))
+    (said,) = complaints(file)
+    assert "provision makes a VPN gateway of the primary" in said

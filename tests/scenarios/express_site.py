@@ -116,7 +116,8 @@ class Maker(Direct):
 
     def tunnel(self, name: str, near: str, far_ip: str, asn: int, address: str) -> None:
         """One direction of a tunnel."""
-        public = self.ask("GET", f"publicIPAddresses/{far_ip}").body["properties"]["ipAddress"]
+        body: Any = self.ask("GET", f"publicIPAddresses/{far_ip}").body
+        public = body["properties"]["ipAddress"]
         settings = {"asn": asn, "bgpPeeringAddress": address}
         self.put(
             f"localNetworkGateways/{name}", {"gatewayIpAddress": public, "bgpSettings": settings}

@@ -215,7 +215,7 @@ def test_a_summarized_prefix_leaves_unknown_whether_the_spoke_is_originated(stag
 def test_where_the_backup_advertises_a_summary_the_probes_decide(provisioned: Stage) -> None:
     stage = provisioned
     maker = Maker(stage.lab, stage.clock, "rg-we")
-    body = maker.ask("GET", "virtualNetworks/vnet3").body
+    body: Any = maker.ask("GET", "virtualNetworks/vnet3").body
     body["properties"]["summarizedGatewayPrefixes"] = {"addressPrefixes": ["10.0.0.0/14"]}
     maker.put("virtualNetworks/vnet3", body["properties"])
     maker.wait(60)
