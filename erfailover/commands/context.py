@@ -276,7 +276,9 @@ class Context:
             import click
 
             self.say(question)
-            given = click.prompt(f"To go ahead, type {name}", err=True, default="").strip()
+            given = click.prompt(
+                f"To go ahead, type {name}", err=True, default="", show_default=False
+            ).strip()
         if given != name:
             raise Refused(
                 f"expected the name {name}, found {given!r}. Nothing was changed.",
