@@ -353,7 +353,7 @@ class Site:
         """Whether anything of the site is a mere name, which is one in the site's subscription."""
         names = [*self.network_names(), *(self.hub(role).gateway for role in Role)]
         names += [each for probe in self.probes.values() for each in probe.machines]
-        if self.drill is not None:
+        if isinstance(self.drill, Drill):
             names.append(self.drill.local_network_gateway)
         return self.topology is not None or not all(each.startswith("/") for each in names)
 
