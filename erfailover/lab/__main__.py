@@ -66,10 +66,20 @@ def main() -> None:
     show_default=True,
     help="How many times faster than the wall clock the lab's clock runs; 1 is real time.",
 )
+@click.option(
+    "--subscriptions",
+    type=click.IntRange(1, 100),
+    default=1,
+    help="How many subscriptions the tenant has at least; what there were stay.",
+)
 @_explained
-def up(state_dir: Path | None, output: str, port: int, speed: float) -> None:
+def up(
+    state_dir: Path | None, output: str, port: int, speed: float, subscriptions: int
+) -> None:
     """Start the lab in the background, unless it runs already."""
-    running, started = process.start(process.folder(state_dir), port=port, speed=speed)
+    running, started = process.start(
+        process.folder(state_dir), port=port, speed=speed, subscriptions=subscriptions
+    )
     if output == "json":
         found = {"endpoint": running.endpoint, "started": started, "speed": running.speed}
         click.echo(json.dumps(found))

@@ -1,7 +1,7 @@
 """The az CLI's configuration folder, by which an unmodified az reaches the lab.
 
 Owns the files that ``az cloud register``, ``az cloud set`` and ``az login --service-principal``
-would leave behind (azure-cli 2.91): the lab as the active cloud, its one subscription, its
+would leave behind (azure-cli 2.91): the lab as the active cloud, its subscriptions, its
 client as a service principal. The folder holds the client's secret and is its owner's alone.
 """
 
@@ -13,8 +13,7 @@ import json
 from pathlib import Path
 
 from erfailover.lab.certificates import write_private
-from erfailover.lab.directory import SUBSCRIPTION_NAME
-from erfailover.lab.identity import Identity
+from erfailover.lab.identity import Identity, subscription_name
 
 CLOUD = "ErfailoverLab"
 
@@ -74,16 +73,17 @@ def _profile(identity: Identity) -> dict[str, object]:
         "installationId": identity.object_id,
         "subscriptions": [
             {
-                "id": identity.subscription,
-                "name": SUBSCRIPTION_NAME,
+                "id": subscription,
+                "name": subscription_name(number),
                 "state": "Enabled",
                 "user": {"name": identity.client_id, "type": "servicePrincipal"},
-                "isDefault": True,
+                "isDefault": number == 0,
                 "tenantId": identity.tenant,
                 "environmentName": CLOUD,
                 "homeTenantId": identity.tenant,
                 "managedByTenants": [],
             }
+            for number, subscription in enumerate(identity.subscriptions)
         ],
     }
 

@@ -10,12 +10,12 @@ from erfailover.lab import resource_types as rt
 from erfailover.lab.answers import Answer
 from erfailover.lab.arm_url import Kind, Target
 from erfailover.lab.errors import Refused
+from erfailover.lab.identity import subscription_name
 from erfailover.lab.lab import Lab
 from erfailover.lab.world import Body
 
 API_VERSIONS = ("2025-05-01", "2024-07-01", "2024-05-01", "2023-11-01", "2021-08-01", "2018-11-01")
 LOCATIONS = ("westeurope", "northeurope", "germanywestcentral", "westus", "westus2", "eastus")
-SUBSCRIPTION_NAME = "erfailover lab"
 
 
 def answer(lab: Lab, target: Target) -> Answer:
@@ -63,7 +63,7 @@ def _subscription(lab: Lab, subscription: str) -> Body:
         "managedByTenants": [],
         "subscriptionId": subscription,
         "tenantId": known.tenant,
-        "displayName": SUBSCRIPTION_NAME,
+        "displayName": subscription_name(lab.subscriptions.index(subscription)),
         "state": "Enabled",
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01",

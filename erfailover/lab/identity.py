@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The lab's directory. ``lab_secret`` opens the ``/lab`` paths."""
+    """The lab's directory. ``lab_secret`` opens the ``/lab`` paths.
+
+    ``further`` are the tenant's subscriptions beside the first one, which is the default.
+    """
 
     tenant: str
     subscription: str
@@ -23,10 +26,27 @@ class Identity:
     object_id: str
     client_secret: str = field(repr=False)
     lab_secret: str = field(repr=False)
+    further: tuple[str, ...] = ()
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """Every subscription of the tenant, the default one first."""
+        return (self.subscription, *self.further)
+
+    def with_subscriptions(self, count: int) -> Identity:
+        """The same directory with at least so many subscriptions."""
+        missing = count - len(self.subscriptions)
+        made = tuple(str(uuid.uuid4()) for _ in range(missing))
+        return replace(self, further=(*self.further, *made))
 
     def as_json(self) -> str:
         """The form in which it is kept."""
         return json.dumps(asdict(self), indent=1)
+
+
+def subscription_name(number: int) -> str:
+    """What a subscription is called, by its place among the tenant's."""
+    return f"erfailover lab {number + 1}" if number else "erfailover lab"
 
 
 def make() -> Identity:
@@ -45,6 +65,7 @@ def load(text: str) -> Identity:
     """Read back what ``as_json`` wrote; raises ValueError where it is not that."""
     try:
         found: dict[str, Any] = json.loads(text)
-        return Identity(**{key: str(value) for key, value in found.items()})
+        further = tuple(str(each) for each in found.pop("further", ()))
+        return Identity(**{key: str(value) for key, value in found.items()}, further=further)
     except (TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"not a lab identity: {error}") from error

@@ -89,7 +89,10 @@ class Lab:
         self.began = dt.datetime.now(dt.UTC)
         self.on_stop: Callable[[], None] | None = None
         self.page_size = page_size
-        self.subscriptions = (self.identity.subscription, *(each.lower() for each in subscriptions))
+        self.subscriptions = (
+            *self.identity.subscriptions,
+            *(each.lower() for each in subscriptions),
+        )
         self._limits = limits
         self._bgp_timing = bgp_timing
         self._seed = seed if seed is not None else secrets.randbits(63)

@@ -81,6 +81,12 @@ class Folder:
         write_private(file, made.as_json().encode())
         return made
 
+    def add_subscriptions(self, count: int) -> None:
+        """Have at least so many subscriptions, from the next start on."""
+        write_private(
+            self.path / "identity.json", self.identity().with_subscriptions(count).as_json().encode()
+        )
+
     def signing_key(self) -> bytes | None:
         """The key that signs the lab's tokens; None where there is none yet."""
         file = self.path / "signing.key"
@@ -181,14 +187,25 @@ def find(where: Folder) -> Running:
         raise LabProblem(f"the lab in {where.path} is still starting, or ending") from error
 
 
-def start(where: Folder, *, port: int = 0, speed: float = DEFAULT_SPEED) -> tuple[Running, bool]:
+def start(
+    where: Folder, *, port: int = 0, speed: float = DEFAULT_SPEED, subscriptions: int = 1
+) -> tuple[Running, bool]:
     """Start a lab in the background and wait until it answers; tells whether it was started.
 
-    A lab that runs already is left alone. Raises LabProblem where it does not come up.
+    A lab that runs already is left alone. Raises LabProblem where it does not come up, or runs
+    with fewer subscriptions.
     """
     if where.held():
-        return _await(where, None), False
+        running = _await(where, None)
+        known = len(where.identity().subscriptions)
+        if known < subscriptions:
+            raise LabProblem(
+                f"the lab runs with {known} subscription(s), and {subscriptions} are wanted: end "
+                "it with 'erfailover lab down', then start it again"
+            )
+        return running, False
     where.make()
+    where.add_subscriptions(subscriptions)
     where.note.unlink(missing_ok=True)
     command = [sys.executable, "-m", "erfailover.lab", "serve", "--state-dir", str(where.path)]
     command += ["--port", str(port), "--speed", f"{speed:g}"]
@@ -271,6 +288,7 @@ def description(running: Running) -> dict[str, Any]:
         "ca": str(running.ca_file),
         "tenant": known.tenant,
         "subscription": known.subscription,
+        "subscriptions": list(known.subscriptions),
         "client_id": known.client_id,
         "client_secret": known.client_secret,
         "federated_token_file": running.environment["AZURE_FEDERATED_TOKEN_FILE"],
