@@ -138,12 +138,39 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--force", is_flag=True, help="Replace a site file that is there.")
+@click.option("--from-azure", is_flag=True, help="Adopt a network that is there; only reads it.")
+@click.option("--primary-hub", metavar="ID", help="The primary hub's VNet, by its full id.")
+@click.option("--backup-hub", metavar="ID", help="The backup hub's VNet, by its full id.")
+@click.option("--primary-gateway", metavar="ID", help="Its gateway, where it has several.")
+@click.option("--backup-gateway", metavar="ID", help="Its gateway, where it has several.")
+@click.option("--name", help="The site's name; otherwise that of the primary hub.")
+@click.option(
+    "--spoke", "spokes", metavar="NAME|ID", multiple=True, help="Only these spokes; repeatable."
+)
+@click.option(
+    "--remote-prefix",
+    "remote_prefixes",
+    metavar="PREFIX",
+    multiple=True,
+    help="What the spokes must reach, instead of what the primary has learned; repeatable.",
+)
 @common
-def init(force: bool, **options: Any) -> None:
-    """Write a commented site file for the proof of concept's topology."""
-    from erfailover.commands import init as command
+def init(force: bool, from_azure: bool, **options: Any) -> None:
+    """Write a commented site file: of the proof of concept, or --from-azure of what is there."""
+    names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name")
+    told = {name: options.pop(name) for name in (*names, "spokes", "remote_prefixes")}
+    if not from_azure:
+        if any(told.values()):
+            raise click.UsageError("--primary-hub and its like need --from-azure.")
+        from erfailover.commands import init as command
 
-    command.run(context(options), force=force)
+        command.run(context(options), force=force)
+        return
+    if not told["primary_hub"] or not told["backup_hub"]:
+        raise click.UsageError("--from-azure needs --primary-hub ID and --backup-hub ID.")
+    from erfailover.commands import init_from_azure
+
+    init_from_azure.run(context(options), init_from_azure.Options(**told, force=force))
 
 
 @cli.command()

@@ -117,11 +117,13 @@ class Spoke:
     priority: int = 100
     """Spokes with a lower number are moved before those with a higher one, as Azure's security
     rules have it."""
+    name: str = ""
+    """How it is called: as its VNet, unless the site file says otherwise."""
 
-    @property
-    def name(self) -> str:
-        """The name of the spoke's VNet."""
-        return self.virtual_network.rsplit("/", 1)[-1]
+    def __post_init__(self) -> None:
+        """Call a spoke as its VNet where nothing else is said."""
+        if not self.name:
+            object.__setattr__(self, "name", self.virtual_network.rsplit("/", 1)[-1])
 
     def outward(self, role: Role) -> SitePeering:
         """The peering from the spoke to a hub."""
@@ -322,11 +324,12 @@ class Site:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     site: str
-    resource_group: str
     primary: Hub
     backup: Hub
     spokes: tuple[Spoke, ...]
     remote_prefixes: tuple[IPv4Network, ...]
+    resource_group: str | None = None
+    """Where resources are that the site file calls by name; a full id needs none."""
     location: str = "westeurope"
     subscription: str | None = None
     cloud: CloudName | CloudEndpoint = "public"
@@ -338,6 +341,8 @@ class Site:
     drill: Drill | SiteFailoverTest | None = None
     timing: Timing = field(default_factory=Timing)
     topology: Topology | None = None
+    managed_by: Literal["terraform", "bicep"] | None = None
+    """Which code the peerings stand in as well; ``status`` then warns while they differ."""
 
     @property
     def name(self) -> str:

@@ -21,6 +21,8 @@ from erfailover.site import (
     SitePeering,
     Spoke,
 )
+from erfailover.site_ids import GUID
+from erfailover.site_ids import problems as id_problems
 from erfailover.site_yaml import Keys, Problem
 from erfailover.state.location import FORM, parse
 from erfailover.topology_checks import topology_problems
@@ -28,8 +30,8 @@ from erfailover.topology_checks import topology_problems
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
 A_SUBSCRIPTION = "a subscription's id (a GUID)"
-GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 """Azure's rules for names of resource groups; the site's own name is also that of a folder."""
+SPOKE_NAME = re.compile(r"[A-Za-z0-9][\w.()/-]{0,170}")
 
 
 def problems(site: Site) -> list[Problem]:
@@ -37,7 +39,9 @@ def problems(site: Site) -> list[Problem]:
     return [
         *_names(site),
         *_cloud(site),
+        *id_problems(site),
         *_hubs_and_spokes(site),
+        *_spoke_names(site),
         *_prefixes_and_times(site),
         *_probes(site),
         *(each for i, spoke in enumerate(site.spokes) for each in _spoke(("spokes", i), spoke)),
@@ -51,7 +55,7 @@ def _names(site: Site) -> Iterator[Problem]:
         yield Problem(
             ("site",), "up to 63 letters, digits, dots, hyphens or underscores", repr(site.site)
         )
-    if not GROUP.fullmatch(site.resource_group):
+    if site.resource_group is not None and not GROUP.fullmatch(site.resource_group):
         yield Problem(
             ("resource_group",), "a name Azure allows a resource group", repr(site.resource_group)
         )
@@ -109,6 +113,23 @@ def _hubs_and_spokes(site: Site) -> Iterator[Problem]:
             expected = "a VNet that is no hub and no other spoke"
             yield Problem(("spokes", i, "virtual_network"), expected, repr(spoke.virtual_network))
         seen.add(name)
+
+
+def _spoke_names(site: Site) -> Iterator[Problem]:
+    """Plans, journals and reports tell spokes apart by their names."""
+    seen: set[str] = set()
+    for i, spoke in enumerate(site.spokes):
+        if not SPOKE_NAME.fullmatch(spoke.name):
+            expected = "letters, digits and ._-()/, a letter or digit first"
+            yield Problem(("spokes", i, "name"), expected, repr(spoke.name))
+        if spoke.name.lower() in seen:
+            yield Problem(
+                ("spokes", i, "name"),
+                "a name that no other spoke has",
+                repr(spoke.name),
+                "two VNets may be called alike; give this spoke a name: of its own",
+            )
+        seen.add(spoke.name.lower())
 
 
 def _prefixes_and_times(site: Site) -> Iterator[Problem]:

@@ -14,7 +14,8 @@ from typing import Any
 
 from erfailover.errors import UsageFailure
 from erfailover.site import Site
-from erfailover.site_checks import A_SUBSCRIPTION, GUID
+from erfailover.site_checks import A_SUBSCRIPTION
+from erfailover.site_ids import GUID
 
 VARIABLE = "AZURE_SUBSCRIPTION_ID"
 AZ = "az"

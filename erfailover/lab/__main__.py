@@ -73,9 +73,7 @@ def main() -> None:
     help="How many subscriptions the tenant has at least; what there were stay.",
 )
 @_explained
-def up(
-    state_dir: Path | None, output: str, port: int, speed: float, subscriptions: int
-) -> None:
+def up(state_dir: Path | None, output: str, port: int, speed: float, subscriptions: int) -> None:
     """Start the lab in the background, unless it runs already."""
     running, started = process.start(
         process.folder(state_dir), port=port, speed=speed, subscriptions=subscriptions

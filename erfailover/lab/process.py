@@ -84,7 +84,8 @@ class Folder:
     def add_subscriptions(self, count: int) -> None:
         """Have at least so many subscriptions, from the next start on."""
         write_private(
-            self.path / "identity.json", self.identity().with_subscriptions(count).as_json().encode()
+            self.path / "identity.json",
+            self.identity().with_subscriptions(count).as_json().encode(),
         )
 
     def signing_key(self) -> bytes | None:

@@ -272,7 +272,12 @@ class _Maker:
     def _gateways(self) -> Iterable[Reply]:
         world = self.world
         yield self._gateway(
-            world.primary_gateway, WEST, world.primary_hub, "ErGw1AZ", [], gatewayType="ExpressRoute"
+            world.primary_gateway,
+            WEST,
+            world.primary_hub,
+            "ErGw1AZ",
+            [],
+            gatewayType="ExpressRoute",
         )
         yield self._gateway(
             world.backup_gateway,

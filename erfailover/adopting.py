@@ -1,0 +1,395 @@
+"""What there is in Azure, as a site: which VNets are spokes, their flags, the prefixes. Pure.
+
+Owns the decisions of ``init --from-azure``: from what was read to the site and to remarks on
+what a person should look at. It never reads or writes Azure; the file is ``adopting_text``'s.
+
+The rules:
+
+- A spoke is a VNet whose peering uses the remote gateway of the primary hub; or of the backup
+  hub, while it is peered with the primary hub both ways: that one is failed over now.
+- The flags of the path that a spoke is on are written as they are. Those of the other path are
+  derived: the same peerings, remote gateways and transit moved to the other hub, forwarded
+  traffic as it is where the peering is there, else as on the path the spoke is on.
+- The remote prefixes are ``adopting_prefixes``' decision.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+
+from erfailover.adopting_prefixes import Prefix, remote_prefixes
+from erfailover.errors import UnknownReading, UsageFailure
+from erfailover.model import Observed, Peering, VirtualNetwork
+from erfailover.site import Absent, Flags, Hub, Path, Role, Site, SitePeering, Spoke
+
+LONGEST_NAME = 80
+"""Characters that a peering's name may have (documented)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubFacts:
+    """A hub and its gateway, as found.
+
+    Attributes:
+        hub: the VNet's id.
+        gateway: the gateway's id.
+        kind: ``ExpressRoute`` or ``Vpn``.
+        traits: what else a reader wants to know of it: the SKU, active-active, its ASN.
+        locations: peering locations of its circuits, or what could not be told of them.
+    """
+
+    hub: str
+    gateway: str
+    kind: str
+    traits: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the VNet."""
+        return last(self.hub)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was read: both hubs, and every VNet peered with either."""
+
+    primary: HubFacts
+    backup: HubFacts
+    observed: Observed
+
+    def hub(self, role: Role) -> HubFacts:
+        """One of the two hubs."""
+        return self.primary if role is Role.PRIMARY else self.backup
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the operator said beside the two hubs.
+
+    Attributes:
+        name: the site's name; None for the primary hub's.
+        spokes: names or ids of the spokes to adopt; empty for all.
+        remote_prefixes: instead of those learned over the primary.
+    """
+
+    name: str | None = None
+    spokes: tuple[str, ...] = ()
+    remote_prefixes: tuple[IPv4Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedSpoke:
+    """A spoke, the path it is on, and what is to be said of it."""
+
+    spoke: Spoke
+    path: Path
+    address_space: tuple[IPv4Network, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A site as adopted. ``remarks`` are what a person should look at."""
+
+    site: Site
+    spokes: tuple[AdoptedSpoke, ...]
+    prefixes: tuple[Prefix, ...]
+    remarks: tuple[str, ...]
+
+
+def adopt(found: Found, wanted: Wanted) -> Adoption:
+    """The site that was found.
+
+    Raises:
+        UnknownReading: a VNet that may be a spoke, or the primary's routes, could not be read.
+        UsageFailure: there is no spoke, or none that was asked for.
+    """
+    remarks: list[str] = []
+    spokes = _spokes(found, wanted, remarks)
+    prefixes = remote_prefixes(found.observed, wanted.remote_prefixes)
+    remarks += [f"{each.network}: {each.note}" for each in prefixes if not each.active]
+    remarks += [f"{each.spoke.name}: {note}" for each in spokes for note in each.notes]
+    site = Site(
+        site=(wanted.name or found.primary.name)[:63],
+        primary=Hub(found.primary.hub, found.primary.gateway),
+        backup=Hub(found.backup.hub, found.backup.gateway),
+        spokes=tuple(each.spoke for each in spokes),
+        remote_prefixes=tuple(each.network for each in prefixes if each.active),
+        subscription=found.primary.hub.split("/")[2],
+    )
+    return Adoption(site, spokes, prefixes, tuple(remarks))
+
+
+# --- spokes -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Four:
+    """A VNet's peerings with both hubs, as they are."""
+
+    network: VirtualNetwork
+    out_primary: Peering | None
+    in_primary: Peering | None
+    out_backup: Peering | None
+    in_backup: Peering | None
+
+    @property
+    def path(self) -> Path | None:
+        """The path it is on, if it is a spoke of the site."""
+        if self.out_primary is None or self.in_primary is None:
+            return None
+        if self.out_primary.flags.use_remote_gateways:
+            return Path.EXPRESSROUTE
+        used = self.out_backup is not None and self.out_backup.flags.use_remote_gateways
+        return Path.IPSEC if used and self.in_backup is not None else None
+
+
+def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSpoke, ...]:
+    fours = [four for each in _others(found) for four in [_four(found, each)]]
+    candidates = [four for four in fours if four.path is not None]
+    chosen = _chosen(candidates, wanted.spokes)
+    if not wanted.spokes:
+        _insist_on_having_read(found, remarks)
+        remarks += [_left_out(found, four) for four in fours if four.path is None]
+    elif len(chosen) < len(candidates):
+        remarks.append(f"{len(candidates) - len(chosen)} further spoke(s) were not asked for")
+    if not chosen:
+        raise UsageFailure(
+            f"no VNet peered with {found.primary.name} uses its gateway, and none that is "
+            f"peered with it uses that of {found.backup.name}",
+            "Are these the two hubs? A spoke's peering has useRemoteGateways on.",
+        )
+    names = spoke_names([four.network.id for four in chosen])
+    taken = {
+        _key(each) for network in found.observed.networks.values() for each in network.peerings
+    }
+    return tuple(_spoke(found, four, name, taken) for four, name in zip(chosen, names, strict=True))
+
+
+def _others(found: Found) -> Iterator[VirtualNetwork]:
+    """The VNets that were read beside the hubs, in a steady order."""
+    hubs = {found.primary.hub.lower(), found.backup.hub.lower()}
+    for key in sorted(found.observed.networks, key=lambda key: (last(key), key)):
+        if key not in hubs:
+            yield found.observed.networks[key]
+
+
+def _four(found: Found, network: VirtualNetwork) -> _Four:
+    hubs = [found.observed.network(found.hub(role).hub) for role in Role]
+    out = [_towards(network, hub.id if hub else "") for hub in hubs]
+    into = [_towards(hub, network.id) if hub else None for hub in hubs]
+    return _Four(network, out[0], into[0], out[1], into[1])
+
+
+def _towards(network: VirtualNetwork, remote: str) -> Peering | None:
+    return next(
+        (
+            each
+            for each in network.peerings
+            if each.remote_virtual_network.lower() == remote.lower()
+        ),
+        None,
+    )
+
+
+def _chosen(candidates: Sequence[_Four], asked: Sequence[str]) -> list[_Four]:
+    """The spokes that were asked for; all, where none was."""
+    if not asked:
+        return list(candidates)
+    chosen: list[_Four] = []
+    for text in asked:
+        key = text.lower()
+        hits = [
+            four
+            for four in candidates
+            if key in (four.network.id.lower(), last(four.network.id).lower())
+        ]
+        if len(hits) != 1:
+            known = ", ".join(last(four.network.id) for four in candidates) or "none"
+            seen = "two VNets are called so" if hits else f"the spokes are {known}"
+            raise UsageFailure(
+                f"--spoke {text}: expected one spoke of the hubs; {seen}",
+                "Name it by its full resource id.",
+            )
+        chosen += [four for four in hits if four not in chosen]
+    return chosen
+
+
+def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
+    """Every VNet that a hub lends its gateway to must have been read."""
+    unread: list[str] = []
+    for role in Role:
+        hub = found.observed.network(found.hub(role).hub)
+        for peering in hub.peerings if hub else ():
+            remote = peering.remote_virtual_network
+            why = found.observed.unknown.get(remote.lower())
+            if why is None:
+                continue
+            gone = "does not exist" in why
+            if peering.flags.allow_gateway_transit and not gone:
+                unread.append(f"{last(remote)}: {why}")
+            else:
+                remarks.append(f"{last(remote)}, peered with {last(hub.id if hub else '')}: {why}")
+    if unread:
+        raise UnknownReading(
+            f"whether these are spokes cannot be told: {'; '.join(dict.fromkeys(unread))}",
+            "Nothing was written. Get the right to read them, or name the spokes with --spoke.",
+        )
+
+
+def _left_out(found: Found, four: _Four) -> str:
+    """Why a VNet is no spoke of the site."""
+    name, primary, backup = four.network.name, found.primary.name, found.backup.name
+    if four.out_backup is not None and four.out_backup.flags.use_remote_gateways:
+        return f"{name} uses the gateway of {backup} and is not peered with {primary}: left out"
+    if four.out_primary is None or four.in_primary is None:
+        return f"{name} is not peered with {primary} both ways: left out"
+    return f"{name} is peered with {primary} and does not use its gateway: left out"
+
+
+def spoke_names(network_ids: Sequence[str]) -> list[str]:
+    """What to call spokes: as their VNets; by group, then subscription, where those are alike."""
+    parts = [each.split("/") for each in network_ids]
+    forms = (
+        [each[8] for each in parts],
+        [f"{each[4]}/{each[8]}" for each in parts],
+        [f"{each[2]}/{each[4]}/{each[8]}" for each in parts],
+    )
+    counts = [Counter(name.lower() for name in form) for form in forms]
+    chosen = []
+    for names in zip(*forms, strict=True):
+        free = (name for name, count in zip(names, counts, strict=True) if count[name.lower()] == 1)
+        chosen.append(next(free, names[-1]))
+    return chosen
+
+
+def _spoke(found: Found, four: _Four, name: str, taken: set[tuple[str, str]]) -> AdoptedSpoke:
+    """A spoke's four peerings on both paths; adds the names it proposes to those taken."""
+    path = four.path
+    assert path is not None
+    assert four.out_primary is not None
+    notes: list[str] = []
+    if path is Path.EXPRESSROUTE:
+        peerings = _on_expressroute(found, four, name, taken, notes)
+    else:
+        peerings = _on_ipsec(four)
+        notes.append("is on IPsec now; its flags on ExpressRoute are derived")
+    if not four.out_primary.flags.allow_virtual_network_access:
+        notes.append("has no access to the primary hub's VNet; a site cannot have that")
+    spoke = Spoke(four.network.id, *peerings, name=name)
+    return AdoptedSpoke(spoke, path, four.network.address_space, tuple(notes))
+
+
+_FourPeerings = tuple[SitePeering, SitePeering, SitePeering, SitePeering]
+
+
+def _on_expressroute(
+    found: Found, four: _Four, name: str, taken: set[tuple[str, str]], notes: list[str]
+) -> _FourPeerings:
+    """A spoke in normal times: what is there stays as it is, the other path is derived."""
+    out, into = four.out_primary, four.in_primary
+    assert out is not None
+    assert into is not None
+    outward = _proposed(found, four, out.name, f"{four.network.name}-to-{found.backup.name}", taken)
+    inward_name = f"{found.backup.name}-to-{name.replace('/', '-')}"
+    inward = _proposed(found, four, into.name, inward_name, taken, hub=found.backup.hub)
+    if (four.out_backup is None) != (four.in_backup is None):
+        there = four.out_backup or four.in_backup
+        notes.append(f"of its peerings with {found.backup.name} only {_name(there)} is there")
+    ready = four.out_backup is not None or four.in_backup is not None
+    backup_out = _ready(four.out_backup, out.flags, ready)
+    backup_in = _ready(four.in_backup, into.flags, ready)
+    return (
+        SitePeering(out.name, out.flags, _kept(out.flags, use_remote_gateways=False)),
+        SitePeering(into.name, into.flags, _kept(into.flags, allow_gateway_transit=False)),
+        SitePeering(
+            four.out_backup.name if four.out_backup else outward,
+            backup_out,
+            replace(_base(four.out_backup, out.flags), use_remote_gateways=True),
+        ),
+        SitePeering(
+            four.in_backup.name if four.in_backup else inward,
+            backup_in,
+            replace(_base(four.in_backup, into.flags), allow_gateway_transit=True),
+        ),
+    )
+
+
+def _on_ipsec(four: _Four) -> _FourPeerings:
+    """A spoke that is failed over: the backup peerings are there, and stay on the way home."""
+    out, into, out_b, in_b = four.out_primary, four.in_primary, four.out_backup, four.in_backup
+    assert out is not None
+    assert into is not None
+    assert out_b is not None
+    assert in_b is not None
+    forwarded = out_b.flags.allow_forwarded_traffic, in_b.flags.allow_forwarded_traffic
+    home_out = replace(out.flags, use_remote_gateways=True, allow_forwarded_traffic=forwarded[0])
+    home_in = replace(into.flags, allow_gateway_transit=True, allow_forwarded_traffic=forwarded[1])
+    return (
+        SitePeering(out.name, home_out, out.flags),
+        SitePeering(into.name, home_in, into.flags),
+        SitePeering(out_b.name, replace(out_b.flags, use_remote_gateways=False), out_b.flags),
+        SitePeering(in_b.name, replace(in_b.flags, allow_gateway_transit=False), in_b.flags),
+    )
+
+
+def _kept(flags: Flags, **changed: bool) -> Flags:
+    """The flags of a primary peering while failed over: forwarded traffic as it is found."""
+    return replace(flags, allow_forwarded_traffic="keep", **changed)
+
+
+def _base(found: Peering | None, like: Flags) -> Flags:
+    """The flags of a backup peering, without what the path adds; like the primary's where new."""
+    if found is not None:
+        return found.flags
+    return Flags(allow_forwarded_traffic=like.allow_forwarded_traffic)
+
+
+def _ready(found: Peering | None, like: Flags, ready: bool) -> Flags | Absent:
+    """The flags of a backup peering in normal times."""
+    return _base(found, like) if ready else "absent"
+
+
+def _proposed(
+    found: Found,
+    four: _Four,
+    like: str,
+    otherwise: str,
+    taken: set[tuple[str, str]],
+    hub: str | None = None,
+) -> str:
+    """A name for a peering with the backup hub, in the convention of the primary's."""
+    owner = (hub or four.network.id).lower()
+    primary, backup = found.primary.name, found.backup.name
+    kept = re.sub(re.escape(primary), lambda _: backup, like, flags=re.IGNORECASE)
+    names = [kept] if kept != like else []
+    names += [otherwise, *(f"{otherwise}-{number}" for number in range(2, 100))]
+    fitting = [each[:LONGEST_NAME].rstrip(".-") for each in names]
+    name = next(each for each in fitting if (owner, each.lower()) not in taken)
+    taken.add((owner, name.lower()))
+    return name
+
+
+def _key(peering: Peering) -> tuple[str, str]:
+    return peering.virtual_network.lower(), peering.name.lower()
+
+
+def _name(peering: Peering | None) -> str:
+    return peering.name if peering else "-"
+
+
+def last(resource_id: str) -> str:
+    """The name at the end of an id."""
+    return resource_id.rsplit("/", 1)[-1]
+
+
+def paths(spokes: Iterable[AdoptedSpoke]) -> str:
+    """On which path how many spokes are, in words."""
+    counted = Counter(each.path for each in spokes)
+    words = {Path.EXPRESSROUTE: "ExpressRoute", Path.IPSEC: "IPsec"}
+    return ", ".join(f"{counted[path]} on {words[path]}" for path in Path if counted[path])

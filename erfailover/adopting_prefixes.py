@@ -1,0 +1,119 @@
+"""The remote prefixes of a site that is adopted, from what both gateways have learned. Pure.
+
+What the primary's gateway has learned by BGP from Connected peers, without Azure's own address
+spaces, must be reached over the backup as well. What the backup's has not learned is told
+apart: on IPsec it could not be reached, and a switch would refuse to go there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+
+from erfailover import conditions
+from erfailover.errors import UnknownReading
+from erfailover.model import GatewayRoute, Observed
+from erfailover.site import Role
+
+DEFAULT_ROUTE = IPv4Network("0.0.0.0/0")
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A remote prefix, whether the site is to have it, and what is to be said of it."""
+
+    network: IPv4Network
+    active: bool
+    note: str
+
+
+def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tuple[Prefix, ...]:
+    """The prefixes that must be reached on either path.
+
+    Args:
+        observed: both gateways, and every VNet whose address space is Azure's own.
+        given: what the operator said instead of what is learned; all of these are active.
+
+    Raises:
+        UnknownReading: the primary has learned nothing, or could not be asked.
+    """
+    heard = _heard(observed)
+    if given:
+        return tuple(replace(_judged(each, heard, "as given"), active=True) for each in given)
+    judged = [_judged(each, heard, "learned") for each in _learned(observed)]
+    if any(each.active for each in judged):
+        return tuple(judged)
+    why = "the backup has learned none of these" if heard else "the backup has learned nothing"
+    return tuple(Prefix(each.network, True, f"learned; {why}: not ready") for each in judged)
+
+
+def _heard(observed: Observed) -> list[GatewayRoute]:
+    backup = observed.gateways.get(Role.BACKUP)
+    return conditions.learned_routes(backup) if backup else []
+
+
+def _learned(observed: Observed) -> list[IPv4Network]:
+    """What the primary's gateway has learned from beyond Azure, in order."""
+    gateway = observed.gateways.get(Role.PRIMARY)
+    routes = conditions.learned_routes(gateway) if gateway else []
+    peers = {f"{each.neighbor}/32" for each in conditions.peers_of(gateway)}
+    own = [space for each in observed.networks.values() for space in each.address_space]
+    learned = sorted(
+        network
+        for network in _networks(routes)
+        if str(network) not in peers and not any(network.subnet_of(space) for space in own)
+    )
+    if not learned:
+        backup = ", ".join(map(str, sorted(_networks(_heard(observed)))))
+        raise UnknownReading(
+            f"the remote prefixes are unknown: {_why(observed)}",
+            "Nothing was written. Adopt while the primary path is up, or say what the spokes must "
+            "reach: --remote-prefix 10.0.0.0/16, once for each."
+            + (f" The backup has learned: {backup}." if backup else ""),
+        )
+    return learned
+
+
+def _why(observed: Observed) -> str:
+    """Why nothing is known of the primary's routes."""
+    gateway = observed.gateways.get(Role.PRIMARY)
+    if gateway is None:
+        return "the primary hub's gateway could not be read"
+    told = gateway.peers.unknown or gateway.learned_routes.unknown
+    if told:
+        return f"{gateway.name}: {told}"
+    listed = ", ".join(f"{each.neighbor} {each.state}" for each in conditions.peers_of(gateway))
+    seen = listed or "it lists no peer"
+    return f"{gateway.name} has learned nothing from beyond Azure by a Connected peer ({seen})"
+
+
+def _judged(prefix: IPv4Network, heard: Sequence[GatewayRoute], how: str) -> Prefix:
+    """A prefix, with whether the backup has learned it."""
+    route = conditions.covering(heard, prefix)
+    if prefix == DEFAULT_ROUTE:
+        also = "has learned it too" if route else "has NOT learned it"
+        return Prefix(
+            prefix,
+            False,
+            f"the default route (forced tunnelling); the backup {also}: whether all traffic must "
+            "go there on IPsec as well is yours to say",
+        )
+    if route is None:
+        return Prefix(prefix, False, "NOT learned by the backup: on IPsec it could not be reached")
+    if route.network == str(prefix):
+        return Prefix(prefix, True, f"{how}; the backup has learned it too")
+    if route.network == str(DEFAULT_ROUTE):
+        return Prefix(prefix, True, f"{how}; the backup has only a default route to it")
+    return Prefix(prefix, True, f"{how}; the backup has learned {route.network}, which covers it")
+
+
+def _networks(routes: Sequence[GatewayRoute]) -> set[IPv4Network]:
+    """The IPv4 networks of routes; a row that is none is left out."""
+    found = set()
+    for each in routes:
+        try:
+            found.add(IPv4Network(each.network))
+        except ValueError:
+            continue  # IPv6
+    return found

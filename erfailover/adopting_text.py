@@ -1,0 +1,198 @@
+"""An adopted site as the text of a site file, with a comment wherever a person may wonder. Pure.
+
+Owns the words and the layout only; what stands in the file is ``adopting``'s decision.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import fields
+
+import yaml
+
+from erfailover.adopting import AdoptedSpoke, Adoption, Found, HubFacts, last
+from erfailover.adopting_prefixes import Prefix
+from erfailover.site import Absent, Flags, Path, Role, SitePeering
+
+WIDTH = 98
+NOTE_AT = 34
+"""The column at which a note beside a value begins."""
+PATH_WORDS = {Path.EXPRESSROUTE: "on ExpressRoute now", Path.IPSEC: "on IPsec now"}
+
+
+def site_file(found: Found, adoption: Adoption) -> str:
+    """The text of the site file; ``config.load`` takes it."""
+    sections = (
+        _head(found, adoption),
+        _site(adoption),
+        _hubs(found),
+        _prefixes(adoption),
+        _spokes(adoption),
+        _rest(found),
+    )
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _head(found: Found, adoption: Adoption) -> Iterator[str]:
+    yield from _comment(
+        f"A site of erfailover: what stood in Azure at {found.observed.taken_at}, as read by "
+        '"erfailover init --from-azure", which changed nothing there. Everything is named by its '
+        "full resource id, so subscriptions, groups and regions may differ."
+    )
+    yield from _comment(
+        'Look through it, then: "erfailover status", "erfailover switch --to ipsec --dry-run".'
+    )
+    if adoption.remarks:
+        yield "#"
+        yield "# To look at:"
+        for remark in adoption.remarks:
+            yield from _comment(remark, "# - ", "#   ")
+
+
+def _site(adoption: Adoption) -> Iterator[str]:
+    site = adoption.site
+    yield _noted(f"site: {_scalar(site.name)}", "what this machine keeps of it is filed under that")
+    yield f"subscription: {site.subscription}"
+    yield ""
+    yield from _comment(
+        "Journal and lease in Azure Storage, for several machines; otherwise kept on this one:"
+    )
+    yield f"# state: azblob://account/container/{site.name}"
+    yield ""
+    yield from _comment(
+        "Where the peerings stand in code as well (terraform or bicep), status warns while they "
+        "differ from on_expressroute: the next apply would undo a switch."
+    )
+    yield "# managed_by: terraform"
+
+
+def _hubs(found: Found) -> Iterator[str]:
+    for role, word in ((Role.PRIMARY, "in normal times"), (Role.BACKUP, "while it is down")):
+        hub = found.hub(role)
+        yield from _comment(f"{role}, the path {word}: {hub_words(hub)}")
+        yield f"{role}:"
+        yield f"  virtual_network: {_scalar(hub.hub)}"
+        yield f"  gateway: {_scalar(hub.gateway)}"
+
+
+def hub_words(hub: HubFacts) -> str:
+    """A hub's gateway in words: ``ergw-weu, ExpressRoute, ErGw1AZ; circuits at Amsterdam``."""
+    words = ", ".join((last(hub.gateway), hub.kind, *hub.traits))
+    return words + (f"; circuits at {', '.join(hub.locations)}" if hub.locations else "")
+
+
+def _prefixes(adoption: Adoption) -> Iterator[str]:
+    yield from _comment(
+        "What the spokes must reach on either path: a path is healthy if its hub's gateway has "
+        "learned these by BGP."
+    )
+    yield "remote_prefixes:"
+    for each in adoption.prefixes:
+        yield _prefix(each)
+
+
+def _prefix(prefix: Prefix) -> str:
+    line = f"  - {prefix.network}"
+    return _noted(line if prefix.active else f"  # {line[2:]}", prefix.note)
+
+
+def _spokes(adoption: Adoption) -> Iterator[str]:
+    yield from _comment(
+        "The flags of a path that a spoke is on are as they were found; those of the other are "
+        "derived (docs/adopting.md). A flag left out has Azure's default: "
+        "allow_virtual_network_access true, all else false. keep: as it is found."
+    )
+    yield "spokes:"
+    for number, each in enumerate(adoption.spokes):
+        if number:
+            yield ""
+        yield from _spoke(each)
+
+
+def _spoke(adopted: AdoptedSpoke) -> Iterator[str]:
+    spoke = adopted.spoke
+    space = ", ".join(map(str, adopted.address_space)) or "no IPv4 address space"
+    yield f"  # {spoke.name}: {space}; {PATH_WORDS[adopted.path]}"
+    yield f"  - virtual_network: {_scalar(spoke.virtual_network)}"
+    if spoke.name != last(spoke.virtual_network):
+        yield _noted(f"    name: {_scalar(spoke.name)}", "another spoke's VNet is called the same")
+    for role in Role:
+        for key, peering in (
+            (f"spoke_to_{role}", spoke.outward(role)),
+            (f"{role}_to_spoke", spoke.inward(role)),
+        ):
+            yield from _peering(key, peering)
+
+
+def _peering(key: str, peering: SitePeering) -> Iterator[str]:
+    yield f"    {key}:"
+    yield f"      name: {_scalar(peering.name)}"
+    yield f"      on_expressroute: {_flags(peering.on_expressroute)}"
+    yield f"      on_ipsec: {_flags(peering.on_ipsec)}"
+
+
+def _flags(flags: Flags | Absent) -> str:
+    if flags == "absent":
+        return "absent"
+    defaults = Flags()
+    written = [
+        f"{each.name}: {_value(getattr(flags, each.name))}"
+        for each in fields(flags)
+        if getattr(flags, each.name) != getattr(defaults, each.name)
+    ]
+    return f"{{{', '.join(written)}}}"
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _rest(found: Found) -> Iterator[str]:
+    yield from _comment(
+        "Checks of connectivity from machines of the spokes, by Run Command; they decide where "
+        "routes alone cannot."
+    )
+    yield "# probes:"
+    yield "#   office: {machine: /subscriptions/.../virtualMachines/NAME, ping: 10.0.0.4}"
+    yield ""
+    if found.primary.kind == "ExpressRoute":
+        yield from _comment(
+            'A drill takes one peering location of the primary down until "erfailover drill stop" '
+            "(Azure's site failover test); it needs circuits at two."
+        )
+        places = found.primary.locations
+        yield f"# drill: {{peering_location: {places[0] if places else 'Amsterdam'}}}"
+    else:
+        yield from _comment(
+            "A drill points the primary's local network gateway at an address where nobody answers."
+        )
+        yield "# drill:"
+        yield "#   local_network_gateway: /subscriptions/.../localNetworkGateways/NAME"
+        yield "#   bgp_peering_address: 10.4.0.254"
+        yield "#   unused_bgp_peering_address: 10.4.0.253"
+    yield ""
+    yield "# timing:                         # seconds; these are the defaults"
+    yield "#   failback_hold_time_s: 120     # how long the primary must have been up"
+    yield "#   step_deadline_s: 600          # how long one write may take"
+    yield "#   verify_deadline_s: 420        # how long routes and probes may take"
+
+
+def _comment(text: str, first: str = "# ", then: str = "# ") -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _noted(line: str, note: str) -> str:
+    return f"{line.ljust(NOTE_AT - 1)} # {note}" if note else line
+
+
+def _scalar(text: str) -> str:
+    """A text as YAML writes it, in quotes where it would be read as something else."""
+    return yaml.safe_dump([text], width=10_000, allow_unicode=True)[2:].rstrip("\n")

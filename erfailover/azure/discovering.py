@@ -1,0 +1,148 @@
+"""Reads a network that is to be adopted: both hubs, their gateways, every VNet peered with them.
+
+Only reads. What may not be read stands in the picture as unknown, with the reason; a hub that
+is not there, or has no gateway that could be meant, is the caller's mistake and is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from erfailover.adopting import Found, HubFacts, last
+from erfailover.azure.cloud import Azure
+from erfailover.azure.observing import observe
+from erfailover.clock import all_at_once
+from erfailover.errors import AzureFailure, UsageFailure
+from erfailover.site import Hub, Role, Site
+
+Body = dict[str, Any]
+CONNECTION = "microsoft.network/connections"
+USUAL = {Role.PRIMARY: "ExpressRoute", Role.BACKUP: "Vpn"}
+"""Which gateway is meant where a hub has one of either type."""
+
+
+def discover(azure: Azure, hubs: dict[Role, str], gateways: dict[Role, str | None]) -> Found:
+    """Read both hubs, the VNets peered with either, and what the gateways know.
+
+    Args:
+        azure: where to read.
+        hubs: the ids of the two hubs' VNets.
+        gateways: the ids of their gateways; None to find them by the hub's GatewaySubnet.
+
+    Raises:
+        UsageFailure: a hub is not there, or which gateway is meant cannot be told.
+    """
+    bodies = all_at_once(azure.clock, [partial(azure.get, hubs[role]) for role in Role])
+    for role, body in zip(Role, bodies, strict=True):
+        if body is None:
+            raise UsageFailure(
+                f"--{role}-hub: there is no VNet {hubs[role]}",
+                "'az network vnet list --query [].id' lists the ids of a subscription.",
+            )
+    facts = {
+        role: _hub(azure, role, body or {}, gateways[role])
+        for role, body in zip(Role, bodies, strict=True)
+    }
+    remotes = {each.lower(): each for body in bodies for each in _remotes(body or {}) if each}
+    own = [facts[role].hub for role in Role]
+    others = [each for key, each in remotes.items() if key not in {id_.lower() for id_ in own}]
+    stub = Site(
+        site="adopting",
+        primary=Hub(own[0], facts[Role.PRIMARY].gateway),
+        backup=Hub(own[1], facts[Role.BACKUP].gateway),
+        spokes=(),
+        remote_prefixes=(),
+    )
+    observed = observe(azure, stub, networks=[*own, *others])
+    return Found(facts[Role.PRIMARY], facts[Role.BACKUP], observed)
+
+
+def _remotes(hub: Body) -> list[str]:
+    """The ids of the VNets that a hub is peered with."""
+    peerings = hub.get("properties", {}).get("virtualNetworkPeerings") or []
+    return [
+        str((each.get("properties", {}).get("remoteVirtualNetwork") or {}).get("id") or "")
+        for each in peerings
+    ]
+
+
+def _hub(azure: Azure, role: Role, body: Body, gateway: str | None) -> HubFacts:
+    """A hub's gateway: the one named, or the one that fits its role."""
+    ids = [gateway] if gateway else _gateways(body)
+    read = all_at_once(azure.clock, [partial(azure.get, each) for each in ids])
+    found = [each for each in read if each is not None]
+    if len(found) > 1:
+        found = [each for each in found if _kind(each) == USUAL[role]]
+    if len(found) != 1:
+        listed = ", ".join(last(each) for each in ids) or "none"
+        raise UsageFailure(
+            f"{body['name']}: expected one gateway that serves the {role} path, found {listed}",
+            f"Name it: --{role}-gateway ID.",
+        )
+    properties = found[0].get("properties", {})
+    traits = [str((properties.get("sku") or {}).get("name") or "SKU not told")]
+    if properties.get("activeActive"):
+        traits.append("active-active")
+    asn = (properties.get("bgpSettings") or {}).get("asn")
+    traits += [f"AS {asn}"] if asn else []
+    kind = _kind(found[0])
+    places = _locations(azure, str(found[0]["id"])) if kind == "ExpressRoute" else ()
+    return HubFacts(str(body["id"]), str(found[0]["id"]), kind, tuple(traits), tuple(places))
+
+
+def _kind(gateway: Body) -> str:
+    return str(gateway.get("properties", {}).get("gatewayType") or "Vpn")
+
+
+def _gateways(hub: Body) -> list[str]:
+    """The gateways in a hub: the GatewaySubnet says whose addresses are in it."""
+    found: dict[str, str] = {}
+    for subnet in hub.get("properties", {}).get("subnets") or []:
+        if str(subnet.get("name", "")).lower() != "gatewaysubnet":
+            continue
+        for each in subnet.get("properties", {}).get("ipConfigurations") or []:
+            gateway, _, _ = str(each.get("id", "")).partition("/ipConfigurations/")
+            if "/virtualnetworkgateways/" in gateway.lower():
+                found.setdefault(gateway.lower(), gateway)
+    return list(found.values())
+
+
+def _locations(azure: Azure, gateway_id: str) -> Sequence[str]:
+    """The peering locations of a gateway's circuits; what may not be read is said so.
+
+    The connections of a gateway are in its own resource group, unless somebody put them
+    elsewhere: then nothing is said of their circuits, and nothing rests on it.
+    """
+    group = "/".join(gateway_id.split("/")[:5])
+    try:
+        listed = azure.resources_of_group(group) or []
+        ids = [str(each["id"]) for each in listed if str(each.get("type")).lower() == CONNECTION]
+        connections = all_at_once(azure.clock, [partial(azure.get, each) for each in ids])
+        circuits = {
+            circuit["id"]
+            for each in connections
+            if each is not None
+            and _reference(each, "virtualNetworkGateway1").lower() == gateway_id.lower()
+            for circuit in [each["properties"].get("peer") or {}]
+            if circuit.get("id")
+        }
+        places = all_at_once(azure.clock, [partial(_place, azure, each) for each in circuits])
+    except AzureFailure as failure:
+        return (f"unknown ({failure.message})",)
+    return sorted(set(places))
+
+
+def _place(azure: Azure, circuit_id: str) -> str:
+    """Where a circuit is; it may be somebody else's, whom we may not ask."""
+    try:
+        body = azure.get(circuit_id) or {}
+    except AzureFailure:
+        return f"an unknown location ({last(circuit_id)} may not be read)"
+    provider = body.get("properties", {}).get("serviceProviderProperties") or {}
+    return str(provider.get("peeringLocation") or f"an unknown location ({last(circuit_id)})")
+
+
+def _reference(body: Body, name: str) -> str:
+    return str((body.get("properties", {}).get(name) or {}).get("id") or "")

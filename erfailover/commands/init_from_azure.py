@@ -1,0 +1,139 @@
+"""``erfailover init --from-azure``: read a network that is there, write the site file of it.
+
+Nothing is written to Azure. Where what has to be known is unknown, nothing is written at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Any
+
+from erfailover import config
+from erfailover.adopting import Adoption, Found, Wanted, adopt, paths
+from erfailover.adopting_text import hub_words, site_file
+from erfailover.azure.discovering import discover
+from erfailover.commands import init
+from erfailover.commands.context import Context
+from erfailover.errors import UsageFailure
+from erfailover.site import Hub, Role, Site
+from erfailover.site_ids import GATEWAY, NETWORK, is_id
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was said on the command line."""
+
+    primary_hub: str
+    backup_hub: str
+    primary_gateway: str | None = None
+    backup_gateway: str | None = None
+    name: str | None = None
+    spokes: tuple[str, ...] = ()
+    remote_prefixes: tuple[str, ...] = ()
+    force: bool = False
+
+
+def run(context: Context, options: Options) -> None:
+    """Read both hubs and all that is peered with them, and write the site file.
+
+    Raises:
+        UsageFailure: a wrong option, a file that is there, or nothing to adopt.
+        UnknownReading: a VNet that may be a spoke, or the primary's routes, could not be read.
+        SiteFileError: the file was written, and what stands in Azure cannot be a site as it is.
+    """
+    hubs = {Role.PRIMARY: options.primary_hub, Role.BACKUP: options.backup_hub}
+    gateways = {Role.PRIMARY: options.primary_gateway, Role.BACKUP: options.backup_gateway}
+    for role in Role:
+        _insist_on_id(f"--{role}-hub", hubs[role], NETWORK)
+        if gateways[role] is not None:
+            _insist_on_id(f"--{role}-gateway", str(gateways[role]), GATEWAY)
+    if options.primary_hub.lower() == options.backup_hub.lower():
+        raise UsageFailure("--backup-hub: expected another VNet than the primary hub")
+    wanted = Wanted(options.name, options.spokes, _networks(options.remote_prefixes))
+    if context.site_file.exists() and not options.force:
+        raise init.there_already(context)
+    context.site = _stub(options)
+    context.say("Reading both hubs, their gateways and every VNet peered with them ...")
+    found = discover(context.azure, hubs, gateways)
+    adoption = adopt(found, wanted)
+    init.write(context, site_file(found, adoption), force=options.force)
+    config.load(context.site_file, context.environment)
+    for remark in adoption.remarks:
+        context.say(f"To look at: {remark}")
+    context.show(_text(context, found, adoption), _data(context, found, adoption))
+
+
+def _stub(options: Options) -> Site:
+    """A site of nothing but its hubs: the ids say the subscription."""
+    return Site(
+        site="adopting",
+        primary=Hub(options.primary_hub, ""),
+        backup=Hub(options.backup_hub, ""),
+        spokes=(),
+        remote_prefixes=(),
+        subscription=options.primary_hub.split("/")[2],
+    )
+
+
+def _insist_on_id(option: str, value: str, type_: str) -> None:
+    if not is_id(value, type_):
+        raise UsageFailure(
+            f"{option}: expected /subscriptions/<guid>/resourceGroups/<group>/providers/{type_}/"
+            f"<name>, found {value!r}",
+            "'az network vnet show --query id' prints it."
+            if type_ == NETWORK
+            else "'az network vnet-gateway show --query id' prints it.",
+        )
+
+
+def _networks(texts: Sequence[str]) -> tuple[IPv4Network, ...]:
+    found = []
+    for text in texts:
+        try:
+            if "/" not in text:
+                raise ValueError
+            found.append(IPv4Network(text))
+        except ValueError:
+            expected = "an IPv4 prefix like 10.5.0.0/16"
+            raise UsageFailure(f"--remote-prefix: expected {expected}, found {text!r}") from None
+    return tuple(dict.fromkeys(found))
+
+
+def _text(context: Context, found: Found, adoption: Adoption) -> str:
+    active = [str(each.network) for each in adoption.prefixes if each.active]
+    lines = [
+        f"Wrote {context.site_file}: site {adoption.site.name}, {len(adoption.spokes)} spoke(s), "
+        f"{paths(adoption.spokes)}.",
+        f"  primary  {found.primary.name}: {hub_words(found.primary)}",
+        f"  backup   {found.backup.name}: {hub_words(found.backup)}",
+        f"  remote   {', '.join(active)}",
+        f"  spokes   {', '.join(each.spoke.name for each in adoption.spokes)}",
+    ]
+    if adoption.remarks:
+        lines.append(f"{len(adoption.remarks)} thing(s) to look at: they stand in the file's head.")
+    lines += ["Then:", "  erfailover status", "  erfailover switch --to ipsec --dry-run"]
+    return "\n".join(lines)
+
+
+def _data(context: Context, found: Found, adoption: Adoption) -> dict[str, Any]:
+    return {
+        "site_file": str(context.site_file),
+        "site": adoption.site.name,
+        "primary": {"virtual_network": found.primary.hub, "gateway": found.primary.gateway},
+        "backup": {"virtual_network": found.backup.hub, "gateway": found.backup.gateway},
+        "remote_prefixes": [
+            {"prefix": str(each.network), "adopted": each.active, "note": each.note}
+            for each in adoption.prefixes
+        ],
+        "spokes": [
+            {
+                "name": each.spoke.name,
+                "virtual_network": each.spoke.virtual_network,
+                "path": str(each.path),
+            }
+            for each in adoption.spokes
+        ],
+        "remarks": list(adoption.remarks),
+    }

@@ -1,0 +1,79 @@
+"""Which resources a site file names, and whether each can be found by what it says. Pure.
+
+Owns the rule that a name needs ``resource_group`` and a full id must be one, of the right type.
+It never asks Azure whether the resource is there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from erfailover.site import Role, Site
+from erfailover.site_yaml import Keys, Problem
+
+NETWORK = "Microsoft.Network/virtualNetworks"
+GATEWAY = "Microsoft.Network/virtualNetworkGateways"
+LOCAL_GATEWAY = "Microsoft.Network/localNetworkGateways"
+MACHINE = "Microsoft.Compute/virtualMachines"
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""A subscription's id."""
+
+
+def problems(site: Site) -> Iterator[Problem]:
+    """Names that no resource group gives an id, and ids that are none."""
+    needed = False
+    for keys, value, type_ in _named(site):
+        if value.startswith("/"):
+            yield from _id(keys, value, type_)
+        elif not needed and site.resource_group is None:
+            needed = True
+            yield _without_group(keys, value)
+    if site.topology is not None and site.resource_group is None and not needed:
+        found = "no such key"
+        yield Problem(("resource_group",), "text", found, "provision makes the topology in it")
+
+
+def _without_group(keys: Keys, value: str) -> Problem:
+    return Problem(
+        keys,
+        "a full resource id, or resource_group beside it",
+        repr(value),
+        "add resource_group: <name>, or write /subscriptions/.../" + value,
+    )
+
+
+def _named(site: Site) -> Iterator[tuple[Keys, str, str]]:
+    for role in Role:
+        yield (str(role), "virtual_network"), site.hub(role).virtual_network, NETWORK
+        yield (str(role), "gateway"), site.hub(role).gateway, GATEWAY
+    for i, spoke in enumerate(site.spokes):
+        yield ("spokes", i, "virtual_network"), spoke.virtual_network, NETWORK
+    for name, probe in site.probes.items():
+        yield ("probes", name, "machine"), probe.machine, MACHINE
+        if probe.through is not None:
+            yield ("probes", name, "through"), probe.through, MACHINE
+    local = getattr(site.drill, "local_network_gateway", None)
+    if local is not None:
+        yield ("drill", "local_network_gateway"), local, LOCAL_GATEWAY
+
+
+def is_id(text: str, type_: str) -> bool:
+    """Whether a text is the full id of a resource of a type, in any letter case."""
+    parts = text.split("/")
+    return (
+        len(parts) == 9
+        and not parts[0]
+        and all(parts[1:])
+        and parts[1].lower() == "subscriptions"
+        and GUID.fullmatch(parts[2]) is not None
+        and parts[3].lower() == "resourcegroups"
+        and parts[5].lower() == "providers"
+        and f"{parts[6]}/{parts[7]}".lower() == type_.lower()
+    )
+
+
+def _id(keys: Keys, value: str, type_: str) -> Iterator[Problem]:
+    if not is_id(value, type_):
+        form = f"/subscriptions/<guid>/resourceGroups/<group>/providers/{type_}/<name>"
+        yield Problem(keys, form, repr(value), "'az resource show --query id' prints an id")
