@@ -34,6 +34,16 @@ class AsCode:
         return f"erfailover export {self.managed_by}"
 
     @property
+    def data(self) -> dict[str, object]:
+        """The warning as plain data."""
+        return {
+            "managed_by": self.managed_by,
+            "differing": list(self.differing),
+            "warning": self.text,
+            "command": self.command,
+        }
+
+    @property
     def text(self) -> str:
         """The warning, in words."""
         names = ", ".join(each.rsplit("/", 1)[-1] for each in self.differing[:4])

@@ -261,6 +261,22 @@ def history(run: str | None, **options: Any) -> None:
     command.run(context(options), run)
 
 
+@cli.command()
+@click.argument("language", type=click.Choice(["terraform", "bicep"]))
+@click.option(
+    "--split",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write files into a folder instead of printing them.",
+)
+@common
+def export(language: str, split: Path | None, **options: Any) -> None:
+    """Print the site's peerings as they are now, as code."""
+    from erfailover.commands import export as command
+
+    command.run(context(options), language, split)
+
+
 @cli.group()
 def drill() -> None:
     """Simulate an ExpressRoute failure, and repair it."""

@@ -1,1 +1,261 @@
-"""x."""
+"""The peerings of a site as code: Terraform (azurerm 4) and Bicep. Pure.
+
+Owns what of a peering's ARM JSON is worth saying in either language; never what should be
+there: the text says what is. Arguments follow the azurerm provider's documentation of
+``azurerm_virtual_network_peering`` (4.x) and Azure's template reference of
+``Microsoft.Network/virtualNetworks/virtualNetworkPeerings``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+BICEP_API = "2024-05-01"
+FLAGS = (
+    "allowVirtualNetworkAccess",
+    "allowForwardedTraffic",
+    "allowGatewayTransit",
+    "useRemoteGateways",
+)
+SNAKE = {
+    "allowVirtualNetworkAccess": "allow_virtual_network_access",
+    "allowForwardedTraffic": "allow_forwarded_traffic",
+    "allowGatewayTransit": "allow_gateway_transit",
+    "useRemoteGateways": "use_remote_gateways",
+    "peerCompleteVnets": "peer_complete_virtual_networks_enabled",
+    "enableOnlyIPv6Peering": "only_ipv6_peering_enabled",
+    "localSubnetNames": "local_subnet_names",
+    "remoteSubnetNames": "remote_subnet_names",
+}
+"""ARM's names in the azurerm provider's words."""
+DEFAULTS: Mapping[str, object] = {
+    "allowVirtualNetworkAccess": True,
+    "peerCompleteVnets": True,
+    "enableOnlyIPv6Peering": False,
+    "doNotVerifyRemoteGateways": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A peering as it is: where it stands, where it leads, what is set on it."""
+
+    id: str
+    subscription: str
+    group: str
+    network: str
+    name: str
+    remote: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The four flags, and what else is set beside its default; in ARM's words."""
+
+
+def owned(body: Mapping[str, Any]) -> Owned:
+    """A peering from its ARM JSON; its id spelled as Azure documents it."""
+    parts = str(body["id"]).split("/")
+    subscription, group, network, name = parts[2], parts[4], parts[8], parts[10]
+    properties = body.get("properties", {})
+    settings = {each: bool(properties.get(each, DEFAULTS.get(each, False))) for each in FLAGS}
+    for each in ("doNotVerifyRemoteGateways", "peerCompleteVnets", "enableOnlyIPv6Peering"):
+        if properties.get(each) not in (None, DEFAULTS[each]):
+            settings[each] = bool(properties[each])
+    more = {
+        each: tuple(map(str, properties[each]))
+        for each in ("localSubnetNames", "remoteSubnetNames")
+        if properties.get(each)
+    }
+    return Owned(
+        f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network"
+        f"/virtualNetworks/{network}/virtualNetworkPeerings/{name}",
+        subscription,
+        group,
+        network,
+        name,
+        str((properties.get("remoteVirtualNetwork") or {}).get("id") or ""),
+        settings | more,
+    )
+
+
+def symbols(peerings: Sequence[Owned]) -> list[str]:
+    """A name for each that both languages take, unique whatever the letter case."""
+    names = [
+        re.sub(r"\W+", "_", f"{each.network}_{each.name}", flags=re.ASCII) for each in peerings
+    ]
+    names = [each if re.match(r"[A-Za-z]", each) else f"peering_{each}" for each in names]
+    counts = Counter(each.lower() for each in names)
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        seen[name.lower()] += 1
+        twin = counts[name.lower()] > 1
+        unique.append(f"{name}_{seen[name.lower()]}" if twin else name)
+    return unique
+
+
+# --- Terraform --------------------------------------------------------------------------------
+
+
+def terraform(peerings: Sequence[Owned], taken_at: str) -> str:
+    """One Terraform file: a provider for each subscription, each peering with its import."""
+    names = dict(zip((each.id for each in peerings), symbols(peerings), strict=True))
+    blocks = [
+        f"# The peerings of the site's spokes as they were at {taken_at}, for azurerm 4.x.\n"
+        "# Terraform 1.5 or later adopts them by the import blocks. Leave out the providers and\n"
+        "# imports that you have; rename the resources as yours are called."
+    ]
+    blocks += [_provider(each) for each in dict.fromkeys(each.subscription for each in peerings)]
+    for each in peerings:
+        blocks += [_import(each, names[each.id]), _resource(each, names, peerings)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _alias(subscription: str) -> str:
+    return f"subscription_{re.sub(r'[^0-9A-Za-z]', '_', subscription)}"
+
+
+def _provider(subscription: str) -> str:
+    return (
+        'provider "azurerm" {\n'
+        f"  alias           = {_hcl(_alias(subscription))}\n"
+        f"  subscription_id = {_hcl(subscription)}\n"
+        "  features {}\n"
+        "}"
+    )
+
+
+def _import(peering: Owned, name: str) -> str:
+    to = f"azurerm_virtual_network_peering.{name}"
+    return f"import {{\n  to = {to}\n  id = {_hcl(peering.id)}\n}}"
+
+
+def _resource(peering: Owned, names: Mapping[str, str], others: Sequence[Owned]) -> str:
+    rows = {
+        "provider": f"azurerm.{_alias(peering.subscription)}",
+        "name": _hcl(peering.name),
+        "resource_group_name": _hcl(peering.group),
+        "virtual_network_name": _hcl(peering.network),
+        "remote_virtual_network_id": _hcl(peering.remote),
+        **{SNAKE[key]: _hcl(value) for key, value in peering.settings.items() if key in SNAKE},
+    }
+    width = max(map(len, rows))
+    lines = [f'resource "azurerm_virtual_network_peering" "{names[peering.id]}" {{']
+    lines += [f"  {key.ljust(width)} = {value}" for key, value in rows.items()]
+    lender = _lender(peering, others)
+    if lender is not None:
+        needed = f"azurerm_virtual_network_peering.{names[lender.id]}"
+        lines += ["", f"  depends_on = [{needed}]"]
+    return "\n".join([*lines, "}"])
+
+
+def _lender(peering: Owned, others: Iterable[Owned]) -> Owned | None:
+    """The opposite that lends the gateway this one uses: Azure wants it first."""
+    if not peering.settings["useRemoteGateways"]:
+        return None
+    own = peering.id.partition("/virtualNetworkPeerings/")[0].lower()
+    for each in others:
+        there = each.id.partition("/virtualNetworkPeerings/")[0].lower()
+        if there == peering.remote.lower() and each.remote.lower() == own:
+            return each
+    return None
+
+
+def _hcl(value: object) -> str:
+    """A value as HCL writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(_hcl(each) for each in value)}]"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + text.replace("${", "$${").replace("%{", "%%{") + '"'
+
+
+# --- Bicep ------------------------------------------------------------------------------------
+
+
+def bicep(peerings: Sequence[Owned], taken_at: str) -> dict[str, str]:
+    """Bicep files by name: one a resource group, and ``main.bicep`` that deploys them all.
+
+    A Bicep file deploys into one resource group, and a peering belongs to that of its VNet.
+    Azure refuses a second write to a VNet while one is under way: so one comes after the other.
+    """
+    groups: dict[tuple[str, str], list[Owned]] = {}
+    for each in peerings:
+        groups.setdefault((each.subscription.lower(), each.group.lower()), []).append(each)
+    files: dict[str, str] = {}
+    modules = []
+    for number, rows in enumerate(groups.values(), 1):
+        first = rows[0]
+        name = f"{number:02}-{re.sub(r'[^0-9A-Za-z_.-]+', '_', first.group)}.bicep"
+        files[name] = _group_file(rows, taken_at)
+        lines = [
+            f"module group{number:02} {_bicep(name)} = {{",
+            f"  name: {_bicep(f'peerings-{number:02}')}",
+            f"  scope: resourceGroup({_bicep(first.subscription)}, {_bicep(first.group)})",
+        ]
+        lines += _after(f"group{number - 1:02}") if number > 1 else []
+        modules.append("\n".join([*lines, "}"]))
+    head = (
+        f"// The peerings of the site's spokes as they were at {taken_at}.\n"
+        "// az deployment group create -g <any of the groups> -f main.bicep\n"
+        "targetScope = 'resourceGroup'"
+    )
+    return {"main.bicep": "\n\n".join([head, *modules]) + "\n", **files}
+
+
+def _group_file(peerings: Sequence[Owned], taken_at: str) -> str:
+    first = peerings[0]
+    parts = [
+        f"// The peerings in {first.group} as they were at {taken_at}.\n"
+        "// az deployment group create -f <this> "
+        f"--subscription {first.subscription} -g {first.group}\n"
+        "targetScope = 'resourceGroup'"
+    ]
+    networks = list(dict.fromkeys(each.network for each in peerings))
+    labels = {name: f"network{number:02}" for number, name in enumerate(networks, 1)}
+    parts += [
+        f"resource {labels[name]} 'Microsoft.Network/virtualNetworks@{BICEP_API}' existing = {{\n"
+        f"  name: {_bicep(name)}\n"
+        "}"
+        for name in networks
+    ]
+    before: dict[str, str] = {}
+    for each, symbol in zip(peerings, symbols(peerings), strict=True):
+        parts.append(_bicep_peering(each, symbol, labels[each.network], before.get(each.network)))
+        before[each.network] = symbol
+    return "\n\n".join(parts) + "\n"
+
+
+def _after(symbol: str) -> list[str]:
+    return ["  dependsOn: [", f"    {symbol}", "  ]"]
+
+
+def _bicep_peering(peering: Owned, symbol: str, parent: str, before: str | None) -> str:
+    type_ = f"Microsoft.Network/virtualNetworks/virtualNetworkPeerings@{BICEP_API}"
+    lines = [
+        f"resource {symbol} '{type_}' = {{",
+        f"  parent: {parent}",
+        f"  name: {_bicep(peering.name)}",
+        "  properties: {",
+        "    remoteVirtualNetwork: {",
+        f"      id: {_bicep(peering.remote)}",
+        "    }",
+    ]
+    for key, value in peering.settings.items():
+        lines += _bicep_row(key, value)
+    lines += ["  }", *(_after(before) if before else [])]
+    return "\n".join([*lines, "}"])
+
+
+def _bicep_row(key: str, value: object) -> list[str]:
+    if isinstance(value, tuple):
+        return [f"    {key}: [", *(f"      {_bicep(each)}" for each in value), "    ]"]
+    return [f"    {key}: {str(value).lower()}"]
+
+
+def _bicep(text: str) -> str:
+    """A text as Bicep writes it."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${") + "'"

@@ -112,6 +112,7 @@ def _peerings(site: Site, observed: Observed) -> list[Peering]:
 
 def _peering_data(peering: Peering, observed: Observed) -> dict[str, Any]:
     return {
+        "id": peering.id,
         "name": peering.name,
         "virtual_network": _last(peering.virtual_network),
         "remote_virtual_network": _last(peering.remote_virtual_network),

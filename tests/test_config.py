@@ -211,6 +211,34 @@ def test_flags_can_be_written_once_and_referred_to(tmp_path: FilePath) -> None:
 
 CROSS = [
     (
+        "resource_group: rg-we\n",
+        "",
+        "primary.virtual_network: expected a full resource id, or resource_group beside it, "
+        "found 'vnet2'",
+    ),
+    (
+        "  virtual_network: vnet2\n  gateway: vng1",
+        "  virtual_network: vnet2\n  gateway: /subscriptions/x/virtualNetworkGateways/vng1",
+        "primary.gateway: expected /subscriptions/<guid>/resourceGroups/<group>/providers/"
+        "Microsoft.Network/virtualNetworkGateways/<name>, found",
+    ),
+    (
+        "  - virtual_network: vnet1\n",
+        f"  - virtual_network: /subscriptions/{SUBSCRIPTION}/resourceGroups/g/providers/"
+        "Microsoft.Compute/virtualMachines/vnet1\n",
+        "spokes[0].virtual_network: expected /subscriptions/<guid>/",
+    ),
+    (
+        "  - virtual_network: vnet1\n",
+        "  - virtual_network: vnet1\n    name: '-x'\n",
+        "spokes[0].name: expected letters, digits and ._-()/, a letter or digit first",
+    ),
+    (
+        "resource_group: rg-we",
+        "managed_by: pulumi\nresource_group: rg-we",
+        "managed_by: expected 'terraform' or 'bicep', found 'pulumi'",
+    ),
+    (
         "on_ipsec: {}  ",
         "on_ipsec: absent  ",
         "spokes[0].spoke_to_primary.on_ipsec: expected flags, found 'absent'; "
@@ -366,3 +394,46 @@ def test_a_site_failover_test_of_a_gateway_that_provision_makes_is_refused(
     file = edited(tmp_path, (DRILL, "drill: {peering_location: Amsterdam}\n"))
     (said,) = complaints(file)
     assert "provision makes a VPN gateway of the primary" in said
+
+
+def full_id(name: str, kind: str = "virtualNetworks") -> str:
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/other"
+    return f"{group}/providers/Microsoft.Network/{kind}/{name}"
+
+
+LENDS, USES = "{allow_gateway_transit: true}", "{use_remote_gateways: true}"
+BY_ID = f"""\
+site: ours
+primary: {{virtual_network: {full_id("p")}, gateway: {full_id("gp", "virtualNetworkGateways")}}}
+backup: {{virtual_network: {full_id("b")}, gateway: {full_id("gb", "virtualNetworkGateways")}}}
+remote_prefixes: [10.5.0.0/16]
+spokes:
+  - &spoke
+    virtual_network: {full_id("s")}
+    spoke_to_primary: {{name: sp, on_expressroute: {USES}, on_ipsec: {{}}}}
+    primary_to_spoke: {{name: ps, on_expressroute: {LENDS}, on_ipsec: {{}}}}
+    spoke_to_backup: {{name: sb, on_expressroute: absent, on_ipsec: {USES}}}
+    backup_to_spoke: {{name: bs, on_expressroute: absent, on_ipsec: {LENDS}}}
+"""
+
+
+def test_a_site_of_full_ids_needs_neither_resource_group_nor_subscription(
+    tmp_path: FilePath,
+) -> None:
+    site = load(write(tmp_path, BY_ID), {})
+    assert (site.resource_group, site.subscription) == (None, None)
+    assert site.network_id(site.primary.virtual_network) == full_id("p")
+    assert [spoke.name for spoke in site.spokes] == ["s"]
+
+
+def test_two_spokes_of_one_name_are_refused_until_one_is_renamed(tmp_path: FilePath) -> None:
+    twin = f"""\
+  - <<: *spoke
+    virtual_network: {full_id("s").replace("/other/", "/elsewhere/")}
+    primary_to_spoke: {{name: ps2, on_expressroute: {LENDS}, on_ipsec: {{}}}}
+    backup_to_spoke: {{name: bs2, on_expressroute: absent, on_ipsec: {LENDS}}}
+"""
+    (told,) = complaints(write(tmp_path, BY_ID + twin))
+    assert "spokes[1].name: expected a name that no other spoke has, found 's'" in told
+    site = load(write(tmp_path, BY_ID + twin + "    name: elsewhere/s\n"), {})
+    assert [spoke.name for spoke in site.spokes] == ["s", "elsewhere/s"]

@@ -42,7 +42,9 @@ ADVICE = (
     ),
     (
         "LinkedAuthorizationFailed",
-        "The identity lacks virtualNetworks/peer/action on the other VNet.",
+        "Azure's rule: a peering needs a right on either side. The identity lacks "
+        "Microsoft.Network/virtualNetworks/peer/action on the other VNet, which may be in another "
+        "subscription: have a role with it assigned there.",
     ),
     (
         "AuthorizationFailed",

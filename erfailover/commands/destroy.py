@@ -17,7 +17,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress, duration
 from erfailover.commands.recording import recorded, settle
 from erfailover.destruction import TYPES, Deletion, DestroyPlan
-from erfailover.errors import Refused
+from erfailover.errors import Refused, UsageFailure
 from erfailover.executor import Results, State, Task
 from erfailover.secrets_store import Secrets
 from erfailover.site import Site
@@ -43,9 +43,15 @@ def run(context: Context, dry_run: bool) -> None:
         dry_run: show what would be deleted and stop.
 
     Raises:
+        UsageFailure: the site has no resource group, so nothing of it was provisioned.
         Refused: the operator said no, or something appeared in the group meanwhile.
         AzureFailure: Azure refused a deletion; what does not need it was done all the same.
     """
+    if context.site.resource_group is None:
+        raise UsageFailure(
+            f"{context.site_file} names no resource_group: nothing of the site was provisioned",
+            "An adopted network is not erfailover's to delete.",
+        )
     with nullcontext() if dry_run else context.lease("destroy"):
         _run(context, dry_run)
 

@@ -53,7 +53,8 @@ def run(context: Context, dry_run: bool) -> None:
     """
     if context.site.topology is None:
         raise UsageFailure(
-            f"{context.site_file} has no topology", "'erfailover init' writes a file with one."
+            f"{context.site_file} has no topology: there is nothing to provision",
+            "Only who wants a network made needs one; 'erfailover init' writes a file with it.",
         )
     with nullcontext() if dry_run else context.lease("provision"):
         _run(context, dry_run)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from erfailover import report, report_drill
+from erfailover.as_code import as_code_warning
 from erfailover.azure.circuits import circuits
 from erfailover.azure.observing import observe
 from erfailover.circuits import Circuits
@@ -35,9 +36,11 @@ def run(context: Context) -> None:
     except StateFailure as failure:
         context.say(f"Whether a run is unfinished cannot be told: {failure.message}")
         open_run = None
+    as_code = as_code_warning(site, observed)
     parts = [
         report_drill.drill_text(drill),
         history.open_text(open_run) if open_run is not None else None,
+        as_code.text if as_code is not None else None,
         _text(context, observed, health, connected),
     ]
     data = {
@@ -45,6 +48,7 @@ def run(context: Context) -> None:
         **report.status_data(site, observed, health),
         "connections": report_drill.circuits_data(connected),
         "drill": report_drill.drill_data(drill),
+        "as_code": None if as_code is None else as_code.data,
         "unfinished": history.open_data(open_run),
     }
     context.show("\n\n".join(filter(None, parts)), data)

@@ -26,6 +26,16 @@ def test_the_folder_names_the_lab_as_the_active_cloud(tmp_path: Path) -> None:
     assert (subscription["id"], subscription["isDefault"]) == (known.subscription, True)
 
 
+def test_every_subscription_of_the_tenant_is_in_the_profile(tmp_path: Path) -> None:
+    known = identity.make().with_subscriptions(3)
+    assert identity.load(known.as_json()) == known
+    folder = write_configuration(tmp_path / "az", known, ENDPOINT)
+    rows = json.loads((folder / "azureProfile.json").read_text())["subscriptions"]
+    assert [each["id"] for each in rows] == list(known.subscriptions)
+    assert [each["isDefault"] for each in rows] == [True, False, False]
+    assert len({each["name"] for each in rows}) == 3
+
+
 def test_the_clients_secret_stands_in_one_private_file(tmp_path: Path) -> None:
     known = identity.make()
     folder = write_configuration(tmp_path / "az", known, ENDPOINT)

@@ -54,6 +54,20 @@ def test_a_lab_comes_up_once_answers_and_goes_down(state: Path) -> None:
     assert again["endpoint"].endswith(f":{port}")
 
 
+def test_a_tenant_has_as_many_subscriptions_as_were_asked_for(state: Path) -> None:
+    assert lab(state, "up", "--subscriptions", "2").returncode == 0
+    found = json.loads(lab(state, "env", "--json").stdout)
+    assert len(found["subscriptions"]) == 2
+    assert found["subscriptions"][0] == found["subscription"]
+    refused = lab(state, "up", "--subscriptions", "3")
+    assert refused.returncode == 1
+    assert "runs with 2 subscription(s), and 3 are wanted" in refused.stderr
+    assert lab(state, "down").returncode == 0
+    assert lab(state, "up", "--subscriptions", "3").returncode == 0
+    again = json.loads(lab(state, "env", "--json").stdout)["subscriptions"]
+    assert (len(again), again[:2]) == (3, found["subscriptions"])
+
+
 @pytest.mark.parametrize("words", [["status"], ["env"], ["env", "--json"], ["reset"]])
 def test_without_a_lab_the_message_says_how_to_start_one(state: Path, words: list[str]) -> None:
     found = lab(state, *words)

@@ -1,0 +1,94 @@
+"""``erfailover export terraform | bicep``: the peerings as they are now, as code.
+
+Reads Azure and writes nothing there. What could not be read is an error: code that lacks a
+peering would delete it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from erfailover import exporting
+from erfailover.clock import all_at_once
+from erfailover.commands.context import Context
+from erfailover.errors import UnknownReading, UsageFailure
+from erfailover.exporting import Owned
+from erfailover.site import Site
+
+
+def run(context: Context, language: str, split: Path | None) -> None:
+    """Print the site's peerings as code, or write its files into a folder.
+
+    Args:
+        context: the invocation.
+        language: ``terraform`` or ``bicep``.
+        split: the folder to write into; None to print.
+
+    Raises:
+        UnknownReading: a VNet of the site does not exist.
+        AzureFailure: one could not be read.
+        UsageFailure: the folder cannot be written, or holds such a file.
+    """
+    peerings = _read(context)
+    taken_at = _now()
+    if language == "terraform":
+        files = {"peerings.tf": exporting.terraform(peerings, taken_at)}
+    else:
+        files = exporting.bicep(peerings, taken_at)
+    data = {
+        "language": language,
+        "peerings": [each.id for each in peerings],
+        "files": files,
+    }
+    if split is not None:
+        _write(split, files)
+        listed = "\n".join(f"  {split / name}" for name in files)
+        context.show(f"Wrote {len(peerings)} peering(s):\n{listed}", data)
+        return
+    if len(files) > 1:
+        context.say("Each part is a file of its own; --split DIR writes them.")
+    texts = [text if len(files) == 1 else f"// ---- {name}\n{text}" for name, text in files.items()]
+    context.show("\n".join(texts).rstrip("\n"), data)
+
+
+def _read(context: Context) -> list[Owned]:
+    """The site's peerings that there are, hub by hub, then spoke by spoke."""
+    site, azure = context.site, context.azure
+    ids = [site.network_id(name) for name in site.network_names()]
+    bodies = all_at_once(context.clock, [partial(azure.get, each) for each in ids])
+    missing = [each for each, body in zip(ids, bodies, strict=True) if body is None]
+    if missing:
+        raise UnknownReading(
+            f"there is no VNet {missing[0]}", "Nothing was printed. Mend the site file."
+        )
+    ours = _ids(site)
+    return [
+        exporting.owned(each)
+        for body in bodies
+        for each in (body or {}).get("properties", {}).get("virtualNetworkPeerings") or []
+        if str(each["id"]).lower() in ours
+    ]
+
+
+def _ids(site: Site) -> frozenset[str]:
+    return frozenset(id_.lower() for spoke in site.spokes for id_ in site.peering_ids(spoke))
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = [name for name in files if (folder / name).exists()]
+        if there:
+            raise UsageFailure(
+                f"{folder / there[0]} is there already", "Name an empty folder, or remove it."
+            )
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageFailure(f"{folder} cannot be written: {error.strerror or error}") from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,338 @@
+"""A network that somebody else made: adopted, switched, exported, given back as it was."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import hcl2
+import pytest
+import yaml
+from pycep import BicepParser
+
+from erfailover.config import load
+from erfailover.lab.faults import Fault, Kind
+from erfailover.site import Flags, Path, Role, Site
+from tests.scenarios.adopted import Adopted, Made, adopted, made_once
+from tests.scenarios.adopted_world import (
+    KEPT_FUTURE,
+    OVER_BOTH,
+    OVER_EXPRESSROUTE_ONLY,
+    SPOKES,
+)
+
+__all__ = ["Made", "adopted", "made_once"]
+
+FLAGS = ("allowForwardedTraffic", "allowGatewayTransit", "useRemoteGateways", "remoteGateways")
+"""What a switch may change of a primary peering, and what Azure shows of it in consequence."""
+
+
+def site_of(adopted: Adopted) -> Site:
+    return load(adopted.stage.folder / "erfailover.yaml", {})
+
+
+def test_a_network_that_is_there_becomes_a_site_by_reading_alone(adopted: Adopted) -> None:
+    stage, world = adopted.stage, adopted.world
+    before = len(stage.lab.trace)
+    out = stage.do(*adopted.init)
+    assert adopted.reads_only(before)
+    assert "12 spoke(s), 12 on ExpressRoute" in out
+    assert "circuits at Amsterdam, Dublin" in out
+
+    site = site_of(adopted)
+    assert site.name == "hub-weu"
+    assert (site.primary.virtual_network, site.primary.gateway) == (
+        world.primary_hub,
+        world.primary_gateway,
+    )
+    assert site.backup.gateway == world.backup_gateway
+    assert tuple(map(str, site.remote_prefixes)) == OVER_BOTH
+    assert f"# - {OVER_EXPRESSROUTE_ONLY}" in (stage.folder / "erfailover.yaml").read_text()
+    assert f"{OVER_EXPRESSROUTE_ONLY}: NOT learned by the backup" in stage.err
+
+    by_id = {each.virtual_network: each for each in site.spokes}
+    assert by_id.keys() == {world.spoke(each) for each in SPOKES}
+    for each in SPOKES:
+        spoke = by_id[world.spoke(each)]
+        assert (spoke.spoke_to_primary.name, spoke.primary_to_spoke.name) == (
+            each.to_hub,
+            each.from_hub,
+        )
+        uses = Flags(allow_forwarded_traffic=each.forwarded, use_remote_gateways=True)
+        lends = Flags(allow_forwarded_traffic=each.forwarded, allow_gateway_transit=True)
+        assert spoke.spoke_to_primary.on_expressroute == uses
+        assert spoke.primary_to_spoke.on_expressroute == lends
+        assert (spoke.spoke_to_backup.on_expressroute == "absent") is (
+            not each.backup.hub_side and not each.backup.spoke_side
+        )
+    names = {each.name for each in site.spokes}
+    assert {"rg-web/vnet-web", "rg-shop/vnet-web", "vnet-erp"} <= names
+    assert "vnet-shared is peered with hub-weu and does not use its gateway" in stage.err
+    assert "vnet-dr-tools uses the gateway of hub-neu" in stage.err
+
+
+def touched(site: Site) -> set[str]:
+    return {each.lower() for spoke in site.spokes for each in site.peering_ids(spoke)}
+
+
+def without(text: str, site: Site, *names: str) -> Any:
+    """A GET's answer without some properties of the site's peerings, wherever they stand."""
+    ours = touched(site)
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, list):
+            return [cut(each) for each in value if not gone(each)]
+        if not isinstance(value, dict):
+            return value
+        found = {key: cut(each) for key, each in value.items()}
+        if str(found.get("id", "")).lower() in ours:
+            kept = {key: each for key, each in found["properties"].items() if key not in names}
+            found["properties"] = kept
+        return found
+
+    def gone(value: Any) -> bool:
+        return not names and isinstance(value, dict) and str(value.get("id", "")).lower() in ours
+
+    return json.dumps(cut(json.loads(text)), indent=1)
+
+
+def manage_by_code(adopted: Adopted) -> None:
+    file = adopted.stage.folder / "erfailover.yaml"
+    file.write_text(file.read_text().replace("# managed_by:", "managed_by:"))
+
+
+def test_a_switch_touches_its_peerings_alone_and_gives_all_back(adopted: Adopted) -> None:
+    """Every resource byte for byte but for ETags; what no SDK knows of a peering included."""
+    stage = adopted.stage
+    before = adopted.everything()
+    stage.do(*adopted.init)
+    manage_by_code(adopted)
+    file = stage.folder / "erfailover.yaml"
+    site = site_of(adopted)
+    status = stage.json("status")
+    assert (status["healthy"], status["as_code"]) == (True, None)
+    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    status = stage.json("status")
+    assert (status["path"], status["healthy"], status["ready"]) == ("ipsec", True, True)
+    assert len(status["as_code"]["differing"]) == 2 * 12 + 4  # four of the standby ones
+
+    during = adopted.everything()
+    check_untouched(adopted, site, before, during)
+    check_terraform(stage.do("export", "terraform"), site)
+
+    first = file.read_text()
+    stage.do(*adopted.init, "--force")
+    assert [each.name for each in site_of(adopted).spokes] == [each.name for each in site.spokes]
+    assert "vnet-erp: is on IPsec now" in stage.err
+
+    file.write_text(first)
+    assert stage.json("switch", "--to", "expressroute", "--yes")["verified"] is True
+    after = adopted.everything()
+    # One spoke had half of a standby peering: the other half stays, as its site file says.
+    made = {each for each in after if each not in before}
+    assert {each.rsplit("/", 1)[-1] for each in made} == {"vnet-iot-to-hub-neu"}
+    half = ("vnet-iot", "standby-vnet-iot", "hub-neu")
+    for each in before:
+        if each.rsplit("/", 1)[-1] not in half:
+            assert after[each] == before[each]
+
+
+def check_untouched(
+    adopted: Adopted, site: Site, before: dict[str, str], during: dict[str, str]
+) -> None:
+    """Nothing differs but the flags of the site's peerings, and the peerings that were made."""
+    ours = touched(site)
+    primary = [each for each in before if each.lower() in ours and "standby" not in each]
+    assert len(primary) == 24
+    for each in primary:
+        assert without(during[each], site, *FLAGS) == without(before[each], site, *FLAGS)
+        assert json.loads(during[each])["properties"]["futureRouting"] == KEPT_FUTURE
+    elsewhere = [each for each in before if each.lower() not in ours]
+    assert len(elsewhere) > 60
+    for each in elsewhere:
+        assert without(during[each], site) == without(before[each], site)
+    for spoke in SPOKES:
+        there = json.loads(during[adopted.world.spoke(spoke)])
+        assert there["properties"]["futureIsolation"] == KEPT_FUTURE
+        assert there["properties"]["dhcpOptions"] == {"dnsServers": list(spoke.dns)}
+
+
+def check_terraform(text: str, site: Site) -> None:
+    """The text is HCL, and names each of the site's peerings once."""
+    parsed: Any = hcl2.loads(text)
+    assert len(parsed["resource"]) == len(parsed["import"]) == 48
+    assert len(parsed["provider"]) == 3
+    imported = {json.loads(each["id"]).lower() for each in parsed["import"]}
+    assert imported == touched(site)
+
+
+FEW = ("--spoke", "vnet-erp", "--spoke", "vnet-data")
+
+
+def test_while_failed_over_code_is_warned_of_and_exported(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, *FEW)
+    manage_by_code(adopted)
+    stage.do("switch", "--to", "ipsec", "--yes")
+    told = stage.json("status")["as_code"]
+    assert (told["managed_by"], told["command"]) == ("terraform", "erfailover export terraform")
+    assert stage.do("status").startswith("WARNING: Terraform's next apply would undo this")
+
+    before = len(stage.lab.trace)
+    data = stage.json("export", "bicep")
+    stage.do("export", "bicep", "--split", "code")
+    found: dict[tuple[str, str], Any] = {}
+    for name, text in data["files"].items():
+        written = (stage.folder / "code" / name).read_text()
+        assert written.splitlines()[1:] == text.splitlines()[1:]  # but for the time
+        parsed: Any = BicepParser().parse(text=written)
+        for resource in parsed.get("resources", {}).values():
+            properties = resource["config"].get("properties")
+            if properties:
+                remote = properties["remoteVirtualNetwork"]["id"]
+                found[resource["config"]["name"], remote] = properties
+    assert len(found) == 8
+    used = found["peer-vnet-erp-to-hub-neu", adopted.world.backup_hub]
+    assert (used["useRemoteGateways"], used["allowForwardedTraffic"]) == (True, True)
+    assert stage.run("export", "bicep", "--split", "code") == 2
+    assert adopted.reads_only(before)
+
+
+def test_a_site_that_is_failed_over_is_recognised(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, *FEW)
+    first = site_of(adopted)
+    stage.do("switch", "--to", "ipsec", "--yes")
+    out = stage.do(*adopted.init, *FEW, "--force", "--name", "again")
+    assert "2 spoke(s), 2 on IPsec" in out
+    again = site_of(adopted)
+    assert again.name == "again"
+    for one, other in zip(first.spokes, again.spokes, strict=True):
+        for role in Role:
+            for was, now in (
+                (one.outward(role), other.outward(role)),
+                (one.inward(role), other.inward(role)),
+            ):
+                found = now.on(Path.IPSEC)
+                assert (was.name, was.on(Path.IPSEC, found)) == (now.name, found)
+        home = other.spoke_to_primary.on(Path.EXPRESSROUTE)
+        assert home is not None
+        assert home.use_remote_gateways
+    assert stage.json("switch", "--to", "expressroute", "--yes")["verified"] is True
+    assert stage.json("status")["path"] == "expressroute"
+
+
+def cut_circuits(adopted: Adopted) -> None:
+    arm = adopted.arm()
+    for name in ("circuit-ams", "circuit-dub"):
+        peering = f"{adopted.world.circuit(name)}/peerings/AzurePrivatePeering"
+        arm.put(peering, arm.get(peering)["properties"] | {"state": "Disabled"})
+    arm.pool.clear()
+    adopted.stage.pass_time(120.0)
+
+
+def test_with_a_dead_primary_the_remote_prefixes_are_unknown_unless_said(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    cut_circuits(adopted)
+    assert stage.run(*adopted.init) == 4
+    assert "the remote prefixes are unknown: ergw-weu has learned nothing" in stage.err
+    assert "--remote-prefix" in stage.err
+    assert "The backup has learned: 10.4.0.0/16, 10.5.0.0/16" in stage.err
+    assert not (stage.folder / "erfailover.yaml").exists()
+    stage.do(*adopted.init, *FEW, "--remote-prefix", "10.5.0.0/16")
+    assert tuple(map(str, site_of(adopted).remote_prefixes)) == ("10.5.0.0/16",)
+    assert stage.run("status") == 6
+    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+
+
+def test_a_vnet_that_may_not_be_read_stops_the_adoption_unless_the_spokes_are_named(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "GET", "*/virtualNetworks/vnet-ml", times=0))
+    assert stage.run(*adopted.init) == 4
+    assert "whether these are spokes cannot be told: vnet-ml" in stage.err
+    assert not (stage.folder / "erfailover.yaml").exists()
+    stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", adopted.world.spoke(SPOKES[6]))
+    assert [each.name for each in site_of(adopted).spokes] == ["vnet-erp", "vnet-web"]
+
+
+def test_a_right_that_lacks_on_the_other_side_is_told_as_such(adopted: Adopted) -> None:
+    """Azure's text as users report it of peerings across subscriptions."""
+    stage = adopted.stage
+    stage.do(*adopted.init, "--spoke", "vnet-shop")
+    told = (
+        "The client has permission to perform action 'Microsoft.Network/virtualNetworks/"
+        "virtualNetworkPeerings/write' on scope 'x'; however, it does not have permission to "
+        "perform action 'peer/action' on the linked scope(s) 'y'."
+    )
+    refusal = Fault(
+        Kind.ANSWER,
+        "PUT",
+        "*/hub-neu/*",
+        times=0,
+        status=403,
+        code="LinkedAuthorizationFailed",
+        message=told,
+    )
+    stage.lab.add_faults(refusal)
+    assert stage.run("switch", "--to", "ipsec", "--yes") == 5
+    assert "peer/action on the other VNet, which may be in another subscription" in stage.err
+    assert stage.json("status")["path"] == "expressroute"
+
+
+def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted) -> None:
+    stage = adopted.stage
+    file = stage.folder / "erfailover.yaml"
+    file.write_text("mine\n")
+    before = len(stage.lab.trace)
+    assert stage.run(*adopted.init) == 2
+    assert "is there already" in stage.err
+    assert (file.read_text(), len(stage.lab.trace)) == ("mine\n", before)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--spoke", "vnet-web"], "two VNets are called so"),
+        (["--spoke", "nobody"], "the spokes are vnet-data, vnet-erp"),
+        (["--remote-prefix", "10.5.0.0"], "expected an IPv4 prefix like"),
+        (["--remote-prefix", "10.5.0.1/16"], "expected an IPv4 prefix like"),
+        (["--primary-gateway", "ergw-weu"], "virtualNetworkGateways/<name>, found 'ergw-weu'"),
+        (["--primary-hub", "hub-weu"], "virtualNetworks/<name>, found 'hub-weu'"),
+        (["--backup-hub", "{world.primary_hub}"], "expected another VNet"),
+        (["--backup-hub", "{world.primary_hub}x"], "there is no VNet"),
+        (
+            ["--backup-hub", "{vnet}"],
+            "expected one gateway that serves the backup path, found none",
+        ),
+    ],
+)
+def test_a_wrong_option_is_told_in_words(adopted: Adopted, words: list[str], told: str) -> None:
+    vnet = adopted.world.spoke(SPOKES[0])
+    spelled = [each.format(world=adopted.world, vnet=vnet) for each in words]
+    assert adopted.stage.run(*adopted.init, *spelled) == 2
+    assert told in adopted.stage.err
+    assert not (adopted.stage.folder / "erfailover.yaml").exists()
+
+
+def test_an_adopted_network_is_neither_provisioned_nor_destroyed(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init)
+    assert stage.run("provision", "--yes") == 2
+    assert "has no topology" in stage.err
+    assert stage.run("destroy", "--yes") == 2
+    assert "nothing of the site was provisioned" in stage.err
+
+
+def test_the_adoption_as_data_says_the_same(adopted: Adopted) -> None:
+    data = adopted.stage.json(*adopted.init)
+    file = yaml.safe_load((adopted.stage.folder / "erfailover.yaml").read_text())
+    assert data["site"] == file["site"]
+    adopted_ = [each["prefix"] for each in data["remote_prefixes"] if each["adopted"]]
+    assert adopted_ == file["remote_prefixes"]
+    assert [each["virtual_network"] for each in data["spokes"]] == [
+        each["virtual_network"] for each in file["spokes"]
+    ]

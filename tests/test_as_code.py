@@ -1,0 +1,48 @@
+"""What stands otherwise in Azure than in code that also manages it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from erfailover.as_code import as_code_warning
+from erfailover.site import Flags, Path, SitePeering
+from tests import sites
+
+SITE = replace(sites.site("vnet1", "vnet9"), managed_by="terraform")
+
+
+def test_on_expressroute_nothing_differs() -> None:
+    observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE))
+    assert as_code_warning(SITE, observed) is None
+
+
+def test_on_ipsec_the_primary_peerings_differ_and_the_command_is_named() -> None:
+    told = as_code_warning(SITE, sites.observed(SITE, sites.on(Path.IPSEC, SITE)))
+    assert told is not None
+    assert [each.rsplit("/", 1)[-1] for each in told.differing] == [
+        "vnet1-to-vnet2",
+        "vnet2-to-vnet1",
+        "vnet9-to-vnet2",
+        "vnet2-to-vnet9",
+    ]
+    assert "Terraform's next apply would undo this: 4 peering(s)" in told.text
+    assert "erfailover export terraform" in told.text
+
+
+def test_without_code_there_is_nothing_to_warn_of() -> None:
+    by_hand = replace(SITE, managed_by=None)
+    assert as_code_warning(by_hand, sites.observed(SITE, sites.on(Path.IPSEC, SITE))) is None
+
+
+def test_what_the_site_keeps_does_not_differ() -> None:
+    kept = Flags(allow_forwarded_traffic="keep", use_remote_gateways=True)
+    (spoke, _) = SITE.spokes
+    peering = SitePeering("vnet1-to-vnet2", kept, Flags(allow_forwarded_traffic="keep"))
+    site = replace(SITE, spokes=(replace(spoke, spoke_to_primary=peering),))
+    for forwarded in (True, False):
+        state = sites.on(Path.EXPRESSROUTE, SITE)
+        state["vnet1-to-vnet2"] = (
+            Flags(allow_forwarded_traffic=forwarded, use_remote_gateways=True),
+            "Connected",
+        )
+        assert as_code_warning(site, sites.observed(site, state)) is None

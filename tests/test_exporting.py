@@ -1,0 +1,148 @@
+"""Peerings as code: what two parsers of other people read in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import hcl2
+import pytest
+from pycep import BicepParser
+
+from erfailover.exporting import Owned, bicep, owned, symbols, terraform
+
+AT = "2026-01-01T00:00:00Z"
+USES: Any = {"useRemoteGateways": True, "allowForwardedTraffic": True}
+LENDS: Any = {"allowGatewayTransit": True}
+
+
+def body(
+    network: str,
+    name: str,
+    remote: str,
+    *,
+    subscription: str = "s1",
+    group: str = "rg",
+    **more: Any,
+) -> dict[str, Any]:
+    def id_(vnet: str) -> str:
+        base = f"/subscriptions/{subscription}/resourcegroups/{group}"
+        return f"{base}/providers/Microsoft.Network/virtualNetworks/{vnet}"
+
+    far = remote if remote.startswith("/") else id_(remote)
+    return {
+        "id": f"{id_(network)}/virtualNetworkPeerings/{name}",
+        "properties": {"remoteVirtualNetwork": {"id": far}, **more},
+    }
+
+
+def resources(text: str) -> dict[str, Mapping[str, Any]]:
+    """The resources of a Terraform text by their names, strings without their quotes."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        quoted = isinstance(value, str) and value.startswith('"')
+        return json.loads(value) if quoted else value
+
+    found: dict[str, Mapping[str, Any]] = {}
+    for block in hcl2.loads(text)["resource"]:
+        ((type_, rows),) = ((key, each) for key, each in block.items() if key != "__is_block__")
+        assert plain(type_) == "azurerm_virtual_network_peering"
+        for name, row in rows.items():
+            if name != "__is_block__":
+                found[plain(name)] = {key: plain(each) for key, each in row.items()}
+    return found
+
+
+def test_terraform_says_names_flags_and_nothing_that_is_a_default() -> None:
+    rows = [owned(body("spoke", "up", "hub", **USES)), owned(body("hub", "down", "spoke", **LENDS))]
+    found = resources(terraform(rows, AT))
+    up = found["spoke_up"]
+    assert (up["name"], up["resource_group_name"], up["virtual_network_name"]) == (
+        "up",
+        "rg",
+        "spoke",
+    )
+    assert up["remote_virtual_network_id"].endswith("/virtualNetworks/hub")
+    assert [
+        up[f"{each}"]
+        for each in (
+            "allow_virtual_network_access",
+            "allow_forwarded_traffic",
+            "allow_gateway_transit",
+            "use_remote_gateways",
+        )
+    ] == [True, True, False, True]
+    assert "peer_complete_virtual_networks_enabled" not in up
+    assert "azurerm_virtual_network_peering.hub_down" in str(up["depends_on"])
+    assert "depends_on" not in found["hub_down"]
+
+
+def test_terraform_says_what_is_set_beside_its_default() -> None:
+    subnets: Any = {
+        "peerCompleteVnets": False,
+        "enableOnlyIPv6Peering": True,
+        "localSubnetNames": ["a", "b"],
+        "remoteSubnetNames": ["c"],
+        "futureField": {"x": 1},
+    }
+    (row,) = resources(terraform([owned(body("v", "p", "w", **subnets))], AT)).values()
+    assert row["peer_complete_virtual_networks_enabled"] is False
+    assert row["only_ipv6_peering_enabled"] is True
+    assert (row["local_subnet_names"], row["remote_subnet_names"]) == (["a", "b"], ["c"])
+
+
+def test_an_import_has_the_id_as_azurerm_spells_it() -> None:
+    parsed: Any = hcl2.loads(terraform([owned(body("v", "p", "w"))], AT))
+    (imported,) = parsed["import"]
+    assert "/resourceGroups/rg/" in imported["id"]
+
+
+@pytest.mark.parametrize("name", ["1-2", "a.b", "a_b", "ä", "x" * 80])
+def test_a_symbol_is_a_word_of_both_languages(name: str) -> None:
+    rows = [owned(body(name, "p", "w")), owned(body(name.replace(".", "_"), "P", "w"))]
+    found = symbols(rows)
+    assert len({each.lower() for each in found}) == 2
+    assert all(each.isidentifier() and each.isascii() for each in found)
+    assert set(resources(terraform(rows, AT))) == set(found)
+
+
+@pytest.mark.parametrize("text", ["it's", 'a "b"', "${var.x}", "%{if}", "back\\slash"])
+def test_no_text_breaks_out_of_its_quotes(text: str) -> None:
+    row = Owned(f"/x/{text}", "s", "g", "n", text, "r", owned(body("n", "p", "w")).settings)
+    assert len(resources(terraform([row], AT))) == 1
+    for file in bicep([row], AT).values():
+        BicepParser().parse(text=file)
+
+
+def test_a_subscription_has_one_provider_each() -> None:
+    rows = [owned(body("a", "p", "w", subscription=each)) for each in ("s1", "s2", "s1")]
+    parsed: Any = hcl2.loads(terraform(rows, AT))
+    assert len(parsed["provider"]) == 2
+    assert {row["provider"] for row in resources(terraform(rows, AT)).values()} == {
+        "${azurerm.subscription_s1}",
+        "${azurerm.subscription_s2}",
+    }
+
+
+def test_bicep_has_a_file_for_each_group_and_one_that_deploys_them_in_turn() -> None:
+    rows = [
+        owned(body("hub", "down", "spoke", **LENDS)),
+        owned(body("hub", "other", "spoke2")),
+        owned(body("spoke", "up", "hub", group="rg2", localSubnetNames=["a"], **USES)),
+        owned(body("spoke", "up", "hub", group="RG", subscription="s2")),
+    ]
+    files = {name: BicepParser().parse(text=text) for name, text in bicep(rows, AT).items()}
+    assert list(files) == ["main.bicep", "01-rg.bicep", "02-rg2.bicep", "03-RG.bicep"]
+    modules: Any = files["main.bicep"]
+    assert [each["detail"]["path"] for each in modules["modules"].values()] == list(files)[1:]
+    first: Any = files["01-rg.bicep"]
+    assert first["resources"]["network01"]["existing"] is True
+    down, other = first["resources"]["hub_down"], first["resources"]["hub_other"]
+    assert down["config"]["properties"]["allowGatewayTransit"] is True
+    assert "dependsOn" not in down["config"]
+    assert "hub_down" in str(other["config"]["dependsOn"])
+    up: Any = files["02-rg2.bicep"]
+    assert up["resources"]["spoke_up"]["config"]["properties"]["localSubnetNames"] == ["a"]
