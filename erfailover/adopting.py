@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
@@ -26,6 +26,7 @@ from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model import Observed, Peering, VirtualNetwork
 from erfailover.site import Absent, Flags, Hub, Path, Role, Site, SitePeering, Spoke
 
+EXPRESS = "ExpressRoute"
 LONGEST_NAME = 80
 """Characters that a peering's name may have (documented)."""
 
@@ -109,11 +110,14 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
         UnknownReading: a VNet that may be a spoke, or the primary's routes, could not be read.
         UsageFailure: there is no spoke, or none that was asked for.
     """
-    remarks: list[str] = []
+    remarks = [_exchanged(found)] if found.primary.kind != found.backup.kind == EXPRESS else []
     spokes = _spokes(found, wanted, remarks)
     prefixes = remote_prefixes(found.observed, wanted.remote_prefixes)
     remarks += [f"{each.network}: {each.note}" for each in prefixes if not each.active]
     remarks += [f"{each.spoke.name}: {note}" for each in spokes for note in each.notes]
+    away = [each.spoke.name for each in spokes if each.path is Path.IPSEC]
+    if away:
+        remarks.append(f"on IPsec now, their flags on ExpressRoute are derived: {', '.join(away)}")
     site = Site(
         site=(wanted.name or found.primary.name)[:63],
         primary=Hub(found.primary.hub, found.primary.gateway),
@@ -123,6 +127,13 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
         subscription=found.primary.hub.split("/")[2],
     )
     return Adoption(site, spokes, prefixes, tuple(remarks))
+
+
+def _exchanged(found: Found) -> str:
+    return (
+        f"the backup hub, {found.backup.name}, has the ExpressRoute gateway, and the primary none: "
+        "are the two hubs exchanged?"
+    )
 
 
 # --- spokes -----------------------------------------------------------------------------------
@@ -174,7 +185,7 @@ def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSp
 def _others(found: Found) -> Iterator[VirtualNetwork]:
     """The VNets that were read beside the hubs, in a steady order."""
     hubs = {found.primary.hub.lower(), found.backup.hub.lower()}
-    for key in sorted(found.observed.networks, key=lambda key: (last(key), key)):
+    for key in sorted(found.observed.networks, key=lambda key: key.split("/")[::-1]):
         if key not in hubs:
             yield found.observed.networks[key]
 
@@ -278,7 +289,6 @@ def _spoke(found: Found, four: _Four, name: str, taken: set[tuple[str, str]]) ->
         peerings = _on_expressroute(found, four, name, taken, notes)
     else:
         peerings = _on_ipsec(four)
-        notes.append("is on IPsec now; its flags on ExpressRoute are derived")
     if not four.out_primary.flags.allow_virtual_network_access:
         notes.append("has no access to the primary hub's VNet; a site cannot have that")
     spoke = Spoke(four.network.id, *peerings, name=name)
@@ -386,10 +396,3 @@ def _name(peering: Peering | None) -> str:
 def last(resource_id: str) -> str:
     """The name at the end of an id."""
     return resource_id.rsplit("/", 1)[-1]
-
-
-def paths(spokes: Iterable[AdoptedSpoke]) -> str:
-    """On which path how many spokes are, in words."""
-    counted = Counter(each.path for each in spokes)
-    words = {Path.EXPRESSROUTE: "ExpressRoute", Path.IPSEC: "IPsec"}
-    return ", ".join(f"{counted[path]} on {words[path]}" for path in Path if counted[path])

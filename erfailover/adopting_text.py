@@ -6,7 +6,8 @@ Owns the words and the layout only; what stands in the file is ``adopting``'s de
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
 import yaml
@@ -80,6 +81,13 @@ def hub_words(hub: HubFacts) -> str:
     """A hub's gateway in words: ``ergw-weu, ExpressRoute, ErGw1AZ; circuits at Amsterdam``."""
     words = ", ".join((last(hub.gateway), hub.kind, *hub.traits))
     return words + (f"; circuits at {', '.join(hub.locations)}" if hub.locations else "")
+
+
+def paths(spokes: Iterable[AdoptedSpoke]) -> str:
+    """On which path how many spokes are, in words."""
+    counted = Counter(each.path for each in spokes)
+    words = {Path.EXPRESSROUTE: "ExpressRoute", Path.IPSEC: "IPsec"}
+    return ", ".join(f"{counted[path]} on {words[path]}" for path in Path if counted[path])
 
 
 def _prefixes(adoption: Adoption) -> Iterator[str]:

@@ -318,8 +318,8 @@ def spoke_has_no_gateway_of_its_own(network: VirtualNetwork | None, name: str) -
     if network is None:
         return Claim(claim, Verdict.UNKNOWN, f"{name} could not be read")
     if network.has_gateway:
-        return Claim(claim, Verdict.FAILS, f"{network.name} has a gateway of its own")
-    return Claim(claim, Verdict.HOLDS, f"{network.name} has no gateway of its own")
+        return Claim(claim, Verdict.FAILS, f"{name} has a gateway of its own")
+    return Claim(claim, Verdict.HOLDS, f"{name} has no gateway of its own")
 
 
 def peering_is_connected_and_in_sync(peering: Peering | None, name: str) -> Claim:

@@ -132,7 +132,8 @@ def test_a_spoke_that_is_failed_over_keeps_its_flags_on_ipsec(tmp_path: FilePath
     assert spoke.spoke_to_primary.on_expressroute == SPOKE_USES
     assert spoke.primary_to_spoke.on_expressroute == HUB_LENDS
     assert spoke.spoke_to_backup.on_expressroute == replace(SPOKE_USES, use_remote_gateways=False)
-    assert adoption.remarks == ("erp: is on IPsec now; its flags on ExpressRoute are derived",)
+    told = "on IPsec now, their flags on ExpressRoute are derived: erp"
+    assert adoption.remarks == (told,)
     loaded(found, adoption, tmp_path)
 
 
@@ -288,6 +289,17 @@ def test_a_vnet_that_was_not_read_matters_where_a_hub_lends_it_a_gateway(lends: 
         assert len(adopt(found, Wanted(spokes=("erp",))).site.spokes) == 1
     else:
         assert adopt(found, Wanted()).remarks == ("x, peered with hub-p: forbidden",)
+
+
+def test_hubs_that_are_exchanged_are_asked_about() -> None:
+    found = world({SPOKE: NORMAL})
+    assert adopt(found, Wanted()).remarks == ()
+    primary, backup = (
+        replace(hub, kind=kind)
+        for hub, kind in ((found.primary, "Vpn"), (found.backup, "ExpressRoute"))
+    )
+    (told,) = adopt(replace(found, primary=primary, backup=backup), Wanted()).remarks
+    assert "are the two hubs exchanged?" in told
 
 
 def test_a_name_that_yaml_would_read_as_something_else_is_quoted(tmp_path: FilePath) -> None:

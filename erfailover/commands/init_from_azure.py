@@ -11,13 +11,14 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from erfailover import config
-from erfailover.adopting import Adoption, Found, Wanted, adopt, paths
-from erfailover.adopting_text import hub_words, site_file
+from erfailover.adopting import Adoption, Found, Wanted, adopt
+from erfailover.adopting_text import hub_words, paths, site_file
 from erfailover.azure.discovering import discover
 from erfailover.commands import init
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.site import Hub, Role, Site
+from erfailover.site_checks import NAME
 from erfailover.site_ids import GATEWAY, NETWORK, is_id
 
 
@@ -51,6 +52,9 @@ def run(context: Context, options: Options) -> None:
             _insist_on_id(f"--{role}-gateway", str(gateways[role]), GATEWAY)
     if options.primary_hub.lower() == options.backup_hub.lower():
         raise UsageFailure("--backup-hub: expected another VNet than the primary hub")
+    if options.name and not NAME.fullmatch(options.name):
+        expected = "up to 63 letters, digits, dots, hyphens or underscores"
+        raise UsageFailure(f"--name: expected {expected}, found {options.name!r}")
     wanted = Wanted(options.name, options.spokes, _networks(options.remote_prefixes))
     if context.site_file.exists() and not options.force:
         raise init.there_already(context)

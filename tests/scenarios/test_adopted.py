@@ -123,7 +123,7 @@ def test_a_switch_touches_its_peerings_alone_and_gives_all_back(adopted: Adopted
     first = file.read_text()
     stage.do(*adopted.init, "--force")
     assert [each.name for each in site_of(adopted).spokes] == [each.name for each in site.spokes]
-    assert "vnet-erp: is on IPsec now" in stage.err
+    assert "on IPsec now, their flags on ExpressRoute are derived: vnet-data, " in stage.err
 
     file.write_text(first)
     assert stage.json("switch", "--to", "expressroute", "--yes")["verified"] is True
@@ -297,6 +297,7 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
     ("words", "told"),
     [
         (["--spoke", "vnet-web"], "two VNets are called so"),
+        (["--name", "a b"], "--name: expected up to 63 letters"),
         (["--spoke", "nobody"], "the spokes are vnet-data, vnet-erp"),
         (["--remote-prefix", "10.5.0.0"], "expected an IPv4 prefix like"),
         (["--remote-prefix", "10.5.0.1/16"], "expected an IPv4 prefix like"),
