@@ -16,6 +16,7 @@ from typing import ParamSpec
 import click
 
 from erfailover.lab import process
+from erfailover.lab.access_cli import metric, role
 from erfailover.lab.faults_cli import fault
 from erfailover.lab.world_cli import restore, save
 
@@ -153,6 +154,8 @@ def serve(state_dir: Path | None, port: int, speed: float) -> None:
 
 
 main.add_command(fault)
+main.add_command(role)
+main.add_command(metric)
 main.add_command(save)
 main.add_command(restore)
 

@@ -16,6 +16,7 @@ from erfailover.lab import (
     directory,
     errors,
     fault_effects,
+    governance,
     groups,
     images,
     posts,
@@ -103,6 +104,7 @@ def _judge(lab: Lab, request: Request, remaining: dict[str, str]) -> Answer:
         raise Refused(refusal)
     if target.subscription and target.subscription not in lab.subscriptions:
         raise Refused(errors.subscription_not_found(target.subscription))
+    governance.admit(lab, request, target)
     return _route(lab, request, target)
 
 
@@ -116,6 +118,8 @@ def _route(lab: Lab, request: Request, target: Target) -> Answer:
             return groups.handle(lab, request, target)
         case Kind.DEPLOYMENTS:
             return deployments.handle(lab, request, target)
+        case Kind.EXTENSION:
+            return governance.handle(lab, request, target)
         case Kind.IMAGES:
             parts = target.name.split("/")
             return images.answer(request, target.subscription, target.location, parts)
@@ -148,14 +152,18 @@ def _read(lab: Lab, request: Request, target: Target) -> Answer:
         raise Refused(errors.method_not_allowed(request.method, target.kind.value))
     match target.kind:
         case Kind.COLLECTION:
-            return paged(request, reads.list_(lab, target), lab.page_size)
+            return _listed(lab, request, reads.list_(lab, target))
         case Kind.RESOURCES:
-            return paged(request, reads.list_resources(lab, request, target), lab.page_size)
+            return _listed(lab, request, reads.list_resources(lab, request, target))
         case Kind.GROUPS:
-            return paged(request, groups.list_(lab, target), lab.page_size)
+            return _listed(lab, request, groups.list_(lab, target))
         case Kind.OPERATION:
             return reads.operation(lab, request, target)
         case Kind.OPERATION_RESULT:
             return reads.operation_result(lab, request, target)
         case _:
             return directory.answer(lab, target)
+
+
+def _listed(lab: Lab, request: Request, answer: Answer) -> Answer:
+    return paged(request, governance.visible(lab, answer), lab.page_size)

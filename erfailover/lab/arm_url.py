@@ -7,10 +7,10 @@ look at the world.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from erfailover.lab import ids
+from erfailover.lab import extensions, ids
 from erfailover.lab import resource_types as rt
 
 
@@ -36,6 +36,8 @@ class Kind(Enum):
     ITEM = "item"
     PART = "part"
     """Below an item: an action, or a part of it like ``instanceView`` or ``sharedkey``."""
+    EXTENSION = "extension"
+    """A provider that extends ``scope``: locks, permissions; ``name`` is what follows it."""
     UNKNOWN = "unknown"
 
 
@@ -45,7 +47,8 @@ class Target:
 
     ``id`` is the resource, or the parent of a collection (a group's id where it has none);
     ``type`` is the modelled type, None where the lab has none of that name, which ``name``
-    then gives; ``name`` is otherwise the provider, the operation, or the part.
+    then gives; ``name`` is otherwise the provider, the operation, or the part. Of an extension
+    they are those of the ``scope`` that it extends.
     """
 
     kind: Kind
@@ -55,6 +58,7 @@ class Target:
     type: rt.ResourceType | None = None
     name: str = ""
     location: str = ""
+    scope: str = ""
 
 
 _PUBLISHERS = ("microsoft.compute", "locations", "publishers")
@@ -70,6 +74,13 @@ def parse(path: str) -> Target:
     """Take an ARM path apart."""
     parts = [part for part in path.split("/") if part]
     low = [part.lower() for part in parts]
+    at = extensions.split(parts)
+    if at is not None:
+        scope = f"/{'/'.join(parts[: at - 1])}"
+        name, extended = "/".join(parts[at:]), parse(scope)
+        known = extended.kind in (Kind.SUBSCRIPTION, Kind.GROUP, Kind.ITEM)
+        kind = Kind.EXTENSION if known else Kind.UNKNOWN
+        return replace(extended, kind=kind, name=name, scope=scope)
     if low == ["tenants"]:
         return Target(Kind.TENANTS)
     if not low or low[0] != "subscriptions":

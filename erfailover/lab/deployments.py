@@ -18,12 +18,13 @@ from erfailover.lab import errors, ids, templates
 from erfailover.lab import resource_types as rt
 from erfailover.lab.answers import Answer, Request, retry_headers
 from erfailover.lab.arm_url import Target
+from erfailover.lab.bodies import parse_body
 from erfailover.lab.deploying import Advance, Step, read_steps, write_steps
 from erfailover.lab.errors import Refusal, Refused
 from erfailover.lab.lab import Lab
 from erfailover.lab.operations import Operation
 from erfailover.lab.world import Body, Resource
-from erfailover.lab.writes import find_group, parse_body, refuse
+from erfailover.lab.writes import find_group, refuse
 
 FIRST_ANSWER_S = 1.4
 """The first answer took 1.2 to 2.3 s (recorded, as the deployment's own duration)."""

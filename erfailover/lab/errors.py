@@ -21,7 +21,7 @@ class Refusal:
     """One refusal: an HTTP status and ARM's error.
 
     ``details`` are (code, message) pairs; ``retry_after_s`` is the ``Retry-After`` in Azure's
-    seconds, whole as Azure sends it.
+    seconds, whole as Azure sends it; ``more`` are further keys of the error.
     """
 
     status: int
@@ -30,10 +30,11 @@ class Refusal:
     details: tuple[tuple[str, str], ...] | None = None
     retry_after_s: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
 
     def body(self) -> Body:
         """The error as ARM words it in JSON."""
-        error: Body = {"code": self.code, "message": self.message}
+        error: Body = {"code": self.code, "message": self.message, **self.more}
         if self.details is not None:
             error["details"] = [{"code": code, "message": text} for code, text in self.details]
         return {"error": error}

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from erfailover.lab import errors
@@ -42,6 +44,9 @@ def around(lab: Lab, request: Request, judge: Callable[[], Answer]) -> tuple[Ans
     answer = _answer(lab, request, judge, strike)
     if strike.delay_s:
         answer = replace(answer, pause_s=answer.pause_s + strike.delay_s)
+    if strike.skew_s:
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=strike.skew_s), usegmt=True)
+        answer = replace(answer, headers={**answer.headers, "Date": date})
     return answer, strike
 
 

@@ -58,6 +58,8 @@ class Kind(Enum):
     """401 ExpiredAuthenticationToken."""
     FORBIDDEN = "forbidden"
     """403 AuthorizationFailed."""
+    SKEW = "skew"
+    """The answer's Date is ``seconds`` ahead of the lab's clock; the work is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Armed:
 
 @dataclass(slots=True)
 class Strike:
-    """What strikes one request: any number of delays, and one other fault at most."""
+    """What strikes one request: any number of delays and skews, and one other fault at most."""
 
     delays: list[Armed] = field(default_factory=list)
     other: Armed | None = None
@@ -120,7 +122,15 @@ class Strike:
     @property
     def delay_s(self) -> float:
         """How long the answer is held back, in modelled seconds."""
-        return sum(each.fault.seconds for each in self.delays)
+        return self._seconds(Kind.DELAY)
+
+    @property
+    def skew_s(self) -> float:
+        """How far the answer's Date is ahead, in seconds."""
+        return self._seconds(Kind.SKEW)
+
+    def _seconds(self, kind: Kind) -> float:
+        return sum(each.fault.seconds for each in self.delays if each.fault.kind is kind)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -174,7 +184,7 @@ class Faults:
         for each in self._armed.values():
             if not each.fault.matches(method, path) or not each.due(self._chance):
                 continue
-            if each.fault.kind is Kind.DELAY:
+            if each.fault.kind in (Kind.DELAY, Kind.SKEW):
                 found.delays.append(each)
             elif found.other is None:
                 found.other = each

@@ -10,6 +10,7 @@ from erfailover.lab import errors, ids, rules
 from erfailover.lab import resource_types as rt
 from erfailover.lab.answers import Answer, Request, operation_headers
 from erfailover.lab.arm_url import Target, valid_name
+from erfailover.lab.bodies import parse_body
 from erfailover.lab.defaults import location_name
 from erfailover.lab.effects import GROUP_ORDER
 from erfailover.lab.errors import Refusal, Refused
@@ -18,7 +19,7 @@ from erfailover.lab.operations import Operation
 from erfailover.lab.regions import REGIONS
 from erfailover.lab.shapes import fault
 from erfailover.lab.world import Body, Resource
-from erfailover.lab.writes import find_group, parse_body, refuse
+from erfailover.lab.writes import find_group, refuse
 
 
 def handle(lab: Lab, request: Request, target: Target) -> Answer:

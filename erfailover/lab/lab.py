@@ -16,15 +16,19 @@ from dataclasses import dataclass
 
 from erfailover.lab import effects, identity, snapshots
 from erfailover.lab import resource_types as rt
+from erfailover.lab.access import Access
 from erfailover.lab.bgp import Bgp, BgpTiming
 from erfailover.lab.clock import Clock
 from erfailover.lab.errors import UnknownCodes
 from erfailover.lab.faults import Fault, Faults, Kind
 from erfailover.lab.fresh import Fresh
 from erfailover.lab.identity import Identity
+from erfailover.lab.locks import Locks
 from erfailover.lab.machines import Machines
+from erfailover.lab.metrics import Metrics
 from erfailover.lab.operations import Operation, Operations
 from erfailover.lab.paging import PAGE_SIZE
+from erfailover.lab.policies import Policies
 from erfailover.lab.references import References
 from erfailover.lab.scene import Scene
 from erfailover.lab.stale import History
@@ -108,6 +112,8 @@ class Lab:
         self.throttling = Throttling(self._limits)
         self.faults = Faults(self._seed)
         self.history = History()
+        self.access, self.locks = Access(), Locks()
+        self.policies, self.metrics = Policies(), Metrics()
         self.world = World()
         self.world.now = self.clock.now() + self._offset
         self.references = References()

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from erfailover.lab import faults
 from erfailover.lab import resource_types as rt
+from erfailover.lab.access import Access, read_roles
 from erfailover.lab.answers import Answer
 from erfailover.lab.certificates import write_private
 from erfailover.lab.lab import Lab
@@ -50,6 +51,10 @@ async def handle(lab: Lab, request: web.Request, path: str, body: bytes) -> Answ
                 return Answer(202, status(lab))
             case ("POST", "save" | "restore"):
                 return _snapshot(lab, name, body)
+            case ("GET" | "PUT" | "DELETE", "role"):
+                return _role(lab, request.method, body)
+            case ("PUT", "metric"):
+                return _metric(lab, body)
             case (_, named) if named.split("/")[0] == "faults":
                 return _faults(lab, request.method, named.removeprefix("faults").strip("/"), body)
             case _:
@@ -83,6 +88,28 @@ def _snapshot(lab: Lab, name: str, body: bytes) -> Answer:
     except (ValueError, KeyError, TypeError, OSError) as problem:
         return _error(400, "InvalidSnapshot", str(problem))
     return Answer(200, {"resources": len(lab.world.resources), "now_s": lab.world.now})
+
+
+def _role(lab: Lab, method: str, body: bytes) -> Answer:
+    """What the lab's client may do: shown, limited to role definitions, or everything again."""
+    if method == "PUT":
+        try:
+            lab.access = Access(read_roles(json.loads(body or b"null")))
+        except ValueError as problem:
+            return _error(400, "InvalidRole", str(problem))
+    if method == "DELETE":
+        lab.access = Access()
+    return Answer(200, {"value": [asdict(each) for each in lab.access.assignments]})
+
+
+def _metric(lab: Lab, body: bytes) -> Answer:
+    """Let a metric of a resource have a value."""
+    try:
+        told = json.loads(body or b"null")
+        lab.metrics.set(str(told["resource"]), str(told["metric"]), float(told["value"]))
+    except (ValueError, KeyError, TypeError) as problem:
+        return _error(400, "InvalidMetric", str(problem))
+    return Answer(200, {key: told[key] for key in ("resource", "metric", "value")})
 
 
 def clock(lab: Lab) -> Body:

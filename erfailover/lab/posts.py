@@ -12,6 +12,7 @@ from erfailover.lab import resource_types as rt
 from erfailover.lab.actions import StartScript
 from erfailover.lab.answers import Answer, Request, operation_headers
 from erfailover.lab.arm_url import Target
+from erfailover.lab.bodies import parse_body
 from erfailover.lab.errors import Refusal, Refused
 from erfailover.lab.lab import Lab
 from erfailover.lab.machine_views import instance_view
@@ -19,7 +20,7 @@ from erfailover.lab.notifications import ALL_SINCE
 from erfailover.lab.operations import Operation
 from erfailover.lab.reads import find
 from erfailover.lab.world import Resource
-from erfailover.lab.writes import parse_body, refuse
+from erfailover.lab.writes import refuse
 
 SLOWEST_SCRIPT_S = 5400.0
 """A run command ends after 90 minutes at most (documented)."""

@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from erfailover.lab.lab import Lab
 
 PARTS = (
+    "access",
     "began",
     "bgp",
     "durations",
     "faults",
     "fresh",
     "history",
+    "locks",
     "machines",
+    "metrics",
     "operations",
+    "policies",
     "references",
     "scene",
     "throttling",

@@ -7,7 +7,6 @@ business; what happens when the operation ends is ``effects``'.
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import dataclass, field
 
 from erfailover.lab import (
@@ -25,6 +24,7 @@ from erfailover.lab import (
 from erfailover.lab import resource_types as rt
 from erfailover.lab.answers import Answer, Request, operation_headers
 from erfailover.lab.arm_url import Target, valid_name
+from erfailover.lab.bodies import parse_body
 from erfailover.lab.defaults import Draft, location_name
 from erfailover.lab.errors import Refused
 from erfailover.lab.lab import Lab
@@ -45,20 +45,6 @@ class _Plan:
     existing: Resource | None
     children: list[tuple[Draft, Resource | None]] = field(default_factory=list)
     dropped: list[Resource] = field(default_factory=list)
-
-
-def parse_body(request: Request) -> Body:
-    """The JSON object of a request; refuses what is none."""
-    if not request.body:
-        raise Refused(errors.content_invalid("The request body is empty"))
-    try:
-        found = json.loads(request.body)
-    except (ValueError, RecursionError) as error:
-        reason = f"Error parsing JSON: {type(error).__name__}"
-        raise Refused(errors.content_invalid(reason)) from None
-    if not isinstance(found, dict):
-        raise Refused(errors.content_invalid("The request body must be a JSON object"))
-    return found
 
 
 def resource_id(target: Target) -> ids.ResourceId:

@@ -1,0 +1,85 @@
+"""``erfailover lab role`` and ``metric``: what the client may do, what a gateway carries."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from erfailover.lab import process
+from erfailover.lab.access import RoleProblem, read_roles
+from erfailover.lab.metrics import UNITS
+
+_state_dir = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The lab's state folder.",
+)
+
+
+@click.group()
+def role() -> None:
+    """Limit what the lab's client may do, as role assignments do in Azure."""
+
+
+@role.command()
+@_state_dir
+@click.argument("file", type=click.File())
+def limit(state_dir: Path | None, file: IO[str]) -> None:
+    """Give the client the roles of FILE (- is standard input), and nothing else.
+
+    FILE holds a role definition as `az role definition create` takes it, or a list of them; each
+    is assigned at its AssignableScopes.
+    """
+    try:
+        found = json.load(file)
+        read_roles(found)
+    except (ValueError, RoleProblem) as problem:
+        raise click.UsageError(f"{file.name} is no role definition: {problem}") from None
+    _tell(_ask(state_dir, "PUT", "/lab/role", found))
+
+
+@role.command()
+@_state_dir
+def show(state_dir: Path | None) -> None:
+    """Show what the client may do, and where."""
+    _tell(_ask(state_dir, "GET", "/lab/role"))
+
+
+@role.command()
+@_state_dir
+def clear(state_dir: Path | None) -> None:
+    """Let the client do everything again."""
+    _tell(_ask(state_dir, "DELETE", "/lab/role"))
+
+
+@click.command()
+@_state_dir
+@click.argument("resource")
+@click.argument("name", type=click.Choice(list(UNITS)))
+@click.argument("value", type=click.FloatRange(0))
+def metric(state_dir: Path | None, resource: str, name: str, value: float) -> None:
+    """Let a metric of the gateway with the id RESOURCE have a VALUE, in Azure's unit for it."""
+    body = {"resource": resource, "metric": name, "value": value}
+    _ask(state_dir, "PUT", "/lab/metric", body)
+    click.echo(f"{name} is {value:g} {UNITS[name]}.")
+
+
+def _tell(found: Any) -> None:
+    for each in found["value"]:
+        click.echo(f"{each['scope']}: {', '.join(each['actions'])}")
+        if each["not_actions"]:
+            click.echo(f"  but not {', '.join(each['not_actions'])}")
+
+
+def _ask(state_dir: Path | None, method: str, path: str, body: Any = None) -> Any:
+    try:
+        return process.find(process.folder(state_dir)).request(method, path, body=body)
+    except process.NotRunning as problem:
+        click.echo(str(problem), err=True)
+        sys.exit(2)
+    except process.LabProblem as problem:
+        raise click.ClickException(str(problem)) from None

@@ -1,0 +1,112 @@
+"""What ARM says when rights, locks or policies are in the way; ``errors`` owns all else.
+
+Owns those codes and messages; it decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from erfailover.lab.errors import Refusal
+
+_GATEWAY = {"x-ms-failure-cause": "gateway"}
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A policy assignment that denies a write, and its definition."""
+
+    assignment: str
+    assignment_id: str
+    definition: str
+    definition_id: str
+
+
+def linked_forbidden(principal: str, action: str, scope: str, linked: str, to: str) -> Refusal:
+    """403 for a write that names a resource which the client has no right to use so.
+
+    Seen in public (terraform's azurerm, the peering of a hub), word for word.
+    """
+    return Refusal(
+        403,
+        "LinkedAuthorizationFailed",
+        f"The client '{principal}' with object id '{principal}' has permission to perform action "
+        f"'{action}' on scope '{scope}'; however, it does not have permission to perform "
+        f"action(s) '{linked}' on the linked scope(s) '{to}' (respectively) or the linked "
+        "scope(s) are invalid.",
+        headers=_GATEWAY,
+    )
+
+
+def scope_locked(scope: str, verb: str, locked: Iterable[str]) -> Refusal:
+    """409 for what a management lock forbids (recorded, of a resource group)."""
+    return Refusal(
+        409,
+        "ScopeLocked",
+        f"The scope '{scope}' cannot perform {verb} operation because following scope(s) are "
+        f"locked: '{','.join(dict.fromkeys(locked))}'. Please remove the lock and try again.",
+        headers=_GATEWAY,
+    )
+
+
+def lock_not_found(name: str) -> Refusal:
+    """404 for a lock that is not there (assumed message)."""
+    return Refusal(404, "LockNotFound", f"The lock '{name}' could not be found.", headers=_GATEWAY)
+
+
+def disallowed_by_policy(resource: str, denials: Sequence[Denial]) -> Refusal:
+    """403 for a write that policies deny (recorded)."""
+    identifiers = json.dumps(
+        [
+            {
+                "policyAssignment": {"name": each.assignment, "id": each.assignment_id},
+                "policyDefinition": {"name": each.definition, "id": each.definition_id},
+            }
+            for each in denials
+        ],
+        separators=(",", ":"),
+    )
+    violations = [
+        {
+            "type": "PolicyViolation",
+            "info": {
+                "policyDefinitionId": each.definition_id,
+                "policyDefinitionName": each.definition,
+                "policyDefinitionEffect": "deny",
+                "policyAssignmentId": each.assignment_id,
+                "policyAssignmentName": each.assignment,
+            },
+        }
+        for each in denials
+    ]
+    return Refusal(
+        403,
+        "RequestDisallowedByPolicy",
+        f"Resource '{resource}' was disallowed by policy. Policy identifiers: '{identifiers}'.",
+        headers=_GATEWAY,
+        more={"target": resource, "additionalInfo": violations},
+    )
+
+
+def policy_not_found(type_: str, name: str) -> Refusal:
+    """404 for a definition or assignment that is not there (ARM's documented codes)."""
+    kind = "Assignment" if type_.endswith("policyAssignments") else "Definition"
+    return Refusal(
+        404,
+        f"Policy{kind}NotFound",
+        f"The policy {kind.lower()} '{name}' is not found.",
+        headers=_GATEWAY,
+    )
+
+
+def metric_unknown(type_: str, names: str, known: Iterable[str]) -> Refusal:
+    """400 for a metric that a type does not have (seen in public)."""
+    provider, _, kind = type_.partition("/")
+    return Refusal(
+        400,
+        "BadRequest",
+        f"Failed to find metric configuration for provider: {provider}, resource Type: {kind}, "
+        f"metric: {names}, Valid metrics: {','.join(known)}",
+    )

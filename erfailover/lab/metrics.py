@@ -1,0 +1,84 @@
+"""Azure Monitor's metrics of a gateway: what a test or a person has set, and nothing else.
+
+Owns the values. The lab carries no traffic of its own, so a metric that nobody has set has no
+values in its series, as Azure answers for a resource that reports none. Published: REST spec
+monitor 2018-01-01, ``Metrics_List``; supported metrics of virtualNetworkGateways.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from erfailover.lab import errors, governance_errors
+from erfailover.lab import resource_types as rt
+from erfailover.lab.answers import Answer, Request
+from erfailover.lab.errors import Refused
+from erfailover.lab.world import Body, Resource
+
+UNITS = {"AverageBandwidth": "BytesPerSecond", "ExpressRouteGatewayBitsPerSecond": "BitsPerSecond"}
+"""The metrics that are modelled, and their units."""
+POINTS = 12
+STEP = dt.timedelta(minutes=5)
+
+
+@dataclass(slots=True)
+class Metrics:
+    """Values by resource id and metric, both in lower case."""
+
+    values: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def set(self, resource_id: str, metric: str, value: float) -> None:
+        """Let a metric have a value from now on.
+
+        Raises:
+            ValueError: the metric is not modelled, or the value below 0.
+        """
+        if metric not in UNITS or value < 0:
+            known = ", ".join(UNITS)
+            raise ValueError(f"a metric is one of {known}, its value 0 or more")
+        self.values[resource_id.rstrip("/").lower(), metric.lower()] = value
+
+    def answer(self, request: Request, resource: Resource, end: dt.datetime) -> Answer:
+        """``GET {resource}/providers/Microsoft.Insights/metrics``."""
+        if request.method != "GET":
+            raise Refused(errors.method_not_allowed(request.method, "Microsoft.Insights/metrics"))
+        if resource.id.type != rt.GATEWAY:
+            raise Refused(errors.not_modelled(f"metrics of {resource.id.type}"))
+        names = [each for each in request.query.get("metricnames", "").split(",") if each]
+        spelled = {each.lower(): each for each in UNITS}
+        wrong = [each for each in names if each.lower() not in spelled]
+        if wrong or not names:
+            raise Refused(
+                governance_errors.metric_unknown(resource.id.type, ",".join(wrong), UNITS)
+            )
+        began = end - POINTS * STEP
+        return Answer(
+            200,
+            {
+                "cost": 0,
+                "timespan": f"{_text(began)}/{_text(end)}",
+                "interval": "PT5M",
+                "value": [self._series(resource, spelled[each.lower()], began) for each in names],
+                "namespace": rt.GATEWAY,
+                "resourceregion": resource.body.get("location", ""),
+            },
+        )
+
+    def _series(self, resource: Resource, metric: str, began: dt.datetime) -> Body:
+        value = self.values.get((str(resource.id).lower(), metric.lower()))
+        rows: list[Body] = [{"timeStamp": _text(began + each * STEP)} for each in range(POINTS)]
+        if value is not None:
+            rows = [{**row, "average": value} for row in rows]
+        return {
+            "id": f"{resource.id}/providers/Microsoft.Insights/metrics/{metric}",
+            "type": "Microsoft.Insights/metrics",
+            "name": {"value": metric, "localizedValue": metric},
+            "unit": UNITS[metric],
+            "timeseries": [{"metadatavalues": [], "data": rows}],
+            "errorCode": "Success",
+        }
+
+
+def _text(when: dt.datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")

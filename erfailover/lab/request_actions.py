@@ -1,0 +1,80 @@
+"""Which action of Azure RBAC a request is, and at which scope; pure.
+
+Owns the names. Azure names an action ``{type}/{read|write|delete}``, and a POST
+``{type}/{name}/action`` (published: resource provider operations). Assumed: polling an operation,
+and what stands around the resources (tenants, subscriptions, locations, providers, images), is
+open to whoever has a role anywhere; nobody has published what ARM asks for there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from erfailover.lab import extensions as ext
+from erfailover.lab import resource_types as rt
+from erfailover.lab.arm_url import Kind, Target
+from erfailover.lab.world import Body
+
+GROUP = "Microsoft.Resources/subscriptions/resourceGroups"
+_VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An action at a scope."""
+
+    action: str
+    scope: str
+
+
+def wanted(method: str, target: Target) -> Wanted | None:
+    """What a client must be allowed to do for a request; None for what is open."""
+    verb = _VERBS.get(method, "action")
+    match target.kind:
+        case Kind.ITEM if target.type:
+            name = f"{target.type.type}/{verb}"
+        case Kind.PART if target.type:
+            name = f"{target.type.type}/{target.name}/{verb}"
+        case Kind.COLLECTION if target.type and target.id is not None:
+            name = f"{target.type.type}/{verb}"
+        case Kind.GROUP:
+            name = f"{GROUP}/{verb}"
+        case Kind.DEPLOYMENTS:
+            name = f"{rt.DEPLOYMENT}/{verb}"
+        case Kind.RESOURCES if target.group:
+            name = f"{GROUP}/resources/read"
+        case Kind.EXTENSION:
+            return Wanted(ext.action(target.name, verb), target.scope)
+        case _:
+            return None
+    return Wanted(name, str(target.id))
+
+
+def linked(type_: str, body: Body) -> Iterator[Wanted]:
+    """What a client must be allowed to do to other resources that a body names.
+
+    Published: peering needs ``peer/action`` on the remote VNet; an interface and a gateway need
+    ``join/action`` on their subnet and public address.
+    """
+    properties = _mapping(body.get("properties"))
+    if type_ == rt.PEERING:
+        remote = _mapping(properties.get("remoteVirtualNetwork")).get("id")
+        if isinstance(remote, str):
+            yield Wanted(f"{rt.VNET}/peer/action", remote)
+    if type_ not in (rt.NIC, rt.GATEWAY):
+        return
+    rows = properties.get("ipConfigurations")
+    for row in rows if isinstance(rows, list) else ():
+        inner = _mapping(_mapping(row).get("properties"))
+        for name, action in (
+            ("subnet", f"{rt.SUBNET}/join/action"),
+            ("publicIPAddress", f"{rt.PUBLIC_IP}/join/action"),
+        ):
+            joined = _mapping(inner.get(name)).get("id")
+            if isinstance(joined, str):
+                yield Wanted(action, joined)
+
+
+def _mapping(found: object) -> Body:
+    return found if isinstance(found, dict) else {}
