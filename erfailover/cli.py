@@ -194,6 +194,30 @@ def status(**options: Any) -> None:
 
 
 @cli.command()
+@common
+def doctor(**options: Any) -> None:
+    """Check, without a write, whether a switch could work; each line with its remedy."""
+    from erfailover.commands import doctor as command
+
+    command.run(context(options))
+
+
+@cli.command()
+@click.option(
+    "--role-definition",
+    "role",
+    type=click.Choice(["read", "switch"]),
+    help="Print a custom role for `az role definition create`: to look only, or to switch.",
+)
+@common
+def permissions(role: str | None, **options: Any) -> None:
+    """List the rights that the site needs, on what, and which step needs them."""
+    from erfailover.commands import permissions as command
+
+    command.run(context(options), role)
+
+
+@cli.command()
 @click.option(
     "--to",
     "target",

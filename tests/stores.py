@@ -9,7 +9,7 @@ from pathlib import Path
 from erfailover.errors import Refused, StateFailure
 from erfailover.lease import Holder
 from erfailover.state.local import LocalStore
-from erfailover.state.store import Taken
+from erfailover.state.store import Held, Taken
 
 NOW = 1_800_000_000.0
 ANNA = Holder("anna", "ops1", 4242, "switch --to ipsec", "boot-1", "77")
@@ -67,6 +67,11 @@ class Remote:
         self._call("acquire")
         assert self.inner is not None
         return self.inner.acquire(holder, take_over=take_over)
+
+    def look(self) -> Held:
+        self._call("look")
+        assert self.inner is not None
+        return self.inner.look()
 
     def renew(self) -> None:
         self._call("renew")

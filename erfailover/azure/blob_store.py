@@ -29,7 +29,7 @@ from erfailover.errors import AzureFailure, Kind, Refused, StateFailure
 from erfailover.lease import Decision, Holder, LeaseRecord, Standing, decide, refusal
 from erfailover.state.location import BlobLocation
 from erfailover.state.process import alive
-from erfailover.state.store import Taken
+from erfailover.state.store import Held, Taken
 
 T = TypeVar("T")
 
@@ -111,6 +111,23 @@ class BlobStore:
             return self._acquire(holder, take_over=take_over)
         except AzureFailure as failure:
             raise self._unusable(failure) from failure
+
+    def look(self) -> Held:
+        """How the lease stands: Azure says whether it is leased, the metadata by whom."""
+        try:
+            found = self._properties()
+        except AzureFailure as failure:
+            if failure.code == "BlobNotFound":
+                return Held(Standing.FREE)
+            raise self._unusable(failure) from failure
+        try:
+            record = LeaseRecord.of(json.loads(found.metadata[HOLDER]))
+        except (KeyError, ValueError):
+            record = None
+        if found.lease.status != "locked":
+            return Held(Standing.EXPIRED if record else Standing.FREE, record)
+        gone = record is not None and self.lives(record.holder) is False
+        return Held(Standing.ORPHANED if gone else Standing.LIVE, record)
 
     def renew(self) -> None:
         """Renew the lease, which tells whether it is still ours."""

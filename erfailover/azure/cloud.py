@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from erfailover.azure.access import Access
+from erfailover.azure.asking import Answer, send
 from erfailover.azure.clients import Clients, access_to
 from erfailover.azure.pacing import Budget
 from erfailover.azure.polling import Accepted, CadencePolling
@@ -103,6 +104,36 @@ class Azure:
                 return None
             raise
         return found
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        api_version: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask what the SDK's clients have no call for: a read, whatever the method.
+
+        Args:
+            method: ``GET``, or ``POST`` where Azure's question is one.
+            path: below the management endpoint: ``/subscriptions/...``.
+            api_version: of the resource provider asked.
+            body: the JSON to send.
+            query: further parameters.
+
+        Raises:
+            AzureFailure: as for any read.
+        """
+        what = f"{method} {_short(path)}"
+        return self._retries().call(
+            what,
+            lambda: send(
+                self._clients_of(path.split("/")[2]), method, path, api_version, body, query
+            ),
+            on=READ,
+            deadline=self.clock.now() + READ_DEADLINE_S,
+        )
 
     def put(self, resource_id: str, body: Mapping[str, Any], deadline_s: float) -> Body:
         """Create or replace a resource, wait until that has succeeded, and read what it is then.

@@ -21,7 +21,7 @@ from uuid import uuid4
 from erfailover.errors import Refused, StateFailure
 from erfailover.lease import TAKE_OVER, Holder, LeaseRecord, decide, refusal
 from erfailover.state.process import alive
-from erfailover.state.store import Taken
+from erfailover.state.store import Held, Taken
 
 LEASE_S = 60.0
 LOCK_TRIES, LOCK_PAUSE_S = 200, 0.05
@@ -102,6 +102,13 @@ class LocalStore:
             self._write_lease(record, token)
             self._token = token
         return Taken(record, decision.standing, found if decision.over else None, self.name)
+
+    def look(self) -> Held:
+        """How the lease stands; nothing is taken or written."""
+        with self._troubles_named():
+            found, _ = self._read_lease()
+        lives = self.lives(found.holder) if found else None
+        return Held(decide(found, self.wall(), lives, take_over=False).standing, found)
 
     def renew(self) -> None:
         """Make sure that the lease is still ours; write it anew when a third of it has passed."""

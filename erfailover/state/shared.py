@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from erfailover.errors import StateFailure
-from erfailover.lease import Holder
+from erfailover.lease import Holder, Standing
 from erfailover.state.local import LocalStore
-from erfailover.state.store import Store, Taken
+from erfailover.state.store import Held, Store, Taken
 
 BREAK_GLASS = "--break-glass"
 
@@ -91,6 +91,13 @@ class SharedStore:
             raise
         self._merge()
         return taken
+
+    def look(self) -> Held:
+        """How the shared lease stands; this machine's own, where somebody holds only that."""
+        own = self.local.look()
+        if own.standing is Standing.LIVE:
+            return own
+        return self.remote.look()
 
     def renew(self) -> None:
         """Make sure that both leases are ours."""

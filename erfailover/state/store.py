@@ -25,6 +25,18 @@ class Taken:
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How a lease stands, looked at without taking it.
+
+    Attributes:
+        record: whose it is or was; None where it is free, or its holder did not say.
+    """
+
+    standing: Standing
+    record: LeaseRecord | None = None
+
+
 class Store(Protocol):
     """The journal and the lease of one site. Safe to use from several threads.
 
@@ -57,6 +69,13 @@ class Store(Protocol):
 
         Raises:
             Refused: somebody else holds it; the message says who, since when, and what they do.
+        """
+
+    def look(self) -> Held:
+        """How the lease stands; nothing is taken or written.
+
+        Raises:
+            Refused: what is kept of it cannot be understood.
         """
 
     def renew(self) -> None:

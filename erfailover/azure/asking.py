@@ -1,0 +1,77 @@
+"""Reads by path, for what the SDK's clients have no call for: rights, locks, policies, metrics.
+
+The answer carries its headers, and the claims of the token that it was asked with; the token
+itself is kept nowhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from azure.core.exceptions import HttpResponseError
+from azure.core.rest import HttpRequest
+
+from erfailover.azure.clients import Clients
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Azure answered.
+
+    Attributes:
+        headers: with their names in lower case.
+        claims: of the token that was sent: whose it is; empty where it cannot be read.
+    """
+
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+
+def send(
+    clients: Clients,
+    method: str,
+    path: str,
+    api_version: str,
+    body: Mapping[str, Any] | None,
+    query: Mapping[str, str] | None,
+) -> Answer:
+    """Ask once.
+
+    Raises:
+        AzureError: of the SDK; ``Azure.ask`` translates it.
+    """
+    request = HttpRequest(
+        method,
+        f"{clients.base_url}{path}",
+        params={"api-version": api_version, **(query or {})},
+        json=None if body is None else dict(body),
+    )
+    response = clients.network.send_request(request)
+    if response.status_code >= 400:
+        raise HttpResponseError(response=response)
+    sent = response.request.headers.get("Authorization", "")
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    found = response.json() if response.text() else {}
+    return Answer(found if isinstance(found, dict) else {}, headers, claims(sent))
+
+
+def claims(authorization: str) -> Mapping[str, Any]:
+    """The claims of a bearer token; empty where it is none that can be read.
+
+    Read, not verified: Azure does that. Access tokens are opaque to a client (published), so
+    nothing but what people are shown may rest on this.
+    """
+    parts = authorization.removeprefix("Bearer ").split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        padded = parts[1] + "=" * (-len(parts[1]) % 4)
+        found = json.loads(base64.urlsafe_b64decode(padded))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,312 @@
+"""Reads what ``doctor`` judges, all at once, without a write.
+
+What cannot be read stands in the facts as unknown, with the reason; where nothing can (no token,
+no answer), that is one fact and nothing more is asked.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import partial
+from ipaddress import IPv4Address
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from erfailover import permissions
+from erfailover.azure import observing
+from erfailover.azure.asking import Answer
+from erfailover.azure.cloud import Azure
+from erfailover.clock import all_at_once
+from erfailover.errors import AzureFailure, Failure
+from erfailover.facts import Facts, GatewayDetail, HostPath, Identity, Load, Lock, Policies
+from erfailover.model import Observed, Reading
+from erfailover.permissions import On
+from erfailover.site import Path, Role, Site, SitePeering
+from erfailover.state.store import Store
+
+T = TypeVar("T")
+K = TypeVar("K", bound=str)
+
+AUTHORIZATION = "/providers/Microsoft.Authorization"
+RESTRICTIONS = "/providers/Microsoft.PolicyInsights/checkPolicyRestrictions"
+PERMISSIONS_API, LOCKS_API = "2022-04-01", "2016-09-01"
+ASSIGNMENTS_API, RESTRICTIONS_API, METRICS_API = "2023-04-01", "2023-03-01", "2018-01-01"
+NETWORK_API = "2024-05-01"
+"""Published: REST specs authorization, resources, policyinsights, monitor, network."""
+
+LOAD_PERIOD = timedelta(hours=24)
+LEFT = "x-ms-ratelimit-remaining-subscription-"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Where to read: Azure, the store, and the hosts that a switch depends on, by purpose."""
+
+    azure: Azure
+    store: Store
+    hosts: Mapping[str, str]
+
+
+def read(
+    asked: Asked, site: Site, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Facts:
+    """Everything that ``doctor`` judges, at this moment."""
+    azure = asked.azure
+    outside = Facts(
+        now(),
+        azure.endpoint or "https://management.azure.com",
+        Reading(None, "Azure was not reached"),
+        Observed(now().isoformat(), {}, {}),
+        lease=_read(asked.store.look),
+        hosts=tuple(_host(what, url) for what, url in asked.hosts.items()),
+    )
+    first: Answer | None = None
+    began = now()
+    try:
+        path = f"{permissions.groups(site)[0]}{AUTHORIZATION}/permissions"
+        first = azure.ask("GET", path, PERMISSIONS_API)
+    except AzureFailure as failure:
+        if failure.kind in observing.CONCERNS_ALL:
+            return replace(outside, unreachable=failure.message, remedy=failure.hint)
+    met = replace(
+        outside, now=began + (now() - began) / 2, identity=_identity(first), date=_date(first)
+    )
+    return _asked(azure, site, met)
+
+
+def _asked(azure: Azure, site: Site, met: Facts) -> Facts:
+    """What Azure says, all of it asked at once."""
+    groups = permissions.groups(site)
+    named = [each for on in On for each in permissions.resources(site, on)]
+    places = tuple(dict.fromkeys(each.lower() for each in (*groups, *named)))
+    parts: Mapping[str, Callable[[], Any]] = {
+        "observed": partial(observing.observe, azure, site),
+        "grants": partial(_each, azure, places, partial(_grants, azure)),
+        "locks": partial(_each, azure, groups, partial(_locks, azure)),
+        "policies": partial(_each, azure, groups, partial(_policies, azure, site)),
+        "gateways": partial(_each, azure, tuple(Role), partial(_gateway, azure, site)),
+        "load": partial(_read, partial(_load, azure, site, met.now)),
+        "remaining": partial(_remaining, azure, site),
+    }
+    found = all_at_once(azure.clock, list(parts.values()))
+    return replace(met, **dict(zip(parts, found, strict=True)))
+
+
+def _read(read_: Callable[[], T]) -> Reading[T]:
+    try:
+        return Reading(read_())
+    except Failure as failure:
+        return Reading(None, failure.message)
+
+
+def _each(azure: Azure, keys: Sequence[K], read_: Callable[[K], T]) -> dict[K, Reading[T]]:
+    """One reading for each of several keys, at once; ids as keys are put in lower case."""
+    found = all_at_once(azure.clock, [partial(_read, partial(read_, key)) for key in keys])
+    return {type(key)(key.lower()): each for key, each in zip(keys, found, strict=True)}
+
+
+def _identity(answer: Answer | None) -> Reading[Identity]:
+    told = answer.claims if answer else {}
+    if not told:
+        return Reading(None, "it cannot be read")
+    user = told.get("upn") or told.get("unique_name") or told.get("preferred_username")
+    application = told.get("appid") or told.get("azp") or "unknown"
+    kind = "user" if user and told.get("idtyp") != "app" else "application"
+    name = user if kind == "user" else application
+    return Reading(Identity(str(name), kind, str(told.get("oid", "")), str(told.get("tid", ""))))
+
+
+def _date(answer: Answer | None) -> Reading[datetime]:
+    try:
+        if answer is not None:
+            return Reading(parsedate_to_datetime(answer.headers["date"]))
+    except (KeyError, ValueError):
+        pass
+    return Reading(None, "no answer told it")
+
+
+def _grants(azure: Azure, place: str) -> tuple[permissions.Grant, ...]:
+    rows = _rows(azure, f"{place}{AUTHORIZATION}/permissions", PERMISSIONS_API)
+    return tuple(
+        permissions.Grant(tuple(each.get("actions") or ()), tuple(each.get("notActions") or ()))
+        for each in rows
+    )
+
+
+def _locks(azure: Azure, group: str) -> tuple[Lock, ...]:
+    rows = _rows(azure, f"{group}{AUTHORIZATION}/locks", LOCKS_API)
+    return tuple(
+        Lock(
+            str(each.get("name", "")),
+            str(each.get("id", "")).rsplit("/providers/Microsoft.Authorization/locks/", 1)[0],
+            str((each.get("properties") or {}).get("level", "")),
+        )
+        for each in rows
+    )
+
+
+def _rows(
+    azure: Azure, path: str, version: str, query: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """All rows of a list, page by page."""
+    answer = azure.ask("GET", path, version, query=query)
+    rows = list(answer.body.get("value") or [])
+    while following := answer.body.get("nextLink"):
+        parts = urlsplit(str(following))
+        pairs = dict(each.split("=", 1) for each in parts.query.split("&") if "=" in each)
+        pairs.pop("api-version", None)
+        answer = azure.ask("GET", parts.path, version, query=pairs)
+        rows += answer.body.get("value") or []
+    return rows
+
+
+def _policies(azure: Azure, site: Site, group: str) -> Policies:
+    """What Azure says that policies would do to one peering of each kind in a resource group."""
+    denials = []
+    for owner, peering, remote in _peerings_in(site, group):
+        flags = peering.on(Path.IPSEC) or peering.on(Path.EXPRESSROUTE)
+        content = {
+            "type": permissions.PEERINGS,
+            "name": peering.name,
+            "properties": {
+                "remoteVirtualNetwork": {"id": remote},
+                "allowVirtualNetworkAccess": bool(flags and flags.allow_virtual_network_access),
+                "allowForwardedTraffic": bool(flags and flags.allow_forwarded_traffic is True),
+                "allowGatewayTransit": bool(flags and flags.allow_gateway_transit),
+                "useRemoteGateways": bool(flags and flags.use_remote_gateways),
+            },
+        }
+        details = {"resourceContent": content, "apiVersion": NETWORK_API, "scope": owner}
+        question = {"resourceDetails": details}
+        answer = azure.ask("POST", f"{group}{RESTRICTIONS}", RESTRICTIONS_API, question)
+        found = answer.body.get("contentEvaluationResult") or {}
+        for each in found.get("policyEvaluations") or []:
+            effect = str((each.get("effectDetails") or {}).get("policyEffect", "deny"))
+            if each.get("evaluationResult") == "NonCompliant" and effect.lower() == "deny":
+                assignment = str((each.get("policyInfo") or {}).get("policyAssignmentId", ""))
+                denials.append((peering.name, assignment))
+    path = f"{group}{AUTHORIZATION}/policyAssignments"
+    assigned = _rows(azure, path, ASSIGNMENTS_API, {"$filter": "atScope()"})
+    above = [
+        str((each.get("properties") or {}).get("displayName") or each.get("name", ""))
+        for each in assigned
+        if "/managementgroups/" in str(each.get("id", "")).lower()
+    ]
+    return Policies(tuple(denials), tuple(above))
+
+
+def _peerings_in(site: Site, group: str) -> Iterator[tuple[str, SitePeering, str]]:
+    """One peering of each kind whose network is in a group: the network, it, the other one."""
+    seen = set()
+    for spoke in site.spokes:
+        for role in Role:
+            hub = site.network_id(site.hub(role).virtual_network)
+            own = site.network_id(spoke.virtual_network)
+            for kind, owner, peering, remote in (
+                ("outward", own, spoke.outward(role), hub),
+                ("inward", hub, spoke.inward(role), own),
+            ):
+                inside = permissions.group_of(owner).lower() == group.lower()
+                if inside and (kind, role) not in seen:
+                    seen.add((kind, role))
+                    yield owner, peering, remote
+
+
+def _gateway(azure: Azure, site: Site, role: Role) -> GatewayDetail:
+    gateway_id = site.gateway_id(site.hub(role).gateway)
+    body = azure.get(gateway_id)
+    if body is None:
+        raise Failure(f"{gateway_id.rsplit('/', 1)[-1]} does not exist in Azure")
+    properties = body.get("properties", {})
+    addresses = []
+    for each in properties.get("ipConfigurations") or []:
+        address = ((each.get("properties") or {}).get("publicIPAddress") or {}).get("id")
+        if address:
+            found = _read(partial(azure.get, address)).value or {}
+            addresses.append((address.rsplit("/", 1)[-1], (found.get("sku") or {}).get("name", "")))
+    return GatewayDetail(
+        name=body["name"],
+        type=properties.get("gatewayType", ""),
+        sku=(properties.get("sku") or {}).get("name", ""),
+        generation=properties.get("vpnGatewayGeneration", ""),
+        addresses=tuple(addresses),
+    )
+
+
+def _load(azure: Azure, site: Site, now: datetime) -> Load:
+    """What the primary carried: bits received of an ExpressRoute gateway, a VPN gateway's all.
+
+    Published: supported metrics of virtualNetworkGateways. ``AverageBandwidth`` is bytes a second.
+    """
+    gateway_id = site.gateway_id(site.primary.gateway)
+    type_ = ((azure.get(gateway_id) or {}).get("properties") or {}).get("gatewayType", "")
+    expressroute = str(type_).lower() == "expressroute"
+    name = "ExpressRouteGatewayBitsPerSecond" if expressroute else "AverageBandwidth"
+    began = now - LOAD_PERIOD
+    answer = azure.ask(
+        "GET",
+        f"{gateway_id}/providers/Microsoft.Insights/metrics",
+        METRICS_API,
+        query={
+            "metricnames": name,
+            "timespan": f"{began:%Y-%m-%dT%H:%M:%SZ}/{now:%Y-%m-%dT%H:%M:%SZ}",
+            "interval": "PT5M",
+            "aggregation": "Average",
+        },
+    )
+    values = [
+        float(point["average"])
+        for metric in answer.body.get("value") or []
+        for series in metric.get("timeseries") or []
+        for point in series.get("data") or []
+        if point.get("average") is not None
+    ]
+    if not values:
+        raise Failure(f"Azure Monitor has no {name} of {gateway_id.rsplit('/', 1)[-1]}")
+    bits = 1.0 if expressroute else 8.0
+    return Load(values[-1] * bits, max(values) * bits, "24 hours")
+
+
+def _remaining(azure: Azure, site: Site) -> dict[tuple[str, str], Reading[int]]:
+    """What is left of Azure's limits, from the headers of a GET and of a POST."""
+    groups = {each.split("/")[2]: each for each in permissions.groups(site)}
+    asks: dict[tuple[str, str], Callable[[], Answer]] = {}
+    for subscription, group in groups.items():
+        content = {"type": permissions.NETWORKS, "properties": {}}
+        question = {"resourceDetails": {"resourceContent": content, "apiVersion": NETWORK_API}}
+        asks[subscription, "reads"] = partial(
+            azure.ask, "GET", f"{group}{AUTHORIZATION}/locks", LOCKS_API
+        )
+        asks[subscription, "writes"] = partial(
+            azure.ask, "POST", f"{group}{RESTRICTIONS}", RESTRICTIONS_API, question
+        )
+    work = [partial(_read, partial(_left, ask, kind)) for (_, kind), ask in asks.items()]
+    return dict(zip(asks, all_at_once(azure.clock, work), strict=True))
+
+
+def _left(ask: Callable[[], Answer], kind: str) -> int:
+    told = ask().headers.get(f"{LEFT}{kind}", "")
+    if not told.isdecimal():
+        raise Failure("Azure did not say")
+    return int(told)
+
+
+def _host(what: str, url: str) -> HostPath:
+    parts = urlsplit(url)
+    host = parts.hostname or url
+    proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme or "https")
+    at = (urlsplit(proxy).hostname or proxy) if proxy else host
+    return HostPath(what, host, _read(partial(_addresses, at)), at if proxy else None)
+
+
+def _addresses(host: str) -> tuple[IPv4Address, ...]:
+    try:
+        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        raise Failure(f"{host} cannot be resolved: {error.strerror or error}") from None
+    return tuple({IPv4Address(each[4][0]): None for each in found})

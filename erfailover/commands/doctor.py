@@ -1,0 +1,57 @@
+"""``erfailover doctor``: read everything without a write, judge it, show what is in the way."""
+
+from __future__ import annotations
+
+from erfailover import report_doctor
+from erfailover.azure.facts import Asked, read
+from erfailover.commands.context import Context
+from erfailover.doctor.checks import checks
+from erfailover.doctor.lines import Check, verdict_of
+from erfailover.doctor.surroundings import ENDPOINT, SIGN_IN, STORE
+from erfailover.errors import Refused, UnknownReading
+from erfailover.model import Verdict
+from erfailover.state.location import parse
+
+PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
+
+
+def run(context: Context) -> None:
+    """Show every check.
+
+    Raises:
+        Refused: a check fails.
+        UnknownReading: none fails, but one that a switch rests on could not be told.
+    """
+    site = context.site
+    azure, store = context.azure, context.store
+    facts = read(Asked(azure, store, _hosts(context)), site)
+    lines = checks(site, facts)
+    context.show(report_doctor.text(site, lines), report_doctor.data(site, lines))
+    found = verdict_of(lines)
+    if found is Verdict.FAILS:
+        names = _names(lines, Verdict.FAILS)
+        raise Refused(
+            f"{len(names)} check(s) fail: {', '.join(names)}", "Each has its remedy above."
+        )
+    if found is Verdict.UNKNOWN:
+        names = _names([each for each in lines if each.required], Verdict.UNKNOWN)
+        raise UnknownReading(
+            f"not known, and a switch rests on it: {', '.join(names)}", "See the remedies above."
+        )
+
+
+def _names(lines: list[Check] | tuple[Check, ...], verdict: Verdict) -> list[str]:
+    return list(dict.fromkeys(each.name for each in lines if each.verdict is verdict))
+
+
+def _hosts(context: Context) -> dict[str, str]:
+    """The hosts that a switch depends on, by what they are for."""
+    told = context.environment
+    hosts = {
+        ENDPOINT: told.get("ERFAILOVER_ENDPOINT") or "https://management.azure.com",
+        SIGN_IN: told.get("AZURE_AUTHORITY_HOST") or PUBLIC_AUTHORITY,
+    }
+    if context.site.state is not None:
+        account = parse(context.site.state)
+        hosts[STORE] = told.get("ERFAILOVER_BLOB_ENDPOINT") or account.endpoint
+    return {what: url if "://" in url else f"https://{url}" for what, url in hosts.items()}

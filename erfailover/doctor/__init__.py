@@ -1,0 +1,1 @@
+"""Whether a switch could work, before it must: checks, their verdicts, their remedies. Pure."""

@@ -1,0 +1,48 @@
+"""All checks, in order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from erfailover.doctor.gateways import address_skus, backup_gateway, gateway_skus, throughput
+from erfailover.doctor.lines import Check, Group
+from erfailover.doctor.networks import networks, overlaps, own_gateways, peerings
+from erfailover.doctor.rights import credentials, locks, policies, rights
+from erfailover.doctor.surroundings import clock, endpoint_path, lease, store_path, throttling
+from erfailover.facts import Facts
+from erfailover.site import Site
+
+ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
+    rights,
+    locks,
+    policies,
+    networks,
+    own_gateways,
+    peerings,
+    overlaps,
+    backup_gateway,
+    gateway_skus,
+    address_skus,
+    throughput,
+    throttling,
+    clock,
+    endpoint_path,
+    store_path,
+    lease,
+)
+"""Every check but the credentials', which come first. What else lives on a spoke is added here:
+a function of site and facts that turns claims into lines by ``from_claims``."""
+
+WITHOUT_AZURE = (endpoint_path, store_path, lease)
+"""What can be told where Azure cannot be asked."""
+
+
+def checks(site: Site, facts: Facts) -> tuple[Check, ...]:
+    """Every line, in the order in which it is shown."""
+    found = list(credentials(site, facts))
+    if facts.unreachable is None:
+        found += [line for check in ALL for line in check(site, facts)]
+    else:
+        found += [line for check in WITHOUT_AZURE for line in check(site, facts)]
+    order = list(Group)
+    return tuple(sorted(found, key=lambda line: order.index(line.group)))

@@ -1,0 +1,125 @@
+"""Checks of the gateways: the backup's readiness, SKUs and their dates, throughput. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from erfailover import conditions, skus
+from erfailover.doctor.lines import Check, Group, Line, Name, rate, why
+from erfailover.facts import Facts, GatewayDetail
+from erfailover.model import Claim, Verdict
+from erfailover.site import Role, Site
+
+
+def backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
+    """The backup hub's gateway is at rest, has a session, and has learned the prefixes."""
+    gateway = facts.observed.gateways.get(Role.BACKUP)
+    group = Group.GATEWAYS
+    yield Line(Name.BACKUP_GATEWAY, group).of(
+        conditions.gateway_is_provisioned(gateway, Role.BACKUP),
+        "Wait until its operation has ended; if it Failed, reset it or ask Azure's support.",
+    )
+    yield Line(Name.BACKUP_SESSION, group).of(
+        conditions.gateway_has_a_connected_bgp_peer(gateway, Role.BACKUP),
+        "Check the tunnel (az network vpn-connection show), the shared key, and BGP addresses "
+        "and ASNs of both ends. Unknown: run it again, Azure answers empty lists at times.",
+    )
+    yield Line(Name.BACKUP_PREFIXES, group).of(
+        _exact_or_covering(
+            site,
+            facts,
+            conditions.gateway_has_learned(gateway, Role.BACKUP, site.remote_prefixes),
+        ),
+        "Let the far end announce them over the tunnel, or correct remote_prefixes.",
+    )
+
+
+def _exact_or_covering(site: Site, facts: Facts, claim: Claim) -> Claim:
+    gateway = facts.observed.gateways.get(Role.BACKUP)
+    if claim.verdict is not Verdict.HOLDS or gateway is None:
+        return claim
+    routes = conditions.learned_routes(gateway)
+    covered = []
+    for prefix in site.remote_prefixes:
+        found = conditions.covering(routes, prefix)
+        if found is not None and found.network != str(prefix):
+            covered.append(f"{prefix} by {found.network}")
+    if not covered:
+        return Claim(claim.name, claim.verdict, f"{claim.seen}, exactly")
+    return Claim(claim.name, claim.verdict, f"{claim.seen}; covered: {', '.join(covered)}")
+
+
+def gateway_skus(site: Site, facts: Facts) -> Iterator[Check]:
+    """Neither gateway's SKU is retired, and both can speak BGP."""
+    line = Line(Name.GATEWAY_SKU, Group.GATEWAYS, required=False)
+    for role in Role:
+        reading = facts.gateways.get(role)
+        if reading is None or reading.value is None:
+            yield line.unknown(f"the {role} hub's gateway: {why(reading)}", "See above.")
+            continue
+        yield _sku(line, reading.value, facts)
+
+
+def _sku(line: Line, gateway: GatewayDetail, facts: Facts) -> Check:
+    ends = skus.retirement(gateway.type, gateway.sku)
+    seen = f"{gateway.name} is {gateway.sku} ({gateway.type})"
+    if not skus.speaks_bgp(gateway.type, gateway.sku):
+        return line.fails(f"{seen}, which speaks no BGP", "Make a gateway of VpnGw1AZ or above.")
+    if ends is None:
+        return line.ok(seen)
+    if ends.on <= facts.now.date():
+        return line.fails(
+            f"{seen}, retired on {ends.on}", f"Move it to {ends.instead}: {ends.document}"
+        )
+    return line.ok(f"{seen}, which retires on {ends.on}; move it to {ends.instead} before")
+
+
+def address_skus(site: Site, facts: Facts) -> Iterator[Check]:
+    """No public address of a gateway is of the retired Basic SKU."""
+    line = Line(Name.ADDRESS_SKU, Group.GATEWAYS, required=False)
+    bad, seen = False, 0
+    for role in Role:
+        reading = facts.gateways.get(role)
+        for name, sku in reading.value.addresses if reading and reading.value else ():
+            seen += 1
+            if not sku:
+                bad = True
+                yield line.unknown(f"the SKU of {name} could not be read", "See the permissions.")
+            elif sku.lower() == "basic":
+                bad = True
+                ends = skus.BASIC_ADDRESS
+                yield line.fails(
+                    f"{name} is Basic, retired on {ends.on}",
+                    f"Move the gateway to {ends.instead}: {ends.document}",
+                )
+    if not bad:
+        yield line.ok(f"{seen} public address(es), none Basic")
+
+
+def throughput(site: Site, facts: Facts) -> Iterator[Check]:
+    """What is published for the backup's SKU carries what the primary carries now."""
+    line = Line(Name.THROUGHPUT, Group.GATEWAYS, required=False)
+    reading = facts.gateways.get(Role.BACKUP)
+    backup = reading.value if reading else None
+    room = skus.capacity_bps(backup.type, backup.sku, backup.generation) if backup else None
+    if backup is None or room is None:
+        sku = backup.sku if backup else why(reading)
+        yield line.unknown(f"the backup's throughput is not known: {sku}", "See its SKU above.")
+        return
+    carries = f"{backup.name} ({backup.sku}) carries {rate(room)} as published"
+    load = facts.load.value
+    if load is None:
+        yield line.unknown(
+            f"{carries}; what the primary carries is not known: {facts.load.unknown}",
+            "Compare with the primary's bandwidth in Azure Monitor, or the provider's figures.",
+        )
+    elif load.most_bps > room:
+        yield line.fails(
+            f"{carries}; the primary carried up to {rate(load.most_bps)} in {load.period}, "
+            f"{rate(load.last_bps)} at last",
+            "A switch would drop traffic: take a larger SKU, or decide what can wait.",
+        )
+    else:
+        yield line.ok(
+            f"{carries}; the primary carried up to {rate(load.most_bps)} in {load.period}"
+        )

@@ -1,0 +1,144 @@
+"""What a check says: one line or several, each with a verdict and a remedy. Pure.
+
+Owns the names of the checks and the form of a line; what is checked stands in the other modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from erfailover.model import Claim, Reading, Verdict
+
+
+class Group(StrEnum):
+    """What the lines are shown under, in this order."""
+
+    IDENTITY = "identity and rights"
+    NETWORKS = "networks and peerings"
+    GATEWAYS = "gateways"
+    AZURE = "Azure and the way to it"
+    RUN = "who writes"
+
+
+class Name(StrEnum):
+    """Every check."""
+
+    CREDENTIALS = "credentials"
+    PERMISSIONS = "permissions"
+    LOCKS = "locks"
+    POLICIES = "policies"
+    NETWORKS = "networks"
+    OWN_GATEWAY = "spoke-gateway"
+    PEERINGS = "peerings"
+    OVERLAPS = "address-overlaps"
+    BACKUP_GATEWAY = "backup-gateway"
+    BACKUP_SESSION = "backup-bgp-session"
+    BACKUP_PREFIXES = "backup-prefixes"
+    GATEWAY_SKU = "gateway-sku"
+    ADDRESS_SKU = "public-address-sku"
+    THROUGHPUT = "throughput"
+    THROTTLING = "throttling"
+    CLOCK = "clock"
+    ENDPOINT_PATH = "endpoint-path"
+    STORE_PATH = "store-path"
+    LEASE = "lease"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line.
+
+    Attributes:
+        seen: what was seen, and what was expected where it does not hold.
+        remedy: what to do; empty where it holds.
+        required: whether a switch rests on it: an unknown one then counts.
+    """
+
+    name: str
+    group: Group
+    verdict: Verdict
+    seen: str
+    remedy: str = ""
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Makes the lines of one check."""
+
+    name: Name
+    group: Group
+    required: bool = True
+
+    def ok(self, seen: str) -> Check:
+        """It holds."""
+        return Check(self.name, self.group, Verdict.HOLDS, seen, "", self.required)
+
+    def fails(self, seen: str, remedy: str) -> Check:
+        """It does not hold."""
+        return Check(self.name, self.group, Verdict.FAILS, seen, remedy, self.required)
+
+    def unknown(self, seen: str, remedy: str) -> Check:
+        """It could not be told."""
+        return Check(self.name, self.group, Verdict.UNKNOWN, seen, remedy, self.required)
+
+    def of(self, claim: Claim, remedy: str) -> Check:
+        """The line of a claim, with its remedy where it does not hold."""
+        told = "" if claim.verdict is Verdict.HOLDS else remedy
+        return Check(self.name, self.group, claim.verdict, claim.seen, told, self.required)
+
+
+def from_claims(group: Group, claims: Iterable[tuple[Claim, str]]) -> Iterator[Check]:
+    """Lines from claims that another module makes, each with its remedy."""
+    for claim, remedy in claims:
+        told = "" if claim.verdict is Verdict.HOLDS else remedy
+        yield Check(claim.name.replace("_", "-"), group, claim.verdict, claim.seen, told)
+
+
+def verdict_of(lines: Iterable[Check]) -> Verdict:
+    """FAILS if a line fails; UNKNOWN if a required one is unknown; HOLDS otherwise."""
+    found = list(lines)
+    if any(each.verdict is Verdict.FAILS for each in found):
+        return Verdict.FAILS
+    unknown = any(each.verdict is Verdict.UNKNOWN and each.required for each in found)
+    return Verdict.UNKNOWN if unknown else Verdict.HOLDS
+
+
+def worst(line: Line, claims: list[Claim], remedy: str, right: str) -> Iterator[Check]:
+    """The claims that do not hold, or one line that says that all do."""
+    bad = [each for each in claims if each.verdict is not Verdict.HOLDS]
+    yield from (line.of(each, remedy) for each in bad)
+    if not bad:
+        yield line.ok(right)
+
+
+def why(reading: Reading[Any] | None) -> str:
+    """Why something is not known."""
+    return (reading.unknown if reading else None) or "could not be read"
+
+
+def place(resource_id: str) -> str:
+    """A scope for people: ``rg-we``, ``virtualNetworks/vnet1``, ``subscription 0000``."""
+    parts = resource_id.strip("/").split("/")
+    if len(parts) < 3:
+        return f"subscription {parts[-1]}"
+    return "/".join(parts[-2:]) if len(parts) > 4 else parts[-1]
+
+
+def last(resource_id: str) -> str:
+    """The name of a resource."""
+    return resource_id.rsplit("/", 1)[-1]
+
+
+def short(action: str) -> str:
+    """An action for people: ``virtualNetworkPeerings/write``, ``getLearnedRoutes``."""
+    parts = action.removesuffix("/action").split("/")
+    return "/".join(parts[-2:]) if not action.endswith("/action") else parts[-1]
+
+
+def rate(bps: float) -> str:
+    """A rate for people: ``650 Mbit/s``."""
+    return f"{bps / 1e9:.3g} Gbit/s" if bps >= 1e9 else f"{bps / 1e6:.3g} Mbit/s"

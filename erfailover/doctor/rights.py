@@ -1,0 +1,147 @@
+"""Checks of the identity: its rights, and what locks and policies forbid it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from erfailover import permissions
+from erfailover.doctor.lines import Check, Group, Line, Name, last, place, short, why
+from erfailover.facts import Facts
+from erfailover.permissions import BLOB_ROLE, Need, On
+from erfailover.site import Site
+
+REMEDY = "erfailover permissions --role-definition switch prints a role with what is needed."
+
+
+def credentials(site: Site, facts: Facts) -> Iterator[Check]:
+    """A token could be had, Azure took it, and whose it is."""
+    line = Line(Name.CREDENTIALS, Group.IDENTITY)
+    if facts.unreachable is not None:
+        yield line.fails(facts.unreachable, facts.remedy or "Sign in: az login.")
+    elif facts.identity.value is None:
+        yield line.unknown(
+            f"the token says nothing of whom it is: {facts.identity.unknown}",
+            "Azure takes it all the same; see the permissions below.",
+        )
+    else:
+        who = facts.identity.value
+        yield line.ok(
+            f"{who.kind} {who.name} (object {who.object_id}, tenant {who.tenant}) at "
+            f"{facts.endpoint}"
+        )
+
+
+def rights(site: Site, facts: Facts) -> Iterator[Check]:
+    """Every action that a step needs is granted where it is needed."""
+    for on in On:
+        wanted = tuple(each for each in permissions.needs(site) if each.on is on)
+        if wanted:
+            yield from _rights_on(site, facts, on, wanted)
+    if site.state is not None:
+        yield Line(Name.PERMISSIONS, Group.IDENTITY, required=False).unknown(
+            f"{site.state}: whether it may be written is not told before it is",
+            f"Make sure that the identity has the role {BLOB_ROLE} on the storage account.",
+        )
+
+
+def _rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> Iterator[Check]:
+    """The lines of what is needed on one kind of resource; one for all that have everything."""
+    elsewhere = on in (On.POLLING, On.ADDRESS)
+    line = Line(Name.PERMISSIONS, Group.IDENTITY, required=not elsewhere)
+    places = permissions.resources(site, on) or permissions.groups(site)
+    right = []
+    for where in places:
+        reading = facts.grants.get(where.lower())
+        if reading is None or reading.value is None:
+            told = ", ".join(short(each.action) for each in wanted)
+            yield line.unknown(f"{place(where)}: {told} unverified: {why(reading)}", REMEDY)
+            continue
+        held = reading.value
+        missing = [each for each in wanted if not permissions.granted(each.action, held)]
+        names = ", ".join(each.action for each in missing)
+        if missing and elsewhere:
+            seen = f"{place(where)}: not granted here: {names}; it may be elsewhere"
+            yield line.unknown(seen, REMEDY)
+        elif missing:
+            steps = sorted({step for each in missing for step in each.steps})
+            yield line.fails(f"{place(where)}: missing {names} (for {'; '.join(steps)})", REMEDY)
+        else:
+            right.append(place(where))
+    if right:
+        told = ", ".join(dict.fromkeys(short(each.action) for each in wanted))
+        yield line.ok(f"{on.value} ({', '.join(right)}): {told}")
+
+
+def locks(site: Site, facts: Facts) -> Iterator[Check]:
+    """No management lock keeps a switch from its writes."""
+    line = Line(Name.LOCKS, Group.IDENTITY)
+    written = [
+        *permissions.resources(site, On.NETWORK),
+        *permissions.resources(site, On.GATEWAY),
+        *permissions.resources(site, On.MACHINE),
+        *permissions.resources(site, On.LOCAL_GATEWAY),
+    ]
+    bad = False
+    for group in permissions.groups(site):
+        reading = facts.locks.get(group.lower())
+        if reading is None or reading.value is None:
+            bad = True
+            yield line.unknown(
+                f"locks of {place(group)}: {why(reading)}", "az lock list shows them."
+            )
+            continue
+        for lock in reading.value:
+            held = [
+                each
+                for each in written
+                if permissions.group_of(each).lower() == group.lower() and lock.covers(each)
+            ]
+            networks = [each for each in held if "/virtualnetworks/" in each.lower()]
+            if lock.level == "ReadOnly" and held:
+                bad = True
+                yield line.fails(
+                    f"the lock {lock.name} on {place(lock.scope)} is ReadOnly: Azure refuses "
+                    f"writes and POSTs to {', '.join(map(last, held))}",
+                    "Have its owner remove it (az lock delete), or lock with CanNotDelete.",
+                )
+            elif networks and permissions.removes_peerings(site):
+                bad = True
+                yield line.fails(
+                    f"the lock {lock.name} on {place(lock.scope)} forbids deletion: a switch "
+                    "back could not remove the backup peerings",
+                    "Have it removed, or give those peerings flags instead of absent in the site "
+                    "file: they then stay.",
+                )
+    if not bad:
+        yield line.ok("no lock in the way of a switch")
+
+
+def policies(site: Site, facts: Facts) -> Iterator[Check]:
+    """No policy that can be seen denies the writing of a peering."""
+    line = Line(Name.POLICIES, Group.IDENTITY, required=False)
+    seen: list[str] = []
+    bad = False
+    for group, reading in facts.policies.items():
+        if reading.value is None:
+            bad = True
+            yield line.unknown(
+                f"policies of {place(group)}: {reading.unknown}",
+                "az policy assignment list --disable-scope-strict-match shows the assignments.",
+            )
+            continue
+        for peering, assignment in reading.value.denials:
+            bad = True
+            yield line.fails(
+                f"the policy assignment {assignment} denies writing {peering}",
+                "Have its owner exempt the networks (az policy exemption create) or change it.",
+            )
+        seen += [each for each in reading.value.not_evaluated if each not in seen]
+    if seen and not bad:
+        yield line.unknown(
+            "no policy of the subscriptions denies peerings; those of management groups are not "
+            f"evaluated by Azure's preflight: {', '.join(seen)}",
+            "Ask their owner whether one denies peerings, or prestage them: what stands already "
+            "was allowed.",
+        )
+    elif not bad:
+        yield line.ok("no policy denies writing the peerings")

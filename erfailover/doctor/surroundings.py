@@ -1,0 +1,155 @@
+"""Checks of what a switch runs on: Azure's limits, clocks, the way to Azure, the lease. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network, ip_network
+
+from erfailover.conditions import learned_routes
+from erfailover.doctor.lines import Check, Group, Line, Name
+from erfailover.facts import Facts, HostPath
+from erfailover.lease import TAKE_OVER, Standing
+from erfailover.model import Claim, Observed, Verdict
+from erfailover.site import Role, Site
+
+SKEW_WARNS_S, SKEW_FAILS_S = 30.0, 300.0
+"""Entra takes tokens up to five minutes beside its own clock (published)."""
+
+POLLS = 10
+"""Requests beside the writes themselves that one write costs, reads and polls (estimated)."""
+
+ENDPOINT = "the management endpoint"
+SIGN_IN = "the sign-in"
+STORE = "the store of journal and lease"
+"""What hosts are for."""
+
+
+def throttling(site: Site, facts: Facts) -> Iterator[Check]:
+    """Azure's limits leave room for the requests of a switch."""
+    line = Line(Name.THROTTLING, Group.AZURE, required=False)
+    writes = 7 * len(site.spokes) + 2 * len(site.probes) + 4
+    need = {"writes": writes, "reads": writes * POLLS}
+    for (subscription, kind), reading in facts.remaining.items():
+        if reading.value is None:
+            yield line.unknown(
+                f"{subscription}: {kind} left: {reading.unknown}",
+                "Nothing: a switch waits out what is refused.",
+            )
+        elif reading.value < min(need[kind], FULL[kind]):
+            yield line.fails(
+                f"{subscription}: {reading.value} {kind} left, a switch needs about {need[kind]}",
+                "Something else uses Azure's API heavily: stop it, or use an identity of its own.",
+            )
+        else:
+            yield line.ok(f"{subscription}: {reading.value} {kind} left, about {need[kind]} needed")
+
+
+FULL = {"reads": 150, "writes": 100}
+"""Of a full bucket (250 and 200, published), which refills while a switch runs: what must be left
+even for a site that needs more than a bucket holds."""
+
+
+def clock(site: Site, facts: Facts) -> Iterator[Check]:
+    """This machine's clock agrees with Azure's: tokens and leases run on it."""
+    line = Line(Name.CLOCK, Group.AZURE, required=False)
+    if facts.date.value is None:
+        yield line.unknown(f"Azure's time: {facts.date.unknown}", "Check the clock yourself.")
+        return
+    ahead = (facts.now - facts.date.value).total_seconds()
+    seen = f"this clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} Azure's"
+    if abs(ahead) >= SKEW_FAILS_S:
+        yield line.fails(seen, "Tokens will be refused: set the clock (NTP).")
+    elif abs(ahead) >= SKEW_WARNS_S:
+        yield line.unknown(f"{seen}; up to {SKEW_WARNS_S:.0f} s expected", "Set the clock (NTP).")
+    else:
+        yield line.ok(seen)
+
+
+def endpoint_path(site: Site, facts: Facts) -> Iterator[Check]:
+    """The management endpoint and the sign-in are reached without the circuit."""
+    line = Line(Name.ENDPOINT_PATH, Group.AZURE, required=False)
+    remedy = (
+        "While the circuit is down, Azure cannot be managed from here: keep a machine with "
+        "Internet access, and these credentials, for the switch."
+    )
+    for host in facts.hosts:
+        if host.what != STORE:
+            verdict, seen = way(site, facts.observed, host)
+            yield line.of(Claim(line.name, verdict, seen), remedy)
+
+
+def store_path(site: Site, facts: Facts) -> Iterator[Check]:
+    """The store of journal and lease is reached without the circuit."""
+    line = Line(Name.STORE_PATH, Group.AZURE, required=False)
+    remedy = (
+        "While the circuit is down: --break-glass goes on with this machine's own state. Give "
+        "the account a path of its own, or keep the state on one machine."
+    )
+    stores = [each for each in facts.hosts if each.what == STORE]
+    for host in stores:
+        verdict, seen = way(site, facts.observed, host)
+        yield line.of(Claim(line.name, verdict, seen), remedy)
+    if not stores:
+        yield line.ok("journal and lease are kept on this machine")
+
+
+def lease(site: Site, facts: Facts) -> Iterator[Check]:
+    """Nobody else writes to the site."""
+    line = Line(Name.LEASE, Group.RUN)
+    held = facts.lease.value
+    if held is None:
+        yield line.unknown(
+            f"who holds the lease is not known: {facts.lease.unknown}",
+            "Mend the store. If it cannot wait: --break-glass, with nobody else writing.",
+        )
+        return
+    who = held.record.told(facts.now.timestamp()) if held.record else "somebody unknown"
+    match held.standing:
+        case Standing.LIVE:
+            yield line.fails(
+                f"the site is being written to by {who}",
+                f"Wait until that has ended; if it is lost, {TAKE_OVER} takes the lease over.",
+            )
+        case Standing.FREE:
+            yield line.ok("the lease is free")
+        case standing:
+            yield line.ok(f"the lease of {who} is {standing}: the next run takes it over")
+
+
+def way(site: Site, observed: Observed, host: HostPath) -> tuple[Verdict, str]:
+    """Whether the way to a host can do without the circuit, as far as its addresses tell.
+
+    An address in a prefix that the primary's gateway has learned lies behind the circuit; another
+    private one may; a public one is reached by the Internet, unless routing says otherwise.
+    """
+    at = host.proxy or host.host
+    seen = f"{host.what} ({host.host}{f' by the proxy {host.proxy}' if host.proxy else ''})"
+    found = host.addresses.value
+    if not found:
+        why = host.addresses.unknown or f"{at} has no IPv4 address"
+        return Verdict.UNKNOWN, f"{seen}: {why}"
+    behind = _behind_the_circuit(site, observed)
+    for address in found:
+        for prefix in behind:
+            if address in prefix:
+                return Verdict.FAILS, f"{seen} is {address}, in {prefix}, behind the circuit"
+    private = next((each for each in found if each.is_private and not each.is_loopback), None)
+    if private is not None:
+        return Verdict.UNKNOWN, f"{seen} is {private}, a private address: its way is not known"
+    kind = "on this machine" if found[0].is_loopback else "a public address"
+    return Verdict.HOLDS, f"{seen} is {found[0]}, {kind}"
+
+
+def _behind_the_circuit(site: Site, observed: Observed) -> list[IPv4Network]:
+    """The remote prefixes, and what the primary has learned; a default route tells nothing."""
+    gateway = observed.gateways.get(Role.PRIMARY)
+    found = list(site.remote_prefixes)
+    for route in learned_routes(gateway) if gateway else ():
+        try:
+            prefix = ip_network(route.network)
+        except ValueError:
+            continue
+        if isinstance(prefix, IPv4Network) and prefix.prefixlen:
+            found.append(prefix)
+    own = [space for each in observed.networks.values() for space in each.address_space]
+    return [each for each in found if each not in own]

@@ -1,0 +1,125 @@
+"""What ``doctor`` judges: everything it read, as immutable values. Pure.
+
+What could not be read is a ``Reading`` with its reason; reading is ``azure.facts``'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv4Address
+
+from erfailover.model import Observed, Reading
+from erfailover.permissions import Grant
+from erfailover.site import Role
+from erfailover.state.store import Held
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the credentials are, from the claims of the token; the token itself is kept nowhere.
+
+    Attributes:
+        name: a user's sign-in name, or an application's id.
+        kind: ``user`` or ``application``.
+    """
+
+    name: str
+    kind: str
+    object_id: str
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A management lock: ``ReadOnly`` or ``CanNotDelete``, at a scope and for all below."""
+
+    name: str
+    scope: str
+    level: str
+
+    def covers(self, resource_id: str) -> bool:
+        """Whether it holds for a resource."""
+        return f"{resource_id.lower()}/".startswith(f"{self.scope.rstrip('/').lower()}/")
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What Azure Policy says of the peerings of one resource group.
+
+    Attributes:
+        denials: each a peering and the assignment that denies its writing.
+        not_evaluated: assignments of management groups, which Azure's answer leaves out.
+    """
+
+    denials: tuple[tuple[str, str], ...]
+    not_evaluated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayDetail:
+    """What a gateway is made of.
+
+    Attributes:
+        addresses: name and SKU of each public address; an empty SKU could not be read.
+    """
+
+    name: str
+    type: str
+    sku: str
+    generation: str
+    addresses: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a gateway carried, in bit/s: lately, and at most in the period."""
+
+    last_bps: float
+    most_bps: float
+    period: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostPath:
+    """A host that a switch depends on, and where its name leads from here.
+
+    Attributes:
+        what: what the host is for.
+        proxy: the proxy that is asked instead; None for none.
+    """
+
+    what: str
+    host: str
+    addresses: Reading[tuple[IPv4Address, ...]]
+    proxy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was read, at one moment.
+
+    Attributes:
+        now: this machine's clock, UTC.
+        unreachable: why nothing of Azure could be read; None where something was.
+        grants: by resource id in lower case.
+        locks, policies: by the id of the resource group in lower case.
+        remaining: what is left of Azure's limits, by subscription and ``reads`` or ``writes``.
+    """
+
+    now: datetime
+    endpoint: str
+    identity: Reading[Identity]
+    observed: Observed
+    date: Reading[datetime] = field(default_factory=lambda: Reading(None, "not read"))
+    unreachable: str | None = None
+    remedy: str | None = None
+    grants: Mapping[str, Reading[tuple[Grant, ...]]] = field(default_factory=dict)
+    locks: Mapping[str, Reading[tuple[Lock, ...]]] = field(default_factory=dict)
+    policies: Mapping[str, Reading[Policies]] = field(default_factory=dict)
+    gateways: Mapping[Role, Reading[GatewayDetail]] = field(default_factory=dict)
+    load: Reading[Load] = field(default_factory=lambda: Reading(None, "not read"))
+    remaining: Mapping[tuple[str, str], Reading[int]] = field(default_factory=dict)
+    lease: Reading[Held] = field(default_factory=lambda: Reading(None, "not read"))
+    hosts: tuple[HostPath, ...] = ()

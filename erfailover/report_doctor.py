@@ -1,0 +1,115 @@
+"""What ``doctor`` and ``permissions`` found, as text and as plain data. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from erfailover.doctor.lines import Check, Group, verdict_of
+from erfailover.model import Verdict
+from erfailover.permissions import BLOB_ROLE, Need
+from erfailover.report import WIDTH, table
+from erfailover.site import Site
+
+WORD = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAIL", Verdict.UNKNOWN: "unknown"}
+MARGIN = 11
+Rows = Sequence[tuple[Need, tuple[str, ...]]]
+
+
+def text(site: Site, lines: Sequence[Check]) -> str:
+    """The lines for people, grouped; each that does not hold with its remedy."""
+    parts = [_headline(site, lines)]
+    for group in Group:
+        found = [each for each in lines if each.group is group]
+        if found:
+            parts += ["", f"{group.value}:"]
+            parts += [row for each in found for row in _rows(each)]
+    if any(each.verdict is Verdict.UNKNOWN and not each.required for each in lines):
+        parts += ["", "* no switch rests on it; it does not change the exit code"]
+    return "\n".join(parts)
+
+
+def _headline(site: Site, lines: Iterable[Check]) -> str:
+    found = list(lines)
+    counts = {each: sum(line.verdict is each for line in found) for each in Verdict}
+    told = ", ".join(f"{counts[each]} {WORD[each]}" for each in Verdict if counts[each])
+    word = {
+        Verdict.HOLDS: "nothing found that would keep a switch from working",
+        Verdict.FAILS: "NOT ready for a switch",
+        Verdict.UNKNOWN: "whether a switch would work is not known",
+    }[verdict_of(found)]
+    return f"{site.name}: {word} ({told})."
+
+
+def _rows(line: Check) -> list[str]:
+    mark = WORD[line.verdict]
+    if line.verdict is Verdict.UNKNOWN and not line.required:
+        mark = "unknown*"
+    indent = " " * MARGIN
+    told = f"{line.name}: {line.seen}"
+    first, *more = textwrap.wrap(
+        told, WIDTH - MARGIN, break_long_words=False, break_on_hyphens=False
+    ) or [""]
+    rows = [f"{mark:>{MARGIN - 2}}  {first}", *(indent + each for each in more)]
+    if line.remedy:
+        wrapped = textwrap.wrap(
+            line.remedy, WIDTH - MARGIN - 3, break_long_words=False, break_on_hyphens=False
+        )
+        rows += [f"{indent}{'-> ' if not at else '   '}{each}" for at, each in enumerate(wrapped)]
+    return rows
+
+
+def data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
+    """The lines as plain data; documented in ``docs/reference.md``."""
+    return {
+        "site": site.name,
+        "verdict": WORD[verdict_of(lines)],
+        "checks": [
+            {
+                "name": str(each.name),
+                "group": each.group.value,
+                "verdict": WORD[each.verdict],
+                "required": each.required,
+                "seen": each.seen,
+                "remedy": each.remedy or None,
+            }
+            for each in lines
+        ],
+    }
+
+
+def rights_text(site: Site, rows: Rows) -> str:
+    """The rights that a site needs, for people."""
+    drawn = table(
+        f"Rights that {site.name} needs",
+        ("action", "on", "needed by", "role"),
+        [
+            (need.action, f"{need.on.value} ({len(where)})", ", ".join(need.steps), need.role)
+            for need, where in rows
+        ],
+    )
+    more = (
+        "\n\nerfailover permissions --role-definition read|switch prints a custom role with these "
+        "and nothing else."
+    )
+    if site.state is not None:
+        more += f"\nFor {site.state}: the built-in role {BLOB_ROLE} on the storage account."
+    return drawn + more
+
+
+def rights_data(site: Site, rows: Rows) -> dict[str, Any]:
+    """The same as plain data."""
+    return {
+        "site": site.name,
+        "permissions": [
+            {
+                "action": need.action,
+                "on": list(where),
+                "needed_by": list(need.steps),
+                "role": str(need.role),
+            }
+            for need, where in rows
+        ],
+        "store": None if site.state is None else {"location": site.state, "role": BLOB_ROLE},
+    }
