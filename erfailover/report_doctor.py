@@ -9,7 +9,7 @@ from typing import Any
 from erfailover.doctor.lines import Check, Group, verdict_of
 from erfailover.model import Verdict
 from erfailover.permissions import BLOB_ROLE, Need
-from erfailover.report import WIDTH, table
+from erfailover.report import WIDTH
 from erfailover.site import Site
 
 WORD = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAIL", Verdict.UNKNOWN: "unknown"}
@@ -81,21 +81,17 @@ def data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
 
 def rights_text(site: Site, rows: Rows) -> str:
     """The rights that a site needs, for people."""
-    drawn = table(
-        f"Rights that {site.name} needs",
-        ("action", "on", "needed by", "role"),
-        [
-            (need.action, f"{need.on.value} ({len(where)})", ", ".join(need.steps), need.role)
-            for need, where in rows
-        ],
-    )
+    drawn = [f"Rights that {site.name} needs:", ""]
+    for need, where in rows:
+        drawn.append(f"{need.role:>8}  {need.action}")
+        drawn.append(f"{'':10}on {need.on.value} ({len(where)}), for {', '.join(need.steps)}")
     more = (
-        "\n\nerfailover permissions --role-definition read|switch prints a custom role with these "
-        "and nothing else."
+        "\n\nerfailover permissions --role-definition read|switch prints a custom role with just "
+        "these."
     )
     if site.state is not None:
         more += f"\nFor {site.state}: the built-in role {BLOB_ROLE} on the storage account."
-    return drawn + more
+    return "\n".join(drawn) + more
 
 
 def rights_data(site: Site, rows: Rows) -> dict[str, Any]:

@@ -168,3 +168,15 @@ class Hurried(SystemClock):
 
     def sleep(self, seconds: float) -> None:
         """Do not wait."""
+
+
+def test_looking_at_the_lease_takes_nothing(storage: Storage) -> None:
+    assert storage.store().look().standing is Standing.FREE
+    anna = storage.store()
+    anna.acquire(ANNA, take_over=False)
+    held = storage.store().look()
+    assert (held.standing, held.record and held.record.holder) == (Standing.LIVE, ANNA)
+    assert storage.store(lambda holder: False).look().standing is Standing.ORPHANED
+    anna.renew()
+    anna.release()
+    assert storage.store().look().standing is Standing.FREE

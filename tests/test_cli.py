@@ -11,7 +11,19 @@ import pytest
 
 from erfailover.cli import invoke
 
-COMMANDS = ["init", "provision", "status", "switch", "drill", "verify", "destroy", "lab", "demo"]
+COMMANDS = [
+    "init",
+    "provision",
+    "status",
+    "doctor",
+    "permissions",
+    "switch",
+    "drill",
+    "verify",
+    "destroy",
+    "lab",
+    "demo",
+]
 
 
 def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

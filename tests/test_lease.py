@@ -260,3 +260,28 @@ def test_a_held_lease_is_renewed_in_the_background() -> None:
     remote.renew = renewed.set  # type: ignore[method-assign]
     with HeldLease(remote):
         assert renewed.wait(10.0)
+
+
+# Looking at a lease without taking it.
+
+
+def test_looking_tells_how_a_lease_stands_and_changes_nothing(tmp_path: Path) -> None:
+    wall = Wall()
+    anna = store(tmp_path, wall)
+    assert anna.look().standing is Standing.FREE
+    assert list(tmp_path.iterdir()) == []
+    anna.acquire(ANNA, take_over=False)
+    before = anna.lease_file.read_bytes()
+    held = store(tmp_path, wall).look()
+    assert (held.standing, held.record and held.record.holder) == (Standing.LIVE, ANNA)
+    assert store(tmp_path, wall, lambda holder: False).look().standing is Standing.ORPHANED
+    wall.at += LEASE_S + 1
+    assert store(tmp_path, wall).look().standing is Standing.EXPIRED
+    assert anna.lease_file.read_bytes() == before
+
+
+def test_looking_at_a_damaged_lease_says_so(tmp_path: Path) -> None:
+    found = store(tmp_path)
+    found.lease_file.write_text("{")
+    with pytest.raises(Refused, match="is damaged"):
+        found.look()

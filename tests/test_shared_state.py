@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.errors import Refused, StateFailure
+from erfailover.lease import Standing
 from erfailover.state.location import BlobLocation, parse
 from erfailover.state.shared import SharedStore
 from tests.stores import ANNA, BERT, Remote, store
@@ -124,3 +125,18 @@ def test_a_location_is_read() -> None:
 def test_a_wrong_location_is_told(text: str, wrong: str) -> None:
     with pytest.raises(ValueError, match=re.escape(wrong)):
         parse(text)
+
+
+def test_looking_shows_the_shared_lease_and_whoever_holds_only_this_machines_own(
+    tmp_path: Path, remote: Remote
+) -> None:
+    both = shared(tmp_path, remote)
+    assert both.look().standing is Standing.FREE
+    assert remote.inner is not None
+    remote.inner.acquire(BERT, take_over=False)
+    held = both.look()
+    assert (held.standing, held.record and held.record.holder) == (Standing.LIVE, BERT)
+    store(tmp_path / "own").acquire(ANNA, take_over=False)
+    own = both.look()
+    assert own.record is not None
+    assert own.record.holder == ANNA

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from erfailover import permissions
 from erfailover.doctor.lines import Check, Group, Line, Name, last, place, short, why
 from erfailover.facts import Facts
+from erfailover.model import Claim, Verdict
 from erfailover.permissions import BLOB_ROLE, Need, On
 from erfailover.site import Site
 
@@ -48,28 +49,33 @@ def _rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> It
     """The lines of what is needed on one kind of resource; one for all that have everything."""
     elsewhere = on in (On.POLLING, On.ADDRESS)
     line = Line(Name.PERMISSIONS, Group.IDENTITY, required=not elsewhere)
-    places = permissions.resources(site, on) or permissions.groups(site)
-    right = []
-    for where in places:
+    found: dict[tuple[Verdict, str], list[str]] = {}
+    for where in permissions.resources(site, on) or permissions.groups(site):
         reading = facts.grants.get(where.lower())
         if reading is None or reading.value is None:
             told = ", ".join(short(each.action) for each in wanted)
-            yield line.unknown(f"{place(where)}: {told} unverified: {why(reading)}", REMEDY)
-            continue
-        held = reading.value
-        missing = [each for each in wanted if not permissions.granted(each.action, held)]
-        names = ", ".join(each.action for each in missing)
-        if missing and elsewhere:
-            seen = f"{place(where)}: not granted here: {names}; it may be elsewhere"
-            yield line.unknown(seen, REMEDY)
-        elif missing:
-            steps = sorted({step for each in missing for step in each.steps})
-            yield line.fails(f"{place(where)}: missing {names} (for {'; '.join(steps)})", REMEDY)
+            key = Verdict.UNKNOWN, f"{told} unverified: {why(reading)}"
         else:
-            right.append(place(where))
-    if right:
-        told = ", ".join(dict.fromkeys(short(each.action) for each in wanted))
-        yield line.ok(f"{on.value} ({', '.join(right)}): {told}")
+            held = reading.value
+            missing = [each for each in wanted if not permissions.granted(each.action, held)]
+            key = _judged(wanted, missing, elsewhere=elsewhere)
+        found.setdefault(key, []).append(place(where))
+    for (verdict, told), places in found.items():
+        claim = Claim(line.name, verdict, f"{on.value} ({', '.join(places)}): {told}")
+        yield line.of(claim, REMEDY)
+
+
+def _judged(
+    wanted: Iterable[Need], missing: Sequence[Need], *, elsewhere: bool
+) -> tuple[Verdict, str]:
+    """What the missing rights come to; those that may be granted elsewhere are not known."""
+    if not missing:
+        return Verdict.HOLDS, ", ".join(dict.fromkeys(short(each.action) for each in wanted))
+    names = ", ".join(each.action for each in missing)
+    if elsewhere:
+        return Verdict.UNKNOWN, f"not granted here: {names}; it may be elsewhere"
+    steps = sorted({step for each in missing for step in each.steps})
+    return Verdict.FAILS, f"missing {names} (for {'; '.join(steps)})"
 
 
 def locks(site: Site, facts: Facts) -> Iterator[Check]:

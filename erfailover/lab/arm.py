@@ -78,7 +78,7 @@ def _is_write(request: Request) -> bool:
     if request.method != "POST":
         return request.method not in READS
     last = request.path.rstrip("/").rsplit("/", 1)[-1].lower()
-    return not last.startswith("get") and last != "effectiveroutetable"
+    return not last.startswith(("get", "check")) and last != "effectiveroutetable"
 
 
 def _judge(lab: Lab, request: Request, remaining: dict[str, str]) -> Answer:

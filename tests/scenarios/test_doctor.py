@@ -1,0 +1,355 @@
+"""``doctor`` on the lab: every check fails once, is unknown once, and none of it writes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erfailover.azure.blob_store import BlobStore
+from erfailover.doctor.lines import Name
+from erfailover.errors import StateFailure
+from erfailover.lab import arm
+from erfailover.lab.access import Access, Assignment
+from erfailover.lab.answers import Request
+from erfailover.lab.faults import FOREVER, Fault, Kind
+from erfailover.lab.throttling import Limits, Throttling
+from erfailover.state.local import LocalStore
+from tests.scenarios.conftest import Provisioned, Stage
+from tests.stores import ANNA
+
+PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
+AUTHORIZATION = "providers/Microsoft.Authorization"
+GATEWAY = "Microsoft.Network/virtualNetworkGateways"
+NETWORK = "Microsoft.Network/virtualNetworks"
+Begin = Callable[[Stage, pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that goes wrong, and the checks that must tell."""
+
+    what: str
+    begin: tuple[Begin, ...]
+    fails: tuple[Name, ...] = ()
+    unknown: tuple[Name, ...] = ()
+
+
+def group(stage: Stage) -> str:
+    return f"/subscriptions/{stage.lab.identity.subscription}/resourceGroups/rg-we"
+
+
+def network(stage: Stage, path: str) -> str:
+    return f"{group(stage)}/providers/Microsoft.Network/{path}"
+
+
+def ask(stage: Stage, method: str, path: str, body: Any = None) -> Any:
+    """One request to the lab, past the controller."""
+    base = stage.environment["ERFAILOVER_ENDPOINT"]
+    token = stage.lab.tokens.access_token(f"{base}/t", base)
+    data = b"" if body is None else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {token}"}
+    query = {"api-version": "2024-05-01"}
+    answer = arm.handle(stage.lab, Request(method, path, query, base, data, headers))
+    assert answer.status < 400, answer
+    return answer.body
+
+
+def locked(level: str, scope: str) -> Begin:
+    def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
+        path = f"{group(stage)}{scope}/{AUTHORIZATION}/locks/keep"
+        ask(stage, "PUT", path, {"properties": {"level": level}})
+
+    return begin
+
+
+def without(*actions: str) -> Begin:
+    def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
+        stage.lab.access = Access((Assignment("/", ("*",), actions),))
+
+    return begin
+
+
+def in_site(old: str, new: str) -> Begin:
+    def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
+        site = stage.folder / "erfailover.yaml"
+        text = site.read_text().split("\ntopology:")[0] + "\n"
+        assert old in text
+        site.write_text(text.replace(old, new))
+
+    return begin
+
+
+def changed(type_: str, name: str, change: Callable[[dict[str, Any]], None]) -> Begin:
+    def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
+        change(stage.resource(type_, name).body)
+
+    return begin
+
+
+def fault(found: Fault) -> Begin:
+    def begin(stage: Stage, _: pytest.MonkeyPatch) -> None:
+        stage.lab.add_faults(found)
+
+    return begin
+
+
+def wrong_token(stage: Stage, patch: pytest.MonkeyPatch) -> None:
+    (stage.folder / "wrong").write_text("not.a.token")
+    patch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(stage.folder / "wrong"))
+
+
+def policy(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    subscription = group(stage).split("/resourceGroups/")[0]
+    definition = f"{subscription}/{AUTHORIZATION}/policyDefinitions/no-peerings"
+    rule = {"if": {"field": "type", "equals": PEERING}, "then": {"effect": "deny"}}
+    ask(stage, "PUT", definition, {"properties": {"policyRule": rule}})
+    assigned = {"properties": {"policyDefinitionId": definition}}
+    ask(stage, "PUT", f"{group(stage)}/{AUTHORIZATION}/policyAssignments/no", assigned)
+
+
+def session_down(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    path = network(stage, "localNetworkGateways/lng2")
+    body = ask(stage, "GET", path)
+    body["properties"]["bgpSettings"]["bgpPeeringAddress"] = "10.4.0.253"
+    ask(stage, "PUT", path, body)
+    stage.pass_time(600.0)
+
+
+def peering_gone(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    path = network(stage, "virtualNetworks/vnet1/virtualNetworkPeerings/vnet1-to-vnet2")
+    ask(stage, "DELETE", path)
+    stage.pass_time(60.0)
+
+
+def heavy(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    stage.lab.metrics.set(network(stage, "virtualNetworkGateways/vng1"), "AverageBandwidth", 1e8)
+
+
+def few_left(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    stage.lab.throttling = Throttling(Limits(writes=(14, 0.001)))
+
+
+def no_limits(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    stage.lab.throttling = Throttling(None)
+
+
+def store_at(address: str) -> Begin:
+    def begin(stage: Stage, patch: pytest.MonkeyPatch) -> None:
+        def look(_: BlobStore) -> None:
+            raise StateFailure("the state of the site cannot be reached")
+
+        in_site("location: westeurope", "location: westeurope\nstate: azblob://acct/box/poc")(
+            stage, patch
+        )
+        patch.setenv("ERFAILOVER_BLOB_ENDPOINT", f"https://{address}/acct")
+        patch.setattr(BlobStore, "look", look)
+
+    return begin
+
+
+def local_store(stage: Stage) -> LocalStore:
+    (folder,) = (stage.folder / "state" / "sites").iterdir()
+    return LocalStore(folder)
+
+
+def held(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    local_store(stage).acquire(ANNA, take_over=False)
+
+
+def damaged_lease(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    local_store(stage).lease_file.write_text("{")
+
+
+def basic(body: dict[str, Any]) -> None:
+    body["sku"] = {"name": "Basic", "tier": "Regional"}
+
+
+def old_size(body: dict[str, Any]) -> None:
+    body["properties"]["sku"] = {"name": "VpnGw1", "tier": "VpnGw1"}
+
+
+def failed(body: dict[str, Any]) -> None:
+    body["properties"]["provisioningState"] = "Failed"
+
+
+def within_vnet1(body: dict[str, Any]) -> None:
+    body["properties"]["addressSpace"] = {"addressPrefixes": ["10.1.128.0/17"]}
+
+
+TROUBLES = (
+    Trouble("no token", (wrong_token,), fails=(Name.CREDENTIALS,)),
+    Trouble(
+        "rights to look only, somebody who writes, traffic, throttling, a wrong clock",
+        (
+            policy,
+            without(f"{PEERING}/write", "Microsoft.Compute/*"),
+            held,
+            heavy,
+            few_left,
+            fault(Fault(Kind.SKEW, times=FOREVER, seconds=400.0)),
+        ),
+        fails=(
+            Name.PERMISSIONS,
+            Name.POLICIES,
+            Name.LEASE,
+            Name.THROUGHPUT,
+            Name.THROTTLING,
+            Name.CLOCK,
+        ),
+    ),
+    Trouble(
+        "a lock against writes, failed and retired resources, overlapping networks",
+        (
+            locked("ReadOnly", ""),
+            changed(NETWORK, "vnet2", failed),
+            changed(NETWORK, "vnet3", within_vnet1),
+            changed(GATEWAY, "vng2", failed),
+            changed(GATEWAY, "vng1", old_size),
+            changed("Microsoft.Network/publicIPAddresses", "vng2-public-ip1", basic),
+        ),
+        fails=(
+            Name.LOCKS,
+            Name.NETWORKS,
+            Name.OVERLAPS,
+            Name.BACKUP_GATEWAY,
+            Name.GATEWAY_SKU,
+            Name.ADDRESS_SKU,
+        ),
+    ),
+    Trouble(
+        "a backup session down, a peering gone, a lock against deletion",
+        (
+            session_down,
+            peering_gone,
+            locked("CanNotDelete", "/providers/Microsoft.Network/virtualNetworks/vnet3"),
+        ),
+        fails=(Name.BACKUP_SESSION, Name.BACKUP_PREFIXES, Name.PEERINGS, Name.LOCKS),
+    ),
+    Trouble(
+        "a spoke with a gateway of its own",
+        (in_site("- virtual_network: vnet1", "- virtual_network: vnet4"),),
+        fails=(Name.OWN_GATEWAY, Name.PEERINGS),
+    ),
+    Trouble(
+        "remote prefixes in a spoke and on this machine",
+        (in_site("remote_prefixes: [10.5.", "remote_prefixes: [10.1.9.0/24, 127.0.0.0/8, 10.5."),),
+        fails=(Name.OVERLAPS, Name.ENDPOINT_PATH, Name.BACKUP_PREFIXES),
+    ),
+    Trouble(
+        "a store behind the circuit", (store_at("10.5.0.9"),), (Name.STORE_PATH,), (Name.LEASE,)
+    ),
+    Trouble(
+        "no right to see rights, policies and locks",
+        (
+            without(
+                "Microsoft.Authorization/permissions/read",
+                "Microsoft.Authorization/locks/read",
+                "Microsoft.PolicyInsights/*",
+            ),
+        ),
+        unknown=(
+            Name.CREDENTIALS,
+            Name.PERMISSIONS,
+            Name.LOCKS,
+            Name.POLICIES,
+            Name.CLOCK,
+            Name.THROTTLING,
+        ),
+    ),
+    Trouble(
+        "no right to read networks and gateways",
+        (without("Microsoft.Network/*/read", "Microsoft.Network/virtualNetworkGateways/*"),),
+        unknown=(
+            Name.NETWORKS,
+            Name.OWN_GATEWAY,
+            Name.PEERINGS,
+            Name.OVERLAPS,
+            Name.BACKUP_GATEWAY,
+            Name.BACKUP_SESSION,
+            Name.BACKUP_PREFIXES,
+            Name.GATEWAY_SKU,
+            Name.THROUGHPUT,
+        ),
+    ),
+    Trouble(
+        "empty tables, a damaged lease, no right to read addresses, a clock that is a little wrong",
+        (
+            without("Microsoft.Network/publicIPAddresses/read"),
+            fault(Fault(Kind.EMPTY, "POST", "virtualNetworkGateways/*/get*", times=FOREVER)),
+            fault(Fault(Kind.SKEW, times=FOREVER, seconds=60.0)),
+            no_limits,
+            damaged_lease,
+        ),
+        unknown=(
+            Name.ADDRESS_SKU,
+            Name.BACKUP_SESSION,
+            Name.BACKUP_PREFIXES,
+            Name.CLOCK,
+            Name.THROTTLING,
+            Name.LEASE,
+        ),
+    ),
+    Trouble("a private store", (store_at("192.168.7.7"),), unknown=(Name.STORE_PATH, Name.LEASE)),
+)
+NEVER_UNKNOWN_HERE = {Name.ENDPOINT_PATH}
+"""The lab is always on this machine; ``tests/test_doctor.py`` shows the unknown one."""
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: each.what)
+def test_every_trouble_is_told_with_its_remedy_and_nothing_is_written(
+    trouble: Trouble, provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    for begin in trouble.begin:
+        begin(stage, monkeypatch)
+    before = stage.writes()
+    code = stage.run("doctor", "-o", "json")
+    told = json.loads(stage.out)
+    verdicts: dict[str, set[str]] = {}
+    for line in told["checks"]:
+        verdicts.setdefault(line["name"], set()).add(line["verdict"])
+        assert (line["remedy"] is None) is (line["verdict"] == "ok"), line
+    for name in trouble.fails:
+        assert "FAIL" in verdicts[name], (name, told)
+    for name in trouble.unknown:
+        assert "unknown" in verdicts[name], (name, told)
+    required = [line for line in told["checks"] if line["required"]]
+    unknown = any(line["verdict"] == "unknown" for line in required)
+    fails = any("FAIL" in found for found in verdicts.values())
+    assert code == (3 if fails else 4 if unknown else 0)
+    if trouble.fails:
+        assert code == 3
+        assert all(name in stage.err for name in trouble.fails)
+    assert stage.writes() == before
+
+
+def test_every_check_was_provoked() -> None:
+    assert {name for each in TROUBLES for name in each.fails} == set(Name)
+    unknown = {name for each in TROUBLES for name in each.unknown}
+    assert unknown | NEVER_UNKNOWN_HERE == set(Name)
+
+
+def test_a_sound_site_passes_every_check(provisioned: Stage) -> None:
+    stage = provisioned
+    gateway = network(stage, "virtualNetworkGateways/vng1")
+    stage.lab.metrics.set(gateway, "AverageBandwidth", 1e6)
+    told = stage.json("doctor")
+    assert {each["verdict"] for each in told["checks"]} == {"ok"}
+    assert {each["name"] for each in told["checks"]} == set(Name)
+    text = stage.do("doctor")
+    assert text.startswith("poc: nothing found that would keep a switch from working")
+    assert "the primary carried up to 8 Mbit/s in 24 hours" in " ".join(text.split())
+    assert stage.lab.identity.object_id in text
+    assert "eyJ" not in text + stage.err
+
+
+def test_a_site_that_is_not_there_is_told(stage: Stage, provisioned_once: Provisioned) -> None:
+    shutil.copy(provisioned_once.folder / "erfailover.yaml", Path("erfailover.yaml"))
+    assert stage.run("doctor") == 4
+    assert "vnet1 does not exist" in stage.out

@@ -1,0 +1,390 @@
+"""The checks of ``doctor``: decisions on plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+import pytest
+
+from erfailover import report_doctor, skus
+from erfailover.azure.asking import claims
+from erfailover.doctor import gateways, networks, rights, surroundings
+from erfailover.doctor.checks import checks
+from erfailover.doctor.lines import Check, Group, Name, from_claims, verdict_of
+from erfailover.facts import Facts, GatewayDetail, HostPath, Identity, Load, Lock, Policies
+from erfailover.lease import LeaseRecord, Standing
+from erfailover.model import Claim, Observed, Reading, Verdict
+from erfailover.permissions import Grant, On, groups, resources
+from erfailover.site import Path, Role, Site
+from erfailover.state.store import Held
+from tests import sites
+from tests.stores import ANNA
+from tests.test_permissions import prestaged
+
+SITE = sites.site()
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+HOLDS, FAILS, UNKNOWN = Verdict.HOLDS, Verdict.FAILS, Verdict.UNKNOWN
+OWNER = (Grant(("*",)),)
+GROUP = groups(SITE)[0].lower()
+PLACES = [each for on in On for each in resources(SITE, on)] + [*groups(SITE)]
+
+
+def detail(name: str = "vng2", sku: str = "VpnGw1AZ", type_: str = "Vpn") -> GatewayDetail:
+    return GatewayDetail(name, type_, sku, "Generation1", ((f"{name}-ip", "Standard"),))
+
+
+def host(what: str, *addresses: str, proxy: str | None = None) -> HostPath:
+    return HostPath(what, "h.example", Reading(tuple(map(IPv4Address, addresses))), proxy)
+
+
+def facts(**changes: Any) -> Facts:
+    """Everything sound."""
+    sound = Facts(
+        NOW,
+        "https://management.azure.com",
+        Reading(Identity("anna@example.org", "user", "1", "2")),
+        sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE)),
+        date=Reading(NOW),
+        grants={each.lower(): Reading(OWNER) for each in PLACES},
+        locks={GROUP: Reading(())},
+        policies={GROUP: Reading(Policies(()))},
+        gateways={Role.PRIMARY: Reading(detail("vng1")), Role.BACKUP: Reading(detail())},
+        load=Reading(Load(1e6, 2e6, "24 hours")),
+        remaining={("s", "reads"): Reading(240), ("s", "writes"): Reading(190)},
+        lease=Reading(Held(Standing.FREE)),
+        hosts=(host(surroundings.ENDPOINT, "4.150.240.10"), host(surroundings.SIGN_IN, "20.1.1.1")),
+    )
+    return replace(sound, **changes)
+
+
+def lines_of(
+    check: Callable[[Site, Facts], Iterator[Check]], site: Site = SITE, **changes: Any
+) -> list[tuple[Verdict, str]]:
+    return [(each.verdict, each.seen) for each in check(site, facts(**changes))]
+
+
+def test_a_sound_site_passes_every_check() -> None:
+    found = checks(SITE, facts())
+    assert {each.verdict for each in found} == {HOLDS}
+    assert {each.name for each in found} == set(Name)
+    assert verdict_of(found) is HOLDS
+
+
+def test_lines_stand_in_the_order_of_their_groups() -> None:
+    order = [list(Group).index(each.group) for each in checks(SITE, facts())]
+    assert order == sorted(order)
+
+
+def test_without_azure_only_what_can_be_told_is_told() -> None:
+    found = checks(SITE, facts(unreachable="no token", remedy="Sign in."))
+    told = {each.name: each for each in found}
+    assert told[Name.CREDENTIALS].verdict is FAILS
+    assert told[Name.CREDENTIALS].remedy == "Sign in."
+    assert set(told) == {Name.CREDENTIALS, Name.ENDPOINT_PATH, Name.STORE_PATH, Name.LEASE}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "required", "expected"),
+    [
+        ([HOLDS, HOLDS], True, HOLDS),
+        ([HOLDS, UNKNOWN], True, UNKNOWN),
+        ([HOLDS, UNKNOWN], False, HOLDS),
+        ([UNKNOWN, FAILS], True, FAILS),
+        ([FAILS], False, FAILS),
+        ([], True, HOLDS),
+    ],
+)
+def test_a_failure_counts_always_and_an_unknown_line_where_a_switch_rests_on_it(
+    verdicts: list[Verdict], required: bool, expected: Verdict
+) -> None:
+    found = [Check("x", Group.RUN, each, "", "", required) for each in verdicts]
+    assert verdict_of(found) is expected
+
+
+# Identity and rights.
+
+
+def test_a_missing_right_is_named_with_what_needs_it() -> None:
+    network = resources(SITE, On.NETWORK)[0].lower()
+    grants = {**facts().grants, network: Reading((Grant(("*/read",)),))}
+    (bad,) = [each for each in lines_of(rights.rights, grants=grants) if each[0] is FAILS]
+    assert "virtualNetworks/vnet2" in bad[1]
+    assert "virtualNetworkPeerings/write" in bad[1]
+    assert "switch: steps 1 to 5" in bad[1]
+
+
+def test_rights_that_azure_does_not_tell_are_unverified() -> None:
+    found = lines_of(rights.rights, grants={each.lower(): Reading(None, "403") for each in PLACES})
+    assert {each for each, _ in found} == {UNKNOWN}
+    assert all("unverified: 403" in seen for _, seen in found)
+
+
+def test_polling_may_be_granted_elsewhere() -> None:
+    narrow = Grant(("*",), ("*/locations/*", "*/publicIPAddresses/*"))
+    grants = {each: Reading((narrow,)) for each in facts().grants}
+    found = list(rights.rights(SITE, facts(grants=grants)))
+    assert {each.verdict for each in found} == {HOLDS, UNKNOWN}
+    assert not any(each.required for each in found if each.verdict is UNKNOWN)
+
+
+def test_whether_a_shared_store_may_be_written_is_said_to_be_unverified() -> None:
+    shared = replace(SITE, state="azblob://acct/box/poc")
+    assert lines_of(rights.rights, shared)[-1][0] is UNKNOWN
+
+
+def locked(level: str, scope: str) -> dict[str, Any]:
+    return {"locks": {GROUP: Reading((Lock("keep", scope, level),))}}
+
+
+@pytest.mark.parametrize("scope", ["/subscriptions/0000", groups(SITE)[0].upper()])
+def test_a_lock_against_writes_names_what_it_holds(scope: str) -> None:
+    ((verdict, seen),) = lines_of(rights.locks, **locked("ReadOnly", scope))
+    assert verdict is FAILS
+    assert "vnet1" in seen
+    assert "vng2" in seen
+
+
+def test_a_lock_elsewhere_is_in_nobodys_way() -> None:
+    other = f"{groups(SITE)[0]}/providers/Microsoft.Network/virtualNetworks/vnet11"
+    assert lines_of(rights.locks, **locked("ReadOnly", other)) == [
+        (HOLDS, "no lock in the way of a switch")
+    ]
+
+
+def test_a_lock_against_deletion_matters_where_peerings_are_removed() -> None:
+    lock = locked("CanNotDelete", groups(SITE)[0])
+    assert lines_of(rights.locks, **lock)[0][0] is FAILS
+    assert lines_of(rights.locks, prestaged(SITE), **lock)[0][0] is HOLDS
+
+
+def test_policies_of_management_groups_are_said_not_to_be_evaluated() -> None:
+    above = {GROUP: Reading(Policies((), ("Corp baseline",)))}
+    ((verdict, seen),) = lines_of(rights.policies, policies=above)
+    assert verdict is UNKNOWN
+    assert "Corp baseline" in seen
+    denied = {GROUP: Reading(Policies((("vnet1-to-vnet3", "/a/no"),), ("Corp baseline",)))}
+    assert lines_of(rights.policies, policies=denied) == [
+        (FAILS, "the policy assignment /a/no denies writing vnet1-to-vnet3")
+    ]
+
+
+# Networks.
+
+
+def test_peerings_that_a_switch_makes_may_be_missing_others_may_not() -> None:
+    ((verdict, seen),) = lines_of(networks.peerings)
+    assert verdict is HOLDS
+    assert "a switch creates" in seen
+    state = sites.on(Path.EXPRESSROUTE, SITE)
+    del state["vnet2-to-vnet1"]
+    state["vnet3-to-vnet1"] = (sites.OPEN, "Disconnected")
+    found = dict(
+        (seen.split(" ")[0], verdict)
+        for verdict, seen in lines_of(networks.peerings, observed=sites.observed(SITE, state))
+    )
+    assert found["vnet2-to-vnet1"] is FAILS
+    assert found["vnet3-to-vnet1"] is FAILS
+
+
+def test_on_the_backup_path_its_peerings_must_be_there() -> None:
+    state = sites.on(Path.IPSEC, SITE)
+    del state["vnet3-to-vnet1"]
+    observed = sites.observed(SITE, state)
+    verdicts = [verdict for verdict, _ in lines_of(networks.peerings, observed=observed)]
+    assert FAILS in verdicts
+
+
+def test_networks_and_remote_prefixes_must_not_overlap() -> None:
+    inside = replace(SITE, remote_prefixes=(IPv4Network("10.1.4.0/24"),))
+    assert (
+        "vnet1 (10.1.0.0/16) overlaps the remote prefix"
+        in lines_of(networks.overlaps, inside)[0][1]
+    )
+    observed = facts().observed
+    spoke = observed.networks[SITE.network_id("vnet1").lower()]
+    moved = replace(spoke, address_space=(IPv4Network("10.3.5.0/24"),))
+    both = replace(observed, networks={**observed.networks, moved.id.lower(): moved})
+    ((verdict, seen),) = lines_of(networks.overlaps, observed=both)
+    assert verdict is FAILS
+    assert "overlaps vnet1" in seen or "vnet1 (10.3.5.0/24) overlaps" in seen
+
+
+# Gateways.
+
+
+def test_a_prefix_is_learned_exactly_or_covered() -> None:
+    assert "exactly" in lines_of(gateways.backup_gateway)[2][1]
+    wide = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"))
+    observed = sites.observed(SITE, {}, (wide,))
+    verdict, seen = lines_of(gateways.backup_gateway, observed=observed)[2]
+    assert verdict is HOLDS
+    assert "covered: 10.5.0.0/16 by 10.0.0.0/8" in seen
+
+
+@pytest.mark.parametrize(
+    ("sku", "type_", "today", "expected", "word"),
+    [
+        ("VpnGw1AZ", "Vpn", date(2030, 1, 1), HOLDS, "VpnGw1AZ"),
+        ("VpnGw2", "Vpn", date(2026, 9, 29), HOLDS, "retires on 2026-09-30"),
+        ("VpnGw2", "Vpn", date(2026, 9, 30), FAILS, "retired on 2026-09-30"),
+        ("Standard", "Vpn", date(2026, 4, 1), FAILS, "retired on 2026-03-31"),
+        ("Standard", "ExpressRoute", date(2030, 1, 1), HOLDS, "Standard"),
+        ("Basic", "Vpn", date(2026, 1, 1), FAILS, "speaks no BGP"),
+        ("ErGwScale", "ExpressRoute", date(2030, 1, 1), HOLDS, "ErGwScale"),
+    ],
+)
+def test_a_sku_is_retired_from_its_day_on(
+    sku: str, type_: str, today: date, expected: Verdict, word: str
+) -> None:
+    now = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    found = {role: Reading(detail(sku=sku, type_=type_)) for role in Role}
+    verdict, seen = lines_of(gateways.gateway_skus, now=now, gateways=found)[0]
+    assert verdict is expected
+    assert word in seen
+
+
+@pytest.mark.parametrize(
+    ("type_", "sku", "generation", "mbps"),
+    [
+        ("Vpn", "VpnGw1AZ", "", 650),
+        ("Vpn", "VpnGw2AZ", "Generation1", 1_000),
+        ("Vpn", "VpnGw2AZ", "Generation2", 1_250),
+        ("Vpn", "VpnGw5", "", 10_000),
+        ("Vpn", "Basic", "", 100),
+        ("ExpressRoute", "ErGw1AZ", "", 1_000),
+        ("ExpressRoute", "UltraPerformance", "", 10_000),
+        ("ExpressRoute", "ErGwScale", "", None),
+        ("Vpn", "VpnGwNext", "", None),
+        ("Vpn", "", "", None),
+    ],
+)
+def test_the_throughput_is_what_is_published_and_otherwise_unknown(
+    type_: str, sku: str, generation: str, mbps: int | None
+) -> None:
+    expected = None if mbps is None else mbps * 1e6
+    assert skus.capacity_bps(type_, sku, generation) == expected
+
+
+def test_more_load_than_the_backup_carries_fails_and_an_unknown_load_is_told() -> None:
+    most = Reading(Load(1e8, 651e6, "24 hours"))
+    ((verdict, seen),) = lines_of(gateways.throughput, load=most)
+    assert verdict is FAILS
+    assert "up to 651 Mbit/s" in seen
+    assert lines_of(gateways.throughput, load=Reading(None, "no values"))[0][0] is UNKNOWN
+    unknown = {Role.BACKUP: Reading(detail(sku="New"))}
+    assert lines_of(gateways.throughput, gateways=unknown)[0][0] is UNKNOWN
+
+
+# What a switch runs on.
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, HOLDS), (-29, HOLDS), (30, UNKNOWN), (-299, UNKNOWN), (300, FAILS), (-4000, FAILS)],
+)
+def test_a_clock_may_be_a_little_wrong(seconds: int, expected: Verdict) -> None:
+    found = lines_of(surroundings.clock, date=Reading(NOW - timedelta(seconds=seconds)))
+    assert [verdict for verdict, _ in found] == [expected]
+
+
+def test_room_is_left_for_a_switch_and_no_more_than_a_bucket_is_asked_for() -> None:
+    def verdicts(site: Site, writes: int) -> list[Verdict]:
+        left = {("s", "writes"): Reading(writes)}
+        return [verdict for verdict, _ in lines_of(surroundings.throttling, site, remaining=left)]
+
+    assert verdicts(SITE, 20) == [HOLDS]
+    assert verdicts(SITE, 5) == [FAILS]
+    dozens = sites.site(*(f"vnet{number}" for number in range(10, 60)))
+    assert verdicts(dozens, 190) == [HOLDS]
+    assert verdicts(dozens, 20) == [FAILS]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        (["4.150.240.10"], HOLDS),
+        (["127.0.0.1"], HOLDS),
+        (["10.5.7.7"], FAILS),
+        (["4.150.240.10", "10.5.7.7"], FAILS),
+        (["10.77.0.4"], FAILS),
+        (["192.168.1.1"], UNKNOWN),
+        ([], UNKNOWN),
+    ],
+)
+def test_a_host_behind_the_circuit_is_told(addresses: list[str], expected: Verdict) -> None:
+    learned = (sites.route("10.77.0.0/16"), sites.route("0.0.0.0/0"), sites.route("nonsense"))
+    gateway = sites.gateway(Role.PRIMARY, *learned)
+    observed = sites.observed(SITE, {}, (gateway,))
+    found = host(surroundings.ENDPOINT, *addresses)
+    assert surroundings.way(SITE, observed, found)[0] is expected
+
+
+def test_a_proxy_is_what_is_reached_and_is_named() -> None:
+    found = host(surroundings.ENDPOINT, "10.5.0.1", proxy="proxy.example")
+    verdict, seen = surroundings.way(SITE, facts().observed, found)
+    assert verdict is FAILS
+    assert "by the proxy proxy.example" in seen
+
+
+def test_a_name_that_cannot_be_resolved_is_unknown() -> None:
+    found = HostPath(surroundings.STORE, "h", Reading(None, "h cannot be resolved: no such host"))
+    verdict, seen = surroundings.way(SITE, Observed("", {}, {}), found)
+    assert verdict is UNKNOWN
+    assert "cannot be resolved" in seen
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        (Standing.FREE, HOLDS),
+        (Standing.LIVE, FAILS),
+        (Standing.EXPIRED, HOLDS),
+        (Standing.ORPHANED, HOLDS),
+    ],
+)
+def test_only_a_live_lease_is_in_the_way(standing: Standing, expected: Verdict) -> None:
+    record = LeaseRecord(ANNA, NOW.timestamp() - 60)
+    ((verdict, seen),) = lines_of(surroundings.lease, lease=Reading(Held(standing, record)))
+    assert verdict is expected
+    assert (ANNA.name in seen) is (standing is not Standing.FREE)
+    ((verdict, _),) = lines_of(surroundings.lease, lease=Reading(Held(Standing.LIVE)))
+    assert verdict is FAILS
+
+
+# What is shown.
+
+
+def test_claims_of_others_become_lines_with_their_remedies() -> None:
+    (good, bad) = from_claims(
+        Group.NETWORKS,
+        [(Claim("a_b", HOLDS, "fine"), "nothing"), (Claim("c", FAILS, "bad"), "mend it")],
+    )
+    assert (good.name, good.remedy) == ("a-b", "")
+    assert bad.remedy == "mend it"
+
+
+def test_a_line_that_does_not_hold_says_so_in_words_with_its_remedy() -> None:
+    found = [
+        Check("one", Group.RUN, FAILS, "seen", "mend it"),
+        Check("two", Group.RUN, UNKNOWN, "seen", "look", required=False),
+    ]
+    text = report_doctor.text(SITE, found)
+    assert "poc: NOT ready for a switch (1 FAIL, 1 unknown)." in text
+    assert "     FAIL  one: seen\n           -> mend it" in text
+    assert "unknown*  two" in text
+    assert "* no switch rests on it" in text
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "Bearer x", "Bearer a.b.c", "Bearer a.!!!.c", "Bearer a.WzFd.c"]
+)
+def test_a_token_that_cannot_be_read_has_no_claims(sent: str) -> None:
+    assert claims(sent) == {}
+
+
+def test_the_claims_of_a_token_are_read_without_its_signature() -> None:
+    assert claims("Bearer h.eyJvaWQiOiAiMSJ9.s") == {"oid": "1"}

@@ -1,0 +1,128 @@
+"""Which rights are needed, on what; what a role grants; the roles that are printed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from erfailover.permissions import (
+    NEEDS,
+    PEERINGS,
+    Grant,
+    On,
+    RoleKind,
+    granted,
+    groups,
+    needs,
+    removes_peerings,
+    resources,
+    role_definition,
+)
+from erfailover.site import Drill, Probe, Site, SitePeering
+from tests import sites
+
+SITE = sites.site("vnet1", "vnet9")
+DRILL = Drill("lng1", IPv4Address("10.4.0.254"), IPv4Address("10.4.0.253"))
+WHOLE = replace(
+    SITE, drill=DRILL, probes={"office": Probe("vm1", IPv4Address("10.5.0.4"), through="vm3")}
+)
+
+
+def prestaged(site: Site) -> Site:
+    """The same site, with the backup peerings there on either path."""
+
+    def always(peering: SitePeering) -> SitePeering:
+        return SitePeering(peering.name, sites.OPEN, sites.OPEN)
+
+    spokes = tuple(
+        replace(
+            each,
+            spoke_to_backup=always(each.spoke_to_backup),
+            backup_to_spoke=always(each.backup_to_spoke),
+        )
+        for each in site.spokes
+    )
+    return replace(site, spokes=spokes)
+
+
+@pytest.mark.parametrize(
+    ("grant", "action", "expected"),
+    [
+        (Grant(("*",)), "Microsoft.Network/virtualNetworks/write", True),
+        (Grant(("*/read",)), "Microsoft.Network/virtualNetworks/read", True),
+        (Grant(("*/read",)), "Microsoft.Network/virtualNetworks/peer/action", False),
+        (Grant(("Microsoft.Network/*",)), "microsoft.network/virtualnetworks/write", True),
+        (Grant(("Microsoft.Network/*/peer/action",)), "Microsoft.Network/a/peer/action", True),
+        (Grant(("Microsoft.Network/a/read",)), "Microsoft.Network/a/b/read", False),
+        (Grant(("Microsoft.Network/a/*",)), "Microsoft.Networks/a/read", False),
+        (Grant(("*",), ("Microsoft.Network/*/write",)), "Microsoft.Network/a/write", False),
+        (Grant(("a.b/read",)), "axb/read", False),
+        (Grant(()), "Microsoft.Network/a/read", False),
+    ],
+)
+def test_an_assignment_grants_what_its_actions_match_and_its_not_actions_do_not(
+    grant: Grant, action: str, expected: bool
+) -> None:
+    assert grant.grants(action) is expected
+
+
+def test_what_one_assignment_leaves_out_another_can_grant() -> None:
+    contributor = Grant(("*",), ("Microsoft.Authorization/*/write",))
+    assert not granted("Microsoft.Authorization/locks/write", [contributor])
+    assert granted("Microsoft.Authorization/locks/write", [contributor, Grant(("*/locks/*",))])
+    assert not granted("Microsoft.Network/a/read", [])
+
+
+def test_no_action_stands_in_the_table_twice() -> None:
+    assert len({each.action for each in NEEDS}) == len(NEEDS)
+
+
+def test_a_site_needs_only_what_it_has() -> None:
+    assert {each.on for each in needs(SITE)} == set(On) - {On.MACHINE, On.LOCAL_GATEWAY}
+    assert {each.on for each in needs(WHOLE)} == set(On)
+    assert not any("Compute" in each.action for each in needs(SITE))
+
+
+def test_deletion_is_needed_only_where_peerings_are_removed() -> None:
+    delete = f"{PEERINGS}/delete"
+    assert removes_peerings(SITE)
+    assert delete in {each.action for each in needs(SITE)}
+    assert not removes_peerings(prestaged(SITE))
+    assert delete not in {each.action for each in needs(prestaged(SITE))}
+
+
+def test_the_reading_role_changes_nothing() -> None:
+    reading = needs(WHOLE, RoleKind.READ)
+    asks = ("/read", "getBgpPeerStatus/action", "getLearnedRoutes/action")
+    assert all(each.action.endswith(asks) for each in reading)
+    assert set(reading) < set(needs(WHOLE))
+
+
+def test_a_role_is_in_the_form_that_az_takes_and_holds_no_wildcard() -> None:
+    found = role_definition(WHOLE, RoleKind.SWITCH)
+    assert list(found) == [
+        "Name",
+        "IsCustom",
+        "Description",
+        "Actions",
+        "NotActions",
+        "DataActions",
+        "NotDataActions",
+        "AssignableScopes",
+    ]
+    assert found["IsCustom"] is True
+    assert not any("*" in each for each in found["Actions"])
+    assert found["AssignableScopes"] == ["/subscriptions/0000/resourceGroups/rg-we"]
+
+
+def test_resources_and_groups_are_named_once_whatever_their_case() -> None:
+    hub = "/subscriptions/1/resourceGroups/Hubs/providers/Microsoft.Network/virtualNetworks/h"
+    other = replace(SITE, primary=replace(SITE.primary, virtual_network=hub))
+    other = replace(other, backup=replace(other.backup, virtual_network=hub.replace("H", "h")))
+    assert resources(other, On.NETWORK)[0].lower() == hub.lower()
+    assert len(resources(other, On.NETWORK)) == 3
+    assert len(groups(other)) == 2
+    assert [each.rsplit("/", 1)[-1] for each in resources(WHOLE, On.MACHINE)] == ["vm1", "vm3"]
+    assert resources(SITE, On.LOCAL_GATEWAY) == ()
