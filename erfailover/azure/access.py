@@ -25,9 +25,9 @@ from erfailover.azure.request_log import LoggedTransport
 
 log = logging.getLogger(__name__)
 
-POOL = 64
-"""Connections kept to a host. The SDK's own 10 make every further request of a run open, and
-then drop, one of its own."""
+POOL = 160
+"""Connections kept to a host: for as many writes as are in flight at once, and readings. The SDK's
+own 10 make every further request of a run open, and then drop, one of its own."""
 
 CONNECT_S, ANSWER_S = 15.0, 60.0
 """How long an answer is waited for, in wall seconds. The SDK's 300 s would outlast a deadline;

@@ -16,6 +16,8 @@ from azure.mgmt.network import NetworkManagementClient
 
 from erfailover.azure.access import Access
 from erfailover.azure.clouds import ENDPOINT_VARIABLE, resolve
+from erfailover.azure.pacing import Budget
+from erfailover.azure.pacing_policy import PacingPolicy
 
 
 def access_to(endpoint: str | None) -> Access:
@@ -35,11 +37,13 @@ class Clients:
         subscription: the subscription's id.
         endpoint: the management endpoint, where no access is given; None for the public cloud.
         access: the credential and connections of the run; made for these clients where not given.
+        budget: what the run may ask; every request takes its share. No limit where not given.
     """
 
     subscription: str
     endpoint: str | None = None
     access: Access | None = field(default=None, repr=False)
+    budget: Budget | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._owned = self.access is None
@@ -99,4 +103,5 @@ class Clients:
             "credential_scopes": [cloud.scope],
             "transport": self._access.transport(),
             "retry_total": 0,
+            "per_call_policies": [PacingPolicy(self.budget)] if self.budget else [],
         }

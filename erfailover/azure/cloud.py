@@ -430,7 +430,9 @@ class Azure:
     def _clients_of(self, subscription: str) -> Clients:
         with self._lock:
             if subscription not in self._clients:
-                self._clients[subscription] = Clients(subscription, access=self._access)
+                self._clients[subscription] = Clients(
+                    subscription, access=self._access, budget=self.budget
+                )
             return self._clients[subscription]
 
     def close(self) -> None:

@@ -149,3 +149,10 @@ def subscription_of(url: str) -> str | None:
     """The subscription that a URL names, in lower case."""
     _, found, rest = url.lower().partition("/subscriptions/")
     return rest.split("/", 1)[0].split("?", 1)[0] or None if found else None
+
+
+def used_up(headers: Mapping[str, str]) -> bool:
+    """Whether an answer says that a bucket has no token left."""
+    return any(
+        headers.get(f"x-ms-ratelimit-remaining-subscription-{kind}") == "0" for kind in BUCKETS
+    )

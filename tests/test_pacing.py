@@ -1,0 +1,88 @@
+"""The budget of a run: ARM's token buckets, Microsoft.Network's window, looks at operations."""
+
+from __future__ import annotations
+
+import pytest
+
+from erfailover.azure.pacing import BUCKETS, NETWORK_LIMITS, Budget, used_up
+from erfailover.lab.clock import SteppedClock
+from erfailover.lab.throttling import Limits, Throttling
+
+GATEWAY = "https://arm/subscriptions/S1/resourceGroups/g/providers/Microsoft.Network/x/y"
+MACHINE = "https://arm/subscriptions/S1/resourceGroups/g/providers/Microsoft.Compute/x/y"
+
+
+@pytest.mark.parametrize(("method", "count"), [("GET", 900), ("PUT", 700), ("DELETE", 700)])
+def test_a_run_that_asks_all_it_can_meets_no_limit_of_the_lab(method: str, count: int) -> None:
+    clock = SteppedClock()
+    budget, limits = Budget(clock), Throttling(Limits())
+    for _ in range(count):
+        budget.take(method, MACHINE)
+        _, refusal = limits.take(method, MACHINE, "s1", "me", clock.now())
+        assert refusal is None, clock.now()
+
+
+def test_as_fast_as_the_bucket_grants_and_hardly_slower() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    for _ in range(700):
+        budget.take("PUT", MACHINE)
+    size, per_second = BUCKETS["writes"]
+    assert (700 - size) / per_second <= clock.now() <= (700 - size) / per_second + 1.0
+
+
+def test_more_writes_than_microsoft_network_takes_wait_for_its_next_five_minutes() -> None:
+    clock = SteppedClock()
+    budget, limits = Budget(clock), Throttling(Limits())
+    for _ in range(NETWORK_LIMITS["writes"] + 50):
+        budget.take("PUT", GATEWAY)
+        _, refusal = limits.take("PUT", GATEWAY, "s1", "me", clock.now())
+        assert refusal is None, clock.now()
+    assert 300.0 < clock.now() < 310.0
+
+
+def test_what_others_use_up_is_heeded() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    budget.told("PUT", GATEWAY, {"x-ms-ratelimit-remaining-subscription-writes": "0"})
+    budget.take("PUT", GATEWAY)
+    assert clock.now() > 0.0
+    before = clock.now()
+    budget.take("GET", GATEWAY)
+    assert clock.now() == before
+
+
+def test_after_a_refusal_nobody_asks_before_its_time_is_over() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    budget.refused("GET", GATEWAY, 17.0)
+    budget.take("GET", GATEWAY)
+    assert clock.now() >= 17.0
+
+
+def test_subscriptions_have_buckets_of_their_own() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    budget.refused("GET", GATEWAY, 17.0)
+    budget.take("GET", GATEWAY.replace("S1", "S2"))
+    budget.take("GET", "https://arm/tenants")
+    assert clock.now() == 0.0
+
+
+def test_looks_at_few_operations_need_not_keep_off_and_at_many_come_less_often() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    with budget.watching():
+        assert budget.before_a_look_s() == 0.0
+    waits = []
+    for _ in range(400):
+        budget._watching = 200
+        waits.append(budget.before_a_look_s())
+    assert waits[0] < waits[-1]
+    assert waits[-1] == pytest.approx(200 / 12.0, abs=1.0)
+
+
+def test_a_bucket_without_a_token_is_told_from_one_with_tokens_left() -> None:
+    assert used_up({"x-ms-ratelimit-remaining-subscription-reads": "0"})
+    assert not used_up({"x-ms-ratelimit-remaining-subscription-reads": "7"})
+    assert not used_up({})
