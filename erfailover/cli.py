@@ -276,6 +276,30 @@ def switch(
 
 
 @cli.command()
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@writes
+@common
+def prestage(dry_run: bool, **options: Any) -> None:
+    """Make the peerings with the backup hub ahead of time: a switch then has less to do."""
+    from erfailover.commands import prestage as command
+    from erfailover.model import Purpose
+
+    command.run(context(options), Purpose.PRESTAGE, dry_run=dry_run)
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@writes
+@common
+def unprestage(dry_run: bool, **options: Any) -> None:
+    """Remove the peerings that prestage made, where no spoke uses them."""
+    from erfailover.commands import prestage as command
+    from erfailover.model import Purpose
+
+    command.run(context(options), Purpose.UNPRESTAGE, dry_run=dry_run)
+
+
+@cli.command()
 @click.argument("run", required=False)
 @common
 def history(run: str | None, **options: Any) -> None:

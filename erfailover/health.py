@@ -22,12 +22,15 @@ class SpokeHealth:
         path: ``expressroute``, ``ipsec``, ``none`` or ``unknown``.
         healthy: whether that path works; None where it is not known.
         claims: what that rests on.
+        prestaged: whether the peerings with the backup hub are there, ready: a switch to IPsec
+            then writes two of the spoke's peerings and nothing before.
     """
 
     name: str
     path: str
     healthy: bool | None
     claims: tuple[Claim, ...]
+    prestaged: bool = False
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -120,7 +123,22 @@ def _spoke(site: Site, observed: Observed, spoke: Spoke) -> SpokeHealth:
         return SpokeHealth(spoke.name, "none", False, (claim,))
     role = ROLE_OF_PATH[Path(path)]
     claims = tuple(_path_claims(site, observed, spoke, role))
-    return SpokeHealth(spoke.name, path, HEALTHY[conditions.all_of(claims)], claims)
+    healthy = HEALTHY[conditions.all_of(claims)]
+    return SpokeHealth(spoke.name, path, healthy, claims, _prestaged(site, observed, spoke))
+
+
+def _prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:
+    """Whether a switch of the spoke to IPsec has nothing to prepare."""
+    inward = observed.peering(
+        site.peering_id(site.backup.virtual_network, spoke.backup_to_spoke.name)
+    )
+    outward = observed.peering(site.peering_id(spoke.virtual_network, spoke.spoke_to_backup.name))
+    return (
+        inward is not None
+        and outward is not None
+        and inward.flags.allow_gateway_transit
+        and all(each.sound and each.state == conditions.CONNECTED for each in (inward, outward))
+    )
 
 
 def _path_claims(site: Site, observed: Observed, spoke: Spoke, role: Role) -> list[Claim]:

@@ -20,6 +20,7 @@ from erfailover.model import (
     Observed,
     Peering,
     PeeringWrite,
+    Purpose,
     SwitchPlan,
     SwitchStep,
     Verdict,
@@ -76,6 +77,7 @@ def status_data(site: Site, observed: Observed, health: Health) -> dict[str, Any
                 "path": spoke.path,
                 "healthy": spoke.healthy,
                 "reasons": list(spoke.reasons),
+                "prestaged": spoke.prestaged,
             }
             for spoke in health.spokes
         ],
@@ -128,6 +130,8 @@ def status_text(site: Site, observed: Observed, health: Health) -> str:
     for spoke in health.spokes:
         parts += [f"{spoke.name}: {_path_name(spoke.path)}, {HEALTH_WORD[spoke.healthy]}"]
         parts += [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in spoke.claims]
+        if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
+            parts.append("  prestaged: a switch to IPsec writes two peerings of this spoke")
     if health.readiness:
         parts += [f"{_path_name(Path(health.path).other)}, if switched to:"]
         parts += [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in health.readiness]
@@ -226,10 +230,18 @@ def _route_table(gateway: Gateway) -> str:
 SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP: " "}
 
 
+PLANS = {
+    Purpose.SWITCH: "Plan: switch {site} to {path}",
+    Purpose.PRESTAGE: "Plan: prestage {site}: have the peerings with the backup hub ready",
+    Purpose.UNPRESTAGE: "Plan: unprestage {site}: remove the peerings with the backup hub",
+}
+
+
 def plan_data(plan: SwitchPlan) -> dict[str, Any]:
     """A plan as plain data."""
     return {
         "site": plan.site,
+        "purpose": str(plan.purpose),
         "to": str(plan.target),
         "guards": [_claim_data(claim) for claim in plan.guards],
         "steps": [_step_data(step) for step in plan.steps],
@@ -263,7 +275,7 @@ def _write_data(write: PeeringWrite) -> dict[str, Any]:
 
 def plan_text(plan: SwitchPlan) -> str:
     """A plan for people: every step in order, what it changes and why it stands there."""
-    lines = [f"Plan: switch {plan.site} to {_path_name(plan.target)}", ""]
+    lines = [PLANS[plan.purpose].format(site=plan.site, path=_path_name(plan.target)), ""]
     lines += [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in plan.guards]
     lines.append("")
     gate_told = False

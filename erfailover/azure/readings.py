@@ -118,6 +118,11 @@ class Readings:
         observed: Observed = self._shared(f"gateway {role}", max_age_s, read)
         return observed.gateways.get(role)
 
+    def gateway_age_s(self, role: Role) -> float:
+        """How long ago the last reading of a hub's gateway began, in seconds."""
+        made = self._made.get(f"gateway {role}")
+        return self.azure.clock.now() - made.began if made else float("inf")
+
     def routes(self, role: Role) -> Gateway | None:
         """A hub's gateway with its learned routes alone, read now; None where it cannot be."""
         tables = ("get_learned_routes",)

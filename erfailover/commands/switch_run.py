@@ -219,11 +219,13 @@ class SwitchRun:
         while True:
             observed = self.readings.observe(networks, role, *ages)
             claims = tuple(procedure.gate(site, observed, target, spoke))
+            ages = 1.0, 1.0
+            if self.readings.gateway_age_s(role) > 2 * GATE_GATEWAY_S:
+                continue  # it was long in coming: an answer was lost, and asked for again
             holds = conditions.all_of(claims) is Verdict.HOLDS
             if holds or self.options.force or clock.now() >= deadline:
                 break
             clock.sleep(5.0)
-            ages = 1.0, 1.0
         insist(self.context, self.options, claims, f"take {spoke.name} off its path")
 
     def _write(self, write: PeeringWrite, max_age_s: float) -> str:

@@ -162,21 +162,26 @@ def _gate(record: Record) -> Iterator[str]:
 
 
 def _unknown_readings(record: Record) -> Iterator[str]:
-    """What the first write and the break rest on was read as it is: each table, the last time."""
+    """What the first write and the break rest on was read as it is.
+
+    Before the first write, each table once; before the break, each table the last time it was.
+    """
     tables = [f"virtualNetworkGateways/{ARRIVING[record.direction]}/{each}" for each in TABLES]
     for run in (1, 2, 3):
-        last: dict[str, Seen] = {}
+        good: dict[str, list[bool]] = {table: [] for table in tables}
         first = True
         for each in (each for each in record.seen if each.run == run):
             if each.path in tables and each.method == "POST":
-                last[each.path] = each
+                good[each.path].append(_good(each))
             elif each.method in ("PUT", "DELETE") and _accepted(each):
-                rests = first or _is_break(each, record.direction)
-                first = False
-                for table in tables if rests else ():
-                    if table not in last or not _good(last[table]):
-                        short = table.rsplit("/", 1)[-1]
+                for table in tables:
+                    short = table.rsplit("/", 1)[-1]
+                    breaks = _is_break(each, record.direction)
+                    if (first and not any(good[table])) or (
+                        breaks and not good[table][-1:] == [True]
+                    ):
                         yield f"write on an UNKNOWN reading: {_peering(each)} after {short}"
+                first = False
 
 
 def _blind_repeats(record: Record) -> Iterator[str]:

@@ -1,0 +1,129 @@
+"""``erfailover prestage | unprestage``: the peerings with the backup hub, ahead of time.
+
+Steps 1 and 2 of a switch to IPsec, done on a quiet day: nothing is advertised by them. They add
+routes between the spokes and the backup hub, and widen the VirtualNetwork tag of both.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from erfailover import procedure, report
+from erfailover.azure import peerings
+from erfailover.azure.readings import Readings
+from erfailover.commands.context import Context
+from erfailover.commands.progress import Progress, duration
+from erfailover.commands.recording import recorded, settle
+from erfailover.commands.switch import insist_on_having_read, ours
+from erfailover.errors import Refused, UsageFailure
+from erfailover.executor import State, Task
+from erfailover.executor import run as execute
+from erfailover.model import Claim, Purpose, SwitchPlan, SwitchStep, Verdict
+from erfailover.schedule import Node, schedule
+from erfailover.site import Site, network_of
+
+
+def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
+    """Make, or remove, the peerings with the backup hub that carry nothing yet.
+
+    Raises:
+        Refused: a spoke cannot use a remote gateway, or the operator said no.
+        UnknownReading: what must be known could not be read.
+        AzureFailure: Azure refused a write.
+    """
+    if purpose is Purpose.UNPRESTAGE and context.site.prestaged:
+        raise UsageFailure(
+            f"{context.site_file} says prestaged: true",
+            "Set it to false, or remove it, or the next switch back leaves them there again.",
+        )
+    if dry_run:
+        plan = _planned(context, Readings(context.azure, context.site), purpose)
+        context.show(report.plan_text(plan), report.plan_data(plan))
+        return
+    with context.lease(str(purpose)):
+        settle(context)
+        readings = Readings(context.azure, context.site)
+        plan = _planned(context, readings, purpose)
+        context.say(report.plan_text(plan))
+        _refuse(plan)
+        if plan.writes:
+            context.confirm(f"{str(purpose).capitalize()} {context.site.name}?")
+        _carry_out(context, readings, plan)
+
+
+def _planned(context: Context, readings: Readings, purpose: Purpose) -> SwitchPlan:
+    site = context.site
+    observed = readings.observe(site.network_names())
+    if purpose is Purpose.PRESTAGE:
+        plan = procedure.prestage(site, observed)
+    else:
+        plan = procedure.unprestage(site, observed, ours(site, observed, context.journal))
+    insist_on_having_read(plan)
+    return plan
+
+
+def _refuse(plan: SwitchPlan) -> None:
+    bad: list[Claim] = [each for each in plan.guards if each.verdict is Verdict.FAILS]
+    if bad:
+        raise Refused(
+            f"refusing to {plan.purpose}: {'; '.join(each.seen for each in bad)}",
+            "Nothing was changed. Take such a spoke out of the site file.",
+        )
+
+
+def _carry_out(context: Context, readings: Readings, plan: SwitchPlan) -> None:
+    site, clock = context.site, context.clock
+    began = clock.now()
+    with recorded(context, str(plan.purpose), report.plan_data(plan)) as recorder:
+        with Progress(context.console, clock) as progress:
+            tasks = [_task(context, readings, node) for node in schedule(site, plan)]
+            results = execute(tasks, clock, recorder.listener(progress.tell))
+        done = {task.resource for task in results.of(State.DONE)}
+        names = [step.write.name for step in plan.writes if step.write.peering_id in done]
+        context.show(
+            _text(site, plan, names, clock.now() - began),
+            {
+                "site": site.name,
+                "purpose": str(plan.purpose),
+                "changed": names,
+                "failed": {key: each.message for key, each in results.failures.items()},
+            },
+        )
+        results.raise_first()
+
+
+def _text(site: Site, plan: SwitchPlan, names: list[str], seconds: float) -> str:
+    if not plan.writes:
+        return f"{site.name}: nothing had to be changed."
+    word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
+    text = (
+        f"{site.name}: {len(names)} of {len(plan.writes)} peering(s) {word}, {duration(seconds)}."
+    )
+    if plan.purpose is Purpose.PRESTAGE and not site.prestaged:
+        text += (
+            "\nAdd prestaged: true to the site file, and every machine that uses it leaves them "
+            "there after a switch back."
+        )
+    return text
+
+
+def _task(context: Context, readings: Readings, node: Node) -> Task:
+    step = node.step
+    if step is None:
+        return Task(node.id, "", None, node.needs, node.after)
+    return Task(
+        id=node.id,
+        title=step.title,
+        run=partial(_write, context, readings, step),
+        needs=node.needs,
+        after=node.after,
+        owns=frozenset({network_of(step.write.peering_id).lower()}),
+        refers=frozenset({step.write.remote_virtual_network.lower()}),
+        change=str(step.write.change),
+        resource=step.write.peering_id,
+    )
+
+
+def _write(context: Context, readings: Readings, step: SwitchStep) -> str:
+    deadline_s = context.site.timing.step_deadline_s
+    return peerings.write(context.azure, step.write, deadline_s, readings)
