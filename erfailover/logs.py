@@ -7,12 +7,11 @@ token, a key or a password, and never to standard output, which carries results.
 from __future__ import annotations
 
 import io
-import json
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 PROGRESS = "erfailover.progress"
 """The logger of what an operator is told in any case."""
@@ -49,9 +48,9 @@ class TextFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text, in one line unless its message has more."""
-        at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        at = _at(record, "%H:%M:%S")
         level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
-        return redacted(f"{at}Z {level}{record.getMessage()}{_trace(self, record)}")
+        return redacted(f"{at} {level}{record.getMessage()}{_trace(self, record)}")
 
 
 class JsonFormat(logging.Formatter):
@@ -59,9 +58,10 @@ class JsonFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON, in one line."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        import json  # not for the sake of --help
+
         said: dict[str, object] = {
-            "time": at.replace("+00:00", "Z"),
+            "time": _at(record, "%Y-%m-%dT%H:%M:%S"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": redacted(record.getMessage()),
@@ -71,6 +71,11 @@ class JsonFormat(logging.Formatter):
         if record.exc_info:
             said["trace"] = redacted(_trace(self, record).strip())
         return json.dumps(said, default=str)
+
+
+def _at(record: logging.LogRecord, form: str) -> str:
+    """When a record was made, in UTC, to the millisecond."""
+    return f"{time.strftime(form, time.gmtime(record.created))}.{int(record.msecs):03d}Z"
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:

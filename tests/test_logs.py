@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 
@@ -108,6 +109,7 @@ def test_every_record_is_one_json_object_a_line_exceptions_and_warnings_included
         warnings.warn("old", DeprecationWarning, stacklevel=1)
         logging.captureWarnings(False)
     first, second, third = map(json.loads, lines)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["time"])
     assert (first["level"], first["message"], first["wait_s"]) == ("debug", "a\nb 1", 1.5)
     assert "ValueError: bad" in second["trace"]
     assert "old" in third["message"]
