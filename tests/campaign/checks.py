@@ -177,9 +177,7 @@ def _unknown_readings(record: Record) -> Iterator[str]:
                 for table in tables:
                     short = table.rsplit("/", 1)[-1]
                     breaks = _is_break(each, record.direction)
-                    if (first and not any(good[table])) or (
-                        breaks and not good[table][-1:] == [True]
-                    ):
+                    if (first and not any(good[table])) or (breaks and good[table][-1:] != [True]):
                         yield f"write on an UNKNOWN reading: {_peering(each)} after {short}"
                 first = False
 
