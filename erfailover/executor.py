@@ -199,9 +199,8 @@ class _Run:
     def to_the_end(self) -> Results:
         self.began[""] = self.clock.now()
         by_order = list(self.tasks.values())
-        for task in by_order:
-            if not self.missing[task.id]:
-                self._nothing_missing(task)
+        for task in [each for each in by_order if not self.missing[each.id]]:
+            self._nothing_missing(task)
         while True:
             try:
                 self._start_what_is_ready(by_order)

@@ -137,6 +137,18 @@ def test_a_milestone_is_reached_when_all_before_it_have_ended_and_is_told_to_nob
     assert [task.id for task in results.of(State.DONE)] == ["a", "c"]
 
 
+def test_what_follows_a_milestone_that_waits_for_nothing_is_done_once() -> None:
+    clock = SteppedClock()
+    done: list[str] = []
+    tasks = [
+        Task("nothing", "", None),
+        Task("neither", "", None, after=frozenset({"nothing"})),
+        Task("a", "a", lambda: done.append("a"), after=frozenset({"neither"})),
+    ]
+    run(tasks, clock)
+    assert done == ["a"]
+
+
 def test_what_stands_first_starts_first() -> None:
     clock = SteppedClock()
     hub = frozenset({"hub"})
