@@ -108,9 +108,9 @@ class SwitchRun:
 
         def listen(event: Event) -> None:
             task = event.task
-            if event.state is State.DONE and critical.get(task.id.split("/")[0]) == task.id:
+            if event.state is State.DONE and critical.get(task.id.rsplit("/", 1)[0]) == task.id:
                 outcome.control_plane_s = clock.now() - self.began_s
-                watch.expect([task.id.split("/")[0]])
+                watch.expect([task.id.rsplit("/", 1)[0]])
 
         if any(procedure.phase(step.number) == 0 for step in plan.writes):
             self._prepared_since_s = clock.now()
