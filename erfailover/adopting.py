@@ -24,7 +24,17 @@ from ipaddress import IPv4Network
 from erfailover.adopting_prefixes import Prefix, remote_prefixes
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model import Observed, Peering, VirtualNetwork
-from erfailover.site import Absent, Flags, Hub, Path, Role, Site, SitePeering, Spoke
+from erfailover.site import (
+    Absent,
+    Flags,
+    Hub,
+    Path,
+    Role,
+    Site,
+    SiteFailoverTest,
+    SitePeering,
+    Spoke,
+)
 
 EXPRESS = "ExpressRoute"
 LONGEST_NAME = 80
@@ -40,7 +50,8 @@ class HubFacts:
         gateway: the gateway's id.
         kind: ``ExpressRoute`` or ``Vpn``.
         traits: what else a reader wants to know of it: the SKU, active-active, its ASN.
-        locations: peering locations of its circuits, or what could not be told of them.
+        locations: peering locations of its circuits, those that could be read.
+        unread: what could not be told of others, in words.
     """
 
     hub: str
@@ -48,6 +59,7 @@ class HubFacts:
     kind: str
     traits: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -125,8 +137,16 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
         spokes=tuple(each.spoke for each in spokes),
         remote_prefixes=tuple(each.network for each in prefixes if each.active),
         subscription=found.primary.hub.split("/")[2],
+        drill=_drill(found.primary),
     )
     return Adoption(site, spokes, prefixes, tuple(remarks))
+
+
+def _drill(primary: HubFacts) -> SiteFailoverTest | None:
+    """Azure's own test, of the first peering location; it needs circuits in another one too."""
+    if primary.kind != EXPRESS or len(primary.locations) < 2:
+        return None
+    return SiteFailoverTest(primary.locations[0])
 
 
 def _exchanged(found: Found) -> str:

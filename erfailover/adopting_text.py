@@ -14,7 +14,7 @@ import yaml
 
 from erfailover.adopting import AdoptedSpoke, Adoption, Found, HubFacts, last
 from erfailover.adopting_prefixes import Prefix
-from erfailover.site import Absent, Flags, Path, Role, SitePeering
+from erfailover.site import Absent, Flags, Path, Role, SiteFailoverTest, SitePeering
 
 WIDTH = 98
 NOTE_AT = 34
@@ -30,7 +30,7 @@ def site_file(found: Found, adoption: Adoption) -> str:
         _hubs(found),
         _prefixes(adoption),
         _spokes(adoption),
-        _rest(found),
+        _rest(found, adoption),
     )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
@@ -80,7 +80,8 @@ def _hubs(found: Found) -> Iterator[str]:
 def hub_words(hub: HubFacts) -> str:
     """A hub's gateway in words: ``ergw-weu, ExpressRoute, ErGw1AZ; circuits at Amsterdam``."""
     words = ", ".join((last(hub.gateway), hub.kind, *hub.traits))
-    return words + (f"; circuits at {', '.join(hub.locations)}" if hub.locations else "")
+    places = ", ".join((*hub.locations, *hub.unread))
+    return words + (f"; circuits at {places}" if places else "")
 
 
 def paths(spokes: Iterable[AdoptedSpoke]) -> str:
@@ -156,7 +157,7 @@ def _value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _rest(found: Found) -> Iterator[str]:
+def _rest(found: Found, adoption: Adoption) -> Iterator[str]:
     yield from _comment(
         "Checks of connectivity from machines of the spokes, by Run Command; they decide where "
         "routes alone cannot."
@@ -166,11 +167,13 @@ def _rest(found: Found) -> Iterator[str]:
     yield ""
     if found.primary.kind == "ExpressRoute":
         yield from _comment(
-            'A drill takes one peering location of the primary down until "erfailover drill stop" '
-            "(Azure's site failover test); it needs circuits at two."
+            '"erfailover drill start" takes one peering location of the primary down until "drill '
+            "stop\" (Azure's site failover test); it needs circuits at two."
         )
-        places = found.primary.locations
-        yield f"# drill: {{peering_location: {places[0] if places else 'Amsterdam'}}}"
+        if isinstance(adoption.site.drill, SiteFailoverTest):
+            yield f"drill: {{peering_location: {_scalar(adoption.site.drill.peering_location)}}}"
+        else:
+            yield "# drill: {peering_location: Amsterdam}"
     else:
         yield from _comment(
             "A drill points the primary's local network gateway at an address where nobody answers."

@@ -6,7 +6,6 @@ is not there, or has no gateway that could be meant, is the caller's mistake and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -88,8 +87,8 @@ def _hub(azure: Azure, role: Role, body: Body, gateway: str | None) -> HubFacts:
     asn = (properties.get("bgpSettings") or {}).get("asn")
     traits += [f"AS {asn}"] if asn else []
     kind = _kind(found[0])
-    places = _locations(azure, str(found[0]["id"])) if kind == "ExpressRoute" else ()
-    return HubFacts(str(body["id"]), str(found[0]["id"]), kind, tuple(traits), tuple(places))
+    known, unread = _locations(azure, str(found[0]["id"])) if kind == "ExpressRoute" else ((), ())
+    return HubFacts(str(body["id"]), str(found[0]["id"]), kind, tuple(traits), known, unread)
 
 
 def _kind(gateway: Body) -> str:
@@ -109,8 +108,8 @@ def _gateways(hub: Body) -> list[str]:
     return list(found.values())
 
 
-def _locations(azure: Azure, gateway_id: str) -> Sequence[str]:
-    """The peering locations of a gateway's circuits; what may not be read is said so.
+def _locations(azure: Azure, gateway_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The peering locations of a gateway's circuits, and of which it could not be told.
 
     The connections of a gateway are in its own resource group, unless somebody put them
     elsewhere: then nothing is said of their circuits, and nothing rests on it.
@@ -120,28 +119,30 @@ def _locations(azure: Azure, gateway_id: str) -> Sequence[str]:
         listed = azure.resources_of_group(group) or []
         ids = [str(each["id"]) for each in listed if str(each.get("type")).lower() == CONNECTION]
         connections = all_at_once(azure.clock, [partial(azure.get, each) for each in ids])
-        circuits = {
-            circuit["id"]
+        circuits = sorted(
+            str(circuit["id"])
             for each in connections
             if each is not None
             and _reference(each, "virtualNetworkGateway1").lower() == gateway_id.lower()
             for circuit in [each["properties"].get("peer") or {}]
             if circuit.get("id")
-        }
+        )
         places = all_at_once(azure.clock, [partial(_place, azure, each) for each in circuits])
     except AzureFailure as failure:
-        return (f"unknown ({failure.message})",)
-    return sorted(set(places))
+        return (), (f"an unknown location ({failure.message})",)
+    known = {each for each in places if each is not None}
+    unread = [last(id_) for id_, each in zip(circuits, places, strict=True) if each is None]
+    return tuple(sorted(known)), tuple(f"an unknown location ({each})" for each in sorted(unread))
 
 
-def _place(azure: Azure, circuit_id: str) -> str:
-    """Where a circuit is; it may be somebody else's, whom we may not ask."""
+def _place(azure: Azure, circuit_id: str) -> str | None:
+    """Where a circuit is; None where that is not told: it may be somebody else's."""
     try:
         body = azure.get(circuit_id) or {}
     except AzureFailure:
-        return f"an unknown location ({last(circuit_id)} may not be read)"
+        return None
     provider = body.get("properties", {}).get("serviceProviderProperties") or {}
-    return str(provider.get("peeringLocation") or f"an unknown location ({last(circuit_id)})")
+    return str(provider.get("peeringLocation") or "") or None
 
 
 def _reference(body: Body, name: str) -> str:

@@ -12,7 +12,7 @@ from pycep import BicepParser
 
 from erfailover.config import load
 from erfailover.lab.faults import Fault, Kind
-from erfailover.site import Flags, Path, Role, Site
+from erfailover.site import Flags, Path, Role, Site, SiteFailoverTest
 from tests.scenarios.adopted import Adopted, Made, adopted, made_once
 from tests.scenarios.adopted_world import (
     KEPT_FUTURE,
@@ -46,6 +46,7 @@ def test_a_network_that_is_there_becomes_a_site_by_reading_alone(adopted: Adopte
         world.primary_gateway,
     )
     assert site.backup.gateway == world.backup_gateway
+    assert site.drill == SiteFailoverTest("Amsterdam")
     assert tuple(map(str, site.remote_prefixes)) == OVER_BOTH
     assert f"# - {OVER_EXPRESSROUTE_ONLY}" in (stage.folder / "erfailover.yaml").read_text()
     assert f"{OVER_EXPRESSROUTE_ONLY}: NOT learned by the backup" in stage.err
@@ -245,6 +246,15 @@ def test_with_a_dead_primary_the_remote_prefixes_are_unknown_unless_said(
     assert tuple(map(str, site_of(adopted).remote_prefixes)) == ("10.5.0.0/16",)
     assert stage.run("status") == 6
     assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+
+
+def test_a_circuit_that_may_not_be_read_is_somebody_elses_and_stops_nothing(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "GET", "*/circuit-ams", times=0))
+    assert "circuits at Dublin, an unknown location (circuit-ams)" in stage.do(*adopted.init)
+    assert site_of(adopted).drill is None
 
 
 def test_a_vnet_that_may_not_be_read_stops_the_adoption_unless_the_spokes_are_named(
