@@ -26,6 +26,7 @@ from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model import Observed, Peering, VirtualNetwork
 from erfailover.site import (
     Absent,
+    CloudName,
     Flags,
     Hub,
     Path,
@@ -88,11 +89,13 @@ class Wanted:
         name: the site's name; None for the primary hub's.
         spokes: names or ids of the spokes to adopt; empty for all.
         remote_prefixes: instead of those learned over the primary.
+        cloud: whose network it is.
     """
 
     name: str | None = None
     spokes: tuple[str, ...] = ()
     remote_prefixes: tuple[IPv4Network, ...] = ()
+    cloud: CloudName = "public"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
         spokes=tuple(each.spoke for each in spokes),
         remote_prefixes=tuple(each.network for each in prefixes if each.active),
         subscription=found.primary.hub.split("/")[2],
+        cloud=wanted.cloud,
         drill=_drill(found.primary),
     )
     return Adoption(site, spokes, prefixes, tuple(remarks))

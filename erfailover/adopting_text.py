@@ -55,6 +55,8 @@ def _site(adoption: Adoption) -> Iterator[str]:
     site = adoption.site
     yield _noted(f"site: {_scalar(site.name)}", "what this machine keeps of it is filed under that")
     yield f"subscription: {site.subscription}"
+    if site.cloud != "public":
+        yield f"cloud: {site.cloud}"
     yield ""
     yield from _comment(
         "Journal and lease in Azure Storage, for several machines; otherwise kept on this one:"

@@ -145,6 +145,11 @@ def cli() -> None:
 @click.option("--backup-gateway", metavar="ID", help="Its gateway, where it has several.")
 @click.option("--name", help="The site's name; otherwise that of the primary hub.")
 @click.option(
+    "--cloud",
+    type=click.Choice(["public", "usgovernment", "china"]),
+    help="Whose network it is; otherwise the public cloud's.",
+)
+@click.option(
     "--spoke", "spokes", metavar="NAME|ID", multiple=True, help="Only these spokes; repeatable."
 )
 @click.option(
@@ -157,7 +162,7 @@ def cli() -> None:
 @common
 def init(force: bool, from_azure: bool, **options: Any) -> None:
     """Write a commented site file: of the proof of concept, or --from-azure of what is there."""
-    names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name")
+    names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name", "cloud")
     told = {name: options.pop(name) for name in (*names, "spokes", "remote_prefixes")}
     if not from_azure:
         if any(told.values()):
@@ -170,6 +175,7 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
         raise click.UsageError("--from-azure needs --primary-hub ID and --backup-hub ID.")
     from erfailover.commands import init_from_azure
 
+    told["cloud"] = told["cloud"] or "public"
     init_from_azure.run(context(options), init_from_azure.Options(**told, force=force))
 
 

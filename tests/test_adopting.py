@@ -304,4 +304,4 @@ def test_hubs_that_are_exchanged_are_asked_about() -> None:
 
 def test_a_name_that_yaml_would_read_as_something_else_is_quoted(tmp_path: FilePath) -> None:
     found = world({network_id("on"): NORMAL, network_id("1e3"): NORMAL})
-    loaded(found, adopt(found, Wanted(name="123")), tmp_path)
+    loaded(found, adopt(found, Wanted(name="123", cloud="usgovernment")), tmp_path)

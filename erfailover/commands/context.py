@@ -88,6 +88,10 @@ class Context:
 
         return load(self.site_file, {})
 
+    def without_file(self, site: Site) -> None:
+        """Work on a site that has no file yet."""
+        self.__dict__["_site_of_file"] = site
+
     @cached_property
     def azure(self) -> Azure:
         """The cloud that site file and environment name."""

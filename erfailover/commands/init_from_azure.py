@@ -17,7 +17,7 @@ from erfailover.azure.discovering import discover
 from erfailover.commands import init
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
-from erfailover.site import Hub, Role, Site
+from erfailover.site import CloudName, Hub, Role, Site
 from erfailover.site_checks import NAME
 from erfailover.site_ids import GATEWAY, NETWORK, is_id
 
@@ -33,6 +33,7 @@ class Options:
     name: str | None = None
     spokes: tuple[str, ...] = ()
     remote_prefixes: tuple[str, ...] = ()
+    cloud: CloudName = "public"
     force: bool = False
 
 
@@ -55,10 +56,10 @@ def run(context: Context, options: Options) -> None:
     if options.name and not NAME.fullmatch(options.name):
         expected = "up to 63 letters, digits, dots, hyphens or underscores"
         raise UsageFailure(f"--name: expected {expected}, found {options.name!r}")
-    wanted = Wanted(options.name, options.spokes, _networks(options.remote_prefixes))
+    wanted = Wanted(options.name, options.spokes, _networks(options.remote_prefixes), options.cloud)
     if context.site_file.exists() and not options.force:
         raise init.there_already(context)
-    context.site = _stub(options)
+    context.without_file(_stub(options))
     context.say("Reading both hubs, their gateways and every VNet peered with them ...")
     found = discover(context.azure, hubs, gateways)
     adoption = adopt(found, wanted)
@@ -78,6 +79,7 @@ def _stub(options: Options) -> Site:
         spokes=(),
         remote_prefixes=(),
         subscription=options.primary_hub.split("/")[2],
+        cloud=options.cloud,
     )
 
 
