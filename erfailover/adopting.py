@@ -15,12 +15,12 @@ The rules:
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
+from erfailover.adopting_names import proposed, spoke_names
 from erfailover.adopting_prefixes import Prefix, remote_prefixes
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model import Observed, Peering, VirtualNetwork
@@ -38,8 +38,6 @@ from erfailover.site import (
 )
 
 EXPRESS = "ExpressRoute"
-LONGEST_NAME = 80
-"""Characters that a peering's name may have (documented)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,22 +285,6 @@ def _left_out(found: Found, four: _Four) -> str:
     return f"{name} is peered with {primary} and does not use its gateway: left out"
 
 
-def spoke_names(network_ids: Sequence[str]) -> list[str]:
-    """What to call spokes: as their VNets; by group, then subscription, where those are alike."""
-    parts = [each.split("/") for each in network_ids]
-    forms = (
-        [each[8] for each in parts],
-        [f"{each[4]}/{each[8]}" for each in parts],
-        [f"{each[2]}/{each[4]}/{each[8]}" for each in parts],
-    )
-    counts = [Counter(name.lower() for name in form) for form in forms]
-    chosen = []
-    for names in zip(*forms, strict=True):
-        free = (name for name, count in zip(names, counts, strict=True) if count[name.lower()] == 1)
-        chosen.append(next(free, names[-1]))
-    return chosen
-
-
 def _spoke(found: Found, four: _Four, name: str, taken: set[tuple[str, str]]) -> AdoptedSpoke:
     """A spoke's four peerings on both paths; adds the names it proposes to those taken."""
     path = four.path
@@ -329,9 +311,11 @@ def _on_expressroute(
     out, into = four.out_primary, four.in_primary
     assert out is not None
     assert into is not None
-    outward = _proposed(found, four, out.name, f"{four.network.name}-to-{found.backup.name}", taken)
-    inward_name = f"{found.backup.name}-to-{name.replace('/', '-')}"
-    inward = _proposed(found, four, into.name, inward_name, taken, hub=found.backup.hub)
+    hubs = found.primary.name, found.backup.name
+    owner, fallback = four.network.id, f"{four.network.name}-to-{found.backup.name}"
+    outward = proposed(owner, out.name, hubs, fallback, taken)
+    fallback = f"{found.backup.name}-to-{name.replace('/', '-')}"
+    inward = proposed(found.backup.hub, into.name, hubs, fallback, taken)
     if (four.out_backup is None) != (four.in_backup is None):
         there = four.out_backup or four.in_backup
         notes.append(f"of its peerings with {found.backup.name} only {_name(there)} is there")
@@ -387,26 +371,6 @@ def _base(found: Peering | None, like: Flags) -> Flags:
 def _ready(found: Peering | None, like: Flags, ready: bool) -> Flags | Absent:
     """The flags of a backup peering in normal times."""
     return _base(found, like) if ready else "absent"
-
-
-def _proposed(
-    found: Found,
-    four: _Four,
-    like: str,
-    otherwise: str,
-    taken: set[tuple[str, str]],
-    hub: str | None = None,
-) -> str:
-    """A name for a peering with the backup hub, in the convention of the primary's."""
-    owner = (hub or four.network.id).lower()
-    primary, backup = found.primary.name, found.backup.name
-    kept = re.sub(re.escape(primary), lambda _: backup, like, flags=re.IGNORECASE)
-    names = [kept] if kept != like else []
-    names += [otherwise, *(f"{otherwise}-{number}" for number in range(2, 100))]
-    fitting = [each[:LONGEST_NAME].rstrip(".-") for each in names]
-    name = next(each for each in fitting if (owner, each.lower()) not in taken)
-    taken.add((owner, name.lower()))
-    return name
 
 
 def _key(peering: Peering) -> tuple[str, str]:

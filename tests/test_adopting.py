@@ -8,7 +8,8 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from erfailover.adopting import Adoption, Found, HubFacts, Wanted, adopt, spoke_names
+from erfailover.adopting import Adoption, Found, HubFacts, Wanted, adopt
+from erfailover.adopting_names import spoke_names
 from erfailover.adopting_text import site_file
 from erfailover.config import load
 from erfailover.errors import UnknownReading, UsageFailure
