@@ -158,6 +158,8 @@ class Claim:
     verdict: Verdict
     seen: str
     """What was seen, and what was expected where it does not hold."""
+    remedy: str = ""
+    """What to do where it does not hold; empty where nothing is known."""
 
 
 class Change(StrEnum):
@@ -219,6 +221,8 @@ class SwitchPlan:
     guards: tuple[Claim, ...]
     """What must hold before anything is written, as it stands now."""
     purpose: Purpose = Purpose.SWITCH
+    hazards: tuple[Claim, ...] = ()
+    """What else could keep traffic off the target; see ``hazards``."""
 
     @property
     def writes(self) -> tuple[SwitchStep, ...]:

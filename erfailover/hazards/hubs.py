@@ -1,0 +1,228 @@
+"""Hazards in the two hubs: GatewaySubnet, Route Servers, lasting advertisements. Pure.
+
+Owns three claims. The first is of the arriving hub, the others are of the one being left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network
+
+from erfailover.conditions import learned_routes, originated
+from erfailover.hazards.carriage import merged, overlap, without
+from erfailover.hazards.scene import ADVERTISED, GATEWAY_SUBNET, ROUTE_SERVER, Scene, unknown
+from erfailover.model import Claim, Verdict
+from erfailover.site import Spoke
+from erfailover.surroundings import APPLIANCE, StaticPrefix, Surrounding, UserRoute, prefix_of
+
+
+def gateway_subnet(scene: Scene) -> Iterator[Claim]:
+    """The route table of the arriving hub's GatewaySubnet.
+
+    Published (expressroute-about-virtual-network-gateways, vpn-gateway): with a route to
+    0.0.0.0/0 there, or gateway route propagation disabled, a gateway does not work. A route as
+    narrow as a spoke's prefix, or narrower, goes before the peering (published precedence): what
+    comes from the far end then takes another way in than the answers take out.
+    """
+    reading = scene.around.network(scene.hub_id(scene.arriving))
+    hub = scene.hub_name(scene.arriving)
+    if reading.value is None:
+        yield unknown(GATEWAY_SUBNET, f"{hub}: {reading.unknown}")
+        return
+    subnet = reading.value.subnet("GatewaySubnet")
+    if subnet is None or not subnet.route_table:
+        return
+    table = scene.around.table(subnet)
+    if table.value is None:
+        named = subnet.route_table.rsplit("/", 1)[-1]
+        yield unknown(GATEWAY_SUBNET, f"{hub}/GatewaySubnet: route table {named}: {table.unknown}")
+        return
+    what = f"{hub}/GatewaySubnet: route table {table.value.name}"
+    if not table.value.takes_gateway_routes:
+        yield Claim(
+            GATEWAY_SUBNET,
+            Verdict.FAILS,
+            f"{what} has disableBgpRoutePropagation; a gateway does not work with it",
+            f"az network route-table update --ids {table.value.id} "
+            "--disable-bgp-route-propagation false",
+        )
+    for route in table.value.routes:
+        yield from _inward(scene, route, f"{what} sends {route.prefix} to {_hop(route)}")
+
+
+def _inward(scene: Scene, route: UserRoute, what: str) -> Iterator[Claim]:
+    """What a route on the GatewaySubnet does to the spokes."""
+    if route.network is None:
+        return
+    if route.network.prefixlen == 0:
+        yield Claim(
+            GATEWAY_SUBNET,
+            Verdict.FAILS,
+            f"{what}; a gateway does not work with a route to 0.0.0.0/0",
+            "Remove that route.",
+        )
+        return
+    for _, network in scene.spokes():
+        beaten = [
+            each
+            for each in network.address_space
+            if each.overlaps(route.network) and route.network.prefixlen >= each.prefixlen
+        ]
+        if beaten and not _symmetric(scene, network, route):
+            yield Claim(
+                GATEWAY_SUBNET,
+                Verdict.FAILS,
+                f"{what}, which is not the way that {network.name} answers by",
+                f"Remove that route, or let {network.name} send the remote prefixes by the same "
+                "appliance.",
+            )
+
+
+def _hop(route: UserRoute) -> str:
+    return f"{route.next_hop_type} {route.next_hop}" if route.next_hop else route.next_hop_type
+
+
+def _symmetric(scene: Scene, network: Surrounding, route: UserRoute) -> bool:
+    """Whether the spoke answers by the very appliance that a GatewaySubnet's route leads to."""
+    address, prefix = route.address, route.network
+    if route.next_hop_type != APPLIANCE or address is None or prefix is None:
+        return False
+    near = (scene.hub_id(scene.arriving), network.id)
+    if not any(scene.holds(each, address) for each in near):
+        return False
+    for subnet in network.subnets:
+        if not any(each.overlaps(prefix) for each in subnet.prefixes):
+            continue
+        table = scene.around.table(subnet).value if subnet.route_table else None
+        if table is None:
+            return False
+        for piece in scene.carried(table):
+            if piece.route is None or piece.route.address != address:
+                return False
+    return True
+
+
+def route_server(scene: Scene) -> Iterator[Claim]:
+    """Routes of appliances that the spokes have from a Route Server in the hub being left.
+
+    Published (route-server-faq): a VNet whose peering uses the remote gateway or Route Server
+    gets the routes that its appliances told it; without the flag, they are gone. A prefix that
+    the arriving gateway or its hub's Route Server has too is not lost.
+    """
+    hub = scene.hub_name(scene.leaving)
+    users = [spoke.name for spoke in scene.site.spokes if _uses(scene, spoke)]
+    servers = scene.around.route_servers.get(scene.leaving)
+    if servers is None or not users:
+        return
+    if servers.value is None:
+        yield unknown(ROUTE_SERVER, f"{hub}: its Route Servers: {servers.unknown}")
+        return
+    others = scene.around.route_servers.get(scene.arriving)
+    beside = (others.value if others else None) or ()
+    kept = [each for server in beside for each in _told(server.learned.value)]
+    gateway = scene.observed.gateways.get(scene.arriving)
+    kept += _told(row.network for row in learned_routes(gateway)) if gateway else []
+    for server in servers.value:
+        if not server.peers:
+            continue
+        what = f"Route Server {server.name} in {hub}"
+        if not server.learned.value:
+            why = server.learned.unknown or "Azure listed no route"
+            yield unknown(ROUTE_SERVER, f"{what} has {len(server.peers)} peer(s): {why}")
+            continue
+        lost = [each for each in _told(server.learned.value) if not _within(each, kept)]
+        if lost:
+            yield Claim(
+                ROUTE_SERVER,
+                Verdict.FAILS,
+                f"{', '.join(users)} would lose {merged(lost)}, which {what} has learned",
+                "Give these prefixes user-defined routes to their appliance, or a Route Server "
+                f"in {scene.hub_name(scene.arriving)}.",
+            )
+
+
+def _uses(scene: Scene, spoke: Spoke) -> bool:
+    """Whether a spoke uses the leaving hub's gateway; yes where that is not known."""
+    name = spoke.outward(scene.leaving).name
+    peering = scene.observed.peering(scene.site.peering_id(spoke.virtual_network, name))
+    return peering is None or peering.flags.use_remote_gateways
+
+
+def _told(prefixes: Iterable[str] | None) -> list[IPv4Network]:
+    return [found for each in prefixes or () if (found := prefix_of(each)) is not None]
+
+
+def _within(prefix: IPv4Network, others: Iterable[IPv4Network]) -> bool:
+    left = [prefix]
+    for other in others:
+        left = [rest for part in left for rest in without(part, other)]
+    return not left
+
+
+def advertised(scene: Scene) -> Iterator[Claim]:
+    """What makes the leaving gateway advertise a spoke's prefix although its peering is off.
+
+    Observed: a gateway originates the prefixes of each local network gateway that it has a
+    connection to, and a prefix as narrow as the spoke's own draws the far end's traffic. A
+    summary (``summarizedGatewayPrefixes``, REST specification) stays whatever the peerings say,
+    and is beaten only by a narrower one of the arriving hub. A gateway's ``customRoutes`` go to
+    point-to-site clients alone (REST specification; refused of ExpressRoute gateways): harmless.
+    """
+    hub, gateway = scene.hub_name(scene.leaving), scene.site.hub(scene.leaving).gateway
+    static = scene.around.static_prefixes.get(scene.leaving)
+    if static is not None and static.value is None:
+        yield unknown(ADVERTISED, f"{gateway}'s connections: {static.unknown}")
+    left = scene.around.network(scene.hub_id(scene.leaving)).value
+    met = scene.around.network(scene.hub_id(scene.arriving)).value
+    for _, network in scene.spokes():
+        for own in network.address_space:
+            for each in (static.value if static else None) or ():
+                if each.prefix.subnet_of(own):
+                    yield Claim(
+                        ADVERTISED,
+                        Verdict.FAILS,
+                        f"{gateway} goes on advertising {each.prefix}, within {network.name}'s "
+                        f"{own}: local network gateway {each.local_network_gateway} has it",
+                        "Take that prefix out of the local network gateway's address space.",
+                    )
+            lasting = _lasting(own, left, met)
+            if lasting is not None:
+                yield Claim(
+                    ADVERTISED,
+                    Verdict.FAILS,
+                    f"{hub} goes on advertising {lasting} for {network.name}'s {own}, and "
+                    f"{scene.hub_name(scene.arriving)} nothing narrower",
+                    f"Take {lasting} out of summarizedGatewayPrefixes of {hub}, or give "
+                    f"{scene.hub_name(scene.arriving)} none.",
+                )
+        yield from _narrower(scene, network, static.value if static else None)
+
+
+def _lasting(
+    own: IPv4Network, left: Surrounding | None, met: Surrounding | None
+) -> IPv4Network | None:
+    """A summary of the leaving hub that the arriving hub does not beat with a narrower prefix."""
+    lasting = [each for each in (left.summarized if left else ()) if own.subnet_of(each)]
+    arriving = [each for each in (met.summarized if met else ()) if own.subnet_of(each)]
+    narrowest = max((each.prefixlen for each in arriving), default=own.prefixlen)
+    return next((each for each in lasting if each.prefixlen >= narrowest), None)
+
+
+def _narrower(
+    scene: Scene, network: Surrounding, known: Iterable[StaticPrefix] | None
+) -> Iterator[Claim]:
+    """What the leaving gateway originates within a spoke that is no prefix of the spoke."""
+    gateway = scene.observed.gateways.get(scene.leaving)
+    rows = _told(row.network for row in originated(gateway)) if gateway else []
+    told = {each.prefix for each in known or ()}
+    for prefix in dict.fromkeys(rows):
+        inside = [own for own in network.address_space if overlap(prefix, own) == prefix]
+        if inside and prefix not in network.address_space and prefix not in told:
+            yield Claim(
+                ADVERTISED,
+                Verdict.FAILS,
+                f"{gateway.name if gateway else 'the gateway'} originates {prefix}, within "
+                f"{network.name}'s {inside[0]}, and not for its peering",
+                "Find out what makes it do so: a connection's local network gateway, or another "
+                "VNet.",
+            )

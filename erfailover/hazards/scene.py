@@ -1,0 +1,86 @@
+"""What every check of a hazard looks at, and the names of the claims. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from erfailover.conditions import learned_routes
+from erfailover.hazards.carriage import Piece, pieces
+from erfailover.model import Claim, Observed, Verdict
+from erfailover.site import Role, Site, Spoke
+from erfailover.surroundings import RouteTable, Subnet, Surrounding, Surroundings, prefix_of
+
+PROPAGATION = "subnets_take_gateway_routes"
+APPLIANCES = "no_user_route_leads_to_the_hub_being_left"
+NEXT_HOP = "no_user_route_names_the_virtual_network_gateway"
+GATEWAY_SUBNET = "gateway_subnet_sends_nothing_astray"
+ROUTE_SERVER = "spokes_lose_no_route_of_a_route_server"
+ADVERTISED = "leaving_gateway_gives_up_the_spokes"
+
+NAMES = (PROPAGATION, APPLIANCES, NEXT_HOP, GATEWAY_SUBNET, ROUTE_SERVER, ADVERTISED)
+"""Every claim made here; ``--force`` overrides each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What every check looks at."""
+
+    site: Site
+    around: Surroundings
+    observed: Observed
+    arriving: Role
+    leaving: Role
+
+    def hub_name(self, role: Role) -> str:
+        """The name of a hub's VNet."""
+        return self.site.hub(role).virtual_network.rsplit("/", 1)[-1]
+
+    def hub_id(self, role: Role) -> str:
+        """The id of a hub's VNet."""
+        return self.site.network_id(self.site.hub(role).virtual_network)
+
+    def space(self, network_id: str) -> tuple[IPv4Network, ...]:
+        """A VNet's address space, from whichever reading has it."""
+        around = self.around.network(network_id).value
+        seen = self.observed.network(network_id)
+        return around.address_space if around else seen.address_space if seen else ()
+
+    def holds(self, network_id: str, address: IPv4Address) -> bool:
+        """Whether an address lies in a VNet."""
+        return any(address in prefix for prefix in self.space(network_id))
+
+    def spokes(self) -> Iterator[tuple[Spoke, Surrounding]]:
+        """The spokes whose VNets were read."""
+        for spoke in self.site.spokes:
+            found = self.around.network(self.site.network_id(spoke.virtual_network)).value
+            if found is not None:
+                yield spoke, found
+
+    def tables(self) -> Iterator[tuple[Surrounding, Subnet, RouteTable]]:
+        """The subnets of the spokes that have a route table that was read."""
+        for _, network in self.spokes():
+            for subnet in network.subnets:
+                table = self.around.table(subnet).value if subnet.route_table else None
+                if table is not None:
+                    yield network, subnet, table
+
+    def carried(self, table: RouteTable) -> Iterator[Piece]:
+        """The remote prefixes, by what carries them from a subnet with this table.
+
+        The gateway is taken to tell what the arriving one has learned, and the remote prefix
+        itself where nothing learned covers it: that it is missing is a guard's business.
+        """
+        gateway = self.observed.gateways.get(self.arriving)
+        rows = [prefix_of(each.network) for each in learned_routes(gateway)] if gateway else []
+        heard = [each for each in rows if each is not None]
+        for remote in self.site.remote_prefixes:
+            covered = any(remote.subnet_of(each) for each in heard)
+            yield from pieces(table, heard if covered else [*heard, remote], remote)
+
+
+def unknown(name: str, seen: str, remedy: str = "") -> Claim:
+    """A claim that could not be decided."""
+    remedy = remedy or "Look at it yourself, or ask for the right to read it."
+    return Claim(name, Verdict.UNKNOWN, seen, remedy)

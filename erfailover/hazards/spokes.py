@@ -1,0 +1,124 @@
+"""Hazards in the route tables of the spokes' subnets. Pure.
+
+Owns three claims: which remote prefixes do not follow the gateway in use, and why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from erfailover.hazards.carriage import merged
+from erfailover.hazards.scene import APPLIANCES, NEXT_HOP, PROPAGATION, Scene, unknown
+from erfailover.model import Claim, Verdict
+from erfailover.site import Role
+from erfailover.surroundings import APPLIANCE, GATEWAY_HOP, Surrounding, UserRoute
+
+
+def unread_tables(scene: Scene) -> Iterator[str]:
+    """VNets and route tables of the spokes that could not be read."""
+    for spoke in scene.site.spokes:
+        reading = scene.around.network(scene.site.network_id(spoke.virtual_network))
+        if reading.value is None:
+            yield f"{spoke.name}: {reading.unknown}"
+            continue
+        for subnet in reading.value.subnets:
+            table = scene.around.table(subnet)
+            if subnet.route_table and table.value is None:
+                named = subnet.route_table.rsplit("/", 1)[-1]
+                yield f"{spoke.name}/{subnet.name}: route table {named}: {table.unknown}"
+
+
+def propagation(scene: Scene) -> Iterator[Claim]:
+    """Subnets that take no gateway's routes, and have no route of their own in their place.
+
+    Published (virtual-networks-udr-overview): with gateway route propagation disabled neither
+    static nor BGP routes of a gateway are added. What is left for a remote prefix are system
+    routes, which lead nowhere or to the Internet; a switch changes nothing for such a subnet. A
+    user-defined route that carries the prefix is judged by the checks of its next hop.
+    """
+    for network, subnet, table in scene.tables():
+        if table.takes_gateway_routes:
+            continue
+        lost = [each.prefix for each in scene.carried(table) if each.route is None]
+        if lost:
+            yield Claim(
+                PROPAGATION,
+                Verdict.FAILS,
+                f"{network.name}/{subnet.name} takes no gateway's routes: route table {table.name} "
+                f"has disableBgpRoutePropagation, and no route to {merged(lost)}",
+                f"az network route-table update --ids {table.id} "
+                "--disable-bgp-route-propagation false",
+            )
+
+
+def appliances(scene: Scene) -> Iterator[Claim]:
+    """Remote prefixes that a user-defined route takes by an appliance in the hub being left.
+
+    The appliance's own VNet sends them on by its own gateway, so they stay on the path being
+    left whatever the peerings say. Only routes that win count: a route to 0.0.0.0/0 loses
+    against a gateway's route to the remote prefix. A route to anything else, such as the
+    proof of concept's 8.8.4.4/32 by the NAT machine in the primary hub, is no hazard.
+    """
+    for network, subnet, table in scene.tables():
+        carried: dict[UserRoute, list[IPv4Network]] = {}
+        for piece in scene.carried(table):
+            if piece.route is not None and piece.route.next_hop_type == APPLIANCE:
+                carried.setdefault(piece.route, []).append(piece.prefix)
+        for route, prefixes in carried.items():
+            what = (
+                f"{network.name}/{subnet.name}: route {route.name} of {table.name} takes "
+                f"{merged(prefixes)} by the appliance {route.next_hop}"
+            )
+            yield from _appliance(scene, network, route, what)
+
+
+def _appliance(scene: Scene, network: Surrounding, route: UserRoute, what: str) -> Iterator[Claim]:
+    leaving, arriving = scene.hub_name(scene.leaving), scene.hub_name(scene.arriving)
+    address = route.address
+    if address is not None and scene.holds(scene.hub_id(scene.leaving), address):
+        yield Claim(
+            APPLIANCES,
+            Verdict.FAILS,
+            f"{what} in {leaving}, the hub being left",
+            f"Remove the route, or give it the next hop of an appliance in {arriving}.",
+        )
+    elif address is None or not (
+        scene.holds(scene.hub_id(scene.arriving), address) or scene.holds(network.id, address)
+    ):
+        yield unknown(
+            APPLIANCES,
+            f"{what}, which is in none of {network.name}, {leaving}, {arriving}",
+            "Find out by which path that appliance reaches them.",
+        )
+
+
+def next_hops(scene: Scene) -> Iterator[Claim]:
+    """Routes with the next hop VirtualNetworkGateway where a gateway is of type ExpressRoute.
+
+    Published (virtual-networks-udr-overview): the gateway that such a route names must be of
+    type Vpn; ExpressRoute takes custom routes by BGP only. With VPN gateways on both paths the
+    route follows the gateway in use.
+    """
+    kinds = scene.around.gateway_types
+    unread = [role for role in Role if kinds.get(role) is None or kinds[role].value is None]
+    express = [role for role in Role if role in kinds and kinds[role].value == "ExpressRoute"]
+    for network, subnet, table in scene.tables():
+        for route in table.routes:
+            if route.next_hop_type != GATEWAY_HOP:
+                continue
+            what = (
+                f"{network.name}/{subnet.name}: route {route.name} of {table.name} "
+                f"({route.prefix}) has the next hop VirtualNetworkGateway"
+            )
+            if express:
+                gateways = ", ".join(scene.site.hub(each).gateway for each in express)
+                yield Claim(
+                    NEXT_HOP,
+                    Verdict.FAILS,
+                    f"{what}, which an ExpressRoute gateway ({gateways}) does not serve",
+                    "Remove the route: a gateway's own routes reach the subnet by BGP.",
+                )
+            elif unread:
+                gateways = ", ".join(scene.site.hub(each).gateway for each in unread)
+                yield unknown(NEXT_HOP, f"{what}, and the type of {gateways} is unknown")

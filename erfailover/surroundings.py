@@ -1,0 +1,133 @@
+"""What else lives around a spoke: subnets, route tables, Route Servers, prefixes. Pure values.
+
+Owns the picture that ``hazards`` decides on. What could not be read stands in it as a ``Reading``
+with the reason. Ids that serve as keys are in lower case. It never reads anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+
+from erfailover.model import Reading
+from erfailover.site import Role
+
+APPLIANCE, GATEWAY_HOP = "VirtualAppliance", "VirtualNetworkGateway"
+"""Next hop types, as Azure writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserRoute:
+    """A user-defined route, in the words of ``routeTables/routes``."""
+
+    name: str
+    prefix: str
+    """``addressPrefix``: a prefix, or a service tag."""
+    next_hop_type: str
+    next_hop: str | None = None
+
+    @property
+    def network(self) -> IPv4Network | None:
+        """The prefix; None for a service tag or IPv6."""
+        return prefix_of(self.prefix)
+
+    @property
+    def address(self) -> IPv4Address | None:
+        """The appliance's address; None where the next hop is none."""
+        try:
+            found = ip_address(self.next_hop or "")
+        except ValueError:
+            return None
+        return found if isinstance(found, IPv4Address) else None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """A route table."""
+
+    id: str
+    takes_gateway_routes: bool
+    """False where ``disableBgpRoutePropagation`` is set: no gateway's route reaches the subnets."""
+    routes: tuple[UserRoute, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.id.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A subnet, and the route table that it has."""
+
+    name: str
+    prefixes: tuple[IPv4Network, ...]
+    route_table: str | None = None
+    """The table's id in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surrounding:
+    """A VNet with what the observation of a switch leaves out."""
+
+    id: str
+    name: str
+    address_space: tuple[IPv4Network, ...]
+    subnets: tuple[Subnet, ...] = ()
+    summarized: tuple[IPv4Network, ...] = ()
+    """``summarizedGatewayPrefixes``: what its gateway advertises in the place of narrower ones."""
+
+    def subnet(self, name: str) -> Subnet | None:
+        """A subnet by its name, in any letter case."""
+        return next((each for each in self.subnets if each.name.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteServer:
+    """A Route Server in a hub, and what its peers have told it."""
+
+    id: str
+    name: str
+    peers: tuple[str, ...]
+    """The names of its BGP connections."""
+    learned: Reading[tuple[str, ...]]
+    """The prefixes that the appliances told it, each once."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticPrefix:
+    """A prefix that a gateway originates for a local network gateway of one of its connections."""
+
+    prefix: IPv4Network
+    local_network_gateway: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything around the spokes of a site, as read at one moment."""
+
+    networks: Mapping[str, Reading[Surrounding]] = field(default_factory=dict)
+    route_tables: Mapping[str, Reading[RouteTable]] = field(default_factory=dict)
+    gateway_types: Mapping[Role, Reading[str]] = field(default_factory=dict)
+    """``Vpn`` or ``ExpressRoute``; read only where a route makes it matter."""
+    route_servers: Mapping[Role, Reading[tuple[RouteServer, ...]]] = field(default_factory=dict)
+    static_prefixes: Mapping[Role, Reading[tuple[StaticPrefix, ...]]] = field(default_factory=dict)
+
+    def network(self, network_id: str) -> Reading[Surrounding]:
+        """A VNet by its id."""
+        return self.networks.get(network_id.lower(), Reading(None, "it was not read"))
+
+    def table(self, subnet: Subnet) -> Reading[RouteTable]:
+        """The route table of a subnet that has one."""
+        key = subnet.route_table or ""
+        return self.route_tables.get(key, Reading(None, "it was not read"))
+
+
+def prefix_of(text: str) -> IPv4Network | None:
+    """An IPv4 prefix, or None where the text is none; host bits are ignored as Azure does."""
+    try:
+        found = ip_network(text, strict=False)
+    except ValueError:
+        return None
+    return found if isinstance(found, IPv4Network) else None
