@@ -244,6 +244,9 @@ def plan_data(plan: SwitchPlan) -> dict[str, Any]:
         "purpose": str(plan.purpose),
         "to": str(plan.target),
         "guards": [_claim_data(claim) for claim in plan.guards],
+        "hazards": [
+            {**_claim_data(claim), "remedy": claim.remedy or None} for claim in plan.hazards
+        ],
         "steps": [_step_data(step) for step in plan.steps],
     }
 
@@ -277,6 +280,7 @@ def plan_text(plan: SwitchPlan) -> str:
     """A plan for people: every step in order, what it changes and why it stands there."""
     lines = [PLANS[plan.purpose].format(site=plan.site, path=_path_name(plan.target)), ""]
     lines += [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in plan.guards]
+    lines += _hazard_lines(plan)
     lines.append("")
     gate_told = False
     for step in plan.steps:
@@ -287,6 +291,23 @@ def plan_text(plan: SwitchPlan) -> str:
     writes = len(plan.writes)
     lines += ["", "Nothing to change." if not writes else f"{writes} peering(s) will be written."]
     return "\n".join(lines)
+
+
+def _hazard_lines(plan: SwitchPlan) -> list[str]:
+    """The hazards of a plan with their remedies; one line where there is none."""
+    lines = []
+    for claim in plan.hazards:
+        if claim.verdict is not Verdict.HOLDS:
+            lines += textwrap.wrap(
+                claim.seen,
+                WIDTH,
+                initial_indent=f"  {MARK[claim.verdict]:>7}  ",
+                subsequent_indent=" " * 13,
+            )
+            lines.append(f"           remedy: {claim.remedy}")
+    if plan.hazards and not lines:
+        lines.append(f"  {MARK[Verdict.HOLDS]:>7}  nothing else was found to hold traffic back")
+    return lines
 
 
 def _step_lines(step: SwitchStep) -> list[str]:

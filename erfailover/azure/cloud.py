@@ -88,7 +88,7 @@ class Azure:
         self.budget = Budget(self.clock)
         self._access = self.access or access_to(self.endpoint)
 
-    def get(self, resource_id: str) -> Body | None:
+    def get(self, resource_id: str, deadline_s: float = READ_DEADLINE_S) -> Body | None:
         """The resource as ARM JSON; None where there is none."""
         where = address(resource_id)
         what = f"GET {_short(resource_id)}"
@@ -97,7 +97,7 @@ class Azure:
                 what,
                 lambda: self._operations(where).get(*where.names, cls=raw),
                 on=READ,
-                deadline=self.clock.now() + READ_DEADLINE_S,
+                deadline=self.clock.now() + deadline_s,
             )
         except AzureFailure as failure:
             if failure.kind is Kind.NOT_FOUND:
@@ -331,7 +331,7 @@ class Azure:
 
         self._write(what, gateway_id, write, deadline, lambda _: done())
 
-    def connections_of(self, gateway_id: str) -> list[Body]:
+    def connections_of(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:
         """The connections of a gateway, in whichever group; without ``connectionStatus``.
 
         Azure leaves that out of lists (reported: azure-powershell 2581, azure-cli 2061).
@@ -346,8 +346,43 @@ class Azure:
             f"GET {_short(gateway_id)}/connections",
             read,
             on=READ,
-            deadline=self.clock.now() + READ_DEADLINE_S,
+            deadline=self.clock.now() + deadline_s,
         )
+
+    def listed(
+        self, parent_id: str, type_: str, call: str = "list", deadline_s: float = READ_DEADLINE_S
+    ) -> list[Body]:
+        """Every row of a list, all pages.
+
+        Args:
+            parent_id: what is listed: the id of the parent, a resource group or a subscription.
+            type_: the type, in lower case, whose operations of the SDK list it.
+            call: the SDK's name of the list.
+            deadline_s: how long it may take, in seconds.
+        """
+        parts = parent_id.strip("/").split("/")
+        names = address(parent_id).names if len(parts) > 2 else ()
+        clients = self._clients_of(parts[1])
+
+        def read() -> list[Body]:
+            rows: Iterator[Any] = getattr(operations(clients, type_), call)(*names)
+            return [each.as_dict() for each in rows]
+
+        deadline = self.clock.now() + deadline_s
+        return self._retries().call(
+            f"GET {_short(parent_id)} {call} of {type_}", read, on=READ, deadline=deadline
+        )
+
+    def action(self, resource_id: str, action: str, deadline_s: float = READ_DEADLINE_S) -> Body:
+        """What an action without a body answers, by the SDK's name without ``begin_``."""
+        where = address(resource_id)
+
+        def begin(polling: CadencePolling) -> Any:
+            call = getattr(self._operations(where), f"begin_{action}")
+            return call(*where.names, polling=polling, cls=raw)
+
+        answer: Body = self._action(resource_id, action, begin, deadline_s)
+        return answer
 
     def run_command(
         self, machine_id: str, script: Sequence[str], deadline_s: float

@@ -54,6 +54,9 @@ def operations(clients: Clients, type_: str) -> Any:
         "microsoft.network/localnetworkgateways": "local_network_gateways",
         "microsoft.network/connections": "virtual_network_gateway_connections",
         "microsoft.network/expressroutecircuits": "express_route_circuits",
+        "microsoft.network/virtualhubs": "virtual_hubs",
+        "microsoft.network/virtualhubs/bgpconnections": "virtual_hub_bgp_connections",
+        "microsoft.network/virtualhubs/ipconfigurations": "virtual_hub_ip_configuration",
     }
     if type_ in network:
         return getattr(clients.network, network[type_])

@@ -10,10 +10,11 @@ from dataclasses import replace
 from erfailover import conditions, procedure, report
 from erfailover.azure.observing import observe
 from erfailover.azure.readings import Readings
-from erfailover.commands import switch_outcome
+from erfailover.commands import switch_hazards, switch_outcome
 from erfailover.commands.context import Context
 from erfailover.commands.progress import duration
 from erfailover.commands.recording import recorded, settle
+from erfailover.commands.switch_hazards import Lookout
 from erfailover.commands.switch_options import PATIENCE_S, Options, insist
 from erfailover.commands.switch_outcome import Outcome, missing, verified
 from erfailover.commands.switch_run import SwitchRun
@@ -29,7 +30,7 @@ from erfailover.errors import (
 from erfailover.history import last_switch, runs
 from erfailover.journal import Journal, peerings_made, prestaged
 from erfailover.model import Claim, Observed, SwitchPlan, Verdict
-from erfailover.site import ROLE_OF_PATH, Path, Role, Site
+from erfailover.site import Path, Role, Site
 
 OWNER_TAG = "erfailover-site"
 """The tag that ``provision`` puts on what it makes, with the site's name."""
@@ -105,10 +106,12 @@ def _planned(context: Context, options: Options, readings: Readings) -> tuple[Ob
     records = context.journal.records()
     planned_for = replace(site, prestaged=site.prestaged or prestaged(records))
     began = clock.now()
+    lookout = Lookout(context, options.target, readings)
     while True:
-        observed = readings.observe(site.network_names(), ROLE_OF_PATH[options.target])
+        observed = lookout.observe()
         mine = ours(site, observed, context.journal)
         plan = procedure.plan(planned_for, observed, options.target, mine)
+        plan = lookout.with_hazards(plan, observed)
         unknown = [claim.seen for claim in plan.guards if claim.verdict is Verdict.UNKNOWN]
         busy = [] if options.dry_run else procedure.under_way(site, observed)
         patience_s = site.timing.step_deadline_s if busy else PATIENCE_S
@@ -160,6 +163,8 @@ def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Obser
         raise Failure(f"the plan breaks an invariant: {'; '.join(bugs)}", "This is a bug.")
     if options.target is Path.EXPRESSROUTE and not options.undo:
         claims.append(_held(context, options, observed))
+    if not options.undo:
+        claims += switch_hazards.blocking(plan)
     insist(context, options, claims, "switch")
 
 

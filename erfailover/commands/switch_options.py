@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from erfailover.commands.context import Context
 from erfailover.errors import Refused, UnknownReading
+from erfailover.hazards import NAMES as HAZARDS
 from erfailover.model import Claim, Verdict
 from erfailover.procedure import READINESS
 from erfailover.site import Path
 
+FORCEABLE = READINESS | frozenset(HAZARDS)
+"""What ``--force`` overrides: that the path to switch to is not ready, and hazards."""
 PATIENCE_S = 60.0
 """How long the gate is read again before it refuses: Azure answers empty lists at times."""
 MAX_FAILURES = 5
@@ -40,15 +43,15 @@ class Options:
 
 
 def insist(context: Context, options: Options, claims: Iterable[Claim], what: str) -> None:
-    """Raise unless every claim holds; ``--force`` overrides readiness, and says so."""
+    """Raise unless every claim holds; ``--force`` overrides what it may, and says so."""
     bad = [claim for claim in claims if claim.verdict is not Verdict.HOLDS]
     if options.force:
         for claim in bad:
-            if claim.name in READINESS:
+            if claim.name in FORCEABLE:
                 context.say(f"Overridden by --force: {claim.name}: {claim.seen}")
-        bad = [claim for claim in bad if claim.name not in READINESS]
+        bad = [claim for claim in bad if claim.name not in FORCEABLE]
     seen = "; ".join(claim.seen for claim in bad)
-    hint = "Nothing was changed by this step. Mend that, or override readiness with --force."
+    hint = "Nothing was changed by this step. Mend that, or override it with --force."
     if any(claim.verdict is Verdict.FAILS for claim in bad):
         raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)
     if bad:

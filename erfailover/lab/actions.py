@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from erfailover.lab import compose, failover_tests, ids
+from erfailover.lab import compose, failover_tests, ids, route_servers
 from erfailover.lab.effective import effective_routes
 from erfailover.lab.fault_effects import read_wrongly
 from erfailover.lab.machines import CommandOutput
@@ -56,6 +56,8 @@ def result_of(lab: Lab, operation: Operation) -> None:
         case action if action in failover_tests.ACTIONS:
             arguments = operation.arguments
             operation.result = failover_tests.finish(lab, resource, action, arguments)
+        case "learnedroutes":
+            operation.result = route_servers.learned(lab.world, resource)
         case "effectiveroutetable":
             operation.result = {"value": effective_routes(lab.world, lab.bgp, resource)}
         case "reset":

@@ -78,7 +78,8 @@ def _is_write(request: Request) -> bool:
     if request.method != "POST":
         return request.method not in READS
     last = request.path.rstrip("/").rsplit("/", 1)[-1].lower()
-    return not last.startswith(("get", "check")) and last != "effectiveroutetable"
+    reads = {"effectiveroutetable", "learnedroutes"}
+    return not last.startswith(("get", "check")) and last not in reads
 
 
 def _judge(lab: Lab, request: Request, remaining: dict[str, str]) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from erfailover.lab import peerings
+from erfailover.lab import peerings, route_servers
 from erfailover.lab import resource_types as rt
 from erfailover.lab.scene import Scene
 from erfailover.lab.security_defaults import default_rules
@@ -58,6 +58,8 @@ def _added(scene: Scene, tunnels: Tunnels, resource: Resource, read: bool) -> Bo
                 **_ids(scene, resource, "subnets", "networkSecurityGroup", rt.SUBNET),
                 **_ids(scene, resource, "networkInterfaces", "networkSecurityGroup", rt.NIC),
             }
+        case rt.VIRTUAL_HUB:
+            return route_servers.shown(scene, resource)
         case rt.CONNECTION:
             added: Body = {}
             if "sharedKey" in resource.hidden:

@@ -20,6 +20,7 @@ from erfailover.lab.circuits import complete_circuit, complete_peering
 from erfailover.lab.fresh import Fresh
 from erfailover.lab.gateway_defaults import complete_connection, complete_gateway, complete_local
 from erfailover.lab.machine_defaults import complete_machine
+from erfailover.lab.route_servers import complete_hub
 from erfailover.lab.world import Body, Resource
 
 
@@ -66,6 +67,9 @@ _IGNORED: Mapping[str, frozenset[str]] = MappingProxyType(
         ),
         rt.ROUTE_TABLE: frozenset({"routes", "subnets"}),
         rt.CIRCUIT: frozenset({"peerings"}),
+        rt.VIRTUAL_HUB: frozenset(
+            {"ipConfigurations", "bgpConnections", "virtualRouterIps", "routingState"}
+        ),
         rt.SECURITY_GROUP: frozenset(
             {"securityRules", "defaultSecurityRules", "subnets", "networkInterfaces"}
         ),
@@ -124,7 +128,17 @@ _DEFAULTS: Mapping[str, Body] = MappingProxyType(
 EMPTIED = frozenset({rt.ROUTE_TABLE, rt.SECURITY_GROUP})
 """Types that lose the children a PUT does not name (recorded for route tables)."""
 WITHOUT_GUID = frozenset(
-    {rt.CIRCUIT, rt.CIRCUIT_PEERING, rt.SUBNET, rt.ROUTE, rt.SECURITY_RULE, rt.VM}
+    {
+        rt.CIRCUIT,
+        rt.CIRCUIT_PEERING,
+        rt.SUBNET,
+        rt.ROUTE,
+        rt.SECURITY_RULE,
+        rt.VIRTUAL_HUB,
+        rt.HUB_CONFIGURATION,
+        rt.HUB_CONNECTION,
+        rt.VM,
+    }
 )
 
 
@@ -138,7 +152,7 @@ def complete(
     type_ = resource_id.type
     sent: Body = without_nulls(request.get("properties") or {})
     draft = Draft(resource_id, {})
-    for child_type in rt.children(type_):
+    for child_type in rt.children(type_) if type_ != rt.VIRTUAL_HUB else ():
         if isinstance(sent.get(child_type.collection), list):
             draft.children[child_type.type] = _children(
                 resource_id, child_type, sent[child_type.collection], fresh
@@ -223,6 +237,8 @@ def _complete_type(draft: Draft, request: Body, existing: Resource | None, fresh
             complete_circuit(draft.body, existing, fresh)
         case rt.CIRCUIT_PEERING:
             complete_peering(draft.id, draft.body["properties"])
+        case rt.VIRTUAL_HUB:
+            complete_hub(draft.body)
         case rt.VM:
             draft.secrets = complete_machine(draft.id, draft.body, existing, fresh)
         case _:

@@ -18,6 +18,7 @@ from erfailover.lab import ids, parsed, prefixes
 from erfailover.lab.bgp import Bgp
 from erfailover.lab.expressroute import local_address
 from erfailover.lab.network import Network
+from erfailover.lab.route_servers import routes_in
 from erfailover.lab.world import Body, Resource, World
 
 DEFAULT, GATEWAY, USER = "Default", "VirtualNetworkGateway", "User"
@@ -104,9 +105,8 @@ def select(routes: Iterable[EffectiveRoute], destination: str) -> EffectiveRoute
 
 
 def gateway_of(network: Network, vnet: str) -> parsed.Gateway | None:
-    """The gateway that a user-defined route means: a VPN one where there is one (documented)."""
-    found = gateways_of(network, vnet)
-    return next((each for each in found if each.kind == "vpn"), found[0] if found else None)
+    """The gateway that a user-defined route means: a VPN one (documented: no ExpressRoute one)."""
+    return next((each for each in gateways_of(network, vnet) if each.kind == "vpn"), None)
 
 
 def gateways_of(network: Network, vnet: str) -> list[parsed.Gateway]:
@@ -116,15 +116,21 @@ def gateways_of(network: Network, vnet: str) -> list[parsed.Gateway]:
     the same prefix (documented).
     """
     own = sorted(network.gateways.of(vnet), key=lambda each: each.kind)
-    if own:
+    lender = lender_of(network, vnet)
+    if own or lender is None:
         return own
+    return sorted(network.gateways.of(lender), key=lambda each: each.kind)
+
+
+def lender_of(network: Network, vnet: str) -> str | None:
+    """The VNet whose gateway or Route Server a VNet is lent, by its key; None without one."""
     for here in network.peerings.of(vnet):
         there = network.peering_between(here.remote, vnet)
         if there is None or not (here.remote_gateways and there.transit):
             continue
         if here.connected and here.access and there.connected and there.access:
-            return sorted(network.gateways.of(here.remote), key=lambda each: each.kind)
-    return []
+            return here.remote
+    return None
 
 
 def _precedence(route: EffectiveRoute) -> tuple[int, int]:
@@ -155,6 +161,12 @@ def _gateway(bgp: Bgp, vnet: parsed.Vnet) -> Iterable[EffectiveRoute]:
         for prefix in bgp.remote_prefixes(gateway.key):
             if prefix not in seen:
                 yield EffectiveRoute(GATEWAY, prefix, TO_GATEWAY, hop, gateway.key)
+            seen.add(prefix)
+    # Documented: an appliance's routes reach the VNet and those that use its Route Server.
+    for host in (vnet.key, lender_of(bgp.network, vnet.key)):
+        for prefix, hop in routes_in(bgp.world, host) if host else ():
+            if prefix not in seen:
+                yield EffectiveRoute(GATEWAY, prefix, TO_GATEWAY, hop)
             seen.add(prefix)
 
 

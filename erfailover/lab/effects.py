@@ -175,6 +175,7 @@ GROUP_ORDER = (
     rt.GATEWAY,
     rt.LOCAL_GATEWAY,
     rt.CIRCUIT,
+    rt.VIRTUAL_HUB,
     rt.NIC,
     rt.PUBLIC_IP,
     rt.VNET,

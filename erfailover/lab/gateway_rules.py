@@ -51,6 +51,8 @@ def gateway_refused(
     for each in configurations:
         found = found or _subnet_refused(scene, gateway_id, properties, each)
         found = found or _public_ip_refused(scene, gateway_id, properties, each)
+        if existing is None:
+            found = found or _default_route_refused(scene, gateway_id, each)
     settings = properties.get("bgpSettings") or {}
     found = found or _custom_addresses_refused(scene, gateway_id, settings)
     return found or _asn_refused(scene, settings, frozenset())
@@ -67,6 +69,26 @@ def _custom_addresses_refused(
                     f"Custom BGP IP address {each} of gateway {gateway_id} must be between "
                     "169.254.21.0 and 169.254.22.255.",
                 )
+    return None
+
+
+def _default_route_refused(
+    scene: Scene, gateway_id: ids.ResourceId, configuration: Body
+) -> Refusal | None:
+    """A GatewaySubnet with a user-defined route to 0.0.0.0/0 (documented: creation is blocked).
+
+    Documented as well: with gateway route propagation disabled there, or such a route added
+    later, a gateway does not function. In what way is not published, so the lab's goes on.
+    """
+    subnet = scene.world.get((configuration["properties"].get("subnet") or {}).get("id", ""))
+    table = (subnet.properties.get("routeTable") or {}).get("id", "") if subnet else ""
+    for route in scene.world.children(table, "routes") if table else ():
+        if route.properties.get("addressPrefix") == "0.0.0.0/0":
+            return scene.unknown.refuse(
+                "default route at a gateway",
+                f"Gateway {gateway_id} cannot be created: route {route.id} of its subnet leads "
+                "0.0.0.0/0 away.",
+            )
     return None
 
 

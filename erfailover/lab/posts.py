@@ -46,6 +46,12 @@ def part(lab: Lab, request: Request, target: Target) -> Answer:
     return _network_action(lab, request, resource, name)
 
 
+def _place(lab: Lab, resource: Resource) -> str:
+    """Where a resource is; a child is where its parent is."""
+    owner = lab.world.get(resource.id.parent) if resource.id.parent else resource
+    return str((owner or resource).body.get("location", ""))
+
+
 def _start(
     lab: Lab,
     resource: Resource,
@@ -64,7 +70,7 @@ def _start(
         name=f"{action[:1].upper()}{action[1:]}{noun}Operation",
         type=resource.id.type,
         subscription=resource.id.subscription,
-        location=str(resource.body.get("location", "")),
+        location=_place(lab, resource),
         effect="action",
         action=action,
         started=lab.world.now,

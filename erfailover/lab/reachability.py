@@ -27,6 +27,7 @@ from erfailover.lab.effective import (
     INTERNET,
     NONE,
     TO_GATEWAY,
+    USER,
     VNET_LOCAL,
     VNET_PEERING,
     EffectiveRoute,
@@ -223,12 +224,15 @@ class _Walk:
         self._hop(f"{where} {route.next_hop_type} {route.next_hop}".rstrip())
         if route.next_hop_type == INTERNET:
             return self._to_internet(nic, packet)
-        if route.next_hop_type == TO_GATEWAY:
+        by_appliance = route.next_hop_type == APPLIANCE
+        if route.next_hop_type == TO_GATEWAY and route.next_hop and not route.target:
+            by_appliance = True  # a Route Server's route: it names its appliance
+        elif route.next_hop_type == TO_GATEWAY:
             if not route.target:
                 raise _Dropped(f"{nic.name}: the VNet has no gateway to send to")
             return self._at_gateway(route.target, packet)
         hop = packet.destination
-        if route.next_hop_type == APPLIANCE:
+        if by_appliance:
             hop = route.next_hop
             route = select(routes, hop)
             if route is None or route.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
@@ -321,7 +325,32 @@ class _Walk:
                 raise _Dropped(f"{self._name(home)} has no Connected peering to {self._name(vnet)}")
             if not (here.transit and there.remote_gateways and here.access and there.access):
                 raise _Dropped(f"{self._name(vnet)} does not use the gateway of {self._name(home)}")
+        route = self._gateway_subnet_route(home, packet)
+        if route is not None:
+            return self._beside(gateway, home, route, packet)
         return self._enter(vnet, packet.destination, packet)
+
+    def _gateway_subnet_route(self, home: str, packet: Packet) -> EffectiveRoute | None:
+        """The user-defined route of the GatewaySubnet that a packet into a VNet takes, if any."""
+        key = f"{home}/subnets/gatewaysubnet"
+        subnet = self.bgp.network.subnets.get(key)
+        if subnet is None or not subnet.route_table:
+            return None
+        route = select(routes_of_subnet(self.bgp, key), packet.destination)
+        return route if route is not None and route.source == USER else None
+
+    def _beside(self, gateway: str, home: str, route: EffectiveRoute, packet: Packet) -> _Arrival:
+        """Out of a gateway along a user-defined route of its subnet."""
+        name, how = _last(gateway), f"{route.prefix} {route.next_hop_type} {route.next_hop}"
+        if route.next_hop_type != APPLIANCE:
+            raise _Dropped(f"{name}: the GatewaySubnet's route {how.rstrip()} leads nowhere")
+        self._hop(f"{name}: the GatewaySubnet's route {how}")
+        way = select(routes_of_subnet(self.bgp, f"{home}/subnets/gatewaysubnet"), route.next_hop)
+        if way is None or way.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
+            raise _Dropped(f"{name}: the next hop {route.next_hop} is in no VNet beside it")
+        if way.next_hop_type == VNET_PEERING:
+            self._cross(home, way.target, packet)
+        return self._enter(way.target, route.next_hop, packet)
 
     # The Internet.
 

@@ -46,6 +46,7 @@ _PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "localNetworkGateway2",
             "peer",
         ),
+        rt.HUB_CONFIGURATION: ("subnet", "publicIPAddress"),
         rt.VM: ("networkProfile.networkInterfaces",),
     }
 )

@@ -28,6 +28,9 @@ LOCAL_GATEWAY = f"{NETWORK}/localNetworkGateways"
 CONNECTION = f"{NETWORK}/connections"
 CIRCUIT = f"{NETWORK}/expressRouteCircuits"
 CIRCUIT_PEERING = f"{CIRCUIT}/peerings"
+VIRTUAL_HUB = f"{NETWORK}/virtualHubs"
+HUB_CONFIGURATION = f"{VIRTUAL_HUB}/ipConfigurations"
+HUB_CONNECTION = f"{VIRTUAL_HUB}/bgpConnections"
 VM = f"{COMPUTE}/virtualMachines"
 GROUP = "Microsoft.Resources/resourceGroups"
 DEPLOYMENT = "Microsoft.Resources/deployments"
@@ -90,6 +93,11 @@ _ALL = (
     ResourceType(CONNECTION, "VirtualNetworkGatewayConnection"),
     ResourceType(CIRCUIT, "ExpressRouteCircuit"),
     ResourceType(CIRCUIT_PEERING, "ExpressRouteCircuitPeering", tracked=False),
+    ResourceType(VIRTUAL_HUB, "VirtualHub"),
+    ResourceType(HUB_CONFIGURATION, "VirtualHubIpConfiguration", tracked=False),
+    ResourceType(
+        HUB_CONNECTION, "VirtualHubBgpConnection", tracked=False, actions=("learnedroutes",)
+    ),
     ResourceType(
         VM,
         "VirtualMachine",

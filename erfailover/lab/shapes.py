@@ -154,6 +154,15 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             "authorizations": [dict],
         },
         rt.CIRCUIT_PEERING: _CIRCUIT_PEERING,
+        rt.VIRTUAL_HUB: {
+            "sku": str,
+            "virtualWan": _REFERENCE,
+            "addressPrefix": str,
+            "allowBranchToBranchTraffic": bool,
+            "hubRoutingPreference": str,
+        },
+        rt.HUB_CONFIGURATION: {"subnet": _REFERENCE, "publicIPAddress": _REFERENCE},
+        rt.HUB_CONNECTION: {"peerIp": str, "peerAsn": int},
         rt.VM: {
             "hardwareProfile": {"vmSize": str},
             "storageProfile": {"imageReference": dict, "osDisk": dict, "dataDisks": [dict]},

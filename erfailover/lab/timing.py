@@ -85,6 +85,8 @@ DURATIONS: Mapping[str, Spread] = MappingProxyType(
         f"{_GATEWAYS}/getbgppeerstatus post": Spread(1, 5, 9),
         f"{_GATEWAYS}/getlearnedroutes post": Spread(1, 5, 9),
         f"{_GATEWAYS}/reset post": Spread(424, 784, 822),
+        f"{_NETWORK}virtualhubs/ipconfigurations create": Spread(600, 900, 1800),
+        f"{_NETWORK}virtualhubs/bgpconnections/learnedroutes post": Spread(2, 6, 10),
         f"{_NETWORK}virtualnetworks delete": Spread(0, 1, 4),
         f"{_NETWORK}virtualnetworks create": Spread(1, 2, 3),
         f"{_NETWORK}virtualnetworks update": Spread(1, 1, 1),
@@ -97,7 +99,8 @@ DURATIONS: Mapping[str, Spread] = MappingProxyType(
         "microsoft.resources/resourcegroups delete": Spread(44, 220, 688),
     }
 )
-"""Seconds by ``type verb``, types in lower case; gateways also by size."""
+"""Seconds by ``type verb``, types in lower case; gateways also by size. A Route Server was not
+measured: up to 30 minutes are documented, the rest is assumed."""
 
 _SECURITY_GROUPS = Spread(1, 1, 2)
 """Security groups were not measured; assumed like route tables."""

@@ -5,7 +5,7 @@ Owns the mapping from a type to its rules; pure, like the rules.
 
 from __future__ import annotations
 
-from erfailover.lab import circuits, gateway_rules, network_rules, peering_rules
+from erfailover.lab import circuits, gateway_rules, network_rules, peering_rules, route_servers
 from erfailover.lab import resource_types as rt
 from erfailover.lab.defaults import Draft
 from erfailover.lab.errors import Refusal
@@ -41,6 +41,12 @@ def type_refused(scene: Scene, draft: Draft, existing: Resource | None) -> Refus
             return circuits.circuit_refused(scene, where, body)
         case rt.CIRCUIT_PEERING:
             return circuits.peering_refused(scene, where, body)
+        case rt.VIRTUAL_HUB:
+            return route_servers.hub_refused(scene, where, body)
+        case rt.HUB_CONFIGURATION:
+            return route_servers.configuration_refused(scene, where, body)
+        case rt.HUB_CONNECTION:
+            return route_servers.connection_refused(scene, where, body)
         case rt.VM:
             return network_rules.machine_refused(scene, where, body, draft.secrets)
         case _:

@@ -1,0 +1,232 @@
+"""Reads what lives around the spokes of a site: subnets, route tables, Route Servers, connections.
+
+Everything at once, then what follows from it: each route table once, Route Servers only where a
+hub has their subnet, a gateway's type only where a route makes it matter. Whatever could not be
+read stands in the result with the reason; nothing is raised, since none of it may keep a spoke
+on a dead hub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from ipaddress import IPv4Network
+from typing import Any, TypeVar
+
+from erfailover.azure.cloud import Azure, Body
+from erfailover.clock import all_at_once
+from erfailover.errors import AzureFailure, Kind
+from erfailover.model import Reading
+from erfailover.site import Role, Site
+from erfailover.surroundings import (
+    GATEWAY_HOP,
+    RouteServer,
+    RouteTable,
+    StaticPrefix,
+    Subnet,
+    Surrounding,
+    Surroundings,
+    UserRoute,
+    prefix_of,
+)
+
+T = TypeVar("T")
+
+DEADLINE_S = 20.0
+"""How long a read may take, repetitions included: a switch does not wait longer for these."""
+HUBS = "microsoft.network/virtualhubs"
+"""Route Servers are virtual hubs without a virtual WAN (published, REST specification)."""
+ROUTE_SERVER_SUBNET = "RouteServerSubnet"
+"""Published (route-server quickstart): a Route Server lives in a subnet of this name only."""
+
+
+def read(
+    azure: Azure,
+    site: Site,
+    roles: Sequence[Role] = tuple(Role),
+    network_body: Callable[[str], Body | None] | None = None,
+) -> Surroundings:
+    """The surroundings of a site's spokes.
+
+    Args:
+        azure: where to read.
+        site: what to read.
+        roles: the hubs whose connections are read for static prefixes: the one to be left.
+        network_body: reads a VNet by its id, where somebody shares his reading; None else.
+    """
+    look = network_body or partial(azure.get, deadline_s=DEADLINE_S)
+    ids = [site.network_id(name) for name in dict.fromkeys(site.network_names())]
+    wanted: list[Callable[[], Any]] = [partial(_network, look, each) for each in ids]
+    wanted += [partial(_static, azure, site, role) for role in roles]
+    first: list[Reading[Any]] = all_at_once(azure.clock, [partial(_tried, each) for each in wanted])
+    networks: dict[str, Reading[Surrounding]] = {
+        id_.lower(): reading for id_, reading in zip(ids, first, strict=False)
+    }
+    static: dict[Role, Reading[tuple[StaticPrefix, ...]]] = dict(
+        zip(roles, first[len(ids) :], strict=True)
+    )
+    tables, servers = _second(azure, site, networks)
+    return Surroundings(networks, tables, _kinds(azure, site, tables), servers, static)
+
+
+def _tried(read: Callable[[], T]) -> Reading[T]:
+    try:
+        return Reading(read())
+    except AzureFailure as failure:
+        return Reading(None, failure.message)
+
+
+def _second(
+    azure: Azure, site: Site, networks: dict[str, Reading[Surrounding]]
+) -> tuple[dict[str, Reading[RouteTable]], dict[Role, Reading[tuple[RouteServer, ...]]]]:
+    """The route tables and Route Servers that the VNets name."""
+    hubs = {role: site.network_id(site.hub(role).virtual_network).lower() for role in Role}
+    keys = list(dict.fromkeys(_tables(networks, frozenset(hubs.values()))))
+    hosts = [
+        role
+        for role, id_ in hubs.items()
+        if (hub := networks[id_].value) is not None and hub.subnet(ROUTE_SERVER_SUBNET)
+    ]
+    found: list[Reading[Any]] = all_at_once(
+        azure.clock,
+        [
+            *(partial(_tried, partial(_table, azure, each)) for each in keys),
+            *(partial(_tried, partial(_route_servers, azure, hubs[role])) for role in hosts),
+        ],
+    )
+    tables = dict(zip(keys, found, strict=False))
+    return tables, dict(zip(hosts, found[len(keys) :], strict=True))
+
+
+def _tables(networks: dict[str, Reading[Surrounding]], hubs: frozenset[str]) -> Iterable[str]:
+    """The ids of the route tables that matter: of a hub, its GatewaySubnet's alone."""
+    for id_, reading in networks.items():
+        for subnet in reading.value.subnets if reading.value else ():
+            if subnet.route_table and (id_ not in hubs or subnet.name.lower() == "gatewaysubnet"):
+                yield subnet.route_table
+
+
+def _kinds(
+    azure: Azure, site: Site, tables: dict[str, Reading[RouteTable]]
+) -> dict[Role, Reading[str]]:
+    """The types of the gateways, where a route has the next hop VirtualNetworkGateway."""
+    named = (
+        route.next_hop_type == GATEWAY_HOP
+        for table in tables.values()
+        for route in (table.value.routes if table.value else ())
+    )
+    if not any(named):
+        return {}
+    ids = [site.gateway_id(site.hub(role).gateway) for role in Role]
+    found = all_at_once(
+        azure.clock, [partial(_tried, partial(_gateway_type, azure, each)) for each in ids]
+    )
+    return dict(zip(Role, found, strict=True))
+
+
+def _got(azure: Azure, resource_id: str) -> Body:
+    """A resource that has to be there, as ARM JSON."""
+    return _there(azure.get(resource_id, DEADLINE_S), resource_id)
+
+
+def _there(found: Body | None, resource_id: str) -> Body:
+    if found is None:
+        name = resource_id.rsplit("/", 1)[-1]
+        raise AzureFailure(Kind.NOT_FOUND, f"{name} does not exist in Azure")
+    return found
+
+
+def _gateway_type(azure: Azure, gateway_id: str) -> str:
+    return str(_got(azure, gateway_id)["properties"].get("gatewayType") or "Vpn")
+
+
+def _network(look: Callable[[str], Body | None], network_id: str) -> Surrounding:
+    body = _there(look(network_id), network_id)
+    properties = body.get("properties", {})
+    return Surrounding(
+        body["id"],
+        body["name"],
+        _prefixes(properties.get("addressSpace")),
+        tuple(map(_subnet, properties.get("subnets") or ())),
+        _prefixes(properties.get("summarizedGatewayPrefixes")),
+    )
+
+
+def _subnet(body: Body) -> Subnet:
+    properties = body.get("properties", {})
+    texts = properties.get("addressPrefixes") or [properties.get("addressPrefix") or ""]
+    table = (properties.get("routeTable") or {}).get("id")
+    return Subnet(body["name"], _networks(texts), table.lower() if table else None)
+
+
+def _table(azure: Azure, table_id: str) -> RouteTable:
+    body = _got(azure, table_id)
+    properties = body.get("properties", {})
+    routes = tuple(
+        UserRoute(
+            each["name"],
+            str(each["properties"].get("addressPrefix") or ""),
+            str(each["properties"].get("nextHopType") or ""),
+            each["properties"].get("nextHopIpAddress") or None,
+        )
+        for each in properties.get("routes") or ()
+    )
+    return RouteTable(body["id"], not properties.get("disableBgpRoutePropagation"), routes)
+
+
+def _static(azure: Azure, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
+    """The prefixes of the local network gateways that a gateway has connections to."""
+    gateway_id = site.gateway_id(site.hub(role).gateway)
+    rows = azure.connections_of(gateway_id, DEADLINE_S)
+    far = ((each.get("properties") or {}).get("localNetworkGateway2") or {} for each in rows)
+    ids = list(dict.fromkeys(each["id"].lower() for each in far if each.get("id")))
+    bodies = all_at_once(azure.clock, [partial(_got, azure, each) for each in ids])
+    return tuple(
+        StaticPrefix(prefix, body["name"])
+        for body in bodies
+        for prefix in _prefixes(body["properties"].get("localNetworkAddressSpace"))
+    )
+
+
+def _route_servers(azure: Azure, network_id: str) -> tuple[RouteServer, ...]:
+    """The Route Server in a VNet: at most one (published), in any resource group.
+
+    Raises:
+        AzureFailure: its subnet is there, and no Route Server in it may be read.
+    """
+    subscription = "/".join(network_id.split("/")[:3])
+    for body in azure.listed(subscription, HUBS, deadline_s=DEADLINE_S):
+        parts = azure.listed(body["id"], f"{HUBS}/ipconfigurations", deadline_s=DEADLINE_S)
+        subnets = ((each["properties"].get("subnet") or {}).get("id", "") for each in parts)
+        if any(each.lower().startswith(f"{network_id}/subnets/") for each in subnets):
+            return (_route_server(azure, body),)
+    name = network_id.rsplit("/", 1)[-1]
+    raise AzureFailure(
+        Kind.NOT_FOUND, f"{name} has a {ROUTE_SERVER_SUBNET}, and no Route Server in it was listed"
+    )
+
+
+def _route_server(azure: Azure, body: Body) -> RouteServer:
+    peers = azure.listed(body["id"], f"{HUBS}/bgpconnections", deadline_s=DEADLINE_S)
+    told = all_at_once(
+        azure.clock, [partial(_tried, partial(_learned, azure, each["id"])) for each in peers]
+    )
+    unknown = next((each.unknown for each in told if each.value is None), None)
+    prefixes = dict.fromkeys(prefix for each in told for prefix in each.value or ())
+    learned = Reading(None, unknown) if unknown else Reading(tuple(prefixes))
+    return RouteServer(body["id"], body["name"], tuple(each["name"] for each in peers), learned)
+
+
+def _learned(azure: Azure, connection_id: str) -> tuple[str, ...]:
+    """The prefixes of a peer: both instances list theirs (recorded: ``RouteServiceRole_IN_0``)."""
+    answer = azure.action(connection_id, "list_learned_routes", DEADLINE_S)
+    rows = (row for key, part in answer.items() if key.startswith("Route") for row in part or ())
+    return tuple(dict.fromkeys(str(row["network"]) for row in rows if row.get("network")))
+
+
+def _prefixes(space: Body | None) -> tuple[IPv4Network, ...]:
+    return _networks((space or {}).get("addressPrefixes") or ())
+
+
+def _networks(texts: Iterable[str]) -> tuple[IPv4Network, ...]:
+    return tuple(found for each in texts if (found := prefix_of(each)) is not None)

@@ -1,0 +1,62 @@
+"""Hazards in the plan of a switch: read with the first observation, told, refused or forced.
+
+What is one is ``hazards``' to decide. The surroundings are read once for each plan, beside the
+observation, and never again: no gate rests on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from erfailover.azure import surroundings
+from erfailover.azure.readings import Readings
+from erfailover.clock import start
+from erfailover.commands.context import Context
+from erfailover.hazards import hazards
+from erfailover.model import Claim, Observed, SwitchPlan, Verdict
+from erfailover.site import ROLE_OF_PATH, Path
+from erfailover.surroundings import Surroundings
+
+YOUNG_S = 60.0
+"""How old a VNet's reading may be: the first observation's own, made at the same time."""
+
+
+@dataclass
+class Lookout:
+    """The surroundings of a site, read once beside the first observation."""
+
+    context: Context
+    target: Path
+    readings: Readings
+    _found: Surroundings | None = field(default=None)
+
+    def observe(self) -> Observed:
+        """Observe the site; the first time, read its surroundings meanwhile."""
+        context, leaving = self.context, ROLE_OF_PATH[self.target.other]
+        if self._found is not None:
+            return self._observed()
+        body = partial(self.readings.network_body, max_age_s=YOUNG_S)
+        read = partial(surroundings.read, context.azure, context.site, (leaving,), body)
+        reading = start(context.clock, read, "surroundings")
+        observed = self._observed()
+        while not context.clock.wait_for(reading.done, 3600.0):
+            continue
+        self._found = reading.result()
+        return observed
+
+    def _observed(self) -> Observed:
+        names, role = self.context.site.network_names(), ROLE_OF_PATH[self.target]
+        return self.readings.observe(names, role)
+
+    def with_hazards(self, plan: SwitchPlan, observed: Observed) -> SwitchPlan:
+        """A plan with the hazards that it meets."""
+        if self._found is None:
+            return plan
+        found = hazards(self.context.site, self._found, observed, self.target)
+        return replace(plan, hazards=found)
+
+
+def blocking(plan: SwitchPlan) -> tuple[Claim, ...]:
+    """The hazards that a plan must not pass unless forced: those found, not those unknown."""
+    return tuple(each for each in plan.hazards if each.verdict is Verdict.FAILS)

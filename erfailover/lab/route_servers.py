@@ -1,0 +1,175 @@
+"""Route Servers: virtual hubs of kind RouteServer, their subnet, and what appliances tell them.
+
+Owns the defaults and rules of ``virtualHubs`` and its children, the answer to ``learnedRoutes``,
+and which prefixes a VNet has by one; pure. Names and values are those of the REST specification
+(virtualWan.json) and of the Route Server documentation; codes of refusals are not published.
+
+An appliance's own routing is no part of ARM: the tag ``lab:learned`` of the virtual hub says what
+each BGP connection has told: ``nva1=192.168.50.0/24,0.0.0.0/0 nva2=10.9.0.0/16``. Not modelled:
+what a Route Server tells its peers and the gateway (branch-to-branch), its effect on a gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from erfailover.lab import addresses, errors, ids, prefixes
+from erfailover.lab import resource_types as rt
+from erfailover.lab.errors import Refusal
+from erfailover.lab.scene import Scene
+from erfailover.lab.world import Body, Resource, World
+
+ASN = 65515
+"""A Route Server's ASN cannot be changed (documented)."""
+SUBNET = "routeserversubnet"
+LARGEST_PREFIX = 27
+MOST_PEERS = 8
+LEARNED_TAG = "lab:learned"
+WEIGHT = 32768
+
+
+def complete_hub(body: Body) -> None:
+    """Fill a virtual hub's body in."""
+    body["kind"] = "RouteServer"
+    properties: Body = body["properties"]
+    properties.setdefault("allowBranchToBranchTraffic", False)
+    properties.setdefault("hubRoutingPreference", "ExpressRoute")
+    properties.setdefault("virtualRouterAutoScaleConfiguration", {"minCapacity": 2})
+    properties["virtualRouterAsn"] = ASN
+    properties["routingState"] = "Provisioned"
+
+
+def hub_refused(scene: Scene, hub_id: ids.ResourceId, body: Body) -> Refusal | None:
+    """Why a virtual hub may not be written so."""
+    properties = body["properties"]
+    if properties.get("virtualWan") or properties.get("addressPrefix"):
+        return errors.not_modelled("virtual hubs of a virtual WAN")
+    if properties.get("sku") != "Standard":
+        return errors.property_invalid("sku", properties.get("sku"), "Standard")
+    return None
+
+
+def configuration_refused(
+    scene: Scene, configuration_id: ids.ResourceId, body: Body
+) -> Refusal | None:
+    """Why a Route Server's IP configuration may not be written so.
+
+    Documented: a subnet RouteServerSubnet of /27 or wider, a public address, one a VNet.
+    """
+    properties = body["properties"]
+    for name in ("subnet", "publicIPAddress"):
+        if not (properties.get(name) or {}).get("id"):
+            return errors.property_missing(name, str(configuration_id))
+    subnet = ids.parse(properties["subnet"]["id"])
+    found = scene.world.get(properties["subnet"]["id"])
+    if subnet is None or found is None or subnet.name.lower() != SUBNET:
+        return errors.property_invalid("subnet", properties["subnet"]["id"], "RouteServerSubnet")
+    prefix = addresses.network(found.properties.get("addressPrefix"))
+    if prefix is None or prefix.prefixlen > LARGEST_PREFIX:
+        return scene.unknown.refuse(
+            "RouteServerSubnet too small",
+            f"Subnet {found.id} is too small for a Route Server; /{LARGEST_PREFIX} is needed.",
+        )
+    users = scene.references.users(found.id, "subnet")
+    others = [each for each in users if ids.key(each.source) != ids.key(configuration_id)]
+    if others:
+        return scene.unknown.refuse(
+            "second Route Server in a VNet",
+            f"Subnet {found.id} has a Route Server already: {others[0].source}.",
+        )
+    return None
+
+
+def connection_refused(scene: Scene, connection_id: ids.ResourceId, body: Body) -> Refusal | None:
+    """Why a Route Server's BGP connection may not be written so (documented limits)."""
+    properties = body["properties"]
+    for name in ("peerIp", "peerAsn"):
+        if not properties.get(name):
+            return errors.property_missing(name, str(connection_id))
+    if addresses.address(properties["peerIp"]) is None:
+        return errors.property_invalid("peerIp", properties["peerIp"], "an IPv4 address")
+    if properties["peerAsn"] == ASN:
+        return errors.property_invalid("peerAsn", ASN, f"any but the Route Server's own {ASN}")
+    assert connection_id.parent is not None
+    if not scene.world.children(connection_id.parent, "ipConfigurations"):
+        return scene.unknown.refuse(
+            "peer of a Route Server without subnet",
+            f"Virtual hub {connection_id.parent} has no IP configuration yet.",
+        )
+    known = {
+        each.id.name.lower()
+        for each in scene.world.children(connection_id.parent, "bgpConnections")
+    }
+    if len(known | {connection_id.name.lower()}) > MOST_PEERS:
+        return scene.unknown.refuse(
+            "too many peers of a Route Server",
+            f"Virtual hub {connection_id.parent} has {MOST_PEERS} BGP connections already.",
+        )
+    return None
+
+
+def shown(scene: Scene, hub: Resource) -> Body:
+    """What a virtual hub shows of its children: their ids, and its own two addresses."""
+    world = scene.world
+    added: Body = {
+        name: [{"id": str(each.id)} for each in world.children(hub.id, name)]
+        for name in ("ipConfigurations", "bgpConnections")
+    }
+    return added | {"virtualRouterIps": list(_addresses(world, hub))}
+
+
+def learned(world: World, connection: Resource) -> Body:
+    """The answer to ``learnedRoutes``: the rows of both instances (observed form)."""
+    hub = world.get(connection.id.parent) if connection.id.parent else None
+    peer = str(connection.properties.get("peerIp"))
+    answer: Body = {"RouteServiceRole_IN_0": [], "RouteServiceRole_IN_1": []}
+    for number, local in enumerate(_addresses(world, hub) if hub else ()):
+        answer[f"RouteServiceRole_IN_{number}"] = [
+            {
+                "localAddress": local,
+                "network": prefix,
+                "nextHop": peer,
+                "sourcePeer": peer,
+                "origin": "EBgp",
+                "asPath": str(connection.properties.get("peerAsn")),
+                "weight": WEIGHT,
+            }
+            for prefix in (_told(hub, connection.id.name) if hub else ())
+        ]
+    return answer
+
+
+def routes_in(world: World, vnet: str) -> Iterator[tuple[str, str]]:
+    """Prefix and next hop of what the Route Server in a VNet, by key, has been told."""
+    if world.get(f"{vnet}/subnets/{SUBNET}") is None:
+        return  # nearly always, and cheap to see
+    for configuration in world.of_type(rt.HUB_CONFIGURATION):
+        if configuration.active is None or configuration.id.parent is None:
+            continue
+        if not ids.key(configuration.active_properties["subnet"]["id"]).startswith(f"{vnet}/"):
+            continue
+        hub = world.get(configuration.id.parent)
+        for each in world.children(configuration.id.parent, "bgpConnections"):
+            if each.active is None or hub is None:
+                continue
+            for prefix in _told(hub, each.id.name):
+                yield prefix, str(each.active_properties.get("peerIp"))
+
+
+def _addresses(world: World, hub: Resource) -> tuple[str, ...]:
+    """The two addresses of a Route Server: the first free ones of its subnet (assumed)."""
+    for each in world.children(hub.id, "ipConfigurations"):
+        subnet = world.get(each.properties["subnet"]["id"])
+        prefix = addresses.network(subnet.properties.get("addressPrefix")) if subnet else None
+        if prefix is not None and each.active is not None:
+            return str(prefix[4]), str(prefix[5])
+    return ()
+
+
+def _told(hub: Resource, connection: str) -> tuple[str, ...]:
+    text = str((hub.body.get("tags") or {}).get(LEARNED_TAG) or "")
+    for part in text.split():
+        name, _, told = part.partition("=")
+        if name.lower() == connection.lower():
+            return prefixes.networks(told.split(","))
+    return ()
