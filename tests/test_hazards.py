@@ -1,0 +1,340 @@
+"""What else could keep traffic on the path that is left: every rule, met and just not met."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+from itertools import product
+
+import pytest
+
+from erfailover.hazards import NAMES, hazards
+from erfailover.hazards.carriage import pieces
+from erfailover.hazards.scene import (
+    ADVERTISED,
+    APPLIANCES,
+    GATEWAY_SUBNET,
+    NEXT_HOP,
+    PROPAGATION,
+    ROUTE_SERVER,
+)
+from erfailover.model import Claim, Reading, Verdict
+from erfailover.site import Path, Role, Site
+from erfailover.surroundings import (
+    RouteServer,
+    RouteTable,
+    StaticPrefix,
+    Subnet,
+    Surrounding,
+    Surroundings,
+    UserRoute,
+)
+from tests import sites
+
+SITE = sites.site()
+REMOTE = "10.5.0.0/16"
+IN_PRIMARY, IN_BACKUP, IN_SPOKE, ELSEWHERE = "10.2.2.4", "10.3.2.4", "10.1.9.4", "10.9.9.4"
+VNG = "VirtualNetworkGateway"
+USING = {"vnet1-to-vnet2": (sites.SPOKE_USES, "Connected")}
+
+
+def net(text: str) -> IPv4Network:
+    return IPv4Network(text)
+
+
+def route(prefix: str, hop: str = "", type_: str = "") -> UserRoute:
+    kind = type_ or ("VirtualAppliance" if hop else "None")
+    return UserRoute("r1", prefix, kind, hop or None)
+
+
+def table(*routes: UserRoute, takes: bool = True) -> RouteTable:
+    return RouteTable("/g/rt1", takes, routes)
+
+
+def around(
+    spoke: RouteTable | None = None,
+    gateway_subnet: RouteTable | None = None,
+    kinds: tuple[str, str] | None = ("Vpn", "Vpn"),
+    **more: object,
+) -> Surroundings:
+    """What a site's VNets have, with a table at the spoke's subnet or at both GatewaySubnets."""
+    networks = {}
+    for name, number in (("vnet1", 1), ("vnet2", 2), ("vnet3", 3)):
+        own = net(f"10.{number}.0.0/16")
+        key = "spoke" if name == "vnet1" else "gateways"
+        has = spoke if name == "vnet1" else gateway_subnet
+        subnet = "sub1" if name == "vnet1" else "GatewaySubnet"
+        subnets = (Subnet(subnet, (own,), key if has else None),)
+        networks[SITE.network_id(name).lower()] = Reading(
+            Surrounding(SITE.network_id(name), name, (own,), subnets)
+        )
+    tables = {"spoke": spoke, "gateways": gateway_subnet}
+    types = dict(zip(Role, map(Reading, kinds), strict=True)) if kinds else {}
+    base = Surroundings(networks, {k: Reading(v) for k, v in tables.items() if v}, types)
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def asked(name: str, surroundings: Surroundings, to: Path = Path.IPSEC, of: Site = SITE) -> Claim:
+    """The one claim of a name."""
+    (found,) = (
+        each
+        for each in hazards(of, surroundings, sites.observed(of, USING), to)
+        if each.name == name
+    )
+    assert bool(found.remedy) is (found.verdict is not Verdict.HOLDS)
+    return found
+
+
+def verdict(name: str, surroundings: Surroundings, to: Path = Path.IPSEC) -> str:
+    return str(asked(name, surroundings, to).verdict)
+
+
+def test_nothing_around_a_spoke_is_no_hazard_in_either_direction() -> None:
+    for to in Path:
+        found = hazards(SITE, around(), sites.observed(SITE, USING), to)
+        assert [each.name for each in found] == list(NAMES)
+        assert {each.verdict for each in found} == {Verdict.HOLDS}
+
+
+def test_the_proof_of_concepts_nat_route_by_the_primary_hub_is_no_hazard() -> None:
+    for to in Path:
+        found = hazards(
+            SITE, around(table(route("8.8.4.4/32", IN_PRIMARY))), sites.observed(SITE, USING), to
+        )
+        assert {each.verdict for each in found} == {Verdict.HOLDS}
+
+
+def test_nothing_read_at_all_is_unknown_and_never_a_refusal() -> None:
+    claims = hazards(SITE, Surroundings(), sites.observed(SITE, USING), Path.IPSEC)
+    assert {each.verdict for each in claims} == {Verdict.UNKNOWN, Verdict.HOLDS}
+    assert {each.name for each in claims if each.verdict is Verdict.UNKNOWN} == {
+        PROPAGATION,
+        APPLIANCES,
+        NEXT_HOP,
+        GATEWAY_SUBNET,
+    }
+
+
+def test_a_table_that_may_not_be_read_is_unknown_with_the_reason() -> None:
+    hidden = replace(around(table()), route_tables={"spoke": Reading(None, "forbidden")})
+    for name in (PROPAGATION, APPLIANCES, NEXT_HOP):
+        claim = asked(name, hidden)
+        assert claim.verdict is Verdict.UNKNOWN
+        assert claim.seen == "vnet1/sub1: route table spoke: forbidden"
+
+
+COVERING = ("10.5.0.0/16", "10.5.7.0/24", "10.0.0.0/8", "0.0.0.0/0", "10.6.0.0/16", "Internet")
+HOPS = {
+    "primary": route("x", IN_PRIMARY),
+    "backup": route("x", IN_BACKUP),
+    "spoke": route("x", IN_SPOKE),
+    "elsewhere": route("x", ELSEWHERE),
+    "none": route("x"),
+    "internet": route("x", type_="Internet"),
+    "gateway": route("x", type_=VNG),
+}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "hop", "takes", "to"),
+    list(product(COVERING, HOPS, (True, False), Path)),
+    ids=lambda each: str(each),
+)
+def test_every_route_at_a_spoke_is_judged_by_whether_it_carries_a_remote_prefix(
+    prefix: str, hop: str, takes: bool, to: Path
+) -> None:
+    """With the gateway's routes, only one as narrow as 10.5.0.0/16 goes before it."""
+    found = around(table(replace(HOPS[hop], prefix=prefix), takes=takes))
+    narrow = prefix in ("10.5.0.0/16", "10.5.7.0/24")
+    wide = prefix in ("10.0.0.0/8", "0.0.0.0/0")
+    carries = narrow or (wide and not takes)
+    leaving = "primary" if to is Path.IPSEC else "backup"
+    wanted = "HOLDS"
+    if carries and hop == leaving:
+        wanted = "FAILS"
+    elif carries and hop == "elsewhere":
+        wanted = "UNKNOWN"
+    assert verdict(APPLIANCES, found, to) == wanted
+    whole = prefix != "10.5.7.0/24" and carries
+    assert verdict(PROPAGATION, found, to) == ("HOLDS" if takes or whole else "FAILS")
+    assert verdict(NEXT_HOP, found, to) == "HOLDS"
+
+
+def test_a_subnet_without_gateway_routes_names_the_part_that_nothing_carries() -> None:
+    claim = asked(PROPAGATION, around(table(route("10.5.0.0/17", IN_BACKUP), takes=False)))
+    assert claim.seen == (
+        "vnet1/sub1 takes no gateway's routes: route table rt1 has disableBgpRoutePropagation, "
+        "and no route to 10.5.128.0/17"
+    )
+    assert claim.remedy.startswith("az network route-table update")
+
+
+def test_a_route_loses_against_a_narrower_one_that_the_arriving_gateway_has_learned() -> None:
+    halves = [sites.route("10.5.0.0/17"), sites.route("10.5.128.0/17")]
+    seen = sites.observed(SITE, USING)
+    learned = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"), *halves)
+    seen = replace(seen, gateways={**seen.gateways, Role.BACKUP: learned})
+    by_primary = around(table(route(REMOTE, IN_PRIMARY)))
+    found = {each.name: each for each in hazards(SITE, by_primary, seen, Path.IPSEC)}
+    assert found[APPLIANCES].verdict is Verdict.HOLDS
+    wide = sites.gateway(Role.BACKUP, sites.route("10.0.0.0/8"))
+    seen = replace(seen, gateways={**seen.gateways, Role.BACKUP: wide})
+    found = {each.name: each for each in hazards(SITE, by_primary, seen, Path.IPSEC)}
+    assert found[APPLIANCES].verdict is Verdict.FAILS
+
+
+@pytest.mark.parametrize("to", Path)
+@pytest.mark.parametrize(
+    ("kinds", "wanted"),
+    [
+        (("Vpn", "Vpn"), "HOLDS"),
+        (("ExpressRoute", "Vpn"), "FAILS"),
+        (("Vpn", "ExpressRoute"), "FAILS"),
+        (None, "UNKNOWN"),
+    ],
+)
+def test_the_next_hop_virtual_network_gateway_is_for_vpn_gateways_only(
+    kinds: tuple[str, str] | None, wanted: str, to: Path
+) -> None:
+    for prefix in (REMOTE, "0.0.0.0/0"):
+        found = around(table(route(prefix, type_=VNG)), kinds=kinds)
+        assert verdict(NEXT_HOP, found, to) == wanted
+    assert verdict(NEXT_HOP, around(table(), kinds=kinds), to) == "HOLDS"
+
+
+@pytest.mark.parametrize(
+    ("rows", "takes", "wanted"),
+    [
+        ((), True, "HOLDS"),
+        ((), False, "FAILS"),
+        ((route("0.0.0.0/0", IN_BACKUP),), True, "FAILS"),
+        ((route("10.1.0.0/16", IN_BACKUP),), True, "FAILS"),
+        ((route("10.1.3.0/24", IN_PRIMARY),), True, "FAILS"),
+        ((route("10.1.0.0/16"),), True, "FAILS"),
+        ((route("10.0.0.0/8", IN_BACKUP),), True, "HOLDS"),
+        ((route("10.7.0.0/16", IN_BACKUP),), True, "HOLDS"),
+    ],
+)
+def test_a_route_on_the_gateway_subnet_matters_where_it_goes_before_the_peering(
+    rows: tuple[UserRoute, ...], takes: bool, wanted: str
+) -> None:
+    found = around(gateway_subnet=table(*rows, takes=takes))
+    assert verdict(GATEWAY_SUBNET, found) == wanted
+
+
+def test_a_firewall_that_both_directions_pass_is_no_hazard() -> None:
+    inward = table(route("10.1.0.0/16", IN_BACKUP))
+    both = around(table(route(REMOTE, IN_BACKUP)), inward)
+    assert verdict(GATEWAY_SUBNET, both) == "HOLDS"
+    other = around(table(route(REMOTE, "10.3.2.9")), inward)
+    assert verdict(GATEWAY_SUBNET, other) == "FAILS"
+    narrower = around(table(route("10.5.0.0/17", IN_BACKUP)), inward)
+    assert verdict(GATEWAY_SUBNET, narrower) == "FAILS"
+
+
+def server(*learned: str, peers: tuple[str, ...] = ("nva1",)) -> tuple[RouteServer, ...]:
+    return (RouteServer("/g/rs1", "rs1", peers, Reading(learned)),)
+
+
+def test_routes_of_a_route_server_in_the_hub_being_left_would_be_lost() -> None:
+    told = around(route_servers={Role.PRIMARY: Reading(server("192.168.0.0/16"))})
+    assert verdict(ROUTE_SERVER, told) == "FAILS"
+    assert verdict(ROUTE_SERVER, told, Path.EXPRESSROUTE) == "HOLDS"
+    assert "vnet1 would lose 192.168.0.0/16" in asked(ROUTE_SERVER, told).seen
+    unused = sites.observed(SITE, {"vnet1-to-vnet2": (sites.OPEN, "Connected")})
+    claims = hazards(SITE, told, unused, Path.IPSEC)
+    assert all(each.verdict is Verdict.HOLDS for each in claims)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (Reading(()), "HOLDS"),
+        (Reading(server(peers=())), "HOLDS"),
+        (Reading(server()), "UNKNOWN"),
+        (Reading(None, "forbidden"), "UNKNOWN"),
+        (Reading(server(REMOTE)), "HOLDS"),
+        (Reading(server(REMOTE, "10.6.0.0/16")), "FAILS"),
+    ],
+)
+def test_a_route_server_without_peers_or_with_what_the_gateway_has_is_no_hazard(
+    found: Reading[tuple[RouteServer, ...]], wanted: str
+) -> None:
+    assert verdict(ROUTE_SERVER, around(route_servers={Role.PRIMARY: found})) == wanted
+
+
+def test_the_arriving_hubs_route_server_keeps_what_it_has_learned_too() -> None:
+    servers = {Role.PRIMARY: Reading(server("192.168.0.0/16"))}
+    halves = server("192.168.0.0/17", "192.168.128.0/17")
+    servers[Role.BACKUP] = Reading(halves)
+    assert verdict(ROUTE_SERVER, around(route_servers=servers)) == "HOLDS"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "wanted"),
+    [
+        ("10.1.0.0/16", "FAILS"),
+        ("10.1.4.0/24", "FAILS"),
+        ("10.0.0.0/8", "HOLDS"),
+        ("10.4.0.0/16", "HOLDS"),
+    ],
+)
+def test_a_static_prefix_within_a_spoke_keeps_the_leaving_gateway_advertising(
+    prefix: str, wanted: str
+) -> None:
+    static = {Role.PRIMARY: Reading((StaticPrefix(net(prefix), "lng1"),))}
+    assert verdict(ADVERTISED, around(static_prefixes=static)) == wanted
+    assert verdict(ADVERTISED, around(static_prefixes=static), Path.EXPRESSROUTE) == "HOLDS"
+
+
+@pytest.mark.parametrize(
+    ("left", "met", "wanted"),
+    [
+        ("10.0.0.0/12", None, "HOLDS"),
+        ("10.1.0.0/16", None, "FAILS"),
+        ("10.0.0.0/12", "10.0.0.0/12", "FAILS"),
+        ("10.0.0.0/12", "10.0.0.0/14", "HOLDS"),
+        ("10.0.0.0/14", "10.0.0.0/12", "FAILS"),
+        ("10.8.0.0/14", "10.0.0.0/12", "HOLDS"),
+    ],
+)
+def test_a_summary_of_the_leaving_hub_matters_where_the_arriving_one_is_no_narrower(
+    left: str, met: str | None, wanted: str
+) -> None:
+    base = around()
+    networks = dict(base.networks)
+    for name, prefix in (("vnet2", left), ("vnet3", met)):
+        key = SITE.network_id(name).lower()
+        value = networks[key].value
+        assert value is not None
+        summarized = (net(prefix),) if prefix else ()
+        networks[key] = Reading(replace(value, summarized=summarized))
+    assert verdict(ADVERTISED, replace(base, networks=networks)) == wanted
+
+
+def test_a_prefix_within_the_spoke_that_the_leaving_gateway_originates_already_is_told() -> None:
+    seen = sites.observed(SITE, USING)
+    odd = sites.gateway(
+        Role.PRIMARY,
+        sites.route("10.1.0.0/16", "Network", "10.2.0.254"),
+        sites.route("10.1.7.0/24", "Network", "10.2.0.254"),
+    )
+    seen = replace(seen, gateways={**seen.gateways, Role.PRIMARY: odd})
+    found = [each for each in hazards(SITE, around(), seen, Path.IPSEC) if each.name == ADVERTISED]
+    assert [each.seen for each in found if each.verdict is Verdict.FAILS] == [
+        "vng1 originates 10.1.7.0/24, within vnet1's 10.1.0.0/16, and not for its peering"
+    ]
+
+
+def test_pieces_cover_a_prefix_wholly_and_do_not_overlap() -> None:
+    rows = [route("10.5.128.0/17", IN_PRIMARY), route("10.5.130.0/24"), route("0.0.0.0/0")]
+    found = pieces(table(*rows), [net("10.5.0.0/18")], net(REMOTE))
+    total = sum(each.prefix.num_addresses for each in found)
+    assert total == net(REMOTE).num_addresses
+    assert not any(
+        one.prefix.overlaps(other.prefix) for one in found for other in found if one is not other
+    )
+    by = {str(each.prefix): each.route for each in found}
+    assert by["10.5.0.0/18"] is None
+    assert by["10.5.130.0/24"] == rows[1]
+    assert by["10.5.64.0/18"] == rows[2]
