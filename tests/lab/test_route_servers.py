@@ -97,7 +97,7 @@ def test_the_routes_of_a_route_server_reach_those_that_use_it(hub_and_spoke: Arm
     arm.peering("hub", "spoke", transit=True)
     arm.peering("spoke", "hub")
     assert heard() == set()
-    arm.peering("spoke", "hub", remote_gateways=True)
+    arm.peering("spoke", "hub", remote=True)
     assert heard() == {("192.168.50.0/24", "10.2.3.4"), ("10.9.0.0/16", "10.2.3.4")}
 
 
