@@ -7,6 +7,7 @@ addresses, no retired images. Values that only Azure knows, and secrets, stand i
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -44,6 +45,16 @@ class SecretName:
 
     def __str__(self) -> str:
         return f"(secret {self.name})"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOnce:
+    """A value that is given at creation, shown by no answer and never changed after.
+
+    Azure refuses another ``customData`` (published: PropertyChangeNotAllowed).
+    """
+
+    text: str
 
 
 def _resource(location: str, site: str, properties: Body, **more: Any) -> Body:
@@ -240,8 +251,12 @@ def virtual_machine(
     machine: TopologyMachine,
     interface_ids: Sequence[str],
     secret: str,
+    custom_data: str | None = None,
 ) -> Body:
-    """A Linux machine with a password, which nobody needs: commands go through Run Command."""
+    """A Linux machine with a password, which nobody needs: commands go through Run Command.
+
+    ``custom_data`` is a script that cloud-init runs at its first start.
+    """
     publisher, offer, sku, version = machine.image.split(":")
     interfaces = [
         {"id": id_, "properties": {"primary": i == 0}} for i, id_ in enumerate(interface_ids)
@@ -265,7 +280,12 @@ def virtual_machine(
                 "adminUsername": machine.admin_username,
                 "adminPassword": SecretName(secret),
                 "linuxConfiguration": {"disablePasswordAuthentication": False},
+                **({"customData": _encoded(custom_data)} if custom_data else {}),
             },
             "networkProfile": {"networkInterfaces": interfaces},
         },
     )
+
+
+def _encoded(text: str) -> WriteOnce:
+    return WriteOnce(base64.b64encode(text.encode()).decode())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.arm_bodies import Body, Reference, SecretName
+from erfailover.arm_bodies import Body, Reference, SecretName, WriteOnce
 
 Lookup = Callable[[Reference], Any]
 """The value of a reference; None where its resource is not there or has none yet."""
@@ -57,7 +57,7 @@ def differences(wanted: Body, found: Body, lookup: Lookup) -> tuple[Difference, 
 
 
 def _compare(wanted: Any, found: Any, path: str, lookup: Lookup) -> Iterator[Difference]:
-    if isinstance(wanted, SecretName):
+    if isinstance(wanted, SecretName | WriteOnce):
         return
     if isinstance(wanted, Reference):
         value = lookup(wanted)
@@ -165,10 +165,14 @@ def resolved(body: Body, lookup: Lookup) -> Body:
 
 
 def with_secrets(body: Body, secret: Callable[[str], str]) -> Body:
-    """A body with its secrets in it: for Azure's eyes only."""
-    return dict(
-        _replaced(body, lambda each: secret(each.name) if isinstance(each, SecretName) else each)
-    )
+    """A body with its secrets, and what is given once, in it: for Azure's eyes only."""
+
+    def value(placeholder: Any) -> Any:
+        if isinstance(placeholder, WriteOnce):
+            return placeholder.text
+        return secret(placeholder.name) if isinstance(placeholder, SecretName) else placeholder
+
+    return dict(_replaced(body, value))
 
 
 def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:

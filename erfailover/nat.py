@@ -1,16 +1,18 @@
-"""The NAT set-up of a machine: what to run, and how to see that it holds. Pure.
+"""The NAT set-up of a machine: what to run, and how to see that it holds. Pure but for its data.
 
-What runs is what an engineer types: forwarding in the kernel, MASQUERADE on the outside, the
-forward rules, the route back to the site through the inside. Every line can be run again; after
-a restart of the machine the rules are gone and ``provision`` puts them back.
+What runs is ``data/nat-gateway`` (``scripts/nat-gateway`` is the same file) with the site's values
+in it: by cloud-init when the machine is made, by Run Command where it is there already. It is kept
+in cloud-init's per-boot folder, whose scripts run at every start (published, cloud-init module
+``scripts-per-boot``), so a restart loses nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 
-from erfailover.site import Site, TopologyMachine
+from erfailover.site import Site, Topology, TopologyMachine
 
 HOLDS = "erfailover: the NAT set-up holds"
 """What the check prints last, and only where everything before it passed.
@@ -19,6 +21,9 @@ Run Command reports success whatever a script's exit status is, so the output ha
 """
 
 OUTSIDE, INSIDE = "eth0", "eth1"
+PER_BOOT = "/var/lib/cloud/scripts/per-boot/erfailover-nat"
+SETTLED = "cloud-init status --wait > /dev/null || true"
+"""Waits until the machine's own first start has ended: it may be installing packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class NatSetup:
 
     Attributes:
         machine_id: the machine's ARM id.
-        script: sets it up; harmless where it is set up already.
+        script: sets it up, for Run Command; harmless where it is set up already.
         check: prints ``HOLDS`` where it is; changes nothing.
     """
 
@@ -56,11 +61,16 @@ def nat_setups(site: Site) -> Iterator[NatSetup]:
     topology = site.topology
     for name, machine in (topology.machines if topology else {}).items():
         if topology is not None and machine.nat_for is not None:
-            inside = list(machine.interfaces.values())[1]
-            network, subnet = inside.subnet.split("/")
-            # Azure's router has the first address of every subnet (documented).
-            router = str(topology.virtual_networks[network].subnets[subnet].prefix[1])
-            yield NatSetup(site.machine_id(name), *_scripts(machine, router))
+            lines, check = _scripts(topology, machine)
+            yield NatSetup(site.machine_id(name), ("set -e", SETTLED, *lines), check)
+
+
+def custom_data(topology: Topology, machine: TopologyMachine) -> str | None:
+    """What cloud-init runs at a machine's first start; None for one that is no NAT gateway."""
+    if machine.nat_for is None:
+        return None
+    lines, _ = _scripts(topology, machine)
+    return "\n".join(("#!/bin/sh", "set -e", *lines, ""))
 
 
 def holds(output: str) -> bool:
@@ -68,37 +78,40 @@ def holds(output: str) -> bool:
     return any(line.strip() == HOLDS for line in output.splitlines())
 
 
-def _scripts(machine: TopologyMachine, router: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _scripts(
+    topology: Topology, machine: TopologyMachine
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines that set a machine up, and those that check it."""
+    network, subnet = list(machine.interfaces.values())[1].subnet.split("/")
+    # Azure's router has the first address of every subnet (documented).
+    router = str(topology.virtual_networks[network].subnets[subnet].prefix[1])
+    script = _script(str(machine.nat_for), router)
+    # A line at a time: it holds no single quote, and a here-document could not be indented.
+    kept = [f"echo '{line}' {'>>' if i else '>'} {PER_BOOT}" for i, line in enumerate(script)]
+    setup = (*kept, f"chmod 0755 {PER_BOOT}", f"sh {PER_BOOT}", f"echo '{HOLDS}'")
     rules = (
-        ("-t nat", f"POSTROUTING -o {OUTSIDE} -j MASQUERADE"),
-        ("", f"FORWARD -i {INSIDE} -o {OUTSIDE} -j ACCEPT"),
-        ("", f"FORWARD -i {OUTSIDE} -o {INSIDE} -m state --state RELATED,ESTABLISHED -j ACCEPT"),
-    )
-    checks = [_iptables(table, "-C", rule) for table, rule in rules]
-    setup = [
-        f"{check} || {_iptables(table, '-A', rule)}"
-        for check, (table, rule) in zip(checks, rules, strict=True)
-    ]
-    route = f"{machine.nat_for} via {router} dev {INSIDE}"
-    script = (
-        "set -e",
-        "sudo sysctl -w net.ipv4.ip_forward=1",
-        *setup,
-        f"sudo ip route replace {route}",
-        "sudo apt-get update -qq",
-        "sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq conntrack",
-        f"echo '{HOLDS}'",
+        f"-t nat -C POSTROUTING -o {OUTSIDE} -j MASQUERADE",
+        f"-C FORWARD -i {INSIDE} -o {OUTSIDE} -j ACCEPT",
+        f"-C FORWARD -i {OUTSIDE} -o {INSIDE} -m state --state RELATED,ESTABLISHED -j ACCEPT",
     )
     check = (
         "set -e",
         "sysctl -n net.ipv4.ip_forward | grep -q 1",
-        *checks,
+        *(f"sudo iptables {rule}" for rule in rules),
         f"ip route show {machine.nat_for} | grep -q 'via {router} dev {INSIDE}'",
+        *(f"grep -qF '{line}' {PER_BOOT}" for line in script if "=" in line.split(" ")[0]),
         "sudo conntrack -L -p icmp",
         f"echo '{HOLDS}'",
     )
-    return script, check
+    return setup, check
 
 
-def _iptables(table: str, action: str, rule: str) -> str:
-    return " ".join(part for part in ("sudo iptables", table, action, rule) if part)
+def _script(prefix: str, router: str) -> list[str]:
+    """The script's lines, with a site's values."""
+    values = {"OUTSIDE": OUTSIDE, "INSIDE": INSIDE, "PREFIX": prefix, "ROUTER": router}
+    text = files("erfailover").joinpath("data/nat-gateway").read_text("utf-8")
+    lines = []
+    for line in text.splitlines():
+        name, equals, _ = line.partition("=")
+        lines.append(f"{name}={values[name]}" if equals and name in values else line)
+    return lines

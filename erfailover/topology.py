@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from erfailover import arm_bodies
+from erfailover import arm_bodies, nat
 from erfailover.arm_bodies import Body
 from erfailover.site import Flags, Path, Role, Site, Spoke, Topology
 
@@ -286,7 +286,12 @@ class _Graph:
             interface_ids = [self._id(INTERFACE, each) for each in machine.interfaces]
             yield from self._interfaces(name)
             body = arm_bodies.virtual_machine(
-                *self._where(), name, machine, interface_ids, ADMIN_PASSWORD
+                *self._where(),
+                name,
+                machine,
+                interface_ids,
+                ADMIN_PASSWORD,
+                nat.custom_data(self.topology, machine),
             )
             needs = tuple(interface_ids)
             yield self._make(MACHINE, name, body, needs, needs)

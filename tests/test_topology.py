@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path as FilePath
@@ -303,21 +304,42 @@ def test_the_nat_set_up_is_what_the_proof_of_concept_types_and_can_be_run_again(
 ) -> None:
     [setup] = nat_setups(site)
     script = "\n".join(setup.script)
+    kept = script.replace("$OUTSIDE", "eth0").replace("$INSIDE", "eth1")
     assert setup.machine_id == site.machine_id("vm3")
     for command in (
         "iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE",
         "iptables -A FORWARD -i eth1 -o eth0 -j ACCEPT",
         "iptables -A FORWARD -i eth0 -o eth1 -m state --state RELATED,ESTABLISHED -j ACCEPT",
-        "10.0.0.0/8 via 10.2.2.1 dev eth1",
+        "PREFIX=10.0.0.0/8",
+        "ROUTER=10.2.2.1",
+        "ip route replace $PREFIX via $ROUTER dev eth1",
         "sysctl -w net.ipv4.ip_forward=1",
         "install -y -qq conntrack",
     ):
-        assert command in script
+        assert command in kept
     for line in setup.script:
         if " -A " in line:
-            assert line.startswith("sudo iptables")
+            assert line.startswith("echo 'iptables")
             assert " -C " in line.split("||")[0]
     assert not any(" -A " in line or " -w " in line for line in setup.check)
+
+
+def test_a_nat_machine_is_born_with_the_script_that_run_command_runs(site: Site) -> None:
+    [setup] = nat_setups(site)
+    machines = {each.name: each for each in desired(site) if each.type == MACHINE}
+    profile = machines["vm3"].body["properties"]["osProfile"]
+    text = base64.b64decode(profile["customData"].text).decode()
+    assert text.startswith("#!/bin/sh\nset -e\n")
+    assert text.splitlines()[2:] == list(setup.script[2:])
+    assert "cloud-init status --wait" in setup.script[1]
+    assert "customData" not in machines["vm1"].body["properties"]["osProfile"]
+
+
+def test_the_script_in_the_scripts_folder_is_the_one_that_is_installed() -> None:
+    root = FilePath(__file__).parent.parent
+    script = root / "scripts" / "nat-gateway"
+    assert script.resolve() == root / "erfailover" / "data" / "nat-gateway"
+    assert "'" not in "".join(script.read_text().splitlines())
 
 
 def test_only_the_last_line_of_a_set_up_says_that_it_holds() -> None:

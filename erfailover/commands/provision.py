@@ -222,7 +222,8 @@ class _Provision:
         whole = comparison.merged(body, found)
         if found is not None and wanted.type == MACHINE:
             # Azure refuses to change a machine's password this way; it keeps the one it has.
-            whole["properties"]["osProfile"].pop("adminPassword", None)
+            for name in ("adminPassword", "customData"):
+                whole["properties"]["osProfile"].pop(name, None)
             whole.pop("resources", None)
         filled = comparison.with_secrets(whole, self.secrets.value)
         return dict(filled)

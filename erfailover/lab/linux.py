@@ -122,6 +122,8 @@ class Linux:
     saved: Firewall | None = None
     packages: set[str] = field(default_factory=set)
     files: dict[str, str] = field(default_factory=dict)
+    executable: set[str] = field(default_factory=set)
+    """Files that may be run."""
     conntrack: dict[tuple[Flow, int], Tracked] = field(default_factory=dict)
     echo_id: int = 0
 

@@ -27,6 +27,8 @@ from erfailover.lab.shell import NOT_FOUND, Running, Shell
 from erfailover.lab.shell_packages import PREINSTALLED
 from erfailover.lab.world import Resource, World
 
+PER_BOOT = "/var/lib/cloud/scripts/per-boot/"
+
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:
@@ -57,7 +59,8 @@ class Machines:
 
         The first time its custom data runs, where it is a script (``#!``), as cloud-init does
         it; its output is in ``/var/log/cloud-init-output.log``. Custom data of another form is
-        not modelled and that file says so. Rules, routes and kernel parameters that were only
+        not modelled and that file says so. At every start what may be run in cloud-init's
+        per-boot folder runs (documented). Rules, routes and kernel parameters that were only
         set in the running system are gone.
         """
         key = ids.key(vm.id)
@@ -67,6 +70,9 @@ class Machines:
         if linux is None:
             return
         self._systems[key] = (_identity(vm), linux)
+        for path in sorted(linux.executable):
+            if path.startswith(PER_BOOT):
+                self._run_at_boot(linux, linux.files[path])
         text = _custom_data(vm)
         if before is None and text:
             self._run_custom_data(linux, text)
@@ -216,6 +222,7 @@ class Machines:
         )
         if before is not None:
             linux.packages, linux.files, linux.saved = before.packages, before.files, before.saved
+            linux.executable = before.executable
         linux.boot()
         return linux
 
@@ -238,10 +245,14 @@ class Machines:
         if not text.startswith("#!"):
             linux.files[log] = "the lab does not model custom data other than a script (#!)\n"
             return
+        linux.files[log] = self._run_at_boot(linux, text)
+
+    def _run_at_boot(self, linux: Linux, text: str) -> str:
+        """Run a script as cloud-init does at a start; what it wrote, and its exit status."""
         outside = _Outside(self, linux, began=self._world.now)
         shell = Shell(linux, outside, self._programs)
         status = _finish(shell.run(text), outside)
-        linux.files[log] = "".join([*shell.stdout, *shell.stderr, f"exit status {status}\n"])
+        return "".join([*shell.stdout, *shell.stderr, f"exit status {status}\n"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ def machine_programs() -> Programs:
         by_name={
             "apt": shell_packages.apt,
             "apt-get": shell_packages.apt,
+            "chmod": _immediate(shell_text.chmod),
+            "cloud-init": _immediate(shell_text.cloud_init),
             "cat": _immediate(shell_text.cat),
             "conntrack": _immediate(shell_network.conntrack),
             "echo": _immediate(shell_text.echo),

@@ -157,6 +157,8 @@ class Shell:
         if built_in is not None:
             return built_in
         elevated = self._elevate(call)
+        if call.arguments[:1] in (["sh"], ["bash"]) and len(call.arguments) == 2:
+            return (yield from self._script(call, call.arguments[1]))
         name = call.arguments[0] if call.arguments else ""
         program = self.programs.by_name.get(name.rpartition("/")[2])
         package = self.programs.packages.get(name.rpartition("/")[2])
@@ -174,6 +176,17 @@ class Shell:
         except Unmodelled as unmodelled:
             call.err(f"{SCRIPT}: {line}: the lab does not model {unmodelled}")
             return NOT_FOUND
+
+    def _script(self, call: Call, name: str) -> Running:
+        """A file of the machine as a script of its own."""
+        if name not in self.linux.files:
+            call.err(f"sh: 0: cannot open {name}: No such file")
+            return NOT_FOUND
+        inner = Shell(self.linux, self.outside, self.programs)
+        status = yield from inner.run(self.linux.files[name])
+        call.stdout += inner.stdout
+        call.stderr += inner.stderr
+        return status
 
     def _elevate(self, call: Call) -> bool:
         """Take ``sudo``, ``env`` and the assignments after them off; everybody is root here."""

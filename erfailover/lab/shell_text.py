@@ -103,6 +103,28 @@ def _other_way(found: re.Match[str]) -> str:
     return text[1:] if len(text) > 1 else f"\\{text}"
 
 
+def chmod(call: Call) -> int:
+    """``chmod MODE FILE...``: what counts here is whether a file may be run."""
+    mode, names = (call.arguments[1:2] or [""])[0], call.arguments[2:]
+    if not re.fullmatch(r"0?[0-7]{3}|a?[+-]x", mode):
+        raise Unmodelled(f"chmod {mode}".rstrip())
+    runs = mode.endswith("+x") or (mode[-1].isdigit() and int(mode[-3]) % 2 == 1)
+    for name in names:
+        if name not in call.linux.files:
+            call.err(f"chmod: cannot access '{name}': No such file or directory")
+            return 1
+        (call.linux.executable.add if runs else call.linux.executable.discard)(name)
+    return 0
+
+
+def cloud_init(call: Call) -> int:
+    """``cloud-init status [--wait]``: a first start has always ended here."""
+    if call.arguments[1:] not in (["status"], ["status", "--wait"]):
+        raise Unmodelled(f"cloud-init {' '.join(call.arguments[1:])}".rstrip())
+    call.out("status: done")
+    return 0
+
+
 def hostname(call: Call) -> int:
     """Write the machine's name, or with ``-I`` its addresses."""
     option = call.arguments[1:]

@@ -15,6 +15,7 @@ from erfailover.azure.clients import Clients
 from erfailover.commands.progress import Progress
 from erfailover.config import load
 from erfailover.executor import Event, State
+from erfailover.nat import PER_BOOT
 from erfailover.topology import desired
 from tests.scenarios.conftest import Stage
 
@@ -174,10 +175,22 @@ def test_a_peering_that_somebody_deleted_is_put_back_and_connected(
     assert found["vnet2-to-vnet1"]["allow_gateway_transit"] is True
 
 
-def test_nat_rules_lost_in_a_restart_are_put_back(provisioned: Stage, sdk: Any) -> None:
+def test_the_nat_set_up_outlives_a_restart_for_what_it_keeps_on_the_disk(
+    provisioned: Stage, sdk: Any
+) -> None:
     stage = provisioned
-    sdk.compute.virtual_machines.begin_restart("rg-we", "vm3", polling=False)
-    stage.pass_time(120.0)
+
+    def restart() -> None:
+        sdk.compute.virtual_machines.begin_restart("rg-we", "vm3", polling=False)
+        stage.pass_time(120.0)
+
+    restart()
+    assert stage.reaches("vm1-nic1", "8.8.4.4")
+    assert "Nothing to change" in stage.do("provision", "--yes")
+
+    vm3 = stage.resource("Microsoft.Compute/virtualMachines", "vm3")
+    stage.lab.machines.run(vm3, [f"chmod -x {PER_BOOT}"])
+    restart()
     assert not stage.reaches("vm1-nic1", "8.8.4.4")
     result = stage.json("provision", "--yes")
     assert [each["title"] for each in result["actions"]] == ["NAT set-up of vm3"]
@@ -317,3 +330,11 @@ def test_init_writes_a_file_once(stage: Stage) -> None:
     assert file.read_text() == "site: mine\n"
     stage.do("init", "--force")
     assert "vnet1-to-vnet2" in Path(file).read_text()
+
+
+def test_a_nat_machine_is_set_up_by_cloud_init_alone(provisioned: Stage) -> None:
+    stage = provisioned
+    vm3 = stage.resource("Microsoft.Compute/virtualMachines", "vm3")
+    vm3.properties["vmId"] = "another"  # a machine that has never been started
+    stage.lab.machines.boot(vm3)
+    assert stage.reaches("vm1-nic1", "8.8.4.4")
