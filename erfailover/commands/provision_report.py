@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from erfailover.commands.progress import duration
+from erfailover.estimates import PRICES_AS_OF, estimate
 from erfailover.executor import Results, State
 from erfailover.model import Change
 from erfailover.provisioning import Action, ProvisionPlan, SetupAction
@@ -40,7 +41,20 @@ def plan_text(plan: ProvisionPlan) -> str:
         return "\n".join(
             [*lines, f"Nothing to change: {len(every)} resource(s) are as they should be."]
         )
-    return "\n".join([*lines, f"{summary}."])
+    return "\n".join([*lines, f"{summary}.", *_expected_lines(plan)])
+
+
+def _expected_lines(plan: ProvisionPlan) -> Iterator[str]:
+    """How long a plan takes and what it costs, as estimates."""
+    expected = estimate(plan)
+    slow = "; a gateway alone may take 45 min" if expected.duration_s > 600 else ""
+    yield f"Takes about {duration(expected.duration_s)}{slow}."
+    if expected.hourly_usd or expected.unpriced:
+        without = f", without {', '.join(expected.unpriced)}" if expected.unpriced else ""
+        yield (
+            f"Costs about ${expected.hourly_usd:.2f} an hour while it stands{without} (estimate: "
+            f"{PRICES_AS_OF}, traffic apart); erfailover destroy ends that."
+        )
 
 
 def _action_lines(action: Action | SetupAction) -> Iterator[str]:
@@ -56,8 +70,10 @@ def _action_lines(action: Action | SetupAction) -> Iterator[str]:
 def plan_data(plan: ProvisionPlan) -> dict[str, Any]:
     """A plan as plain data. Secrets are named, never shown."""
     counts = Counter(each.change for each in plan.every)
+    expected = estimate(plan)
     return {
         "site": plan.site,
+        "estimate": {**asdict(expected), "prices": PRICES_AS_OF},
         "changes": len(plan.changes),
         **{str(change): counts[change] for change in WORDS},
         "between_paths": list(plan.held),

@@ -1,0 +1,87 @@
+"""What a provision is likely to cost and how long it takes: estimates, said to be such. Pure.
+
+Prices are US dollars an hour, list prices of East US without any discount, as read from Azure's
+retail prices by public tools; other regions, currencies and contracts differ. Durations are
+medians of recorded operations; a gateway may take 45 minutes (published).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from erfailover.model import Change
+from erfailover.provisioning import Action, ProvisionPlan, SetupAction
+from erfailover.topology import CONNECTION, GATEWAY, LOCAL_GATEWAY, MACHINE, PEERING, PUBLIC_IP
+
+PRICES_AS_OF = "East US list prices, September 2026"
+GATEWAY_USD: Mapping[str, float] = MappingProxyType({"VpnGw1AZ": 0.21})
+MACHINE_USD: Mapping[str, float] = MappingProxyType({"Standard_B2ats_v2": 0.0094})
+ADDRESS_USD = 0.005
+DISK_USD = 0.0072
+"""A machine's disk of 32 GiB (P4, $5.28 a month)."""
+
+TYPICAL_S: Mapping[str, float] = MappingProxyType(
+    {
+        GATEWAY: 1092.0,
+        MACHINE: 72.0,
+        CONNECTION: 12.0,
+        LOCAL_GATEWAY: 6.0,
+        PEERING: 3.0,
+    }
+)
+"""Medians of recorded creations, first answers included."""
+OTHER_S, SETUP_S = 2.0, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What to expect of a plan.
+
+    Attributes:
+        hourly_usd: what the resources to make cost an hour, those without a known price left out.
+        unpriced: SKUs and sizes whose price is not known here.
+        duration_s: how long it takes, in seconds: the longest chain of what needs what.
+    """
+
+    hourly_usd: float
+    unpriced: tuple[str, ...]
+    duration_s: float
+
+
+def estimate(plan: ProvisionPlan) -> Estimate:
+    """What the changes of a plan are likely to cost and take."""
+    total, unpriced = 0.0, set()
+    for action in plan.actions:
+        if action.change is Change.CREATE:
+            price, unknown = _hourly_usd(action)
+            total += price
+            unpriced |= {unknown} if unknown else set()
+    return Estimate(round(total, 4), tuple(sorted(unpriced)), _longest_s(plan))
+
+
+def _hourly_usd(action: Action) -> tuple[float, str]:
+    """The price of one resource, and the SKU or size whose price is not known."""
+    properties = action.desired.body.get("properties", {})
+    if action.desired.type == PUBLIC_IP:
+        return ADDRESS_USD, ""
+    if action.desired.type == GATEWAY:
+        sku = str(properties["sku"]["name"])
+        return GATEWAY_USD.get(sku, 0.0), "" if sku in GATEWAY_USD else sku
+    if action.desired.type == MACHINE:
+        size = str(properties["hardwareProfile"]["vmSize"])
+        return MACHINE_USD.get(size, 0.0) + DISK_USD, "" if size in MACHINE_USD else size
+    return 0.0, ""
+
+
+def _longest_s(plan: ProvisionPlan) -> float:
+    """The longest chain of changes; each after what it needs, as far as that changes too."""
+    ends: dict[str, float] = {}
+    for each in plan.changes:
+        if isinstance(each, SetupAction):
+            ends[each.setup.id] = ends.get(each.setup.machine_id, 0.0) + SETUP_S
+        else:
+            began = max((ends.get(key, 0.0) for key in each.desired.needs), default=0.0)
+            ends[each.desired.key] = began + TYPICAL_S.get(each.desired.type, OTHER_S)
+    return max(ends.values(), default=0.0)

@@ -1,0 +1,59 @@
+"""What a provision is said to cost and take, before it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from erfailover import provisioning
+from erfailover.commands import provision_report as report
+from erfailover.config import load, template
+from erfailover.estimates import estimate
+from erfailover.provisioning import ProvisionPlan
+from erfailover.site import Site
+
+
+def made(site: Site) -> ProvisionPlan:
+    return provisioning.plan(site, {}, {})
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    file = tmp_path / "erfailover.yaml"
+    file.write_text(template())
+    return load(file, {"AZURE_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000"})
+
+
+def test_the_proof_of_concept_costs_three_gateways_three_machines_and_six_addresses(
+    site: Site,
+) -> None:
+    found = estimate(made(site))
+    assert found.unpriced == ()
+    assert found.hourly_usd == round(3 * 0.21 + 3 * (0.0094 + 0.0072) + 6 * 0.005, 4)
+    assert 1100 < found.duration_s < 1200, "one gateway after the other would take an hour"
+
+
+def test_the_plan_says_both_and_that_they_are_estimates(site: Site) -> None:
+    plan = made(site)
+    text = report.plan_text(plan)
+    assert "Takes about 18 min" in text or "Takes about 19 min" in text
+    assert "Costs about $0.71 an hour while it stands (estimate: East US list prices" in text
+    assert report.plan_data(plan)["estimate"]["hourly_usd"] == 0.7098
+
+
+def test_a_sku_without_a_known_price_is_named_and_not_counted(site: Site) -> None:
+    assert site.topology is not None
+    gateways = {
+        name: replace(each, sku="VpnGw5AZ") for name, each in site.topology.gateways.items()
+    }
+    plan = made(replace(site, topology=replace(site.topology, gateways=gateways)))
+    assert estimate(plan).unpriced == ("VpnGw5AZ",)
+    assert "without VpnGw5AZ" in report.plan_text(plan)
+
+
+def test_what_is_kept_costs_and_takes_nothing_new(site: Site) -> None:
+    plan = made(site)
+    nothing = ProvisionPlan(plan.site, (), ())
+    assert estimate(nothing).duration_s == estimate(nothing).hourly_usd == 0.0
