@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from erfailover.azure.access import Access
 from erfailover.azure.asking import Answer, send
@@ -27,6 +27,7 @@ from erfailover.errors import AzureFailure, Failure, Kind
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Body = dict[str, Any]
 READ_DEADLINE_S = 120.0
 SETTLED = frozenset({"Succeeded", "Failed", "Canceled"})
@@ -372,6 +373,14 @@ class Azure:
         return self._retries().call(
             f"GET {_short(parent_id)} {call} of {type_}", read, on=READ, deadline=deadline
         )
+
+    def asked(
+        self, what: str, ask: Callable[[Clients], T], deadline_s: float = READ_DEADLINE_S
+    ) -> T:
+        """What the default subscription's clients answer to a question, repeated as a read is."""
+        clients = self._clients_of(self.subscription)
+        deadline = self.clock.now() + deadline_s
+        return self._retries().call(what, lambda: ask(clients), on=READ, deadline=deadline)
 
     def action(self, resource_id: str, action: str, deadline_s: float = READ_DEADLINE_S) -> Body:
         """What an action without a body answers, by the SDK's name without ``begin_``."""

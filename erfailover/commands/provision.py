@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from erfailover import comparison, executor, provisioning
+from erfailover import comparison, executor, offers, provisioning
 from erfailover.arm_bodies import TAG, Body, Reference
+from erfailover.azure.offers import ask
 from erfailover.clock import all_at_once
 from erfailover.commands import provision_report as report
 from erfailover.commands.context import Context
@@ -21,11 +22,12 @@ from erfailover.commands.progress import Progress
 from erfailover.commands.recording import recorded, settle
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
 from erfailover.executor import Task
+from erfailover.model import Change, Verdict
 from erfailover.nat import NatSetup, holds, nat_setups
 from erfailover.provisioning import Action, ProvisionPlan, SetupAction
 from erfailover.secrets_store import Secrets
 from erfailover.site import Site
-from erfailover.topology import CONNECTION, GATEWAY, MACHINE, Desired
+from erfailover.topology import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP, Desired
 
 if TYPE_CHECKING:
     from erfailover.azure.cloud import Azure
@@ -68,6 +70,7 @@ def _run(context: Context, dry_run: bool) -> None:
     context.say(f"Reading what there is of {site.name} ...")
     plan = _plan(context, azure, site, secrets)
     _refuse_foreign(plan)
+    _check_offers(context, plan)
     if dry_run or not plan.changes:
         context.show(report.plan_text(plan), report.plan_data(plan))
         return
@@ -135,6 +138,26 @@ def _refuse_foreign(plan: ProvisionPlan) -> None:
             "Choose other names in the site file, or give each the tag "
             f"{TAG}={plan.site} if erfailover may change and delete it.",
         )
+
+
+def _check_offers(context: Context, plan: ProvisionPlan) -> None:
+    """Ask whether Azure offers what is to be made, before the first write.
+
+    Raises:
+        Refused: it does not.
+    """
+    made = {each.desired.type for each in plan.actions if each.change is Change.CREATE}
+    if not made & {GATEWAY, MACHINE, PUBLIC_IP}:
+        return
+    found = list(offers.claims(context.site, ask(context.azure, context.site)))
+    for claim in found:
+        if claim.verdict is Verdict.UNKNOWN:
+            context.say(f"Not checked: {claim.name}: {claim.seen}")
+    bad = [claim for claim in found if claim.verdict is Verdict.FAILS]
+    if bad:
+        seen = "; ".join(claim.seen for claim in bad)
+        remedies = " ".join(dict.fromkeys(claim.remedy for claim in bad))
+        raise Refused(f"Azure does not offer what is to be made: {seen}", remedies)
 
 
 @dataclass

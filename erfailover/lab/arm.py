@@ -21,6 +21,7 @@ from erfailover.lab import (
     images,
     posts,
     reads,
+    sizes,
     writes,
 )
 from erfailover.lab.answers import Answer, Request, refused
@@ -124,6 +125,8 @@ def _route(lab: Lab, request: Request, target: Target) -> Answer:
         case Kind.IMAGES:
             parts = target.name.split("/")
             return images.answer(request, target.subscription, target.location, parts)
+        case Kind.SIZES:
+            return sizes.answer(request)
         case Kind.UNKNOWN:
             if not target.subscription:
                 raise Refused(errors.no_such_path(request.path))

@@ -30,6 +30,8 @@ class Kind(Enum):
     """A group's deployments and what lies below; ``name`` is the rest of the path."""
     IMAGES = "images"
     """Below the publishers of images of a location; ``name`` is the rest of the path."""
+    SIZES = "sizes"
+    """The sizes of machines, and other SKUs of Microsoft.Compute."""
     OPERATION = "operation"
     OPERATION_RESULT = "operation result"
     COLLECTION = "collection"
@@ -132,6 +134,8 @@ def _in_subscription(subscription: str, parts: list[str], low: list[str]) -> Tar
     if len(parts) > 4 and (low[0], low[1], low[3]) == _PUBLISHERS:
         rest = "/".join(parts[4:])
         return Target(Kind.IMAGES, subscription, name=rest, location=low[2])
+    if low == ["microsoft.compute", "skus"]:
+        return Target(Kind.SIZES, subscription, name="Microsoft.Compute/skus")
     if len(parts) == 2:
         found = rt.find(parts[0], (parts[1],))
         if found is not None:

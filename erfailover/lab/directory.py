@@ -12,6 +12,7 @@ from erfailover.lab.arm_url import Kind, Target
 from erfailover.lab.errors import Refused
 from erfailover.lab.identity import subscription_name
 from erfailover.lab.lab import Lab
+from erfailover.lab.regions import REGIONS, ZONED, ZONES
 from erfailover.lab.world import Body
 
 API_VERSIONS = ("2025-05-01", "2024-07-01", "2024-05-01", "2023-11-01", "2021-08-01", "2018-11-01")
@@ -96,7 +97,10 @@ def _provider(target: Target, namespace: str) -> Body:
         "resourceTypes": [
             {
                 "resourceType": each,
-                "locations": list(LOCATIONS),
+                "locations": list(REGIONS),
+                "zoneMappings": [
+                    {"location": place, "zones": list(ZONES)} for place in sorted(ZONED)
+                ],
                 "apiVersions": list(API_VERSIONS),
                 "capabilities": "SupportsTags, SupportsLocation",
             }

@@ -66,3 +66,33 @@ REGIONS = (
     "westus3",
 )
 """Names as Azure writes them in a location."""
+
+ZONES = ("1", "2", "3")
+WITHOUT_ZONES = frozenset(
+    {
+        "australiacentral",
+        "australiacentral2",
+        "australiasoutheast",
+        "brazilsoutheast",
+        "canadaeast",
+        "centraluseuap",
+        "francesouth",
+        "germanynorth",
+        "jioindiacentral",
+        "jioindiawest",
+        "koreasouth",
+        "northcentralus",
+        "norwaywest",
+        "southafricawest",
+        "southindia",
+        "swedensouth",
+        "switzerlandwest",
+        "uaecentral",
+        "ukwest",
+        "westcentralus",
+        "westindia",
+        "westus",
+    }
+)
+"""Regions without availability zones (documented)."""
+ZONED = frozenset(REGIONS) - WITHOUT_ZONES

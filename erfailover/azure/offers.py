@@ -1,0 +1,120 @@
+"""Asks Azure what it offers in a region: three questions and one for each image, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+from erfailover.azure.clients import Clients
+from erfailover.azure.cloud import Azure
+from erfailover.clock import all_at_once
+from erfailover.errors import AzureFailure, Kind
+from erfailover.model import Reading
+from erfailover.offers import Offers, short_name
+from erfailover.site import Site
+
+T = TypeVar("T")
+NETWORK = "Microsoft.Network"
+SIZES_DEADLINE_S = 60.0
+"""The sizes of a region come in one answer of some megabytes."""
+
+
+def ask(azure: Azure, site: Site) -> Offers:
+    """What Azure offers for a site's topology, in the site's region.
+
+    Published (REST, Providers Get): a resource type names its locations, and by ``zoneMappings``
+    the availability zones of each. (Resource SKUs List): a size's ``restrictions``.
+    """
+    place = short_name(site.location)
+    machines = site.topology.machines.values() if site.topology else ()
+    sizes = sorted({each.size for each in machines})
+    images = sorted({each.image for each in machines})
+    questions: list[Callable[[], Any]] = [partial(_provider, azure)]
+    questions += [partial(_sizes, azure, place)] if sizes else []
+    questions += [partial(_image, azure, place, each) for each in images]
+    found = all_at_once(azure.clock, [partial(_tried, each) for each in questions])
+    provider, offered = found[0], found[1] if sizes else Reading({})
+    return Offers(
+        _mapped(provider, _regions),
+        _mapped(provider, partial(_zones, place)),
+        {size: _mapped(offered, partial(_why_not, size)) for size in sizes},
+        dict(zip(images, found[1 + bool(sizes) :], strict=True)),
+    )
+
+
+def _tried(question: Callable[[], T]) -> Reading[T]:
+    try:
+        return Reading(question())
+    except AzureFailure as failure:
+        return Reading(None, failure.message)
+
+
+def _mapped(reading: Reading[Any], use: Callable[[Any], T]) -> Reading[T]:
+    return Reading(None, reading.unknown) if reading.value is None else Reading(use(reading.value))
+
+
+def _provider(azure: Azure) -> dict[str, Any]:
+    def call(clients: Clients) -> dict[str, Any]:
+        found = clients.resource.providers.get(NETWORK).as_dict()
+        rows = found.get("resourceTypes") or []
+        return {str(each.get("resourceType", "")).lower(): each for each in rows}
+
+    return azure.asked(f"GET provider {NETWORK}", call)
+
+
+def _regions(types: dict[str, Any]) -> frozenset[str]:
+    return frozenset(map(short_name, types["virtualnetworkgateways"].get("locations") or ()))
+
+
+def _zones(place: str, types: dict[str, Any]) -> frozenset[str]:
+    rows = types["publicipaddresses"].get("zoneMappings") or ()
+    return frozenset(
+        zone
+        for row in rows
+        if short_name(str(row.get("location"))) == place
+        for zone in row.get("zones") or ()
+    )
+
+
+def _sizes(azure: Azure, place: str) -> dict[str, Iterable[Any]]:
+    """The sizes of a region, in lower case, each with its restrictions."""
+
+    def call(clients: Clients) -> dict[str, Iterable[Any]]:
+        rows = (
+            each.as_dict()
+            for each in clients.compute.resource_skus.list(filter=f"location eq '{place}'")
+        )
+        return {
+            str(row["name"]).lower(): row.get("restrictions") or ()
+            for row in rows
+            if row.get("resourceType") == "virtualMachines"
+        }
+
+    return azure.asked(f"GET sizes in {place}", call, SIZES_DEADLINE_S)
+
+
+def _why_not(size: str, offered: dict[str, Iterable[Any]]) -> str:
+    """Why a size is not to be had; empty where it is. One that lacks a zone still is."""
+    if size.lower() not in offered:
+        return "is not offered in this region"
+    for each in offered[size.lower()]:
+        if each.get("type") == "Location":
+            return f"is restricted for this subscription: {each.get('reasonCode')}"
+    return ""
+
+
+def _image(azure: Azure, place: str, image: str) -> bool:
+    publisher, offer, sku, version = image.split(":")
+
+    def call(clients: Clients) -> bool:
+        rows = clients.compute.virtual_machine_images.list(place, publisher, offer, sku)
+        names = {str(each.name) for each in rows}
+        return bool(names) if version == "latest" else version in names
+
+    try:
+        return azure.asked(f"GET versions of {image}", call)
+    except AzureFailure as failure:
+        if failure.kind is Kind.NOT_FOUND:
+            return False
+        raise

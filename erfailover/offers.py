@@ -1,0 +1,84 @@
+"""Whether Azure offers what a topology asks for: region, zones, sizes, images. Pure.
+
+Owns the claims that ``provision`` makes before its first write. What could not be asked is
+UNKNOWN and stops nothing: Azure refuses by itself what it does not offer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from erfailover.arm_bodies import ZONES
+from erfailover.model import Claim, Reading, Verdict
+from erfailover.site import Site
+
+REGION, ZONED = "region_has_vpn_gateways", "region_has_availability_zones"
+SIZE, IMAGE = "size_is_offered", "image_is_offered"
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What Azure offers in one region, as asked.
+
+    Attributes:
+        regions: where VPN gateways are offered, in Azure's short names.
+        zones: the availability zones of public addresses in the site's region.
+        sizes: of each size, why it is not to be had; empty where it is.
+        images: of each image, whether it has a version.
+    """
+
+    regions: Reading[frozenset[str]]
+    zones: Reading[frozenset[str]]
+    sizes: Mapping[str, Reading[str]] = field(default_factory=dict)
+    images: Mapping[str, Reading[bool]] = field(default_factory=dict)
+
+
+def short_name(location: str) -> str:
+    """A region's short name: ``West Europe`` is ``westeurope``."""
+    return location.replace(" ", "").lower()
+
+
+def claims(site: Site, offers: Offers) -> Iterator[Claim]:
+    """What has to be offered for a site's topology, each with its remedy."""
+    place = short_name(site.location)
+    choose = "Write another location: into the site file; az account list-locations lists them."
+    if offers.regions.value is None:
+        yield _unknown(REGION, offers.regions)
+    else:
+        found = place in offers.regions.value
+        seen = f"{place} {'has' if found else 'is no region that has'} VPN gateways"
+        yield _claim(REGION, found, seen, choose)
+        if not found:
+            return
+    if offers.zones.value is None:
+        yield _unknown(ZONED, offers.zones)
+    else:
+        found = set(ZONES) <= offers.zones.value
+        has = ", ".join(sorted(offers.zones.value)) or "none"
+        seen = f"{place} has the availability zones {has}; the addresses need {', '.join(ZONES)}"
+        yield _claim(ZONED, found, seen, choose)
+    for size, why in offers.sizes.items():
+        if why.value is None:
+            yield _unknown(SIZE, why)
+        else:
+            seen = f"{size} is offered in {place}" if not why.value else f"{size}: {why.value}"
+            yield _claim(SIZE, not why.value, seen, "Write another size: into the site file.")
+    for image, there in offers.images.items():
+        if there.value is None:
+            yield _unknown(IMAGE, there)
+        else:
+            seen = f"{image} {'is' if there.value else 'is not'} offered in {place}"
+            remedy = "Write another image: into the site file (publisher:offer:sku:version)."
+            yield _claim(IMAGE, there.value, seen, remedy)
+
+
+def _claim(name: str, holds: bool, seen: str, remedy: str) -> Claim:
+    if holds:
+        return Claim(name, Verdict.HOLDS, seen)
+    return Claim(name, Verdict.FAILS, seen, remedy)
+
+
+def _unknown(name: str, reading: Reading[Any]) -> Claim:
+    return Claim(name, Verdict.UNKNOWN, reading.unknown or "it was not asked", "Look yourself.")
