@@ -79,8 +79,8 @@ def _is_write(request: Request) -> bool:
     if request.method != "POST":
         return request.method not in READS
     last = request.path.rstrip("/").rsplit("/", 1)[-1].lower()
-    reads = {"effectiveroutetable", "learnedroutes"}
-    return not last.startswith(("get", "check")) and last not in reads
+    looks = last.startswith(("get", "check")) or last in {"effectiveroutetable", "learnedroutes"}
+    return not looks
 
 
 def _judge(lab: Lab, request: Request, remaining: dict[str, str]) -> Answer:
