@@ -14,6 +14,7 @@ from erfailover.model import Observed, Reading
 from erfailover.permissions import Grant
 from erfailover.site import Role
 from erfailover.state.store import Held
+from erfailover.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +124,4 @@ class Facts:
     remaining: Mapping[tuple[str, str], Reading[int]] = field(default_factory=dict)
     lease: Reading[Held] = field(default_factory=lambda: Reading(None, "not read"))
     hosts: tuple[HostPath, ...] = ()
+    around: Surroundings = field(default_factory=Surroundings)

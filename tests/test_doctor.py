@@ -16,6 +16,7 @@ from erfailover.doctor import gateways, networks, rights, surroundings
 from erfailover.doctor.checks import checks
 from erfailover.doctor.lines import Check, Group, Name, from_claims, verdict_of
 from erfailover.facts import Facts, GatewayDetail, HostPath, Identity, Load, Lock, Policies
+from erfailover.hazards import NAMES
 from erfailover.lease import LeaseRecord, Standing
 from erfailover.model import Claim, Observed, Reading, Verdict
 from erfailover.permissions import Grant, On, groups, resources
@@ -23,9 +24,12 @@ from erfailover.site import Path, Role, Site
 from erfailover.state.store import Held
 from tests import sites
 from tests.stores import ANNA
+from tests.test_hazards import around
 from tests.test_permissions import prestaged
 
 SITE = sites.site()
+HAZARDS = {each.replace("_", "-") for each in NAMES}
+"""The lines that ``hazards`` makes; each is provoked in the tests of that."""
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOLDS, FAILS, UNKNOWN = Verdict.HOLDS, Verdict.FAILS, Verdict.UNKNOWN
 OWNER = (Grant(("*",)),)
@@ -56,6 +60,7 @@ def facts(**changes: Any) -> Facts:
         load=Reading(Load(1e6, 2e6, "24 hours")),
         remaining={("s", "reads"): Reading(240), ("s", "writes"): Reading(190)},
         lease=Reading(Held(Standing.FREE)),
+        around=around(),
         hosts=(host(surroundings.ENDPOINT, "4.150.240.10"), host(surroundings.SIGN_IN, "20.1.1.1")),
     )
     return replace(sound, **changes)
@@ -70,7 +75,7 @@ def lines_of(
 def test_a_sound_site_passes_every_check() -> None:
     found = checks(SITE, facts())
     assert {each.verdict for each in found} == {HOLDS}
-    assert {each.name for each in found} == set(Name)
+    assert {each.name for each in found} == set(Name) | HAZARDS
     assert verdict_of(found) is HOLDS
 
 

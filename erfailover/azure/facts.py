@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from erfailover import permissions
-from erfailover.azure import observing
+from erfailover.azure import observing, surroundings
 from erfailover.azure.asking import Answer
 from erfailover.azure.cloud import Azure
 from erfailover.clock import all_at_once
@@ -92,6 +92,7 @@ def _asked(azure: Azure, site: Site, met: Facts) -> Facts:
         "gateways": partial(_each, azure, tuple(Role), partial(_gateway, azure, site)),
         "load": partial(_read, partial(_load, azure, site, met.now)),
         "remaining": partial(_remaining, azure, site),
+        "around": partial(surroundings.read, azure, site),
     }
     found = all_at_once(azure.clock, list(parts.values()))
     return replace(met, **dict(zip(parts, found, strict=True)))

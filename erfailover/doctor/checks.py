@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from erfailover.doctor.gateways import address_skus, backup_gateway, gateway_skus, throughput
+from erfailover.doctor.hazards import hazards
 from erfailover.doctor.lines import Check, Group
 from erfailover.doctor.networks import networks, overlaps, own_gateways, peerings
 from erfailover.doctor.rights import credentials, locks, policies, rights
@@ -20,6 +21,7 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     own_gateways,
     peerings,
     overlaps,
+    hazards,
     backup_gateway,
     gateway_skus,
     address_skus,
@@ -30,8 +32,7 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     store_path,
     lease,
 )
-"""Every check but the credentials', which come first. What else lives on a spoke is added here:
-a function of site and facts that turns claims into lines by ``from_claims``."""
+"""Every check but the credentials', which come first."""
 
 WITHOUT_AZURE = (endpoint_path, store_path, lease)
 """What can be told where Azure cannot be asked."""

@@ -184,3 +184,18 @@ def test_a_plan_costs_few_requests_and_one_read_of_each_table(provisioned: Stage
     around = ("routeTables", "localNetworkGateways", "/connections")
     assert sum(any(word in each for word in around) for each in seen) == 3
     assert sum(each.startswith("Microsoft.Network/virtualNetworks/") for each in seen) == 3
+
+
+def test_doctor_finds_a_hazard_before_anybody_switches(provisioned: Stage) -> None:
+    stage = provisioned
+    arm = arm_of(stage)
+    appliance(arm, stage)
+    arm.pool.clear()
+    lines = stage.json("doctor")["checks"]
+    names = {name.replace("_", "-") for name in NAMES}
+    found = {each["name"]: each for each in lines if each["name"] in names}
+    assert set(found) == names
+    failing = [name for name, each in found.items() if each["verdict"] != "ok"]
+    assert failing == ["no-user-route-leads-to-the-hub-being-left"]
+    assert "10.2.2.4 in vnet2" in found[failing[0]]["seen"]
+    assert found[failing[0]]["remedy"].startswith("Remove the route")
