@@ -114,8 +114,10 @@ def _delete(lab: Lab, request: Request, target: Target) -> Answer:
     inside = [each for each in lab.world.resources.values() if ids.key(each.id.group) == name]
     refuse(_blocked(lab, target, inside))
     types = {each.id.type for each in inside if each.id.type in GROUP_ORDER}
-    one_by_one_s = sum(lab.durations.seconds(type_, "delete") for type_ in types)
-    duration_s = max(lab.durations.seconds(rt.GROUP, "delete"), one_by_one_s)
+    one_by_one_s = sum(
+        lab.durations.seconds(type_, "delete", resource=name) for type_ in sorted(types)
+    )
+    duration_s = max(lab.durations.seconds(rt.GROUP, "delete", resource=name), one_by_one_s)
     operation = Operation(
         id=lab.fresh.guid(),
         name="DeleteResourceGroup",

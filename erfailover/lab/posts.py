@@ -89,7 +89,9 @@ def _start(
 
 
 def _network_action(lab: Lab, request: Request, resource: Resource, name: str) -> Answer:
-    duration_s = lab.durations.seconds(f"{resource.id.type}/{name}", "post")
+    duration_s = lab.durations.seconds(
+        f"{resource.id.type}/{name}", "post", resource=ids.key(resource.id)
+    )
     if resource.active is None:
         refuse(_unready(lab, resource))
     if name == "reset":
@@ -143,7 +145,7 @@ def _machine_action(lab: Lab, request: Request, machine: Resource, name: str) ->
     if name == "runcommand":
         operation = _run_command(lab, request, machine)
     else:
-        duration_s = lab.durations.seconds(rt.VM, "update")
+        duration_s = lab.durations.seconds(rt.VM, "update", resource=key)
         operation = _start(lab, machine, name, duration_s, locks=(key,))
     lab.world.changed()
     return Answer(202, None, operation_headers(request, operation, lab.speed, location=True))
@@ -169,7 +171,9 @@ def _run_command(lab: Lab, request: Request, machine: Resource) -> Operation:
             "invoking a run command."
         )
         raise Refused(Refusal(409, "Conflict", text))
-    overhead_s = lab.durations.seconds(f"{rt.VM}/runcommand", "post")
+    overhead_s = lab.durations.seconds(
+        f"{rt.VM}/runcommand", "post", resource=ids.key(machine.id)
+    )
     arguments = {"script": json.dumps(script)}
     longest_s = overhead_s + SLOWEST_SCRIPT_S
     operation = _start(lab, machine, "runcommand", longest_s, arguments=arguments, locks=(lock,))
@@ -187,7 +191,9 @@ def _shared_key(lab: Lab, request: Request, target: Target) -> Answer:
     body = parse_body(request)
     refuse(rules.held(lab.scene, connection.id))
     verb = "update" if method == "PUT" else "post"
-    duration_s = lab.durations.seconds(f"{rt.CONNECTION}/sharedkey", verb)
+    duration_s = lab.durations.seconds(
+        f"{rt.CONNECTION}/sharedkey", verb, resource=ids.key(connection.id)
+    )
     arguments = {}
     if method == "PUT":
         key = body.get("value")

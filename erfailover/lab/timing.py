@@ -9,8 +9,8 @@ the first finished one.
 
 from __future__ import annotations
 
+import hashlib
 import math
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -163,21 +163,41 @@ def poll_retry_after_s(type_: str, poll: int) -> int:
 
 
 class Durations:
-    """Seconds an operation takes: the median, or a draw where a seed is given."""
+    """Seconds an operation takes: the median, or a draw where a seed is given.
+
+    A draw depends on the seed, the resource, what is done to it and how often that was done
+    before, never on what else is asked for or in which order: two clients that do the same
+    things to the same resources meet the same durations, however they interleave them.
+    """
 
     def __init__(self, seed: int | None = None) -> None:
-        self._chance = None if seed is None else random.Random(seed)
+        self._seed = seed
+        self._counts: dict[tuple[str, str, str], int] = {}
 
-    def seconds(self, type_: str, verb: str, size: str = "") -> float:
-        """How long an operation takes.
+    def seconds(self, type_: str, verb: str, size: str = "", resource: str = "") -> float:
+        """How long the next such operation takes; it then counts as done.
 
         ``verb`` is create, update, delete, patch or post; an action's name belongs to the
-        type. ``size`` is a gateway's SKU, AZ or not: VpnGw1AZ is today's VpnGw1.
+        type. ``size`` is a gateway's SKU, AZ or not: VpnGw1AZ is today's VpnGw1. ``resource``
+        is the id of what it is done to.
         """
+        key = type_.lower(), verb, resource.lower()
+        number = self._counts.get(key, 0)
+        self._counts[key] = number + 1
+        return self.foretold(type_, verb, size, resource, number)
+
+    def foretold(self, type_: str, verb: str, size: str, resource: str, number: int) -> float:
+        """How long an operation takes that was done ``number`` times before; counts nothing."""
         spread = spread_of(type_, verb, size)
-        if self._chance is None:
+        if self._seed is None:
             return spread.p50
-        return spread.draw(self._chance.random())
+        return spread.draw(_quantile(self._seed, type_, verb, resource, number))
+
+
+def _quantile(seed: int, type_: str, verb: str, resource: str, number: int) -> float:
+    """A number in [0, 1) that depends on nothing but its arguments, in every process alike."""
+    text = "\n".join((str(seed), type_.lower(), verb, resource.lower(), str(number)))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2.0**64
 
 
 def spread_of(type_: str, verb: str, size: str = "") -> Spread:

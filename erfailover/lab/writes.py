@@ -179,7 +179,8 @@ def _accept(lab: Lab, request: Request, plan: _Plan) -> Answer:
     first_s = timing.first_answer_s(type_, "PUT")
     unchanged = existing is not None and _unchanged(plan) and type_ not in SLOW_WITHOUT_CHANGE
     verb = "create" if existing is None else "update"
-    duration_s = 0.0 if unchanged else lab.durations.seconds(type_, verb, _size(plan.draft.body))
+    size = _size(plan.draft.body)
+    duration_s = 0.0 if unchanged else lab.durations.seconds(type_, verb, size, ids.key(where))
     now = lab.world.now
     resource = _store(lab, plan)
     operation = Operation(
@@ -329,7 +330,7 @@ def delete(lab: Lab, request: Request, target: Target) -> Answer:
         location=_place(lab, resource),
         effect="delete",
         started=lab.world.now,
-        ends=lab.world.now + lab.durations.seconds(where.type, "delete", size),
+        ends=lab.world.now + lab.durations.seconds(where.type, "delete", size, ids.key(where)),
         deletes=(ids.key(where),),
         locks=(ids.key(where.parent),) if where.parent else (),
         notifies=notifies(where.type, "delete", lab.today),
@@ -380,7 +381,7 @@ def _patch_gateway(lab: Lab, request: Request, gateway: Resource) -> None:
         location=_place(lab, gateway),
         effect="write",
         started=lab.world.now,
-        ends=lab.world.now + lab.durations.seconds(rt.GATEWAY, "patch"),
+        ends=lab.world.now + lab.durations.seconds(rt.GATEWAY, "patch", "", ids.key(gateway.id)),
         writes=(ids.key(gateway.id),),
     )
     lab.operations.start(operation)

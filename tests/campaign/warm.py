@@ -48,11 +48,11 @@ class Ran:
 class Quick(Durations):
     """Recorded durations, but for readings."""
 
-    def seconds(self, type_: str, verb: str, size: str = "") -> float:
+    def seconds(self, type_: str, verb: str, size: str = "", resource: str = "") -> float:
         """How long an operation takes."""
         if verb == "post":
             return 2.0 if type_.lower().endswith("runcommand") else 1.0
-        return super().seconds(type_, verb, size)
+        return super().seconds(type_, verb, size, resource)
 
 
 LOADED = (probing, destroy, provision, status, switch)
