@@ -1,0 +1,1 @@
+"""How fast a switch is, against what a user would do instead and against what Azure allows."""

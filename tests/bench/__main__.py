@@ -1,0 +1,161 @@
+"""Measures erfailover against what a user would do instead, and against what Azure allows.
+
+Exits 0 only if the targets hold; the last line printed is a summary. What the rows are, and how
+they are measured, stands in docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from tests.bench import az, document, ours, sdk, targets
+from tests.bench.rows import Measured, Switch, Way
+from tests.bench.worlds import Worlds
+
+T = TypeVar("T")
+
+ROWS = ("az", "sdk", "cold", "prestaged", "status", "provision", "processes")
+TRIES = 3
+"""How often a process is run whose processor time is judged; the least counts."""
+MEASURED_TO = 10
+"""az and the SDK are measured up to so many spokes; beyond, arithmetic."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, judge, print; 0 where every target holds, 1 where one is missed."""
+    options = _options(arguments)
+    began = time.monotonic()
+    made = Worlds()
+    try:
+        measured = _measure(made, options)
+    finally:
+        made.close()
+    found = targets.judged(measured)
+    print(document.tables(measured))
+    for each in found:
+        print(each.text)
+    if options.results:
+        options.results.write_text(json.dumps(measured.as_data(), indent=1))
+    if options.write_docs:
+        document.write(measured, Path("docs"))
+    missed = [each for each in found if not each.holds]
+    outcome = f"{len(missed)} MISSED" if missed else "all held"
+    print(
+        f"bench: {len(measured.switches)} switches, {len(found)} targets, {outcome}, "
+        f"{time.monotonic() - began:.0f} s"
+    )
+    return 1 if missed else 0
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="1 and 10 spokes, one seed, no az")
+    parser.add_argument("--rows", type=_words, default=ROWS, help=f"which of: {','.join(ROWS)}")
+    parser.add_argument("--spokes", type=_numbers, default=(1, 10, 100, 500), metavar="N,N ...")
+    parser.add_argument("--seeds", type=_numbers, default=(1, 2, 3, 4, 5), metavar="N,N ...")
+    parser.add_argument(
+        "--large-seeds",
+        type=int,
+        default=2,
+        metavar="N",
+        help="how many of the seeds are used with more than 100 spokes",
+    )
+    parser.add_argument(
+        "--az-seeds", type=int, default=3, metavar="N", help="how many are used with az (real time)"
+    )
+    parser.add_argument(
+        "--az-spokes", type=int, default=1, metavar="N", help="az is measured up to so many spokes"
+    )
+    parser.add_argument("--results", type=Path, metavar="FILE", help="write everything as JSON")
+    parser.add_argument("--write-docs", action="store_true", help="tables and pictures into docs/")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.spokes, options.seeds = (1, 10), options.seeds[:1]
+        options.rows = tuple(each for each in options.rows if each != "az")
+    return options
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(text.split(","))
+    if unknown := set(words) - set(ROWS):
+        raise argparse.ArgumentTypeError(f"expected some of {','.join(ROWS)}, not {unknown}")
+    return words
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(each) for each in text.split(","))
+    if not all(0 < each <= 500 for each in numbers):
+        raise argparse.ArgumentTypeError("expected numbers from 1 to 500 (a VNet has 500 peerings)")
+    return numbers
+
+
+def _measure(made: Worlds, options: argparse.Namespace) -> Measured:
+    rows, seeds = options.rows, options.seeds
+    status, provision, processes = [], [], []
+    if "status" in rows:
+        status = [_told("status", 1, seed, partial(ours.status, made, seed)) for seed in seeds]
+    if "provision" in rows:
+        provision = [
+            _told("provision", 1, seed, partial(ours.provision, made, seed)) for seed in seeds
+        ]
+    switches = [each for size in options.spokes for each in _switches(made, options, size)]
+    if "processes" in rows:
+        way = Way.PRESTAGED if Way.PRESTAGED in rows else Way.COLD
+        size = max(options.spokes)
+        work = partial(ours.processes, made, way, size, 1 if options.quick else TRIES)
+        processes = _told(f"processes of their own, {way}", size, 1, work)
+    by_az = []
+    if "az" in rows:
+        switches += _az(made, options)
+        by_az = [
+            _told("status by az", 1, each.seed, partial(az.status, made, each.seed, each.seconds))
+            for each in status[: options.az_seeds]
+        ]
+    return Measured(
+        tuple(switches), tuple(status), tuple(by_az), tuple(provision), tuple(processes)
+    ).reckoned(options.spokes)
+
+
+def _switches(made: Worlds, options: argparse.Namespace, size: int) -> Iterator[Switch]:
+    """One size on the stepped clock, with every seed."""
+    seeds = options.seeds if size <= 100 else options.seeds[: options.large_seeds]
+    for way in (Way.SDK, Way.COLD, Way.PRESTAGED):
+        if way not in options.rows or (way is Way.SDK and size > MEASURED_TO):
+            continue
+        for seed in seeds:
+            if way is Way.SDK:
+                yield _told(way, size, seed, partial(sdk.switch, made, size, seed))
+            else:
+                yield _told(way, size, seed, partial(ours.switch, made, way, size, seed))
+
+
+def _az(made: Worlds, options: argparse.Namespace) -> Iterator[Switch]:
+    """In real time: one spoke with several seeds, more of them once if that was asked for."""
+    for seed in options.seeds[: options.az_seeds]:
+        yield _told("az", 1, seed, partial(az.switch, made, 1, seed))
+    for size in options.spokes:
+        if 1 < size <= options.az_spokes:
+            seed = options.seeds[0]
+            yield _told("az", size, seed, partial(az.switch, made, size, seed, pings=False))
+
+
+def _told(what: str, size: int, seed: int, work: Callable[[], T]) -> T:
+    began = time.monotonic()
+    found = work()
+    _say(f"{what}, {size} spoke(s), seed {seed}: done in {time.monotonic() - began:.1f} s")
+    return found
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

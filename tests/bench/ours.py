@@ -1,0 +1,179 @@
+"""Rows 3 and 4, and what else erfailover itself is measured at: status, provision, processes.
+
+Owns the runs of erfailover and the draws that its bounds are computed from.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from erfailover.lab import timing
+from erfailover.lab.clock import ScaledClock
+from erfailover.lab.lab import Lab
+from erfailover.lab.throttling import Limits
+from erfailover.lab.timing import Durations
+from tests.bench import bound, machine, worlds
+from tests.bench.rows import Compared, Process, Switch, Way
+from tests.bench.watching import LEARN_S, Bar, Watch, Watched
+from tests.bench.worlds import Worlds
+
+PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
+GATEWAY = "Microsoft.Network/virtualNetworkGateways"
+SPEED = 20.0
+"""The lab's clock for a controller in a process of its own: its own work then counts 20 times."""
+FAST_SPEED = 100.0
+MANY = 50
+"""Fewer spokes do not tell what one of them costs."""
+
+
+def switch(made: Worlds, way: Way, spokes: int, seed: int) -> Switch:
+    """Switch all spokes to IPsec on the stepped clock, and hold it against its bound."""
+    world = made.get(spokes, way is Way.PRESTAGED)
+    with made.served(world.snapshot, world.site, seed) as served:
+        watch, meter, began = Watch(served.lab), machine.Meter(), served.clock.now()
+        served.done("switch", "--to", "ipsec", "--yes", "-o", "json")
+        spent, command_s = meter.spent(), served.clock.now() - began
+        seen = watch.seen(worlds.spoke_names(spokes))
+    least = _bound(spokes, seed, way, seen)
+    if seen.shown_s is None:
+        raise RuntimeError(f"{way}, {spokes} spokes, seed {seed}: no reading showed the switch")
+    return Switch(
+        way=way,
+        spokes=spokes,
+        seed=seed,
+        whole_s=seen.shown_s,
+        decided_s=seen.decided_s,
+        command_s=command_s,
+        bound_whole_s=least.whole_s,
+        bound_shown_s=least.shown_s,
+        rule=least.rule,
+        requests=seen.requests,
+        refused=seen.refused,
+        wall_s=spent.wall_s,
+        cpu_s=spent.cpu_s,
+        bars=seen.bars if spokes <= 10 else (),
+    )
+
+
+def _bound(spokes: int, seed: int, way: Way, seen: Watched) -> bound.Bound:
+    """The bound with the same draws.
+
+    A reading's duration depends on how often its table was read before; the bound is given the
+    number of the reading that showed it, so that both meet the same one.
+    """
+    durations = Durations(seed)
+    found = [_spoke_writes(durations, name, way) for name in worlds.spoke_names(spokes)]
+    first = [
+        _reading(durations, worlds.BACKUP_GATEWAY, action, 0)
+        for action in ("getbgppeerstatus", "getlearnedroutes")
+    ]
+    readings = bound.Readings(
+        deciding=max(first),
+        arriving=_shown(durations, worlds.BACKUP_GATEWAY, seen, seen.arrived_s),
+        leaving=_shown(durations, worlds.PRIMARY_GATEWAY, seen, seen.left_s),
+    )
+    return bound.of_switch(found, readings, LEARN_S, Limits())
+
+
+def _shown(durations: Durations, gateway: str, seen: Watched, since_s: float) -> float:
+    bar = seen.shows(gateway, since_s)
+    return _reading(durations, gateway, "getlearnedroutes", bar.number if bar else 0)
+
+
+def _reading(durations: Durations, gateway: str, action: str, number: int) -> float:
+    return durations.foretold(f"{GATEWAY}/{action}", "post", "", gateway.lower(), number)
+
+
+def _spoke_writes(durations: Durations, spoke: str, way: Way) -> bound.SpokeWrites:
+    def write(owner: str, other: str, verb: str) -> float:
+        where = worlds.peering_id(owner, other).lower()
+        first_s = timing.first_answer_s(PEERING, "PUT")
+        return first_s + durations.foretold(PEERING, verb, "", where, 0)
+
+    break_ = write(spoke, worlds.PRIMARY, "update")
+    make = write(spoke, worlds.BACKUP, "update")
+    if way is Way.PRESTAGED:
+        return bound.SpokeWrites(break_, make)
+    lend = write(worlds.BACKUP, spoke, "create")
+    return bound.SpokeWrites(break_, make, lend, write(spoke, worlds.BACKUP, "create"))
+
+
+def status(made: Worlds, seed: int) -> Compared:
+    """``status`` against the slowest single reading that it made."""
+    world = made.get(1, False)
+    with made.served(world.snapshot, world.site, seed) as served:
+        watch, began = Watch(served.lab), served.clock.now()
+        served.command("status", "-o", "json")
+        seconds = served.clock.now() - began
+        seen = watch.seen(())
+    slowest = max(bar.ended_s - bar.began_s for bar in seen.bars)
+    return Compared(seed, seconds, slowest, seen.requests)
+
+
+def provision(made: Worlds, seed: int) -> Compared:
+    """``provision`` against its longest chain of address, gateway and connection."""
+    with made.served(None, made.init_site, seed) as served:
+        watch, began = Watch(served.lab), served.clock.now()
+        served.done("provision", "--yes")
+        seconds = served.clock.now() - began
+        seen = watch.seen(())
+        chain = bound.of_provision(_tunnels(served.lab, seen.bars))
+    return Compared(seed, seconds, chain, seen.requests)
+
+
+def _tunnels(lab: Lab, bars: tuple[Bar, ...]) -> list[bound.Tunnel]:
+    took = {bar.resource: bar.ended_s - bar.began_s for bar in bars if bar.what == "create"}
+    found = []
+    for each in lab.world.of_type("Microsoft.Network/connections"):
+        gateway = str(each.properties["virtualNetworkGateway1"]["id"]).lower()
+        resource = lab.world.get(gateway)
+        assert resource is not None
+        inner: dict[str, Any] = resource.properties["ipConfigurations"][0]["properties"]
+        address = str(inner["publicIPAddress"]["id"]).lower()
+        found.append(bound.Tunnel(took[address], took[gateway], took[str(each.id).lower()]))
+    return found
+
+
+def processes(made: Worlds, way: Way, spokes: int, tries: int) -> list[Process]:
+    """``--help``, ``status`` and a switch of many spokes, each in a process of its own.
+
+    The switch is left out where there are too few spokes to tell what one of them costs.
+    """
+    world = made.get(1, False)
+    with made.served(world.snapshot, world.site, None, ScaledClock(FAST_SPEED)) as served:
+        asked = [
+            _least(tries, served, ["--help"], "erfailover --help", 0, 0.0),
+            _least(tries, served, ["status", "-o", "json"], "erfailover status", 1, FAST_SPEED),
+        ]
+    if spokes < MANY:
+        return asked
+    world = made.get(spokes, way is Way.PRESTAGED)
+    command = ["switch", "--to", "ipsec", "--yes", "-o", "json"]
+    with made.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
+        name = f"erfailover switch, {way}"
+        return [*asked, _process(served, command, name, spokes, SPEED)]
+
+
+def _least(
+    tries: int,
+    served: worlds.Served,
+    arguments: list[str],
+    command: str,
+    spokes: int,
+    speed: float,
+) -> Process:
+    """The cheapest of some runs: what else the machine does only adds."""
+    ran = [_process(served, arguments, command, spokes, speed) for _ in range(tries)]
+    return min(ran, key=lambda each: each.cpu_s)
+
+
+def _process(
+    served: worlds.Served, arguments: list[str], command: str, spokes: int, speed: float
+) -> Process:
+    watch = Watch(served.lab)
+    ran = machine.child(arguments, os.environ, served.folder)
+    if ran.code and arguments[0] != "status":
+        raise RuntimeError(f"{command}: exit code {ran.code}\n{ran.err[-2000:]}")
+    requests = watch.seen(()).requests
+    return Process(command, spokes, ran.cpu_s, ran.wall_s, ran.memory_mb, requests, speed)

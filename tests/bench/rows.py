@@ -1,0 +1,142 @@
+"""What was measured: the plain values that the rows of the tables are made of.
+
+Owns their form, and reads and writes them as JSON. Seconds are modelled (Azure's) unless a name
+says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from statistics import mean
+from typing import Any
+
+from tests.bench.watching import Bar
+
+
+class Way(StrEnum):
+    """How a switch is done."""
+
+    AZ = "az"
+    SDK = "sdk"
+    COLD = "cold"
+    PRESTAGED = "prestaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One switch of all spokes, one way, with one seed.
+
+    ``whole_s`` is from the command's start until it had been told that all is done, ``decided_s``
+    until its first write, ``command_s`` until it returned. ``bound_*`` are None where there is no
+    bound to compare with. ``reckoned`` is set where the figure is arithmetic on smaller runs.
+    """
+
+    way: Way
+    spokes: int
+    seed: int
+    whole_s: float
+    decided_s: float = 0.0
+    command_s: float = 0.0
+    bound_whole_s: float | None = None
+    bound_shown_s: float | None = None
+    rule: str = ""
+    requests: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    reckoned: bool = False
+    bars: tuple[Bar, ...] = ()
+    each_s: float = 0.0
+    """What one more spoke adds, where that is measured by itself."""
+    with_pings_s: float = 0.0
+    """The whole time with the pings of the proof of concept's notes, where they were typed."""
+
+    @property
+    def whole_ratio(self) -> float | None:
+        """The whole time, from the command's start, over the bound and its deciding reading."""
+        return None if not self.bound_whole_s else self.whole_s / self.bound_whole_s
+
+    @property
+    def shown_ratio(self) -> float | None:
+        """The time from the first write on, over the bound."""
+        if not self.bound_shown_s:
+            return None
+        return (self.whole_s - self.decided_s) / self.bound_shown_s
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Something measured and what it is held against, in seconds."""
+
+    seed: int
+    seconds: float
+    against_s: float
+    requests: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """The one over the other."""
+        return self.seconds / self.against_s
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A controller in a process of its own. ``speed`` is the lab's clock, 0 where none ran."""
+
+    command: str
+    spokes: int
+    cpu_s: float
+    wall_s: float
+    memory_mb: float
+    requests: int = 0
+    speed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All that one run of the benchmark measured."""
+
+    switches: tuple[Switch, ...] = ()
+    status: tuple[Compared, ...] = ()
+    status_by_az: tuple[Compared, ...] = ()
+    provision: tuple[Compared, ...] = ()
+    processes: tuple[Process, ...] = ()
+
+    def of(self, way: Way, spokes: int) -> list[Switch]:
+        """The switches done one way, one a seed."""
+        return [each for each in self.switches if (each.way, each.spokes) == (way, spokes)]
+
+    def reckoned(self, sizes: Iterable[int]) -> Measured:
+        """With az and the SDK at every size: beyond what was measured, by arithmetic.
+
+        Both do one spoke after the other, so that every further spoke adds the same on average.
+        """
+        more: list[Switch] = []
+        for way in (Way.AZ, Way.SDK):
+            measured = sorted({each.spokes for each in self.switches if each.way is way})
+            for size in sizes if measured else ():
+                if size not in measured:
+                    more += self._reckon(way, measured, size)
+        return replace(self, switches=(*self.switches, *more))
+
+    def _reckon(self, way: Way, measured: list[int], size: int) -> list[Switch]:
+        largest = max(measured)
+        seconds = mean(each.whole_s for each in self.of(way, largest))
+        if len(measured) > 1:
+            smallest = min(measured)
+            first_s = mean(each.whole_s for each in self.of(way, smallest))
+            each_s = (seconds - first_s) / (largest - smallest)
+        else:
+            each_s = mean(each.each_s for each in self.of(way, largest))
+        whole_s = seconds + (size - largest) * each_s
+        return [Switch(way, size, 0, whole_s, reckoned=True)] if each_s else []
+
+    def sizes(self) -> list[int]:
+        """The numbers of spokes measured."""
+        return sorted({each.spokes for each in self.switches})
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)

@@ -1,0 +1,95 @@
+"""Row 2: the same four writes through the SDK with its default polling, in Terraform's order.
+
+The proof of concept's Terraform has the four peerings depend on one another: the spoke and the
+primary hub let go first, then the spoke's side of the new peering is made, then the backup
+hub's. The azurerm provider besides takes one lock for all peerings of a run and asks for
+``syncRemoteAddressSpace`` (virtual_network_peering_resource.go), so nothing overlaps for many
+spokes either. Its own delay of 15 s before a creation is left out in its favour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from azure.core.pipeline.transport import RequestsTransport
+from azure.identity import DefaultAzureCredential
+from azure.mgmt.network import NetworkManagementClient
+
+from tests.bench import machine, worlds
+from tests.bench.rows import Switch, Way
+from tests.bench.watching import Watch
+from tests.bench.worlds import BACKUP, PRIMARY, Worlds
+
+OFF: Mapping[str, bool] = {}
+USES = {"allow_forwarded_traffic": True, "use_remote_gateways": True}
+LENDS = {"allow_forwarded_traffic": True, "allow_gateway_transit": True}
+
+
+def _transport(clock: Any) -> RequestsTransport:
+    """The SDK's own transport; its pollers' and retries' waits are the lab's."""
+    transport = RequestsTransport()
+    transport.sleep = clock.sleep
+    return transport
+
+
+def switch(made: Worlds, spokes: int, seed: int) -> Switch:
+    """Switch all spokes, one write after the other, then read until the routes show it."""
+    world = made.get(spokes, False)
+    with made.served(world.snapshot, world.site, seed) as served:
+        endpoint = served.environment["ERFAILOVER_ENDPOINT"]
+        watch, meter = Watch(served.lab), machine.Meter()
+        with (
+            DefaultAzureCredential() as credential,
+            NetworkManagementClient(
+                credential,
+                worlds.SUBSCRIPTION,
+                base_url=endpoint,
+                credential_scopes=[f"{endpoint}/.default"],
+                transport=_transport(served.clock),
+            ) as client,
+        ):
+            for name in worlds.spoke_names(spokes):
+                _write(client, name, PRIMARY, OFF)
+                _write(client, PRIMARY, name, OFF)
+                _write(client, name, BACKUP, USES)
+                _write(client, BACKUP, name, LENDS)
+            _read_until_shown(client, spokes)
+        spent, seen = meter.spent(), watch.seen(worlds.spoke_names(spokes))
+    shown = seen.shows(worlds.BACKUP_GATEWAY, seen.arrived_s)
+    assert shown is not None
+    assert shown.answered_s is not None
+    return Switch(
+        way=Way.SDK,
+        spokes=spokes,
+        seed=seed,
+        whole_s=shown.answered_s,
+        requests=seen.requests,
+        refused=seen.refused,
+        wall_s=spent.wall_s,
+        cpu_s=spent.cpu_s,
+    )
+
+
+def _write(client: Any, owner: str, other: str, flags: Mapping[str, bool]) -> None:
+    peering = {
+        "properties": {
+            "remoteVirtualNetwork": {"id": f"{worlds.NETWORK}/virtualNetworks/{other}"},
+            "allowVirtualNetworkAccess": True,
+            "allowForwardedTraffic": flags.get("allow_forwarded_traffic", False),
+            "allowGatewayTransit": flags.get("allow_gateway_transit", False),
+            "useRemoteGateways": flags.get("use_remote_gateways", False),
+        }
+    }
+    client.virtual_network_peerings.begin_create_or_update(
+        "rg-we", owner, f"{owner}-to-{other}", peering, sync_remote_address_space="true"
+    ).result()
+
+
+def _read_until_shown(client: Any, spokes: int) -> None:
+    """Read the backup gateway's routes until they show every spoke."""
+    wanted = worlds.spoke_prefixes(spokes)
+    while True:
+        rows = client.virtual_network_gateways.begin_get_learned_routes("rg-we", "vng2").result()
+        if wanted <= {row.network for row in rows.value if row.origin == "Network"}:
+            return

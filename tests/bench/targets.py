@@ -1,0 +1,135 @@
+"""The targets, and whether what was measured meets them. Pure.
+
+A ratio of several seeds is that of their sums; the worst single one stands beside it in the
+table. What was not measured is not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from tests.bench.rows import Compared, Measured, Switch, Way
+
+COLD_LIMIT = 1.2
+PRESTAGED_LIMIT = {1: 1.15}
+PRESTAGED_LIMIT_MORE = 1.3
+AGAINST_AZ = 5.0
+STATUS_LIMIT, STATUS_AGAINST_AZ = 1.2, 4.0
+PROVISION_LIMIT = 1.1
+MEMORY_MB, CPU_MS_A_SPOKE, REQUESTS_A_SPOKE = 200.0, 30.0, 8.0
+LARGE = 500
+"""The number of spokes at which the controller's own cost is judged; smaller runs only show it."""
+HELP_CPU_S, STATUS_CPU_S = 0.15, 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target. ``at_least`` turns the comparison round."""
+
+    name: str
+    found: float
+    limit: float
+    unit: str = ""
+    at_least: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is met."""
+        return self.found >= self.limit if self.at_least else self.found <= self.limit
+
+    @property
+    def text(self) -> str:
+        """In words, with what was found."""
+        word = "at least" if self.at_least else "at most"
+        mark = "ok    " if self.holds else "MISSED"
+        return f"{mark} {self.name}: {self.found:.2f}{self.unit}, {word} {self.limit:g}{self.unit}"
+
+
+def judged(measured: Measured) -> list[Target]:
+    """Every target that something was measured for."""
+    return [
+        *_ratios(measured),
+        *_against_az(measured),
+        *_rates(measured),
+        *_status(measured),
+        *_compared("provision against its longest chain", measured.provision, PROVISION_LIMIT),
+        *_processes(measured),
+    ]
+
+
+def ratio(switches: Sequence[Switch]) -> float:
+    """The whole time over the bound and the deciding reading, of all seeds together."""
+    return sum(each.whole_s for each in switches) / sum(
+        each.bound_whole_s or 0.0 for each in switches
+    )
+
+
+def shown_ratio(switches: Sequence[Switch]) -> float:
+    """The time from the first write on over the bound, of all seeds together."""
+    return sum(each.whole_s - each.decided_s for each in switches) / sum(
+        each.bound_shown_s or 0.0 for each in switches
+    )
+
+
+def throttled(switch: Switch) -> int:
+    """How many 429s of a run its own rate caused."""
+    return sum(n for code, n in switch.refused.items() if code != "RetryableError")
+
+
+def _ratios(measured: Measured) -> Iterable[Target]:
+    for size in measured.sizes():
+        if cold := measured.of(Way.COLD, size):
+            yield Target(f"cold against its bound, {size} spoke(s)", ratio(cold), COLD_LIMIT)
+        if prestaged := measured.of(Way.PRESTAGED, size):
+            limit = PRESTAGED_LIMIT.get(size, PRESTAGED_LIMIT_MORE)
+            yield Target(f"prestaged against its bound, {size} spoke(s)", ratio(prestaged), limit)
+
+
+def _against_az(measured: Measured) -> Iterable[Target]:
+    """The notes' procedure by az, its pings included where they were typed."""
+    az, ours = measured.of(Way.AZ, 1), measured.of(Way.PRESTAGED, 1)
+    seeds = {each.seed for each in az} & {each.seed for each in ours}
+    if seeds:
+        found = mean(each.with_pings_s or each.whole_s for each in az if each.seed in seeds)
+        found /= mean(each.whole_s for each in ours if each.seed in seeds)
+        name = "prestaged, times faster than the notes' procedure by az, 1 spoke"
+        yield Target(name, found, AGAINST_AZ, at_least=True)
+
+
+def _rates(measured: Measured) -> Iterable[Target]:
+    ours = [each for each in measured.switches if each.way in {Way.COLD, Way.PRESTAGED}]
+    if ours:
+        yield Target("429s that our own rate caused", sum(map(throttled, ours)), 0)
+
+
+def _status(measured: Measured) -> Iterable[Target]:
+    yield from _compared("status against its slowest reading", measured.status, STATUS_LIMIT)
+    if measured.status_by_az:
+        found = _of_sums(measured.status_by_az)
+        yield Target("status, times faster than az", found, STATUS_AGAINST_AZ, at_least=True)
+
+
+def _compared(name: str, compared: Sequence[Compared], limit: float) -> Iterable[Target]:
+    if compared:
+        yield Target(name, _of_sums(compared), limit)
+
+
+def _of_sums(compared: Sequence[Compared]) -> float:
+    return sum(each.seconds for each in compared) / sum(each.against_s for each in compared)
+
+
+def _processes(measured: Measured) -> Iterable[Target]:
+    for each in measured.processes:
+        if each.command.endswith("--help"):
+            yield Target("processor time of --help", each.cpu_s, HELP_CPU_S, " s")
+        elif each.command.endswith("status"):
+            yield Target("processor time of status", each.cpu_s, STATUS_CPU_S, " s")
+        elif each.spokes >= LARGE:
+            name = f"{each.command}, {each.spokes} spokes"
+            yield Target(f"memory of {name}", each.memory_mb, MEMORY_MB, " MB")
+            milliseconds = each.cpu_s / each.spokes * 1000
+            yield Target(f"processor time a spoke of {name}", milliseconds, CPU_MS_A_SPOKE, " ms")
+            requests = each.requests / each.spokes
+            yield Target(f"requests a spoke of {name}", requests, REQUESTS_A_SPOKE)

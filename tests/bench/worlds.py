@@ -1,0 +1,277 @@
+"""The worlds that are measured: the proof of concept's topology with N spokes, its circuit dark.
+
+Owns their making. The topology is provisioned once; further spokes are added by ARM requests
+without HTTP in between, and the result is written down, so that every run begins at the same
+moment of the same world. Ids are the same in every run: the drawn durations depend on them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from erfailover.cli import invoke
+from erfailover.lab import arm, identity
+from erfailover.lab.answers import Request
+from erfailover.lab.clock import Clock, SteppedClock
+from erfailover.lab.identity import Identity
+from erfailover.lab.server import Lab, LabServer
+from erfailover.lab.throttling import Limits, Throttling
+from erfailover.lab.timing import Durations
+
+SUBSCRIPTION = "0e2f0f0e-6d0b-4c55-9f5f-0000000be7c4"
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-we"
+NETWORK = f"{GROUP}/providers/Microsoft.Network"
+PRIMARY, BACKUP = "vnet2", "vnet3"
+PRIMARY_GATEWAY = f"{NETWORK}/virtualNetworkGateways/vng1"
+BACKUP_GATEWAY = f"{NETWORK}/virtualNetworkGateways/vng2"
+FAILED_PEER = "10.4.0.253"
+DARK_S = 300.0
+"""How long the circuit is dark before a switch: BGP's hold time (180 s) and more."""
+BASE = "https://127.0.0.1:1"
+SECRETS = {"ERFAILOVER_SHARED_KEY": "b3nchOfK3y5", "ERFAILOVER_ADMIN_PASSWORD": "P4ss-of-the-b3nch"}
+
+Json = Any
+
+
+def spoke_names(spokes: int) -> list[str]:
+    """The spokes' VNets: the proof of concept's one, then further ones."""
+    return ["vnet1", *(f"spoke{number:03d}" for number in range(2, spokes + 1))]
+
+
+def _prefix(number: int) -> str:
+    """The address space of a spoke, by its number from 0."""
+    return f"172.{16 + number // 256}.{number % 256}.0/24" if number else "10.1.0.0/16"
+
+
+def spoke_prefixes(spokes: int) -> set[str]:
+    """The address spaces of so many spokes."""
+    return {_prefix(number) for number in range(spokes)}
+
+
+def peering_id(owner: str, other: str) -> str:
+    """The id of a peering."""
+    return f"{NETWORK}/virtualNetworks/{owner}/virtualNetworkPeerings/{owner}-to-{other}"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A world written down, and the site file for it."""
+
+    spokes: int
+    prestaged: bool
+    snapshot: bytes
+    site: str
+
+
+@dataclass
+class Served:
+    """A world that is being served, this process' environment pointed at it."""
+
+    lab: Lab
+    clock: Any
+    """The lab's; a stepped one is the controller's as well."""
+    folder: Path
+    environment: dict[str, str]
+
+    def command(self, *arguments: str) -> tuple[int, str, str]:
+        """Type a command of erfailover on the lab's own clock: exit code, output, messages."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = invoke(list(arguments), self.clock)
+        return code, out.getvalue(), err.getvalue()
+
+    def done(self, *arguments: str) -> str:
+        """Type a command that must succeed; what it printed."""
+        code, out, err = self.command(*arguments)
+        if code:
+            raise RuntimeError(f"erfailover {' '.join(arguments)}: exit code {code}\n{err}{out}")
+        return out
+
+
+class Worlds:
+    """Makes worlds, each once."""
+
+    def __init__(self) -> None:
+        made = identity.make()
+        self.identity: Identity = replace(made, subscription=SUBSCRIPTION)
+        self._made: dict[tuple[int, bool], World] = {}
+        self._authority = tempfile.TemporaryDirectory(prefix="erfailover-bench-")
+
+    def close(self) -> None:
+        """Remove what was written."""
+        self._authority.cleanup()
+
+    def get(self, spokes: int, prestaged: bool) -> World:
+        """The world of so many spokes, its circuit dark."""
+        key = spokes, prestaged
+        if key not in self._made:
+            self._made[key] = self._grown(spokes, prestaged)
+        return self._made[key]
+
+    @contextmanager
+    def served(
+        self, snapshot: bytes | None, site: str, seed: int | None, clock: Clock | None = None
+    ) -> Iterator[Served]:
+        """Serve a world, or an empty one, over HTTPS with durations drawn by a seed."""
+        when = clock or SteppedClock()
+        lab = Lab(when, identity_=self.identity, seed=1, draw_seed=seed, refuse_lab_paths=True)
+        if snapshot is not None:
+            lab.restore(snapshot)
+            lab.durations = Durations(seed)
+            lab.throttling = Throttling(Limits())
+        with (
+            tempfile.TemporaryDirectory(prefix="erfailover-bench-") as path,
+            LabServer(lab, Path(self._authority.name)) as server,
+        ):
+            folder = Path(path)
+            (folder / "erfailover.yaml").write_text(site)
+            variables = {
+                **server.environment(),
+                **SECRETS,
+                "ERFAILOVER_STATE_DIR": str(folder / "state"),
+                "ERFAILOVER_SITE": str(folder / "erfailover.yaml"),
+            }
+            with _environment(variables):
+                yield Served(lab, when, folder, variables)
+
+    @cached_property
+    def init_site(self) -> str:
+        """The site file of the proof of concept."""
+        with self.served(None, "", None) as served:
+            (served.folder / "erfailover.yaml").unlink()
+            with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+                code = invoke(["init", "--site", served.environment["ERFAILOVER_SITE"]])
+            if code:
+                raise RuntimeError(f"erfailover init: exit code {code}")
+            return (served.folder / "erfailover.yaml").read_text()
+
+    @cached_property
+    def _provisioned(self) -> bytes:
+        with self.served(None, self.init_site, None) as served:
+            served.done("provision", "--yes")
+            _let_pass(served.lab, 60.0)
+            return served.lab.snapshot()
+
+    def _grown(self, spokes: int, prestaged: bool) -> World:
+        lab = Lab(SteppedClock(), identity_=self.identity, seed=1)
+        lab.restore(self._provisioned)
+        lab.throttling = Throttling(None)
+        # Routing follows once, at the end: it would be worked out anew at every write.
+        listeners, lab.world.listeners = lab.world.listeners, []
+        grower = _Grower(lab)
+        for number, name in enumerate(spoke_names(spokes)):
+            if number:
+                grower.spoke(name, _prefix(number))
+            if prestaged:
+                grower.prestage(name)
+        lab.world.listeners = listeners
+        grower.fail()
+        _let_pass(lab, DARK_S)
+        return World(spokes, prestaged, lab.snapshot(), _site(self.init_site, spokes, prestaged))
+
+
+def _site(init: str, spokes: int, prestaged: bool) -> str:
+    """The site file: networks that exist already, so no topology; no probes, for routes decide."""
+    site: Json = yaml.safe_load(init)
+    for key in ("topology", "probes"):
+        site.pop(key)
+    uses = {"allow_forwarded_traffic": True, "use_remote_gateways": True}
+    lends = {"allow_forwarded_traffic": True, "allow_gateway_transit": True}
+    ready = {"allow_forwarded_traffic": True}
+    site["spokes"] = [
+        {
+            "virtual_network": name,
+            "spoke_to_primary": _site_peering(name, PRIMARY, uses, {}),
+            "primary_to_spoke": _site_peering(PRIMARY, name, lends, {}),
+            "spoke_to_backup": _site_peering(name, BACKUP, ready if prestaged else "absent", uses),
+            "backup_to_spoke": _site_peering(BACKUP, name, lends if prestaged else "absent", lends),
+        }
+        for name in spoke_names(spokes)
+    ]
+    return yaml.safe_dump(site, sort_keys=False)
+
+
+def _site_peering(owner: str, other: str, expressroute: Json, ipsec: Json) -> Json:
+    name = f"{owner}-to-{other}"
+    return {"name": name, "on_expressroute": expressroute, "on_ipsec": ipsec}
+
+
+class _Grower:
+    """Adds spokes to a world by ARM requests, one at a time."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._headers = {"Authorization": f"Bearer {lab.tokens.access_token(f'{BASE}/t', BASE)}"}
+
+    def spoke(self, name: str, prefix: str) -> None:
+        """A VNet that uses the primary hub's gateway."""
+        self._put(
+            f"{NETWORK}/virtualNetworks/{name}",
+            {"addressSpace": {"addressPrefixes": [prefix]}},
+        )
+        self._peer(PRIMARY, name, allowGatewayTransit=True)
+        self._peer(name, PRIMARY, useRemoteGateways=True)
+
+    def prestage(self, name: str) -> None:
+        """The peerings with the backup hub, remote gateways off."""
+        self._peer(BACKUP, name, allowGatewayTransit=True)
+        self._peer(name, BACKUP)
+
+    def fail(self) -> None:
+        """ExpressRoute fails: the primary's far end has an address that nobody has."""
+        path = f"{NETWORK}/localNetworkGateways/lng1"
+        body = self._ask("GET", path, None)
+        body["properties"]["bgpSettings"]["bgpPeeringAddress"] = FAILED_PEER
+        self._put(path, body["properties"])
+
+    def _peer(self, owner: str, other: str, **flags: bool) -> None:
+        remote = {"remoteVirtualNetwork": {"id": f"{NETWORK}/virtualNetworks/{other}"}}
+        self._put(peering_id(owner, other), {**remote, "allowForwardedTraffic": True, **flags})
+
+    def _put(self, path: str, properties: Json) -> None:
+        self._ask("PUT", path, {"location": "westeurope", "properties": properties})
+        while (
+            due := self._lab.world.next_event()
+        ) is not None and self._lab.operations.under_way():
+            _let_pass(self._lab, max(0.0, due - self._lab.world.now) + 0.001)
+
+    def _ask(self, method: str, path: str, body: Json) -> Json:
+        data = b"" if body is None else json.dumps(body).encode()
+        query = {"api-version": "2024-05-01"}
+        answer = arm.handle(self._lab, Request(method, path, query, BASE, data, self._headers))
+        if answer.status not in {200, 201}:
+            raise RuntimeError(f"{method} {path}: {answer}")
+        return json.loads(json.dumps(answer.body))
+
+
+def _let_pass(lab: Lab, seconds: float) -> None:
+    assert isinstance(lab.clock, SteppedClock)
+    lab.clock.sleep(seconds)
+    with lab.lock:
+        lab.catch_up()
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """This process' environment with some variables, and no other ones of Azure's or ours."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
+        if name != "ERFAILOVER_TEST_AZ":
+            del os.environ[name]
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

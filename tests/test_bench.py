@@ -1,0 +1,111 @@
+"""The benchmark in small: it runs, judges what it measured, and ends with a summary."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench import charts, document, targets
+from tests.bench.rows import Compared, Measured, Switch, Way
+from tests.bench.watching import Bar
+from tests.bench.worlds import peering_id
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.timeout(600)
+def test_the_quick_benchmark_measures_judges_and_sums_up(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--quick", "--results", str(results)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert ran.returncode in {0, 1}, ran.stderr
+    assert "Traceback" not in ran.stderr
+    lines = ran.stdout.splitlines()
+    assert lines[-1].startswith("bench: 6 switches, ")
+    assert any(line.startswith("MISSED") for line in lines) is (ran.returncode == 1)
+    assert "ok     429s that our own rate caused: 0.00, at most 0" in lines
+    found = json.loads(results.read_text())
+    for switch in found["switches"]:
+        if switch["way"] in {"cold", "prestaged"}:
+            assert switch["whole_s"] >= switch["bound_whole_s"] * 0.9
+            assert switch["bars"]
+
+
+def switch(way: Way, spokes: int, whole_s: float, **more: object) -> Switch:
+    return Switch(way, spokes, 1, whole_s, **more)  # type: ignore[arg-type]
+
+
+def test_further_spokes_are_reckoned_from_two_measured_sizes() -> None:
+    measured = Measured((switch(Way.SDK, 1, 60.0), switch(Way.SDK, 10, 510.0)))
+    found = measured.reckoned((1, 10, 100))
+    assert [(each.spokes, each.whole_s, each.reckoned) for each in found.switches] == [
+        (1, 60.0, False),
+        (10, 510.0, False),
+        (100, 5010.0, True),
+    ]
+
+
+def test_further_spokes_are_reckoned_from_what_one_adds() -> None:
+    found = Measured((switch(Way.AZ, 1, 90.0, each_s=50.0),)).reckoned((1, 10))
+    assert found.of(Way.AZ, 10)[0].whole_s == 90.0 + 9 * 50.0
+
+
+def test_targets_are_judged_on_all_seeds_together() -> None:
+    measured = Measured(
+        (
+            switch(Way.PRESTAGED, 1, 30.0, bound_whole_s=20.0, bound_shown_s=15.0),
+            switch(Way.PRESTAGED, 1, 34.0, bound_whole_s=40.0, bound_shown_s=30.0),
+            switch(Way.AZ, 1, 200.0),
+        ),
+        status=(Compared(1, 10.0, 9.0),),
+    )
+    found = {each.name: each for each in targets.judged(measured)}
+    bound = found["prestaged against its bound, 1 spoke(s)"]
+    assert (bound.found, bound.holds) == (64.0 / 60.0, True)
+    az = found["prestaged, times faster than the notes' procedure by az, 1 spoke"]
+    assert (az.found, az.holds) == (200.0 / 32.0, True)
+    assert found["status against its slowest reading"].holds
+
+
+@pytest.mark.parametrize(
+    ("refused", "holds"),
+    [({}, True), ({"RetryableError": 3}, True), ({"SubscriptionRequestsThrottled": 1}, False)],
+)
+def test_only_429s_of_our_own_rate_miss_the_target(refused: dict[str, int], holds: bool) -> None:
+    measured = Measured((switch(Way.COLD, 1, 30.0, bound_whole_s=30.0, refused=refused),))
+    found = {each.name: each for each in targets.judged(measured)}
+    assert found["429s that our own rate caused"].holds is holds
+
+
+def test_tables_and_pictures_are_written_between_the_marks(tmp_path: Path) -> None:
+    path = tmp_path / document.DOCUMENT
+    path.write_text(f"before\n{document.BEGIN}\nstale\n{document.END}\nafter\n")
+    bar = Bar(peering_id("vnet1", "vnet3").lower(), "update", 0, 9.0, 12.0)
+    cold = switch(Way.COLD, 1, 27.0, bound_whole_s=25.0, bound_shown_s=20.0, bars=(bar,))
+    document.write(Measured((cold, switch(Way.SDK, 10, 500.0))), tmp_path)
+    text = path.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "stale" not in text
+    assert "| 1 | - | - | 27.0 s | 25.0 s | - | - |" in text
+    picture = (tmp_path / "switch-cold.svg").read_text()
+    assert "4 make: 9.0 to 12.0 s" in picture
+    assert "shown 27 s" in picture
+    assert "500" not in charts.timeline(cold)
+    assert "SDK, default polling" in (tmp_path / "switch-growth.svg").read_text()
+
+
+def test_a_document_without_marks_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / document.DOCUMENT).write_text("nothing here\n")
+    with pytest.raises(ValueError, match="expected the marks"):
+        document.write(Measured(), tmp_path)
+    assert (tmp_path / document.DOCUMENT).read_text() == "nothing here\n"

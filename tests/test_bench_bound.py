@@ -1,0 +1,141 @@
+"""The bound of a switch: by hand where that can be done, and never above what somebody achieves."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Sequence
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from erfailover.lab.throttling import Limits, Throttling
+from tests.bench import bound
+from tests.bench.bound import Readings, SpokeWrites, Tunnel
+
+LIMITS = Limits()
+NONE = Readings(deciding=0.0, arriving=0.0)
+PATH = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v"
+
+
+def test_one_prestaged_spoke_needs_its_two_writes_the_learning_and_a_reading() -> None:
+    readings = Readings(deciding=6.0, arriving=5.0, leaving=1.0)
+    found = bound.of_switch([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
+    assert (found.written_s, found.rule) == (7.0, "chain")
+    assert found.shown_s == 7.0 + 10.0 + 5.0
+    assert found.whole_s == 6.0 + 22.0
+
+
+def test_one_cold_spoke_needs_its_four_writes() -> None:
+    found = bound.of_switch([SpokeWrites(3.0, 4.0, 2.0, 5.0)], NONE, 0.0, LIMITS)
+    assert (found.written_s, found.rule) == (14.0, "chain")
+
+
+def test_a_slow_reading_of_the_hub_that_is_left_can_decide() -> None:
+    readings = Readings(deciding=0.0, arriving=1.0, leaving=9.0)
+    found = bound.of_switch([SpokeWrites(3.0, 4.0)], readings, 10.0, LIMITS)
+    assert found.shown_s == 3.0 + 10.0 + 9.0
+
+
+def test_prestaged_spokes_overlap() -> None:
+    spokes = [SpokeWrites(3.0, 4.0), SpokeWrites(9.0, 2.0), SpokeWrites(1.0, 1.0)]
+    assert bound.of_switch(spokes, NONE, 0.0, LIMITS).written_s == 11.0
+
+
+def test_the_hubs_writes_queue_in_the_sites_order() -> None:
+    slow, quick = SpokeWrites(9.0, 9.0, 2.0, 9.0), SpokeWrites(1.0, 1.0, 2.0, 1.0)
+    assert bound.queue_s([slow, quick]) == 2.0 + 27.0
+    assert bound.queue_s([quick, slow]) == 4.0 + 27.0
+    found = bound.of_switch([quick, slow], NONE, 0.0, LIMITS)
+    assert (found.written_s, found.rule) == (31.0, "queue")
+
+
+def test_two_hundred_writes_are_free_and_then_ten_a_second() -> None:
+    free = bound.arrival_s(200, LIMITS, 0, 0.0)
+    assert (free, bound.arrival_s(300, LIMITS, 0, 0.0)) == (0.0, 10.0)
+    spokes = [SpokeWrites(1.0, 1.0)] * 150
+    found = bound.of_switch(spokes, Readings(1.0, 0.0), 0.0, LIMITS)
+    assert (found.written_s, found.rule) == (10.0 + 1.0, "tokens")
+
+
+def test_the_thousand_and_first_write_waits_for_the_next_five_minutes() -> None:
+    assert bound.arrival_s(998, LIMITS, 2, 5.0) == pytest.approx(79.8)
+    assert bound.arrival_s(999, LIMITS, 2, 5.0) == 295.0
+
+
+@pytest.mark.parametrize(("used", "age_s"), [(0, 0.0), (2, 0.0), (2, 6.0)])
+def test_the_lab_takes_no_write_before_the_bound_says(used: int, age_s: float) -> None:
+    """A client that asks every tenth of a second is never taken earlier, and the bound is met."""
+    throttling, taken, now = Throttling(LIMITS), 0, 0.0
+    for _ in range(used):
+        assert throttling.take("POST", PATH, "s", "p", 0.0)[1] is None
+    for tick in range(4000):
+        now = age_s + tick / 10
+        while throttling.take("PUT", PATH, "s", "p", now)[1] is None:
+            taken += 1
+            earliest = bound.arrival_s(taken, LIMITS, used, age_s)
+            assert tick / 10 >= earliest - 1e-6, f"write {taken}"
+            assert tick / 10 <= earliest + 0.2, f"write {taken}"
+    assert taken > 1200
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hub_that_lends_without_a_pause_meets_the_bound(seed: int) -> None:
+    """Whatever the site's order is, the bound of that order can be reached."""
+    chance = random.Random(seed)
+    spokes = [SpokeWrites(*(chance.uniform(1.0, 9.0) for _ in range(4))) for _ in range(4)]
+    for order in permutations(spokes):
+        found = bound.of_switch(order, NONE, 0.0, LIMITS)
+        assert found.written_s == pytest.approx(made_s(order))
+
+
+def made_s(spokes: Sequence[SpokeWrites]) -> float:
+    """When the last make ends if the hub lends to the spokes in an order, at once each."""
+    hub_free_s, ends = 0.0, []
+    for each in spokes:
+        hub_free_s += each.lend
+        ends.append(hub_free_s + each.peer + each.break_ + each.make)
+    return max(ends)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_tokens_are_never_bounded_above_what_a_greedy_client_achieves(seed: int) -> None:
+    chance = random.Random(seed)
+    limits = Limits(writes=(3, 1.0))
+    pairs = [(chance.uniform(1.0, 5.0), chance.uniform(1.0, 5.0)) for _ in range(12)]
+    spokes = [SpokeWrites(*pair) for pair in pairs]
+    found = bound.of_switch(spokes, Readings(100.0, 0.0), 0.0, limits)
+    assert found.rule == "tokens"
+    assert found.written_s <= greedy_s(pairs, limits) + 1e-9
+    assert found.written_s > 12.0
+
+
+def greedy_s(pairs: Sequence[tuple[float, float]], limits: Limits) -> float:
+    """When the last make ends if the write with the most ahead of it takes each token."""
+    ready = [(0.0, break_ + make, break_, make) for break_, make in pairs]
+    now, number, end = 0.0, 1, 0.0
+    while ready:
+        now = max(now, bound.arrival_s(number, limits, 2, 100.0), min(each[0] for each in ready))
+        at = max((each for each in ready if each[0] <= now), key=lambda each: each[1])
+        ready.remove(at)
+        number += 1
+        _, _, takes, make = at
+        if make:
+            ready.append((now + takes, make, make, 0.0))
+        end = max(end, now + takes)
+    return end
+
+
+def test_the_longest_chain_of_a_provision() -> None:
+    assert bound.of_provision([Tunnel(1.0, 900.0, 8.0), Tunnel(3.0, 1000.0, 5.0)]) == 1008.0
+
+
+def test_the_bound_imports_nothing_of_the_controller() -> None:
+    tree = ast.parse(Path(bound.__file__).read_text())
+    imported = {each.module or "" for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)}
+    imported |= {
+        name.name for each in ast.walk(tree) if isinstance(each, ast.Import) for name in each.names
+    }
+    ours = {each for each in imported if each.startswith("erfailover")}
+    assert ours == {"erfailover.lab.throttling"}
