@@ -171,9 +171,7 @@ def _run_command(lab: Lab, request: Request, machine: Resource) -> Operation:
             "invoking a run command."
         )
         raise Refused(Refusal(409, "Conflict", text))
-    overhead_s = lab.durations.seconds(
-        f"{rt.VM}/runcommand", "post", resource=ids.key(machine.id)
-    )
+    overhead_s = lab.durations.seconds(f"{rt.VM}/runcommand", "post", resource=ids.key(machine.id))
     arguments = {"script": json.dumps(script)}
     longest_s = overhead_s + SLOWEST_SCRIPT_S
     operation = _start(lab, machine, "runcommand", longest_s, arguments=arguments, locks=(lock,))
