@@ -1,8 +1,8 @@
 """In which order the steps of a plan may run: a graph, what matters most first. Pure.
 
-Spokes of one priority go together: all are prepared, then each is broken and made, so that no
-make waits for another spoke's write on the hub. What is off the critical path comes last. A
-canary goes through all of it alone, and is verified, before the others.
+Spokes of one priority go together: the hub's peerings of all are prepared, then each spoke is
+broken and made, so that no make waits for another spoke's write on the hub. What is off the
+critical path comes last. A canary goes through all of it alone, and is verified, before the others.
 """
 
 from __future__ import annotations
@@ -81,18 +81,29 @@ def _group(
     begun: frozenset[str],
     passed: frozenset[str],
 ) -> Iterator[Node]:
-    """Preparation of all, a milestone, break and make of each, a milestone."""
+    """Preparation of all, a milestone, break and make of each, a milestone.
+
+    What the hub owns goes first, one after the other: a spoke's own preparation refers to the
+    hub, and would keep the next of them waiting. A break waits for all of them, so that no make
+    waits for one.
+    """
     prepared, made = f"prepared/{number}", f"made/{number}"
-    ids: dict[str, list[str]] = {name: [] for name, _ in group}
-    for wanted in (0, 1):
+    before: dict[str, frozenset[str]] = {}
+    lent: set[str] = set()
+    for place in (0, 1):
         for name, steps in group:
-            for step in steps:
-                if phase(step.number) == wanted:
-                    after = begun if wanted == 0 else frozenset({prepared})
-                    yield Node(_id(step), step, None, frozenset(ids[name]) | passed, after)
-                    ids[name].append(_id(step))
-        all_ids = frozenset(id_ for each in ids.values() for id_ in each)
-        yield Node(made if wanted else prepared, after=all_ids | begun)
+            for step in [each for each in steps if phase(each.number) == 0][place : place + 1]:
+                needs = before.get(name, frozenset())
+                yield Node(_id(step), step, None, needs | passed, begun)
+                before[name] = needs | {_id(step)}
+                lent |= {_id(step)} if step.number == 1 else set()
+    yield Node(prepared, after=frozenset(lent) | begun)
+    for name, steps in group:
+        for step in [each for each in steps if phase(each.number) == 1]:
+            needs = before.get(name, frozenset())
+            yield Node(_id(step), step, None, needs | passed, frozenset({prepared}))
+            before[name] = needs | {_id(step)}
+    yield Node(made, after=frozenset().union(*before.values(), {prepared}))
 
 
 def _id(step: SwitchStep) -> str:

@@ -111,11 +111,20 @@ class SwitchRun:
             if event.state is State.DONE and critical.get(task.id.rsplit("/", 1)[0]) == task.id:
                 outcome.control_plane_s = clock.now() - self.began_s
                 watch.expect([task.id.rsplit("/", 1)[0]])
+            if event.state is State.STARTED:
+                preparing.discard(task.id)
+                if not preparing and task.id in prepared:
+                    self._read_tables_again(GATE_GATEWAY_S / 2)
 
-        if any(procedure.phase(step.number) == 0 for step in plan.writes):
+        prepared = {
+            f"{step.spoke}/{step.number}"
+            for step in plan.writes
+            if procedure.phase(step.number) == 0
+        }
+        preparing = set(prepared)
+        if prepared:
             self._prepared_since_s = clock.now()
-            read = partial(self.readings.gateway, ROLE_OF_PATH[self.options.target], 0.0)
-            start(clock, read, "read the tables again")
+            self._read_tables_again(0.0)
         with Progress(self.context.console, clock) as progress:
             recorded = self.recorder.listener(progress.tell)
             results = execute(
@@ -130,6 +139,11 @@ class SwitchRun:
         if outcome.failed and len(outcome.failed) == len(self.site.spokes):
             raise next(iter(results.failures.values()))
         self._as_written(plan, outcome)
+
+    def _read_tables_again(self, max_age_s: float) -> None:
+        """Read what the gate rests on beside the preparation, so that it need not wait."""
+        read = partial(self.readings.gateway, ROLE_OF_PATH[self.options.target], max_age_s)
+        start(self.context.clock, read, "read the tables again")
 
     def _note(self, plan: SwitchPlan, outcome: Outcome, results: Results) -> None:
         """What was written, and which spokes were not."""
