@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 from erfailover.azure.access import Access
 from erfailover.azure.asking import Answer, send
 from erfailover.azure.clients import Clients, access_to
+from erfailover.azure.listing import rows_of_pages
 from erfailover.azure.pacing import Budget
-from erfailover.azure.polling import Accepted, CadencePolling
+from erfailover.azure.polling import HURRIED, Accepted, Cadence, CadencePolling
 from erfailover.azure.resources import GROUP_TYPE, Address, address, operations
 from erfailover.azure.retrying import READ, WRITE, Contact, Retries
 from erfailover.clock import Clock
@@ -147,8 +148,21 @@ class Azure:
         self.write(resource_id, body, deadline_s)
         return self.get(resource_id) or {}
 
-    def write(self, resource_id: str, body: Mapping[str, Any], deadline_s: float) -> None:
-        """Create or replace a resource and wait until that has succeeded."""
+    def write(
+        self,
+        resource_id: str,
+        body: Mapping[str, Any],
+        deadline_s: float,
+        cadence: Cadence = HURRIED,
+    ) -> None:
+        """Create or replace a resource and wait until that has succeeded.
+
+        Args:
+            resource_id: the full id.
+            body: the whole body, as ARM JSON.
+            deadline_s: how long it may take, waits included, in seconds.
+            cadence: how often to look whether it has.
+        """
         where = address(resource_id)
         deadline = self.clock.now() + deadline_s
 
@@ -164,6 +178,7 @@ class Azure:
                     *where.names, copy.deepcopy(dict(body)), polling=polling, cls=raw
                 ),
                 resource_id,
+                cadence,
             )
 
         self._write(f"PUT {_short(resource_id)}", resource_id, write, deadline, _as_put(body))
@@ -264,20 +279,9 @@ class Azure:
 
     def networks_of(self, subscription: str) -> list[Body]:
         """Every VNet of a subscription as ARM JSON, peerings included, by a list."""
-        client = self._clients_of(subscription).network
-
-        def read() -> list[Body]:
-            pages: list[Body] = []
-            listed = client.virtual_networks.list_all(
-                raw_response_hook=lambda answer: pages.append(answer.http_response.json())
-            )
-            for _ in listed.by_page():
-                continue
-            return [row for page in pages for row in page.get("value") or []]
-
         return self._retries().call(
             f"GET {subscription}/virtualNetworks",
-            read,
+            lambda: rows_of_pages(self._clients_of(subscription)),
             on=READ,
             deadline=self.clock.now() + READ_DEADLINE_S,
         )
@@ -450,6 +454,7 @@ class Azure:
         deadline: float,
         begin: Callable[[CadencePolling], Any],
         written: str | None = None,
+        cadence: Cadence = HURRIED,
     ) -> Any:
         """Begin an operation and wait for its end; the SDK's result.
 
@@ -458,6 +463,7 @@ class Azure:
             deadline: until when to wait.
             begin: calls the SDK with the polling it is given.
             written: the id of the resource, where the operation is a write.
+            cadence: how often to look.
         """
 
         def accepted(answer: Accepted) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from erfailover.azure.cloud import Azure
 from erfailover.azure.observing import peering
+from erfailover.azure.polling import HURRIED, Cadence
 from erfailover.azure.readings import Readings
 from erfailover.errors import Refused
 from erfailover.model import Change, Peering, PeeringWrite
@@ -21,6 +22,7 @@ def write(
     deadline_s: float,
     readings: Readings,
     max_age_s: float = 0.0,
+    cadence: Cadence = HURRIED,
 ) -> str:
     """Make a peering as a plan says; returns what was done, in words.
 
@@ -32,6 +34,7 @@ def write(
         deadline_s: how long that may take, in seconds.
         readings: where the peering's present body comes from.
         max_age_s: how long ago it may have been read, in seconds.
+        cadence: how often to look whether it is done.
 
     Raises:
         AzureFailure: Azure refused.
@@ -52,7 +55,7 @@ def write(
             azure.delete(change.peering_id, deadline_s)
             return "removed"
         body = _with_flags(found, change.remote_virtual_network, change.after)
-        azure.write(change.peering_id, body, deadline_s)
+        azure.write(change.peering_id, body, deadline_s, cadence)
         return "written"
     finally:
         network_id = network_of(change.peering_id)

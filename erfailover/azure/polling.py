@@ -23,8 +23,24 @@ from erfailover.errors import AzureFailure, Kind
 
 log = logging.getLogger(__name__)
 
-FIRST_S, SHARE, MOST_S = 1.0, 0.15, 20.0
-"""The next look comes after this share of the time that has passed, within these bounds."""
+MOST_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """When to look: first, and then after this share of the time that has passed."""
+
+    first_s: float = 1.0
+    share: float = 0.15
+
+    def pause_s(self, passed_s: float) -> float:
+        """How long to wait for the next look."""
+        return min(max(self.first_s, passed_s * self.share), MOST_S)
+
+
+HURRIED = Cadence()
+PATIENT = Cadence(first_s=4.0, share=0.6)
+"""For what nobody waits for: two of three peering writes have ended by the first look (recorded)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +78,10 @@ class CadencePolling(ARMPolling):
         deadline: float,
         budget: Budget,
         accepted: Callable[[Accepted], None] = lambda accepted: None,
+        cadence: Cadence = HURRIED,
     ) -> None:
         super().__init__()
+        self._cadence = cadence
         self._accepted = accepted
         self._what = what
         self._clock = clock
@@ -118,8 +136,7 @@ class CadencePolling(ARMPolling):
                 "Azure goes on with it. Run the same command again: it waits for what is under "
                 "way and does only what is left.",
             )
-        pause = min(max(FIRST_S, (now - self._began) * SHARE), MOST_S)
-        pause = max(pause, self._budget.before_a_look_s())
+        pause = max(self._cadence.pause_s(now - self._began), self._budget.before_a_look_s())
         pause = min(pause, self._deadline - now)
         log.debug("%s: the next look in %.1f s", self._what, pause, extra=_wait(pause))
         self._clock.sleep(pause)

@@ -11,6 +11,7 @@ from functools import partial
 
 from erfailover import conditions, procedure
 from erfailover.azure import peerings, probing
+from erfailover.azure.polling import HURRIED, PATIENT, Cadence
 from erfailover.azure.readings import Readings
 from erfailover.clock import start
 from erfailover.commands.context import Context
@@ -18,7 +19,7 @@ from erfailover.commands.progress import Progress
 from erfailover.commands.recording import Recorder
 from erfailover.commands.switch_options import PATIENCE_S, Options, insist
 from erfailover.commands.switch_outcome import Outcome, missing, probed, verified
-from erfailover.commands.switch_watch import Watch
+from erfailover.commands.switch_watch import FEW, Watch
 from erfailover.errors import AzureFailure, Kind, VerificationFailed
 from erfailover.executor import Event, Listener, Results, State, Task, Width
 from erfailover.executor import run as execute
@@ -29,8 +30,8 @@ from erfailover.site import ROLE_OF_PATH, Site, Spoke, network_of
 GATE_NETWORKS_S, GATE_GATEWAY_S = 10.0, 20.0
 """How old a reading may be that the gate rests on, in seconds: of VNets and peerings, and of the
 gateway with its tables, which takes 5 s to read. What the run has written is read anew."""
-TAIL_S = 60.0
-"""How old the body may be that a write off the critical path rests on, in seconds."""
+BODY_S = 60.0
+"""How old the body may be that a write before or after break and make rests on, in seconds."""
 STALE_S = 60.0
 """How long a read may show what was before a write, in seconds (assumed)."""
 LEAVING_PATIENCE_S = 60.0
@@ -106,11 +107,16 @@ class SwitchRun:
             step.spoke: f"{step.spoke}/{step.number}" for step in plan.writes if step.number < 5
         }
 
+        left = set(critical.values())
+
         def listen(event: Event) -> None:
             task = event.task
             if event.state is State.DONE and critical.get(task.id.rsplit("/", 1)[0]) == task.id:
                 outcome.control_plane_s = clock.now() - self.began_s
                 watch.expect([task.id.rsplit("/", 1)[0]])
+                left.discard(task.id)
+                if not left and plan.writes[-1].number >= 5 and len(critical) > FEW:
+                    self.context.say("Every spoke is switched; the rest is off the critical path.")
             if event.state is State.STARTED:
                 preparing.discard(task.id)
                 if not preparing and task.id in prepared:
@@ -193,9 +199,11 @@ class SwitchRun:
     def _step(self, step: SwitchStep) -> str:
         if step.gated:
             self._gate(step)
-        max_age_s = TAIL_S if procedure.phase(step.number) == 2 else GATE_NETWORKS_S
+        phase = procedure.phase(step.number)
+        max_age_s = GATE_NETWORKS_S if phase == 1 else BODY_S
+        many = len(self.site.spokes) > FEW
         try:
-            return self._write(step.write, max_age_s)
+            return self._write(step.write, max_age_s, PATIENT if phase == 2 and many else HURRIED)
         except AzureFailure as failure:
             if not step.contingency or failure.outcome_unknown:
                 raise
@@ -242,9 +250,10 @@ class SwitchRun:
             clock.sleep(5.0)
         insist(self.context, self.options, claims, f"take {spoke.name} off its path")
 
-    def _write(self, write: PeeringWrite, max_age_s: float) -> str:
+    def _write(self, write: PeeringWrite, max_age_s: float, cadence: Cadence = HURRIED) -> str:
         deadline_s = self.site.timing.step_deadline_s
-        return peerings.write(self.context.azure, write, deadline_s, self.readings, max_age_s)
+        azure = self.context.azure
+        return peerings.write(azure, write, deadline_s, self.readings, max_age_s, cadence)
 
     def _as_written(self, plan: SwitchPlan, outcome: Outcome) -> None:
         """Whether every peering is as its last write said; a stale read is made again."""

@@ -48,7 +48,7 @@ class _Sleeper:
     wake_at: float
     ready: Callable[[], bool] = lambda: False
     wake: Callable[[], object] | None = None
-    awake: bool = False
+    awake: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(eq=False)
@@ -64,7 +64,7 @@ class SteppedClock:
     _now: float = 0.0
     _participants: int = 1
     _sleepers: list[_Sleeper] = field(default_factory=list)
-    _lock: threading.Condition = field(default_factory=threading.Condition)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def now(self) -> float:
         """Modelled seconds since the clock was made."""
@@ -94,8 +94,14 @@ class SteppedClock:
             sleeper = _Sleeper(self._now + max(timeout_s, 0.0), ready)
             self._sleepers.append(sleeper)
             self._settle()
-            while not sleeper.awake:
-                self._lock.wait()
+        try:
+            sleeper.awake.wait()
+        except BaseException:  # Ctrl-C: this thread is at work again
+            with self._lock:
+                if sleeper in self._sleepers:
+                    self._sleepers.remove(sleeper)
+            raise
+        with self._lock:
             return ready()
 
     def notify(self) -> None:
@@ -128,10 +134,9 @@ class SteppedClock:
             self._now = max(self._now, soonest)
             for sleeper in [each for each in self._sleepers if each.wake_at <= self._now]:
                 self._rouse(sleeper)
-        self._lock.notify_all()
 
     def _rouse(self, sleeper: _Sleeper) -> None:
         self._sleepers.remove(sleeper)
-        sleeper.awake = True
+        sleeper.awake.set()
         if sleeper.wake is not None:
             sleeper.wake()
