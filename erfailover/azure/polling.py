@@ -40,7 +40,7 @@ class Cadence:
 
 HURRIED = Cadence()
 PATIENT = Cadence(first_s=4.0, share=0.6)
-"""For what nobody waits for: two of three peering writes have ended by the first look (recorded)."""
+"""For what nobody waits for: two of three writes have ended by the first look (recorded)."""
 
 
 @dataclass(frozen=True, slots=True)
