@@ -215,12 +215,19 @@ def doctor(**options: Any) -> None:
     type=click.Choice(["read", "switch"]),
     help="Print a custom role for `az role definition create`: to look only, or to switch.",
 )
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="ID",
+    help="A further scope of that role: where circuits or connections lie. May be repeated.",
+)
 @common
-def permissions(role: str | None, **options: Any) -> None:
+def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> None:
     """List the rights that the site needs, on what, and which step needs them."""
     from erfailover.commands import permissions as command
 
-    command.run(context(options), role)
+    command.run(context(options), role, scopes)
 
 
 @cli.command()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Address
 
+from erfailover.circuits import Circuits
 from erfailover.model import Observed, Reading
 from erfailover.permissions import Grant
 from erfailover.site import Role
@@ -107,6 +108,8 @@ class Facts:
         grants: by resource id in lower case.
         locks, policies: by the id of the resource group in lower case.
         remaining: what is left of Azure's limits, by subscription and ``reads`` or ``writes``.
+        circuits: what the gateways that could be read hang on.
+        stand_in: the BGP peering address of the drill's local network gateway; None without one.
     """
 
     now: datetime
@@ -125,3 +128,5 @@ class Facts:
     lease: Reading[Held] = field(default_factory=lambda: Reading(None, "not read"))
     hosts: tuple[HostPath, ...] = ()
     around: Surroundings = field(default_factory=Surroundings)
+    circuits: Mapping[Role, Circuits] = field(default_factory=dict)
+    stand_in: Reading[str] | None = None

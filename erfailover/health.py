@@ -124,10 +124,10 @@ def _spoke(site: Site, observed: Observed, spoke: Spoke) -> SpokeHealth:
     role = ROLE_OF_PATH[Path(path)]
     claims = tuple(_path_claims(site, observed, spoke, role))
     healthy = HEALTHY[conditions.all_of(claims)]
-    return SpokeHealth(spoke.name, path, healthy, claims, _prestaged(site, observed, spoke))
+    return SpokeHealth(spoke.name, path, healthy, claims, is_prestaged(site, observed, spoke))
 
 
-def _prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:
+def is_prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:
     """Whether a switch of the spoke to IPsec has nothing to prepare."""
     inward = observed.peering(
         site.peering_id(site.backup.virtual_network, spoke.backup_to_spoke.name)

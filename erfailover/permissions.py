@@ -5,7 +5,9 @@ Owns THE table of actions: the role definitions, what ``doctor`` asks after and 
 
 Rules (published: role-definitions of Azure RBAC): an assignment grants what its ``actions`` match
 and its ``notActions`` do not; assignments add up; ``*`` stands for any characters; case does not
-matter. Names of actions: published, resource provider operations.
+matter. Names of actions: published, "Azure permissions for Networking" and its likes; those of the
+site failover tests are younger than the list that was read, and follow Azure's rule for a POST,
+``{type}/{name}/action`` (assumed; the paths: REST spec 2024-05-01, virtualNetworkGateway.json).
 """
 
 from __future__ import annotations
@@ -16,13 +18,17 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
-from erfailover.site import Path, Role, Site
+from erfailover.site import Drill, Path, Role, Site, SiteFailoverTest
 
 NETWORK = "Microsoft.Network"
 NETWORKS = f"{NETWORK}/virtualNetworks"
 PEERINGS = f"{NETWORKS}/virtualNetworkPeerings"
 GATEWAYS = f"{NETWORK}/virtualNetworkGateways"
 LOCAL_GATEWAYS = f"{NETWORK}/localNetworkGateways"
+CIRCUITS = f"{NETWORK}/expressRouteCircuits"
+CONNECTIONS = f"{NETWORK}/connections"
+HUBS = f"{NETWORK}/virtualHubs"
+"""Route Servers are virtual hubs without a virtual WAN (published, REST specification)."""
 MACHINES = "Microsoft.Compute/virtualMachines"
 BLOB_ROLE = "Storage Blob Data Contributor"
 
@@ -45,6 +51,14 @@ class On(Enum):
     POLLING = "operations under way"
     """Assumed to be open to whoever may begin one: ``doctor`` does not insist on these."""
     ADDRESS = "the gateways' public addresses"
+    CONNECTED = "what the gateways connect to"
+    """Connections, local network gateways, circuits: often another team's, in other groups."""
+    ROUTE_TABLE = "the subnets' route tables"
+    ROUTE_SERVER = "Route Servers in the hubs"
+
+
+ELSEWHERE = frozenset({On.POLLING, On.ADDRESS, On.CONNECTED, On.ROUTE_TABLE, On.ROUTE_SERVER})
+"""What the site file does not name: it may lie, and be granted, in other groups than it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,8 @@ class Need:
 READ, SWITCH = RoleKind.READ, RoleKind.SWITCH
 LOOKS = ("status", "doctor", "switch")
 DOCTOR = ("doctor",)
+AROUND = ("doctor", "switch: hazards")
+PEERING = ("switch: steps 1 to 5", "prestage")
 PROBES = ("verify", "switch: probes")
 
 NEEDS = (
@@ -74,22 +90,39 @@ NEEDS = (
     Need(f"{GATEWAYS}/read", On.GATEWAY, LOOKS, READ),
     Need(f"{GATEWAYS}/getBgpPeerStatus/action", On.GATEWAY, LOOKS, READ),
     Need(f"{GATEWAYS}/getLearnedRoutes/action", On.GATEWAY, LOOKS, READ),
+    Need(f"{GATEWAYS}/connections/read", On.GATEWAY, LOOKS, READ),
+    Need(
+        f"{GATEWAYS}/getFailoverAllTestsDetails/action",
+        On.GATEWAY,
+        ("status", "doctor", "drill"),
+        READ,
+    ),
     Need(f"{NETWORK}/locations/operationResults/read", On.POLLING, LOOKS, READ),
+    Need(f"{CONNECTIONS}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
+    Need(f"{CIRCUITS}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
+    Need(f"{LOCAL_GATEWAYS}/read", On.CONNECTED, AROUND, READ),
+    Need(f"{LOCAL_GATEWAYS}/read", On.LOCAL_GATEWAY, ("status", "doctor", "drill"), READ),
+    Need(f"{NETWORK}/routeTables/read", On.ROUTE_TABLE, AROUND, READ),
+    Need(f"{HUBS}/read", On.ROUTE_SERVER, AROUND, READ),
+    Need(f"{HUBS}/ipConfigurations/read", On.ROUTE_SERVER, AROUND, READ),
+    Need(f"{HUBS}/bgpConnections/read", On.ROUTE_SERVER, AROUND, READ),
+    Need(f"{HUBS}/bgpConnections/learnedRoutes/action", On.ROUTE_SERVER, AROUND, READ),
     Need(f"{NETWORK}/publicIPAddresses/read", On.ADDRESS, DOCTOR, READ),
     Need("Microsoft.Authorization/permissions/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.Authorization/locks/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.Authorization/policyAssignments/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.PolicyInsights/checkPolicyRestrictions/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.Insights/metrics/read", On.GATEWAY, DOCTOR, READ),
-    Need(f"{PEERINGS}/read", On.NETWORK, ("switch: steps 1 to 5",), SWITCH),
-    Need(f"{PEERINGS}/write", On.NETWORK, ("switch: steps 1 to 5",), SWITCH),
-    Need(f"{NETWORKS}/peer/action", On.NETWORK, ("switch: steps 1 to 5",), SWITCH),
-    Need(f"{PEERINGS}/delete", On.NETWORK, ("switch: steps 6, 7",), SWITCH),
+    Need(f"{PEERINGS}/read", On.NETWORK, ("switch: a write whose answer was lost",), SWITCH),
+    Need(f"{PEERINGS}/write", On.NETWORK, PEERING, SWITCH),
+    Need(f"{NETWORKS}/peer/action", On.NETWORK, PEERING, SWITCH),
+    Need(f"{PEERINGS}/delete", On.NETWORK, ("switch: steps 6, 7", "unprestage"), SWITCH),
     Need(f"{NETWORK}/locations/operations/read", On.POLLING, ("switch", "drill"), SWITCH),
     Need(f"{MACHINES}/runCommand/action", On.MACHINE, PROBES, SWITCH),
     Need("Microsoft.Compute/locations/operations/read", On.POLLING, PROBES, SWITCH),
-    Need(f"{LOCAL_GATEWAYS}/read", On.LOCAL_GATEWAY, ("drill",), SWITCH),
     Need(f"{LOCAL_GATEWAYS}/write", On.LOCAL_GATEWAY, ("drill",), SWITCH),
+    Need(f"{GATEWAYS}/startSiteFailoverTest/action", On.GATEWAY, ("drill",), SWITCH),
+    Need(f"{GATEWAYS}/stopSiteFailoverTest/action", On.GATEWAY, ("drill",), SWITCH),
 )
 """Every action that ``status``, ``doctor``, ``switch``, ``verify`` and ``drill`` need.
 
@@ -128,14 +161,23 @@ def _applies(site: Site, need: Need) -> bool:
         return bool(resources(site, On.LOCAL_GATEWAY))
     if need.action == f"{PEERINGS}/delete":
         return removes_peerings(site)
+    if need.action.endswith("SiteFailoverTest/action"):
+        return isinstance(site.drill, SiteFailoverTest)
+    if need.action in _OF_EXPRESSROUTE:
+        return not isinstance(site.drill, Drill)
     return True
+
+
+_OF_EXPRESSROUTE = frozenset({f"{CIRCUITS}/read", f"{GATEWAYS}/getFailoverAllTestsDetails/action"})
+"""Of no use where a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
 
 
 def removes_peerings(site: Site) -> bool:
     """Whether a switch back may remove peerings: the site file calls some ``absent``."""
+    spokes = [each.prestaged() for each in site.spokes] if site.prestaged else site.spokes
     return any(
         peering.on(path) is None
-        for spoke in site.spokes
+        for spoke in spokes
         for peering in (spoke.spoke_to_backup, spoke.backup_to_spoke)
         for path in Path
     )
@@ -149,8 +191,9 @@ def resources(site: Site, on: On) -> tuple[str, ...]:
         case On.GATEWAY:
             found = [site.gateway_id(site.hub(role).gateway) for role in Role]
         case On.LOCAL_GATEWAY:
-            name: str | None = getattr(site.drill, "local_network_gateway", None)
-            found = [site.resource_id(LOCAL_GATEWAYS, name)] if name else []
+            found = []
+            if isinstance(site.drill, Drill):
+                found = [site.resource_id(LOCAL_GATEWAYS, site.drill.local_network_gateway)]
         case On.MACHINE:
             probes = site.probes.values()
             names = [each.machine for each in probes] + [each.through or "" for each in probes]
@@ -158,6 +201,22 @@ def resources(site: Site, on: On) -> tuple[str, ...]:
         case _:
             return ()
     return _unique(found)
+
+
+def places(site: Site, on: On) -> tuple[str, ...]:
+    """Where an action is to be granted: the resources, or the groups in which they most likely lie.
+
+    A connection is in its gateway's group, a route table in its VNet's, if nobody chose otherwise.
+    """
+    beside = {
+        On.CONNECTED: On.GATEWAY,
+        On.ADDRESS: On.GATEWAY,
+        On.ROUTE_TABLE: On.NETWORK,
+        On.ROUTE_SERVER: On.GATEWAY,
+    }
+    if on in beside:
+        return _unique(map(group_of, resources(site, beside[on])))
+    return resources(site, on) or groups(site)
 
 
 def groups(site: Site) -> tuple[str, ...]:
@@ -171,33 +230,41 @@ def group_of(resource_id: str) -> str:
     return "/".join(resource_id.split("/")[:5])
 
 
-def role_definition(site: Site, role: RoleKind) -> dict[str, Any]:
+def role_definition(site: Site, role: RoleKind, more: Iterable[str] = ()) -> dict[str, Any]:
     """A custom role with nothing but what is needed, as ``az role definition create`` takes it.
 
-    Published: custom roles can be assigned to resource groups; ``AssignableScopes`` lists them.
+    Published: custom roles can be assigned to resource groups, of several subscriptions of a
+    tenant; ``AssignableScopes`` lists them.
+
+    Args:
+        site: what the role is for.
+        role: to look only, or to switch.
+        more: further scopes: of what the site file does not name, such as circuits.
     """
     what = "reads the state of" if role is READ else "reads and switches"
     return {
         "Name": f"erfailover {role}: {site.name}",
         "IsCustom": True,
         "Description": f"erfailover {what} the site {site.name}.",
-        "Actions": [each.action for each in needs(site, role)],
+        "Actions": list(_unique(each.action for each in needs(site, role))),
         "NotActions": [],
         "DataActions": [],
         "NotDataActions": [],
-        "AssignableScopes": list(groups(site)),
+        "AssignableScopes": list(_unique([*groups(site), *more])),
     }
 
 
 def rows(site: Site) -> Iterator[tuple[Need, tuple[str, ...]]]:
     """Every need of a site, with the resource groups or resources that it is needed on."""
     for need in needs(site):
-        where = resources(site, need.on)
-        yield need, where or groups(site)
+        yield need, places(site, need.on)
 
 
 def _unique(found: Iterable[str]) -> tuple[str, ...]:
-    return tuple({each.lower(): each for each in found}.values())
+    first: dict[str, str] = {}
+    for each in found:
+        first.setdefault(each.lower(), each)
+    return tuple(first.values())
 
 
 def _any(patterns: Iterable[str], action: str) -> bool:

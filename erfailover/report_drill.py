@@ -43,6 +43,9 @@ def drill_state(site: Site, circuits: Circuits | None, stand_in: Reading[str] | 
             the site has no such drill.
     """
     running = circuits.running if circuits else None
+    if circuits is None and not isinstance(site.drill, Drill):
+        told = "Whether a site failover test runs is unknown: the primary's gateway was not read"
+        return DrillState(None, None, told)
     if circuits and running:
         place, since = (
             running.peering_location,

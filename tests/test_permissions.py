@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -16,11 +17,12 @@ from erfailover.permissions import (
     granted,
     groups,
     needs,
+    places,
     removes_peerings,
     resources,
     role_definition,
 )
-from erfailover.site import Drill, Probe, Site, SitePeering
+from erfailover.site import Drill, Probe, Site, SiteFailoverTest, SitePeering
 from tests import sites
 
 SITE = sites.site("vnet1", "vnet9")
@@ -28,6 +30,8 @@ DRILL = Drill("lng1", IPv4Address("10.4.0.254"), IPv4Address("10.4.0.253"))
 WHOLE = replace(
     SITE, drill=DRILL, probes={"office": Probe("vm1", IPv4Address("10.5.0.4"), through="vm3")}
 )
+
+EXPRESSROUTE = replace(SITE, drill=SiteFailoverTest("Amsterdam"))
 
 
 def prestaged(site: Site) -> Site:
@@ -75,8 +79,11 @@ def test_what_one_assignment_leaves_out_another_can_grant() -> None:
     assert not granted("Microsoft.Network/a/read", [])
 
 
-def test_no_action_stands_in_the_table_twice() -> None:
-    assert len({each.action for each in NEEDS}) == len(NEEDS)
+def test_no_action_stands_in_the_table_or_a_role_twice() -> None:
+    assert len({(each.action, each.on) for each in NEEDS}) == len(NEEDS)
+    for role in RoleKind:
+        actions = role_definition(WHOLE, role)["Actions"]
+        assert len(set(actions)) == len(actions)
 
 
 def test_a_site_needs_only_what_it_has() -> None:
@@ -91,12 +98,40 @@ def test_deletion_is_needed_only_where_peerings_are_removed() -> None:
     assert delete in {each.action for each in needs(SITE)}
     assert not removes_peerings(prestaged(SITE))
     assert delete not in {each.action for each in needs(prestaged(SITE))}
+    assert not removes_peerings(replace(SITE, prestaged=True))
+
+
+def test_a_site_failover_test_is_started_only_where_the_site_file_has_one() -> None:
+    start = "Microsoft.Network/virtualNetworkGateways/startSiteFailoverTest/action"
+    assert start in {each.action for each in needs(EXPRESSROUTE)}
+    assert start not in {each.action for each in needs(SITE)}
+
+
+def test_what_the_site_file_does_not_name_is_looked_for_beside_what_it_names() -> None:
+    far = (
+        "/subscriptions/1/resourceGroups/Hubs/providers/Microsoft.Network/virtualNetworkGateways/g"
+    )
+    site = replace(SITE, backup=replace(SITE.backup, gateway=far))
+    own = "/subscriptions/0000/resourceGroups/rg-we"
+    assert places(site, On.CONNECTED) == (own, "/subscriptions/1/resourceGroups/Hubs")
+    assert places(site, On.ROUTE_TABLE) == (own,)
+
+
+def test_a_role_takes_further_scopes_each_once() -> None:
+    own, other = "/subscriptions/0000/resourceGroups/rg-we", "/subscriptions/2"
+    found = role_definition(SITE, RoleKind.READ, [other, own.upper(), other])
+    assert found["AssignableScopes"] == [own, other]
 
 
 def test_the_reading_role_changes_nothing() -> None:
     reading = needs(WHOLE, RoleKind.READ)
-    asks = ("/read", "getBgpPeerStatus/action", "getLearnedRoutes/action")
-    assert all(each.action.endswith(asks) for each in reading)
+    asked = re.compile(r"/read|/(getBgpPeerStatus|getLearnedRoutes|learnedRoutes)/action")
+    assert all(asked.search(each.action) for each in reading)
+    tested = needs(EXPRESSROUTE, RoleKind.READ)
+    assert {each.action for each in tested} - {each.action for each in reading} == {
+        "Microsoft.Network/expressRouteCircuits/read",
+        "Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action",
+    }
     assert set(reading) < set(needs(WHOLE))
 
 

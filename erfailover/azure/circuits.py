@@ -1,4 +1,4 @@
-"""Reads what a gateway hangs on: connections, circuits, site failover tests; starts and stops one.
+"""Reads what a gateway hangs on: connections, circuits, drills; starts and stops a site's test.
 
 Never part of a switch: a circuit may lie in a subscription that the operator may not read, and
 each of these reads costs requests. What could not be read is unknown, with the reason; nothing
@@ -17,6 +17,7 @@ from erfailover.circuits import UNDER_WAY, Circuit, Circuits, Connection, Failov
 from erfailover.clock import all_at_once
 from erfailover.errors import AzureFailure
 from erfailover.model import EXPRESSROUTE, VPN, Reading
+from erfailover.site import Drill, Role, Site
 
 T = TypeVar("T")
 Body = dict[str, Any]
@@ -46,6 +47,28 @@ def circuits(azure: Azure, gateway_id: str, gateway_type: str | None = None) -> 
     tests = found.pop() if express else None
     connections = Reading(None if listed.value is None else tuple(found), listed.unknown)
     return Circuits(gateway_id, told, connections, tests)
+
+
+def of_both(azure: Azure, site: Site) -> dict[Role, Circuits]:
+    """What the gateways of both hubs hang on, read at once."""
+    ids = [site.gateway_id(site.hub(role).gateway) for role in Role]
+    return dict(
+        zip(Role, _all(azure, [partial(circuits, azure, each) for each in ids]), strict=True)
+    )
+
+
+def stand_in_address(azure: Azure, site: Site) -> Reading[str] | None:
+    """The BGP peering address of the drill's local network gateway; None without such a drill."""
+    drill = site.drill
+    if not isinstance(drill, Drill):
+        return None
+    type_ = "Microsoft.Network/localNetworkGateways"
+    place = site.resource_id(type_, drill.local_network_gateway)
+    found = _read(lambda: azure.get(place))
+    if found.value is None:
+        return Reading(None, found.unknown or "it does not exist in Azure")
+    settings = found.value.get("properties", {}).get("bgpSettings") or {}
+    return Reading(settings.get("bgpPeeringAddress") or "")
 
 
 def failover_tests(azure: Azure, gateway_id: str) -> Reading[tuple[FailoverTest, ...]]:

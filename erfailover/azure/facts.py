@@ -20,6 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 from erfailover import permissions
 from erfailover.azure import observing, surroundings
 from erfailover.azure.asking import Answer
+from erfailover.azure.circuits import of_both, stand_in_address
 from erfailover.azure.cloud import Azure
 from erfailover.clock import all_at_once
 from erfailover.errors import AzureFailure, Failure
@@ -45,9 +46,10 @@ LEFT = "x-ms-ratelimit-remaining-subscription-"
 
 @dataclass(frozen=True)
 class Asked:
-    """Where to read: Azure, the store, and the hosts that a switch depends on, by purpose."""
+    """Where to read: Azure, at which endpoint; the store; the hosts a switch needs, by purpose."""
 
     azure: Azure
+    endpoint: str
     store: Store
     hosts: Mapping[str, str]
 
@@ -59,7 +61,7 @@ def read(
     azure = asked.azure
     outside = Facts(
         now(),
-        azure.endpoint or "https://management.azure.com",
+        asked.endpoint,
         Reading(None, "Azure was not reached"),
         Observed(now().isoformat(), {}, {}),
         lease=_read(asked.store.look),
@@ -93,9 +95,14 @@ def _asked(azure: Azure, site: Site, met: Facts) -> Facts:
         "load": partial(_read, partial(_load, azure, site, met.now)),
         "remaining": partial(_remaining, azure, site),
         "around": partial(surroundings.read, azure, site),
+        "circuits": partial(of_both, azure, site),
+        "stand_in": partial(stand_in_address, azure, site),
     }
-    found = all_at_once(azure.clock, list(parts.values()))
-    return replace(met, **dict(zip(parts, found, strict=True)))
+    values = all_at_once(azure.clock, list(parts.values()))
+    found = dict(zip(parts, values, strict=True))
+    gateways = found["observed"].gateways
+    found["circuits"] = {role: each for role, each in found["circuits"].items() if role in gateways}
+    return replace(met, **found)
 
 
 def _read(read_: Callable[[], T]) -> Reading[T]:

@@ -85,14 +85,17 @@ class Readings:
         if subscription in self._many:
             read = partial(self._list, subscription)
             listed = self._shared(f"list {subscription}", max_age_s, read, of)
-            if listed is not None:
-                found: Body | None = listed.get(key)
+            if listed is not None and key in listed:
+                found: Body = listed[key]
                 return found
         body: Body | None = self._shared(key, max_age_s, partial(self.azure.get, network_id), of)
         return body
 
     def _list(self, subscription: str) -> Mapping[str, Body] | None:
-        """Every VNet of a subscription; None where it may not be listed."""
+        """Every VNet of a subscription that may be read; None where it may not be listed.
+
+        One that may not be read is left out, as is one that is not there: a read of its own tells.
+        """
         try:
             rows = self.azure.networks_of(subscription)
         except AzureFailure as failure:

@@ -12,8 +12,6 @@ from erfailover.errors import Refused, UnknownReading
 from erfailover.model import Verdict
 from erfailover.state.location import parse
 
-PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
-
 
 def run(context: Context) -> None:
     """Show every check.
@@ -24,7 +22,8 @@ def run(context: Context) -> None:
     """
     site = context.site
     azure, store = context.azure, context.store
-    facts = read(Asked(azure, store, _hosts(context)), site)
+    hosts = _hosts(context)
+    facts = read(Asked(azure, hosts[ENDPOINT], store, hosts), site)
     lines = checks(site, facts)
     context.show(report_doctor.text(site, lines), report_doctor.data(site, lines))
     found = verdict_of(lines)
@@ -46,12 +45,9 @@ def _names(lines: list[Check] | tuple[Check, ...], verdict: Verdict) -> list[str
 
 def _hosts(context: Context) -> dict[str, str]:
     """The hosts that a switch depends on, by what they are for."""
-    told = context.environment
-    hosts = {
-        ENDPOINT: told.get("ERFAILOVER_ENDPOINT") or "https://management.azure.com",
-        SIGN_IN: told.get("AZURE_AUTHORITY_HOST") or PUBLIC_AUTHORITY,
-    }
-    if context.site.state is not None:
-        account = parse(context.site.state)
-        hosts[STORE] = told.get("ERFAILOVER_BLOB_ENDPOINT") or account.endpoint
-    return {what: url if "://" in url else f"https://{url}" for what, url in hosts.items()}
+    cloud, state = context.access.cloud, context.site.state
+    hosts: dict[str, str | None] = {ENDPOINT: cloud.endpoint, SIGN_IN: cloud.authority}
+    if state is not None:
+        told = context.environment.get("ERFAILOVER_BLOB_ENDPOINT")
+        hosts[STORE] = told or cloud.blob_endpoint(parse(state).account)
+    return {what: url for what, url in hosts.items() if url}

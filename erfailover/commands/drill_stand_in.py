@@ -13,10 +13,10 @@ from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
 from erfailover.commands.recording import recorded, settle
 from erfailover.conditions import CONNECTED
-from erfailover.errors import AzureFailure, UnknownReading, VerificationFailed
+from erfailover.errors import UnknownReading, VerificationFailed
 from erfailover.executor import Task
 from erfailover.executor import run as execute
-from erfailover.model import BgpPeer, Reading
+from erfailover.model import BgpPeer
 from erfailover.site import Drill, Role
 
 DEADLINE_S = 900.0
@@ -31,24 +31,6 @@ def run(context: Context, drill: Drill, *, start: bool) -> None:
     gateway_id = _gateway_id(context, drill)
     with context.lease("drill start" if start else "drill stop"):
         _run(context, drill, gateway_id, start=start)
-
-
-def address_now(context: Context) -> Reading[str] | None:
-    """The BGP peering address of the drill's local network gateway; None without such a drill.
-
-    One read; what fails is unknown.
-    """
-    drill = context.site.drill
-    if not isinstance(drill, Drill):
-        return None
-    try:
-        found = context.azure.get(_gateway_id(context, drill))
-    except AzureFailure as failure:
-        return Reading(None, failure.message)
-    if found is None:
-        return Reading(None, "it does not exist in Azure")
-    settings = found.get("properties", {}).get("bgpSettings") or {}
-    return Reading(settings.get("bgpPeeringAddress") or "")
 
 
 def _gateway_id(context: Context, drill: Drill) -> str:

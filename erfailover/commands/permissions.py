@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Sequence
 
 from erfailover import permissions, report_doctor
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.permissions import RoleKind
 
+SCOPE = re.compile(
+    r"/subscriptions/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(/resourceGroups/[^/]+(/providers/.+)?)?",
+    re.IGNORECASE,
+)
 
-def run(context: Context, role: str | None) -> None:
+
+def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
     """Show what is needed where, or print a role definition. Azure is not asked.
 
+    Args:
+        context: the invocation.
+        role: ``read`` or ``switch``, to print a role; None for the table.
+        scopes: further ``AssignableScopes`` of the role.
+
     Raises:
-        UsageFailure: the site's ids cannot be made without a subscription.
+        UsageFailure: the site's ids cannot be made without a subscription; a scope is none.
     """
+    for scope in scopes:
+        if role is None or not SCOPE.fullmatch(scope.rstrip("/")):
+            raise UsageFailure(
+                f"--scope {scope}: expected --role-definition with it, and "
+                "/subscriptions/<guid>[/resourceGroups/<name>]",
+                "'az group show --name NAME --query id' prints a resource group's.",
+            )
     site = context.site
     if site.subscription is None and any("/None/" in each for each in permissions.groups(site)):
         raise UsageFailure(
@@ -27,7 +46,7 @@ def run(context: Context, role: str | None) -> None:
         rows = list(permissions.rows(site))
         context.show(report_doctor.rights_text(site, rows), report_doctor.rights_data(site, rows))
         return
-    found = permissions.role_definition(site, RoleKind(role))
+    found = permissions.role_definition(site, RoleKind(role), [each.rstrip("/") for each in scopes])
     if context.output == "yaml":
         context.show("", found)
     else:

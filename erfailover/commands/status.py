@@ -7,11 +7,11 @@ from typing import Any
 
 from erfailover import report, report_drill
 from erfailover.as_code import as_code_warning
-from erfailover.azure.circuits import circuits
+from erfailover.azure.circuits import of_both, stand_in_address
 from erfailover.azure.observing import observe
 from erfailover.circuits import Circuits
 from erfailover.clock import all_at_once
-from erfailover.commands import drill_stand_in, history
+from erfailover.commands import history
 from erfailover.commands.context import Context
 from erfailover.errors import StateFailure, UnknownReading, VerificationFailed
 from erfailover.health import Health, judge
@@ -67,11 +67,10 @@ def _read(context: Context) -> tuple[Observed, dict[Role, Circuits], Reading[str
     site, azure = context.site, context.azure
     reads: list[Any] = [
         partial(observe, azure, site),
-        partial(drill_stand_in.address_now, context),
-        *(partial(circuits, azure, site.gateway_id(site.hub(role).gateway)) for role in Role),
+        partial(stand_in_address, azure, site),
+        partial(of_both, azure, site),
     ]
-    observed, stand_in, *found = all_at_once(context.clock, reads)
-    connected = dict(zip(Role, found, strict=True))
+    observed, stand_in, connected = all_at_once(context.clock, reads)
     return observed, {role: connected[role] for role in observed.gateways}, stand_in
 
 

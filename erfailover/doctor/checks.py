@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from erfailover.doctor.connected import connections, drill
 from erfailover.doctor.gateways import address_skus, backup_gateway, gateway_skus, throughput
 from erfailover.doctor.hazards import hazards
 from erfailover.doctor.lines import Check, Group
-from erfailover.doctor.networks import networks, overlaps, own_gateways, peerings
+from erfailover.doctor.networks import networks, overlaps, own_gateways, peerings, prestaged
 from erfailover.doctor.rights import credentials, locks, policies, rights
 from erfailover.doctor.surroundings import clock, endpoint_path, lease, store_path, throttling
 from erfailover.facts import Facts
@@ -20,12 +21,15 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     networks,
     own_gateways,
     peerings,
+    prestaged,
     overlaps,
     hazards,
     backup_gateway,
     gateway_skus,
     address_skus,
+    connections,
     throughput,
+    drill,
     throttling,
     clock,
     endpoint_path,

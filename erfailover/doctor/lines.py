@@ -34,12 +34,15 @@ class Name(StrEnum):
     OWN_GATEWAY = "spoke-gateway"
     PEERINGS = "peerings"
     OVERLAPS = "address-overlaps"
+    PRESTAGED = "prestaged"
     BACKUP_GATEWAY = "backup-gateway"
     BACKUP_SESSION = "backup-bgp-session"
     BACKUP_PREFIXES = "backup-prefixes"
     GATEWAY_SKU = "gateway-sku"
     ADDRESS_SKU = "public-address-sku"
     THROUGHPUT = "throughput"
+    CONNECTIONS = "connections"
+    DRILL = "drill"
     THROTTLING = "throttling"
     CLOCK = "clock"
     ENDPOINT_PATH = "endpoint-path"
@@ -126,6 +129,19 @@ def place(resource_id: str) -> str:
     if len(parts) < 3:
         return f"subscription {parts[-1]}"
     return "/".join(parts[-2:]) if len(parts) > 4 else parts[-1]
+
+
+def told_apart(resource_ids: Iterable[str]) -> dict[str, str]:
+    """The names of resources, or of groups; with what they lie in where two are called alike."""
+    ids = list(dict.fromkeys(resource_ids))
+    short = {each: last(each) for each in ids}
+    for at in (4, 2):  # the resource group's name, then the subscription's id
+        alike = {name for name in short.values() if list(short.values()).count(name) > 1}
+        for each, name in short.items():
+            parts = each.split("/")
+            if name in alike and at < len(parts) - 1:
+                short[each] = f"{parts[at]}/{name}"
+    return short
 
 
 def last(resource_id: str) -> str:

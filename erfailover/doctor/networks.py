@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from erfailover import conditions
-from erfailover.doctor.lines import Check, Group, Line, Name, worst
+from erfailover.doctor.lines import Check, Group, Line, Name, last, told_apart, worst
 from erfailover.facts import Facts
-from erfailover.health import path_of
+from erfailover.health import is_prestaged, path_of
 from erfailover.model import Verdict
-from erfailover.site import Path, Role, Site
+from erfailover.site import Path, Role, Site, Spoke
 
 
 def networks(site: Site, facts: Facts) -> Iterator[Check]:
     """Every hub and spoke is there, can be read, and is at rest."""
     line = Line(Name.NETWORKS, Group.NETWORKS)
     remedy = "Correct the site file's names, or see the permissions above."
-    bad = False
-    for name in site.network_names():
-        network_id = site.network_id(name)
+    names, bad = told_apart(map(site.network_id, site.network_names())), False
+    for network_id, name in names.items():
         claim = conditions.network_was_read(facts.observed, network_id)
         if claim.verdict is Verdict.HOLDS:
             found = facts.observed.network(network_id)
@@ -54,33 +53,90 @@ def peerings(site: Site, facts: Facts) -> Iterator[Check]:
     )
     right, coming = 0, []
     for spoke in site.spokes:
-        path = path_of(site, facts.observed, spoke)
         for role in Role:
-            for owner, peering in (
-                (spoke.virtual_network, spoke.outward(role)),
-                (site.hub(role).virtual_network, spoke.inward(role)),
-            ):
-                if facts.observed.network(site.network_id(owner)) is None:
-                    yield line.unknown(f"{peering.name}: {owner} could not be read", remedy)
+            pair = _pair(site, spoke, role)
+            later = role is Role.BACKUP and path_of(site, facts.observed, spoke) != Path.IPSEC
+            if later and all(facts.observed.network(owner) is not None for owner, _ in pair):
+                waits = [each for each in pair if _waits(facts, each, pair)]
+                coming += [f"{spoke.name}: {name}" for _, name in waits]
+                pair = tuple(each for each in pair if each not in waits)
+            for owner, name in pair:
+                told = f"{spoke.name}: {name}"
+                if facts.observed.network(owner) is None:
+                    yield line.unknown(f"{told}: {last(owner)} could not be read", remedy)
                     continue
-                found = facts.observed.peering(site.peering_id(owner, peering.name))
-                if found is None and role is Role.BACKUP and path != Path.IPSEC:
-                    coming.append(peering.name)
-                    continue
-                claim = conditions.peering_is_connected_and_in_sync(found, peering.name)
+                found = facts.observed.peering(site.peering_id(owner, name))
+                claim = conditions.peering_is_connected_and_in_sync(found, told)
                 right += claim.verdict is Verdict.HOLDS
                 if claim.verdict is not Verdict.HOLDS:
                     yield line.of(claim, remedy)
     if right:
-        later = f"; a switch creates {', '.join(coming)}" if coming else ""
-        yield line.ok(f"{right} peering(s) Connected and in sync{later}")
+        yield line.ok(f"{right} peering(s) Connected and in sync{_later(coming)}")
+
+
+def _pair(site: Site, spoke: Spoke, role: Role) -> tuple[tuple[str, str], ...]:
+    """The spoke's and the hub's side of a peering: the id of the VNet that has it, its name."""
+    hub, own = site.hub(role).virtual_network, spoke.virtual_network
+    return (
+        (site.network_id(own), spoke.outward(role).name),
+        (site.network_id(hub), spoke.inward(role).name),
+    )
+
+
+def _waits(facts: Facts, side: tuple[str, str], pair: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a switch makes this side, or completes it: the other one is not there yet."""
+    found = {
+        each: facts.observed.peering(f"{each[0]}/virtualNetworkPeerings/{each[1]}") for each in pair
+    }
+    mine = found.pop(side)
+    return mine is None or (mine.state == "Initiated" and None in found.values())
+
+
+def _later(coming: list[str]) -> str:
+    if not coming:
+        return ""
+    some = ", ".join(coming) if len(coming) <= FEW else f"{', '.join(coming[:FEW])} and so on"
+    return f"; a switch creates or completes {len(coming)}: {some}"
+
+
+FEW = 4
+"""How many peerings to come are named."""
+
+
+def prestaged(site: Site, facts: Facts) -> Iterator[Check]:
+    """Where the site file says so, the peerings with the backup hub are there, ready."""
+    line = Line(Name.PRESTAGED, Group.NETWORKS, required=False)
+    ready, missing = [], []
+    for spoke in site.spokes:
+        if any(
+            facts.observed.network(site.network_id(each)) is None
+            for each in (spoke.virtual_network, site.backup.virtual_network)
+        ):
+            yield line.unknown(
+                f"{spoke.name}: its peerings with the backup hub could not be read",
+                "See the networks above.",
+            )
+        elif is_prestaged(site, facts.observed, spoke):
+            ready.append(spoke.name)
+        else:
+            missing.append(spoke.name)
+    if missing and site.prestaged:
+        yield line.fails(
+            "prestaged: true in the site file, but not both peerings with the backup hub are "
+            f"Connected and in sync, with gateway transit, of {', '.join(missing)}",
+            "erfailover prestage makes them; on IPsec or after an interrupted run, see status.",
+        )
+    elif ready or missing:
+        some = f" ({', '.join(ready)})" if ready and missing else ""
+        yield line.ok(f"{len(ready)} of {len(site.spokes)} spoke(s) prestaged{some}")
 
 
 def overlaps(site: Site, facts: Facts) -> Iterator[Check]:
     """Address spaces of hubs and spokes, and the remote prefixes, do not overlap."""
     line = Line(Name.OVERLAPS, Group.NETWORKS)
+    names = told_apart(each.id for each in facts.observed.networks.values())
     spaces = [
-        (network.name, prefix)
+        (names[network.id], prefix)
         for network in facts.observed.networks.values()
         for prefix in network.address_space
     ]

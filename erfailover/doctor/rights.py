@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from erfailover import permissions
-from erfailover.doctor.lines import Check, Group, Line, Name, last, place, short, why
+from erfailover.doctor.lines import Check, Group, Line, Name, place, short, told_apart, why
 from erfailover.facts import Facts
 from erfailover.model import Claim, Verdict
-from erfailover.permissions import BLOB_ROLE, Need, On
+from erfailover.permissions import BLOB_ROLE, ELSEWHERE, Need, On
 from erfailover.site import Site
 
 REMEDY = "erfailover permissions --role-definition switch prints a role with what is needed."
@@ -47,10 +47,11 @@ def rights(site: Site, facts: Facts) -> Iterator[Check]:
 
 def _rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> Iterator[Check]:
     """The lines of what is needed on one kind of resource; one for all that have everything."""
-    elsewhere = on in (On.POLLING, On.ADDRESS)
+    elsewhere = on in ELSEWHERE
     line = Line(Name.PERMISSIONS, Group.IDENTITY, required=not elsewhere)
     found: dict[tuple[Verdict, str], list[str]] = {}
-    for where in permissions.resources(site, on) or permissions.groups(site):
+    places = told_apart(permissions.places(site, on))
+    for where in places:
         reading = facts.grants.get(where.lower())
         if reading is None or reading.value is None:
             told = ", ".join(short(each.action) for each in wanted)
@@ -59,9 +60,9 @@ def _rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> It
             held = reading.value
             missing = [each for each in wanted if not permissions.granted(each.action, held)]
             key = _judged(wanted, missing, elsewhere=elsewhere)
-        found.setdefault(key, []).append(place(where))
-    for (verdict, told), places in found.items():
-        claim = Claim(line.name, verdict, f"{on.value} ({', '.join(places)}): {told}")
+        found.setdefault(key, []).append(places[where])
+    for (verdict, told), names in found.items():
+        claim = Claim(line.name, verdict, f"{on.value} ({', '.join(names)}): {told}")
         yield line.of(claim, REMEDY)
 
 
@@ -87,7 +88,7 @@ def locks(site: Site, facts: Facts) -> Iterator[Check]:
         *permissions.resources(site, On.MACHINE),
         *permissions.resources(site, On.LOCAL_GATEWAY),
     ]
-    bad = False
+    names, bad = told_apart(written), False
     for group in permissions.groups(site):
         reading = facts.locks.get(group.lower())
         if reading is None or reading.value is None:
@@ -107,7 +108,7 @@ def locks(site: Site, facts: Facts) -> Iterator[Check]:
                 bad = True
                 yield line.fails(
                     f"the lock {lock.name} on {place(lock.scope)} is ReadOnly: Azure refuses "
-                    f"writes and POSTs to {', '.join(map(last, held))}",
+                    f"writes and POSTs to {', '.join(names[each] for each in held)}",
                     "Have its owner remove it (az lock delete), or lock with CanNotDelete.",
                 )
             elif networks and permissions.removes_peerings(site):
@@ -115,8 +116,8 @@ def locks(site: Site, facts: Facts) -> Iterator[Check]:
                 yield line.fails(
                     f"the lock {lock.name} on {place(lock.scope)} forbids deletion: a switch "
                     "back could not remove the backup peerings",
-                    "Have it removed, or give those peerings flags instead of absent in the site "
-                    "file: they then stay.",
+                    "Have it removed, or say prestaged: true in the site file: the peerings then "
+                    "stay.",
                 )
     if not bad:
         yield line.ok("no lock in the way of a switch")

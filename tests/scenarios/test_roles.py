@@ -1,25 +1,64 @@
-"""The printed roles are enough for what they are for, and hold nothing that is not needed."""
+"""The printed roles are enough for what they are for, and hold nothing that is not needed.
+
+Every hub of these worlds has a Route Server, so that whatever is granted is used.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
+from uuid import UUID
 
 from erfailover.lab.access import Access, read_roles
-from erfailover.lab.arm_url import Kind, parse
+from erfailover.lab.arm_url import Kind as Asked
+from erfailover.lab.arm_url import parse
+from erfailover.lab.faults import Fault, Kind
 from erfailover.lab.lab import Traced
 from erfailover.lab.request_actions import linked, wanted
+from tests.scenarios.adopted import Adopted, Made, adopted, made_once
+from tests.scenarios.adopted_world import AdoptedWorld, Arm
 from tests.scenarios.conftest import Stage
+from tests.scenarios.test_doctor import network
 
+__all__ = ["Made", "adopted", "made_once"]
+
+NOWHERE = AdoptedWorld(())
+THREE = ("vnet-erp-test", "vnet-monitoring", "vnet-shop")
+"""Spokes in three subscriptions."""
+
+LOST_ANSWER = Fault(Kind.DROP_AFTER, "PUT", "*/virtualNetworkPeerings/*")
+"""The write is looked up then."""
 POLLED = re.compile(r"/providers/(Microsoft\.\w+)/locations/[^/]+/(operations|operationResults)/")
 
 
-def limited_to(stage: Stage, role: str) -> set[str]:
+def limited_to(stage: Stage, role: str, *more: str) -> set[str]:
     """Give the lab's client a printed role and nothing else; the role's actions, in lower case."""
-    printed = json.loads(stage.do("permissions", "--role-definition", role))
+    printed = json.loads(stage.do("permissions", "--role-definition", role, *more))
     stage.lab.access = Access(read_roles(printed))
     return {each.lower() for each in printed["Actions"]}
+
+
+def route_server(arm: Arm, hub: str) -> None:
+    """A Route Server in a hub, which has been told nothing."""
+    network = f"{hub.rsplit('/providers/', 1)[0]}/providers/Microsoft.Network"
+    subnet = f"{hub}/subnets/RouteServerSubnet"
+    space = arm.get(hub)["properties"]["addressSpace"]["addressPrefixes"][0]
+    arm.put(subnet, {"addressPrefix": space.replace(".0.0/16", ".9.0/27")})
+    address = f"{network}/publicIPAddresses/rs-ip"
+    arm.put(
+        address,
+        {"publicIPAllocationMethod": "Static"},
+        location="westeurope",
+        sku={"name": "Standard"},
+        zones=["1", "2", "3"],
+    )
+    arm.put(f"{network}/virtualHubs/rs", {"sku": "Standard"}, location="westeurope")
+    parts = {"subnet": {"id": subnet}, "publicIPAddress": {"id": address}}
+    arm.put(f"{network}/virtualHubs/rs/ipConfigurations/one", parts)
+    peer = {"peerIp": space.replace(".0.0/16", ".2.4"), "peerAsn": 65099}
+    arm.put(f"{network}/virtualHubs/rs/bgpConnections/nva", peer)
+    arm.pool.clear()
 
 
 def asked(stage: Stage, trace: list[Traced]) -> set[str]:
@@ -28,11 +67,15 @@ def asked(stage: Stage, trace: list[Traced]) -> set[str]:
     for each in trace:
         target = parse(each.path)
         polled = POLLED.search(each.path)
-        if polled and target.kind in (Kind.OPERATION, Kind.OPERATION_RESULT):
+        if polled and target.kind in (Asked.OPERATION, Asked.OPERATION_RESULT):
             found.add(f"{polled[1]}/locations/{polled[2]}/read")
             continue
         action = wanted(each.method, target)
-        assert action is not None, each
+        if action is None:  # a list of a subscription: what may be read is shown
+            assert target.kind is Asked.COLLECTION, each
+            assert target.type is not None
+            found.add(f"{target.type.type}/read")
+            continue
         found.add(action.action)
         if each.method == "PUT" and target.type is not None:
             remote = {"properties": {"remoteVirtualNetwork": {"id": "/"}}}
@@ -42,12 +85,17 @@ def asked(stage: Stage, trace: list[Traced]) -> set[str]:
 
 def test_the_switching_role_is_what_switch_drill_and_doctor_use(provisioned: Stage) -> None:
     stage = provisioned
+    route_server(Adopted(stage, NOWHERE).arm(), network(stage, "virtualNetworks/vnet2"))
     role = limited_to(stage, "switch")
     before = len(stage.lab.trace)
     stage.do("doctor")
     stage.do("drill", "start", "--yes")
+    stage.lab.add_faults(LOST_ANSWER)
     stage.do("switch", "--to", "ipsec", "--yes")
-    assert "4 peering(s) Connected and in sync" in stage.do("doctor")
+    assert stage.run("doctor") == 3
+    assert "1 check(s) fail: drill" in stage.err
+    assert "4 peering(s) Connected and in sync" in stage.out
+    stage.do("status")
     stage.do("drill", "stop", "--yes")
     stage.do("switch", "--to", "expressroute", "--yes")
     trace = list(stage.lab.trace)[before:]
@@ -57,6 +105,7 @@ def test_the_switching_role_is_what_switch_drill_and_doctor_use(provisioned: Sta
 
 def test_the_reading_role_is_what_status_and_doctor_use(provisioned: Stage) -> None:
     stage = provisioned
+    route_server(Adopted(stage, NOWHERE).arm(), network(stage, "virtualNetworks/vnet2"))
     role = limited_to(stage, "read")
     before = len(stage.lab.trace)
     stage.do("status")
@@ -70,10 +119,66 @@ def test_the_reading_role_is_what_status_and_doctor_use(provisioned: Stage) -> N
     assert "permission" in stage.err
 
 
+def adopted_expressroute(adopted: Adopted) -> str:
+    """A site of three subscriptions, adopted, with a Route Server; where its circuits lie."""
+    route_server(adopted.arm(), adopted.world.primary_hub)
+    adopted.stage.do(*adopted.init, *(word for each in THREE for word in ("--spoke", each)))
+    return adopted.world.circuit("circuit-ams").rsplit("/providers/", 1)[0]
+
+
+def test_the_roles_of_an_expressroute_site_in_three_subscriptions_are_what_is_used(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    circuits = adopted_expressroute(adopted)
+    role = limited_to(stage, "switch", "--scope", circuits)
+    before = len(stage.lab.trace)
+    stage.do("doctor")
+    stage.do("drill", "start", "--gateway", "ergw-weu")
+    stage.lab.add_faults(LOST_ANSWER)
+    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("drill", "stop", "--yes")
+    stage.do("switch", "--to", "expressroute", "--yes")
+    trace = list(stage.lab.trace)[before:]
+    assert [each for each in trace if each.status == 403] == []
+    assert asked(stage, trace) == role
+
+    role = limited_to(stage, "read", "--scope", circuits)
+    before = len(stage.lab.trace)
+    stage.do("status")
+    assert stage.run("doctor") == 3
+    trace = list(stage.lab.trace)[before:]
+    assert [each for each in trace if each.status == 403] == []
+    assert asked(stage, trace) == role
+
+
+def test_circuits_elsewhere_are_told_with_the_scope_that_reading_them_takes(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    circuits = adopted_expressroute(adopted)
+    scopes = json.loads(stage.do("permissions", "--role-definition", "read"))["AssignableScopes"]
+    assert {each.split("/")[2] for each in scopes} == set(adopted.world.subscriptions)
+    assert circuits not in scopes
+    limited_to(stage, "switch")
+    told = stage.json("doctor")
+    assert told["verdict"] == "ok"
+    unknown = [each for each in told["checks"] if each["verdict"] == "unknown"]
+    assert {each["name"] for each in unknown} == {"connections", "throughput"}, unknown
+    remedies = {each["remedy"] for each in unknown if each["name"] == "connections"}
+    assert all(each.endswith(f"--role-definition read --scope {circuits}") for each in remedies)
+
+
+def test_a_scope_that_is_none_is_told_in_words(provisioned: Stage) -> None:
+    for words in (["--scope", "/subscriptions/1"], ["--role-definition", "read", "--scope", "rg"]):
+        assert provisioned.run("permissions", *words) == 2
+        assert "expected --role-definition with it" in provisioned.err
+
+
 def test_a_role_is_assignable_to_the_resource_groups_of_the_site(provisioned: Stage) -> None:
     stage = provisioned
     site = Path("erfailover.yaml")
-    other = "/subscriptions/0000/resourceGroups/hubs/providers/Microsoft.Network"
+    other = f"/subscriptions/{UUID(int=0)}/resourceGroups/hubs/providers/Microsoft.Network"
     text = site.read_text().split("\ntopology:")[0] + "\n"
     text = text.replace("  gateway: vng2", f"  gateway: {other}/virtualNetworkGateways/vng2")
     site.write_text(text)
