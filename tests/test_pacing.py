@@ -75,11 +75,11 @@ def test_looks_at_few_operations_need_not_keep_off_and_at_many_come_less_often()
     with budget.watching():
         assert budget.before_a_look_s() == 0.0
     waits = []
-    for _ in range(400):
+    for _ in range(600):
         budget._watching = 200
         waits.append(budget.before_a_look_s())
     assert waits[0] < waits[-1]
-    assert waits[-1] == pytest.approx(200 / 12.0, abs=1.0)
+    assert waits[-1] == pytest.approx(200 / 14.0, abs=1.0)
 
 
 def test_a_bucket_without_a_token_is_told_from_one_with_tokens_left() -> None:

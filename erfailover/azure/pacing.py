@@ -27,7 +27,7 @@ NETWORK_WINDOW_S = 300.0
 
 SPARE = 2.0
 """Tokens that are left in a bucket for whoever else has the same identity."""
-LOOKS_AT_ONCE, LOOKS_PER_S = 100.0, 12.0
+LOOKS_AT_ONCE, LOOKS_PER_S = 200.0, 14.0
 """How many looks at operations a run makes at once, and then a second: half of what ARM grants
 for reads. The rest is for readings, and for whoever else has the same identity."""
 

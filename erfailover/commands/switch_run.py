@@ -115,8 +115,10 @@ class SwitchRun:
                 outcome.control_plane_s = clock.now() - self.began_s
                 watch.expect([task.id.rsplit("/", 1)[0]])
                 left.discard(task.id)
-                if not left and plan.writes[-1].number >= 5 and len(critical) > FEW:
-                    self.context.say("Every spoke is switched; the rest is off the critical path.")
+                if not left:
+                    watch.hurry()
+                    if plan.writes[-1].number >= 5 and len(critical) > FEW:
+                        self.context.say("All are switched; the rest is off the critical path.")
             if event.state is State.STARTED:
                 preparing.discard(task.id)
                 if not preparing and task.id in prepared:
@@ -140,7 +142,7 @@ class SwitchRun:
                 self.width,
                 self.options.max_failures,
             )
-        watch.written()
+        watch.hurry()
         self._note(plan, outcome, results)
         if outcome.failed and len(outcome.failed) == len(self.site.spokes):
             raise next(iter(results.failures.values()))

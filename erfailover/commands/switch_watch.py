@@ -17,10 +17,10 @@ from erfailover.model import Claim, Observed, Verdict
 from erfailover.site import ROLE_OF_PATH, Path, Role, Site
 
 BUSY_PAUSE_S = 20.0
-"""Between readings while a run still writes: they cost tokens of the same bucket."""
+"""Between readings while spokes are still switched: they cost tokens of the same bucket."""
 PAUSE_S = 1.0
 FEW = 10
-"""Up to so many spokes, readings come as often while the run still writes."""
+"""Up to so many spokes, readings come as often while they are still switched."""
 
 
 @dataclass
@@ -63,8 +63,8 @@ class Watch:
         """Whether everything that is expected has come to show."""
         return not any(self._pending.values())
 
-    def written(self) -> None:
-        """The run has nothing more to write: read as often as one can."""
+    def hurry(self) -> None:
+        """No spoke is left to switch: read as often as one can."""
         self._writing = False
         self.clock.notify()
 
