@@ -107,13 +107,13 @@ class Runner:
             print("\n".join(id_ for id_, _ in left))
             return
         for id_, answer in forked.many(left, self.options.workers):
-            for _ in range(TRIES):
-                if isinstance(answer, forked.Lost):
-                    answer = Result(id_, [f"did not end: {answer}"]).data()
-                if not _missed(answer["problems"]):
+            result = _result(id_, answer)
+            for _ in range(TRIES - 1):
+                if not _missed(result.problems):
                     break
                 _, answer = next(forked.many([(id_, work[id_])], 1))
-            self.keep(Result(**answer))
+                result = _result(id_, answer)
+            self.keep(result)
 
     def keep(self, result: Result) -> None:
         """Take a result in."""
@@ -223,6 +223,12 @@ class Runner:
             DOCUMENT.write_text(report.written_into(text, report.table(campaign)), "utf-8")
         print(report.summary(campaign))
         return bool(campaign.results) and not campaign.failed
+
+
+def _result(id_: str, answer: Any | forked.Lost) -> Result:
+    if isinstance(answer, forked.Lost):
+        return Result(id_, [f"did not end: {answer}"])
+    return Result(**answer)
 
 
 def _missed(problems: list[str]) -> bool:
