@@ -73,8 +73,13 @@ one that starts it, and its memory counts: so that one must be small, which the 
 
 def child(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> Child:
     """Run ``python -m erfailover`` with arguments; processor time and memory by the system."""
+    return program(["-m", "erfailover", *arguments], environment, folder)
+
+
+def program(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> Child:
+    """Run Python with arguments; processor time and memory by the system."""
     account = folder / "account"
-    command = [sys.executable, "-m", "erfailover", *arguments]
+    command = [sys.executable, *arguments]
     ran = subprocess.run(
         [sys.executable, "-S", "-c", LAUNCHER, str(account), *command],
         stdin=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from erfailover.lab.lab import Lab
 from erfailover.lab.throttling import Limits
 from erfailover.lab.timing import Durations
 from tests.bench import bound, machine, worlds
-from tests.bench.rows import Compared, Process, Switch, Way
+from tests.bench.rows import YARDSTICK, Compared, Process, Switch, Way
 from tests.bench.watching import LEARN_S, Bar, Watch, Watched
 from tests.bench.worlds import Worlds
 
@@ -143,6 +143,7 @@ def processes(made: Worlds, way: Way, spokes: int, tries: int) -> list[Process]:
     world = made.get(1, False)
     with made.served(world.snapshot, world.site, None, ScaledClock(FAST_SPEED)) as served:
         asked = [
+            _yardstick(tries, served),
             _least(tries, served, ["--help"], "erfailover --help", 0, 0.0),
             _least(tries, served, ["status", "-o", "json"], "erfailover status", 1, FAST_SPEED),
         ]
@@ -166,6 +167,14 @@ def _least(
     """The cheapest of some runs: what else the machine does only adds."""
     ran = [_process(served, arguments, command, spokes, speed) for _ in range(tries)]
     return min(ran, key=lambda each: each.cpu_s)
+
+
+def _yardstick(tries: int, served: worlds.Served) -> Process:
+    """What the SDK alone costs to load: how fast this machine is, and how busy."""
+    load = ["-c", "import azure.identity, azure.mgmt.network"]
+    ran = [machine.program(load, os.environ, served.folder) for _ in range(tries)]
+    best = min(ran, key=lambda each: each.cpu_s)
+    return Process(YARDSTICK, 0, best.cpu_s, best.wall_s, best.memory_mb, 0, 0.0)
 
 
 def _process(

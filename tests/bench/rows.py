@@ -81,6 +81,10 @@ class Compared:
         return self.seconds / self.against_s
 
 
+YARDSTICK = "loading azure-identity and azure-mgmt-network"
+"""The command by which the speed of the machine is judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """A controller in a process of its own. ``speed`` is the lab's clock, 0 where none ran."""
