@@ -138,6 +138,7 @@ class Readings:
         role: Role | None = None,
         max_age_s: float = 0.0,
         gateway_age_s: float = 0.0,
+        of: str | None = None,
     ) -> Observed:
         """The picture of some VNets, and of one hub's gateway, all read at once.
 
@@ -146,15 +147,17 @@ class Readings:
             role: the hub whose gateway is read; None for neither.
             max_age_s: how long ago each VNet may have been read, in seconds.
             gateway_age_s: how long ago the gateway may have been read, in seconds.
+            of: the id of the VNet whose last change must be in what is read; None for each its
+                own. A hub changes with every spoke.
         """
         since = self.azure.clock.now() - max_age_s
         ids = [self.site.network_id(name) for name in networks]
         listed = [each for each in ids if each.split("/")[2].lower() in self._many]
         single = [each for each in ids if each not in set(listed)]
         work: list[Callable[[], _Found]] = [
-            partial(self._networks, each, since) for each in ([each] for each in single)
+            partial(self._networks, each, since, of) for each in ([each] for each in single)
         ]
-        work.append(partial(self._networks, listed, since))
+        work.append(partial(self._networks, listed, since, of))
         gateways: dict[Role, Gateway] = {}
 
         def read_gateway(of: Role) -> _Found:
@@ -174,14 +177,14 @@ class Readings:
             {id_: str(each.unknown) for id_, each in found.items() if each.value is None},
         )
 
-    def _networks(self, ids: Iterable[str], since: float) -> _Found:
+    def _networks(self, ids: Iterable[str], since: float, of: str | None) -> _Found:
         """Some VNets, read since a moment: one list serves all that are listed."""
         now = self.azure.clock.now
-        return {each.lower(): self._network(each, now() - since) for each in ids}
+        return {each.lower(): self._network(each, now() - since, of or each) for each in ids}
 
-    def _network(self, network_id: str, max_age_s: float) -> Reading[VirtualNetwork]:
+    def _network(self, network_id: str, max_age_s: float, of: str) -> Reading[VirtualNetwork]:
         try:
-            body = self.network_body(network_id, max_age_s)
+            body = self._network_body(network_id, max_age_s, of)
         except AzureFailure as failure:
             if failure.kind in observing.CONCERNS_ALL:
                 raise

@@ -32,6 +32,8 @@ GATE_NETWORKS_S, GATE_GATEWAY_S = 10.0, 20.0
 gateway with its tables, which takes 5 s to read. What the run has written is read anew."""
 BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
+HUNDREDS = 200
+"""From here on the limits on requests decide how long a switch takes, not a look more or less."""
 STALE_S = 60.0
 """How long a read may show what was before a write, in seconds (assumed)."""
 LEAVING_PATIENCE_S = 60.0
@@ -203,9 +205,10 @@ class SwitchRun:
             self._gate(step)
         phase = procedure.phase(step.number)
         max_age_s = GATE_NETWORKS_S if phase == 1 else BODY_S
-        many = len(self.site.spokes) > FEW
+        size = len(self.site.spokes)
+        patient = (phase > 0 and size > HUNDREDS) or (phase == 2 and size > FEW)
         try:
-            return self._write(step.write, max_age_s, PATIENT if phase == 2 and many else HURRIED)
+            return self._write(step.write, max_age_s, PATIENT if patient else HURRIED)
         except AzureFailure as failure:
             if not step.contingency or failure.outcome_unknown:
                 raise
@@ -237,11 +240,12 @@ class SwitchRun:
         role = ROLE_OF_PATH[target]
         spoke = next(each for each in site.spokes if each.name == step.spoke)
         networks = [site.hub(role).virtual_network, spoke.virtual_network]
+        own = site.network_id(spoke.virtual_network)
         deadline = clock.now() + PATIENCE_S
         gateway_age_s = min(GATE_GATEWAY_S, clock.now() - self._prepared_since_s)
         ages = GATE_NETWORKS_S, gateway_age_s
         while True:
-            observed = self.readings.observe(networks, role, *ages)
+            observed = self.readings.observe(networks, role, *ages, of=own)
             claims = tuple(procedure.gate(site, observed, target, spoke))
             ages = 1.0, 1.0
             if self.readings.gateway_age_s(role) > 2 * GATE_GATEWAY_S:
