@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from erfailover import ssh_keys
 from erfailover.site import Flags, TopologyGateway, TopologyMachine, TopologyNetwork
 from erfailover.topology_checks import GATEWAY_SUBNET
 
@@ -54,7 +55,7 @@ class WriteOnce:
     Azure refuses another ``customData`` (published: PropertyChangeNotAllowed).
     """
 
-    text: str
+    value: Any
 
 
 def _resource(location: str, site: str, properties: Body, **more: Any) -> Body:
@@ -253,8 +254,9 @@ def virtual_machine(
     secret: str,
     custom_data: str | None = None,
 ) -> Body:
-    """A Linux machine with a password, which nobody needs: commands go through Run Command.
+    """A Linux machine; nobody needs to sign in there: commands go through Run Command.
 
+    It has the public key of SSH that the site names and no password, or else a password.
     ``custom_data`` is a script that cloud-init runs at its first start.
     """
     publisher, offer, sku, version = machine.image.split(":")
@@ -278,13 +280,34 @@ def virtual_machine(
             "osProfile": {
                 "computerName": name,
                 "adminUsername": machine.admin_username,
-                "adminPassword": SecretName(secret),
-                "linuxConfiguration": {"disablePasswordAuthentication": False},
+                **_signing_in(machine, secret),
                 **({"customData": _encoded(custom_data)} if custom_data else {}),
             },
             "networkProfile": {"networkInterfaces": interfaces},
         },
     )
+
+
+def _signing_in(machine: TopologyMachine, secret: str) -> Body:
+    """How a machine lets people in; Azure changes nothing of it afterwards.
+
+    Observed: 409 PropertyChangeNotAllowed for the keys and for the switch. The path of the keys
+    is limited to this one (observed: InvalidParameter, linuxConfiguration.ssh.publicKeys.path).
+    """
+    if machine.ssh_public_key is None:
+        once = WriteOnce(False)
+        return {
+            "adminPassword": SecretName(secret),
+            "linuxConfiguration": {"disablePasswordAuthentication": once},
+        }
+    path = f"/home/{machine.admin_username}/.ssh/authorized_keys"
+    key = {"path": path, "keyData": ssh_keys.one_line(machine.ssh_public_key)}
+    return {
+        "linuxConfiguration": {
+            "disablePasswordAuthentication": WriteOnce(True),
+            "ssh": WriteOnce({"publicKeys": [key]}),
+        }
+    }
 
 
 def _encoded(text: str) -> WriteOnce:

@@ -114,8 +114,11 @@ def _same(wanted: Any, found: Any, path: str) -> bool:
 
 
 def merged(wanted: Body, found: Body | None) -> Body:
-    """What to write: what is there, without what nobody can set, with what is wanted over it."""
-    result = _laid_over(wanted, _writable(found or {}))
+    """What to write: what is there, without what nobody can set, with what is wanted over it.
+
+    What is given at creation only stays as it is where the resource is there.
+    """
+    result = _laid_over(wanted if found is None else _later(wanted), _writable(found or {}))
     return dict(result) if isinstance(result, dict) else {}
 
 
@@ -135,6 +138,13 @@ def _laid_over(wanted: Any, found: Any) -> Any:
         return result
     if wanted == [] and isinstance(found, list):
         return found
+    return wanted
+
+
+def _later(wanted: Any) -> Any:
+    """What is wanted of a resource that is there."""
+    if isinstance(wanted, dict):
+        return {k: _later(each) for k, each in wanted.items() if not isinstance(each, WriteOnce)}
     return wanted
 
 
@@ -169,7 +179,7 @@ def with_secrets(body: Body, secret: Callable[[str], str]) -> Body:
 
     def value(placeholder: Any) -> Any:
         if isinstance(placeholder, WriteOnce):
-            return placeholder.text
+            return placeholder.value
         return secret(placeholder.name) if isinstance(placeholder, SecretName) else placeholder
 
     return dict(_replaced(body, value))

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from erfailover import comparison, topology
+from erfailover import comparison, ssh_keys, topology
 from erfailover.arm_bodies import TAG, Body, SecretName
 from erfailover.comparison import Difference
 from erfailover.model import Change
 from erfailover.nat import NatSetup, nat_setups
 from erfailover.site import Path, Role, Site, Spoke, network_of
-from erfailover.topology import GROUP, NETWORK, PEERING, Desired
+from erfailover.topology import GROUP, MACHINE, NETWORK, PEERING, Desired
 
 Existing = Mapping[str, Body | None]
 """What is there, by resource id in lower case; None, or no entry, for what is not."""
@@ -86,6 +86,11 @@ class ProvisionPlan:
     def changes(self) -> tuple[Action | SetupAction, ...]:
         """What is not kept as it is."""
         return tuple(each for each in self.every if each.change is not Change.KEEP)
+
+    def writes(self, type_: str) -> bool:
+        """Whether a resource of some type is made or updated."""
+        changed = (each for each in self.actions if each.change is not Change.KEEP)
+        return any(each.desired.type == type_ for each in changed)
 
 
 def plan(
@@ -164,9 +169,27 @@ def _action(
     if wanted.type == PEERING and properties.get("peeringState") == "Disconnected":
         return Action(Change.UPDATE, wanted, differing, DISCONNECTED)
     if wanted.id.lower() in unsettled:
-        note = "its shared key may differ from the one kept here: written anew"
+        note = "its shared key may be another than it should have: written anew"
         return Action(Change.UPDATE, wanted, differing, note)
-    return Action(Change.UPDATE if differing else Change.KEEP, wanted, differing)
+    kept_keys = _kept_keys(wanted.body, found) if wanted.type == MACHINE else None
+    return Action(Change.UPDATE if differing else Change.KEEP, wanted, differing, kept_keys)
+
+
+def _kept_keys(wanted: Body, found: Body) -> str | None:
+    """What to know of a machine that was made with other public keys than the site file's.
+
+    Azure changes none afterwards (observed: 409 PropertyChangeNotAllowed,
+    linuxConfiguration.ssh.publicKeys).
+    """
+    once = wanted["properties"]["osProfile"]["linuxConfiguration"].get("ssh")
+    if once is None:
+        return None
+    [key] = once.value["publicKeys"]
+    profile = (found.get("properties") or {}).get("osProfile") or {}
+    there = ((profile.get("linuxConfiguration") or {}).get("ssh") or {}).get("publicKeys") or []
+    if any(ssh_keys.same(key["keyData"], str(each.get("keyData"))) for each in there):
+        return None
+    return "made without the site file's SSH key, which 'az vm user update' can add"
 
 
 DISCONNECTED = "Disconnected: written anew"

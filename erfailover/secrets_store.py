@@ -1,8 +1,9 @@
 """The shared keys of the tunnels and the machines' password: made, kept, never shown.
 
 Owns one file in the site's state folder, readable by its owner alone and replaced in one piece.
-A value given in the environment goes before a kept one; what is neither is generated. No value
-is ever printed, logged, or part of a plan or a message.
+A value given in the environment goes before all others; then a key vault's, where the site names
+one, of which only the version is kept here; then a kept one; what is none of these is generated.
+No value is ever printed, logged, or part of a plan or a message.
 """
 
 from __future__ import annotations
@@ -23,9 +24,26 @@ FILE = "secrets.json"
 SHARED_KEY_VARIABLE = "ERFAILOVER_SHARED_KEY"
 PASSWORD_VARIABLE = "ERFAILOVER_ADMIN_PASSWORD"
 
+SHARED_KEY = "shared-key"
+"""What the names of the shared keys begin with."""
+
 SHARED_KEY_LENGTH = 48
+SHARED_KEY_MOST = 128
 PASSWORD_LENGTH = 40
 CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
+
+
+@dataclass(frozen=True, slots=True)
+class VaultKey:
+    """A shared key as it was read from a key vault.
+
+    Attributes:
+        id: the secret's id with its version, ``https://vault/secrets/name/version``; no secret.
+        value: the key.
+    """
+
+    id: str
+    value: str = field(repr=False)
 
 
 @dataclass
@@ -35,13 +53,18 @@ class Secrets:
     folder: Path
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values of the environment: for a name, or for every shared key (``shared-key``)."""
+    vault_id: str | None = None
+    """The id of the key vault's secret that is the shared key; None where no vault is named."""
+    _vault_key: VaultKey | None = None
     _kept: dict[str, str] = field(default_factory=dict, repr=False)
     _written: dict[str, str] = field(default_factory=dict, repr=False)
-    """What each resource was last given, by its id in lower case."""
+    """What each resource was last given, by its id in lower case; of a vault's key the id."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def open(cls, folder: Path, environment: Mapping[str, str]) -> Secrets:
+    def open(
+        cls, folder: Path, environment: Mapping[str, str], vault_id: str | None = None
+    ) -> Secrets:
         """The secrets kept in a folder, and those given in the environment.
 
         Raises:
@@ -49,7 +72,33 @@ class Secrets:
             UnknownReading: the file is damaged or may not be read.
         """
         kept, written = _read(folder / FILE)
-        return cls(folder, _given(environment), kept, written)
+        return cls(folder, _given(environment), vault_id, None, kept, written)
+
+    @property
+    def to_be_read(self) -> bool:
+        """Whether a shared key must be read from the key vault before it can be written."""
+        return self._in_vault(SHARED_KEY) and self._vault_key is None
+
+    @property
+    def vault_passed_over(self) -> bool:
+        """Whether the site names a key vault and the environment a shared key."""
+        return self.vault_id is not None and SHARED_KEY in self.given
+
+    def take(self, key: VaultKey) -> None:
+        """Take over the shared key that was read from the vault, for this run.
+
+        Raises:
+            UsageFailure: it is none that Azure takes.
+        """
+        if not _is_shared_key(key.value):
+            blank = ", the last of them blank" if key.value[-1:].isspace() else ""
+            raise UsageFailure(
+                f"{key.id} is no shared key that Azure takes: expected 1 to 128 printable ASCII "
+                f"characters, found {len(key.value)} characters{blank}",
+                "Put a new version into the vault, or name another secret in the site file.",
+            )
+        with self._lock:
+            self._vault_key = key
 
     def value(self, name: str) -> str:
         """A secret; generated, and kept before it is used, where there is none."""
@@ -57,6 +106,10 @@ class Secrets:
             given = self._given_for(name)
             if given is not None:
                 return given
+            if self._in_vault(name):
+                if self._vault_key is None:
+                    raise LookupError(f"{self.vault_id} has not been read")
+                return self._vault_key.value
             if name not in self._kept:
                 self._kept[name] = _generated(name)
                 self._save()
@@ -68,14 +121,21 @@ class Secrets:
         Where that is not certain, it may have another key than its opposite end.
         """
         with self._lock:
+            written = self._written.get(resource_id.lower())
+            if self._in_vault(name):
+                return written is not None and self._is_vault_s(written)
             value = self._given_for(name) or self._kept.get(name)
-            return value is not None and self._written.get(resource_id.lower()) == value
+            return value is not None and written == value
 
     def wrote(self, resource_id: str, name: str) -> None:
         """Take down that a resource has the secret's present value."""
         value = self.value(name)
         with self._lock:
-            self._kept[name] = self._written[resource_id.lower()] = value
+            if self._in_vault(name) and self._vault_key is not None:
+                self._kept.pop(name, None)
+                self._written[resource_id.lower()] = self._vault_key.id
+            else:
+                self._kept[name] = self._written[resource_id.lower()] = value
             self._save()
 
     def forget(self) -> None:
@@ -84,6 +144,17 @@ class Secrets:
             self._kept.clear()
             self._written.clear()
             (self.folder / FILE).unlink(missing_ok=True)
+
+    def _in_vault(self, name: str) -> bool:
+        shared = name.split("/")[0] == SHARED_KEY
+        return shared and self.vault_id is not None and self._given_for(name) is None
+
+    def _is_vault_s(self, written: str) -> bool:
+        """Whether what was written is the vault's key: the version read, or any until then."""
+        if self._vault_key is not None:
+            return written == self._vault_key.id
+        named = str(self.vault_id)
+        return written == named or written.startswith(f"{named}/")
 
     def _save(self) -> None:
         _write(self.folder / FILE, {"secrets": self._kept, "written": self._written})
@@ -96,12 +167,12 @@ def _given(environment: Mapping[str, str]) -> dict[str, str]:
     given: dict[str, str] = {}
     key = environment.get(SHARED_KEY_VARIABLE)
     if key is not None:
-        if not 1 <= len(key) <= 128 or not key.isascii() or not key.isprintable():
+        if not _is_shared_key(key):
             raise UsageFailure(
                 f"{SHARED_KEY_VARIABLE} is no shared key that Azure takes",
                 "Give 1 to 128 printable ASCII characters, or unset it to have one generated.",
             )
-        given["shared-key"] = key
+        given[SHARED_KEY] = key
     password = environment.get(PASSWORD_VARIABLE)
     if password is not None:
         if not 12 <= len(password) <= 72 or _classes(password) < 3:
@@ -112,6 +183,11 @@ def _given(environment: Mapping[str, str]) -> dict[str, str]:
             )
         given[ADMIN_PASSWORD] = password
     return given
+
+
+def _is_shared_key(key: str) -> bool:
+    """Whether Azure takes a text as a connection's shared key (documented)."""
+    return 1 <= len(key) <= SHARED_KEY_MOST and key.isascii() and key.isprintable()
 
 
 def _classes(password: str) -> int:

@@ -283,8 +283,33 @@ class TopologyMachine:
     image: str = "Canonical:ubuntu-24_04-lts:server:latest"
     """``publisher:offer:sku:version``"""
     admin_username: str = "azureuser"
+    ssh_public_key: str | None = None
+    """Who signs in with it needs no password, and there is none: the key, or its file's path."""
     nat_for: IPv4Network | None = None
     """Set up as a NAT gateway: eth0 outside, eth1 inside, towards this prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopologySharedKeys:
+    """Where the tunnels' shared key is: one secret of a key vault, for all of them."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    key_vault: str
+    """The vault's URL, as Azure shows it: it tells the cloud as well."""
+    secret: str
+    version: str | None = None
+    """Which version of the secret; the newest where none is named."""
+
+    @property
+    def id(self) -> str:
+        """The secret's id in lower case; without a version where none is named."""
+        return f"{self.unversioned_id}/{self.version}" if self.version else self.unversioned_id
+
+    @property
+    def unversioned_id(self) -> str:
+        """The secret's id without a version."""
+        return f"{self.key_vault.rstrip('/').lower()}/secrets/{self.secret.lower()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +323,7 @@ class Topology:
     connections: Mapping[str, TopologyConnection]
     peerings: Mapping[str, TopologyPeering] = field(default_factory=dict)
     machines: Mapping[str, TopologyMachine] = field(default_factory=dict)
+    shared_keys: TopologySharedKeys | None = None
 
 
 CloudName = Literal["public", "usgovernment", "china"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from erfailover.key_checks import shared_key_problems, ssh_key_problems
 from erfailover.site import (
     ROLE_OF_PATH,
     Drill,
@@ -54,6 +55,7 @@ def topology_problems(site: Site) -> list[Problem]:
         *_overlaps(topology),
         *_gateways(topology),
         *_connections(topology),
+        *shared_key_problems((*ROOT, "shared_keys"), topology.shared_keys),
         *_peerings(site, topology),
         *_machines(topology),
         *_routes(topology),
@@ -318,6 +320,7 @@ def _machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
     ):
         found = repr(machine.admin_username)
         yield Problem((*keys, "admin_username"), "a user name that Azure allows", found)
+    yield from ssh_key_problems(keys, machine)
     interfaces = list(machine.interfaces.values())
     if not interfaces:
         yield Problem((*keys, "interfaces"), "at least one interface", "none")

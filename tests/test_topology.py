@@ -328,7 +328,7 @@ def test_a_nat_machine_is_born_with_the_script_that_run_command_runs(site: Site)
     [setup] = nat_setups(site)
     machines = {each.name: each for each in desired(site) if each.type == MACHINE}
     profile = machines["vm3"].body["properties"]["osProfile"]
-    text = base64.b64decode(profile["customData"].text).decode()
+    text = base64.b64decode(profile["customData"].value).decode()
     assert text.startswith("#!/bin/sh\nset -e\n")
     assert text.splitlines()[2:] == list(setup.script[2:])
     assert "cloud-init status --wait" in setup.script[1]

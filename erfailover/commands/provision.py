@@ -18,6 +18,7 @@ from erfailover.azure.offers import ask
 from erfailover.clock import all_at_once
 from erfailover.commands import provision_report as report
 from erfailover.commands.context import Context
+from erfailover.commands.keys import read_shared_key, with_ssh_keys
 from erfailover.commands.progress import Progress
 from erfailover.commands.recording import recorded, settle
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
@@ -25,7 +26,7 @@ from erfailover.executor import Task
 from erfailover.model import Change, Verdict
 from erfailover.nat import NatSetup, holds, nat_setups
 from erfailover.provisioning import Action, ProvisionPlan, SetupAction
-from erfailover.secrets_store import Secrets
+from erfailover.secrets_store import SHARED_KEY_VARIABLE, Secrets
 from erfailover.site import Site
 from erfailover.topology import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP, Desired
 
@@ -63,8 +64,11 @@ def run(context: Context, dry_run: bool) -> None:
 
 
 def _run(context: Context, dry_run: bool) -> None:
-    site, azure = context.site, context.azure
-    secrets = Secrets.open(context.state_folder, context.environment)
+    site, azure = with_ssh_keys(context.site, context.site_file), context.azure
+    shared = site.topology.shared_keys if site.topology else None
+    secrets = Secrets.open(context.state_folder, context.environment, shared.id if shared else None)
+    if secrets.vault_passed_over:
+        context.say(f"{SHARED_KEY_VARIABLE} is set: the key vault is not asked.")
     if not dry_run:
         settle(context)
     context.say(f"Reading what there is of {site.name} ...")
@@ -92,15 +96,22 @@ def _plan(context: Context, azure: Azure, site: Site, secrets: Secrets) -> Provi
         setup for setup in nat_setups(site) if _at_rest(existing.get(setup.machine_id.lower()))
     ]
     held = all_at_once(context.clock, [partial(_nat_holds, azure, each) for each in setups])
-    unsettled = {
-        each.id.lower() for each in provisioning.wanted(site) if not _settled(secrets, each)
-    }
     nat = {setup.id: holds_ for setup, holds_ in zip(setups, held, strict=True)}
-    return provisioning.plan(site, existing, nat, unsettled)
+    plan = provisioning.plan(site, existing, nat, _unsettled(secrets, site))
+    if secrets.to_be_read and plan.writes(CONNECTION):
+        read_shared_key(context, secrets)
+        # Which version it is decides whether the other connections have the same.
+        plan = provisioning.plan(site, existing, nat, _unsettled(secrets, site))
+    return plan
+
+
+def _unsettled(secrets: Secrets, site: Site) -> set[str]:
+    """The connections that may have another shared key than they should."""
+    return {each.id.lower() for each in provisioning.wanted(site) if not _settled(secrets, each)}
 
 
 def _settled(secrets: Secrets, wanted: Desired) -> bool:
-    """Whether a connection has the shared key that is kept here."""
+    """Whether a connection has the shared key that it should."""
     return all(secrets.carries(wanted.id, name) for name in provisioning.secret_names(wanted.body))
 
 
@@ -245,8 +256,7 @@ class _Provision:
         whole = comparison.merged(body, found)
         if found is not None and wanted.type == MACHINE:
             # Azure refuses to change a machine's password this way; it keeps the one it has.
-            for name in ("adminPassword", "customData"):
-                whole["properties"]["osProfile"].pop(name, None)
+            whole["properties"]["osProfile"].pop("adminPassword", None)
             whole.pop("resources", None)
         filled = comparison.with_secrets(whole, self.secrets.value)
         return dict(filled)

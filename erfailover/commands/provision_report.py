@@ -37,6 +37,9 @@ def plan_text(plan: ProvisionPlan) -> str:
     lines += [""] if plan.changes else []
     for name in plan.held:
         lines.append(f"{name} is between two paths; its peerings are left to erfailover switch.")
+    for action in plan.actions:
+        if action.change is Change.KEEP and action.note:
+            lines.append(f"{action.title}: {action.note}.")
     if not plan.changes:
         return "\n".join(
             [*lines, f"Nothing to change: {len(every)} resource(s) are as they should be."]

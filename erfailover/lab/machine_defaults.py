@@ -44,6 +44,10 @@ def complete_machine(
     system.setdefault("allowExtensionOperations", True)
     system["requireGuestProvisionSignal"] = True
     linux = system.setdefault("linuxConfiguration", {})
+    for name in ("disablePasswordAuthentication", "ssh"):  # assumed, as for the image and the disk
+        kept = ((known.get("osProfile") or {}).get("linuxConfiguration") or {}).get(name)
+        if kept is not None and linux.get(name) is None:
+            linux[name] = copy.deepcopy(kept)
     linux.setdefault("disablePasswordAuthentication", "adminPassword" not in secrets)
     linux.setdefault("provisionVMAgent", True)
     linux.setdefault("patchSettings", {"patchMode": "ImageDefault"})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from erfailover.lab import addresses, errors, ids
+from erfailover.lab import addresses, errors, ids, machine_access
 from erfailover.lab import resource_types as rt
 from erfailover.lab.errors import Refusal
 from erfailover.lab.gateway_rules import address_taken
@@ -282,17 +282,4 @@ def machine_refused(
                 f"Network Interface {each.get('id')} is used by existing VM {users[0].source}.",
                 details=(),
             )
-    linux = properties["osProfile"].get("linuxConfiguration") or {}
-    known = scene.world.get(vm_id)
-    if (
-        known is None
-        and "adminPassword" not in secrets
-        and not (linux.get("ssh") or {}).get("publicKeys")
-    ):
-        return Refusal(
-            400,
-            "InvalidParameter",
-            "Authentication using either SSH or by user name and password must be enabled in "
-            "Linux profile.",
-        )
-    return None
+    return machine_access.refused(vm_id, properties, scene.world.get(vm_id), secrets)

@@ -40,6 +40,11 @@ STORAGE_AUDIENCE = "https://storage.azure.com"
 """Tokens for it are granted, with the issuer of the public cloud that Azurite insists on (seen by
 running it); they do not open the lab."""
 
+VAULT_AUDIENCES = frozenset(
+    {"https://vault.azure.net", "https://vault.azure.cn", "https://vault.usgovcloudapi.net"}
+)
+"""Tokens for Key Vault, which the lab is none of: they are granted, and do not open the lab."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
@@ -132,7 +137,7 @@ class Tokens:
         issuer = f"{base}/{known.tenant}/"
         if audience == STORAGE_AUDIENCE:
             issuer = f"https://sts.windows.net/{known.tenant}/"
-        elif not self.audience_known(base, audience):
+        elif audience not in VAULT_AUDIENCES and not self.audience_known(base, audience):
             text = f"The resource principal named {audience} was not found in the tenant."
             return _denied("invalid_resource", 500011, text)
         token = self.access_token(issuer, audience)

@@ -36,7 +36,8 @@ def form(arm: Arm, **more: str) -> dict[str, str]:
         ({"client_secret": ""}, 401, "invalid_client"),
         ({"client_id": "nobody"}, 400, "unauthorized_client"),
         ({"grant_type": "password"}, 400, "unsupported_grant_type"),
-        ({"scope": "https://vault.azure.net/.default"}, 400, "invalid_resource"),
+        ({"scope": "https://graph.microsoft.com/.default"}, 400, "invalid_resource"),
+        ({"scope": "https://vault.azure.net/.default"}, 200, ""),
         ({"client_assertion": "forged"}, 401, "invalid_client"),
     ],
 )

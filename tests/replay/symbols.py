@@ -39,7 +39,8 @@ _SECRETS = {
     "adminpassword": "Lab-password-1",
     "sharedkey": "lab-key",
     "customdata": base64.b64encode(b"#cloud-config\n").decode(),
-    "keydata": "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7 lab",
+    "keydata": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxhYmxhYmxhYmxhYmxhYmxhYmxhYmxhYmxhYmxhYmxh"
+    " lab",
     "publiccertdata": "bGFi",
     "thumbprint": "0" * 40,
     "adminusername": "someone",

@@ -16,6 +16,8 @@ class Proxy:
     listening: socket.socket
     asked_for: list[str] = field(default_factory=list)
     """The ``host:port`` of every CONNECT."""
+    instead: dict[str, str] = field(default_factory=dict)
+    """Where to connect to instead of a ``host:port``, both so written."""
 
     @property
     def url(self) -> str:
@@ -39,7 +41,7 @@ class Proxy:
             method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
             assert method == "CONNECT"
             self.asked_for.append(target)
-            host, _, port = target.partition(":")
+            host, _, port = self.instead.get(target, target).partition(":")
             with socket.create_connection((host, int(port))) as server:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 back = threading.Thread(target=_pour, args=(server, client), daemon=True)

@@ -1,0 +1,150 @@
+"""The tunnels' shared key, read from Azure Key Vault by the run's one credential.
+
+Reads one secret and writes nothing. The value goes to the caller and nowhere else: it is in no
+log, no message and no exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.keyvault.secrets import SecretClient
+
+from erfailover.azure.access import Access
+from erfailover.azure.errors import PROXY_ADVICE, TLS_ADVICE
+from erfailover.azure.retrying import READ, Contact, Retries
+from erfailover.clock import Clock
+from erfailover.errors import AzureFailure, Kind
+from erfailover.secrets_store import VaultKey
+from erfailover.site import TopologySharedKeys
+
+DEADLINE_S = 60.0
+"""How long the reading is tried, in Azure's seconds."""
+
+DOMAINS = (".vault.azure.net", ".vault.azure.cn", ".vault.usgovcloudapi.net")
+"""Azure's vaults: every other host is a cloud of one's own, or an emulator."""
+
+FIREWALL = ("Client address is not authorized", "Public network access is disabled", "NSP rules")
+"""What a vault says whose network rules keep the caller out (observed: ForbiddenByFirewall)."""
+
+
+def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
+    """Read the secret that is the tunnels' shared key.
+
+    Args:
+        named: the vault, the secret and, where one is named, its version.
+        access: the run's credential, connections and trusted authorities.
+        clock: in whose seconds retries wait.
+
+    Raises:
+        AzureFailure: the vault refused, has no such secret, or did not answer.
+    """
+    host = str(urlsplit(named.key_vault).hostname).lower()
+    what = f"GET {named.id}"
+
+    def once() -> VaultKey:
+        try:
+            with _client(named, host, access) as client:
+                found = client.get_secret(named.secret, named.version)
+                version, value = found.properties.version, found.value
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            # The SDK's word for a challenge that leads elsewhere; any other answer may be quoted
+            # in the exception, so that nothing of it is repeated.
+            elsewhere = "challenge resource" in str(error)
+            found_text = "a challenge for another resource" if elsewhere else "something else"
+            raise AzureFailure(
+                Kind.REFUSED, f"{what}: expected a secret of Key Vault, found {found_text}"
+            ) from None
+        if not version or value is None:
+            raise AzureFailure(Kind.REFUSED, f"{what}: expected a secret with a value, found none")
+        return VaultKey(f"{named.unversioned_id}/{version}", value)
+
+    retries = Retries(clock, access.credential.renew, Contact())
+    try:
+        return retries.call(what, once, on=READ, deadline=clock.now() + DEADLINE_S)
+    except AzureFailure as failure:
+        raise AzureFailure(
+            failure.kind,
+            f"the tunnels' shared key cannot be read: {failure.message}",
+            _remedy(failure, named),
+            code=failure.code,
+            status=failure.status,
+            correlation_id=failure.correlation_id,
+        ) from failure
+
+
+def _client(named: TopologySharedKeys, host: str, access: Access) -> SecretClient:
+    """A client of the vault.
+
+    A vault answers the first request with a challenge: which resource the token must be for. The
+    SDK takes one only if the vault's host is in that resource's domain, so that nobody else is
+    sent a token. A host that is not one of Azure's vaults may name a resource of another domain
+    (Azure Stack Hub does; an emulator may), and there alone ``_ForVaults`` checks instead.
+    """
+    of_azure = host.endswith(DOMAINS)
+    return SecretClient(
+        named.key_vault,
+        credential=access.credential if of_azure else _ForVaults(access.credential, host),
+        verify_challenge_resource=of_azure,
+        transport=access.transport(),
+        retry_total=0,
+    )
+
+
+@dataclass(frozen=True)
+class _ForVaults:
+    """Gives a host tokens for itself and for vaults, never one that opens anything else."""
+
+    inner: TokenCredential
+    host: str
+
+    def get_token(
+        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
+    ) -> AccessToken:
+        """A token, as the SDK asks for one.
+
+        Raises:
+            AzureFailure: it would be for another service.
+        """
+        for scope in scopes:
+            asked = str(urlsplit(scope).hostname).lower()
+            if asked != self.host and not asked.startswith("vault."):
+                raise AzureFailure(
+                    Kind.REFUSED,
+                    f"{self.host} asks for a token for {asked}, which no vault needs; it was not "
+                    "given one",
+                )
+        return self.inner.get_token(*scopes, claims=claims, tenant_id=tenant_id, **kwargs)
+
+
+def _remedy(failure: AzureFailure, named: TopologySharedKeys) -> str | None:
+    """What to do, by what the vault said (its texts are observed, its codes published)."""
+    vault = named.key_vault
+    if failure.status == 403:
+        if any(mark in failure.message for mark in FIREWALL):
+            return (
+                f"Let this machine's address through the firewall of {vault}, or run it where "
+                "the vault can be reached."
+            )
+        if "disabled" in failure.message:
+            return f"Enable the secret {named.secret}, or name another in the site file."
+        return (
+            f"Have the role Key Vault Secrets User assigned on {vault}; where that vault has "
+            "access policies, the secret permission Get. It takes some minutes to count."
+        )
+    if failure.kind is Kind.NOT_FOUND:
+        return (
+            f"Correct topology.shared_keys in the site file, or make the secret {named.secret}; "
+            "a deleted one: az keyvault secret recover."
+        )
+    if failure.kind is Kind.CONNECTION and failure.hint not in (TLS_ADVICE, PROXY_ADVICE):
+        return (
+            f"Check the name {vault}, and that it can be reached from here (DNS, firewall, private "
+            "endpoint, proxy)."
+        )
+    if failure.kind is Kind.REFUSED:
+        return f"Check that {vault} is the key vault."
+    return failure.hint

@@ -1,0 +1,98 @@
+"""The keys that ``provision`` needs and the site file only names: from files, from a key vault.
+
+Never prints one, and writes none anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from erfailover import ssh_keys
+from erfailover.commands.context import Context
+from erfailover.errors import UsageFailure
+from erfailover.secrets_store import Secrets
+from erfailover.site import Site, TopologyMachine
+
+MOST_BYTES = 16384
+"""More than the longest key; a file that is longer is something else."""
+
+
+def read_shared_key(context: Context, secrets: Secrets) -> None:
+    """Read the tunnels' shared key from the key vault that the site names, for this run.
+
+    Raises:
+        UsageFailure: the package for it is not installed, or the secret is no shared key.
+        AzureFailure: the vault refused, has no such secret, or did not answer.
+    """
+    topology = context.site.topology
+    assert topology is not None
+    assert topology.shared_keys is not None
+    named = topology.shared_keys
+    try:
+        from erfailover.azure import key_vault
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("azure.keyvault"):
+            raise
+        raise UsageFailure(
+            f"{context.site_file} has its shared key in {named.key_vault}, and the package for "
+            "that is not installed",
+            "Install it: pip install 'erfailover[keyvault]'",
+        ) from None
+    key = key_vault.read(named, context.access, context.clock)
+    secrets.take(key)
+    context.say(f"The tunnels' shared key is {key.id}.")
+
+
+def with_ssh_keys(site: Site, site_file: Path) -> Site:
+    """The same site, with the public keys of SSH that stand in files.
+
+    Only who makes machines needs the files, which may be one operator's own: no other command
+    reads them.
+
+    Args:
+        site: with a topology or without.
+        site_file: from whose folder relative paths start.
+
+    Raises:
+        UsageFailure: a file is not there, cannot be read, or holds no key that Azure takes.
+    """
+    if site.topology is None:
+        return site
+    machines = {
+        name: _with_key(site_file, name, machine)
+        for name, machine in site.topology.machines.items()
+    }
+    return replace(site, topology=replace(site.topology, machines=machines))
+
+
+def _with_key(site_file: Path, name: str, machine: TopologyMachine) -> TopologyMachine:
+    path = machine.ssh_public_key
+    if path is None or ssh_keys.is_key(path):
+        return machine
+    text, unread = _content(site_file.parent, path)
+    fault = ssh_keys.Fault(unread, "correct the path") if unread else ssh_keys.fault(text)
+    if fault is None:
+        return replace(machine, ssh_public_key=ssh_keys.one_line(text))
+    raise UsageFailure(
+        f"{site_file}: topology.machines.{name}.ssh_public_key names {path!r}; expected there "
+        f"{ssh_keys.EXPECTED}; found {fault.found}",
+        f"{fault.remedy[0].upper()}{fault.remedy[1:]}.",
+    )
+
+
+def _content(folder: Path, path: str) -> tuple[str, str]:
+    """A file's text, or what is found instead of one."""
+    try:
+        with (folder / Path(path).expanduser()).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        return "", (error.strerror or type(error).__name__).lower()
+    except (RuntimeError, ValueError):
+        return "", "no path of a file"
+    if len(content) > MOST_BYTES:
+        return "", f"more than {MOST_BYTES} bytes"
+    try:
+        return content.decode("utf-8"), ""
+    except UnicodeDecodeError:
+        return "", "something that is not text"
