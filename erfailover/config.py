@@ -175,7 +175,9 @@ def _step(values: Any, part: str | int) -> tuple[str | int, Any] | None:
 
 def _problem(source: Source, keys: Keys, type_: Any, value: Any) -> Problem:
     remedy = _remedy(_plain(type_), value)
-    return Problem(keys, _expected(type_), _described(value), remedy, source.line(keys))
+    # Somebody may have written a shared key itself where only its place belongs.
+    found = "something else" if keys[:2] == ("topology", "shared_keys") else _described(value)
+    return Problem(keys, _expected(type_), found, remedy, source.line(keys))
 
 
 def _unknown(source: Source, keys: Keys) -> Problem:

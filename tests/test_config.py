@@ -9,6 +9,7 @@ import pytest
 
 from erfailover.config import SiteFileError, load, template
 from erfailover.site import Drill, Flags, Path, Site, SiteFailoverTest
+from tests.public_keys import rsa
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 
@@ -352,6 +353,50 @@ def test_a_site_that_cannot_work_is_refused_with_the_reason(
     said_all = complaints(edited(tmp_path, (old, new)))
     assert any(said in line for line in said_all), said_all
     assert all(line.split(":")[0].isdigit() for line in said_all)
+
+
+HIDDEN = "a-key-nobody-may-see"
+VAULT = "https://kv.vault.azure.net"
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (f"{{key_vault: http://kv.vault.azure.net, secret: {HIDDEN}}}", "key_vault: expected"),
+        (f"{{key_vault: kv, secret: {HIDDEN}}}", "like https://NAME.vault.azure.net"),
+        (f"{{key_vault: 'https://anna:{HIDDEN}@kv.vault.azure.net', secret: a}}", "key_vault"),
+        (f"{{key_vault: '{VAULT}/secrets/{HIDDEN}', secret: a}}", "'az keyvault show"),
+        (f"{{key_vault: 'https://[{HIDDEN}', secret: a}}", "key_vault"),
+        (f"{{key_vault: '{VAULT}', secret: '{HIDDEN}!'}}", "secret: expected a secret's name"),
+        (f"{{key_vault: '{VAULT}', secret: a, version: {HIDDEN}}}", "32 hexadecimal digits"),
+        (f"{{key_vault: '{VAULT}'}}", "shared_keys.secret: expected text, found no such key"),
+        (HIDDEN, "shared_keys: expected keys and values (key_vault, secret), found something"),
+    ],
+)
+def test_a_wrong_place_of_the_shared_key_is_told_without_repeating_it(
+    tmp_path: FilePath, keys: str, said: str
+) -> None:
+    file = edited(tmp_path, ("topology:\n", f"topology:\n  shared_keys: {keys}\n"))
+    [line] = complaints(file)
+    assert said in line
+    assert line.startswith(f"{line_of(file, '  shared_keys: ' + keys[:4])}: topology.shared_keys")
+    assert HIDDEN not in line
+
+
+@pytest.mark.parametrize("suffix", ["azure.net", "azure.cn", "usgovcloudapi.net/"])
+def test_a_vault_of_any_cloud_is_named_by_its_url(tmp_path: FilePath, suffix: str) -> None:
+    keys = f"  shared_keys: {{key_vault: 'https://kv.vault.{suffix}', secret: Tunnels}}\n"
+    topology = load(edited(tmp_path, ("topology:\n", f"topology:\n{keys}")), {}).topology
+    assert topology is not None
+    assert topology.shared_keys is not None
+    assert topology.shared_keys.id == f"https://kv.vault.{suffix.strip('/')}/secrets/tunnels"
+
+
+def test_an_ssh_key_that_azure_does_not_take_is_told_with_its_line(tmp_path: FilePath) -> None:
+    file = edited(tmp_path, ("    vm2:\n", f"    vm2:\n      ssh_public_key: {rsa(1024)}\n"))
+    [line] = complaints(file)
+    assert line.startswith(f"{line_of(file, '      ssh_public_key: ssh-rsa')}: topology.machines")
+    assert "found an RSA key of 1024 bits" in line
 
 
 def test_a_site_needs_no_topology(tmp_path: FilePath) -> None:

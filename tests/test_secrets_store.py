@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.secrets_store import FILE, Secrets
+from erfailover.secrets_store import FILE, Secrets, VaultKey
 
 KEY = "shared-key/vng1/vng3"
 PASSWORD = "admin-password"
@@ -137,3 +137,46 @@ def test_no_secret_is_in_what_python_prints_of_it(tmp_path: Path) -> None:
     secrets = Secrets.open(tmp_path, GIVEN)
     secrets.wrote("/c/one", KEY)
     assert "from-the-environment" not in repr(secrets)
+
+
+VAULT_ID = "https://kv.vault.azure.net/secrets/tunnels"
+OLD, NEW = VaultKey(f"{VAULT_ID}/1", "old-key-of-the-vault"), VaultKey(f"{VAULT_ID}/2", "new-one")
+
+
+def test_of_a_vault_s_key_only_the_version_is_kept(tmp_path: Path) -> None:
+    Secrets.open(tmp_path, {}).wrote("/c/one", KEY)
+    secrets = Secrets.open(tmp_path, {}, VAULT_ID)
+    assert secrets.to_be_read
+    assert not secrets.carries("/c/one", KEY)
+    secrets.take(OLD)
+    assert secrets.value(KEY) == OLD.value
+    secrets.wrote("/c/one", KEY)
+    kept = json.loads((tmp_path / FILE).read_text())
+    assert kept["secrets"] == {}
+    assert kept["written"] == {"/c/one": OLD.id}
+    assert OLD.value not in f"{secrets!r} {OLD!r}"
+
+
+def test_any_version_will_do_until_the_vault_is_read_or_one_is_named(tmp_path: Path) -> None:
+    secrets = Secrets.open(tmp_path, {}, VAULT_ID)
+    secrets.take(OLD)
+    secrets.wrote("/c/one", KEY)
+    assert Secrets.open(tmp_path, {}, VAULT_ID).carries("/c/one", KEY)
+    assert Secrets.open(tmp_path, {}, OLD.id).carries("/c/one", KEY)
+    assert not Secrets.open(tmp_path, {}, NEW.id).carries("/c/one", KEY)
+    assert not Secrets.open(tmp_path, {}, f"{VAULT_ID}2").carries("/c/one", KEY)
+    secrets.take(NEW)
+    assert not secrets.carries("/c/one", KEY)
+
+
+def test_who_leaves_the_vault_gets_a_key_of_its_own_again(tmp_path: Path) -> None:
+    secrets = Secrets.open(tmp_path, {}, VAULT_ID)
+    secrets.take(OLD)
+    secrets.wrote("/c/one", KEY)
+    again = Secrets.open(tmp_path, {})
+    assert not again.carries("/c/one", KEY)
+    assert again.value(KEY) != OLD.value
+
+
+def test_a_password_is_no_vault_s_business(tmp_path: Path) -> None:
+    assert len(Secrets.open(tmp_path, {}, VAULT_ID).value(PASSWORD)) == 40

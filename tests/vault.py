@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import ssl
 import threading
 from collections.abc import Iterator
@@ -21,7 +22,6 @@ import jwt
 
 from erfailover.lab.certificates import authority
 
-AZURE = "erfailover-kv.vault.azure.net"
 RESOURCE = "https://vault.azure.net"
 FIRST, SECOND = "1" * 32, "2" * 32
 """Versions of secrets."""
@@ -46,9 +46,16 @@ class Vault:
     """What the token must be for, as its challenge says."""
     failing: list[tuple[int, str, str]] = field(default_factory=list)
     """Status, code and text of the next answers to who has a token."""
+    host: str = field(default_factory=lambda: f"kv-{secrets.token_hex(6)}.vault.azure.net")
+    """Its name in Azure: one of its own, since the SDK remembers each host's challenge."""
     port: int = 0
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Path and audience (empty without a token) of every request."""
+
+    @property
+    def address(self) -> str:
+        """Where it is in Azure."""
+        return f"https://{self.host}"
 
     @property
     def url(self) -> str:
@@ -76,7 +83,7 @@ class Vault:
         if kind != "secrets" or version not in versions:
             text = f"A secret with (name/id) {name} was not found in this key vault."
             return 404, _error("SecretNotFound", text)
-        id_ = f"https://{AZURE}/secrets/{name}/{version}"
+        id_ = f"https://{self.host}/secrets/{name}/{version}"
         attributes = {"enabled": True, "created": 1, "updated": 1, "recoveryLevel": "Recoverable"}
         return 200, {"value": versions[version], "id": id_, "attributes": attributes}
 
@@ -115,7 +122,7 @@ def running(vault: Vault, ca_file: Path) -> Iterator[Vault]:
             """Say nothing."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    issued = authority(ca_file.parent).ca.issue_cert("127.0.0.1", AZURE)
+    issued = authority(ca_file.parent).ca.issue_cert("127.0.0.1", vault.host)
     issued.configure_cert(context)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)

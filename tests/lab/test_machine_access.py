@@ -89,6 +89,4 @@ def test_what_a_machine_was_made_with_stays(nic: Arm) -> None:
     ):
         reply = write(nic, other)
         assert (reply.status, reply.code) == (409, "PropertyChangeNotAllowed")
-        assert (
-            reply.message == f"Changing property 'linuxConfiguration.{target}' is not allowed."
-        )
+        assert reply.message == f"Changing property 'linuxConfiguration.{target}' is not allowed."
