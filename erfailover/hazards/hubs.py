@@ -109,7 +109,10 @@ def route_server(scene: Scene) -> Iterator[Claim]:
     gets the routes that its appliances told it; without the flag, they are gone. A prefix that
     the arriving gateway or its hub's Route Server has too is not lost.
     """
-    hub = scene.hub_name(scene.leaving)
+    hub, left = scene.hub_name(scene.leaving), scene.around.network(scene.hub_id(scene.leaving))
+    if left.value is None:
+        yield unknown(ROUTE_SERVER, f"{hub}: {left.unknown}")
+        return
     users = [spoke.name for spoke in scene.site.spokes if _uses(scene, spoke)]
     servers = scene.around.route_servers.get(scene.leaving)
     if servers is None or not users:
@@ -172,7 +175,10 @@ def advertised(scene: Scene) -> Iterator[Claim]:
     static = scene.around.static_prefixes.get(scene.leaving)
     if static is not None and static.value is None:
         yield unknown(ADVERTISED, f"{gateway}'s connections: {static.unknown}")
-    left = scene.around.network(scene.hub_id(scene.leaving)).value
+    reading = scene.around.network(scene.hub_id(scene.leaving))
+    left = reading.value
+    if left is None:
+        yield unknown(ADVERTISED, f"{hub}: {reading.unknown}")
     met = scene.around.network(scene.hub_id(scene.arriving)).value
     for _, network in scene.spokes():
         for own in network.address_space:

@@ -1,0 +1,114 @@
+"""``doctor`` on a network that somebody else made: three subscriptions, ExpressRoute, 12 spokes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from erfailover.lab.access import Access, Assignment
+from tests.scenarios.adopted import Adopted, Made, adopted, made_once
+from tests.scenarios.adopted_world import SPOKES
+
+__all__ = ["Made", "adopted", "made_once"]
+
+SHOP_WEB = next(each for each in SPOKES if (each.group, each.name) == ("rg-shop", "vnet-web"))
+
+
+def told(adopted: Adopted, code: int) -> dict[str, list[dict[str, Any]]]:
+    """The lines of ``doctor`` by check; it must end with an exit code and have written nothing."""
+    before = len(adopted.stage.lab.trace)
+    assert adopted.stage.run("doctor", "-o", "json") == code, adopted.stage.out
+    found = json.loads(adopted.stage.out)
+    assert adopted.reads_only(before)
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for each in found["checks"]:
+        lines.setdefault(each["name"], []).append(each)
+    return lines
+
+
+def failing(lines: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
+    """What fails, by check, as seen."""
+    return {
+        name: "; ".join(each["seen"] for each in found if each["verdict"] == "FAIL")
+        for name, found in lines.items()
+        if any(each["verdict"] == "FAIL" for each in found)
+    }
+
+
+def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
+    adopted: Adopted,
+) -> None:
+    adopted.stage.do(*adopted.init)
+    lines = told(adopted, 0)
+    assert failing(lines) == {}
+    unknown = {each["name"] for rows in lines.values() for each in rows if each["verdict"] != "ok"}
+    assert unknown == {"throughput"}  # nobody measures in a lab
+    (networks, *_) = lines["permissions"]
+    assert "rg-shop/vnet-web" in networks["seen"]
+    assert "rg-web/vnet-web" in networks["seen"]
+    (peerings,) = lines["peerings"]
+    # Four of the standby ones are whole; half of one waits for its other side.
+    assert peerings["seen"].startswith("28 peering(s) Connected and in sync; a switch creates")
+    assert "completes 20: " in peerings["seen"]
+    assert (
+        lines["prestaged"][0]["seen"] == "2 of 12 spoke(s) prestaged (vnet-data, rg-web/vnet-web)"
+    )
+    assert [each["seen"] for each in lines["connections"]] == [
+        "2 connection(s) of ergw-weu, nothing wrong with them",
+        "1 connection(s) of vpngw-neu, nothing wrong with them",
+    ]
+    assert len(lines["throttling"]) == 2 * len(adopted.world.subscriptions)
+
+
+def test_what_is_wrong_in_another_subscription_is_told_with_its_place(adopted: Adopted) -> None:
+    stage, world = adopted.stage, adopted.world
+    stage.do(*adopted.init)
+    file = stage.folder / "erfailover.yaml"
+    file.write_text(f"prestaged: true\n{file.read_text()}")
+    shop = world.spoke(SHOP_WEB)
+    arm = adopted.arm()
+    lock = f"{world.spoke(SPOKES[0])}/providers/Microsoft.Authorization/locks/keep"
+    arm.call("PUT", lock, {"properties": {"level": "ReadOnly"}})
+    body = arm.get(shop)
+    body["properties"]["addressSpace"]["addressPrefixes"].append("10.13.128.0/17")
+    arm.finish([arm.begin(shop, body)])
+    arm.pool.clear()
+    stage.do("drill", "start", "--gateway", "ergw-weu")
+    most = Assignment("/", ("*",), ("*/virtualNetworkPeerings/write",))
+    elsewhere = [Assignment(f"/subscriptions/{each}", ("*",)) for each in world.subscriptions[:2]]
+    stage.lab.access = Access((most, *elsewhere))
+
+    found = failing(told(adopted, 3))
+    assert set(found) == {
+        "permissions",
+        "locks",
+        "peerings",
+        "prestaged",
+        "address-overlaps",
+        "drill",
+    }
+    assert "rg-shop/vnet-web" in found["permissions"]
+    assert "vnet-erp" not in found["permissions"]
+    assert "refuses writes and POSTs to vnet-erp" in found["locks"]
+    assert found["prestaged"].endswith(
+        "vnet-monitoring, vnet-shop, vnet-warehouse, rg-shop/vnet-web"
+    )
+    overlap = found["address-overlaps"]
+    assert "rg-shop/vnet-web (10.13.128.0/17) overlaps rg-web/vnet-web (10.13.0.0/16)" in overlap
+    assert "A SITE FAILOVER TEST OF ergw-weu IS RUNNING" in found["drill"]
+
+
+def test_a_primary_that_is_out_of_service_keeps_nobody_from_leaving_it(adopted: Adopted) -> None:
+    stage, arm = adopted.stage, adopted.arm()
+    stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", "vnet-shop")
+    for name in ("circuit-ams", "circuit-dub"):
+        peering = f"{adopted.world.circuit(name)}/peerings/AzurePrivatePeering"
+        arm.put(peering, arm.get(peering)["properties"] | {"state": "Disabled"})
+    arm.pool.clear()
+    stage.pass_time(120.0)
+    lines = told(adopted, 0)
+    assert stage.run("status") == 6
+    (primary, _) = lines["connections"]
+    assert "circuit circuit-ams (Amsterdam): its private peering is Disabled" in primary["seen"]
+    assert primary["seen"].endswith("That keeps nobody from leaving ergw-weu")
+    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
