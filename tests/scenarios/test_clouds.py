@@ -139,6 +139,16 @@ def test_a_cloud_that_cannot_be_is_told_with_its_line(stage: Stage, text: str, w
     assert words in stage.err
 
 
+def test_doctor_judges_the_way_to_the_cloud_that_the_site_file_names(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = provisioned
+    by_site_file(stage, monkeypatch)
+    found = {each["name"]: each["seen"] for each in stage.json("doctor")["checks"]}
+    assert found["credentials"].endswith(f"at {stage.environment['ERFAILOVER_ENDPOINT']}")
+    assert found["endpoint-path"] == "the sign-in (127.0.0.1) is 127.0.0.1, on this machine"
+
+
 def test_a_proxy_is_used_except_where_no_proxy_says_otherwise(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
