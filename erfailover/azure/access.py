@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import certifi
 import requests
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
@@ -128,13 +131,59 @@ class SharedCredential:
         self._failed = None
 
 
+class OneContextAdapter(HTTPAdapter):
+    """Connections that share one TLS context.
+
+    requests has each connection make a context of its own and read the certificate authorities
+    into it, which takes more of the processor than the request (seen by running it).
+    """
+
+    def __init__(self, authorities: Path | None, **kwargs: Any) -> None:
+        self._authorities = authorities
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        super().__init__(**kwargs)
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """As requests does, with the context instead of the authorities' file."""
+        host, pool = super().build_connection_pool_key_attributes(request, True, cert)
+        if host["scheme"] == "https":
+            told = verify if isinstance(verify, str) else certifi.where()
+            where = str(self._authorities or told)
+            if where not in self._contexts:
+                self._contexts[where] = _context(where)
+            pool["ssl_context"] = self._contexts[where]
+        return host, pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing is left to do: the context has the authorities."""
+
+
+def _context(authorities: str) -> ssl.SSLContext:
+    """A context that trusts the authorities of a file or folder.
+
+    Raises:
+        OSError: there is no such file, or it holds no certificate.
+    """
+    path = Path(authorities)
+    try:
+        if path.is_dir():
+            return ssl.create_default_context(capath=authorities)
+        return ssl.create_default_context(cafile=authorities)
+    except (OSError, ssl.SSLError) as error:
+        raise OSError(
+            f"Could not find a suitable TLS CA certificate bundle: {authorities}: {error}"
+        ) from error
+
+
 class Access:
     """What the clients of a run share: the credential, and the session with its connections."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self._session = requests.Session()
-        self._session.mount("https://", HTTPAdapter(pool_maxsize=POOL))
+        self._session.mount("https://", OneContextAdapter(cloud.ca, pool_maxsize=POOL))
         self.credential = SharedCredential(self._chain)
 
     def transport(
