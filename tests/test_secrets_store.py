@@ -180,3 +180,12 @@ def test_who_leaves_the_vault_gets_a_key_of_its_own_again(tmp_path: Path) -> Non
 
 def test_a_password_is_no_vault_s_business(tmp_path: Path) -> None:
     assert len(Secrets.open(tmp_path, {}, VAULT_ID).value(PASSWORD)) == 40
+
+
+@pytest.mark.parametrize("value", ["", "x" * 129, "a key\n", "k\u00e9y"])
+def test_a_vault_s_key_that_azure_does_not_take_is_refused(tmp_path: Path, value: str) -> None:
+    secrets = Secrets.open(tmp_path, {}, VAULT_ID)
+    with pytest.raises(UsageFailure, match="is no shared key that Azure takes") as told:
+        secrets.take(VaultKey(OLD.id, value))
+    assert not value or value not in told.value.message
+    assert secrets.to_be_read
