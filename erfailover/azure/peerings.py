@@ -15,6 +15,9 @@ from erfailover.errors import Refused
 from erfailover.model import Change, Peering, PeeringWrite
 from erfailover.site import Flags, network_of
 
+STALE_S = 60.0
+"""How long a read may show what was before a write, in seconds (assumed)."""
+
 
 def write(
     azure: Azure,
@@ -43,9 +46,9 @@ def write(
     found = readings.peering_body(change.peering_id, max_age_s)
     seen = peering(found, network_of(change.peering_id)) if found else None
     if change.change is Change.DELETE:
+        seen = _unused(azure, change, seen, readings)
         if seen is None:
             return "already gone"
-        refuse_if_in_use(seen, change.name)
     elif change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
     elif seen and seen.sound and seen.flags == change.after:
@@ -60,6 +63,20 @@ def write(
     finally:
         network_id = network_of(change.peering_id)
         readings.changed(change.peering_id, network_id, change.remote_virtual_network)
+
+
+def _unused(
+    azure: Azure, change: PeeringWrite, seen: Peering | None, readings: Readings
+) -> Peering | None:
+    """A peering to be removed, when it carries nothing; a reading may be stale for a while."""
+    deadline = azure.clock.now() + STALE_S
+    while seen is not None and seen.flags.use_remote_gateways and azure.clock.now() < deadline:
+        azure.clock.sleep(3.0)
+        found = readings.peering_body(change.peering_id, 1.0)
+        seen = peering(found, network_of(change.peering_id)) if found else None
+    if seen is not None:
+        refuse_if_in_use(seen, change.name)
+    return seen
 
 
 def refuse_if_in_use(seen: Peering, name: str) -> None:

@@ -34,8 +34,6 @@ BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
 HUNDREDS = 200
 """From here on the limits on requests decide how long a switch takes, not a look more or less."""
-STALE_S = 60.0
-"""How long a read may show what was before a write, in seconds (assumed)."""
 LEAVING_PATIENCE_S = 60.0
 """How long the hub being left is asked whether it still originates a spoke, after all else is
 there; a dead gateway does not answer."""
@@ -266,7 +264,7 @@ class SwitchRun:
         clock = self.context.clock
         last = {step.write.peering_id: step for step in plan.writes}
         mine = [step for step in last.values() if step.spoke not in outcome.failed]
-        deadline = clock.now() + STALE_S
+        deadline = clock.now() + peerings.STALE_S
         while mine:
             networks = list(dict.fromkeys(network_of(step.write.peering_id) for step in mine))
             observed = self.readings.observe(networks)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +45,7 @@ def authority(directory: Path) -> Authority:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that its owner alone may read."""
-    temporary = path.with_name(path.name + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     os.replace(temporary, path)
