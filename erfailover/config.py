@@ -10,6 +10,7 @@ import difflib
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
+from functools import cache
 from importlib import resources
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path as FilePath
@@ -99,7 +100,7 @@ def _site(source: Source) -> tuple[Site | None, list[Problem]]:
         return None, [Problem((), "a site: keys and their values", found, remedy, 1)]
     problems = list(_bare_prefixes(source, source.values, (), Site))
     try:
-        site = TypeAdapter(Site).validate_python(source.values)
+        site = _adapter().validate_python(source.values)
     except ValidationError as error:
         known = {problem.keys for problem in problems}
         problems += [each for each in _translated(error, source) if each.keys not in known]
@@ -247,7 +248,7 @@ def _inner(type_: Any, key: str | int, value: Any = None) -> Any:
     """The type of what a key of a value leads to; None where it has no business there."""
     type_ = _plain(type_, value)
     if is_dataclass(type_) and isinstance(type_, type):
-        hints = get_type_hints(type_, include_extras=True)
+        hints = _hints(type_)
         if get_origin(hints.get(str(key))) is ClassVar:
             return None
         return hints.get(str(key))
