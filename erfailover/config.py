@@ -244,6 +244,18 @@ def _allowed(type_: Any) -> list[str]:
     return [each.name for each in fields(type_)] if is_dataclass(type_) else []
 
 
+@cache
+def _adapter() -> TypeAdapter[Site]:
+    """What validates a site; making it costs more than validating."""
+    return TypeAdapter(Site)
+
+
+@cache
+def _hints(type_: type) -> dict[str, Any]:
+    """The types of a class's fields; every value of a file asks for them."""
+    return get_type_hints(type_, include_extras=True)
+
+
 def _inner(type_: Any, key: str | int, value: Any = None) -> Any:
     """The type of what a key of a value leads to; None where it has no business there."""
     type_ = _plain(type_, value)
