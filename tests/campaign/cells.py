@@ -187,6 +187,8 @@ def why_not(cell: Cell) -> str | None:
         return _why_no_loss(cell)
     if trouble is Trouble.KILLED and call.again:
         return "the same reading, nothing written since: the same as killed at the first"
+    if trouble is Trouble.KILLED and call.sort is Sort.TABLE and call.nth > 2:
+        return "how often a table is looked at varies: the same as killed at its second reading"
     match cell.moment:
         case Moment.BEFORE:
             if trouble in ENDINGS:
