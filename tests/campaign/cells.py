@@ -187,8 +187,8 @@ def why_not(cell: Cell) -> str | None:
         return _why_no_loss(cell)
     if trouble is Trouble.KILLED and call.again:
         return "the same reading, nothing written since: the same as killed at the first"
-    if trouble is Trouble.KILLED and call.sort is Sort.TABLE and call.nth > 2:
-        return "how often a table is looked at varies: the same as killed at its second reading"
+    if trouble is Trouble.KILLED and _looked_at_again(cell):
+        return "how often a gateway is looked at varies: the same as killed at an earlier reading"
     match cell.moment:
         case Moment.BEFORE:
             if trouble in ENDINGS:
@@ -219,6 +219,18 @@ def why_not(cell: Cell) -> str | None:
             if trouble is not Trouble.KILLED:
                 return "a call of its own follows the operation: the same as before that one"
     return None
+
+
+def _looked_at_again(cell: Cell) -> bool:
+    """Whether it is one of the readings that go on until a switch shows: their number is chance.
+
+    The arriving gateway is read to decide and for the gate, the leaving one only once for sure.
+    """
+    leaving = "vng1" if cell.direction is Direction.IPSEC else "vng2"
+    call = cell.call
+    if not call.path.startswith("virtualNetworkGateways/"):
+        return False
+    return call.nth > (1 if call.path.split("/")[1] == leaving else 2)
 
 
 def _why_no_reading(cell: Cell) -> str | None:
