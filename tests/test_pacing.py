@@ -41,6 +41,47 @@ def test_more_writes_than_microsoft_network_takes_wait_for_its_next_five_minutes
     assert 300.0 < clock.now() < 310.0
 
 
+def test_a_reading_does_not_wait_behind_a_thousand_writes() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    for _ in range(NETWORK_LIMITS["writes"] - 40):
+        budget.take("PUT", GATEWAY)
+    before = clock.now()
+    budget.take("POST", GATEWAY)
+    assert clock.now() - before < 1.0
+    budget.take("PUT", GATEWAY)
+    assert clock.now() > 300.0
+
+
+def test_a_make_whose_token_was_taken_with_the_break_waits_for_none() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    one, two = (f"/subscriptions/S1/providers/Microsoft.Network/x/{n}" for n in "12")
+    for _ in range(NETWORK_LIMITS["writes"] - 41):
+        budget.take("PUT", GATEWAY)
+    before = clock.now()
+    budget.prepay((one, two))
+    assert clock.now() > before + 100.0, "there was room for one of the two only"
+    budget.refused("PUT", f"https://arm{one}", 500.0)
+    before = clock.now()
+    budget.take("PUT", f"https://arm{one.lower()}?api-version=1")
+    budget.take("PUT", f"https://arm{two}?api-version=1")
+    assert clock.now() == before
+    budget.take("PUT", f"https://arm{two}?api-version=1")
+    assert clock.now() > before, "once each"
+
+
+def test_what_is_forgone_is_no_longer_paid_for() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    id_ = "/subscriptions/S1/providers/Microsoft.Network/x/1"
+    budget.prepay((id_,))
+    budget.forgo((id_,))
+    budget.refused("PUT", f"https://arm{id_}", 50.0)
+    budget.take("PUT", f"https://arm{id_}")
+    assert clock.now() > 40.0
+
+
 def test_what_others_use_up_is_heeded() -> None:
     clock = SteppedClock()
     budget = Budget(clock)

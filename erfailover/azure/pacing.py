@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -27,6 +27,9 @@ NETWORK_WINDOW_S = 300.0
 
 SPARE = 2.0
 """Tokens that are left in a bucket for whoever else has the same identity."""
+FOR_READINGS, FOR_READINGS_IN_WINDOW = 4.0, 40
+"""Of the writes that ARM takes at once, and Microsoft.Network in its window, so many are left to
+readings by POST: a switch of hundreds of spokes must not keep its own gate waiting."""
 LOOKS_AT_ONCE, LOOKS_PER_S = 200.0, 14.0
 """How many looks at operations a run makes at once, and then a second: half of what ARM grants
 for reads. The rest is for readings, and for whoever else has the same identity."""
@@ -54,6 +57,7 @@ class Budget:
     """How long requests have waited for a token, in Azure's seconds, all together."""
     _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
     _windows: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
+    _prepaid: set[str] = field(default_factory=set)
     _watching: int = 0
     _looks: _Bucket = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -71,27 +75,53 @@ class Budget:
         subscription = subscription_of(url)
         if subscription is None:
             return
-        kind = KINDS.get(method, WRITES)
-        network = "/providers/microsoft.network/" in url.lower()
         with self._lock:
-            wait_s = self._reserve(kind, subscription, network)
+            if method == "PUT" and path_of(url) in self._prepaid:
+                self._prepaid.discard(path_of(url))
+                return
+            wait_s = self._reserve(method, subscription, is_network(url))
             self.waited_s += wait_s
         if wait_s > 0:
             self.clock.sleep(wait_s)
 
-    def _reserve(self, kind: str, subscription: str, network: bool) -> float:
+    def prepay(self, resource_ids: Iterable[str]) -> None:
+        """Take the tokens of some writes to come, and wait until all of them are there.
+
+        What is broken must be made at once: the make does not wait for a token of its own.
+
+        Args:
+            resource_ids: what is going to be written, once each.
+        """
+        with self._lock:
+            wait_s = 0.0
+            for each in resource_ids:
+                subscription = subscription_of(each)
+                if subscription is not None:
+                    wait_s = max(wait_s, self._reserve("PUT", subscription, is_network(each)))
+                    self._prepaid.add(path_of(each))
+            self.waited_s += wait_s
+        if wait_s > 0:
+            self.clock.sleep(wait_s)
+
+    def forgo(self, resource_ids: Iterable[str]) -> None:
+        """These are not going to be written after all."""
+        with self._lock:
+            self._prepaid.difference_update(map(path_of, resource_ids))
+
+    def _reserve(self, method: str, subscription: str, network: bool) -> float:
         """Take a token now, or one that is still to come; how long that takes, in seconds."""
-        now = self.clock.now()
+        now, kind, writes = self.clock.now(), KINDS.get(method, WRITES), method == "PUT"
         bucket = self._bucket(kind, subscription, now)
         bucket.tokens -= 1.0
-        wait_s = max(0.0, (SPARE - bucket.tokens) / bucket.per_second)
+        spare = SPARE + (FOR_READINGS if writes else 0.0)
+        wait_s = max(0.0, (spare - bucket.tokens) / bucket.per_second)
         if not network:
             return wait_s
         window_kind = READS if kind == READS else WRITES
         window = self._windows.setdefault((window_kind, subscription), deque())
         while window and window[0] <= now - NETWORK_WINDOW_S:
             window.popleft()
-        limit = NETWORK_LIMITS[window_kind]
+        limit = NETWORK_LIMITS[window_kind] - (FOR_READINGS_IN_WINDOW if writes else 0)
         if len(window) >= limit:
             wait_s = max(wait_s, window[-limit] + NETWORK_WINDOW_S + 1.0 - now)
         window.append(now + wait_s)
@@ -143,6 +173,17 @@ class Budget:
             self._looks.refill(self.clock.now())
             self._looks.tokens = max(self._looks.tokens - 1.0, 0.0)
             return max(0.0, self._watching - self._looks.tokens) / LOOKS_PER_S
+
+
+def is_network(url: str) -> bool:
+    """Whether a URL is Microsoft.Network's."""
+    return "/providers/microsoft.network/" in url.lower()
+
+
+def path_of(url: str) -> str:
+    """What a URL names, in lower case: a resource id."""
+    found = url.lower().partition("?")[0]
+    return found[found.find("/subscriptions/") :]
 
 
 def subscription_of(url: str) -> str | None:
