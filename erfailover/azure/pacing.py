@@ -58,6 +58,7 @@ class Budget:
     _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
     _windows: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
     _prepaid: set[str] = field(default_factory=set)
+    _waiting: dict[tuple[str, str], int] = field(default_factory=dict)
     _watching: int = 0
     _looks: _Bucket = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -79,10 +80,7 @@ class Budget:
             if method == "PUT" and path_of(url) in self._prepaid:
                 self._prepaid.discard(path_of(url))
                 return
-            wait_s = self._reserve(method, subscription, is_network(url))
-            self.waited_s += wait_s
-        if wait_s > 0:
-            self.clock.sleep(wait_s)
+        self._wait_for(method, subscription, is_network(url), 1)
 
     def prepay(self, resource_ids: Iterable[str]) -> None:
         """Take the tokens of some writes to come, and wait until all of them are there.
@@ -92,40 +90,71 @@ class Budget:
         Args:
             resource_ids: what is going to be written, once each.
         """
+        ids = list(resource_ids)
+        for subscription in {subscription_of(each) for each in ids} - {None}:
+            mine = [each for each in ids if subscription_of(each) == subscription]
+            self._wait_for("PUT", str(subscription), is_network(mine[0]), len(mine))
         with self._lock:
-            wait_s = 0.0
-            for each in resource_ids:
-                subscription = subscription_of(each)
-                if subscription is not None:
-                    wait_s = max(wait_s, self._reserve("PUT", subscription, is_network(each)))
-                    self._prepaid.add(path_of(each))
-            self.waited_s += wait_s
-        if wait_s > 0:
-            self.clock.sleep(wait_s)
+            self._prepaid.update(map(path_of, ids))
 
     def forgo(self, resource_ids: Iterable[str]) -> None:
         """These are not going to be written after all."""
         with self._lock:
             self._prepaid.difference_update(map(path_of, resource_ids))
 
-    def _reserve(self, method: str, subscription: str, network: bool) -> float:
-        """Take a token now, or one that is still to come; how long that takes, in seconds."""
+    def _wait_for(self, method: str, subscription: str, network: bool, count: int) -> None:
+        """Wait until there are so many tokens, and take them.
+
+        Who waits keeps nobody waiting who needs less: a reading passes writes that wait for the
+        next window. Among themselves the waiting are spread over the time to come.
+        """
+        queue = method, subscription
+        while True:
+            with self._lock:
+                lacking_s, per_second = self._lacking_s(method, subscription, network, count)
+                if lacking_s < 0.001:
+                    self._consume(method, subscription, network, count)
+                    return
+                ahead = self._waiting.get(queue, 0)
+                self._waiting[queue] = ahead + 1
+                wait_s = lacking_s + ahead * count / per_second
+                self.waited_s += wait_s
+            try:
+                self.clock.sleep(wait_s)
+            finally:
+                with self._lock:
+                    self._waiting[queue] -= 1
+
+    def _lacking_s(
+        self, method: str, subscription: str, network: bool, count: int
+    ) -> tuple[float, float]:
+        """How long it takes until there are so many tokens, and how many come a second."""
         now, kind, writes = self.clock.now(), KINDS.get(method, WRITES), method == "PUT"
         bucket = self._bucket(kind, subscription, now)
-        bucket.tokens -= 1.0
         spare = SPARE + (FOR_READINGS if writes else 0.0)
-        wait_s = max(0.0, (spare - bucket.tokens) / bucket.per_second)
-        if not network:
-            return wait_s
-        window_kind = READS if kind == READS else WRITES
-        window = self._windows.setdefault((window_kind, subscription), deque())
-        while window and window[0] <= now - NETWORK_WINDOW_S:
+        lacking_s = max(0.0, (spare + count - bucket.tokens) / bucket.per_second)
+        if network:
+            window = self._window(kind, subscription, now)
+            limit = NETWORK_LIMITS[READS if kind == READS else WRITES]
+            room = limit - (FOR_READINGS_IN_WINDOW if writes else 0) - len(window)
+            if room < count:
+                freed = window[count - room - 1]
+                lacking_s = max(lacking_s, freed + NETWORK_WINDOW_S + 1.0 - now)
+        return lacking_s, bucket.per_second
+
+    def _consume(self, method: str, subscription: str, network: bool, count: int) -> None:
+        now, kind = self.clock.now(), KINDS.get(method, WRITES)
+        self._bucket(kind, subscription, now).tokens -= count
+        if network:
+            self._window(kind, subscription, now).extend([now] * count)
+
+    def _window(self, kind: str, subscription: str, now: float) -> deque[float]:
+        """When Microsoft.Network was asked in the last five minutes, the oldest first."""
+        key = READS if kind == READS else WRITES, subscription
+        window = self._windows.setdefault(key, deque())
+        while window and window[0] <= now - NETWORK_WINDOW_S - 1.0:
             window.popleft()
-        limit = NETWORK_LIMITS[window_kind] - (FOR_READINGS_IN_WINDOW if writes else 0)
-        if len(window) >= limit:
-            wait_s = max(wait_s, window[-limit] + NETWORK_WINDOW_S + 1.0 - now)
-        window.append(now + wait_s)
-        return wait_s
+        return window
 
     def _bucket(self, kind: str, subscription: str, now: float) -> _Bucket:
         key = kind, subscription
