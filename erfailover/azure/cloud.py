@@ -471,7 +471,9 @@ class Azure:
                 self.accepted(written, answer)
 
         log.debug("%s", what)
-        polling = CadencePolling(what, self.clock, self._retries(), deadline, self.budget, accepted)
+        polling = CadencePolling(
+            what, self.clock, self._retries(), deadline, self.budget, accepted, cadence
+        )
         return begin(polling).result()
 
     def _operations(self, where: Address) -> Any:
