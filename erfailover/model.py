@@ -202,6 +202,11 @@ class SwitchStep:
     contingency: tuple[PeeringWrite, ...] = ()
     """What is written, in this order, if Azure refuses this step or fails at it."""
 
+    @property
+    def id(self) -> str:
+        """Unique within a plan; what journal and schedule call it."""
+        return f"{self.spoke}/{self.number}"
+
 
 class Purpose(StrEnum):
     """What a plan is for."""

@@ -364,9 +364,8 @@ def under_way(site: Site, observed: Observed) -> list[str]:
     A GET shows the flags of a write as soon as that is accepted, before they are in force and
     although it may yet fail (seen of a failed operation: the flags stay, with state Failed).
     """
-    hubs = (site.primary.virtual_network, site.backup.virtual_network)
     found = []
-    for name in (*hubs, *(spoke.virtual_network for spoke in site.spokes)):
+    for name in site.network_names():
         network = observed.network(site.network_id(name))
         if network is not None:
             states = {each.name: each.provisioning_state for each in network.peerings}

@@ -68,11 +68,11 @@ def _nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
             passed = frozenset({f"check/{canary}"})
             yield Node(f"check/{canary}", checked=canary, needs=begun)
     for name in spokes:
-        before = _ids(name, [step for step in steps[name] if phase(step.number) < 2])
+        before = frozenset(step.id for step in steps[name] if phase(step.number) < 2)
         for step in steps[name]:
             if phase(step.number) == 2:
-                yield Node(_id(step), step, needs=before | passed, after=begun)
-                before |= {_id(step)}
+                yield Node(step.id, step, needs=before | passed, after=begun)
+                before |= {step.id}
 
 
 def _group(
@@ -94,21 +94,13 @@ def _group(
         for name, steps in group:
             for step in [each for each in steps if phase(each.number) == 0][place : place + 1]:
                 needs = before.get(name, frozenset())
-                yield Node(_id(step), step, None, needs | passed, begun)
-                before[name] = needs | {_id(step)}
-                lent |= {_id(step)} if step.number == 1 else set()
+                yield Node(step.id, step, None, needs | passed, begun)
+                before[name] = needs | {step.id}
+                lent |= {step.id} if step.number == 1 else set()
     yield Node(prepared, after=frozenset(lent) | begun)
     for name, steps in group:
         for step in [each for each in steps if phase(each.number) == 1]:
             needs = before.get(name, frozenset())
-            yield Node(_id(step), step, None, needs | passed, frozenset({prepared}))
-            before[name] = needs | {_id(step)}
+            yield Node(step.id, step, None, needs | passed, frozenset({prepared}))
+            before[name] = needs | {step.id}
     yield Node(made, after=frozenset().union(*before.values(), {prepared}))
-
-
-def _id(step: SwitchStep) -> str:
-    return f"{step.spoke}/{step.number}"
-
-
-def _ids(spoke: str, steps: Sequence[SwitchStep]) -> frozenset[str]:
-    return frozenset(_id(step) for step in steps)

@@ -153,9 +153,9 @@ class Readings:
         since = self.azure.clock.now() - max_age_s
         ids = [self.site.network_id(name) for name in networks]
         listed = [each for each in ids if each.split("/")[2].lower() in self._many]
-        single = [each for each in ids if each not in set(listed)]
+        by_list = set(listed)
         work: list[Callable[[], _Found]] = [
-            partial(self._networks, each, since, of) for each in ([each] for each in single)
+            partial(self._networks, [each], since, of) for each in ids if each not in by_list
         ]
         work.append(partial(self._networks, listed, since, of))
         gateways: dict[Role, Gateway] = {}

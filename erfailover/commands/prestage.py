@@ -11,6 +11,7 @@ from functools import partial
 from erfailover import procedure, report
 from erfailover.azure import peerings
 from erfailover.azure.readings import Readings
+from erfailover.commands import peering_tasks
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress, duration
 from erfailover.commands.recording import recorded, settle
@@ -20,7 +21,7 @@ from erfailover.executor import State, Task
 from erfailover.executor import run as execute
 from erfailover.model import Claim, Purpose, SwitchPlan, SwitchStep, Verdict
 from erfailover.schedule import Node, schedule
-from erfailover.site import Site, network_of
+from erfailover.site import Site
 
 
 def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
@@ -57,7 +58,7 @@ def _planned(context: Context, readings: Readings, purpose: Purpose) -> SwitchPl
     if purpose is Purpose.PRESTAGE:
         plan = procedure.prestage(site, observed)
     else:
-        plan = procedure.unprestage(site, observed, ours(site, observed, context.journal))
+        plan = procedure.unprestage(site, observed, ours(site, observed, context.journal.records()))
     insist_on_having_read(plan)
     return plan
 
@@ -110,18 +111,8 @@ def _text(site: Site, plan: SwitchPlan, names: list[str], seconds: float) -> str
 def _task(context: Context, readings: Readings, node: Node) -> Task:
     step = node.step
     if step is None:
-        return Task(node.id, "", None, node.needs, node.after)
-    return Task(
-        id=node.id,
-        title=step.title,
-        run=partial(_write, context, readings, step),
-        needs=node.needs,
-        after=node.after,
-        owns=frozenset({network_of(step.write.peering_id).lower()}),
-        refers=frozenset({step.write.remote_virtual_network.lower()}),
-        change=str(step.write.change),
-        resource=step.write.peering_id,
-    )
+        return peering_tasks.milestone(node)
+    return peering_tasks.write(node, step, step.title, partial(_write, context, readings, step))
 
 
 def _write(context: Context, readings: Readings, step: SwitchStep) -> str:

@@ -5,6 +5,7 @@ What is done, and in which order, is ``procedure``'s; ``switch_run`` carries it 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from erfailover import conditions, procedure, report
@@ -28,7 +29,7 @@ from erfailover.errors import (
     VerificationFailed,
 )
 from erfailover.history import last_switch, runs
-from erfailover.journal import Journal, peerings_made, prestaged
+from erfailover.journal import Record, peerings_made, prestaged
 from erfailover.model import Claim, Observed, SwitchPlan, Verdict
 from erfailover.site import Path, Role, Site
 
@@ -109,7 +110,7 @@ def _planned(context: Context, options: Options, readings: Readings) -> tuple[Ob
     lookout = Lookout(context, options.target, readings)
     while True:
         observed = lookout.observe()
-        mine = ours(site, observed, context.journal)
+        mine = ours(site, observed, records)
         plan = procedure.plan(planned_for, observed, options.target, mine)
         plan = lookout.with_hazards(plan, observed)
         unknown = [claim.seen for claim in plan.guards if claim.verdict is Verdict.UNKNOWN]
@@ -127,7 +128,7 @@ def _planned(context: Context, options: Options, readings: Readings) -> tuple[Ob
         clock.sleep(3.0 if busy else 10.0)
 
 
-def ours(site: Site, observed: Observed, journal: Journal) -> frozenset[str]:
+def ours(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset[str]:
     """The peerings that erfailover made: by the journal, or by the tags of both their VNets."""
     tagged = {
         key for key, each in observed.networks.items() if each.tags.get(OWNER_TAG) == site.name
@@ -138,7 +139,7 @@ def ours(site: Site, observed: Observed, journal: Journal) -> frozenset[str]:
         for peering in observed.networks[key].peerings
         if peering.remote_virtual_network.lower() in tagged
     }
-    return frozenset(found) | peerings_made(journal.records())
+    return frozenset(found) | peerings_made(records)
 
 
 def insist_on_having_read(plan: SwitchPlan) -> None:

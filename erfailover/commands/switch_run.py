@@ -14,6 +14,7 @@ from erfailover.azure import peerings, probing
 from erfailover.azure.polling import HURRIED, PATIENT, Cadence
 from erfailover.azure.readings import Readings
 from erfailover.clock import start
+from erfailover.commands import peering_tasks
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
 from erfailover.commands.recording import Recorder
@@ -56,6 +57,9 @@ class SwitchRun:
     width: Width = field(default_factory=Width)
     _prepared_since_s: float = float("-inf")
     """Since when peerings are prepared, and the tables are read again for the gate."""
+
+    def __post_init__(self) -> None:
+        self.spokes = {spoke.name: spoke for spoke in self.site.spokes}
 
     @property
     def site(self) -> Site:
@@ -103,33 +107,25 @@ class SwitchRun:
     def _write_all(self, plan: SwitchPlan, outcome: Outcome, watch: Watch) -> None:
         """Every write of the plan; what failed is noted, what did not goes on."""
         clock = self.context.clock
-        critical = {
-            step.spoke: f"{step.spoke}/{step.number}" for step in plan.writes if step.number < 5
-        }
-
-        left = set(critical.values())
+        last = {step.spoke: step.id for step in plan.writes if procedure.phase(step.number) < 2}
+        left = {id_: spoke for spoke, id_ in last.items()}
+        prepared = {step.id for step in plan.writes if procedure.phase(step.number) == 0}
+        preparing = set(prepared)
 
         def listen(event: Event) -> None:
-            task = event.task
-            if event.state is State.DONE and critical.get(task.id.rsplit("/", 1)[0]) == task.id:
+            id_ = event.task.id
+            if event.state is State.DONE and id_ in left:
                 outcome.control_plane_s = clock.now() - self.began_s
-                watch.expect([task.id.rsplit("/", 1)[0]])
-                left.discard(task.id)
+                watch.expect([left.pop(id_)])
                 if not left:
                     watch.hurry()
-                    if plan.writes[-1].number >= 5 and len(critical) > FEW:
+                    if procedure.phase(plan.writes[-1].number) == 2 and len(last) > FEW:
                         self.context.say("All are switched; the rest is off the critical path.")
             if event.state is State.STARTED:
-                preparing.discard(task.id)
-                if not preparing and task.id in prepared:
+                preparing.discard(id_)
+                if not preparing and id_ in prepared:
                     self._read_tables_again(GATE_GATEWAY_S / 2)
 
-        prepared = {
-            f"{step.spoke}/{step.number}"
-            for step in plan.writes
-            if procedure.phase(step.number) == 0
-        }
-        preparing = set(prepared)
         if prepared:
             self._prepared_since_s = clock.now()
             self._read_tables_again(0.0)
@@ -156,47 +152,31 @@ class SwitchRun:
     def _note(self, plan: SwitchPlan, outcome: Outcome, results: Results) -> None:
         """What was written, and which spokes were not."""
         done = {task.id for task in results.of(State.DONE)}
-        outcome.written = [
-            step.write.name for step in plan.writes if f"{step.spoke}/{step.number}" in done
-        ]
+        outcome.written = [step.write.name for step in plan.writes if step.id in done]
         for step in plan.writes:
-            id_ = f"{step.spoke}/{step.number}"
-            failure = results.failures.get(id_)
+            failure = results.failures.get(step.id)
             if failure is not None:
                 if isinstance(failure, AzureFailure):
                     back = "To go back: erfailover switch --undo"
                     failure.hint = f"{failure.hint or ''} {back}".strip()
                 outcome.failed.setdefault(step.spoke, failure)
-            elif id_ not in done:
+            elif step.id not in done:
                 skipped = AzureFailure(Kind.REFUSED, f"{step.title}: not begun")
                 outcome.failed.setdefault(step.spoke, skipped)
 
     def _tasks(self, plan: SwitchPlan, watch: Watch) -> list[Task]:
-        spokes = {spoke.name: spoke for spoke in self.site.spokes}
-        return [
-            self._task(node, spokes, watch)
-            for node in schedule(self.site, plan, self.options.canary)
-        ]
+        nodes = schedule(self.site, plan, self.options.canary)
+        return [self._task(node, watch) for node in nodes]
 
-    def _task(self, node: Node, spokes: dict[str, Spoke], watch: Watch) -> Task:
-        step = node.step
-        if step is None:
-            check = node.checked
-            work = partial(self._checked, spokes[check], watch) if check else None
-            title = f"verify {check} before the others" if check else ""
+    def _task(self, node: Node, watch: Watch) -> Task:
+        if node.checked is not None:
+            work = partial(self._checked, node.checked, watch)
+            title = f"verify {node.checked} before the others"
             return Task(node.id, title, work, node.needs, node.after)
-        return Task(
-            id=node.id,
-            title=f"{step.number}. {step.title}",
-            run=partial(self._step, step),
-            needs=node.needs,
-            after=node.after,
-            owns=frozenset({network_of(step.write.peering_id).lower()}),
-            refers=frozenset({step.write.remote_virtual_network.lower()}),
-            change=str(step.write.change),
-            resource=step.write.peering_id,
-            completes=node.completes,
-        )
+        if node.step is None:
+            return peering_tasks.milestone(node)
+        title = f"{node.step.number}. {node.step.title}"
+        return peering_tasks.write(node, node.step, title, partial(self._step, node.step))
 
     def _step(self, step: SwitchStep) -> str:
         if step.gated:
@@ -234,25 +214,21 @@ class SwitchRun:
 
     def _passes_the_gate(self, step: SwitchStep) -> None:
         """Have room for break and make under ARM's limits, and then ask the gate."""
-        spoke = next(each for each in self.site.spokes if each.name == step.spoke)
+        spoke = self.spokes[step.spoke]
         make = spoke.outward(ROLE_OF_PATH[self.options.target]).name
-        both = (
-            step.write.peering_id,
-            self.site.peering_id(spoke.virtual_network, make),
-        )
+        both = step.write.peering_id, self.site.peering_id(spoke.virtual_network, make)
         budget = self.context.azure.budget
         budget.prepay(both)
         try:
-            self._gate(step)
+            self._gate(spoke)
         except BaseException:
             budget.forgo(both)
             raise
 
-    def _gate(self, step: SwitchStep) -> None:
+    def _gate(self, spoke: Spoke) -> None:
         """What is read again immediately before the break, and must hold."""
         site, target, clock = self.site, self.options.target, self.context.clock
         role = ROLE_OF_PATH[target]
-        spoke = next(each for each in site.spokes if each.name == step.spoke)
         networks = [site.hub(role).virtual_network, spoke.virtual_network]
         own = site.network_id(spoke.virtual_network)
         deadline = clock.now() + PATIENCE_S
@@ -301,23 +277,23 @@ class SwitchRun:
                 )
             clock.sleep(3.0)
 
-    def _checked(self, spoke: Spoke, watch: Watch) -> str:
+    def _checked(self, spoke: str, watch: Watch) -> str:
         """Wait until a canary's switch shows; the others are not begun before."""
         clock = self.context.clock
         deadline = clock.now() + self.site.timing.verify_deadline_s
 
         def shows() -> bool:
-            return watch.claims(spoke.name)[0].verdict is Verdict.HOLDS
+            return watch.claims(spoke)[0].verdict is Verdict.HOLDS
 
         clock.wait_for(shows, deadline - clock.now())
         if not shows():
-            seen = watch.claims(spoke.name)[0].seen
+            seen = watch.claims(spoke)[0].seen
             raise VerificationFailed(
-                f"the canary {spoke.name} does not show: {seen}",
+                f"the canary {spoke} does not show: {seen}",
                 "The other spokes were left as they are. To take the canary back: "
                 "erfailover switch --undo",
             )
-        return watch.claims(spoke.name)[0].seen
+        return watch.claims(spoke)[0].seen
 
     def _verify(self, outcome: Outcome, watch: Watch) -> None:
         """Wait until routes and probes show the switch, or the deadline has passed."""

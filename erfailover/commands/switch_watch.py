@@ -76,7 +76,7 @@ class Watch:
     def claims(self, spoke: str) -> tuple[Claim, Claim]:
         """What the tables say of a spoke: the arriving hub's claim, then the leaving hub's."""
         unread = Claim("spoke_was_read", Verdict.FAILS, f"no table was read yet for {spoke}")
-        leaving = Role.BACKUP if self._arriving is Role.PRIMARY else Role.PRIMARY
+        leaving = ROLE_OF_PATH[self.target.other]
         first, second = self._claims[self._arriving], self._claims[leaving]
         return first.get(spoke, unread), second.get(spoke, unread)
 

@@ -82,7 +82,7 @@ def _no_contingency(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
 
 
 def _no_gate() -> None:
-    switch_run.SwitchRun._gate = lambda self, step: None  # type: ignore[method-assign]
+    switch_run.SwitchRun._gate = lambda self, spoke: None  # type: ignore[method-assign]
 
 
 def _no_lease() -> None:

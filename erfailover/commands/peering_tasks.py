@@ -1,0 +1,31 @@
+"""The executor's task of a node of a schedule: what a write of a peering owns and refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from erfailover.executor import Task
+from erfailover.model import SwitchStep
+from erfailover.schedule import Node
+from erfailover.site import network_of
+
+
+def milestone(node: Node) -> Task:
+    """A node without a step, at which nothing is done."""
+    return Task(node.id, "", None, node.needs, node.after)
+
+
+def write(node: Node, step: SwitchStep, title: str, run: Callable[[], str | None]) -> Task:
+    """The write of a step: it owns its peering's VNet, and refers to the one it leads to."""
+    return Task(
+        id=node.id,
+        title=title,
+        run=run,
+        needs=node.needs,
+        after=node.after,
+        owns=frozenset({network_of(step.write.peering_id).lower()}),
+        refers=frozenset({step.write.remote_virtual_network.lower()}),
+        change=str(step.write.change),
+        resource=step.write.peering_id,
+        completes=node.completes,
+    )
