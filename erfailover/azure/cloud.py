@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -260,17 +260,10 @@ class Azure:
         """Every resource in a resource group (id, name, type, tags); None without the group."""
         where = address(group_id)
         client = self._clients_of(where.subscription).resource
-
-        def read() -> list[Body]:
-            pages: Iterator[Any] = client.resources.list_by_resource_group(*where.names)
-            return [each.as_dict() for each in pages]
-
         try:
-            return self._retries().call(
+            return self._rows(
                 f"GET {_short(group_id)}/resources",
-                read,
-                on=READ,
-                deadline=self.clock.now() + READ_DEADLINE_S,
+                lambda: client.resources.list_by_resource_group(*where.names),
             )
         except AzureFailure as failure:
             if failure.kind is Kind.NOT_FOUND:
@@ -294,13 +287,7 @@ class Azure:
             action: the SDK's name of it, without ``begin_``.
             arguments: further ones that the SDK asks for.
         """
-        where = address(gateway_id)
-
-        def begin(polling: CadencePolling) -> Any:
-            call = getattr(self._operations(where), f"begin_{action}")
-            return call(*where.names, **arguments, polling=polling, cls=raw)
-
-        answer = self._action(gateway_id, action, begin)
+        answer = self.action(gateway_id, action, **arguments)
         return list((answer.get("value") if isinstance(answer, dict) else answer) or [])
 
     def change_gateway(
@@ -342,16 +329,10 @@ class Azure:
         Azure leaves that out of lists (reported: azure-powershell 2581, azure-cli 2061).
         """
         where = address(gateway_id)
-
-        def read() -> list[Body]:
-            pages: Iterator[Any] = self._operations(where).list_connections(*where.names)
-            return [each.as_dict() for each in pages]
-
-        return self._retries().call(
+        return self._rows(
             f"GET {_short(gateway_id)}/connections",
-            read,
-            on=READ,
-            deadline=self.clock.now() + deadline_s,
+            lambda: self._operations(where).list_connections(*where.names),
+            deadline_s,
         )
 
     def listed(
@@ -368,14 +349,21 @@ class Azure:
         parts = parent_id.strip("/").split("/")
         names = address(parent_id).names if len(parts) > 2 else ()
         clients = self._clients_of(parts[1])
+        return self._rows(
+            f"GET {_short(parent_id)} {call} of {type_}",
+            lambda: getattr(operations(clients, type_), call)(*names),
+            deadline_s,
+        )
 
-        def read() -> list[Body]:
-            rows: Iterator[Any] = getattr(operations(clients, type_), call)(*names)
-            return [each.as_dict() for each in rows]
-
-        deadline = self.clock.now() + deadline_s
+    def _rows(
+        self, what: str, pages: Callable[[], Any], deadline_s: float = READ_DEADLINE_S
+    ) -> list[Body]:
+        """Every row of a list of the SDK, all pages, as ARM JSON."""
         return self._retries().call(
-            f"GET {_short(parent_id)} {call} of {type_}", read, on=READ, deadline=deadline
+            what,
+            lambda: [each.as_dict() for each in pages()],
+            on=READ,
+            deadline=self.clock.now() + deadline_s,
         )
 
     def asked(
@@ -386,16 +374,21 @@ class Azure:
         deadline = self.clock.now() + deadline_s
         return self._retries().call(what, lambda: ask(clients), on=READ, deadline=deadline)
 
-    def action(self, resource_id: str, action: str, deadline_s: float = READ_DEADLINE_S) -> Body:
-        """What an action without a body answers, by the SDK's name without ``begin_``."""
+    def action(
+        self,
+        resource_id: str,
+        action: str,
+        deadline_s: float = READ_DEADLINE_S,
+        **arguments: Any,
+    ) -> Any:
+        """What an action that only reads answers, by the SDK's name without ``begin_``."""
         where = address(resource_id)
 
         def begin(polling: CadencePolling) -> Any:
             call = getattr(self._operations(where), f"begin_{action}")
-            return call(*where.names, polling=polling, cls=raw)
+            return call(*where.names, **arguments, polling=polling, cls=raw)
 
-        answer: Body = self._action(resource_id, action, begin, deadline_s)
-        return answer
+        return self._action(resource_id, action, begin, deadline_s)
 
     def run_command(
         self, machine_id: str, script: Sequence[str], deadline_s: float

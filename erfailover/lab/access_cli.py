@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from erfailover.lab import process
 from erfailover.lab.access import RoleProblem, read_roles
+from erfailover.lab.asking import ask
 from erfailover.lab.metrics import UNITS
 
 _state_dir = click.option(
@@ -39,21 +38,21 @@ def limit(state_dir: Path | None, file: IO[str]) -> None:
         read_roles(found)
     except (ValueError, RoleProblem) as problem:
         raise click.UsageError(f"{file.name} is no role definition: {problem}") from None
-    _tell(_ask(state_dir, "PUT", "/lab/role", found))
+    _tell(ask(state_dir, "PUT", "/lab/role", found))
 
 
 @role.command()
 @_state_dir
 def show(state_dir: Path | None) -> None:
     """Show what the client may do, and where."""
-    _tell(_ask(state_dir, "GET", "/lab/role"))
+    _tell(ask(state_dir, "GET", "/lab/role"))
 
 
 @role.command()
 @_state_dir
 def clear(state_dir: Path | None) -> None:
     """Let the client do everything again."""
-    _tell(_ask(state_dir, "DELETE", "/lab/role"))
+    _tell(ask(state_dir, "DELETE", "/lab/role"))
 
 
 @click.command()
@@ -64,7 +63,7 @@ def clear(state_dir: Path | None) -> None:
 def metric(state_dir: Path | None, resource: str, name: str, value: float) -> None:
     """Let a metric of the gateway with the id RESOURCE have a VALUE, in Azure's unit for it."""
     body = {"resource": resource, "metric": name, "value": value}
-    _ask(state_dir, "PUT", "/lab/metric", body)
+    ask(state_dir, "PUT", "/lab/metric", body)
     click.echo(f"{name} is {value:g} {UNITS[name]}.")
 
 
@@ -73,13 +72,3 @@ def _tell(found: Any) -> None:
         click.echo(f"{each['scope']}: {', '.join(each['actions'])}")
         if each["not_actions"]:
             click.echo(f"  but not {', '.join(each['not_actions'])}")
-
-
-def _ask(state_dir: Path | None, method: str, path: str, body: Any = None) -> Any:
-    try:
-        return process.find(process.folder(state_dir)).request(method, path, body=body)
-    except process.NotRunning as problem:
-        click.echo(str(problem), err=True)
-        sys.exit(2)
-    except process.LabProblem as problem:
-        raise click.ClickException(str(problem)) from None

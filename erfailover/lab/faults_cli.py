@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 
-from erfailover.lab import process
+from erfailover.lab.asking import ask
 from erfailover.lab.faults import FaultProblem, Kind, read_faults
 
 _state_dir = click.option(
@@ -82,7 +81,7 @@ def load(state_dir: Path | None, file: Path) -> None:
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def list_(state_dir: Path | None, output: str) -> None:
     """Show the armed faults, and how often each has struck."""
-    rows = _ask(state_dir, "GET", "/lab/faults")["value"]
+    rows = ask(state_dir, "GET", "/lab/faults")["value"]
     if output == "json":
         click.echo(json.dumps(rows))
         return
@@ -98,7 +97,7 @@ def list_(state_dir: Path | None, output: str) -> None:
 def clear(state_dir: Path | None, fault_id: str) -> None:
     """Disarm one fault, or all; what they keep stuck ends now."""
     path = f"/lab/faults/{fault_id}" if fault_id else "/lab/faults"
-    cleared = _ask(state_dir, "DELETE", path)["cleared"]
+    cleared = ask(state_dir, "DELETE", path)["cleared"]
     click.echo(f"Cleared: {' '.join(cleared) or 'none'}")
 
 
@@ -107,15 +106,5 @@ def _arm(state_dir: Path | None, found: Any) -> None:
         read_faults(found)
     except FaultProblem as problem:
         raise click.UsageError(str(problem)) from None
-    ids = _ask(state_dir, "POST", "/lab/faults", found)["ids"]
+    ids = ask(state_dir, "POST", "/lab/faults", found)["ids"]
     click.echo(f"Armed: {' '.join(ids)}")
-
-
-def _ask(state_dir: Path | None, method: str, path: str, body: Any = None) -> Any:
-    try:
-        return process.find(process.folder(state_dir)).request(method, path, body=body)
-    except process.NotRunning as problem:
-        click.echo(str(problem), err=True)
-        sys.exit(2)
-    except process.LabProblem as problem:
-        raise click.ClickException(str(problem)) from None

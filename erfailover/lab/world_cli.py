@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from erfailover.lab import process
+from erfailover.lab.asking import ask
 
 _state_dir = click.option(
     "--state-dir",
@@ -22,7 +20,7 @@ _state_dir = click.option(
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def save(state_dir: Path | None, file: Path) -> None:
     """Write down everything the lab holds. The file holds secrets of the lab."""
-    found = _ask(state_dir, "save", file)
+    found = ask(state_dir, "POST", "/lab/save", {"file": str(file.absolute())})
     click.echo(f"Saved: {found['resources']} resources at {found['now_s']:.0f} s.")
 
 
@@ -31,16 +29,5 @@ def save(state_dir: Path | None, file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore(state_dir: Path | None, file: Path) -> None:
     """Let the lab hold again what was saved; its clock goes on from there."""
-    found = _ask(state_dir, "restore", file)
+    found = ask(state_dir, "POST", "/lab/restore", {"file": str(file.absolute())})
     click.echo(f"Restored: {found['resources']} resources at {found['now_s']:.0f} s.")
-
-
-def _ask(state_dir: Path | None, what: str, file: Path) -> Any:
-    try:
-        running = process.find(process.folder(state_dir))
-        return running.request("POST", f"/lab/{what}", body={"file": str(file.absolute())})
-    except process.NotRunning as problem:
-        click.echo(str(problem), err=True)
-        sys.exit(2)
-    except process.LabProblem as problem:
-        raise click.ClickException(str(problem)) from None
