@@ -21,7 +21,7 @@ from erfailover.commands.recording import Recorder
 from erfailover.commands.switch_options import PATIENCE_S, Options, insist
 from erfailover.commands.switch_outcome import Outcome, missing, probed, verified
 from erfailover.commands.switch_watch import FEW, Watch
-from erfailover.errors import AzureFailure, Kind, VerificationFailed
+from erfailover.errors import AzureFailure, Kind, UnknownReading, VerificationFailed
 from erfailover.executor import Event, Listener, Results, State, Task, Width
 from erfailover.executor import run as execute
 from erfailover.model import Observed, PeeringWrite, SwitchPlan, SwitchStep, Verdict
@@ -238,10 +238,17 @@ class SwitchRun:
             observed = self.readings.observe(networks, role, *ages, of=own)
             claims = tuple(procedure.gate(site, observed, target, spoke))
             ages = 1.0, 1.0
-            if self.readings.gateway_age_s(role) > 2 * GATE_GATEWAY_S:
+            late = clock.now() >= deadline
+            if self.readings.gateway_age_s(role) > 2 * GATE_GATEWAY_S and not self.options.force:
+                if late:
+                    raise UnknownReading(
+                        f"a reading of the {role} hub's gateway takes more than "
+                        f"{2 * GATE_GATEWAY_S:.0f} s: too old to take {spoke.name} off its path on",
+                        "Nothing was changed by this step. Run the same command again.",
+                    )
                 continue  # it was long in coming: an answer was lost, and asked for again
             holds = conditions.all_of(claims) is Verdict.HOLDS
-            if holds or self.options.force or clock.now() >= deadline:
+            if holds or self.options.force or late:
                 break
             clock.sleep(5.0)
         insist(self.context, self.options, claims, f"take {spoke.name} off its path")
