@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from erfailover import report_doctor, skus
+from erfailover import skus
 from erfailover.azure.asking import claims
 from erfailover.circuits import Circuits, Connection, FailoverTest
 from erfailover.doctor import gateways, rights, surroundings
@@ -21,6 +21,7 @@ from erfailover.hazards import NAMES
 from erfailover.lease import LeaseRecord, Standing
 from erfailover.model import EXPRESSROUTE, VPN, Claim, Observed, Reading, Verdict
 from erfailover.permissions import Grant, On, groups, resources
+from erfailover.reporting import doctor as told
 from erfailover.site import Path, Role, Site
 from erfailover.state.store import Held
 from tests import sites
@@ -359,7 +360,7 @@ def test_a_line_that_does_not_hold_says_so_in_words_with_its_remedy() -> None:
         Check("one", Group.RUN, FAILS, "seen", "mend it"),
         Check("two", Group.RUN, UNKNOWN, "seen", "look", required=False),
     ]
-    text = report_doctor.text(SITE, found)
+    text = told.text(SITE, found)
     assert "poc: NOT ready for a switch (1 FAIL, 1 unknown)." in text
     assert "     FAIL  one: seen\n           -> mend it" in text
     assert "unknown*  two" in text

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from erfailover import report
 from erfailover.azure import probing
 from erfailover.azure.observing import observe
 from erfailover.commands import destroy, drill, init, lab_process, provision, status, switch
@@ -23,6 +22,8 @@ from erfailover.commands.context import Context
 from erfailover.commands.switch_options import Options
 from erfailover.errors import Failure, VerificationFailed
 from erfailover.health import judge
+from erfailover.reporting import probes as checks
+from erfailover.reporting import tables
 from erfailover.site import Path as SitePath
 
 
@@ -146,7 +147,7 @@ class _Demo:
         words = ",".join(f"{name}={'up' if up else 'down'}" for name, up in expected.items())
         print(f"\n$ erfailover verify --expect {words}", flush=True)
         results = probing.run(azure, site, expected)
-        print(report.probes_text(results), flush=True)
+        print(checks.text(results), flush=True)
         found = {each.name: each.up for each in results}
         told.office, told.internet = found["office"], found["internet"]
         if stage.command.startswith(("provision", "switch")):
@@ -215,7 +216,7 @@ def summary_text(story: list[Told], total_s: float) -> str:
         )
         for told in story
     ]
-    table = report.table(
+    table = tables.table(
         "The story, as it came out (seconds: modelled, Azure's time)",
         ("stage", "path", "office", "Internet", "as told", "seconds"),
         rows,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from erfailover import report_doctor
 from erfailover.azure.facts import Asked, read
 from erfailover.commands.context import Context
 from erfailover.doctor.checks import checks
@@ -10,6 +9,7 @@ from erfailover.doctor.lines import Check, verdict_of
 from erfailover.doctor.surroundings import ENDPOINT, SIGN_IN, STORE
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model import Verdict
+from erfailover.reporting import doctor as told
 from erfailover.state.location import parse
 
 
@@ -25,7 +25,7 @@ def run(context: Context) -> None:
     hosts = _hosts(context)
     facts = read(Asked(azure, hosts[ENDPOINT], store, hosts), site)
     lines = checks(site, facts)
-    context.show(report_doctor.text(site, lines), report_doctor.data(site, lines))
+    context.show(told.text(site, lines), told.data(site, lines))
     found = verdict_of(lines)
     if found is Verdict.FAILS:
         names = _names(lines, Verdict.FAILS)

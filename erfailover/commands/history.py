@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from erfailover import report
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.history import RunRecord, runs
 from erfailover.lease import Holder
+from erfailover.reporting.tables import table
 from erfailover.state.process import alive
 
 
@@ -78,7 +78,7 @@ def list_text(found: list[RunRecord]) -> str:
     """The runs as a table, the newest last."""
     if not found:
         return "Nothing was ever run on this site from here."
-    return report.table(
+    return table(
         "Runs",
         ("run", "began (UTC)", "who", "command", "outcome", "steps"),
         [

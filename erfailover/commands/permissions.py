@@ -7,10 +7,11 @@ import re
 import sys
 from collections.abc import Sequence
 
-from erfailover import permissions, report_doctor
+from erfailover import permissions
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.permissions import RoleKind
+from erfailover.reporting import doctor as told
 
 SCOPE = re.compile(
     r"/subscriptions/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(/resourceGroups/[^/]+(/providers/.+)?)?",
@@ -44,7 +45,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
         )
     if role is None:
         rows = list(permissions.rows(site))
-        context.show(report_doctor.rights_text(site, rows), report_doctor.rights_data(site, rows))
+        context.show(told.rights_text(site, rows), told.rights_data(site, rows))
         return
     found = permissions.role_definition(site, RoleKind(role), [each.rstrip("/") for each in scopes])
     if context.output == "yaml":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from erfailover import procedure, report
+from erfailover import procedure
 from erfailover.azure import peerings
 from erfailover.azure.readings import Readings
 from erfailover.commands import peering_tasks
@@ -20,6 +20,7 @@ from erfailover.errors import Refused, UsageFailure
 from erfailover.executor import State, Task
 from erfailover.executor import run as execute
 from erfailover.model import Claim, Purpose, SwitchPlan, SwitchStep, Verdict
+from erfailover.reporting import plan as told
 from erfailover.schedule import Node, schedule
 from erfailover.site import Site
 
@@ -39,13 +40,13 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
         )
     if dry_run:
         plan = _planned(context, Readings(context.azure, context.site), purpose)
-        context.show(report.plan_text(plan), report.plan_data(plan))
+        context.show(told.text(plan), told.data(plan))
         return
     with context.lease(str(purpose)):
         settle(context)
         readings = Readings(context.azure, context.site)
         plan = _planned(context, readings, purpose)
-        context.say(report.plan_text(plan))
+        context.say(told.text(plan))
         _refuse(plan)
         if plan.writes:
             context.confirm(f"{str(purpose).capitalize()} {context.site.name}?")
@@ -75,7 +76,7 @@ def _refuse(plan: SwitchPlan) -> None:
 def _carry_out(context: Context, readings: Readings, plan: SwitchPlan) -> None:
     site, clock = context.site, context.clock
     began = clock.now()
-    with recorded(context, str(plan.purpose), report.plan_data(plan)) as recorder:
+    with recorded(context, str(plan.purpose), told.data(plan)) as recorder:
         with Progress(context.console, clock) as progress:
             tasks = [_task(context, readings, node) for node in schedule(site, plan)]
             results = execute(tasks, clock, recorder.listener(progress.tell))

@@ -12,7 +12,7 @@ from erfailover.estimates import PRICES_AS_OF, estimate
 from erfailover.executor import Results, State
 from erfailover.model import Change
 from erfailover.provisioning import Action, ProvisionPlan, SetupAction
-from erfailover.report import SIGN
+from erfailover.reporting.plan import SIGN
 
 WORDS = {Change.CREATE: "to make", Change.UPDATE: "to update", Change.KEEP: "as they should be"}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from erfailover import report, report_drill
 from erfailover.as_code import as_code_warning
 from erfailover.azure.circuits import of_both, stand_in_address
 from erfailover.azure.observing import observe
@@ -13,10 +12,13 @@ from erfailover.circuits import Circuits
 from erfailover.clock import all_at_once
 from erfailover.commands import history
 from erfailover.commands.context import Context
+from erfailover.drills import drill_state
 from erfailover.errors import StateFailure, UnknownReading, VerificationFailed
 from erfailover.health import Health, judge
 from erfailover.history import runs, unfinished
 from erfailover.model import Observed, Reading
+from erfailover.reporting import drill as drills
+from erfailover.reporting import status as told
 from erfailover.site import Role
 
 
@@ -30,7 +32,7 @@ def run(context: Context) -> None:
     site = context.site
     observed, connected, stand_in = _read(context)
     health = judge(site, observed, connected)
-    drill = report_drill.drill_state(site, connected.get(Role.PRIMARY), stand_in)
+    drill = drill_state(site, connected.get(Role.PRIMARY), stand_in)
     try:
         open_run = unfinished(runs(context.journal.records()))
     except StateFailure as failure:
@@ -38,16 +40,16 @@ def run(context: Context) -> None:
         open_run = None
     as_code = as_code_warning(site, observed)
     parts = [
-        report_drill.drill_text(drill),
+        drills.text(drill),
         history.open_text(open_run) if open_run is not None else None,
         as_code.text if as_code is not None else None,
         _text(context, observed, health, connected),
     ]
     data = {
         "subscription": context.subscription.data(),
-        **report.status_data(site, observed, health),
-        "connections": report_drill.circuits_data(connected),
-        "drill": report_drill.drill_data(drill),
+        **told.data(site, observed, health),
+        "connections": drills.circuits_data(connected),
+        "drill": drills.data(drill),
         "as_code": None if as_code is None else as_code.data,
         "unfinished": history.open_data(open_run),
     }
@@ -77,8 +79,8 @@ def _read(context: Context) -> tuple[Observed, dict[Role, Circuits], Reading[str
 def _text(
     context: Context, observed: Observed, health: Health, connected: dict[Role, Circuits]
 ) -> str:
-    parts = [report.status_text(context.site, observed, health)]
-    parts += [report_drill.circuits_text(each) for each in connected.values()]
+    parts = [told.text(context.site, observed, health)]
+    parts += [drills.circuits_text(each) for each in connected.values()]
     return "\n\n".join(filter(None, parts))
 
 

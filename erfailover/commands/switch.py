@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from erfailover import conditions, procedure, report
+from erfailover import conditions, procedure
 from erfailover.azure.observing import observe
 from erfailover.azure.readings import Readings
 from erfailover.commands import switch_hazards, switch_outcome
@@ -31,6 +31,7 @@ from erfailover.errors import (
 from erfailover.history import last_switch, runs
 from erfailover.journal import Record, peerings_made, prestaged
 from erfailover.model import Claim, Observed, SwitchPlan, Verdict
+from erfailover.reporting import plan as told
 from erfailover.site import Path, Role, Site
 
 OWNER_TAG = "erfailover-site"
@@ -50,7 +51,7 @@ def run(context: Context, options: Options) -> None:
     if options.dry_run:
         _, plan = _planned(context, options, Readings(context.azure, context.site))
         insist_on_having_read(plan)
-        context.show(report.plan_text(plan), report.plan_data(plan))
+        context.show(told.text(plan), told.data(plan))
         return
     with context.lease(f"switch --to {options.target}"):
         _run(context, options)
@@ -71,12 +72,12 @@ def _run(context: Context, options: Options) -> None:
     observed, plan = _planned(context, options, readings)
     insist_on_having_read(plan)
     if plan.writes:
-        context.say(report.plan_text(plan))
+        context.say(told.text(plan))
         _guard(context, options, plan, observed)
         context.confirm(f"Switch {site.name} to {options.target}?")
     else:
         context.say(f"Every peering is as it should be on {options.target}; checking the routes.")
-    with recorded(context, "switch", report.plan_data(plan), str(options.target)) as recorder:
+    with recorded(context, "switch", told.data(plan), str(options.target)) as recorder:
         outcome = SwitchRun(context, options, recorder, readings, observed, began_s).carry_out(plan)
         context.show(switch_outcome.text(site, outcome), switch_outcome.data(site, outcome))
         _raise_unless_verified(outcome)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover import conditions, report
+from erfailover import conditions
 from erfailover.commands.progress import duration
 from erfailover.errors import Failure
 from erfailover.model import Claim, Verdict
 from erfailover.probes import ProbeResult
+from erfailover.reporting import probes as checks
+from erfailover.reporting.tables import MARK, PATH_NAMES
 from erfailover.site import Path, Site
 
 MANY = 10
@@ -95,7 +97,7 @@ def data(site: Site, outcome: Outcome) -> dict[str, Any]:
             for spoke, pair in outcome.claims.items()
             for claim in pair
         ],
-        "probes": report.probes_data(outcome.probes),
+        "probes": checks.data(outcome.probes),
     }
 
 
@@ -105,7 +107,7 @@ def _rounded(seconds: float | None) -> float | None:
 
 def text(site: Site, outcome: Outcome) -> str:
     """The report of a switch for people: the outcome first."""
-    name = report.PATH_NAMES[outcome.target]
+    name = PATH_NAMES[outcome.target]
     moved = f"{len(outcome.claims)} of {len(site.spokes)} spokes of {site.name} are on {name}"
     first = moved if outcome.failed else f"{site.name} is on {name}"
     lines = [first + ("." if verified(outcome) else ", NOT verified.")]
@@ -116,11 +118,11 @@ def text(site: Site, outcome: Outcome) -> str:
         lines.append("Nothing had to be changed.")
     lines += [f" FAILED  {spoke}: {each.message}" for spoke, each in outcome.failed.items()]
     for pair in list(outcome.claims.values())[:MANY]:
-        lines += [f"{report.MARK[claim.verdict]:>7}  {claim.seen}" for claim in pair]
+        lines += [f"{MARK[claim.verdict]:>7}  {claim.seen}" for claim in pair]
     if len(outcome.claims) > MANY:
         lines.append(f"         ... and {len(outcome.claims) - MANY} more (-o json tells all)")
     if outcome.probes:
-        lines.append(report.probes_text(outcome.probes, brief=True))
+        lines.append(checks.text(outcome.probes, brief=True))
     lines.append(f"To go back: erfailover switch --to {outcome.target.other}")
     return "\n".join(lines)
 

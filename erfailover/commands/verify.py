@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from erfailover import report
 from erfailover.azure import probing
 from erfailover.commands.context import Context
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.probes import ProbeResult, expectations
+from erfailover.reporting import probes as told
 
 
 def run(context: Context, expect: str | None) -> list[ProbeResult]:
@@ -31,7 +31,7 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
         raise UsageFailure(f"--expect: {error}") from None
     context.say(f"Running {len(expected)} probe(s) by Run Command ...")
     results = probing.run(context.azure, site, expected)
-    context.show(report.probes_text(results), report.probes_data(results))
+    context.show(told.text(results), told.data(results))
     wrong = [each for each in results if not each.as_expected]
     if any(each.up is None for each in wrong):
         raise UnknownReading(f"{', '.join(each.name for each in wrong)}: could not be told")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from erfailover.circuits import Circuits, claims
 from erfailover.doctor.lines import Check, Group, Line, Name
+from erfailover.drills import STOP, drill_state
 from erfailover.facts import Facts
 from erfailover.model import Verdict
 from erfailover.permissions import CIRCUITS, CONNECTIONS, group_of
-from erfailover.report_drill import STOP, drill_state
 from erfailover.site import Role, Site
 
 

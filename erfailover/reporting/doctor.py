@@ -9,7 +9,7 @@ from typing import Any
 from erfailover.doctor.lines import Check, Group, verdict_of
 from erfailover.model import Verdict
 from erfailover.permissions import BLOB_ROLE, Need
-from erfailover.report import WIDTH
+from erfailover.reporting.tables import WIDTH
 from erfailover.site import Site
 
 WORD = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAIL", Verdict.UNKNOWN: "unknown"}
