@@ -10,7 +10,7 @@ from erfailover import procedure
 from erfailover.executor import Task, check_order
 from erfailover.executor import run as execute
 from erfailover.lab.clock import SteppedClock
-from erfailover.schedule import Node, schedule
+from erfailover.schedule import BATCH, Node, schedule
 from erfailover.site import Path, Site, network_of
 from tests import sites
 
@@ -118,3 +118,20 @@ def test_only_the_make_completes_what_was_begun() -> None:
         node.step.number for node in nodes(sites.site(*NAMES)) if node.step and node.completes
     }
     assert completes == {4}
+
+
+def test_many_spokes_that_must_be_prepared_go_in_batches_and_prestaged_ones_do_not() -> None:
+    names = tuple(f"vnet{number}" for number in range(100, 100 + BATCH + 1))
+    site = sites.site(*names)
+    order = started(nodes(site))
+    half = -(-len(names) // 2)
+    first, second = names[:half], names[half:]
+    moved = place(order, *(f"{name}/4" for name in first))
+    assert max(moved) < min(place(order, *(f"{name}/1" for name in second)))
+    staged = replace(site, spokes=tuple(spoke.prestaged() for spoke in site.spokes))
+    plan = procedure.plan(
+        staged, sites.observed(site, sites.on(Path.EXPRESSROUTE, staged)), Path.IPSEC
+    )
+    graph = schedule(staged, plan)
+    assert {node.step.number for node in graph if node.step} == {3, 4, 5}
+    assert {node.id for node in graph if node.step is None} == {"prepared/0", "made/0"}
