@@ -16,13 +16,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from erfailover import __version__, logs
-from erfailover.cli_options import common, context, logged, writes
+from erfailover.cli_options import (
+    CONTEXT,
+    Renamed,
+    Word,
+    common,
+    completed,
+    context,
+    logged,
+    output_of,
+    printed,
+    writes,
+)
+from erfailover.command_line import tools
+from erfailover.command_line.explained import Commands
 from erfailover.errors import Failure
 
 if TYPE_CHECKING:
     from erfailover.clock import Clock
 
 VERBOSE = frozenset({"-v", "-vv", "-vvv", "--verbose"})
+COMPLETION = "_ERFAILOVER_COMPLETE"
+"""The variable by which a shell asks for completions, as click names it."""
 GO_ON = "Run the same command again: it does only what is left."
 EXIT_CODES = """\b
 Exit codes:
@@ -34,12 +49,21 @@ Exit codes:
 
 
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES,
 )
 @click.version_option(__version__, prog_name="erfailover")
 def cli() -> None:
     """Move Azure spokes off a failed ExpressRoute hub onto an IPsec hub, and back."""
+
+
+@cli.result_callback()
+def _judge_query(_: Any) -> None:
+    """Fail, at last, where the query did not suit the result of a command that went well."""
+    told = click.get_current_context().meta.get(CONTEXT)
+    if told is not None and told.query_failure is not None:
+        raise told.query_failure
 
 
 @cli.command()
@@ -52,7 +76,7 @@ def cli() -> None:
 @click.option("--name", help="The site's name; otherwise that of the primary hub.")
 @click.option(
     "--cloud",
-    type=click.Choice(["public", "usgovernment", "china"]),
+    type=Word(["public", "usgovernment", "china"]),
     help="Whose network it is; otherwise the public cloud's.",
 )
 @click.option(
@@ -118,7 +142,7 @@ def doctor(**options: Any) -> None:
 @click.option(
     "--role-definition",
     "role",
-    type=click.Choice(["read", "switch"]),
+    type=Word(["read", "switch"]),
     help="Print a custom role for `az role definition create`: to look only, or to switch.",
 )
 @click.option(
@@ -140,7 +164,7 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
 @click.option(
     "--to",
     "target",
-    type=click.Choice(["ipsec", "expressroute"]),
+    type=Word(["ipsec", "expressroute"]),
     help="The path to move the spokes to.",
 )
 @click.option("--undo", is_flag=True, help="Take the last switch back, from wherever it stands.")
@@ -152,10 +176,18 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     "overrides). Never overrides the state of the peerings.",
 )
 @click.option(
-    "--no-wait", is_flag=True, help="Refuse a switch back instead of waiting for the hold time."
+    "--no-hold-wait",
+    "no_wait",
+    cls=Renamed,
+    once="--no-wait",
+    is_flag=True,
+    help="Refuse a switch back instead of waiting for the hold time.",
 )
 @click.option(
-    "--canary", metavar="SPOKE", help="Move this spoke first, and verify it before the others."
+    "--canary",
+    metavar="SPOKE",
+    shell_complete=completed("spokes"),
+    help="Move this spoke first, and verify it before the others.",
 )
 @click.option(
     "--max-failures",
@@ -219,7 +251,7 @@ def unprestage(dry_run: bool, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completed("runs"))
 @common
 def history(run: str | None, **options: Any) -> None:
     """List what was run on the site, or tell RUN in full: steps, times, correlation ids."""
@@ -229,7 +261,7 @@ def history(run: str | None, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("language", type=click.Choice(["terraform", "bicep"]))
+@click.argument("language", type=Word(["terraform", "bicep"]))
 @click.option(
     "--split",
     metavar="DIR",
@@ -281,7 +313,10 @@ def drill_stop(**options: Any) -> None:
 
 @cli.command()
 @click.option(
-    "--expect", metavar="PROBE=up|down,...", help="What should come out; otherwise all up."
+    "--expect",
+    metavar="PROBE=up|down,...",
+    shell_complete=completed("expectations"),
+    help="What should come out; otherwise all up.",
 )
 @common
 def verify(expect: str | None, **options: Any) -> None:
@@ -304,21 +339,16 @@ def destroy(dry_run: bool, **options: Any) -> None:
 
 @cli.command()
 @click.option("--keep", is_flag=True, help="Leave the demo's lab and folder behind.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    help="How to print the summary.",
-)
+@printed
 @logged
-def demo(keep: bool, output: str, verbose: int, log_format: str) -> None:
+def demo(keep: bool, verbose: int, log_format: str, **options: Any) -> None:
     """Tell the proof of concept's story on a lab of its own."""
     from erfailover.commands import demo as command
 
     as_json = log_format == "json"
     logs.begin(verbose, as_json=as_json)
-    command.run(output, keep=keep, json_log=as_json)
+    output, query = output_of(options)
+    command.run(output, query, keep=keep, json_log=as_json)
 
 
 @cli.command(
@@ -332,8 +362,16 @@ def lab(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "erfailover.lab", *arguments])
 
 
+for tool in tools.ALL:
+    cli.add_command(tool)
+
+
 def main() -> None:
     """Run the command line and exit with the documented code; SIGTERM counts as Ctrl-C."""
+    if COMPLETION in os.environ:
+        from erfailover.commands import completing
+
+        completing.answer(cli)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(invoke(sys.argv[1:]))
 

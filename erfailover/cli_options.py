@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,9 +13,61 @@ import click
 from erfailover import logs
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from erfailover.commands.context import Context
+    from erfailover.reporting.formats import Query
+
+FORMATS = ("table", "json", "yaml", "tsv", "none")
+CONTEXT = "erfailover.context"
+"""Where click keeps the context of the command that runs."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Word(click.Choice[str]):
+    """One of a few words, in whatever case; one that is mistyped is told which was meant."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__(words, case_sensitive=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word; raises ``BadParameter`` where it is none of them."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            from difflib import get_close_matches
+
+            close = get_close_matches(str(value).lower(), self.choices, 1, 0.5)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            self.fail(f"{error.message}{meant}", param, ctx)
+
+
+class Renamed(click.Option):
+    """An option that was called otherwise once: the old names work, and are not shown."""
+
+    def __init__(self, names: Sequence[str], *, once: str, **attributes: Any) -> None:
+        super().__init__([*names, once], **attributes)
+        self.once = once
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The option's line of the help, without its old name."""
+        shown = copy(self)
+        shown.opts = [each for each in self.opts if each != self.once]
+        return click.Option.get_help_record(shown, ctx)
+
+
+def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:
+    """Complete an option's value with what a function of ``commands.completing`` finds."""
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        from erfailover.commands import completing
+
+        return completing.found(by, ctx, incomplete)
+
+    return complete
 
 
 def logged(command: F) -> F:
@@ -29,7 +82,7 @@ def logged(command: F) -> F:
         ),
         click.option(
             "--log-format",
-            type=click.Choice(["text", "json"]),
+            type=Word(["text", "json"]),
             default="text",
             show_default=True,
             envvar="ERFAILOVER_LOG_FORMAT",
@@ -53,18 +106,48 @@ def common(command: F) -> F:
             help="The site file (also ERFAILOVER_SITE).",
         ),
         click.option("--lab", is_flag=True, help="Use the lab, starting it if none runs."),
-        click.option(
-            "-o",
-            "--output",
-            type=click.Choice(["table", "json", "yaml"]),
-            default="table",
-            show_default=True,
-            help="How to print the result.",
-        ),
         click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
     ):
         command = option(command)
-    return logged(command)
+    return logged(printed(command))
+
+
+def printed(command: F) -> F:
+    """The options that say how a result is printed, named as az names them."""
+    for option in (
+        click.option(
+            "--query",
+            metavar="JMESPATH",
+            callback=_understood,
+            help="Print only what this JMESPath query selects.",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            type=Word(FORMATS),
+            help="How to print the result: table, or json with --query, unless this says other.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _understood(ctx: click.Context, param: click.Parameter, text: str | None) -> Query | None:
+    """The query, or what is wrong with it, before anything is done."""
+    if text is None or ctx.resilient_parsing:
+        return None
+    from erfailover.reporting import formats
+
+    try:
+        return formats.query(text)
+    except formats.QueryProblem as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+def output_of(options: dict[str, Any]) -> tuple[str, Query | None]:
+    """The format and the query that were asked for; takes them out of ``options``."""
+    output, query = options.pop("output"), options.pop("query")
+    return output or ("json" if query else "table"), query
 
 
 def writes(command: F) -> F:
@@ -97,12 +180,14 @@ def context(options: dict[str, Any]) -> Context:
         from erfailover.commands import lab_process
 
         os.environ.update(lab_process.up())
-    told = Context(options.pop("site_file"), options.pop("output"), options.pop("yes"), lab)
+    output, query = output_of(options)
+    told = Context(options.pop("site_file"), output, query, options.pop("yes"), lab)
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)
     told.json_log = as_json
     logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else told.log_line)
     current = click.get_current_context()
+    current.meta[CONTEXT] = told
     current.call_on_close(told.close)
     if current.obj is not None:
         told.clock = current.obj

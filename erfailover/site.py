@@ -53,9 +53,14 @@ class Flags:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     allow_virtual_network_access: bool = True
+    """Whether the two VNets reach one another at all."""
     allow_forwarded_traffic: bool | Keep = False
+    """Whether traffic that does not come from the peered VNet itself is let in; ``keep``: as it
+    is found."""
     allow_gateway_transit: bool = False
+    """Whether the peered VNet may use this VNet's gateway."""
     use_remote_gateways: bool = False
+    """Whether this VNet uses the peered VNet's gateway; Azure allows one such peering a VNet."""
 
     def without_remote_gateways(self) -> Flags:
         """The same flags, with ``use_remote_gateways`` off."""
@@ -79,8 +84,12 @@ class SitePeering:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     name: str
+    """The peering's name in Azure."""
     on_expressroute: Flags | Absent
+    """Its flags while the spoke is on ExpressRoute; ``absent``, of a peering with the backup hub
+    only: there is then none."""
     on_ipsec: Flags | Absent
+    """Its flags while the spoke is on IPsec."""
 
     def on(self, path: Path, found: Flags | None = None) -> Flags | None:
         """The flags while the spoke is on a path; None where there is then no peering.
@@ -100,7 +109,9 @@ class Hub:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_network: str
+    """The VNet: a name in the resource group, or a full resource id."""
     gateway: str
+    """The virtual network gateway: a name, or a full resource id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +121,15 @@ class Spoke:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_network: str
+    """The VNet: a name in the resource group, or a full resource id."""
     spoke_to_primary: SitePeering
+    """The spoke's peering with the primary hub; never deleted."""
     primary_to_spoke: SitePeering
+    """The primary hub's peering with the spoke; never deleted."""
     spoke_to_backup: SitePeering
+    """The spoke's peering with the backup hub."""
     backup_to_spoke: SitePeering
+    """The backup hub's peering with the spoke."""
     priority: int = 100
     """Spokes with a lower number are moved before those with a higher one, as Azure's security
     rules have it."""
@@ -154,8 +170,11 @@ class Probe:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     machine: str
+    """The virtual machine that pings: a name, or a full resource id."""
     ping: IPv4Address
+    """The address that must answer."""
     through: str | None = None
+    """The machine whose NAT table must show the flow."""
 
     @property
     def machines(self) -> tuple[str, ...]:
@@ -173,9 +192,11 @@ class Drill:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     local_network_gateway: str
+    """Whose BGP peering address a drill sets: a name, or a full resource id."""
     bgp_peering_address: IPv4Address
     """The address in health, which ``drill stop`` puts back."""
     unused_bgp_peering_address: IPv4Address
+    """An address at which nobody answers, which ``drill start`` sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +210,7 @@ class SiteFailoverTest:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     peering_location: str
+    """Which one: the primary gateway is then cut off the circuits that meet Microsoft there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +234,7 @@ class TopologySubnet:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     prefix: IPv4Network
+    """Its addresses."""
     routes: Mapping[IPv4Network, IPv4Address] = field(default_factory=dict)
     """User-defined routes: prefix to the address of the virtual appliance."""
 
@@ -223,7 +246,9 @@ class TopologyNetwork:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     address_space: tuple[IPv4Network, ...]
+    """Its prefixes."""
     subnets: Mapping[str, TopologySubnet] = field(default_factory=dict)
+    """Its subnets, by name; one with a gateway needs a GatewaySubnet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +258,11 @@ class TopologyGateway:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_network: str
+    """In which VNet of the topology it is."""
     asn: int
+    """Its autonomous system number."""
     sku: str = "VpnGw1AZ"
+    """Azure's name of its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +272,11 @@ class TopologyConnection:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     gateway: str
+    """The gateway that the connection is of."""
     far_gateway: str
+    """The gateway at the other end."""
     local_network_gateway: str
+    """The local network gateway that stands for the far one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +286,11 @@ class TopologyPeering:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_network: str
+    """The VNet that owns it."""
     remote_virtual_network: str
+    """The VNet it leads to."""
     flags: Flags
+    """Its flags, on either path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +302,11 @@ class TopologyInterface:
     subnet: str
     """``<virtual network>/<subnet>``"""
     address: IPv4Address
+    """Its private address."""
     public: bool = False
+    """Whether it has a public address of its own, closed to the Internet."""
     forwarding: bool = False
+    """Whether it may forward what is not addressed to it (IP forwarding)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +316,13 @@ class TopologyMachine:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     interfaces: Mapping[str, TopologyInterface]
+    """Its network interfaces, by name; the first is eth0."""
     size: str = "Standard_B2ats_v2"
+    """Azure's name of its size."""
     image: str = "Canonical:ubuntu-24_04-lts:server:latest"
     """``publisher:offer:sku:version``"""
     admin_username: str = "azureuser"
+    """Who signs in."""
     ssh_public_key: str | None = None
     """Who signs in with it needs no password, and there is none: the key, or its file's path."""
     nat_for: IPv4Network | None = None
@@ -298,6 +338,7 @@ class TopologySharedKeys:
     key_vault: str
     """The vault's URL, as Azure shows it: it tells the cloud as well."""
     secret: str
+    """The secret's name."""
     version: str | None = None
     """Which version of the secret; the newest where none is named."""
 
@@ -319,11 +360,17 @@ class Topology:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_networks: Mapping[str, TopologyNetwork]
+    """The VNets, by name."""
     gateways: Mapping[str, TopologyGateway]
+    """The VPN gateways, by name."""
     connections: Mapping[str, TopologyConnection]
+    """The connections, by name; a tunnel is two, one from either end."""
     peerings: Mapping[str, TopologyPeering] = field(default_factory=dict)
+    """The peerings that no switch touches, by name."""
     machines: Mapping[str, TopologyMachine] = field(default_factory=dict)
+    """The virtual machines, by name."""
     shared_keys: TopologySharedKeys | None = None
+    """Where the tunnels' shared key is; without it, generated and kept on this machine."""
 
 
 CloudName = Literal["public", "usgovernment", "china"]
@@ -350,23 +397,35 @@ class Site:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     site: str
+    """The site's name; what provision makes carries it as a tag."""
     primary: Hub
+    """The hub of the path expressroute."""
     backup: Hub
+    """The hub of the path ipsec."""
     spokes: tuple[Spoke, ...]
+    """The VNets that move between the two hubs."""
     remote_prefixes: tuple[IPv4Network, ...]
+    """What the spokes must reach on either path."""
     resource_group: str | None = None
     """Where resources are that the site file calls by name; a full id needs none."""
     location: str = "westeurope"
+    """The region in which provision makes what it makes."""
     subscription: str | None = None
+    """The subscription's id; without it ``AZURE_SUBSCRIPTION_ID``, or az's default."""
     cloud: CloudName | CloudEndpoint = "public"
+    """Which cloud: by its name, or by its URLs."""
     state: str | None = None
     """Where journal and lease are kept: ``azblob://account/container/site``; else here."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
+    """Checks of connectivity, by name."""
     prestaged: bool = False
     """The peerings with the backup hub stay, ready, while the spokes are on ExpressRoute."""
     drill: Drill | SiteFailoverTest | None = None
+    """How the failure of the primary path is simulated."""
     timing: Timing = field(default_factory=Timing)
+    """How long to wait for what."""
     topology: Topology | None = None
+    """What provision makes and destroy deletes; a network that is there needs none."""
     managed_by: Literal["terraform", "bicep"] | None = None
     """Which code the peerings stand in as well; ``status`` then warns while they differ."""
 

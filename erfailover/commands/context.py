@@ -5,7 +5,6 @@ Standard output carries results, standard error progress.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from erfailover import logs
 from erfailover.clock import Clock, SystemClock
+from erfailover.commands import printing
 from erfailover.errors import Refused, UsageFailure
 from erfailover.journal import Journal
 from erfailover.lease import Standing
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from erfailover.azure.access import Access
     from erfailover.azure.cloud import Azure
+    from erfailover.reporting.formats import Query
 
 log = logging.getLogger(__name__)
 
@@ -47,22 +48,26 @@ class Context:
 
     Attributes:
         site_file: where the site file is.
-        output: ``table``, ``json`` or ``yaml``.
+        output: ``table``, ``json``, ``yaml``, ``tsv`` or ``none``.
+        query: what to select from a result.
         lab: whether the lab is used: its subscription then stands for the site file's.
         yes: whether what would be asked is answered with yes.
         take_over: whether somebody else's live lease is taken over.
         break_glass: whether to go on with this machine's own state where the shared one fails.
         json_log: whether what is said on standard error is logged as JSON.
+        query_failure: why the query could not be put to the result.
         clock: in whose seconds everything waits; the system's, unless a test brings another.
     """
 
     site_file: Path
     output: str = "table"
+    query: Query | None = None
     yes: bool = False
     lab: bool = False
     take_over: bool = False
     break_glass: bool = False
     json_log: bool = False
+    query_failure: UsageFailure | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
 
@@ -232,15 +237,12 @@ class Context:
             text: the result for people.
             data: the result as plain data.
         """
-        if self.output == "json":
-            text = json.dumps(data, indent=2)
-        elif self.output == "yaml":
-            import yaml
-
-            plain = json.loads(json.dumps(data))  # enumerations become their words
-            text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip("\n")
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        try:
+            printing.show(text, data, self.output, self.query)
+        except UsageFailure as failure:
+            # What was done is done: it is told and judged as such, and only then the query.
+            self.query_failure = failure
+            self.say(text)
 
     def confirm(self, question: str) -> None:
         """Ask, unless ``--yes`` was given.

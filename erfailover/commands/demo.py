@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from erfailover.errors import Failure, VerificationFailed
 from erfailover.health import judge
 from erfailover.reporting import probes as checks
 from erfailover.reporting import tables
+from erfailover.reporting.formats import Query
 from erfailover.site import Path as SitePath
 
 
@@ -156,11 +158,13 @@ class _Demo:
                 status.run(self.context)
 
 
-def run(output: str, *, keep: bool, json_log: bool = False) -> None:
+def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False) -> None:
     """Tell the story and judge it.
 
     Args:
-        output: ``table``, ``json`` or ``yaml``: how the summary is printed.
+        output: ``table``, ``json``, ...: how the summary is printed. The story itself is then
+            told on standard error.
+        query: what to select from the summary.
         keep: leave the lab and its folder behind.
         json_log: progress is logged as JSON.
 
@@ -169,19 +173,22 @@ def run(output: str, *, keep: bool, json_log: bool = False) -> None:
     """
     with _stage_set(keep) as folder:
         context = Context(folder / "erfailover.yaml", yes=True, json_log=json_log)
-        print("$ erfailover init")
-        init.run(context, force=False)
-        demo = _Demo(context)
-        began = context.clock.now()
-        demo.tell()
-        total = context.clock.now() - began
-        demo.context.close()
-        context.output = output
-        print()
+        with contextlib.redirect_stdout(sys.stdout if output == "table" else sys.stderr):
+            print("$ erfailover init")
+            init.run(context, force=False)
+            demo = _Demo(context)
+            began = context.clock.now()
+            demo.tell()
+            total = context.clock.now() - began
+            demo.context.close()
+            print()
+        context.output, context.query = output, query
         context.show(summary_text(demo.told, total), summary_data(demo.told, total))
         wrong = [told.stage.command for told in demo.told if not told.as_told]
         if wrong or len(demo.told) < len(STORY):
             raise VerificationFailed(f"not as the proof of concept says: {', '.join(wrong)}")
+        if context.query_failure is not None:
+            raise context.query_failure
 
 
 @contextlib.contextmanager

@@ -62,10 +62,12 @@ def _run(context: Context, dry_run: bool) -> None:
         settle(context)
     context.say(f"Reading what there is of {site.name} ...")
     plan = _plan(context, azure, site)
-    if dry_run or not plan.deletions:
-        if not dry_run:
-            _forget(context)
+    if dry_run:
         context.show(destruction.plan_text(plan), destruction.plan_data(plan))
+        return
+    if not plan.deletions:
+        _forget(context)
+        context.show(destruction.plan_text(plan), _outcome_data(plan, Results()))
         return
     context.say(destruction.plan_text(plan))
     context.confirm(f"Delete these {len(plan.deletions)} resource(s)?")

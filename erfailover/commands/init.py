@@ -5,9 +5,14 @@ Of the proof of concept's topology, or of a network that is there (``init_from_a
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from erfailover import config
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
+from erfailover.reporting import schemas
+
+SCHEMA_FILE = "erfailover.schema.json"
 
 
 def run(context: Context, force: bool) -> None:
@@ -20,25 +25,47 @@ def run(context: Context, force: bool) -> None:
     Raises:
         UsageFailure: there is one already, or it cannot be written.
     """
-    write(context, config.template(), force=force)
+    schema = write(context, config.template(), force=force)
     path = context.site_file
     text = (
         f"Wrote {path}: the proof of concept's topology. Put your own names, prefixes and ASNs "
         "in, then:\n  erfailover provision --dry-run"
     )
-    context.show(text, {"site_file": str(path)})
+    context.show(text, {"site_file": str(path), "schema_file": schema})
 
 
-def write(context: Context, text: str, *, force: bool) -> None:
-    """Write a site file; one that is there only where ``force`` says so."""
+def write(context: Context, text: str, *, force: bool) -> str | None:
+    """Write a site file; one that is there only where ``force`` says so.
+
+    Beside it goes the schema of its keys, which the file's first line names for editors (the YAML
+    language server's convention, a path from the file's folder).
+
+    Returns:
+        Where the schema was written; None where it could not be: the file is whole without it.
+    """
     path = context.site_file
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
+            schema = _write_schema(path.with_name(SCHEMA_FILE))
+            line = f"# yaml-language-server: $schema={SCHEMA_FILE}\n" if schema else ""
+            file.write(line + text)
     except FileExistsError:
         raise there_already(context) from None
     except OSError as error:
         raise UsageFailure(f"{path} cannot be written: {error.strerror or error}") from None
+    return schema
+
+
+def _write_schema(path: Path) -> str | None:
+    """Write the schema, over that of another version, never over a file that is something else."""
+    text = schemas.text(schemas.SITE)
+    try:
+        if path.exists() and schemas.ID not in path.read_text("utf-8"):
+            return None
+        path.write_text(text, "utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return str(path)
 
 
 def there_already(context: Context) -> UsageFailure:

@@ -63,11 +63,11 @@ def run(context: Context, options: Options) -> None:
     context.say("Reading both hubs, their gateways and every VNet peered with them ...")
     found = discover(context.azure, hubs, gateways)
     adoption = adopt(found, wanted)
-    init.write(context, site_file(found, adoption), force=options.force)
+    schema = init.write(context, site_file(found, adoption), force=options.force)
     config.load(context.site_file, context.environment)
     for remark in adoption.remarks:
         context.say(f"To look at: {remark}")
-    context.show(_text(context, found, adoption), _data(context, found, adoption))
+    context.show(_text(context, found, adoption), _data(context, found, adoption, schema))
 
 
 def _stub(options: Options) -> Site:
@@ -123,9 +123,10 @@ def _text(context: Context, found: Found, adoption: Adoption) -> str:
     return "\n".join(lines)
 
 
-def _data(context: Context, found: Found, adoption: Adoption) -> dict[str, Any]:
+def _data(context: Context, found: Found, adoption: Adoption, schema: str | None) -> dict[str, Any]:
     return {
         "site_file": str(context.site_file),
+        "schema_file": schema,
         "site": adoption.site.name,
         "primary": {"virtual_network": found.primary.hub, "gateway": found.primary.gateway},
         "backup": {"virtual_network": found.backup.hub, "gateway": found.backup.gateway},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Sequence
 
 from erfailover import permissions
@@ -48,8 +47,4 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
         context.show(told.rights_text(site, rows), told.rights_data(site, rows))
         return
     found = permissions.role_definition(site, RoleKind(role), [each.rstrip("/") for each in scopes])
-    if context.output == "yaml":
-        context.show("", found)
-    else:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
-        sys.stdout.flush()
+    context.show(json.dumps(found, indent=2), found)

@@ -75,8 +75,12 @@ def _run(context: Context, dry_run: bool) -> None:
     plan = _plan(context, azure, site, secrets)
     _refuse_foreign(plan)
     _check_offers(context, plan)
-    if dry_run or not plan.changes:
+    if dry_run:
         context.show(report.plan_text(plan), report.plan_data(plan))
+        return
+    if not plan.changes:
+        nothing = report.Outcome(plan, executor.Results())
+        context.show(report.plan_text(plan), report.outcome_data(nothing))
         return
     context.say(report.plan_text(plan))
     context.confirm(f"Make these {len(plan.changes)} change(s)?")

@@ -20,6 +20,7 @@ from erfailover.lab.identity import Identity
 from erfailover.lab.reachability import reaches
 from erfailover.lab.server import Lab, LabServer
 from erfailover.lab.world import Resource
+from tests.schemas import hold, prints_json, schema_of
 
 
 @dataclass
@@ -38,11 +39,16 @@ class Stage:
     err: str = ""
 
     def run(self, *arguments: str) -> int:
-        """Type a command; its exit code. What it printed stands in ``out`` and ``err``."""
+        """Type a command; its exit code. What it printed stands in ``out`` and ``err``.
+
+        JSON is held against its published schema.
+        """
         self.capture.readouterr()
         code = invoke(list(arguments), self.clock)
         self.out, self.err = self.capture.readouterr()
         assert "Traceback" not in self.err
+        if self.out and prints_json(arguments):
+            hold(schema_of(arguments), self.out)
         return code
 
     def do(self, *arguments: str) -> str:

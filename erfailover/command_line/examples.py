@@ -1,0 +1,131 @@
+"""The examples of every command: what is done, and the line to type. Data only.
+
+Every line fits 80 columns with its indent, and tests type it: it must parse. The empty name is
+that of erfailover itself.
+"""
+
+from __future__ import annotations
+
+Examples = tuple[tuple[str, str], ...]
+
+EXAMPLES: dict[str, Examples] = {
+    "": (
+        ("Which path each spoke is on, and whether the other is ready", "erfailover status"),
+        ("Everything that a switch would write", "erfailover switch --to ipsec --dry-run"),
+        ("The help of a command", "erfailover help switch"),
+    ),
+    "init": (
+        ("The proof of concept's site file, with a comment on every section", "erfailover init"),
+        (
+            "The site file of a network that is there, from reading it alone",
+            'erfailover init --from-azure --primary-hub "$HUB1" --backup-hub "$HUB2"',
+        ),
+    ),
+    "provision": (
+        ("What would be made, how long it takes, what it costs", "erfailover provision --dry-run"),
+        ("Make it in the lab, without being asked", "erfailover provision --lab --yes"),
+    ),
+    "status": (
+        ("The verdict, and all that it rests on", "erfailover status"),
+        ("The path in one word, for a script", "erfailover status --query path -o tsv"),
+        (
+            "The BGP peers of the backup's gateway",
+            "erfailover status -o table --query \"gateways[?role=='backup'].peers[]\"",
+        ),
+    ),
+    "doctor": (
+        ("Whether a switch could work, each line with its remedy", "erfailover doctor"),
+        (
+            "Only what fails",
+            "erfailover doctor -o tsv \\\n    --query \"checks[?verdict=='FAIL'].[name, seen]\"",
+        ),
+    ),
+    "permissions": (
+        ("Which rights are needed on what, and for which step", "erfailover permissions"),
+        (
+            "A custom role with just the rights of a switch",
+            "erfailover permissions --role-definition switch > role.json",
+        ),
+    ),
+    "switch": (
+        ("The plan, and nothing more", "erfailover switch --to ipsec --dry-run"),
+        ("ExpressRoute has failed: move every spoke", "erfailover switch --to ipsec"),
+        (
+            "One spoke first, the others once it works",
+            "erfailover switch --to ipsec --canary vnet1",
+        ),
+        ("Back, without being asked", "erfailover switch --to expressroute --yes"),
+        ("Take the last switch back, from wherever it stands", "erfailover switch --undo"),
+    ),
+    "prestage": (
+        ("On a quiet day: which peerings would be made", "erfailover prestage --dry-run"),
+        ("Make them; a switch then writes two peerings a spoke", "erfailover prestage"),
+    ),
+    "unprestage": (
+        ("Which peerings would be removed", "erfailover unprestage --dry-run"),
+        ("Remove them", "erfailover unprestage"),
+    ),
+    "history": (
+        ("Who ran what, when, and how it ended", "erfailover history"),
+        ("One run with every step and correlation id", "erfailover history 4f1d8a"),
+        (
+            "The ids of the runs that failed",
+            "erfailover history -o tsv --query \"[?outcome=='failed'].id\"",
+        ),
+    ),
+    "export": (
+        ("The peerings as they are now, as Terraform's code", "erfailover export terraform"),
+        ("As Bicep, a file for each resource group", "erfailover export bicep --split peerings"),
+    ),
+    "drill": (
+        ("Fail the primary path on purpose", "erfailover drill start"),
+        ("Repair it", "erfailover drill stop"),
+    ),
+    "drill start": (
+        (
+            "Fail the primary path of a stand-in, without being asked",
+            "erfailover drill start --yes",
+        ),
+        (
+            "Start Azure's site failover test of an ExpressRoute gateway",
+            "erfailover drill start --gateway ergw1",
+        ),
+    ),
+    "drill stop": (("Stop whichever drill runs", "erfailover drill stop"),),
+    "verify": (
+        ("Every probe of the site, all expected up", "erfailover verify"),
+        ("During a drill", "erfailover verify --expect office=down,internet=up"),
+        ("Which probes are not as expected", "erfailover verify --query '[?!as_expected].name'"),
+    ),
+    "destroy": (
+        ("What would be deleted, and what is kept", "erfailover destroy --dry-run"),
+        ("Delete what provision made, after asking", "erfailover destroy"),
+    ),
+    "demo": (
+        ("The whole story on a lab of its own, some minutes", "erfailover demo"),
+        ("Keep the lab to look around in", "erfailover demo --keep"),
+    ),
+    "version": (
+        ("What runs here, for a report of a fault", "erfailover version"),
+        ("One of the packages", "erfailover version --query 'packages.\"azure-core\"' -o tsv"),
+    ),
+    "schema": (
+        ("Which schemas there are", "erfailover schema"),
+        (
+            "The one of the site file, for editors",
+            "erfailover schema site > erfailover.schema.json",
+        ),
+    ),
+    "completion": (
+        ("bash: this line in ~/.bashrc", 'eval "$(erfailover completion bash)"'),
+        ("zsh: this line in ~/.zshrc, after compinit", 'eval "$(erfailover completion zsh)"'),
+        (
+            "fish: once",
+            "erfailover completion fish > ~/.config/fish/completions/erfailover.fish",
+        ),
+    ),
+    "help": (
+        ("All commands", "erfailover help"),
+        ("One of them", "erfailover help drill start"),
+    ),
+}

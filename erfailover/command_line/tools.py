@@ -1,0 +1,63 @@
+"""Commands about erfailover itself: version, schema, completion, help. They need no site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from erfailover.cli_options import Word, completed, output_of, printed
+from erfailover.command_line.explained import Explained
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command(cls=Explained)
+@printed
+def version(**options: Any) -> None:
+    """Show the versions of erfailover, Python and what it is built on."""
+    from erfailover.commands import version as command
+
+    command.run(*output_of(options))
+
+
+@click.command(cls=Explained)
+@click.argument("name", required=False, shell_complete=completed("schemas"))
+@printed
+def schema(name: str | None, **options: Any) -> None:
+    """List the JSON Schemas of the site file and of all JSON output, or print NAME's."""
+    from erfailover.commands import schema as command
+
+    command.run(name, *output_of(options))
+
+
+@click.command(cls=Explained)
+@click.argument("shell", type=Word(SHELLS))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print what makes a shell complete commands, options, spokes, probes and runs."""
+    from erfailover.commands import completing
+
+    click.echo(completing.script(ctx.find_root().command, shell))
+
+
+@click.command("help", cls=Explained, add_help_option=False)
+@click.argument("command", nargs=-1, shell_complete=completed("commands"))
+@click.pass_context
+def help_(ctx: click.Context, command: tuple[str, ...]) -> None:
+    """Show the help of COMMAND; without one, of erfailover."""
+    found = ctx.find_root()
+    for number, word in enumerate(command):
+        if not isinstance(found.command, click.Group):
+            if found.info_name == "lab":
+                found.invoke(found.command, arguments=(*command[number:], "--help"))
+            raise click.UsageError(f"{found.command_path} has no commands; found {word!r}.", found)
+        name, child, _ = found.command.resolve_command(found, [word])
+        if child is not None:
+            found = child.context_class(child, info_name=name, parent=found)
+    if found.info_name == "lab":
+        found.invoke(found.command, arguments=("--help",))
+    click.echo(found.command.get_help(found))
+
+
+ALL = (version, schema, completion, help_)

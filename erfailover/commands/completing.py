@@ -1,0 +1,145 @@
+"""Shell completion: the script for a shell, and what stands in site file and journal.
+
+It reads files of this machine, never Azure and never a shared store, and fails in silence: a
+shell that asks for completions is no place for an error. The gateway's name of ``drill start`` is
+not completed: it is typed for confirmation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class, shell_complete
+
+Item = CompletionItem[str]
+PROGRAM, VARIABLE = "erfailover", "_ERFAILOVER_COMPLETE"
+RUNS = 30
+"""How many runs are offered, the newest first."""
+
+
+def script(root: click.Command, shell: str) -> str:
+    """What a shell must evaluate once, to ask for completions from then on."""
+    made = get_completion_class(shell)
+    assert made is not None, shell
+    return made(root, {}, PROGRAM, VARIABLE).source()
+
+
+def answer(root: click.Command) -> None:
+    """Answer a shell that asks for completions, and exit."""
+    try:
+        _hand_over_to_lab()
+        code = shell_complete(root, {}, PROGRAM, VARIABLE, os.environ[VARIABLE])
+    except Exception:
+        code = 1
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _hand_over_to_lab() -> None:
+    """What follows ``erfailover lab`` is completed by the lab's own command line."""
+    line, at = os.environ.get("COMP_WORDS", ""), os.environ.get("COMP_CWORD", "")
+    words = line.split()
+    if words[1:2] != ["lab"] or at in ("1", "lab"):
+        return
+    asked = dict(os.environ)
+    asked["_ERFAILOVER LAB_COMPLETE"] = asked.pop(VARIABLE)
+    asked["COMP_WORDS"] = line.split(None, 1)[1]
+    asked["COMP_CWORD"] = str(int(at) - 1) if at.isdigit() else at
+    os.execve(sys.executable, [sys.executable, "-m", "erfailover.lab"], asked)
+
+
+def found(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
+    """The completions of a value; none where anything is wrong.
+
+    Args:
+        what: ``spokes``, ``expectations``, ``runs``, ``schemas`` or ``commands``.
+        ctx: what was typed before.
+        incomplete: what was typed of the value.
+    """
+    sources = {
+        "spokes": _spokes,
+        "expectations": _expectations,
+        "runs": _runs,
+        "schemas": _schemas,
+        "commands": _commands,
+    }
+    try:
+        items = list(sources[what](ctx, incomplete))
+    except Exception:
+        return []
+    return [each for each in items if each.value.startswith(incomplete)]
+
+
+def _spokes(ctx: click.Context, _: str) -> Iterator[Item]:
+    for spoke in _site(ctx)["spokes"]:
+        yield CompletionItem(str(spoke.get("name") or spoke["virtual_network"].rsplit("/", 1)[-1]))
+
+
+def _expectations(ctx: click.Context, incomplete: str) -> Iterator[Item]:
+    """``office=up`` and the like, also after a comma."""
+    before = incomplete.rpartition(",")
+    for name in _site(ctx)["probes"]:
+        for state in ("up", "down"):
+            yield CompletionItem(f"{before[0]}{before[1]}{name}={state}")
+
+
+def _schemas(_: click.Context, __: str) -> Iterator[Item]:
+    from erfailover.reporting import schemas
+
+    for name in schemas.names():
+        yield CompletionItem(name, help=schemas.schema(name)["title"])
+
+
+def _commands(ctx: click.Context, _: str) -> Iterator[Item]:
+    within: click.Command | None = ctx.find_root().command
+    for word in ctx.params.get("command") or ():
+        within = within.commands.get(word) if isinstance(within, click.Group) else None
+    if isinstance(within, click.Group):
+        for name, command in within.commands.items():
+            yield CompletionItem(name, help=command.get_short_help_str())
+
+
+def _runs(ctx: click.Context, _: str) -> Iterator[Item]:
+    """The runs in this machine's journals of the site, the newest first."""
+    begun = [run for folder in _journals(ctx) for run in _begun(folder)]
+    begun.sort(key=lambda run: str(run.get("at")), reverse=True)
+    for run in islice(begun, RUNS):
+        command = " ".join(filter(None, (run.get("command"), run.get("to"))))
+        yield CompletionItem(str(run["run"]), help=f"{command}, {str(run.get('at'))[:16]}")
+
+
+def _journals(ctx: click.Context) -> Iterator[Path]:
+    """A site's journals: of whatever subscription it may be in, the lab's included."""
+    import platformdirs
+
+    base = os.environ.get("ERFAILOVER_STATE_DIR")
+    root = Path(base) if base else platformdirs.user_state_path("erfailover")
+    name = str(_site(ctx)["site"])
+    for folder in (root / "sites").iterdir():
+        if folder.name.startswith(f"{name}-"):
+            yield folder / "journal.jsonl"
+
+
+def _begun(journal: Path) -> Iterator[Mapping[str, Any]]:
+    with journal.open(encoding="utf-8") as lines:
+        for line in lines:
+            if '"begun"' in line:
+                record = json.loads(line)
+                if record.get("event") == "begun":
+                    yield record
+
+
+def _site(ctx: click.Context) -> Any:
+    """The site file as it stands: what is wrong with it is not asked here."""
+    import yaml
+
+    file = ctx.params.get("site_file") or os.environ.get("ERFAILOVER_SITE") or "erfailover.yaml"
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(Path(file).read_text("utf-8"), Loader=loader)

@@ -1,0 +1,30 @@
+"""``erfailover schema [NAME]``: the JSON Schemas of the site file and of all JSON output."""
+
+from __future__ import annotations
+
+import difflib
+
+from erfailover.commands import printing
+from erfailover.errors import UsageFailure
+from erfailover.reporting import schemas
+from erfailover.reporting.formats import Query
+
+
+def run(name: str | None, output: str, query: Query | None) -> None:
+    """List the schemas, or print one.
+
+    Raises:
+        UsageFailure: there is no such schema.
+    """
+    names = schemas.names()
+    if name is None:
+        listed = [{"name": each, "title": schemas.schema(each)["title"]} for each in names]
+        width = max(map(len, names)) + 2
+        text = "\n".join(f"{each['name']:<{width}}{each['title']}" for each in listed)
+        printing.show(text, listed, output, query)
+        return
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 1)
+        meant = f"Did you mean {close[0]!r}? " if close else ""
+        raise UsageFailure(f"there is no schema {name!r}", f"{meant}erfailover schema lists them.")
+    printing.show(schemas.text(name).rstrip("\n"), schemas.schema(name), output, query)

@@ -1,0 +1,72 @@
+"""``erfailover version``: what runs here, from what is installed. Loads none of it."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+from erfailover import __version__
+from erfailover.commands import printing
+from erfailover.reporting.formats import Query
+
+PACKAGES = (
+    "azure-core",
+    "azure-identity",
+    "azure-mgmt-compute",
+    "azure-mgmt-network",
+    "azure-mgmt-resource",
+    "click",
+    "jmespath",
+    "msal",
+    "platformdirs",
+    "pydantic",
+    "PyYAML",
+    "requests",
+    "rich",
+    "tenacity",
+)
+EXTRAS = {
+    "lab": ("aiohttp", "PyJWT", "trustme"),
+    "blob": ("azure-storage-blob",),
+    "keyvault": ("azure-keyvault-secrets",),
+}
+
+
+def run(output: str, query: Query | None) -> None:
+    """Print the versions."""
+    found = data()
+    printing.show(text(found), found, output, query)
+
+
+def data() -> dict[str, Any]:
+    """The versions as plain data; null is what is not installed."""
+    return {
+        "erfailover": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "extras": {
+            extra: {name: _version(name) for name in names} for extra, names in EXTRAS.items()
+        },
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def text(found: dict[str, Any]) -> str:
+    """The versions for people."""
+    lines = [f"erfailover {found['erfailover']}", f"Python {found['python']}, {found['platform']}"]
+    lines += [f"  {name:<24}{each or 'NOT INSTALLED'}" for name, each in found["packages"].items()]
+    for extra, names in found["extras"].items():
+        if None in names.values():
+            lines.append(f"{extra}: not installed; pip install 'erfailover[{extra}]'")
+        else:
+            lines.append(f"{extra}: installed")
+            lines += [f"  {name:<24}{each}" for name, each in names.items()]
+    return "\n".join(lines)

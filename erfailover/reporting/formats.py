@@ -1,0 +1,195 @@
+"""Results as JSON, YAML, TSV and tables, and JMESPath queries on them, as az does it. Pure.
+
+What az does was read in knack's ``output.py`` and ``query.py`` (0.13) and in its output: a query
+that comes to null prints nothing; TSV sorts the columns of plain objects by key, keeps the order
+of those that a query makes, shows null as ``None``, a list by its length and an object as
+nothing. A table of a query keeps ``id``, which az leaves out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jmespath.parser import ParsedResult
+
+TABLE, JSON, YAML, TSV, NONE = FORMATS = ("table", "json", "yaml", "tsv", "none")
+WIDE = 10_000
+"""Columns of a table that nobody folds: what is piped on is one line a row."""
+
+SYNTAX = "Text goes in single quotes: gateways[?role=='backup'].name; see https://jmespath.org."
+
+
+class QueryProblem(ValueError):
+    """A query that is no JMESPath, or that does not suit the result; the text says where."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A JMESPath expression that was understood."""
+
+    text: str
+    expression: ParsedResult
+
+    def of(self, data: Any) -> Any:
+        """What it selects from plain data.
+
+        Raises:
+            QueryProblem: a function is given what it cannot take.
+        """
+        from jmespath import Options
+        from jmespath.exceptions import JMESPathError
+
+        try:
+            return self.expression.search(data, Options(dict_cls=OrderedDict))
+        except JMESPathError as error:
+            raise QueryProblem(f"{self.text}: {error}") from None
+
+
+def query(text: str) -> Query:
+    """Understand a query, before anything is done.
+
+    Raises:
+        QueryProblem: with the place at which it is wrong.
+    """
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+    from jmespath.functions import Functions
+
+    try:
+        expression = jmespath.compile(text)
+    except (JMESPathError, KeyError) as error:
+        at = getattr(error, "lex_position", getattr(error, "lexer_position", None))
+        raise _problem(text, _what(error), len(text) if at is None else at) from None
+    for name in _functions(expression.parsed):
+        if name not in Functions.FUNCTION_TABLE:
+            raise _problem(text, f"there is no function {name}()", text.find(name))
+    return Query(text, expression)
+
+
+def _what(error: Exception) -> str:
+    """What is wrong, in a few words."""
+    kind = type(error).__name__
+    if kind == "EmptyExpressionError":
+        return "it is empty"
+    if kind == "IncompleteExpressionError":
+        return "it ends too early"
+    token = getattr(error, "token_value", getattr(error, "lexer_value", None))
+    return f"{token!r} is not expected here" if token else "it ends too early"
+
+
+def _problem(text: str, what: str, at: int) -> QueryProblem:
+    at = max(0, min(at, len(text)))
+    return QueryProblem(f"{what} (character {at + 1})\n  {text}\n  {' ' * at}^\n{SYNTAX}")
+
+
+def _functions(node: Any) -> Iterator[str]:
+    """The functions that an expression calls."""
+    if isinstance(node, dict):
+        if node.get("type") == "function_expression":
+            yield str(node["value"])
+        for each in node.get("children", ()):
+            yield from _functions(each)
+
+
+def printed(
+    text: str, data: Any, format_: str, query_: Query | None = None, width: int | None = None
+) -> str:
+    """A result in the format asked for; empty where nothing is to be printed.
+
+    Args:
+        text: the result for people, the table of a result without a query.
+        data: the result as data.
+        format_: one of ``FORMATS``.
+        query_: what to select from ``data``.
+        width: columns of the terminal; None where there is none.
+
+    Raises:
+        QueryProblem: the query does not suit this result.
+    """
+    if format_ == NONE:
+        return ""
+    if format_ == TABLE and query_ is None:
+        return f"{text}\n"
+    plain = json.loads(json.dumps(data))  # enumerations become their words
+    if query_ is not None:
+        plain = query_.of(plain)
+        if plain is None:
+            return ""
+    if format_ == JSON:
+        return json.dumps(plain, indent=2) + "\n"
+    if format_ == YAML:
+        return yaml(plain)
+    return tsv(plain) if format_ == TSV else table(plain, width)
+
+
+def yaml(plain: Any) -> str:
+    """Plain data as YAML, keys in their order."""
+    from yaml import safe_dump
+
+    unordered = json.loads(json.dumps(plain))  # what a query makes is an OrderedDict
+    text: str = safe_dump(unordered, sort_keys=False, allow_unicode=True)
+    return text.removesuffix("...\n")
+
+
+def tsv(plain: Any) -> str:
+    """Plain data as lines of values between tabs."""
+    rows = plain if isinstance(plain, list) else [plain]
+    return "".join(f"{_tsv_row(row)}\n" for row in rows)
+
+
+def _tsv_row(row: Any) -> str:
+    if isinstance(row, OrderedDict):
+        return "\t".join(map(_tsv_cell, row.values()))
+    if isinstance(row, dict):
+        return "\t".join(_tsv_cell(row[key]) for key in sorted(row))
+    if isinstance(row, list):
+        return "\t".join(map(_tsv_cell, row))
+    return str(row).lower() if isinstance(row, bool) else _tsv_cell(row)
+
+
+def _tsv_cell(value: Any) -> str:
+    if isinstance(value, list):
+        return str(len(value))
+    return "" if isinstance(value, dict) else str(value)
+
+
+def table(plain: Any, width: int | None = None) -> str:
+    """What a query selected, as a table: a column a key, nested values left out."""
+    from io import StringIO
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [_table_row(row) for row in (plain if isinstance(plain, list) else [plain])]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    if not columns:
+        return ""
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in columns:
+        drawn.add_column(Text(column[:1].upper() + column[1:]), overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(_table_cell(row.get(column))) for column in columns))
+    out = StringIO()
+    Console(file=out, width=width or WIDE, color_system=None).print(drawn)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().rstrip().splitlines())
+
+
+def _table_row(row: Any) -> dict[str, Any]:
+    if isinstance(row, dict):
+        return {key: value for key, value in row.items() if not isinstance(value, list | dict)}
+    if isinstance(row, list):
+        return {f"Column{number}": value for number, value in enumerate(row, 1)}
+    return {"Result": row}
+
+
+def _table_cell(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return json.dumps(value)
+    return "" if value is None else str(value)

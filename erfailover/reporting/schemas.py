@@ -1,0 +1,38 @@
+"""The published JSON Schemas: their names, their text, what each is of. Reads package data only.
+
+One file a schema, in ``erfailover/data/schemas``. That of the site file is made from the types
+(``scripts/update-schemas``); those of the output are written by hand, and every scenario test
+that prints JSON is held against them.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Any
+
+SITE = "site"
+ID = "urn:erfailover:schema:"
+"""How the ``$id`` of every schema begins. They are published with the program, at no URL."""
+
+
+def names() -> list[str]:
+    """The names of all schemas, in order."""
+    found = (each.name for each in _folder().iterdir())
+    return sorted(each.removesuffix(".json") for each in found if each.endswith(".json"))
+
+
+def text(name: str) -> str:
+    """A schema as it stands in its file; raises ``FileNotFoundError`` for no such schema."""
+    found: str = (_folder() / f"{name}.json").read_text("utf-8")
+    return found
+
+
+def schema(name: str) -> dict[str, Any]:
+    """A schema as plain data."""
+    found: dict[str, Any] = json.loads(text(name))
+    return found
+
+
+def _folder() -> Any:
+    return resources.files("erfailover") / "data" / "schemas"

@@ -1,0 +1,92 @@
+"""Makes the JSON Schema of the site file from its types: ``python -m tests.site_schema``.
+
+What a key means is the text below it in ``erfailover/site.py``; what may stand there is what
+pydantic takes.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from erfailover import site
+from erfailover.reporting import schemas
+
+FILE = Path(__file__).parents[1] / "erfailover" / "data" / "schemas" / f"{schemas.SITE}.json"
+OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
+ADDRESS = rf"{OCTET}(\.{OCTET}){{3}}"
+PATTERNS = {
+    "ipv4": {"pattern": f"^{ADDRESS}$", "examples": ["10.1.0.4"]},
+    "ipv4network": {
+        "pattern": rf"^{ADDRESS}/(3[0-2]|[12]?\d)$",
+        "examples": ["10.1.0.0/16"],
+    },
+}
+
+
+def schema() -> dict[str, Any]:
+    """The schema, with a description of every key."""
+    made = TypeAdapter(site.Site).json_schema(schema_generator=GenerateJsonSchema)
+    classes, defs = _docstrings(), made.pop("$defs")
+    made = {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        "$id": f"{schemas.ID}{schemas.SITE}",
+        "title": "The site file of erfailover",
+        **{key: value for key, value in made.items() if key != "title"},
+        "$defs": defs,
+    }
+    for name, each in {"Site": made, **defs}.items():
+        each["description"] = classes[name][""]
+        for key, value in each.get("properties", {}).items():
+            value.pop("title", None)
+            assert key in classes[name], f"site.py: no text stands below {name}.{key}"
+            value["description"] = classes[name][key]
+    _name_formats(made)
+    return made
+
+
+def text() -> str:
+    """The schema as its file holds it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _docstrings() -> dict[str, dict[str, str]]:
+    """By class, its own text (under the empty name) and that of each field."""
+    found: dict[str, dict[str, str]] = {}
+    for node in ast.parse(inspect.getsource(site)).body:
+        if isinstance(node, ast.ClassDef):
+            told = found.setdefault(node.name, {"": _plain(ast.get_docstring(node) or "")})
+            for field, after in zip(node.body, node.body[1:], strict=False):
+                if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
+                    assert isinstance(field.target, ast.Name)
+                    assert isinstance(after.value, ast.Constant)
+                    told[field.target.id] = _plain(str(after.value.value))
+    return found
+
+
+def _plain(docstring: str) -> str:
+    return " ".join(docstring.replace("``", "").split())
+
+
+def _name_formats(node: Any) -> None:
+    """Say as a pattern what editors know no format of."""
+    if isinstance(node, dict):
+        format_ = node.get("format")
+        if isinstance(format_, str) and format_ in PATTERNS:
+            node.pop("format")
+            node.update(PATTERNS[format_])
+        for each in node.values():
+            _name_formats(each)
+    elif isinstance(node, list):
+        for each in node:
+            _name_formats(each)
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
