@@ -88,7 +88,12 @@ def observed(
             for each, (flags, peering_state) in state.items()
             if each.startswith(f"{name}-to-")
         )
-        prefix = prefixes.get(name, f"10.{100 + number}.0.0/16")
+        spare = (
+            f"10.{100 + number}.0.0/16"
+            if number < 156
+            else f"11.{number // 256}.{number % 256}.0/24"
+        )
+        prefix = prefixes.get(name, spare)
         networks[network_id.lower()] = VirtualNetwork(
             network_id, name, "Succeeded", (IPv4Network(prefix),), False, {}, peerings
         )

@@ -1,0 +1,277 @@
+"""The topology of a site as observed, independent of how it is drawn. Pure.
+
+``picture`` puts together what status, terminal picture and diagram show: hubs, gateways, BGP
+sessions, connections, far ends, spokes and their peerings, each with a mark and the reason in
+words. The shape is ``picture_model``'s, the spokes are ``picture_spokes``'s. It decides nothing:
+the verdict is ``health``'s, and a mark never changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+from erfailover import conditions
+from erfailover.circuits import Circuits, Connection
+from erfailover.circuits import claims as circuit_claims
+from erfailover.drills import DrillState
+from erfailover.health import Health
+from erfailover.model import BgpPeer, Claim, Gateway, Observed, Reading, Verdict
+from erfailover.reporting.picture_model import (
+    Condition,
+    ConnectionPicture,
+    FarEnd,
+    GatewayPicture,
+    HubPicture,
+    Learned,
+    Mark,
+    Picture,
+    RemotePrefix,
+    SessionPicture,
+    worst,
+)
+from erfailover.reporting.picture_spokes import groups, spoke_picture
+from erfailover.reporting.tables import last_of
+from erfailover.site import ROLE_OF_PATH, Role, Site
+
+MARK_OF_VERDICT = {
+    Verdict.HOLDS: Mark.SOUND,
+    Verdict.FAILS: Mark.BROKEN,
+    Verdict.UNKNOWN: Mark.UNKNOWN,
+}
+PATH_OF_ROLE = {role: path for path, role in ROLE_OF_PATH.items()}
+
+
+def picture(
+    site: Site,
+    observed: Observed,
+    health: Health,
+    circuits: Mapping[Role, Circuits],
+    drill: DrillState | None = None,
+) -> Picture:
+    """A site as it can be drawn.
+
+    Args:
+        site: what there should be.
+        observed: what there is.
+        health: the verdict on it.
+        circuits: what the gateways hang on, by their hub; a hub that is not in it has no
+            connections in the picture, and ``connections_unknown`` says so.
+        drill: what is known of a drill.
+    """
+    by_name = {each.name: each for each in health.spokes}
+    spokes = tuple(
+        spoke_picture(site, observed, spoke, by_name[spoke.name]) for spoke in site.spokes
+    )
+    used = [each.path for each in health.spokes]
+    hubs = tuple(
+        _hub(site, observed, role, circuits.get(role), used.count(PATH_OF_ROLE[role]))
+        for role in Role
+    )
+    active = [hub.role for hub in hubs if hub.active]
+    return Picture(
+        site=site.name,
+        taken_at=observed.taken_at,
+        path=health.path,
+        healthy=health.healthy,
+        ready=health.ready,
+        hubs=hubs,
+        spokes=spokes,
+        groups=groups(spokes),
+        far_ends=tuple(_far_ends(site, hubs)),
+        remote_prefixes=tuple(
+            _remote_prefix(site, observed, each, active) for each in site.remote_prefixes
+        ),
+        warnings=health.warnings,
+        drill=drill,
+    )
+
+
+def _hub(
+    site: Site, observed: Observed, role: Role, circuits: Circuits | None, spokes_on: int
+) -> HubPicture:
+    network_id = site.network_id(site.hub(role).virtual_network)
+    network = observed.network(network_id)
+    read = conditions.network_was_read(observed, network_id)
+    rest = conditions.network_is_at_rest(network, last_of(network_id))
+    condition = _condition(read)
+    if read.verdict is Verdict.HOLDS and rest.verdict is not Verdict.HOLDS:
+        condition = Condition(Mark.DEGRADED, rest.seen)
+    return HubPicture(
+        id=network_id,
+        name=last_of(network_id),
+        role=role,
+        path=PATH_OF_ROLE[role],
+        prefixes=network.address_space if network else (),
+        read=network is not None,
+        provisioning_state=network.provisioning_state if network else None,
+        gateway=_gateway(site, observed, role, circuits, active=spokes_on > 0),
+        spokes_on=spokes_on,
+        active=spokes_on > 0,
+        condition=condition,
+    )
+
+
+def _gateway(
+    site: Site, observed: Observed, role: Role, circuits: Circuits | None, *, active: bool
+) -> GatewayPicture:
+    gateway_id = site.gateway_id(site.hub(role).gateway)
+    found = observed.gateways.get(role)
+    listed = circuits.connections if circuits else Reading(None, "they were not read")
+    originates = found is not None and found.learned_routes.value
+    return GatewayPicture(
+        id=gateway_id,
+        name=last_of(gateway_id),
+        role=role,
+        read=found is not None,
+        type=found.type if found else None,
+        sku=found.sku if found else None,
+        asn=found.asn if found else None,
+        active_active=bool(found and found.active_active),
+        provisioning_state=found.provisioning_state if found else None,
+        bgp_addresses=found.bgp_addresses if found else (),
+        sessions=tuple(_sessions(found, active=active)),
+        connections=tuple(
+            _connection(circuits, each, active=active)
+            for each in (listed.value or ())
+            if circuits is not None
+        ),
+        connections_unknown=None if listed.value is not None else listed.unknown,
+        originated=len(conditions.originated(found)) if found and originates else None,
+        active=active,
+        condition=_gateway_condition(site, observed, role, gateway_id),
+    )
+
+
+def _gateway_condition(site: Site, observed: Observed, role: Role, gateway_id: str) -> Condition:
+    gateway = observed.gateways.get(role)
+    if gateway is None:
+        unread = f"{last_of(gateway_id)} could not be read"
+        return Condition(Mark.UNKNOWN, observed.unknown.get(gateway_id.lower(), unread))
+    needed = worst(
+        map(
+            _condition,
+            (
+                conditions.gateway_has_a_connected_bgp_peer(gateway, role),
+                conditions.gateway_has_learned(gateway, role, site.remote_prefixes),
+            ),
+        )
+    )
+    if needed is not None and needed.mark is not Mark.SOUND:
+        return needed
+    for claim in (
+        conditions.gateway_is_provisioned(gateway, role),
+        conditions.gateway_has_all_its_bgp_peers(gateway, role),
+    ):
+        if claim.verdict is Verdict.FAILS:
+            return Condition(Mark.DEGRADED, claim.seen)
+    learned = conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
+    return Condition(Mark.SOUND, learned.seen)
+
+
+def _sessions(gateway: Gateway | None, *, active: bool) -> Iterator[SessionPicture]:
+    external = conditions.external_peers(gateway)
+    for peer in conditions.peers_of(gateway):
+        leads_out = peer in external
+        yield SessionPicture(
+            neighbor=peer.neighbor,
+            local_address=peer.local_address,
+            asn=peer.asn,
+            state=peer.state,
+            connected_duration=peer.connected_duration,
+            routes_received=peer.routes_received,
+            external=leads_out,
+            active=active and leads_out,
+            condition=_session_condition(peer),
+        )
+
+
+def _session_condition(peer: BgpPeer) -> Condition:
+    if peer.state == conditions.CONNECTED:
+        return Condition(Mark.SOUND, f"{peer.neighbor} is Connected")
+    mark = Mark.UNKNOWN if peer.state == "Unknown" else Mark.BROKEN
+    return Condition(mark, f"{peer.neighbor} is {peer.state}; expected Connected")
+
+
+def _connection(circuits: Circuits, each: Connection, *, active: bool) -> ConnectionPicture:
+    told = circuit_claims(replace(circuits, connections=Reading((each,))))
+    return ConnectionPicture(
+        id=each.id,
+        name=each.name,
+        type=each.type,
+        status=each.status.value,
+        circuit=each.circuit.value if each.circuit else None,
+        active=active,
+        condition=worst(map(_condition, told)) or Condition(Mark.UNKNOWN, "nothing was told"),
+    )
+
+
+def _far_ends(site: Site, hubs: Sequence[HubPicture]) -> Iterator[FarEnd]:
+    """Who is opposite, by ASN; where Azure tells none, by address."""
+    met: dict[int | str, list[tuple[Role, SessionPicture]]] = {}
+    for hub in hubs:
+        for session in hub.gateway.external_sessions:
+            key = session.neighbor if session.asn is None else session.asn
+            met.setdefault(key, []).append((hub.role, session))
+    for key, found in met.items():
+        sessions = [session for _, session in found]
+        asn = key if isinstance(key, int) else None
+        yield FarEnd(
+            name=_far_name(site, asn) or str(key),
+            asn=asn,
+            neighbors=tuple(dict.fromkeys(each.neighbor for each in sessions)),
+            roles=tuple(dict.fromkeys(role for role, _ in found)),
+            active=any(each.active for each in sessions),
+            condition=_far_condition(sessions),
+        )
+
+
+def _far_name(site: Site, asn: int | None) -> str | None:
+    if asn is None:
+        return None
+    if asn == conditions.EDGE_ASN:
+        return "Microsoft edge"
+    for name, gateway in (site.topology.gateways if site.topology else {}).items():
+        if gateway.asn == asn:
+            return f"{gateway.virtual_network}: {name}"
+    return f"AS {asn}"
+
+
+def _far_condition(sessions: Sequence[SessionPicture]) -> Condition:
+    wrong = worst(each.condition for each in sessions)
+    if wrong is None or wrong.mark is Mark.SOUND:
+        return Condition(Mark.SOUND, f"{len(sessions)} of {len(sessions)} sessions Connected")
+    up = sum(each.condition.mark is Mark.SOUND for each in sessions)
+    told = f"{up} of {len(sessions)} sessions Connected; {wrong.why}"
+    return Condition(Mark.DEGRADED if up else wrong.mark, told)
+
+
+def _remote_prefix(
+    site: Site, observed: Observed, prefix: IPv4Network, active: Sequence[Role]
+) -> RemotePrefix:
+    learned = tuple(_learned(observed.gateways.get(role), role, prefix) for role in Role)
+    counted = [each.condition for each in learned if each.role in active or not active]
+    networks = site.topology.virtual_networks if site.topology else {}
+    return RemotePrefix(
+        prefix=prefix,
+        name=next((name for name, each in networks.items() if prefix in each.address_space), None),
+        learned=learned,
+        active=bool(active),
+        condition=worst(counted) or learned[0].condition,
+    )
+
+
+def _learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Learned:
+    claim = conditions.gateway_has_learned(gateway, role, (prefix,))
+    routes = conditions.learned_routes(gateway) if gateway else []
+    sources = [
+        each.source_peer
+        for each in routes
+        if each.source_peer and conditions.covering((each,), prefix) is not None
+    ]
+    return Learned(role, tuple(dict.fromkeys(sources)), _condition(claim))
+
+
+def _condition(claim: Claim) -> Condition:
+    return Condition(MARK_OF_VERDICT[claim.verdict], claim.seen)

@@ -1,0 +1,308 @@
+"""The topology of a site as observed, as values to draw: what there is, and what is wrong. Pure.
+
+Owns the shape alone: ``picture`` makes one, what draws it (a terminal, an SVG) only reads it.
+Nothing here knows of a colour, a width or a place on a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network
+
+from erfailover.circuits import Circuit
+from erfailover.drills import DrillState
+from erfailover.model import Verdict
+from erfailover.site import Flags, Role
+
+
+class Mark(StrEnum):
+    """What is to be thought of an element."""
+
+    SOUND = "sound"
+    DEGRADED = "degraded"
+    """It works, but not as it should."""
+    BROKEN = "broken"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+    """It is not there, and need not be: the peerings with the backup hub, before a switch."""
+
+
+WORST_FIRST = (Mark.BROKEN, Mark.UNKNOWN, Mark.DEGRADED, Mark.SOUND, Mark.ABSENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A mark and its reason in words; of what is sound, what was seen."""
+
+    mark: Mark
+    why: str
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong: sound, or rightly absent."""
+        return self.mark in (Mark.SOUND, Mark.ABSENT)
+
+
+def worst(of: Iterable[Condition]) -> Condition | None:
+    """The worst of several conditions, the first of its kind; None where there are none."""
+    return min(of, key=lambda each: WORST_FIRST.index(each.mark), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPicture:
+    """A BGP session of a gateway.
+
+    Attributes:
+        external: whether it leads out of Azure's network; the others are those to the twin
+            instance, to a Route Server, to a VPN gateway beside an ExpressRoute one.
+        active: whether the path in use runs over it, were it up.
+    """
+
+    neighbor: str
+    local_address: str | None
+    asn: int | None
+    state: str
+    connected_duration: str | None
+    routes_received: int | None
+    external: bool
+    active: bool
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPicture:
+    """A connection of a gateway, and the circuit that it leads to; None where to none, or unread.
+
+    ``status`` is Azure's ``connectionStatus``; None where it is unread. The condition is the
+    worse of the connection's and its circuit's.
+    """
+
+    id: str
+    name: str
+    type: str
+    status: str | None
+    circuit: Circuit | None
+    active: bool
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPicture:
+    """A hub's gateway; where it could not be read, its name and the reason alone.
+
+    Attributes:
+        sessions: its BGP sessions; empty where they are unknown, as the condition then says.
+        connections: what it hangs on.
+        connections_unknown: why those are not known; None where they are.
+        originated: how many prefixes it originates; None where its routes are unknown.
+        active: whether a spoke uses it.
+    """
+
+    id: str
+    name: str
+    role: Role
+    read: bool
+    type: str | None
+    sku: str | None
+    asn: int | None
+    active_active: bool
+    provisioning_state: str | None
+    bgp_addresses: tuple[str, ...]
+    sessions: tuple[SessionPicture, ...]
+    connections: tuple[ConnectionPicture, ...]
+    connections_unknown: str | None
+    originated: int | None
+    active: bool
+    condition: Condition
+
+    @property
+    def external_sessions(self) -> tuple[SessionPicture, ...]:
+        """The sessions that lead out of Azure's network."""
+        return tuple(each for each in self.sessions if each.external)
+
+
+@dataclass(frozen=True, slots=True)
+class HubPicture:
+    """A hub. ``spokes_on`` is how many spokes use its gateway."""
+
+    id: str
+    name: str
+    role: Role
+    path: str
+    """The path that it serves: ``expressroute`` or ``ipsec``."""
+    prefixes: tuple[IPv4Network, ...]
+    read: bool
+    provisioning_state: str | None
+    gateway: GatewayPicture
+    spokes_on: int
+    active: bool
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class PeeringSide:
+    """One of the two peerings between a spoke and a hub; flags and state None where there is none.
+
+    ``name`` is the site file's where it is not there. ``expected`` tells whether the site file
+    wants one on the path that the spoke is on.
+    """
+
+    id: str
+    name: str
+    owner: str
+    """The name of the VNet that owns it."""
+    remote: str
+    """The name of the VNet that it leads to."""
+    expected: bool
+    state: str | None
+    sync_level: str | None
+    provisioning_state: str | None
+    flags: Flags | None
+    condition: Condition
+
+    @property
+    def there(self) -> bool:
+        """Whether it was found."""
+        return self.flags is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PeeringPair:
+    """Both peerings between a spoke and a hub; ``active`` if the spoke uses that hub's gateway."""
+
+    role: Role
+    outward: PeeringSide
+    """From the spoke to the hub."""
+    inward: PeeringSide
+    """From the hub to the spoke."""
+    active: bool
+    condition: Condition
+
+    @property
+    def sides(self) -> tuple[PeeringSide, PeeringSide]:
+        """The spoke's side, then the hub's."""
+        return self.outward, self.inward
+
+
+@dataclass(frozen=True, slots=True)
+class SpokePicture:
+    """A spoke. ``path`` and ``healthy`` are those of ``health.SpokeHealth``."""
+
+    id: str
+    name: str
+    virtual_network: str
+    prefixes: tuple[IPv4Network, ...]
+    read: bool
+    path: str
+    healthy: bool | None
+    prestaged: bool
+    pairs: tuple[PeeringPair, ...]
+    """With the primary hub, then with the backup hub."""
+    condition: Condition
+
+    def pair(self, role: Role) -> PeeringPair:
+        """The peerings with one of the hubs."""
+        return next(each for each in self.pairs if each.role is role)
+
+
+@dataclass(frozen=True, slots=True)
+class SpokeGroup:
+    """Spokes in the same condition: to be drawn as one. Never empty."""
+
+    spokes: tuple[SpokePicture, ...]
+
+    @property
+    def sample(self) -> SpokePicture:
+        """One that stands for all of them, but for names and prefixes."""
+        return self.spokes[0]
+
+    @property
+    def condition(self) -> Condition:
+        """Of the sample."""
+        return self.sample.condition
+
+    @property
+    def title(self) -> str:
+        """The name of the one, or how many they are: ``238 spokes``."""
+        return self.sample.name if len(self.spokes) == 1 else f"{len(self.spokes)} spokes"
+
+    def named(self, at_most: int = 3) -> str:
+        """Some of the names: ``spoke1, spoke2, spoke3 and 235 more``."""
+        names = ", ".join(each.name for each in self.spokes[:at_most])
+        more = len(self.spokes) - at_most
+        return f"{names} and {more} more" if more > 0 else names
+
+
+@dataclass(frozen=True, slots=True)
+class FarEnd:
+    """Who is at the other end of BGP sessions, told apart by ASN: a site's router, the edge.
+
+    Attributes:
+        name: of the topology in the site file where its ASN is that of a gateway there;
+            ``Microsoft edge``; otherwise ``AS 65020``.
+        neighbors: the addresses that the sessions lead to.
+        roles: the hubs whose gateways have a session with it, up or not.
+    """
+
+    name: str
+    asn: int | None
+    neighbors: tuple[str, ...]
+    roles: tuple[Role, ...]
+    active: bool
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Whether a hub's gateway has learned a remote prefix, and from which neighbors."""
+
+    role: Role
+    neighbors: tuple[str, ...]
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePrefix:
+    """A prefix that the spokes must reach; ``name`` is of a VNet in the site file's topology."""
+
+    prefix: IPv4Network
+    name: str | None
+    learned: tuple[Learned, ...]
+    """By the primary hub, then by the backup hub."""
+    active: bool
+    condition: Condition
+    """As the path in use has it; where there is none, the worse of the two."""
+
+    def by(self, role: Role) -> Learned:
+        """Whether the gateway of one of the hubs has learned it."""
+        return next(each for each in self.learned if each.role is role)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All of a site that can be drawn.
+
+    ``path``, ``healthy``, ``ready`` and ``warnings`` are those of ``health.Health``.
+    """
+
+    site: str
+    taken_at: str
+    path: str
+    healthy: bool | None
+    ready: Verdict | None
+    hubs: tuple[HubPicture, ...]
+    """The primary, then the backup."""
+    spokes: tuple[SpokePicture, ...]
+    """All of them, as in the site file."""
+    groups: tuple[SpokeGroup, ...]
+    """The same, those in the same condition together; what is broken first."""
+    far_ends: tuple[FarEnd, ...]
+    remote_prefixes: tuple[RemotePrefix, ...]
+    warnings: tuple[str, ...]
+    drill: DrillState | None = None
+
+    def hub(self, role: Role) -> HubPicture:
+        """One of the two hubs."""
+        return next(each for each in self.hubs if each.role is role)

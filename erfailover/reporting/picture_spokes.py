@@ -1,0 +1,154 @@
+"""The spokes of a picture: their peerings with either hub, and which of them are alike. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from erfailover.conditions import CONNECTED, peering_is_connected_and_in_sync
+from erfailover.health import SpokeHealth
+from erfailover.model import Observed, Peering, Verdict
+from erfailover.reporting.picture_model import (
+    WORST_FIRST,
+    Condition,
+    Mark,
+    PeeringPair,
+    PeeringSide,
+    SpokeGroup,
+    SpokePicture,
+    worst,
+)
+from erfailover.reporting.tables import last_of
+from erfailover.site import ROLE_OF_PATH, Flags, Path, Role, Site, SitePeering, Spoke
+
+MARK_OF_HEALTH = {True: Mark.SOUND, False: Mark.BROKEN, None: Mark.UNKNOWN}
+UNSURE = frozenset({"Updating", "Deleting"})
+"""Provisioning states in which a peering does what it did until now."""
+
+
+def spoke_picture(
+    site: Site, observed: Observed, spoke: Spoke, health: SpokeHealth
+) -> SpokePicture:
+    """One spoke with its peerings.
+
+    Args:
+        site: what there should be.
+        observed: what there is.
+        spoke: which of the site's.
+        health: the verdict on it.
+    """
+    network_id = site.network_id(spoke.virtual_network)
+    network = observed.network(network_id)
+    pairs = tuple(_pair(site, observed, spoke, role, health.path) for role in Role)
+    condition = Condition(MARK_OF_HEALTH[health.healthy], "; ".join(health.reasons))
+    wrong = worst(side.condition for pair in pairs for side in pair.sides)
+    if condition.mark is Mark.SOUND and wrong is not None and not wrong.good:
+        condition = Condition(Mark.DEGRADED, wrong.why)
+    return SpokePicture(
+        id=network_id,
+        name=spoke.name,
+        virtual_network=last_of(spoke.virtual_network),
+        prefixes=network.address_space if network else (),
+        read=network is not None,
+        path=health.path,
+        healthy=health.healthy,
+        prestaged=health.prestaged,
+        pairs=pairs,
+        condition=condition,
+    )
+
+
+def groups(spokes: Sequence[SpokePicture]) -> tuple[SpokeGroup, ...]:
+    """The spokes, those in the same condition together; the worst first, then the most."""
+    alike: dict[object, list[SpokePicture]] = {}
+    for each in spokes:
+        alike.setdefault(_likeness(each), []).append(each)
+    found = [SpokeGroup(tuple(each)) for each in alike.values()]
+    found.sort(key=lambda group: (WORST_FIRST.index(group.condition.mark), -len(group.spokes)))
+    return tuple(found)
+
+
+def _likeness(spoke: SpokePicture) -> object:
+    """What two spokes must share to be drawn as one: all but names and prefixes."""
+    sides = tuple(
+        (side.condition.mark, side.state, side.sync_level, side.flags)
+        for pair in spoke.pairs
+        for side in pair.sides
+    )
+    return (spoke.path, spoke.healthy, spoke.prestaged, spoke.condition.mark, sides)
+
+
+def _pair(site: Site, observed: Observed, spoke: Spoke, role: Role, path: str) -> PeeringPair:
+    hub = site.hub(role).virtual_network
+    wanted = spoke.prestaged() if site.prestaged else spoke
+    outward = _side(
+        site, observed, spoke.virtual_network, hub, _on(wanted.outward(role), role, path)
+    )
+    inward = _side(site, observed, hub, spoke.virtual_network, _on(wanted.inward(role), role, path))
+    outward, inward = _opposite(outward, inward), _opposite(inward, outward)
+    active = path in tuple(Path) and ROLE_OF_PATH[Path(path)] is role
+    condition = worst((outward.condition, inward.condition)) or outward.condition
+    return PeeringPair(role, outward, inward, active, condition)
+
+
+def _on(peering: SitePeering, role: Role, path: str) -> tuple[str, Flags | None]:
+    """A peering's name, and what the site file wants of it on the path that the spoke is on.
+
+    On no path, or an unknown one, it is what the path of the peering's own hub wants: of the
+    primary, since the backup's are missed by nobody before a switch.
+    """
+    if path in tuple(Path):
+        return peering.name, peering.on(Path(path))
+    return peering.name, peering.on(Path.EXPRESSROUTE) if role is Role.PRIMARY else None
+
+
+def _side(
+    site: Site, observed: Observed, owner: str, remote: str, wanted: tuple[str, Flags | None]
+) -> PeeringSide:
+    name, flags = wanted
+    peering_id = site.peering_id(owner, name)
+    found = observed.peering(peering_id)
+    if observed.network(site.network_id(owner)) is None:
+        why = observed.unknown.get(
+            site.network_id(owner).lower(), f"{last_of(owner)} could not be read"
+        )
+        condition = Condition(Mark.UNKNOWN, f"{name}: {why}")
+    elif found is None:
+        mark = Mark.ABSENT if flags is None else Mark.BROKEN
+        condition = Condition(mark, f"{name} does not exist")
+    else:
+        condition = _condition(found, flags)
+    return PeeringSide(
+        id=found.id if found else peering_id,
+        name=name,
+        owner=last_of(owner),
+        remote=last_of(remote),
+        expected=flags is not None,
+        state=found.state if found else None,
+        sync_level=found.sync_level if found else None,
+        provisioning_state=found.provisioning_state if found else None,
+        flags=found.flags if found else None,
+        condition=condition,
+    )
+
+
+def _condition(found: Peering, wanted: Flags | None) -> Condition:
+    claim = peering_is_connected_and_in_sync(found, found.name)
+    if claim.verdict is not Verdict.HOLDS:
+        if found.state == CONNECTED and not found.failed:
+            what = found.provisioning_state if found.provisioning_state in UNSURE else "out of sync"
+            return Condition(Mark.DEGRADED, f"{found.name} is {what}: {claim.seen}")
+        state = f"{found.name} is Failed" if found.failed else claim.seen
+        return Condition(Mark.BROKEN, state)
+    closed = not found.flags.allow_virtual_network_access
+    if closed and (wanted is None or wanted.allow_virtual_network_access):
+        return Condition(Mark.BROKEN, f"{found.name} is closed: it allows no VNet access")
+    return Condition(Mark.SOUND, claim.seen)
+
+
+def _opposite(side: PeeringSide, other: PeeringSide) -> PeeringSide:
+    """A side that is not there although its counterpart is: half a peering carries nothing."""
+    if side.condition.mark is Mark.ABSENT and other.there:
+        why = f"{side.name} does not exist, and {other.name} does"
+        return replace(side, condition=Condition(Mark.BROKEN, why))
+    return side

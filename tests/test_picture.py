@@ -1,0 +1,153 @@
+"""The topology as it can be drawn: marks, reasons, and which spokes are alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from erfailover.circuits import Circuits, Connection
+from erfailover.health import judge
+from erfailover.model import Gateway, Observed, Reading, VirtualNetwork
+from erfailover.reporting.picture import picture
+from erfailover.reporting.picture_model import Mark, Picture
+from erfailover.site import Flags, Path, Role, Site
+from tests.sites import State, gateway, observed, on, peer, route, site
+
+DARK = peer("10.4.0.253", "Connecting")
+
+
+def sees(of: Site, found: Observed, circuits: dict[Role, Circuits] | None = None) -> Picture:
+    return picture(of, found, judge(of, found), circuits or {})
+
+
+def serving(of: Site, role: Role, spokes: list[str], **more: object) -> Gateway:
+    """A hub's gateway, healthy, that originates these spokes."""
+    prefixes = [
+        str(prefix)
+        for name in spokes
+        for prefix in observed(of, {}).networks[of.network_id(name).lower()].address_space
+    ]
+    own = "10.2.0.254" if role is Role.PRIMARY else "10.3.0.254"
+    routes = [route("10.5.0.0/16"), *(route(each, "Network", own) for each in prefixes)]
+    return replace(gateway(role, *routes), asn=65010, **more)  # type: ignore[arg-type]
+
+
+def healthy(of: Site) -> Observed:
+    names = [each.virtual_network for each in of.spokes]
+    gateways = (serving(of, Role.PRIMARY, names), serving(of, Role.BACKUP, []))
+    return observed(of, on(Path.EXPRESSROUTE, of), gateways)
+
+
+def test_a_healthy_site_has_nothing_wrong_and_its_backup_peerings_are_rightly_absent() -> None:
+    of = site()
+    seen = sees(of, healthy(of))
+    spoke = seen.spokes[0]
+    assert seen.healthy is True
+    assert [each.mark for each in (spoke.condition, seen.hubs[0].condition)] == [Mark.SOUND] * 2
+    assert spoke.pair(Role.PRIMARY).active
+    assert spoke.pair(Role.BACKUP).condition.mark is Mark.ABSENT
+    assert [each.active for each in seen.hubs] == [True, False]
+    (far,) = seen.far_ends
+    assert (far.name, far.roles, far.active) == ("AS 65020", (Role.PRIMARY, Role.BACKUP), True)
+    (office,) = seen.remote_prefixes
+    assert office.by(Role.BACKUP).neighbors == ("10.4.0.254",)
+    assert office.condition.mark is Mark.SOUND
+
+
+def test_a_dark_session_breaks_gateway_and_prefix_but_no_peering() -> None:
+    of = site()
+    dark = gateway(Role.PRIMARY, route("10.1.0.0/16", "Network", "10.2.0.254"), peers=(DARK,))
+    seen = sees(of, observed(of, on(Path.EXPRESSROUTE, of), (dark, gateway(Role.BACKUP))))
+    hub = seen.hub(Role.PRIMARY)
+    assert hub.gateway.condition.mark is Mark.BROKEN
+    assert "10.4.0.253 Connecting" in hub.gateway.condition.why
+    (session,) = hub.gateway.sessions
+    assert (session.active, session.condition.mark) == (True, Mark.BROKEN)
+    assert seen.spokes[0].pair(Role.PRIMARY).condition.mark is Mark.SOUND
+    assert seen.spokes[0].condition.mark is Mark.BROKEN
+    assert seen.remote_prefixes[0].condition.mark is Mark.BROKEN
+
+
+def test_what_was_not_read_is_unknown_with_azures_reason_and_never_broken() -> None:
+    of = site()
+    found = observed(of, {}, (), vnet1="refused by Azure", vnet3="timed out")
+    seen = sees(of, found)
+    assert seen.spokes[0].condition.mark is Mark.UNKNOWN
+    assert "refused by Azure" in seen.spokes[0].condition.why
+    assert {side.condition.mark for side in seen.spokes[0].pair(Role.BACKUP).sides} == {
+        Mark.UNKNOWN
+    }
+    assert [hub.gateway.condition.mark for hub in seen.hubs] == [Mark.UNKNOWN] * 2
+    assert seen.hub(Role.BACKUP).condition.why == "timed out"
+    assert (seen.far_ends, seen.remote_prefixes[0].condition.mark) == ((), Mark.UNKNOWN)
+
+
+def peerings(of: Site, **changed: tuple[Flags, str] | None) -> State:
+    """The peerings on ExpressRoute, some of them otherwise, or not there."""
+    state = on(Path.EXPRESSROUTE, of)
+    for name, wanted in changed.items():
+        key = name.replace("_", "-")
+        if wanted is None:
+            state.pop(key, None)
+        else:
+            state[key] = wanted
+    return state
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mark", "why"),
+    [
+        (None, Mark.BROKEN, "vnet2-to-vnet1 does not exist"),
+        ((Flags(), "Disconnected"), Mark.BROKEN, "is Disconnected"),
+        (
+            (Flags(allow_virtual_network_access=False), "Connected"),
+            Mark.BROKEN,
+            "is closed: it allows no VNet access",
+        ),
+    ],
+)
+def test_a_peering_that_carries_nothing_is_broken(
+    wanted: tuple[Flags, str] | None, mark: Mark, why: str
+) -> None:
+    of = site()
+    seen = sees(of, replace(healthy(of), networks=_networks(of, vnet2_to_vnet1=wanted)))
+    inward = seen.spokes[0].pair(Role.PRIMARY).inward
+    assert inward.condition.mark is mark
+    assert why in inward.condition.why
+    assert seen.spokes[0].condition.mark is Mark.DEGRADED, "health looks at the spoke's own side"
+
+
+def _networks(of: Site, **changed: tuple[Flags, str] | None) -> dict[str, VirtualNetwork]:
+    return dict(observed(of, peerings(of, **changed)).networks)
+
+
+def test_half_a_backup_peering_is_broken_on_the_side_that_is_missing() -> None:
+    of = site()
+    half = _networks(of, vnet1_to_vnet3=(Flags(), "Initiated"))
+    pair = sees(of, replace(healthy(of), networks=half)).spokes[0].pair(Role.BACKUP)
+    assert pair.inward.condition.mark is Mark.BROKEN
+    assert "vnet3-to-vnet1 does not exist, and vnet1-to-vnet3 does" in pair.inward.condition.why
+    assert pair.outward.condition.mark is Mark.BROKEN
+
+
+def test_hundreds_of_spokes_are_one_group_and_those_that_differ_stand_alone() -> None:
+    names = [f"spoke{number}" for number in range(1, 241)]
+    of = site(*names)
+    found = healthy(of)
+    lost = of.network_id("spoke7").lower()
+    networks = {key: each for key, each in found.networks.items() if key != lost}
+    seen = sees(of, replace(found, networks=networks, unknown={lost: "timed out"}))
+    assert [each.title for each in seen.groups] == ["spoke7", "239 spokes"]
+    assert [each.condition.mark for each in seen.groups] == [Mark.UNKNOWN, Mark.SOUND]
+    assert seen.groups[1].named(2) == "spoke1, spoke2 and 237 more"
+
+
+def test_a_connection_has_the_condition_of_its_status() -> None:
+    of = site()
+    tunnel = Connection("/c/t", "t", "IPsec", "Succeeded", Reading("NotConnected"))
+    hangs = Circuits("/g/vng1", "Vpn", Reading((tunnel,)))
+    seen = sees(of, healthy(of), {Role.PRIMARY: hangs})
+    (drawn,) = seen.hub(Role.PRIMARY).gateway.connections
+    assert (drawn.condition.mark, drawn.active) == (Mark.BROKEN, True)
+    assert seen.hub(Role.BACKUP).gateway.connections_unknown == "they were not read"
