@@ -7,12 +7,13 @@ from typing import Any
 
 from erfailover.circuits import Circuits, claims
 from erfailover.drills import STOP, DrillState
+from erfailover.reporting.screen import PLAIN, Screen
 from erfailover.reporting.tables import MARK, table
 from erfailover.site import Role
 
 
 def text(state: DrillState) -> str | None:
-    """The first lines of a status while a drill runs; None where there is nothing to say."""
+    """What stands below the verdict while a drill runs; None where there is nothing to say."""
     if state.running:
         return f"*** {state.told}\n*** To stop it: {STOP}"
     return state.told
@@ -30,7 +31,7 @@ def data(state: DrillState) -> dict[str, Any]:
     }
 
 
-def circuits_text(circuits: Circuits) -> str:
+def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
     """What a gateway hangs on, for people; empty where it has no connection."""
     unread = [claim for claim in claims(circuits) if claim.verdict == "UNKNOWN"]
     lines = [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in unread]
@@ -49,7 +50,7 @@ def circuits_text(circuits: Circuits) -> str:
             )
         )
     headings = ("connection", "type", "status", "circuit", "location", "circuit state", "peering")
-    drawn = table(f"{circuits.gateway_name}: connections", headings, rows) if rows else ""
+    drawn = table(f"{circuits.gateway_name}: connections", headings, rows, screen) if rows else ""
     return "\n".join(filter(None, (drawn, *lines)))
 
 

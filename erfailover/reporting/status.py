@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from erfailover.health import Health
-from erfailover.model import Gateway, Observed, Peering, Verdict
-from erfailover.reporting.tables import MARK, last_of, path_name, table
+from erfailover.model import Claim, Gateway, Observed, Peering, Verdict
+from erfailover.reporting import status_tables as tables
+from erfailover.reporting.picture_model import Condition, Mark, Picture, SpokeGroup
+from erfailover.reporting.screen import COLOUR, PLAIN, Screen
+from erfailover.reporting.tables import MARK, last_of, path_name
+from erfailover.reporting.terminal_picture import terminal_picture
+from erfailover.reporting.verdict import HEALTH_WORD, headline
 from erfailover.site import Path, Site
 
-HEALTH_WORD = {True: "healthy", False: "NOT healthy", None: "health unknown"}
+ALIKE = 3
+"""So many claims of one name that hold are shown; of more, how many."""
+GROUPS = 8
+"""So many groups of spokes are told of; of more, how many."""
+MARKS = {Verdict.HOLDS: Mark.SOUND, Verdict.FAILS: Mark.BROKEN, Verdict.UNKNOWN: Mark.UNKNOWN}
 
 
 def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
@@ -77,98 +89,113 @@ def _peering_data(peering: Peering, observed: Observed) -> dict[str, Any]:
     }
 
 
-def text(site: Site, observed: Observed, health: Health) -> str:
-    """A status for people: the verdict first, then what it rests on."""
-    parts = [headline(health), *(f"  warning  {each}" for each in health.warnings), ""]
-    for spoke in health.spokes:
-        parts += [f"{spoke.name}: {path_name(spoke.path)}, {HEALTH_WORD[spoke.healthy]}"]
-        parts += [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in spoke.claims]
-        if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
-            parts.append("  prestaged: a switch to IPsec writes two peerings of this spoke")
+def text(
+    seen: Picture,
+    observed: Observed,
+    health: Health,
+    notes: Sequence[str] = (),
+    screen: Screen = PLAIN,
+) -> str:
+    """A status for people: the verdict first, then the picture, then what they rest on.
+
+    Args:
+        seen: the site as it can be drawn.
+        observed: with the gateways' tables.
+        health: the verdict and its claims.
+        notes: what must be known before all else: a drill, a run that did not end.
+        screen: what it is shown on.
+    """
+    return "\n".join(
+        [
+            *opening(seen, health, notes, screen),
+            "",
+            terminal_picture(seen, screen),
+            "",
+            *_claims(seen, health, screen),
+            "",
+            *tables.all_tables(seen, observed, screen),
+        ]
+    )
+
+
+def opening(seen: Picture, health: Health, notes: Sequence[str], screen: Screen) -> Iterator[str]:
+    """The first lines: the verdict, what must be known before all else, the warnings."""
+    running = bool(seen.drill and seen.drill.running)
+    good = health.healthy and health.ready is Verdict.HOLDS
+    mark = Mark.BROKEN if health.healthy is False else Mark.SOUND if good else Mark.DEGRADED
+    told = "\n".join(_lines(headline(health, drill=running), "", screen))
+    yield screen.styled(told, "bold " + COLOUR[mark].removeprefix("bold "))
+    for note in notes:
+        for each in note.splitlines():
+            text = each.lstrip(" *")
+            yield from _lines(text, each[: len(each) - len(text)], screen)
+    for each in health.warnings:
+        yield from _lines(each, "  warning  ", screen)
+
+
+def _lines(told: str, indent: str, screen: Screen) -> list[str]:
+    """A text in as many lines as it needs, all after the first as far in."""
+    return textwrap.wrap(
+        told,
+        screen.width,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _claims(seen: Picture, health: Health, screen: Screen) -> Iterator[str]:
+    by_name = {each.name: each for each in health.spokes}
+    for group in seen.groups[:GROUPS]:
+        claims = by_name[group.sample.name].claims
+        yield from _lines(f"{_who(group)}:", "", screen)
+        yield from claim_lines(claims, screen)
+        wrong = _beside(group, claims)
+        if wrong is not None:
+            yield from _marked(MARK[Verdict.FAILS], Mark.BROKEN, wrong.why, screen)
+        if group.sample.prestaged and group.sample.path == Path.EXPRESSROUTE:
+            yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
+    if len(seen.groups) > GROUPS:
+        yield f"... and {len(seen.groups) - GROUPS} groups more: erfailover status -o json"
     if health.readiness:
-        parts += [f"{path_name(Path(health.path).other)}, if switched to:"]
-        parts += [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in health.readiness]
-    parts += ["", _peering_table(site, observed)]
-    for gateway in observed.gateways.values():
-        parts += ["", _peer_table(gateway), "", _route_table(gateway)]
-    return "\n".join(parts)
+        yield f"{path_name(Path(health.path).other)}, if switched to:"
+        yield from claim_lines(health.readiness, screen)
 
 
-def headline(health: Health) -> str:
-    """The verdict in one line."""
-    names = ", ".join(spoke.name for spoke in health.spokes)
-    verb = "is" if len(health.spokes) == 1 else "are"
-    if health.path == "mixed":
-        on = "; ".join(f"{spoke.name} on {path_name(spoke.path)}" for spoke in health.spokes)
-        return f"The spokes are on different paths: {on}."
-    if health.path == "unknown":
-        return f"The path of {names} is unknown."
-    if health.path == "none":
-        return f"{names} {verb} on NO path: no remote gateway is in use."
-    line = f"{names} {verb} on {path_name(health.path)}; {HEALTH_WORD[health.healthy]}."
-    other = path_name(Path(health.path).other)
-    if health.ready is Verdict.HOLDS:
-        return f"{line} {other} is ready to take over."
-    if health.ready is Verdict.FAILS:
-        return f"{line} {other} is NOT ready."
-    return f"{line} Whether {other} is ready is unknown."
+def _who(group: SpokeGroup) -> str:
+    spoke = group.sample
+    on = {"none": "on NO path", "unknown": "path unknown"}.get(spoke.path, path_name(spoke.path))
+    works = HEALTH_WORD[spoke.healthy]
+    if len(group.spokes) == 1:
+        return f"{spoke.name}: {on}, {works}"
+    return f"{group.title}: {on}, {works} ({group.named()}); as {spoke.name}"
 
 
-def _peering_table(site: Site, observed: Observed) -> str:
-    return table(
-        "Peerings",
-        ("peering", "to", "state", "sync", "access", "forwarded", "transit", "remote gw"),
-        [
-            (
-                each.name,
-                last_of(each.remote_virtual_network),
-                each.state,
-                each.sync_level,
-                *("yes" if flag else "no" for flag in asdict(each.flags).values()),
-            )
-            for each in _peerings(site, observed)
-        ],
-    )
+def _beside(group: SpokeGroup, claims: Sequence[Claim]) -> Condition | None:
+    """What is wrong with a peering that the verdict does not look at."""
+    told = {claim.seen for claim in claims}
+    for pair in group.sample.pairs:
+        for side in pair.sides:
+            why = side.condition.why
+            if side.condition.mark is Mark.BROKEN and not any(why in each for each in told):
+                return side.condition
+    return None
 
 
-def _peer_table(gateway: Gateway) -> str:
-    title = f"{gateway.name} ({gateway.role} hub): BGP peers"
-    if gateway.peers.value is None:
-        return f"{title}: unknown: {gateway.peers.unknown}"
-    return table(
-        title,
-        ("neighbor", "ASN", "state", "connected for", "routes", "sent", "received"),
-        [
-            (
-                each.neighbor,
-                each.asn,
-                each.state,
-                each.connected_duration,
-                each.routes_received,
-                each.messages_sent,
-                each.messages_received,
-            )
-            for each in gateway.peers.value
-        ],
-    )
+def claim_lines(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:
+    """Claims, a line each; of many of one name that hold, the first and how many more."""
+    for (_, verdict), same in groupby(claims, key=lambda each: (each.name, each.verdict)):
+        found = list(same)
+        shown = found if len(found) <= ALIKE else found[: ALIKE - 1]
+        for claim in shown:
+            yield from _marked(MARK[verdict], MARKS[verdict], claim.seen, screen)
+        if len(found) > len(shown):
+            more = f"and {len(found) - len(shown)} more likewise"
+            yield from _marked(MARK[verdict], MARKS[verdict], more, screen)
 
 
-def _route_table(gateway: Gateway) -> str:
-    title = f"{gateway.name} ({gateway.role} hub): learned routes"
-    if gateway.learned_routes.value is None:
-        return f"{title}: unknown: {gateway.learned_routes.unknown}"
-    return table(
-        title,
-        ("network", "next hop", "source peer", "origin", "AS path", "weight"),
-        [
-            (
-                each.network,
-                each.next_hop,
-                each.source_peer,
-                each.origin,
-                each.as_path,
-                each.weight,
-            )
-            for each in gateway.learned_routes.value
-        ],
-    )
+def _marked(word: str, mark: Mark, told: str, screen: Screen) -> Iterator[str]:
+    first, *more = _lines(told, " " * 11, screen)
+    yield f"  {screen.styled(f'{word:>7}', COLOUR[mark])}  {first.strip()}"
+    yield from more

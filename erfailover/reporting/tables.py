@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from io import StringIO
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from erfailover.model import Verdict
+from erfailover.reporting.screen import PLAIN, WIDTH, Screen
 
-WIDTH = 100
+__all__ = ["MARK", "PATH_NAMES", "WIDTH", "last_of", "path_name", "table"]
+
+ASCII_SIMPLE = box.Box(str(box.SIMPLE).replace("─", "-"), ascii=True)
 MARK = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAILS", Verdict.UNKNOWN: "unknown"}
 PATH_NAMES = {"expressroute": "ExpressRoute", "ipsec": "IPsec"}
 
@@ -26,18 +28,38 @@ def last_of(resource_id: str) -> str:
     return resource_id.rsplit("/", 1)[-1]
 
 
-def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table in plain text."""
-    drawn = Table(title=title, box=box.SIMPLE, title_justify="left", pad_edge=False)
+def table(
+    title: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    screen: Screen = PLAIN,
+    fold: Sequence[str] | None = None,
+) -> str:
+    """A table in plain text.
+
+    Args:
+        title: what stands above it.
+        headings: of its columns.
+        rows: its cells; None is shown as ``-``.
+        screen: what it is shown on.
+        fold: the columns that may be folded where it is too wide; None for all.
+    """
+    drawn = Table(
+        title=title,
+        box=box.SIMPLE if screen.drawing else ASCII_SIMPLE,
+        title_justify="left",
+        title_style="bold" if screen.colour else "",
+        pad_edge=False,
+        collapse_padding=screen.width < WIDTH,
+    )
     for heading in headings:
-        drawn.add_column(heading, overflow="fold")
+        drawn.add_column(heading, overflow="fold", no_wrap=fold is not None and heading not in fold)
     for row in rows:
-        drawn.add_row(*("-" if cell is None else str(cell) for cell in row))
-    return rendered(drawn)
+        drawn.add_row(*(_cell(each) for each in row))
+    return screen.drawn(drawn)
 
 
-def rendered(drawn: Table) -> str:
-    """A table of rich, as plain text without trailing blanks."""
-    out = StringIO()
-    Console(file=out, width=WIDTH, color_system=None).print(drawn)
-    return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
+def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
+    return Text("-" if value is None else str(value))

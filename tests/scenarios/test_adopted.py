@@ -177,7 +177,11 @@ def test_while_failed_over_code_is_warned_of_and_exported(adopted: Adopted) -> N
     stage.do("switch", "--to", "ipsec", "--yes")
     told = stage.json("status")["as_code"]
     assert (told["managed_by"], told["command"]) == ("terraform", "erfailover export terraform")
-    assert stage.do("status").startswith("WARNING: Terraform's next apply would undo this")
+    assert (
+        stage.do("status")
+        .splitlines()[1]
+        .startswith("WARNING: Terraform's next apply would undo this")
+    )
 
     before = len(stage.lab.trace)
     data = stage.json("export", "bicep")

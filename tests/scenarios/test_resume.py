@@ -40,7 +40,7 @@ def test_a_killed_switch_is_told_and_continued_without_repeating_a_write(
     assert told["to_continue"] == "erfailover switch --to ipsec"
     assert told["to_go_back"] == "erfailover switch --undo"
     stage.run("status")
-    assert stage.out.startswith("UNFINISHED: switch --to ipsec died")
+    assert stage.out.splitlines()[1].startswith("UNFINISHED: switch --to ipsec died")
 
     stage.do("switch", "--to", "ipsec", "--yes")
     assert puts(stage) == before + 5

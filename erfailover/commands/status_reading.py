@@ -1,0 +1,123 @@
+"""One reading of a site for ``status``: everything at once, judged, as text and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from erfailover.as_code import AsCode, as_code_warning
+from erfailover.azure.circuits import of_both, stand_in_address
+from erfailover.azure.observing import observe
+from erfailover.azure.readings import Readings
+from erfailover.circuits import Circuits
+from erfailover.clock import all_at_once
+from erfailover.commands import history
+from erfailover.commands.context import Context
+from erfailover.drills import DrillState, drill_state
+from erfailover.errors import StateFailure
+from erfailover.health import Health, judge
+from erfailover.history import RunRecord, runs, unfinished
+from erfailover.model import Observed, Reading
+from erfailover.reporting import drill as drills
+from erfailover.reporting import status as told
+from erfailover.reporting.picture import picture
+from erfailover.reporting.picture_model import Picture
+from erfailover.reporting.screen import Screen
+from erfailover.site import Role
+
+
+@dataclass(frozen=True)
+class StatusReading:
+    """A site as read at one moment, and what follows from it."""
+
+    observed: Observed
+    circuits: dict[Role, Circuits]
+    drill: DrillState
+    health: Health
+    picture: Picture
+    open_run: RunRecord | None
+    """The last run of the site, where it did not come to its end."""
+    as_code: AsCode | None
+    untold: str | None = None
+    """Why it is not known whether a run is unfinished; None where it is."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be known before all else: a drill, an unfinished run, what code would undo."""
+        parts = [
+            drills.text(self.drill),
+            history.open_text(self.open_run) if self.open_run is not None else None,
+            self.as_code.text if self.as_code is not None else None,
+        ]
+        return tuple(filter(None, parts))
+
+
+def read(context: Context) -> StatusReading:
+    """Read everything that a status shows.
+
+    Raises:
+        AzureFailure: trouble that concerns every read.
+    """
+    site = context.site
+    observed, connected, stand_in = _read(context)
+    health = judge(site, observed, connected)
+    drill = drill_state(site, connected.get(Role.PRIMARY), stand_in)
+    untold, open_run = None, None
+    try:
+        open_run = unfinished(runs(context.journal.records()))
+    except StateFailure as failure:
+        untold = f"Whether a run is unfinished cannot be told: {failure.message}"
+    return StatusReading(
+        observed=observed,
+        circuits=connected,
+        drill=drill,
+        health=health,
+        picture=picture(site, observed, health, connected, drill),
+        open_run=open_run,
+        as_code=as_code_warning(site, observed),
+        untold=untold,
+    )
+
+
+def data(context: Context, found: StatusReading) -> dict[str, Any]:
+    """A reading as plain data; documented in ``docs/reference.md``."""
+    return {
+        "subscription": context.subscription.data(),
+        **told.data(context.site, found.observed, found.health),
+        "connections": drills.circuits_data(found.circuits),
+        "drill": drills.data(found.drill),
+        "as_code": None if found.as_code is None else found.as_code.data,
+        "unfinished": history.open_data(found.open_run),
+    }
+
+
+def text(found: StatusReading, screen: Screen) -> str:
+    """A reading for people."""
+    parts = [told.text(found.picture, found.observed, found.health, found.notes, screen)]
+    parts += [drills.circuits_text(each, screen) for each in found.circuits.values()]
+    return "\n\n".join(filter(None, parts))
+
+
+def _read(context: Context) -> tuple[Observed, dict[Role, Circuits], Reading[str] | None]:
+    """All reads at once: VNets, gateways, what these hang on, the stand-in of the drill.
+
+    Many VNets of a subscription are read by one list, as a switch reads them.
+    """
+    site, azure = context.site, context.azure
+    networks: Sequence[str] = site.network_names()
+    reads: list[Any] = [
+        partial(Readings(azure, site).observe, networks),
+        partial(observe, azure, site, networks=()),
+        partial(stand_in_address, azure, site),
+        partial(of_both, azure, site),
+    ]
+    spokes, gateways, stand_in, connected = all_at_once(context.clock, reads)
+    observed = Observed(
+        gateways.taken_at,
+        spokes.networks,
+        gateways.gateways,
+        {**spokes.unknown, **gateways.unknown},
+    )
+    return observed, {role: connected[role] for role in observed.gateways}, stand_in

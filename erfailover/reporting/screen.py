@@ -1,0 +1,81 @@
+"""What a text is written for: its width, whether there is colour, which characters it can show.
+
+Pure: who looks at the real terminal is ``commands.screen``. Colour never says anything alone; the
+signs and words are the same without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import StringIO
+
+from rich.console import Console, RenderableType
+from rich.style import Style
+
+from erfailover.reporting.picture_model import Mark
+
+WIDTH = 100
+"""Where there is no terminal: so that files and documents do not depend on a window."""
+NARROWEST = 80
+
+COLOUR = {
+    Mark.SOUND: "green",
+    Mark.DEGRADED: "yellow",
+    Mark.BROKEN: "bold red",
+    Mark.UNKNOWN: "yellow",
+    Mark.ABSENT: "dim",
+}
+SIGNS = {
+    Mark.SOUND: "✓",
+    Mark.DEGRADED: "!",
+    Mark.BROKEN: "✗",
+    Mark.UNKNOWN: "?",
+    Mark.ABSENT: "-",
+}
+ASCII_SIGNS = SIGNS | {Mark.SOUND: "ok", Mark.BROKEN: "X"}
+DRAWN = "╔═╗║╚╝┌─┐│└┘╣╠╢╟╡╞┤├┄✓✗…"
+"""Every character that is not ASCII and that a picture may be drawn with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where a text is shown; as it stands, a file.
+
+    Attributes:
+        width: in columns.
+        colour: whether ANSI's colours are understood and wanted.
+        drawing: whether lines, corners and ticks can be shown; otherwise it is ASCII alone.
+    """
+
+    width: int = WIDTH
+    colour: bool = False
+    drawing: bool = True
+
+    def sign(self, mark: Mark) -> str:
+        """The sign of a mark."""
+        return (SIGNS if self.drawing else ASCII_SIGNS)[mark]
+
+    def drawn(self, what: RenderableType) -> str:
+        """Something of rich's as text, without trailing blanks."""
+        out = StringIO()
+        console = Console(
+            file=out,
+            width=self.width,
+            force_terminal=self.colour,
+            color_system="standard" if self.colour else None,
+            no_color=not self.colour,
+            legacy_windows=False,
+            highlight=False,
+            _environ={},
+        )
+        console.print(what)
+        return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
+
+    def styled(self, text: str, style: str) -> str:
+        """A text in a style; itself where there is no colour."""
+        if not self.colour:
+            return text
+        return "\n".join(Style.parse(style).render(line) for line in text.splitlines())
+
+
+PLAIN = Screen()

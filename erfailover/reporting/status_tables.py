@@ -1,0 +1,160 @@
+"""The tables of a status: peerings, BGP peers, learned routes. Pure.
+
+Of hundreds of rows so many are shown as a person can read, what is not sound first, and how many
+are left out is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from ipaddress import IPv4Network
+
+from rich.text import Text
+
+from erfailover.conditions import CONNECTED, covering
+from erfailover.model import Gateway, GatewayRoute, Observed
+from erfailover.reporting.picture_model import (
+    WORST_FIRST,
+    Mark,
+    PeeringSide,
+    Picture,
+)
+from erfailover.reporting.screen import COLOUR, WIDTH, Screen
+from erfailover.reporting.tables import table
+
+ROWS = 20
+"""So many rows of a table are shown."""
+ALL = "erfailover status -o json"
+"""What shows all of them."""
+
+
+def all_tables(seen: Picture, observed: Observed, screen: Screen) -> Iterator[str]:
+    """Every table, a blank line between them."""
+    yield peering_table(seen, screen)
+    prefixes = [each.prefix for each in seen.remote_prefixes]
+    for gateway in observed.gateways.values():
+        yield ""
+        yield peer_table(gateway, screen)
+        yield ""
+        yield route_table(gateway, prefixes, screen)
+
+
+def peering_table(seen: Picture, screen: Screen) -> str:
+    """The peerings of the spokes with either hub; those not sound first where there are many."""
+    sides = [
+        side
+        for spoke in seen.spokes
+        for pair in spoke.pairs
+        for side in pair.sides
+        if side.there or not side.condition.good
+    ]
+    if len(sides) > ROWS:
+        sides.sort(key=lambda side: WORST_FIRST.index(side.condition.mark))
+    shown = sides[:ROWS]
+    several = len({side.name for side in sides}) < len(sides)
+    wide = screen.width >= WIDTH
+    headings = ["peering", *(["to"] if wide else []), "state", "sync"]
+    headings += ["access", "forwarded", "transit", "remote gw"]
+    drawn = table(
+        "Peerings",
+        headings,
+        [_peering_row(side, screen, wide=wide, owner=several) for side in shown],
+        screen,
+        fold=("peering", "to"),
+    )
+    return _cut(drawn, len(sides) - len(shown), _sound_beyond(sides))
+
+
+def _sound_beyond(sides: Sequence[PeeringSide]) -> str:
+    wrong = sum(not side.condition.good for side in sides[ROWS:])
+    return f"{wrong} of them not sound" if wrong else "all sound"
+
+
+def _peering_row(side: PeeringSide, screen: Screen, *, wide: bool, owner: bool) -> list[object]:
+    name = f"{side.owner}/{side.name}" if owner else side.name
+    good, style = side.condition.good, COLOUR[side.condition.mark] if screen.colour else ""
+    if not good:
+        name = f"{screen.sign(side.condition.mark)} {name}"
+    absent = "not there" if side.condition.mark is Mark.BROKEN else "unknown"
+    flags = asdict(side.flags).values() if side.flags else (None,) * 4
+    return [
+        Text(name, "" if good else style),
+        *([side.remote] if wide else []),
+        Text(side.state or absent, "" if good else style),
+        side.sync_level,
+        *(None if flag is None else "yes" if flag else "no" for flag in flags),
+    ]
+
+
+def peer_table(gateway: Gateway, screen: Screen) -> str:
+    """A gateway's BGP peers; with its own address where it lists one at two instances."""
+    title = f"{gateway.name} ({gateway.role} hub): BGP peers"
+    if gateway.peers.value is None:
+        return f"{title}: unknown: {gateway.peers.unknown}"
+    peers = gateway.peers.value
+    twice = len({peer.neighbor for peer in peers}) < len(peers)
+    headings = ["neighbor", *(["at"] if twice else []), "ASN", "state"]
+    rows = [
+        (
+            each.neighbor,
+            *([each.local_address] if twice else []),
+            each.asn,
+            Text(each.state, _colour(each.state == CONNECTED, screen)),
+            each.connected_duration,
+            each.routes_received,
+            each.messages_sent,
+            each.messages_received,
+        )
+        for each in peers
+    ]
+    return table(title, [*headings, "connected for", "routes", "sent", "received"], rows, screen)
+
+
+def _colour(good: bool, screen: Screen) -> str:
+    return COLOUR[Mark.SOUND if good else Mark.BROKEN] if screen.colour else ""
+
+
+def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Screen) -> str:
+    """A gateway's routes; where there are many, those to the remote prefixes first.
+
+    Args:
+        gateway: whose.
+        prefixes: what the spokes must reach.
+        screen: what it is shown on.
+    """
+    title = f"{gateway.name} ({gateway.role} hub): learned routes"
+    if gateway.learned_routes.value is None:
+        return f"{title}: unknown: {gateway.learned_routes.unknown}"
+    routes = list(gateway.learned_routes.value)
+    if len(routes) > ROWS:
+        routes.sort(key=lambda route: _rank(route, prefixes))
+    shown = routes[:ROWS]
+    drawn = table(
+        title,
+        ("network", "next hop", "source peer", "origin", "AS path", "weight"),
+        [
+            (
+                each.network,
+                each.next_hop,
+                each.source_peer,
+                each.origin,
+                each.as_path,
+                each.weight,
+            )
+            for each in shown
+        ],
+        screen,
+    )
+    own = sum(each.origin == "Network" for each in routes[ROWS:])
+    return _cut(drawn, len(routes) - len(shown), f"{own} of them its own (origin Network)")
+
+
+def _rank(route: GatewayRoute, prefixes: Sequence[IPv4Network]) -> int:
+    if route.origin == "Network":
+        return 2
+    return 0 if any(covering((route,), prefix) for prefix in prefixes) else 1
+
+
+def _cut(drawn: str, more: int, what: str) -> str:
+    return f"{drawn}\n ... and {more} more, {what}; all: {ALL}" if more else drawn

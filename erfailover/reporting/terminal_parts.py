@@ -1,0 +1,291 @@
+"""What stands in each box of the terminal's picture, and on each line. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from erfailover.model import EXPRESSROUTE
+from erfailover.reporting.picture_model import (
+    Condition,
+    FarEnd,
+    GatewayPicture,
+    HubPicture,
+    Mark,
+    Picture,
+    SpokeGroup,
+    worst,
+)
+from erfailover.reporting.screen import COLOUR, Screen
+from erfailover.reporting.tables import path_name
+from erfailover.reporting.terminal_boxes import ASCII_STROKES, Stroke, cut
+from erfailover.site import Path, Role
+
+HEALTH_WORDS = {True: "healthy", False: "NOT healthy", None: "unknown"}
+CHANGED = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said of a line between two boxes: above it, by it, below it."""
+
+    above: str
+    stroke: Stroke
+    mark: Mark
+    below: str
+
+
+def spokes(seen: Picture, width: int, rows: int, screen: Screen, changed: Set[str]) -> list[Text]:
+    """The lines of the spokes' box: one spoke in full, or groups of those in one condition."""
+    star = f" {CHANGED}" if "spokes" in changed else ""
+    if len(seen.spokes) == 1:
+        return [*_one_spoke(seen, width, screen, star)]
+    found: list[Text] = []
+    for shown, group in enumerate(seen.groups):
+        drawn = [*_group(group, width, screen)]
+        left = len(seen.groups) - shown
+        if len(found) + len(drawn) > rows - (1 if left > 1 else 0) - (1 if star else 0):
+            found.append(Text(cut(f"and {left} more groups", width, screen)))
+            break
+        found += drawn
+    return found + ([Text(f"{CHANGED} changed")] if star else [])
+
+
+def _one_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator[Text]:
+    spoke = seen.spokes[0]
+    yield Text(cut(spoke.virtual_network, width - len(star), screen) + star)
+    for prefix in spoke.prefixes[:2]:
+        yield Text(str(prefix))
+    if len(spoke.prefixes) > 2:
+        yield Text(f"and {len(spoke.prefixes) - 2} more")
+    yield Text("")
+    yield Text(_on(spoke.path))
+    yield signed(spoke.condition.mark, _health_of(spoke.healthy, spoke.condition), screen)
+    if spoke.prestaged and spoke.path == "expressroute":
+        yield Text("prestaged")
+
+
+def _group(group: SpokeGroup, width: int, screen: Screen) -> Iterator[Text]:
+    title = cut(group.title, width - 2, screen)
+    yield signed(group.condition.mark, title, screen)
+    path = group.sample.path
+    known = path_name(path) if path in tuple(Path) else _on(path)
+    yield Text(f"  {known}")
+
+
+def _on(path: str) -> str:
+    return {"none": "on NO path", "unknown": "path unknown"}.get(path, f"on {path_name(path)}")
+
+
+def _health_of(healthy: bool | None, condition: Condition) -> str:
+    return "degraded" if condition.mark is Mark.DEGRADED else HEALTH_WORDS[healthy]
+
+
+def hub_title(hub: HubPicture) -> str:
+    """What stands in the upper edge of a hub's box."""
+    return f"{hub.name}, {hub.role} hub"
+
+
+def hub(
+    seen: Picture, hub: HubPicture, width: int, screen: Screen, changed: Set[str]
+) -> list[Text]:
+    """The lines of a hub's box: its gateway, what that hangs on, what it has learned."""
+    gateway = hub.gateway
+    star = f" {CHANGED}" if f"hub/{hub.role}" in changed else ""
+    told: list[tuple[Mark, str]] = []
+    if not hub.condition.good:
+        state = f"VNet {hub.provisioning_state}" if hub.read else "VNet: not read"
+        told.append((hub.condition.mark, state))
+    told.append((_gateway_mark(gateway), _gateway_name(gateway) + star))
+    lines = [line for each in told for line in wrapped(*each, width, screen)]
+    if gateway.read:
+        kind = " ".join(filter(None, (gateway.type, gateway.sku)))
+        extra = ", active-active" if gateway.active_active else ""
+        lines += _indented(kind + extra, width)
+    for mark, text in (*_hanging(gateway), *_learned(seen, hub.role)):
+        lines += wrapped(mark, text, width, screen)
+    return lines + [Text("")] * (3 - len(lines))
+
+
+def _gateway_name(gateway: GatewayPicture) -> str:
+    if not gateway.read:
+        return f"{gateway.name}: not read"
+    asn = f"  AS {gateway.asn}" if gateway.asn is not None else ""
+    state = gateway.provisioning_state
+    return f"{gateway.name}{asn}" + ("" if state == "Succeeded" else f" {state}")
+
+
+def _gateway_mark(gateway: GatewayPicture) -> Mark:
+    """Of the gateway itself: what it has learned has a line of its own."""
+    if not gateway.read:
+        return Mark.UNKNOWN
+    return Mark.SOUND if gateway.provisioning_state == "Succeeded" else Mark.DEGRADED
+
+
+def _hanging(gateway: GatewayPicture) -> Iterator[tuple[Mark, str]]:
+    """Its tunnels and circuits, in one line."""
+    what = "circuit" if gateway.type == EXPRESSROUTE else "tunnel"
+    found = gateway.connections
+    wrong = worst(each.condition for each in found)
+    if wrong is None:
+        return
+    marks = Counter(each.condition.mark for each in found)
+    many = f"{len(found)} {what}s" if len(found) > 1 else what
+    if wrong.mark is Mark.SOUND:
+        yield Mark.SOUND, f"{many} up"
+    elif wrong.mark is Mark.UNKNOWN:
+        yield Mark.UNKNOWN, f"{many}: not all known" if len(found) > 1 else f"{what}: unknown"
+    elif len(found) == 1:
+        yield Mark.BROKEN, f"{what} NOT up"
+    else:
+        yield Mark.BROKEN, f"{marks[Mark.BROKEN]} of {many} NOT up"
+
+
+def _learned(seen: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
+    """Whether the gateway has learned what the spokes must reach, in one line."""
+    learned = [(each.prefix, each.by(role).condition.mark) for each in seen.remote_prefixes]
+    marks = Counter(mark for _, mark in learned)
+    what = f"{len(learned)} prefixes" if len(learned) > 1 else "".join(str(p) for p, _ in learned)
+    if marks[Mark.BROKEN]:
+        some = f"{marks[Mark.BROKEN]} of " if len(learned) > 1 else ""
+        yield Mark.BROKEN, f"NOT learned: {some}{what}"
+    elif marks[Mark.UNKNOWN]:
+        yield Mark.UNKNOWN, "routes: unknown"
+    elif learned:
+        yield Mark.SOUND, f"learned {what}"
+
+
+def peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
+    """What is said of the peerings between the spokes and a hub."""
+    pairs = [spoke.pair(role) for spoke in seen.spokes]
+    used = sum(pair.active for pair in pairs)
+    there = [pair for pair in pairs if any(side.there for side in pair.sides)]
+    wrong = worst(pair.condition for pair in pairs)
+    mark = wrong.mark if wrong else Mark.ABSENT
+    stroke = Stroke.STRONG if used else Stroke.LIGHT if there else Stroke.DOTTED
+    if used:
+        above = "in use" if used == len(pairs) else f"{used} use it"
+    elif not there:
+        above = "no peering" if mark is Mark.ABSENT else "peering"
+    else:
+        above = "peered" if len(there) == len(pairs) else f"{len(there)} peered"
+    star = f" {CHANGED}" if f"peerings/{role}" in changed else ""
+    return Words(above + star, stroke, mark, _counted(mark, [p.condition for p in pairs]))
+
+
+def sessions(hub: HubPicture, changed: Set[str]) -> Words:
+    """What is said of the BGP sessions of a hub's gateway that lead out."""
+    found = hub.gateway.external_sessions
+    star = f" {CHANGED}" if f"sessions/{hub.role}" in changed else ""
+    stroke = Stroke.STRONG if hub.active else Stroke.LIGHT
+    if not found:
+        return Words(f"BGP{star}", stroke, Mark.UNKNOWN, "unknown")
+    up = sum(each.condition.mark is Mark.SOUND for each in found)
+    above = "BGP" if len(found) == 1 else f"BGP {up}/{len(found)}"
+    if up == len(found):
+        return Words(above + star, stroke, Mark.SOUND, "up")
+    if up:
+        return Words(above + star, stroke, Mark.DEGRADED, "degraded")
+    wrong = worst(each.condition for each in found)
+    unknown = wrong is not None and wrong.mark is Mark.UNKNOWN
+    if unknown:
+        return Words(above + star, stroke, Mark.UNKNOWN, "unknown")
+    return Words(above + star, stroke, Mark.BROKEN, "DOWN")
+
+
+def _counted(mark: Mark, of: Sequence[Condition]) -> str:
+    """What is wrong, and with how many where there are many."""
+    word = {
+        Mark.SOUND: "ok",
+        Mark.ABSENT: "",
+        Mark.BROKEN: "BROKEN",
+        Mark.UNKNOWN: "unknown",
+        Mark.DEGRADED: "degraded",
+    }[mark]
+    count = sum(each.mark is mark for each in of)
+    return word if mark in (Mark.SOUND, Mark.ABSENT) or len(of) == 1 else f"{count} {word}"
+
+
+def shared_far_end(seen: Picture) -> bool:
+    """Whether both hubs lead to the same."""
+    return bool(seen.far_ends) and all(len(each.roles) == len(Role) for each in seen.far_ends)
+
+
+def far_end(seen: Picture, role: Role, width: int, rows: int, screen: Screen) -> list[Text]:
+    """The lines of the box of those beyond a hub: who, from which address, what lies there."""
+    ends = [each for each in seen.far_ends if role in each.roles]
+    told = [line for end in ends for line in _far(end)] or ["unknown"]
+    prefixes: list[str] = []
+    for each in seen.remote_prefixes:
+        prefixes += [str(each.prefix), *([f"  {each.name}"] if each.name else [])]
+    told = _fit(told, max(rows - min(len(prefixes), 2) - 1, 1), "addresses")
+    told += _fit(prefixes, rows - len(told), "prefixes")
+    return [Text(cut(line, width, screen)) for line in told[:rows]]
+
+
+def _far(end: FarEnd) -> Iterator[str]:
+    yield end.name
+    if end.asn is not None and not end.name.startswith("AS "):
+        yield f"AS {end.asn}"
+    yield from end.neighbors
+
+
+def _fit(lines: list[str], rows: int, what: str) -> list[str]:
+    if len(lines) <= rows:
+        return lines
+    kept = lines[: max(rows - 1, 0)]
+    return [*kept, f"and {len(lines) - len(kept)} more {what}"] if rows > 0 else []
+
+
+def legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
+    """What the lines and the signs in a picture mean, in one line: those that are in it."""
+    strokes = {
+        Stroke.STRONG: "in use",
+        Stroke.LIGHT: "standing by",
+        Stroke.DOTTED: "not there",
+    }
+    signs = {
+        Mark.SOUND: "ok",
+        Mark.DEGRADED: "degraded",
+        Mark.BROKEN: "broken",
+        Mark.UNKNOWN: "unknown",
+    }
+    drawn = "".join(row.plain for row in rows)
+    words = [f"{_stroke(each, screen)} {told}" for each, told in strokes.items()]
+    for mark, told in signs.items():
+        sign = screen.sign(mark)
+        if f"{sign} " in drawn and sign != told:
+            words.append(f"{sign} {told}")
+    if changed:
+        words.append(f"{CHANGED} changed")
+    return Text("  ".join(words), style="dim" if screen.colour else "")
+
+
+def _stroke(stroke: Stroke, screen: Screen) -> str:
+    return stroke.value if screen.drawing else ASCII_STROKES[stroke]
+
+
+def signed(mark: Mark, text: str, screen: Screen) -> Text:
+    """A text after its sign."""
+    return Text(f"{screen.sign(mark)} {text}", style=COLOUR[mark] if screen.colour else "")
+
+
+def wrapped(mark: Mark, text: str, width: int, screen: Screen) -> Iterable[Text]:
+    """A text after its sign, in as many lines as it needs."""
+    style = COLOUR[mark] if screen.colour else ""
+    sign = f"{screen.sign(mark)} "
+    lines = textwrap.wrap(
+        text, width, initial_indent=sign, subsequent_indent="  ", break_on_hyphens=False
+    )
+    return [Text(each, style) for each in lines]
+
+
+def _indented(text: str, width: int) -> list[Text]:
+    return [
+        Text(each)
+        for each in textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
+    ]

@@ -1,0 +1,103 @@
+"""The topology drawn with characters: spokes, hubs, far ends, and what leads from one to another.
+
+Pure: a ``Picture`` in, text out. Spokes stand on the left, the hubs in the middle, one above the
+other, who is beyond them on the right. Double lines are the path in use. What is wrong is said
+by a sign and by a word; colour only repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from erfailover.reporting import terminal_parts as parts
+from erfailover.reporting.picture_model import HubPicture, Picture
+from erfailover.reporting.screen import COLOUR, Screen
+from erfailover.reporting.terminal_boxes import boxed, join, line
+from erfailover.site import Role
+
+WIDEST = 120
+LINK_AT = 2
+"""In which row of a hub's box what leads to it arrives; the rows beside it hold its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How wide each column is; together as wide as the screen, up to the widest."""
+
+    side: int
+    link: int
+    hub: int
+
+    @classmethod
+    def of(cls, width: int) -> Columns:
+        """The columns for a screen: 80 is 19, 10, 22, 10, 19."""
+        more = max(min(width, WIDEST) - 80, 0)
+        side, link_ = 19 + more // 5, 10 + more // 10
+        return cls(side, link_, min(width, WIDEST) - 2 * side - 2 * link_)
+
+
+def terminal_picture(seen: Picture, screen: Screen, changed: Set[str] = frozenset()) -> str:
+    """The picture, as many columns wide as the screen, up to 120; with its legend.
+
+    Args:
+        seen: what there is to draw.
+        screen: what it is shown on.
+        changed: the keys of what is to be marked as changed; see ``changes``.
+    """
+    columns = Columns.of(screen.width)
+    hubs = [_hub(seen, hub, columns, screen, changed) for hub in seen.hubs]
+    height = sum(len(each) for each in hubs)
+    content = parts.spokes(seen, columns.side - 4, height - 2, screen, changed)
+    title = "spoke" if len(seen.spokes) == 1 else f"{len(seen.spokes)} spokes"
+    left = boxed(title, content, columns.side, height, screen)
+    rights = _rights(seen, [len(each) for each in hubs], columns, screen)
+    rows: list[Text] = []
+    for hub, drawn in zip(seen.hubs, hubs, strict=True):
+        inward = parts.peerings(seen, hub.role, changed)
+        outward = parts.sessions(hub, changed)
+        top = len(rows)
+        for number, row in enumerate(drawn):
+            before, after = left[top + number], rights[top + number]
+            if number == LINK_AT:
+                before = join(before, inward.stroke, screen, at_end=True)
+                row = join(row, inward.stroke, screen, at_end=False, strong=hub.active)
+                row = join(row, outward.stroke, screen, at_end=True, strong=hub.active)
+                after = join(after, outward.stroke, screen, at_end=False)
+            to, on = (_between(each, number, columns.link, screen) for each in (inward, outward))
+            rows.append(Text.assemble(before, to, row, on, after))
+    rows.append(parts.legend(rows, screen, changed=bool(changed)))
+    return "\n".join(screen.drawn(row) for row in rows)
+
+
+def _between(words: parts.Words, row: int, width: int, screen: Screen) -> Text:
+    """What stands between two boxes in a row: a word, the line, a word, or nothing."""
+    style = COLOUR[words.mark] if screen.colour else ""
+    if row == LINK_AT:
+        return line(words.stroke, words.mark, width, screen)
+    if row == LINK_AT - 1:
+        return Text(words.above.center(width)[:width])
+    if row == LINK_AT + 1:
+        return Text(words.below.center(width)[:width], style)
+    return Text(" " * width)
+
+
+def _hub(
+    seen: Picture, hub: HubPicture, columns: Columns, screen: Screen, changed: Set[str]
+) -> list[Text]:
+    content = parts.hub(seen, hub, columns.hub - 4, screen, changed)
+    return boxed(parts.hub_title(hub), content, columns.hub, 0, screen, strong=hub.active)
+
+
+def _rights(seen: Picture, heights: Sequence[int], columns: Columns, screen: Screen) -> list[Text]:
+    """Who is beyond: one box where both hubs lead to the same, otherwise one for each."""
+    if parts.shared_far_end(seen):
+        content = parts.far_end(seen, Role.PRIMARY, columns.side - 4, sum(heights) - 2, screen)
+        return boxed("far end", content, columns.side, sum(heights), screen)
+    found: list[Text] = []
+    for hub, height in zip(seen.hubs, heights, strict=True):
+        content = parts.far_end(seen, hub.role, columns.side - 4, height - 2, screen)
+        found += boxed("far end", content, columns.side, height, screen)
+    return found

@@ -1,0 +1,88 @@
+"""The first line of a status: the verdict in plain words, of one spoke or of hundreds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from erfailover.health import Health, SpokeHealth
+from erfailover.model import Verdict
+from erfailover.reporting.tables import path_name
+from erfailover.site import Path
+
+HEALTH_WORD = {True: "healthy", False: "NOT healthy", None: "health unknown"}
+NAMED = 3
+"""So many spokes are named; of more, how many they are."""
+
+
+def headline(health: Health, *, drill: bool = False) -> str:
+    """The verdict in one line.
+
+    Args:
+        health: the verdict.
+        drill: whether a drill is known to run, which is a reason to keep calm.
+    """
+    by_path: dict[str, list[SpokeHealth]] = {}
+    for each in health.spokes:
+        by_path.setdefault(each.path, []).append(each)
+    (path, most), *others = sorted(by_path.items(), key=lambda found: -len(found[1]))
+    parts = [_most(path, most), *(_rest(where, spokes) for where, spokes in others)]
+    parts.append(_readiness(health))
+    return ("DRILL: " if drill else "") + " ".join(filter(None, parts))
+
+
+def named(spokes: Sequence[SpokeHealth]) -> str:
+    """Their names; of many, the first and how many more."""
+    names = ", ".join(each.name for each in spokes[:NAMED])
+    more = len(spokes) - NAMED
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def _subject(spokes: Sequence[SpokeHealth]) -> str:
+    """Who: by name, or how many."""
+    return named(spokes) if len(spokes) <= NAMED else f"{len(spokes)} spokes"
+
+
+def _most(path: str, spokes: Sequence[SpokeHealth]) -> str:
+    """The path that the most are on, and whether it works for them."""
+    subject, verb = _subject(spokes), "is" if len(spokes) == 1 else "are"
+    if path == "unknown":
+        return f"The path of {subject} is unknown."
+    if path == "none":
+        return f"{subject} {verb} on NO path: no remote gateway is in use."
+    return f"{subject} {verb} on {path_name(path)}; {_works(spokes)}."
+
+
+def _rest(path: str, spokes: Sequence[SpokeHealth]) -> str:
+    """Who is not on the path of the most, and where."""
+    count, verb = len(spokes), "is" if len(spokes) == 1 else "are"
+    if path == "unknown":
+        return f"The path of {count} is unknown: {named(spokes)}."
+    if path == "none":
+        return f"{count} {verb} on NO path: {named(spokes)}."
+    return f"{count} {verb} on {path_name(path)} ({named(spokes)}); {_works(spokes)}."
+
+
+def _works(spokes: Sequence[SpokeHealth]) -> str:
+    """Whether the path works: for all of them, or for whom it does not."""
+    states = {each.healthy for each in spokes}
+    if len(states) == 1:
+        return HEALTH_WORD[states.pop()]
+    return "; ".join(_exceptions(spokes))
+
+
+def _exceptions(spokes: Sequence[SpokeHealth]) -> Iterator[str]:
+    for state, word in ((False, "NOT healthy"), (None, "unknown")):
+        found = [each for each in spokes if each.healthy is state]
+        if found:
+            yield f"{len(found)} of {len(spokes)} {word}: {named(found)}"
+
+
+def _readiness(health: Health) -> str:
+    if health.path not in tuple(Path):
+        return ""
+    other = path_name(Path(health.path).other)
+    if health.ready is Verdict.HOLDS:
+        return f"{other} is ready to take over."
+    if health.ready is Verdict.FAILS:
+        return f"{other} is NOT ready."
+    return f"Whether {other} is ready is unknown."
