@@ -1,0 +1,95 @@
+"""``erfailover diagram``: read everything at once, draw it, print or write the picture.
+
+It only reads. What could not be read is drawn as unknown; a verdict is ``status``'s to give.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from erfailover.commands import status_reading
+from erfailover.commands.context import Context
+from erfailover.commands.rendering import Renderer, renderer
+from erfailover.errors import UnknownReading, UsageFailure
+from erfailover.reporting import diagram, drawing
+from erfailover.reporting.verdict import headline
+
+FORMATS = ("svg", "png")
+
+
+def run(context: Context, file: Path | None, form: str | None) -> None:
+    """Draw the site as it is now.
+
+    Args:
+        context: the invocation.
+        file: where to write it; None for standard output.
+        form: ``svg`` or ``png``; None for what the file's suffix says, or SVG.
+
+    Raises:
+        UsageFailure: it cannot be written there, or nothing here renders a PNG: said before
+            Azure is asked.
+        UnknownReading: nothing of the site could be read, so there is nothing to draw.
+    """
+    form = form or _of_suffix(file)
+    _insist_on_a_place(file, form)
+    render = renderer() if form == "png" else None
+    reading = status_reading.read(context)
+    observed, health = reading.observed, reading.health
+    if not observed.networks and not observed.gateways:
+        why = next(iter(observed.unknown.values()), "no reason was given")
+        raise UnknownReading(
+            f"nothing of {context.site.name} could be read, so nothing is drawn: {why}",
+            "Is the site provisioned? May you read it? erfailover doctor",
+        )
+    verdict = headline(health)
+    _write(context, file, drawing.draw(diagram.sheet(reading.picture, verdict)), render)
+    if file is not None:
+        context.say(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
+    if observed.unknown:
+        context.say(f"Drawn as unknown: {'; '.join(observed.unknown.values())}")
+
+
+def _of_suffix(file: Path | None) -> str:
+    """The format that a file's name asks for."""
+    if file is None:
+        return "svg"
+    suffix = file.suffix.lower().lstrip(".")
+    if suffix not in FORMATS:
+        raise UsageFailure(
+            f"the name {file} says neither svg nor png",
+            "Name it with .svg or .png, or say which with --format.",
+        )
+    return suffix
+
+
+def _insist_on_a_place(file: Path | None, form: str) -> None:
+    """Have somewhere to write to."""
+    if file is None:
+        if form == "png" and sys.stdout.isatty():
+            raise UsageFailure(
+                "a PNG is no text for a terminal",
+                "Name a file: --output-file site.png; or redirect standard output.",
+            )
+        return
+    if file.is_dir():
+        hint = f"Name one in it: {file / ('site.' + form)}"
+        raise UsageFailure(f"{file} is a folder; expected a file", hint)
+    if not file.parent.is_dir():
+        raise UsageFailure(f"the folder {file.parent} does not exist", f"mkdir -p {file.parent}")
+
+
+def _write(context: Context, file: Path | None, text: str, render: Renderer | None) -> None:
+    content = render(text) if render else text.encode()
+    if file is None:
+        sys.stdout.flush()
+        if render is None:
+            sys.stdout.write(text)
+        else:
+            sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+        return
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise UsageFailure(f"{file} cannot be written: {error.strerror}") from None

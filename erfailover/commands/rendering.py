@@ -1,0 +1,79 @@
+"""SVG to PNG, by whichever renderer this machine has. It writes no file of its own choosing.
+
+SVG is what erfailover makes; a PNG needs a renderer and its fonts. CairoSVG is an extra, since it
+needs the machine's Cairo library; rsvg-convert and Inkscape are what desktops and servers have.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from shutil import which
+from typing import Any, cast
+
+from erfailover.errors import UsageFailure
+
+SCALE = 2
+"""Pixels of the PNG for one of the SVG: sharp on today's screens, and where somebody zooms in."""
+PATIENCE_S = 60.0
+"""How long a renderer may take."""
+INSTALL = (
+    "Install one: pip install 'erfailover[png]' (it needs the machine's Cairo library), or "
+    "rsvg-convert (apt install librsvg2-bin, brew install librsvg), or Inkscape. "
+    "Or take the SVG: browsers, chats and editors show it."
+)
+
+Renderer = Callable[[str], bytes]
+
+
+def renderer() -> Renderer:
+    """What turns SVG into PNG on this machine.
+
+    Raises:
+        UsageFailure: there is nothing that could.
+    """
+    cairosvg = _cairosvg()
+    if cairosvg is not None:
+        return cairosvg
+    for name, arguments in (
+        ("rsvg-convert", ("--format", "png", "--zoom", str(SCALE))),
+        ("inkscape", ("--pipe", "--export-type=png", f"--export-dpi={96 * SCALE}", "-o", "-")),
+    ):
+        found = which(name)
+        if found is not None:
+            return _program(found, arguments)
+    raise UsageFailure(
+        "a PNG needs a renderer, and none was found: neither the package cairosvg nor the "
+        "programs rsvg-convert or inkscape",
+        INSTALL,
+    )
+
+
+def _cairosvg() -> Renderer | None:
+    """CairoSVG, where it is installed and finds the Cairo library."""
+    try:
+        import cairosvg
+    except (ImportError, OSError):  # OSError: the package is there, the library is not
+        return None
+    convert: Any = cairosvg.svg2png
+    return lambda text: cast(bytes, convert(bytestring=text.encode(), scale=SCALE))
+
+
+def _program(path: str, arguments: tuple[str, ...]) -> Renderer:
+    def render(text: str) -> bytes:
+        try:
+            done = subprocess.run(
+                [path, *arguments],
+                input=text.encode(),
+                capture_output=True,
+                timeout=PATIENCE_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise UsageFailure(f"{path} could not render the PNG: {error}", INSTALL) from None
+        if done.returncode or not done.stdout.startswith(b"\x89PNG"):
+            said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+            raise UsageFailure(f"{path} could not render the PNG: {said}", INSTALL)
+        return done.stdout
+
+    return render

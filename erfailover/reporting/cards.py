@@ -1,0 +1,97 @@
+"""A sheet to draw: cards with lines of text, links between them. Pure values.
+
+What is on a sheet is decided where its subject is known (``diagram``, ``procedure_diagram``); how
+it looks and where everything stands is ``drawing``'s. Cards stand in columns from left to right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from erfailover.reporting.picture_model import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a card. ``mark`` is drawn before it, as a sign of its own shape."""
+
+    text: str
+    mark: Mark | None = None
+    strong: bool = False
+    faint: bool = False
+    at_most: int = 1
+    """How many lines it may take; what is longer is shortened, and told in full by its title."""
+    rule: bool = False
+    """Whether a thin rule stands above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A box of text.
+
+    Attributes:
+        id: unique on the sheet.
+        column: where it stands, from the left; cards of one column stand above one another.
+        heading: small words above the title: what it is.
+        mark: what is to be thought of it; None for what nobody judges.
+        active: whether the path in use goes through it.
+        title: what a viewer shows where the pointer rests on it.
+        kind: what it is, for who reads the SVG as text: ``hub``, ``spokes``.
+    """
+
+    id: str
+    column: int
+    lines: tuple[Line, ...]
+    heading: str = ""
+    mark: Mark | None = None
+    active: bool = False
+    title: str = ""
+    kind: str = "card"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A line between two cards, from left to right unless it is an exception.
+
+    Attributes:
+        arrow: whether it leads somewhere: order, not adjacency.
+        aside: whether it is no part of the order of things: drawn so, and not laid out by.
+    """
+
+    tail: str
+    head: str
+    mark: Mark | None = None
+    active: bool = False
+    arrow: bool = False
+    aside: bool = False
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of the sheet's head; ``size`` in pixels."""
+
+    text: str
+    size: float = 13.0
+    strong: bool = False
+    mark: Mark | None = None
+    faint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A whole picture.
+
+    Attributes:
+        name: its title, for who hears it read out.
+        legend: the signs explained at the bottom, in this order.
+        stacks: ids of cards that stand above one another in this order.
+    """
+
+    name: str
+    head: tuple[Note, ...]
+    cards: tuple[Card, ...]
+    links: tuple[Link, ...]
+    legend: tuple[tuple[Link, str], ...] = ()
+    marks: tuple[tuple[Mark, str], ...] = ()
+    stacks: tuple[tuple[str, ...], ...] = ()

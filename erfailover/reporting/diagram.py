@@ -1,0 +1,273 @@
+"""The site as observed, as a sheet of cards: spokes, peerings, hubs, sessions, far ends. Pure.
+
+Reads from left to right as traffic goes: a spoke, its two peerings with a hub, the hub's gateway,
+what that hangs on, who is opposite, what the spokes must reach. What is alike stands on one card
+where there is much of it; what is wrong always stands in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from erfailover.model import EXPRESSROUTE
+from erfailover.reporting.cards import Card, Line, Link, Note, Sheet
+from erfailover.reporting.diagram_far import FarSide, far_side
+from erfailover.reporting.picture_model import (
+    Condition,
+    HubPicture,
+    Mark,
+    PeeringPair,
+    PeeringSide,
+    Picture,
+    SpokeGroup,
+    SpokePicture,
+    worst,
+)
+from erfailover.reporting.tables import path_name
+from erfailover.site import Flags, Role
+
+SPOKES, PEERINGS, HUBS = 0, 1, 2
+MOST_GROUPS = 8
+"""How many cards of spokes there are at most: the worst, then the largest groups."""
+MOST_WARNINGS = 3
+HEALTH_MARK = {True: Mark.SOUND, False: Mark.BROKEN, None: Mark.UNKNOWN}
+HEALTH_WORD = {True: "healthy", False: "NOT healthy", None: "health unknown"}
+FLAG_WORDS = {
+    "allow_forwarded_traffic": "forwarded traffic",
+    "allow_gateway_transit": "gateway transit",
+    "use_remote_gateways": "remote gateways",
+}
+LEGEND = (
+    (Link("", "", active=True), "the path in use"),
+    (Link("", ""), "there, not in use"),
+    (Link("", "", Mark.BROKEN), "broken"),
+    (Link("", "", Mark.UNKNOWN), "unknown"),
+    (Link("", "", Mark.ABSENT), "not there yet"),
+)
+MARKS = (
+    (Mark.SOUND, "sound"),
+    (Mark.DEGRADED, "works, but not as it should"),
+    (Mark.BROKEN, "broken"),
+    (Mark.UNKNOWN, "could not be read"),
+)
+
+
+def sheet(picture: Picture, verdict: str) -> Sheet:
+    """What is drawn of a site.
+
+    Args:
+        picture: the site as observed.
+        verdict: the first line of ``status``.
+    """
+    shown = picture.groups[:MOST_GROUPS]
+    beyond = far_side(picture)
+    cards = [
+        *(_spoke_card(number, group) for number, group in enumerate(shown)),
+        *(
+            _peerings_card(number, group, pair, picture)
+            for number, group in enumerate(shown)
+            for pair in group.sample.pairs
+        ),
+        *_left_out(picture.groups[MOST_GROUPS:]),
+        *(_hub_card(hub) for hub in picture.hubs),
+        *beyond.cards,
+    ]
+    links = [
+        *(
+            link
+            for number, group in enumerate(shown)
+            for pair in group.sample.pairs
+            for link in _peering_links(number, pair)
+        ),
+        *beyond.links,
+    ]
+    return Sheet(
+        name=f"{picture.site}: {verdict}",
+        head=tuple(_head(picture, verdict)),
+        cards=tuple(cards),
+        links=tuple(links),
+        legend=LEGEND,
+        marks=MARKS,
+        stacks=tuple(_stacks(picture, shown, beyond)),
+    )
+
+
+def _stacks(
+    picture: Picture, shown: Sequence[SpokeGroup], beyond: FarSide
+) -> Iterator[tuple[str, ...]]:
+    """The primary's above the backup's, the worst above the others."""
+    left_out = ("spokes/more",) if len(picture.groups) > MOST_GROUPS else ()
+    yield (*(f"spokes/{number}" for number in range(len(shown))), *left_out)
+    yield tuple(f"hub/{hub.role}" for hub in picture.hubs)
+    yield from beyond.stacks
+
+
+def _head(picture: Picture, verdict: str) -> Iterator[Note]:
+    read = picture.taken_at.replace("T", " ").replace("Z", " UTC")
+    yield Note(f"Site {picture.site}, read {read}", faint=True)
+    yield Note(verdict, size=17.0, strong=True, mark=HEALTH_MARK[picture.healthy])
+    drill = picture.drill
+    if drill is not None and drill.told and drill.running is not False:
+        yield Note(drill.told, mark=Mark.DEGRADED if drill.running else Mark.UNKNOWN)
+    for each in picture.warnings[:MOST_WARNINGS]:
+        yield Note(each, mark=Mark.DEGRADED)
+    more = len(picture.warnings) - MOST_WARNINGS
+    if more > 0:
+        yield Note(f"and {more} more such warnings: erfailover status", faint=True)
+
+
+def _spoke_card(number: int, group: SpokeGroup) -> Card:
+    sample, several = group.sample, len(group.spokes) > 1
+    lines = [Line(group.title, strong=True)]
+    if several:
+        lines.append(Line(group.named(at_most=5), at_most=3))
+    elif sample.virtual_network != sample.name:
+        lines.append(Line(f"VNet {sample.virtual_network}"))
+    if not several:
+        lines.append(Line(_prefixes(sample.prefixes), faint=True, at_most=2))
+    lines.append(Line(_path_told(sample), sample.condition.mark, at_most=2))
+    if not group.condition.good:
+        why = group.condition.why if not several else f"such as: {group.condition.why}"
+        lines.append(Line(why, at_most=3))
+    if sample.prestaged and sample.path == "expressroute":
+        lines.append(Line("prestaged", faint=True))
+    return Card(
+        f"spokes/{number}",
+        SPOKES,
+        tuple(lines),
+        "spokes" if several else "spoke",
+        group.condition.mark,
+        any(pair.active for pair in sample.pairs),
+        title=f"{group.named(at_most=50)}: {group.condition.why}",
+        kind="spokes",
+    )
+
+
+def _path_told(spoke: SpokePicture) -> str:
+    if spoke.path == "unknown":
+        return "path unknown"
+    if spoke.path == "none":
+        return "on NO path"
+    return f"on {path_name(spoke.path)}, {HEALTH_WORD[spoke.healthy]}"
+
+
+def _left_out(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
+    """What has no card of its own: said, not dropped."""
+    if not groups:
+        return
+    count = sum(len(group.spokes) for group in groups)
+    marked = worst(group.condition for group in groups)
+    yield Card(
+        "spokes/more",
+        SPOKES,
+        (
+            Line(f"and {count} more spokes", strong=True),
+            Line(f"in {len(groups)} other conditions", at_most=2),
+            Line("all of them: erfailover status -o json", faint=True, at_most=2),
+        ),
+        mark=marked.mark if marked else None,
+        title=", ".join(group.named(at_most=20) for group in groups),
+        kind="spokes",
+    )
+
+
+def _peerings_card(number: int, group: SpokeGroup, pair: PeeringPair, picture: Picture) -> Card:
+    hub = picture.hub(pair.role).name
+    name = f"peerings/{number}/{pair.role}"
+    if all(side.condition.mark is Mark.ABSENT for side in pair.sides):
+        lines = [Line(f"none with {hub} yet")]
+        lines.append(Line("a switch to it makes them", faint=True))
+        names = " and ".join(side.name for side in pair.sides)
+        return Card(name, PEERINGS, tuple(lines), "peerings", Mark.ABSENT, False, names, "peerings")
+    told = []
+    for place, side in enumerate(pair.sides):
+        told += _side_lines(side, len(group.spokes), rule=place > 0)
+    return Card(
+        name,
+        PEERINGS,
+        tuple(told),
+        f"peerings with {hub}",
+        pair.condition.mark,
+        pair.active,
+        title=pair.condition.why,
+        kind="peerings",
+    )
+
+
+def _side_lines(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
+    others = f" and {count - 1} more" if count > 1 else ""
+    lines = [Line(f"{side.name}{others}", side.condition.mark, strong=True, rule=rule)]
+    if side.flags is None:
+        unread = side.condition.mark is Mark.UNKNOWN
+        lines.append(Line("could not be read" if unread else "does not exist"))
+    else:
+        sync = "in sync" if side.sync_level == "FullyInSync" else side.sync_level or "sync unknown"
+        lines.append(Line(f"{side.state}, {sync}"))
+        lines.append(Line(flags_told(side.flags), faint=True, at_most=2))
+    if side.flags is not None and side.provisioning_state != "Succeeded":
+        lines.append(Line(f"{side.provisioning_state}", faint=True))
+    return lines
+
+
+def flags_told(flags: Flags) -> str:
+    """The flags of a peering that are on; access only where it is off, as it never should be."""
+    on = [words for name, words in FLAG_WORDS.items() if getattr(flags, name)]
+    access = [] if flags.allow_virtual_network_access else ["NO ACCESS"]
+    return " + ".join([*access, *on]) or "access only"
+
+
+def _peering_links(number: int, pair: PeeringPair) -> Iterator[Link]:
+    middle = f"peerings/{number}/{pair.role}"
+    mark, why = pair.condition.mark, pair.condition.why
+    yield Link(f"spokes/{number}", middle, mark, pair.active, title=why)
+    yield Link(middle, f"hub/{pair.role}", mark, pair.active, title=why)
+
+
+def _hub_card(hub: HubPicture) -> Card:
+    gateway = hub.gateway
+    lines = [Line(hub.name, strong=True), Line(_prefixes(hub.prefixes), faint=True, at_most=2)]
+    if not hub.condition.good:
+        lines.append(Line(hub.condition.why, hub.condition.mark, at_most=3))
+    lines.append(Line(f"gateway {gateway.name}", gateway.condition.mark, strong=True, rule=True))
+    if gateway.read:
+        kind = "ExpressRoute" if gateway.type == EXPRESSROUTE else "VPN"
+        lines.append(Line(", ".join(filter(None, (f"{kind} gateway", gateway.sku)))))
+        shape = "active-active" if gateway.active_active else None
+        asn = f"AS {gateway.asn}" if gateway.asn is not None else "AS unknown"
+        lines.append(Line(", ".join(filter(None, (asn, shape)))))
+        if gateway.provisioning_state != "Succeeded":
+            lines.append(Line(f"{gateway.provisioning_state}"))
+    if not gateway.condition.good:
+        lines.append(Line(gateway.condition.why, at_most=4))
+    lines += _inner_sessions(hub)
+    condition = worst((hub.condition, gateway.condition)) or hub.condition
+    return Card(
+        f"hub/{hub.role}",
+        HUBS,
+        tuple(lines),
+        f"{hub.role} hub, for {path_name(hub.path)}",
+        condition.mark,
+        hub.active,
+        title=condition.why,
+        kind="hub",
+    )
+
+
+def _inner_sessions(hub: HubPicture) -> list[Line]:
+    """The sessions within Azure in one line: the twin instance, a gateway beside this one."""
+    inner = [each for each in hub.gateway.sessions if not each.external]
+    if not inner:
+        return []
+    up = sum(each.condition.mark is Mark.SOUND for each in inner)
+    condition = worst(each.condition for each in inner) or Condition(Mark.SOUND, "")
+    return [Line(f"sessions within Azure: {up} of {len(inner)} up", condition.mark, at_most=2)]
+
+
+def _prefixes(prefixes: Sequence[object]) -> str:
+    told = ", ".join(map(str, prefixes[:4])) or "prefixes unknown"
+    return f"{told} and {len(prefixes) - 4} more" if len(prefixes) > 4 else told
+
+
+def stacked(role: Role) -> int:
+    """The primary's first."""
+    return list(Role).index(role)

@@ -1,0 +1,293 @@
+"""What lies beyond the hubs on the sheet: connections, BGP sessions, far ends, prefixes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from erfailover.circuits import Circuit
+from erfailover.reporting.cards import Card, Line, Link
+from erfailover.reporting.picture_model import (
+    WORST_FIRST,
+    Condition,
+    ConnectionPicture,
+    FarEnd,
+    HubPicture,
+    Mark,
+    Picture,
+    RemotePrefix,
+    SessionPicture,
+    worst,
+)
+from erfailover.site import Role
+
+SESSIONS, FAR_ENDS, PREFIXES = 3, 4, 5
+MOST_ROWS = 6
+"""How many connections or sessions stand on a card, the worst first; the others are counted."""
+MOST_FAR_ENDS = 4
+"""With more of them, those in the same condition share a card."""
+NOTHING = Condition(Mark.UNKNOWN, "nothing is known of it")
+
+
+@dataclass(frozen=True, slots=True)
+class FarSide:
+    """The cards and links beyond the hubs."""
+
+    cards: tuple[Card, ...]
+    links: tuple[Link, ...]
+    stacks: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Far ends that share a card."""
+
+    id: str
+    ends: tuple[FarEnd, ...]
+
+    @property
+    def neighbors(self) -> frozenset[str]:
+        return frozenset(each for end in self.ends for each in end.neighbors)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return self.ends[0].roles
+
+    @property
+    def condition(self) -> Condition:
+        return worst(end.condition for end in self.ends) or NOTHING
+
+    @property
+    def active(self) -> bool:
+        return any(end.active for end in self.ends)
+
+
+def far_side(picture: Picture) -> FarSide:
+    """All that is drawn to the right of the hubs."""
+    groups = _grouped(picture.far_ends)
+    prefixes = _alike(picture.remote_prefixes)
+    cards: list[Card] = []
+    links: list[Link] = []
+    for hub in picture.hubs:
+        made = list(_hanging(hub, [each for each in groups if hub.role in each.roles]))
+        cards += [card for card, _ in made]
+        links += [link for _, each in made for link in each]
+        if not any(hub.role in each.roles for each in groups) and prefixes:
+            links += _no_far_end(hub, prefixes)
+    cards += [_far_card(each) for each in groups]
+    cards += [_prefix_card(name, each, picture) for name, each in prefixes]
+    links += [link for group in groups for link in _to_prefixes(group, prefixes)]
+    return FarSide(tuple(cards), tuple(links), ())
+
+
+def _grouped(ends: Sequence[FarEnd]) -> list[_Group]:
+    if len(ends) <= MOST_FAR_ENDS:
+        return [_Group(f"far/{number}", (end,)) for number, end in enumerate(ends)]
+    alike: dict[object, list[FarEnd]] = {}
+    for end in ends:
+        alike.setdefault((end.roles, end.condition.mark, end.active), []).append(end)
+    return [_Group(f"far/{number}", tuple(each)) for number, each in enumerate(alike.values())]
+
+
+def _hanging(hub: HubPicture, groups: Sequence[_Group]) -> Iterator[tuple[Card, list[Link]]]:
+    """The cards of a gateway's connections and sessions: one, where all lead to one far end."""
+    if len(groups) <= 1:
+        card = _joint_card(hub, groups[0] if groups else None)
+        yield card, list(_around(hub, card, groups))
+        return
+    if hub.gateway.connections or hub.gateway.connections_unknown:
+        lines = [*_connection_lines(hub)]
+        condition = _connections_condition(hub)
+        name = f"connections/{hub.role}"
+        card = _made(name, hub, f"connections of {hub.gateway.name}", lines, condition)
+        yield card, list(_around(hub, card, ()))
+    for group in groups:
+        sessions = _sessions_with(hub, group)
+        condition = worst(each.condition for each in sessions) or NOTHING
+        name = f"sessions/{hub.role}/{group.id}"
+        heading = f"BGP sessions of {hub.gateway.name}"
+        card = _made(name, hub, heading, list(_session_lines(sessions)), condition)
+        yield card, list(_around(hub, card, (group,)))
+
+
+def _joint_card(hub: HubPicture, group: _Group | None) -> Card:
+    sessions = _sessions_with(hub, group) if group else []
+    lines = list(_connection_lines(hub))
+    if sessions:
+        told = list(_session_lines(sessions))
+    else:
+        condition = hub.gateway.condition
+        mark = Mark.UNKNOWN if condition.mark is Mark.UNKNOWN else Mark.BROKEN
+        words = "BGP sessions unknown" if mark is Mark.UNKNOWN else "no BGP session"
+        told = [Line(words, mark)]
+    told[0] = replace(told[0], rule=bool(lines))
+    conditions = [each.condition for each in sessions] or [hub.gateway.condition]
+    condition = worst(conditions) or NOTHING
+    up = any(each.mark is Mark.SOUND for each in conditions)
+    shaky = _connections_condition(hub)
+    if condition.mark is Mark.BROKEN and up:
+        condition = Condition(Mark.DEGRADED, condition.why)
+    elif condition.mark is Mark.SOUND and shaky.mark in (Mark.BROKEN, Mark.DEGRADED):
+        condition = Condition(Mark.DEGRADED, shaky.why)
+    heading = f"connections and BGP of {hub.gateway.name}"
+    return _made(f"sessions/{hub.role}", hub, heading, [*lines, *told], condition)
+
+
+def _made(
+    name: str, hub: HubPicture, heading: str, lines: Iterable[Line], condition: Condition
+) -> Card:
+    return Card(
+        name,
+        SESSIONS,
+        tuple(lines),
+        heading,
+        condition.mark,
+        hub.active,
+        title=condition.why,
+        kind="sessions",
+    )
+
+
+def _around(hub: HubPicture, card: Card, groups: Sequence[_Group]) -> Iterator[Link]:
+    yield Link(f"hub/{hub.role}", card.id, card.mark, hub.active, title=card.title)
+    for group in groups:
+        yield Link(card.id, group.id, card.mark, hub.active, title=card.title)
+
+
+def _connections_condition(hub: HubPicture) -> Condition:
+    if hub.gateway.connections_unknown:
+        return Condition(Mark.UNKNOWN, hub.gateway.connections_unknown)
+    found = worst(each.condition for each in hub.gateway.connections)
+    return found or Condition(Mark.SOUND, "no connection")
+
+
+def _worst_first(items: Sequence[ConnectionPicture]) -> list[ConnectionPicture]:
+    return sorted(items, key=lambda each: WORST_FIRST.index(each.condition.mark))
+
+
+def _connection_lines(hub: HubPicture) -> Iterator[Line]:
+    gateway = hub.gateway
+    if gateway.connections_unknown:
+        yield Line("connections unknown", Mark.UNKNOWN)
+        yield Line(gateway.connections_unknown, faint=True, at_most=2)
+    shown = _worst_first(gateway.connections)[:MOST_ROWS]
+    for each in shown:
+        yield Line(each.name, each.condition.mark, strong=True)
+        yield Line(f"{each.type}, {each.status or 'status unknown'}")
+        if each.circuit is not None:
+            yield Line(_circuit_told(each.circuit), faint=True, at_most=2)
+    if len(gateway.connections) > len(shown):
+        yield Line(f"and {len(gateway.connections) - len(shown)} more connections", faint=True)
+
+
+def _circuit_told(circuit: Circuit) -> str:
+    peering = f"private peering {circuit.peering_state or 'not there'}"
+    where = circuit.peering_location or "Direct"
+    return f"circuit {circuit.name}, {where}: {circuit.provider_state}, {peering}"
+
+
+def _sessions_with(hub: HubPicture, group: _Group) -> list[SessionPicture]:
+    found = [each for each in hub.gateway.external_sessions if each.neighbor in group.neighbors]
+    return sorted(found, key=lambda each: WORST_FIRST.index(each.condition.mark))
+
+
+def _session_lines(sessions: Sequence[SessionPicture]) -> Iterator[Line]:
+    for each in sessions[:MOST_ROWS]:
+        up = each.condition.mark is Mark.SOUND and each.routes_received is not None
+        routes = f", {each.routes_received} routes" if up else ""
+        yield Line(f"BGP {each.neighbor} {each.state}{routes}", each.condition.mark)
+    more = len(sessions) - MOST_ROWS
+    if more > 0:
+        left = sessions[MOST_ROWS:]
+        connected = sum(each.condition.mark is Mark.SOUND for each in left)
+        yield Line(f"and {more} more, {connected} Connected", faint=True)
+
+
+def _far_card(group: _Group) -> Card:
+    end = group.ends[0]
+    if len(group.ends) == 1:
+        lines = [Line(end.name, strong=True)]
+        if end.asn is not None and end.name != f"AS {end.asn}":
+            lines.append(Line(f"AS {end.asn}"))
+        lines.append(Line(", ".join(end.neighbors), faint=True, at_most=3))
+    else:
+        names = ", ".join(each.name for each in group.ends[:4])
+        more = f" and {len(group.ends) - 4} more" if len(group.ends) > 4 else ""
+        lines = [Line(f"{len(group.ends)} far ends", strong=True)]
+        lines.append(Line(f"{names}{more}", at_most=4))
+    return Card(
+        group.id,
+        FAR_ENDS,
+        tuple(lines),
+        "opposite",
+        group.condition.mark,
+        group.active,
+        title=group.condition.why,
+        kind="far-end",
+    )
+
+
+Alike = tuple[str, tuple[RemotePrefix, ...]]
+
+
+def _alike(prefixes: Sequence[RemotePrefix]) -> list[Alike]:
+    """The remote prefixes, those learned alike together, with the id of their card."""
+    found: dict[object, list[RemotePrefix]] = {}
+    for each in prefixes:
+        learned = tuple((one.neighbors, one.condition.mark) for one in each.learned)
+        found.setdefault((learned, each.active, each.name), []).append(each)
+    return [(f"prefixes/{n}", tuple(each)) for n, each in enumerate(found.values())]
+
+
+def _prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture) -> Card:
+    first = prefixes[0]
+    lines = [Line(str(each.prefix), strong=True) for each in prefixes[:MOST_ROWS]]
+    if len(prefixes) > MOST_ROWS:
+        lines.append(Line(f"and {len(prefixes) - MOST_ROWS} more", strong=True))
+    if first.name:
+        lines.append(Line(first.name))
+    for place, learned in enumerate(first.learned):
+        gateway = picture.hub(learned.role).gateway.name
+        words = {Mark.SOUND: "has learned it", Mark.UNKNOWN: "unknown"}
+        told = words.get(learned.condition.mark, "has NOT learned it")
+        if len(prefixes) > 1:
+            told = told.replace(" it", " them")
+        lines.append(Line(f"{gateway} {told}", learned.condition.mark, rule=place == 0))
+    return Card(
+        name,
+        PREFIXES,
+        tuple(lines),
+        "to be reached",
+        first.condition.mark,
+        first.active and first.condition.mark is Mark.SOUND,
+        title=first.condition.why,
+        kind="prefix",
+    )
+
+
+def _to_prefixes(group: _Group, prefixes: Sequence[Alike]) -> Iterator[Link]:
+    """From a far end to what was learned from it; where nothing was from any, to all, as it is."""
+    for name, alike in prefixes:
+        learned = [
+            each
+            for each in alike[0].learned
+            if each.role in group.roles and group.neighbors.intersection(each.neighbors)
+        ]
+        sound = [each for each in learned if each.condition.mark is Mark.SOUND]
+        if sound:
+            active = group.active and any(_used(each.role, group) for each in sound)
+            yield Link(group.id, name, Mark.SOUND, active, title=sound[0].condition.why)
+        elif not group.condition.good:
+            mark, why = group.condition.mark, group.condition.why
+            yield Link(group.id, name, mark, group.active, title=why)
+
+
+def _used(role: Role, group: _Group) -> bool:
+    return role in group.roles
+
+
+def _no_far_end(hub: HubPicture, prefixes: Sequence[Alike]) -> Iterator[Link]:
+    """Where nobody is known to be opposite: what the gateway should reach, and does not."""
+    for name, alike in prefixes:
+        condition = alike[0].by(hub.role).condition
+        yield Link(f"sessions/{hub.role}", name, condition.mark, hub.active, title=condition.why)

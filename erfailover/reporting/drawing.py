@@ -1,0 +1,295 @@
+"""How a sheet of cards looks, as SVG. Pure.
+
+Owns sizes, colours and signs, and nothing of what is told. A state is never told by colour alone:
+each has a sign of its own shape and a stroke of its own, and the card says it in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from erfailover.reporting import svg
+from erfailover.reporting.cards import Card, Line, Link, Note, Sheet
+from erfailover.reporting.layout import Layout, Point, Rectangle, Size, arrange
+from erfailover.reporting.picture_model import Mark
+from erfailover.reporting.text_width import shortened, width, wrapped
+
+INK, FAINT_INK, RULE = "#1f2328", "#57606a", "#d0d7de"
+ACTIVE, ACTIVE_FILL = "#0b5cad", "#eaf3fc"
+COLOUR = {
+    Mark.SOUND: "#1a7f37",
+    Mark.DEGRADED: "#9a6700",
+    Mark.BROKEN: "#b3001b",
+    Mark.UNKNOWN: "#6639a6",
+    Mark.ABSENT: "#8c959f",
+}
+DASHES = {
+    Mark.DEGRADED: "12 4",
+    Mark.BROKEN: "7 5",
+    Mark.UNKNOWN: "2 5",
+    Mark.ABSENT: "2 5",
+}
+SIZE, HEADING_SIZE, LEADING = 12.0, 10.0, 17.0
+PADDING, SIGN, MARGIN = 10.0, 15.0, 24.0
+NARROWEST, WIDEST = 90.0, 240.0
+"""How wide the text of a card may be."""
+LEGEND_STEP = 26.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One drawn row of text of a card."""
+
+    text: str
+    line: Line
+    first: bool
+    """Whether its line begins with it: only then its mark and its rule are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A card, measured."""
+
+    card: Card
+    rows: tuple[Row, ...]
+    size: Size
+
+
+def draw(sheet: Sheet) -> str:
+    """A sheet as SVG; the same sheet gives the same file.
+
+    Raises:
+        UsageFailure: what lays it out is not installed.
+    """
+    blocks = {card.id: _measured(card) for card in sheet.cards}
+    numbers = sorted({card.column for card in sheet.cards})
+    columns = [[card.id for card in sheet.cards if card.column == each] for each in numbers]
+    placed = arrange(
+        {name: block.size for name, block in blocks.items()},
+        columns,
+        [(link.tail, link.head, not link.aside) for link in sheet.links],
+        sheet.stacks,
+    )
+    room = max(placed.size.width, _legend_width(sheet), 640.0)
+    head, head_height = _head(sheet.head, room)
+    legend, legend_height = _legend(sheet, room)
+    below = MARGIN + head_height + placed.size.height
+    shift = (room - placed.size.width) / 2
+    parts = [
+        *head,
+        svg.element(
+            "g",
+            [*_links(sheet.links, placed), *_cards(blocks, placed)],
+            transform=f"translate({svg.number(MARGIN + shift)} {svg.number(MARGIN + head_height)})",
+        ),
+        svg.element("g", legend, transform=f"translate({svg.number(MARGIN)} {svg.number(below)})"),
+    ]
+    told = " ".join(note.text for note in sheet.head)
+    full = below + legend_height + MARGIN
+    return svg.document(room + 2 * MARGIN, full, sheet.name, told, parts)
+
+
+def _measured(card: Card) -> Block:
+    rows = tuple(row for line in card.lines for row in _rows(line))
+    widths = [
+        width(row.text, SIZE, bold=row.line.strong) + (SIGN if row.line.mark else 0.0)
+        for row in rows
+    ]
+    heading = width(card.heading, HEADING_SIZE) + (SIGN + 6.0 if card.mark else 0.0)
+    rules = sum(4.0 for row in rows if row.line.rule and row.first)
+    return Block(
+        card,
+        rows,
+        Size(
+            max([NARROWEST, heading, *widths]) + 2 * PADDING + 2.0,
+            len(rows) * LEADING + rules + (LEADING - 1 if card.heading else 0) + 2 * PADDING - 6,
+        ),
+    )
+
+
+def _rows(line: Line) -> Iterator[Row]:
+    room = WIDEST - (SIGN if line.mark else 0.0)
+    if line.at_most > 1:
+        texts = wrapped(line.text, SIZE, room, line.at_most, bold=line.strong)
+    else:
+        texts = (shortened(line.text, SIZE, room, bold=line.strong),)
+    for place, text in enumerate(texts):
+        yield Row(text, line, place == 0)
+
+
+def _cards(blocks: dict[str, Block], placed: Layout) -> Iterator[svg.Element]:
+    for name, block in blocks.items():
+        card, place = block.card, placed.boxes[name]
+        words = " ".join(
+            [card.kind, *(["active"] if card.active else []), str(card.mark or "plain")]
+        )
+        yield svg.titled(card.title, _card(block, place), class_=words, id=name)
+
+
+def _card(block: Block, place: Rectangle) -> Iterator[svg.Element]:
+    card = block.card
+    stroke, thick, fill = "#8c959f", 1.2, "#ffffff"
+    more = {}
+    if card.active:
+        stroke, thick, fill = ACTIVE, 2.4, ACTIVE_FILL
+    if card.mark in DASHES:
+        stroke, thick = COLOUR[card.mark], 2.4 if card.mark is not Mark.ABSENT else 1.2
+        more = {"stroke_dasharray": DASHES[card.mark]} if card.mark is not Mark.DEGRADED else {}
+    if card.mark is Mark.BROKEN:
+        fill = "#fff1f1"
+    yield svg.rectangle(place, 6, fill=fill, stroke=stroke, stroke_width=thick, **more)
+    if card.mark:
+        yield sign(Point(place.x + place.width - PADDING - 5, place.y + 14), card.mark)
+    y = place.y + PADDING + 9
+    if card.heading:
+        yield svg.text(place.x + PADDING, y - 1, card.heading, HEADING_SIZE, FAINT_INK)
+        y += LEADING - 1
+    for row in block.rows:
+        x = place.x + PADDING
+        if row.line.rule and row.first:
+            edge = Rectangle(x, y - 11, place.width - 2 * PADDING, 1)
+            yield svg.rectangle(edge, fill=RULE)
+            y += 4
+        if row.line.mark:
+            if row.first:
+                yield sign(Point(x + 5, y - 4), row.line.mark)
+            x += SIGN
+        fill = FAINT_INK if row.line.faint or card.mark is Mark.ABSENT else INK
+        yield svg.text(x, y, row.text, SIZE, fill, bold=row.line.strong)
+        y += LEADING
+
+
+def sign(at: Point, mark: Mark, radius: float = 6.0) -> svg.Element:
+    """The sign of a mark: a tick, an exclamation mark, a cross, a question mark, an empty ring."""
+    colour = COLOUR[mark]
+    if mark is Mark.ABSENT:
+        ring = svg.element(
+            "circle",
+            cx=at.x,
+            cy=at.y,
+            r=radius - 1,
+            fill="#ffffff",
+            stroke=colour,
+            stroke_width=1.4,
+        )
+        return svg.element("g", [ring], class_="sign absent")
+    strokes = {
+        Mark.SOUND: "M-3,0.2 L-0.8,2.6 L3.2,-2.6",
+        Mark.DEGRADED: "M0,-3.8 L0,0.8 M0,3 L0,3.4",
+        Mark.BROKEN: "M-2.6,-2.6 L2.6,2.6 M2.6,-2.6 L-2.6,2.6",
+        Mark.UNKNOWN: "M-2,-1.6 A2.1,2.1 0 1 1 0.9,0.2 Q0,0.8 0,1.6 M0,3.4 L0,3.8",
+    }
+    body = svg.element("circle", r=radius, fill=colour)
+    if mark is Mark.DEGRADED:
+        body = svg.element("path", d="M0,-7.4 L7.4,6 L-7.4,6 Z", fill=colour)
+    elif mark is Mark.BROKEN:
+        body = svg.rectangle(Rectangle(-radius, -radius, 2 * radius, 2 * radius), 2, fill=colour)
+    stroke = svg.element(
+        "path",
+        d=strokes[mark],
+        fill="none",
+        stroke="#ffffff",
+        stroke_width=1.8,
+        stroke_linecap="round",
+    )
+    where = f"translate({svg.number(at.x)} {svg.number(at.y)})"
+    return svg.element("g", [body, stroke], transform=where, class_=f"sign {mark}")
+
+
+def _links(links: Sequence[Link], placed: Layout) -> Iterator[svg.Element]:
+    drawn = sorted(zip(links, placed.lines, strict=True), key=lambda each: each[0].active)
+    for link, points in drawn:
+        parts = [svg.curve(points, **_stroke(link))]
+        if link.arrow:
+            parts.append(_arrow_head(points, str(_stroke(link)["stroke"])))
+        if link.mark in DASHES and link.mark is not Mark.ABSENT:
+            parts.append(sign(_middle(points), link.mark, 7.0))
+        words = " ".join(["link", *(["active"] if link.active else []), str(link.mark or "plain")])
+        yield svg.titled(link.title, parts, class_=words)
+
+
+def _stroke(link: Link) -> dict[str, str | float]:
+    colour = ACTIVE if link.active else "#8c959f"
+    style: dict[str, str | float] = {"stroke_width": 4.5 if link.active else 1.6}
+    if link.mark in DASHES:
+        colour = COLOUR[link.mark]
+        style["stroke_dasharray"] = DASHES[link.mark]
+    if link.aside:
+        style["stroke_dasharray"] = "5 4"
+    return {"stroke": colour, **style}
+
+
+def _arrow_head(points: Sequence[Point], colour: str) -> svg.Element:
+    """A triangle at the end of a curve, in the direction in which it arrives."""
+    end, before = (
+        points[-1],
+        next((each for each in reversed(points[:-1]) if each != points[-1]), points[0]),
+    )
+    dx, dy = end.x - before.x, end.y - before.y
+    long = max((dx * dx + dy * dy) ** 0.5, 0.01)
+    ux, uy = dx / long, dy / long
+    corners = [
+        (end.x, end.y),
+        (end.x - 9 * ux + 4.5 * uy, end.y - 9 * uy - 4.5 * ux),
+        (end.x - 9 * ux - 4.5 * uy, end.y - 9 * uy + 4.5 * ux),
+    ]
+    told = " ".join(f"{svg.number(x)},{svg.number(y)}" for x, y in corners)
+    return svg.element("polygon", points=told, fill=colour)
+
+
+def _middle(points: Sequence[Point]) -> Point:
+    """The middle of a curve, near enough for a sign: that of its middle piece."""
+    pieces = (len(points) - 1) // 3
+    a, b, c, d = points[3 * (pieces // 2) : 3 * (pieces // 2) + 4]
+    if pieces % 2 == 0:
+        return a
+    return Point((a.x + 3 * b.x + 3 * c.x + d.x) / 8, (a.y + 3 * b.y + 3 * c.y + d.y) / 8)
+
+
+def _head(notes: Sequence[Note], room: float) -> tuple[list[svg.Element], float]:
+    """The lines above the picture, and how high they are."""
+    parts, y = [], MARGIN
+    for note in notes:
+        indent = SIGN + 6.0 if note.mark else 0.0
+        lines = wrapped(note.text, note.size, room - indent, 3, bold=note.strong)
+        for place, line in enumerate(lines):
+            y += note.size * 1.4
+            if note.mark and place == 0:
+                parts.append(sign(Point(MARGIN + 8, y - note.size * 0.36), note.mark, 7.0))
+            fill = FAINT_INK if note.faint else INK
+            parts.append(svg.text(MARGIN + indent, y, line, note.size, fill, bold=note.strong))
+        y += 3
+    return parts, y - MARGIN + 18
+
+
+def _legend_items(sheet: Sheet) -> Iterator[tuple[Link | Mark, str, float]]:
+    """What the legend explains, and how wide each is."""
+    for link, words in sheet.legend:
+        yield link, words, 44 + width(words, 11) + 24
+    for mark, words in sheet.marks:
+        yield mark, words, 22 + width(words, 11) + 24
+
+
+def _legend_width(sheet: Sheet) -> float:
+    """How wide the legend is in two lines."""
+    items = [wide for _, _, wide in _legend_items(sheet)]
+    return sum(items) / 2 + max(items, default=0.0) / 2
+
+
+def _legend(sheet: Sheet, room: float) -> tuple[list[svg.Element], float]:
+    """The signs and strokes in words, in as many lines as they take."""
+    parts: list[svg.Element] = []
+    x, y = 0.0, LEGEND_STEP
+    for what, words, wide in _legend_items(sheet):
+        if x and x + wide > room:
+            x, y = 0.0, y + LEGEND_STEP - 6
+        if isinstance(what, Link):
+            points = [Point(x + each, y - 4) for each in (0, 12, 24, 36)]
+            parts += _links([what], Layout(Size(0, 0), {}, (tuple(points),)))
+            parts.append(svg.text(x + 44, y, words, 11, FAINT_INK))
+        else:
+            parts.append(sign(Point(x + 8, y - 4), what))
+            parts.append(svg.text(x + 22, y, words, 11, FAINT_INK))
+        x += wide
+    return parts, y if parts else 0.0

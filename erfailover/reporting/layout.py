@@ -1,0 +1,135 @@
+"""Where boxes stand and how the lines between them run: Graphviz's ``dot``, in process. Pure.
+
+pygraphviz's wheels bring Graphviz along: nothing is looked for on the machine, no program is
+started. No text is given to Graphviz, only sizes: what it places does not depend on fonts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from erfailover.errors import UsageFailure
+
+POINTS = 72.0
+"""Graphviz takes sizes in inches and gives places in points; a point is a pixel here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a box is, in pixels."""
+
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place, in pixels from the upper left corner."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """Where a box stands."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def overlaps(self, other: Rectangle) -> bool:
+        """Whether two boxes share more than an edge."""
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything stands.
+
+    Attributes:
+        boxes: by id.
+        lines: control points of cubic Bezier curves, in the order of the lines asked for: the
+            first point, then three for every piece.
+    """
+
+    size: Size
+    boxes: dict[str, Rectangle]
+    lines: tuple[tuple[Point, ...], ...]
+
+
+def arrange(
+    boxes: dict[str, Size],
+    columns: Iterable[Sequence[str]],
+    lines: Sequence[tuple[str, str, bool]],
+    stacks: Iterable[Sequence[str]] = (),
+    gaps: tuple[float, float] = (44.0, 18.0),
+) -> Layout:
+    """Lay out boxes in columns, with as few crossings of lines as can be.
+
+    The same arguments give the same places.
+
+    Args:
+        boxes: the size of each, by id.
+        columns: the ids of each column, from left to right.
+        lines: from which box to which, and whether the line has a say in where they stand.
+        stacks: boxes of one column that stand in this order, from above.
+        gaps: at least between columns, and between the boxes of one.
+
+    Raises:
+        UsageFailure: pygraphviz is not installed, which a platform without its wheels may lack.
+    """
+    try:
+        import pygraphviz
+    except ImportError as error:
+        raise UsageFailure(
+            f"the package that lays pictures out cannot be loaded: {error}",
+            "Install it: pip install pygraphviz (where it has no wheel for your platform, it "
+            "needs Graphviz's headers and a C compiler). Every other command works without it.",
+        ) from None
+    graph = pygraphviz.AGraph(directed=True, strict=False, rankdir="LR", splines="true")
+    graph.graph_attr.update(
+        ranksep=f"{gaps[0] / POINTS}", nodesep=f"{gaps[1] / POINTS}", newrank="true"
+    )
+    graph.node_attr.update(shape="box", fixedsize="true", label="")
+    graph.edge_attr.update(arrowhead="none")
+    for name, size in boxes.items():
+        graph.add_node(name, width=f"{size.width / POINTS}", height=f"{size.height / POINTS}")
+    first = []
+    for column in columns:
+        graph.add_subgraph(list(column), rank="same")
+        first.append(column[0])
+    for left, right in pairwise(first):
+        graph.add_edge(left, right, key=f"column/{right}", style="invis", weight="0")
+    for stack in stacks:
+        for upper, lower in pairwise(stack):
+            graph.add_edge(upper, lower, key=f"stack/{lower}", style="invis")
+    for number, (tail, head, counts) in enumerate(lines):
+        graph.add_edge(tail, head, key=f"line/{number}", constraint="true" if counts else "false")
+    graph.layout(prog="dot")
+    return _read(graph, boxes, lines)
+
+
+def _read(graph: Any, boxes: dict[str, Size], lines: Sequence[tuple[str, str, bool]]) -> Layout:
+    """What Graphviz has decided, its y axis turned over."""
+    _, _, width, height = map(float, graph.graph_attr["bb"].split(","))
+    placed = {}
+    for name, size in boxes.items():
+        x, y = map(float, graph.get_node(name).attr["pos"].split(","))
+        left, top = x - size.width / 2, height - y - size.height / 2
+        placed[name] = Rectangle(left, top, size.width, size.height)
+    curves = []
+    for number, (tail, head, _) in enumerate(lines):
+        text = graph.get_edge(tail, head, f"line/{number}").attr["pos"]
+        points = [each.split(",") for each in text.split() if each[0] not in "es"]
+        curves.append(tuple(Point(float(x), height - float(y)) for x, y in points))
+    return Layout(Size(width, height), placed, tuple(curves))

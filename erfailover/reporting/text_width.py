@@ -1,0 +1,80 @@
+"""How wide a text is drawn, and how it is broken or shortened to fit. Pure.
+
+An SVG names its fonts and the viewer has one of them or not: widths are those of DejaVu Sans,
+which Verdana shares and no common sans serif exceeds. A box measured here holds its text anywhere.
+"""
+
+from __future__ import annotations
+
+from unicodedata import combining, east_asian_width
+
+FAMILY = "Verdana, 'DejaVu Sans', Arial, sans-serif"
+"""Fonts of the widths below, then any; what is narrower leaves a margin."""
+
+# fmt: off
+_ASCII = (
+    318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636,
+    636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698, 770, 632,
+    575, 775, 752, 295, 295, 656, 557, 863, 748, 787, 603, 787, 695, 635, 611, 732, 684, 989, 685,
+    611, 685, 390, 337, 390, 838, 500, 500, 613, 635, 550, 635, 615, 352, 635, 634, 278, 278, 579,
+    278, 974, 634, 612, 635, 635, 411, 521, 392, 634, 592, 818, 592, 592, 525, 636, 337, 636, 838,
+)
+"""Advance widths of the characters from space to tilde, in thousandths of the font's size."""
+# fmt: on
+_OTHER, _WIDE = 850, 1050
+_BOLD = 1.13
+ELLIPSIS = "…"
+
+
+def width(text: str, size: float, *, bold: bool = False) -> float:
+    """How wide a text is drawn at most, in the units of ``size``."""
+    return sum(map(_advance, text)) / 1000 * size * (_BOLD if bold else 1.0)
+
+
+def _advance(character: str) -> int:
+    code = ord(character)
+    if 32 <= code < 127:
+        return _ASCII[code - 32]
+    if combining(character):
+        return 0
+    return _WIDE if east_asian_width(character) in "WF" or code > 0xFFFF else _OTHER
+
+
+def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str:
+    """A text that fits, its middle left out where it must be: names differ at both ends."""
+    if width(text, size, bold=bold) <= room:
+        return text
+    kept = len(text) - 1
+    while kept > 1:
+        head = (kept + 1) // 2
+        short = f"{text[:head]}{ELLIPSIS}{text[len(text) - (kept - head) :]}"
+        if width(short, size, bold=bold) <= room:
+            return short
+        kept -= 1
+    return ELLIPSIS
+
+
+def wrapped(
+    text: str, size: float, room: float, at_most: int = 3, *, bold: bool = False
+) -> tuple[str, ...]:
+    """A text in lines that fit; what does not fit into that many is left out, with an ellipsis."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}" if line else word
+        if width(longer, size, bold=bold) <= room or not line:
+            line = longer
+        else:
+            lines.append(line)
+            line = word
+    lines.append(line)
+    if len(lines) > at_most:
+        lines = [*lines[: at_most - 1], _cut(" ".join(lines[at_most - 1 :]), size, room, bold)]
+    return tuple(shortened(each, size, room, bold=bold) for each in lines)
+
+
+def _cut(text: str, size: float, room: float, bold: bool) -> str:
+    """A text that fits, its end left out."""
+    while text and width(text + ELLIPSIS, size, bold=bold) > room:
+        text = text[:-1]
+    return text.rstrip() + ELLIPSIS
