@@ -24,7 +24,7 @@ from erfailover.reporting.picture_model import (
     worst,
 )
 from erfailover.reporting.tables import path_name
-from erfailover.site import Flags, Role
+from erfailover.site import Flags
 
 SPOKES, PEERINGS, HUBS = 0, 1, 2
 MOST_GROUPS = 8
@@ -40,8 +40,6 @@ FLAG_WORDS = {
 LEGEND = (
     (Link("", "", active=True), "the path in use"),
     (Link("", ""), "there, not in use"),
-    (Link("", "", Mark.BROKEN), "broken"),
-    (Link("", "", Mark.UNKNOWN), "unknown"),
     (Link("", "", Mark.ABSENT), "not there yet"),
 )
 MARKS = (
@@ -67,18 +65,15 @@ def sheet(picture: Picture, verdict: str) -> Sheet:
             _peerings_card(number, group, pair, picture)
             for number, group in enumerate(shown)
             for pair in group.sample.pairs
+            if not _missing(pair)
         ),
+        *_missing_cards(picture, shown),
         *_left_out(picture.groups[MOST_GROUPS:]),
         *(_hub_card(hub) for hub in picture.hubs),
         *beyond.cards,
     ]
     links = [
-        *(
-            link
-            for number, group in enumerate(shown)
-            for pair in group.sample.pairs
-            for link in _peering_links(number, pair)
-        ),
+        *_all_peering_links(picture, shown),
         *beyond.links,
     ]
     return Sheet(
@@ -173,17 +168,11 @@ def _left_out(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
 
 def _peerings_card(number: int, group: SpokeGroup, pair: PeeringPair, picture: Picture) -> Card:
     hub = picture.hub(pair.role).name
-    name = f"peerings/{number}/{pair.role}"
-    if all(side.condition.mark is Mark.ABSENT for side in pair.sides):
-        lines = [Line(f"none with {hub} yet")]
-        lines.append(Line("a switch to it makes them", faint=True))
-        names = " and ".join(side.name for side in pair.sides)
-        return Card(name, PEERINGS, tuple(lines), "peerings", Mark.ABSENT, False, names, "peerings")
     told = []
     for place, side in enumerate(pair.sides):
         told += _side_lines(side, len(group.spokes), rule=place > 0)
     return Card(
-        name,
+        f"peerings/{number}/{pair.role}",
         PEERINGS,
         tuple(told),
         f"peerings with {hub}",
@@ -192,6 +181,26 @@ def _peerings_card(number: int, group: SpokeGroup, pair: PeeringPair, picture: P
         title=pair.condition.why,
         kind="peerings",
     )
+
+
+def _missing(pair: PeeringPair) -> bool:
+    """Whether neither peering is there, nor need be."""
+    return all(side.condition.mark is Mark.ABSENT for side in pair.sides)
+
+
+def _missing_cards(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Card]:
+    """One card a hub for all the spokes that have no peerings with it, and need none yet."""
+    for hub in picture.hubs:
+        without = [group for group in shown if _missing(group.sample.pair(hub.role))]
+        if without:
+            count = sum(len(group.spokes) for group in without)
+            lines = [Line(f"none with {hub.name} yet" + (f": {count} spokes" if count > 1 else ""))]
+            lines.append(Line("a switch to it makes them", faint=True))
+            told = ", ".join(group.named(at_most=20) for group in without)
+            name = f"peerings/none/{hub.role}"
+            yield Card(
+                name, PEERINGS, tuple(lines), "peerings", Mark.ABSENT, False, told, "peerings"
+            )
 
 
 def _side_lines(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
@@ -214,6 +223,21 @@ def flags_told(flags: Flags) -> str:
     on = [words for name, words in FLAG_WORDS.items() if getattr(flags, name)]
     access = [] if flags.allow_virtual_network_access else ["NO ACCESS"]
     return " + ".join([*access, *on]) or "access only"
+
+
+def _all_peering_links(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Link]:
+    for hub in picture.hubs:
+        without = f"peerings/none/{hub.role}"
+        missing = False
+        for number, group in enumerate(shown):
+            pair = group.sample.pair(hub.role)
+            if _missing(pair):
+                missing = True
+                yield Link(f"spokes/{number}", without, Mark.ABSENT, title=pair.condition.why)
+            else:
+                yield from _peering_links(number, pair)
+        if missing:
+            yield Link(without, f"hub/{hub.role}", Mark.ABSENT)
 
 
 def _peering_links(number: int, pair: PeeringPair) -> Iterator[Link]:
@@ -255,7 +279,11 @@ def _hub_card(hub: HubPicture) -> Card:
 
 def _inner_sessions(hub: HubPicture) -> list[Line]:
     """The sessions within Azure in one line: the twin instance, a gateway beside this one."""
-    inner = [each for each in hub.gateway.sessions if not each.external]
+    inner = [
+        each
+        for each in hub.gateway.sessions
+        if not each.external and each.neighbor != each.local_address  # an instance lists itself
+    ]
     if not inner:
         return []
     up = sum(each.condition.mark is Mark.SOUND for each in inner)
@@ -266,8 +294,3 @@ def _inner_sessions(hub: HubPicture) -> list[Line]:
 def _prefixes(prefixes: Sequence[object]) -> str:
     told = ", ".join(map(str, prefixes[:4])) or "prefixes unknown"
     return f"{told} and {len(prefixes) - 4} more" if len(prefixes) > 4 else told
-
-
-def stacked(role: Role) -> int:
-    """The primary's first."""
-    return list(Role).index(role)

@@ -66,6 +66,7 @@ def far_side(picture: Picture) -> FarSide:
     """All that is drawn to the right of the hubs."""
     groups = _grouped(picture.far_ends)
     prefixes = _alike(picture.remote_prefixes)
+    in_use = frozenset(hub.role for hub in picture.hubs if hub.active)
     cards: list[Card] = []
     links: list[Link] = []
     for hub in picture.hubs:
@@ -76,7 +77,7 @@ def far_side(picture: Picture) -> FarSide:
             links += _no_far_end(hub, prefixes)
     cards += [_far_card(each) for each in groups]
     cards += [_prefix_card(name, each, picture) for name, each in prefixes]
-    links += [link for group in groups for link in _to_prefixes(group, prefixes)]
+    links += [link for group in groups for link in _to_prefixes(group, prefixes, in_use)]
     return FarSide(tuple(cards), tuple(links), ())
 
 
@@ -192,10 +193,14 @@ def _sessions_with(hub: HubPicture, group: _Group) -> list[SessionPicture]:
 
 
 def _session_lines(sessions: Sequence[SessionPicture]) -> Iterator[Line]:
+    neighbors = [each.neighbor for each in sessions]
     for each in sessions[:MOST_ROWS]:
         up = each.condition.mark is Mark.SOUND and each.routes_received is not None
         routes = f", {each.routes_received} routes" if up else ""
-        yield Line(f"BGP {each.neighbor} {each.state}{routes}", each.condition.mark)
+        twice = neighbors.count(each.neighbor) > 1  # from either instance of the gateway
+        own = f" from {each.local_address}" if twice and each.local_address else ""
+        words = f"BGP {each.neighbor}{own} {each.state}{routes}"
+        yield Line(words, each.condition.mark, at_most=2)
     more = len(sessions) - MOST_ROWS
     if more > 0:
         left = sessions[MOST_ROWS:]
@@ -219,7 +224,7 @@ def _far_card(group: _Group) -> Card:
         group.id,
         FAR_ENDS,
         tuple(lines),
-        "opposite",
+        "far end" if len(group.ends) == 1 else "far ends",
         group.condition.mark,
         group.active,
         title=group.condition.why,
@@ -257,7 +262,7 @@ def _prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture
         name,
         PREFIXES,
         tuple(lines),
-        "to be reached",
+        "remote prefix" if len(prefixes) == 1 else "remote prefixes",
         first.condition.mark,
         first.active and first.condition.mark is Mark.SOUND,
         title=first.condition.why,
@@ -265,25 +270,34 @@ def _prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture
     )
 
 
-def _to_prefixes(group: _Group, prefixes: Sequence[Alike]) -> Iterator[Link]:
+def _to_prefixes(
+    group: _Group, prefixes: Sequence[Alike], in_use: frozenset[Role]
+) -> Iterator[Link]:
     """From a far end to what was learned from it; where nothing was from any, to all, as it is."""
     for name, alike in prefixes:
         learned = [
             each
             for each in alike[0].learned
-            if each.role in group.roles and group.neighbors.intersection(each.neighbors)
+            if each.condition.mark is Mark.SOUND
+            and each.role in group.roles
+            and group.neighbors.intersection(each.neighbors)
         ]
-        sound = [each for each in learned if each.condition.mark is Mark.SOUND]
-        if sound:
-            active = group.active and any(_used(each.role, group) for each in sound)
-            yield Link(group.id, name, Mark.SOUND, active, title=sound[0].condition.why)
+        if learned:
+            active = any(each.role in in_use for each in learned)
+            yield Link(group.id, name, Mark.SOUND, active, title=learned[0].condition.why)
         elif not group.condition.good:
             mark, why = group.condition.mark, group.condition.why
             yield Link(group.id, name, mark, group.active, title=why)
+        else:
+            yield from _unread(group, name, alike)
 
 
-def _used(role: Role, group: _Group) -> bool:
-    return role in group.roles
+def _unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterator[Link]:
+    """Where the gateway could not tell what it has learned."""
+    asked = [each for each in alike[0].learned if each.role in group.roles]
+    if asked and all(each.condition.mark is Mark.UNKNOWN for each in asked):
+        why = asked[0].condition.why
+        yield Link(group.id, name, Mark.UNKNOWN, group.active, title=why)
 
 
 def _no_far_end(hub: HubPicture, prefixes: Sequence[Alike]) -> Iterator[Link]:

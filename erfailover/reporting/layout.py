@@ -114,9 +114,15 @@ def arrange(
         for upper, lower in pairwise(stack):
             graph.add_edge(upper, lower, key=f"stack/{lower}", style="invis")
     for number, (tail, head, counts) in enumerate(lines):
-        graph.add_edge(tail, head, key=f"line/{number}", constraint="true" if counts else "false")
+        graph.add_edge(
+            tail, head, key=f"line/{number}", tailport="e", headport="w", constraint=_said(counts)
+        )
     graph.layout(prog="dot")
     return _read(graph, boxes, lines)
+
+
+def _said(flag: bool) -> str:
+    return "true" if flag else "false"
 
 
 def _read(graph: Any, boxes: dict[str, Size], lines: Sequence[tuple[str, str, bool]]) -> Layout:
