@@ -55,7 +55,7 @@ class Link:
 
     Attributes:
         arrow: whether it leads somewhere: order, not adjacency.
-        aside: whether it is no part of the order of things: drawn so, and not laid out by.
+        aside: whether it leaves the usual course: drawn so, and not laid out by.
     """
 
     tail: str
@@ -86,6 +86,8 @@ class Sheet:
         name: its title, for who hears it read out.
         legend: the signs explained at the bottom, in this order.
         stacks: ids of cards that stand above one another in this order.
+        down: whether it reads from above to below; columns are then rows.
+        widest: how wide the text of a card may be, in pixels.
     """
 
     name: str
@@ -95,3 +97,5 @@ class Sheet:
     legend: tuple[tuple[Link, str], ...] = ()
     marks: tuple[tuple[Mark, str], ...] = ()
     stacks: tuple[tuple[str, ...], ...] = ()
+    down: bool = False
+    widest: float = 240.0

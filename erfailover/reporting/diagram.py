@@ -198,9 +198,8 @@ def _missing_cards(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Ca
             lines.append(Line("a switch to it makes them", faint=True))
             told = ", ".join(group.named(at_most=20) for group in without)
             name = f"peerings/none/{hub.role}"
-            yield Card(
-                name, PEERINGS, tuple(lines), "peerings", Mark.ABSENT, False, told, "peerings"
-            )
+            absent = Mark.ABSENT
+            yield Card(name, PEERINGS, tuple(lines), "peerings", absent, title=told, kind="peerings")
 
 
 def _side_lines(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:

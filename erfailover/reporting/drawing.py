@@ -32,9 +32,10 @@ DASHES = {
 }
 SIZE, HEADING_SIZE, LEADING = 12.0, 10.0, 17.0
 PADDING, SIGN, MARGIN = 10.0, 15.0, 24.0
-NARROWEST, WIDEST = 90.0, 240.0
-"""How wide the text of a card may be."""
+NARROWEST = 90.0
+"""How wide the text of a card is at least."""
 LEGEND_STEP = 26.0
+GAP = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def draw(sheet: Sheet) -> str:
     Raises:
         UsageFailure: what lays it out is not installed.
     """
-    blocks = {card.id: _measured(card) for card in sheet.cards}
+    blocks = {card.id: _measured(card, sheet.widest) for card in sheet.cards}
     numbers = sorted({card.column for card in sheet.cards})
     columns = [[card.id for card in sheet.cards if card.column == each] for each in numbers]
     placed = arrange(
@@ -70,6 +71,8 @@ def draw(sheet: Sheet) -> str:
         columns,
         [(link.tail, link.head, not link.aside) for link in sheet.links],
         sheet.stacks,
+        _gaps(sheet),
+        down=sheet.down,
     )
     room = max(placed.size.width, _legend_width(sheet), 640.0)
     head, head_height = _head(sheet.head, room)
@@ -90,8 +93,15 @@ def draw(sheet: Sheet) -> str:
     return svg.document(room + 2 * MARGIN, full, sheet.name, told, parts)
 
 
-def _measured(card: Card) -> Block:
-    rows = tuple(row for line in card.lines for row in _rows(line))
+def _gaps(sheet: Sheet) -> tuple[float, float]:
+    """Between columns, wider where many lines run there; and between the cards of one."""
+    if sheet.down:
+        return GAP, GAP
+    return GAP + min(max(0.0, 4.0 * (len(sheet.cards) - 12)), GAP), 18.0
+
+
+def _measured(card: Card, widest: float) -> Block:
+    rows = tuple(row for line in card.lines for row in _rows(line, widest))
     widths = [
         width(row.text, SIZE, bold=row.line.strong) + (SIGN if row.line.mark else 0.0)
         for row in rows
@@ -108,8 +118,8 @@ def _measured(card: Card) -> Block:
     )
 
 
-def _rows(line: Line) -> Iterator[Row]:
-    room = WIDEST - (SIGN if line.mark else 0.0)
+def _rows(line: Line, widest: float) -> Iterator[Row]:
+    room = widest - (SIGN if line.mark else 0.0)
     if line.at_most > 1:
         texts = wrapped(line.text, SIZE, room, line.at_most, bold=line.strong)
     else:
@@ -210,8 +220,9 @@ def _links(links: Sequence[Link], placed: Layout) -> Iterator[svg.Element]:
 
 
 def _stroke(link: Link) -> dict[str, str | float]:
-    colour = ACTIVE if link.active else "#8c959f"
-    style: dict[str, str | float] = {"stroke_width": 4.5 if link.active else 1.6}
+    colour = ACTIVE if link.active else FAINT_INK if link.arrow else "#8c959f"
+    thin = 2.2 if link.arrow else 1.6
+    style: dict[str, str | float] = {"stroke_width": 4.5 if link.active else thin}
     if link.mark in DASHES:
         colour = COLOUR[link.mark]
         style["stroke_dasharray"] = DASHES[link.mark]

@@ -73,6 +73,8 @@ def arrange(
     lines: Sequence[tuple[str, str, bool]],
     stacks: Iterable[Sequence[str]] = (),
     gaps: tuple[float, float] = (44.0, 18.0),
+    *,
+    down: bool = False,
 ) -> Layout:
     """Lay out boxes in columns, with as few crossings of lines as can be.
 
@@ -84,6 +86,7 @@ def arrange(
         lines: from which box to which, and whether the line has a say in where they stand.
         stacks: boxes of one column that stand in this order, from above.
         gaps: at least between columns, and between the boxes of one.
+        down: whether columns are rows, from above to below.
 
     Raises:
         UsageFailure: pygraphviz is not installed, which a platform without its wheels may lack.
@@ -96,7 +99,7 @@ def arrange(
             "Install it: pip install pygraphviz (where it has no wheel for your platform, it "
             "needs Graphviz's headers and a C compiler). Every other command works without it.",
         ) from None
-    graph = pygraphviz.AGraph(directed=True, strict=False, rankdir="LR", splines="true")
+    graph = pygraphviz.AGraph(directed=True, strict=False, rankdir="TB" if down else "LR", splines="true")
     graph.graph_attr.update(
         ranksep=f"{gaps[0] / POINTS}", nodesep=f"{gaps[1] / POINTS}", newrank="true"
     )
@@ -114,8 +117,14 @@ def arrange(
         for upper, lower in pairwise(stack):
             graph.add_edge(upper, lower, key=f"stack/{lower}", style="invis")
     for number, (tail, head, counts) in enumerate(lines):
+        ports = ("s", "n") if down and counts else ("e", "w")
         graph.add_edge(
-            tail, head, key=f"line/{number}", tailport="e", headport="w", constraint=_said(counts)
+            tail,
+            head,
+            key=f"line/{number}",
+            tailport=ports[0],
+            headport=ports[1],
+            constraint=_said(counts),
         )
     graph.layout(prog="dot")
     return _read(graph, boxes, lines)
