@@ -31,6 +31,11 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
             Azure is asked.
         UnknownReading: nothing of the site could be read, so there is nothing to draw.
     """
+    if context.output != "table":
+        raise UsageFailure(
+            f"a diagram is svg or png, not {context.output}",
+            f"For the same as data: erfailover status -o {context.output}",
+        )
     form = form or _of_suffix(file)
     _insist_on_a_place(file, form)
     render = renderer() if form == "png" else None
@@ -47,7 +52,9 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
     if file is not None:
         context.say(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
     if observed.unknown:
-        context.say(f"Drawn as unknown: {'; '.join(observed.unknown.values())}")
+        first, *others = observed.unknown.values()
+        more = f" (and {len(others)} more)" if others else ""
+        context.say(f"Drawn as unknown, since it could not be read: {first}{more}")
 
 
 def _of_suffix(file: Path | None) -> str:
@@ -83,11 +90,8 @@ def _write(context: Context, file: Path | None, text: str, render: Renderer | No
     content = render(text) if render else text.encode()
     if file is None:
         sys.stdout.flush()
-        if render is None:
-            sys.stdout.write(text)
-        else:
-            sys.stdout.buffer.write(content)
-        sys.stdout.flush()
+        sys.stdout.buffer.write(content)  # UTF-8, whatever the terminal's encoding
+        sys.stdout.buffer.flush()
         return
     try:
         file.write_bytes(content)

@@ -198,8 +198,8 @@ def _missing_cards(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Ca
             lines.append(Line("a switch to it makes them", faint=True))
             told = ", ".join(group.named(at_most=20) for group in without)
             name = f"peerings/none/{hub.role}"
-            absent = Mark.ABSENT
-            yield Card(name, PEERINGS, tuple(lines), "peerings", absent, title=told, kind="peerings")
+            kind, mark = "peerings", Mark.ABSENT
+            yield Card(name, PEERINGS, tuple(lines), kind, mark, title=told, kind=kind)
 
 
 def _side_lines(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:

@@ -42,6 +42,15 @@ class Rectangle:
     width: float
     height: float
 
+    def holds(self, other: Rectangle) -> bool:
+        """Whether another box lies wholly within this one."""
+        return (
+            self.x <= other.x
+            and other.x + other.width <= self.x + self.width
+            and self.y <= other.y
+            and other.y + other.height <= self.y + self.height
+        )
+
     def overlaps(self, other: Rectangle) -> bool:
         """Whether two boxes share more than an edge."""
         return (
@@ -99,9 +108,13 @@ def arrange(
             "Install it: pip install pygraphviz (where it has no wheel for your platform, it "
             "needs Graphviz's headers and a C compiler). Every other command works without it.",
         ) from None
-    graph = pygraphviz.AGraph(directed=True, strict=False, rankdir="TB" if down else "LR", splines="true")
+    graph = pygraphviz.AGraph(directed=True, strict=False)
     graph.graph_attr.update(
-        ranksep=f"{gaps[0] / POINTS}", nodesep=f"{gaps[1] / POINTS}", newrank="true"
+        rankdir="TB" if down else "LR",
+        ranksep=f"{gaps[0] / POINTS}",
+        nodesep=f"{gaps[1] / POINTS}",
+        splines="true",
+        newrank="true",
     )
     graph.node_attr.update(shape="box", fixedsize="true", label="")
     graph.edge_attr.update(arrowhead="none")

@@ -84,9 +84,7 @@ def sheet(
             links.append(Link(step.id, f"back/{step.number}", arrow=True, aside=True, title=title))
     cards.append(_claims(LAST, rows[LAST], "verify: must show, and the probes pass", outcome))
     links += [
-        Link(before, node, arrow=True)
-        for node, those in needs.items()
-        for before in sorted(those)
+        Link(before, node, arrow=True) for node, those in needs.items() for before in sorted(those)
     ]
     return Sheet(
         name="The procedure of a switch to IPsec, one spoke",
@@ -101,7 +99,7 @@ def sheet(
             (Link("", "", arrow=True, aside=True), "if Azure refuses the step, or fails at it"),
         ),
         down=True,
-        widest=430.0,
+        widest=470.0,
     )
 
 
@@ -139,9 +137,7 @@ def _reduced(needs: dict[str, set[str]]) -> dict[str, set[str]]:
         return direct.union(*(all_before(each) for each in direct)) if direct else set()
 
     return {
-        name: direct - set().union(*(all_before(each) for each in direct))
-        if direct
-        else set[str]()
+        name: direct - set().union(*(all_before(each) for each in direct)) if direct else set[str]()
         for name, direct in needs.items()
     }
 

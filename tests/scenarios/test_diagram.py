@@ -1,0 +1,88 @@
+"""``diagram`` against the lab: it reads, draws, and writes nothing but its file."""
+
+from __future__ import annotations
+
+import shutil
+from xml.etree import ElementTree
+
+import pytest
+
+from erfailover.lab.faults import FOREVER, Fault, Kind
+from tests.scenarios.conftest import Stage
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def classes(svg: str) -> dict[str, set[str]]:
+    """What each card is, by its id."""
+    groups = ElementTree.fromstring(svg).iter(f"{SVG}g")
+    return {each.get("id", ""): set(each.get("class", "").split()) for each in groups}
+
+
+def test_it_draws_the_site_before_in_and_after_a_failure_and_changes_nothing(
+    provisioned: Stage,
+) -> None:
+    stage = provisioned
+    before = stage.do("diagram")
+    assert {"hub", "active", "sound"} <= classes(before)["hub/primary"]
+    assert "absent" in classes(before)["peerings/none/backup"]
+    assert stage.writes() == []
+
+    stage.do("drill", "start", "--yes")
+    dark = stage.do("diagram")
+    assert {"active", "broken"} <= classes(dark)["hub/primary"]
+    assert "A DRILL IS RUNNING" in dark
+    assert "BGP 10.4.0.253 Connecting" in dark
+
+    stage.do("switch", "--to", "ipsec", "--yes")
+    after = stage.do("diagram")
+    assert {"active", "sound"} <= classes(after)["hub/backup"]
+    assert "active" not in classes(after)["hub/primary"]
+    assert "vnet4: vng3" in after
+
+
+def test_a_file_is_written_in_the_format_of_its_name(provisioned: Stage) -> None:
+    stage = provisioned
+    assert stage.do("diagram", "--output-file", "site.svg") == ""
+    assert "Drawn in site.svg, as read at" in " ".join(stage.err.split())
+    assert "hub/primary" in classes((stage.folder / "site.svg").read_text(encoding="utf-8"))
+    if shutil.which("rsvg-convert") is None:
+        pytest.skip("rsvg-convert is not installed")
+    stage.do("diagram", "-f", "site.PNG")
+    assert (stage.folder / "site.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-f", "site.jpg"), "neither svg nor png"),
+        (("-f", "site"), "--format"),
+        (("-f", "no/such/folder/site.svg"), "mkdir -p"),
+        (("-f", "state", "--format", "svg"), "is a folder"),
+        (("-o", "json"), "erfailover status -o json"),
+        (("--format", "gif"), "gif"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_azure_is_asked(
+    provisioned: Stage, arguments: tuple[str, ...], said: str
+) -> None:
+    asked = len(provisioned.lab.trace)
+    assert provisioned.run("diagram", *arguments) == 2
+    assert said in provisioned.err
+    assert len(provisioned.lab.trace) == asked
+
+
+def test_what_cannot_be_read_is_drawn_as_unknown_and_exits_with_0(provisioned: Stage) -> None:
+    stage = provisioned
+    forbidden = Fault(Kind.ANSWER, path="virtualNetworkGateways/vng2", status=403, times=FOREVER)
+    stage.lab.faults.add(forbidden)
+    drawn = stage.do("diagram")
+    assert "unknown" in classes(drawn)["hub/backup"]
+    assert "Drawn as unknown" in stage.err
+
+
+def test_of_a_site_of_which_nothing_is_there_nothing_is_drawn(stage: Stage) -> None:
+    stage.do("init")
+    assert stage.run("diagram") == 4
+    assert stage.out == ""
+    assert "nothing is drawn" in stage.err

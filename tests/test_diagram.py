@@ -1,0 +1,395 @@
+"""The diagram of a site: what is drawn, that it can be read, that nothing lies over anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+from xml.etree import ElementTree
+
+import pytest
+
+from erfailover.circuits import Circuit, Circuits, Connection
+from erfailover.health import judge
+from erfailover.model import BgpPeer, Gateway, Observed, Reading
+from erfailover.reporting import diagram, drawing
+from erfailover.reporting.layout import Rectangle
+from erfailover.reporting.picture import picture
+from erfailover.reporting.status import headline
+from erfailover.reporting.text_width import width
+from erfailover.site import Path, Role, Site
+from tests.sites import OPEN, State, gateway, observed, on, peer, route, site
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawn(of: Site, seen: Observed, circuits: dict[Role, Circuits] | None = None) -> str:
+    health = judge(of, seen, circuits)
+    made = picture(of, seen, health, circuits or {})
+    return drawing.draw(diagram.sheet(made, headline(health)))
+
+
+def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> Observed:
+    """All spokes on a path, whose gateway originates them."""
+    plain = observed(of, {})
+    prefixes = [str(each) for found in plain.networks.values() for each in found.address_space]
+    own = "10.2.0.254" if path is Path.EXPRESSROUTE else "10.3.0.254"
+    known = [route(each, "Network", own) for each in prefixes]
+    learned = [route("10.5.0.0/16")]
+    primary = known if path is Path.EXPRESSROUTE else []
+    backup = known if path is Path.IPSEC else []
+    gateways = (
+        replace(gateway(Role.PRIMARY, *learned, *primary), asn=65000, sku="VpnGw1AZ"),
+        replace(gateway(Role.BACKUP, *learned, *backup), asn=65010, sku="VpnGw1AZ"),
+    )
+    return observed(of, on(path, of), gateways)
+
+
+def with_gateways(seen: Observed, *gateways: Gateway) -> Observed:
+    return replace(seen, gateways={each.role: each for each in gateways})
+
+
+def parsed(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)
+
+
+def texts(under: ElementTree.Element) -> list[str]:
+    return [each.text or "" for each in under.iter(f"{SVG}text")]
+
+
+def card(root: ElementTree.Element, name: str) -> ElementTree.Element:
+    return next(each for each in root.iter(f"{SVG}g") if each.get("id") == name)
+
+
+def classes(element: ElementTree.Element) -> set[str]:
+    return set((element.get("class") or "").split())
+
+
+def links(root: ElementTree.Element, *wanted: str) -> list[ElementTree.Element]:
+    return [each for each in root.iter(f"{SVG}g") if {"link", *wanted} <= classes(each)]
+
+
+def signs(under: ElementTree.Element) -> list[str]:
+    found = [classes(each) for each in under.iter(f"{SVG}g")]
+    return [next(iter(each - {"sign"})) for each in found if "sign" in each]
+
+
+def boxes(root: ElementTree.Element) -> dict[str, Rectangle]:
+    """Where each card stands."""
+    found = {}
+    for group in root.iter(f"{SVG}g"):
+        if name := group.get("id"):
+            found[name] = _rectangle(next(group.iter(f"{SVG}rect")))
+    return found
+
+
+def _rectangle(element: ElementTree.Element) -> Rectangle:
+    x, y, wide, high = (float(element.get(key, "")) for key in ("x", "y", "width", "height"))
+    return Rectangle(x, y, wide, high)
+
+
+def text_boxes(under: ElementTree.Element) -> Iterator[tuple[str, Rectangle]]:
+    """What room each text takes, in the widest of the fonts."""
+    for each in under.iter(f"{SVG}text"):
+        size, words = float(each.get("font-size", "")), each.text or ""
+        wide = width(words, size, bold=each.get("font-weight") == "bold")
+        x, y = float(each.get("x", "")), float(each.get("y", ""))
+        yield words, Rectangle(x, y - size * 0.76, wide, size * 0.96)
+
+
+def assert_legible(text: str) -> None:
+    """No card lies over another, no text leaves its card or lies over another text."""
+    root = parsed(text)
+    places = boxes(root)
+    for (one, first), (other, second) in combinations(places.items(), 2):
+        assert not first.overlaps(second), f"{one} lies over {other}"
+    for name, place in places.items():
+        found = list(text_boxes(card(root, name)))
+        for words, box in found:
+            assert place.holds(box), f"{words!r} leaves {name}"
+        for (words, box), (others, other_box) in combinations(found, 2):
+            assert not box.overlaps(other_box), f"{words!r} lies over {others!r}"
+    _, _, wide, high = map(float, root.get("viewBox", "").split())
+    page = Rectangle(0, -high, wide, 2 * high)  # the legend is placed by a transform
+    for link in links(root)[: -len(diagram.LEGEND)]:
+        for mark in (each for each in link.iter(f"{SVG}g") if "sign" in classes(each)):
+            x, y = map(float, mark.get("transform", "")[len("translate(") : -1].split())
+            at = Rectangle(x - 6, y - 6, 12, 12)
+            over = [name for name, place in places.items() if place.overlaps(at)]
+            assert not over, f"the sign of a link lies over {over}"
+    for words, box in [
+        *((w, b) for each in root.findall(f"{SVG}text") for w, b in text_boxes(each)),
+        *((w, b) for w, b in text_boxes(root.findall(f"{SVG}g")[-1])),
+    ]:
+        assert page.holds(box), f"{words!r} is clipped"
+
+
+def test_every_vnet_gateway_session_and_peering_is_there_with_its_state() -> None:
+    of = site()
+    root = parsed(drawn(of, healthy(of)))
+    assert {"vnet1", "10.1.0.0/16", "on ExpressRoute, healthy"} <= set(
+        texts(card(root, "spokes/0"))
+    )
+    hub = texts(card(root, "hub/primary"))
+    assert {"vnet2", "10.2.0.0/16", "gateway vng1", "VPN gateway, VpnGw1AZ", "AS 65000"} <= set(hub)
+    assert {"vnet3", "gateway vng2", "AS 65010"} <= set(texts(card(root, "hub/backup")))
+    peerings = texts(card(root, "peerings/0/primary"))
+    assert peerings[1:] == [
+        "vnet1-to-vnet2",
+        "Connected, in sync",
+        "forwarded traffic + remote gateways",
+        "vnet2-to-vnet1",
+        "Connected, in sync",
+        "forwarded traffic + gateway transit",
+    ]
+    assert "BGP 10.4.0.254 Connected, 3 routes" in texts(card(root, "sessions/primary"))
+    assert "AS 65020" in texts(card(root, "far/0"))
+    assert {"10.5.0.0/16", "vng1 has learned it"} <= set(texts(card(root, "prefixes/0")))
+
+
+def test_the_head_says_site_verdict_and_when_it_was_read() -> None:
+    of = site()
+    root = parsed(drawn(of, healthy(of)))
+    head = [each.text for each in root.findall(f"{SVG}text")]
+    assert head == [
+        "Site poc, read 2026-01-01 00:00:00 UTC",
+        "vnet1 is on ExpressRoute; healthy. IPsec is ready to take over.",
+    ]
+
+
+@pytest.mark.parametrize("path", list(Path))
+def test_the_path_in_use_is_marked_from_the_spoke_to_the_remote_prefix_and_no_other(
+    path: Path,
+) -> None:
+    of = site()
+    root = parsed(drawn(of, healthy(of, path)))
+    used, other = ("primary", "backup") if path is Path.EXPRESSROUTE else ("backup", "primary")
+    active = {
+        each.get("id")
+        for each in root.iter(f"{SVG}g")
+        if each.get("id") and "active" in classes(each)
+    }
+    assert active == {
+        "spokes/0",
+        f"peerings/0/{used}",
+        f"hub/{used}",
+        f"sessions/{used}",
+        "far/0",
+        "prefixes/0",
+    }
+    assert f"hub/{other}" not in active
+    assert len(links(root, "active")) == 5 + 1  # and the legend's
+
+
+def test_a_session_that_is_down_is_told_by_word_sign_and_stroke() -> None:
+    of = site()
+    seen = healthy(of)
+    own = route("10.2.0.0/16", "Network", "10.2.0.254")
+    dead = gateway(Role.PRIMARY, own, peers=(peer(state="Connecting"),))
+    root = parsed(drawn(of, with_gateways(seen, dead, seen.gateways[Role.BACKUP])))
+    session = card(root, "sessions/primary")
+    assert "BGP 10.4.0.254 Connecting" in texts(session)
+    assert "broken" in classes(session)
+    assert "broken" in signs(session)
+    assert all("stroke-dasharray" in path.attrib for path in _strokes(links(root, "broken")))
+    assert "vng1 has NOT learned it" in texts(card(root, "prefixes/0"))
+    assert "broken" in classes(card(root, "hub/primary"))
+
+
+def _strokes(found: list[ElementTree.Element]) -> list[ElementTree.Element]:
+    assert found
+    return [next(each.iter(f"{SVG}path")) for each in found]
+
+
+def test_a_link_is_active_only_where_the_hub_in_use_has_learned_the_prefix() -> None:
+    of = site()
+    seen = healthy(of)
+    own = route("10.2.0.0/16", "Network", "10.2.0.254")
+    dead = gateway(Role.PRIMARY, own, peers=(peer(state="Connecting"),))
+    root = parsed(drawn(of, with_gateways(seen, dead, seen.gateways[Role.BACKUP])))
+    # sound and active: two of the peerings, and the legend's
+    assert len(links(root, "active", "sound")) == 2
+    assert "active" not in classes(card(root, "prefixes/0"))
+
+
+def test_peerings_that_a_switch_will_make_are_not_there_yet_and_nothing_broken() -> None:
+    of = site("vnet1", "vnet9")
+    root = parsed(drawn(of, healthy(of)))
+    absent = card(root, "peerings/none/backup")
+    assert texts(absent)[1:] == ["none with vnet3 yet: 2 spokes", "a switch to it makes them"]
+    assert not links(root, "broken")
+
+
+def test_a_disconnected_peering_and_a_closed_one_are_singled_out_of_the_rest() -> None:
+    of = site(*(f"vnet-{n}" for n in range(10, 22)))
+    state: State = on(Path.EXPRESSROUTE, of)
+    flags, _ = state["vnet-10-to-vnet2"]
+    state["vnet-10-to-vnet2"] = (flags, "Disconnected")
+    closed = replace(flags, allow_virtual_network_access=False)
+    state["vnet-11-to-vnet2"] = (closed, "Connected")
+    seen = observed(of, state, tuple(healthy(of).gateways.values()))
+    text = drawn(of, seen)
+    root = parsed(text)
+    told = [texts(card(root, f"spokes/{n}"))[1] for n in range(3)]
+    assert sorted(told) == ["10 spokes", "vnet-10", "vnet-11"]
+    words = " ".join(texts(root))
+    assert "Disconnected" in words
+    assert "NO ACCESS" in words
+    assert_legible(text)
+
+
+def test_what_could_not_be_read_is_drawn_as_unknown_with_the_reason() -> None:
+    of = site("vnet1", "vnet9")
+    unread = Gateway(
+        "/g/vng1",
+        "vng1",
+        Role.PRIMARY,
+        "Succeeded",
+        (),
+        Reading(None, "late"),
+        Reading(None, "late"),
+    )
+    seen = observed(
+        of,
+        on(Path.EXPRESSROUTE, of),
+        (unread, gateway(Role.BACKUP, route("10.5.0.0/16"))),
+        vnet9="403 Forbidden",
+    )
+    text = drawn(of, seen)
+    root = parsed(text)
+    assert "BGP sessions unknown" in texts(card(root, "sessions/primary"))
+    assert "unknown" in classes(card(root, "hub/primary"))
+    unknown = next(
+        card(root, f"spokes/{n}") for n in (0, 1) if "vnet9" in texts(card(root, f"spokes/{n}"))
+    )
+    assert {"path unknown", "403 Forbidden"} <= set(texts(unknown))
+    assert links(root, "unknown")
+    assert_legible(text)
+
+
+def test_a_hub_without_its_gateway_read_is_drawn_all_the_same() -> None:
+    of = site()
+    seen = replace(
+        healthy(of), gateways={}, unknown={of.gateway_id("vng1").lower(): "404 NotFound"}
+    )
+    text = drawn(of, seen)
+    assert "404 NotFound" in texts(card(parsed(text), "hub/primary"))
+    assert_legible(text)
+
+
+def test_hundreds_of_spokes_are_one_card_that_says_how_many() -> None:
+    of = site(*(f"vnet-{n:03}" for n in range(300)))
+    text = drawn(of, healthy(of))
+    told = texts(card(parsed(text), "spokes/0"))
+    assert told[1] == "300 spokes"
+    assert "vnet-000" in told[2]
+    assert "295 more" in " ".join(told)
+    assert len(text) < 60_000
+    assert_legible(text)
+
+
+def test_of_many_different_conditions_the_worst_are_drawn_and_the_rest_is_counted() -> None:
+    names = [f"vnet-{n}" for n in range(10, 50)]
+    of = site(*names)
+    state: State = on(Path.EXPRESSROUTE, of)
+    for number, name in enumerate(names[:12]):  # each one in a condition of its own
+        state[f"{name}-to-vnet2"] = (OPEN, f"State{number}")
+    text = drawn(of, observed(of, state))
+    root = parsed(text)
+    more = texts(card(root, "spokes/more"))
+    shown = [texts(card(root, f"spokes/{n}")) for n in range(diagram.MOST_GROUPS)]
+    left_out = len(names) - sum(
+        int(told[1].split()[0]) if told[0] == "spokes" else 1 for told in shown
+    )
+    assert more[0] == f"and {left_out} more spokes"
+    assert_legible(text)
+
+
+def test_an_expressroute_gateway_shows_its_circuits_with_their_locations() -> None:
+    of = site()
+    edge = tuple(replace(peer(f"10.2.0.{n}"), asn=12076) for n in (4, 5, 6, 7))
+    er = replace(
+        gateway(Role.PRIMARY, route("10.5.0.0/16", source="10.2.0.4"), peers=edge),
+        type="ExpressRoute",
+    )
+    seen = with_gateways(healthy(of), er, healthy(of).gateways[Role.BACKUP])
+    circuits = {Role.PRIMARY: _two_circuits()}
+    text = drawn(of, seen, circuits)
+    told = " ".join(texts(card(parsed(text), "sessions/primary")))
+    assert "circuit c1, Amsterdam: Provisioned, private peering Enabled" in told
+    assert "circuit c2, Dublin: NotProvisioned" in told
+    assert "broken" in signs(card(parsed(text), "sessions/primary"))
+    assert "Microsoft edge" in texts(card(parsed(text), "far/0"))
+    assert_legible(text)
+
+
+def _two_circuits() -> Circuits:
+    def connection(name: str, place: str, provider: str) -> Connection:
+        circuit = Circuit(f"/c/{name}", name, "Succeeded", "Enabled", provider, place, "Enabled")
+        to = f"to-{name}"
+        state = Reading("Connected")
+        return Connection(
+            f"/n/{to}", to, "ExpressRoute", "Succeeded", state, circuit.id, Reading(circuit)
+        )
+
+    both = (
+        connection("c1", "Amsterdam", "Provisioned"),
+        connection("c2", "Dublin", "NotProvisioned"),
+    )
+    return Circuits("/g/vng1", "ExpressRoute", Reading(both))
+
+
+def test_either_instance_of_an_active_active_gateway_has_its_sessions_told_apart() -> None:
+    of = site()
+    rows = (
+        replace(peer(), local_address="10.3.0.4"),
+        replace(peer(state="Connecting"), local_address="10.3.0.5"),
+        BgpPeer("10.3.0.4", "10.3.0.4", 65010, "Unknown", None, 0, 0, 0),
+        BgpPeer("10.3.0.5", "10.3.0.4", 65010, "Connected", "1", 2, 3, 4),
+    )
+    pair = replace(
+        gateway(Role.BACKUP, route("10.5.0.0/16"), peers=rows), asn=65010, active_active=True
+    )
+    seen = with_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], pair)
+    text = drawn(of, seen)
+    told = " ".join(texts(card(parsed(text), "sessions/backup")))
+    assert "10.4.0.254 from 10.3.0.4 Connected" in told
+    assert "10.4.0.254 from 10.3.0.5 Connecting" in told
+    hub = texts(card(parsed(text), "hub/backup"))
+    assert "AS 65010, active-active" in hub
+    assert "sessions within Azure: 1 of 1 up" in hub
+    assert_legible(text)
+
+
+def test_many_far_ends_share_cards_by_their_condition() -> None:
+    of = site()
+    rows = tuple(
+        replace(peer(f"10.4.{n}.254", "Connecting" if n < 2 else "Connected"), asn=65100 + n)
+        for n in range(20)
+    )
+    busy = gateway(Role.BACKUP, route("10.5.0.0/16", source="10.4.9.254"), peers=rows)
+    seen = with_gateways(healthy(of), healthy(of).gateways[Role.PRIMARY], busy)
+    text = drawn(of, seen)
+    told = texts(parsed(text))
+    assert "2 far ends" in told
+    assert "18 far ends" in told
+    assert "and 12 more, 12 Connected" in told
+    assert_legible(text)
+
+
+def test_names_with_markup_in_them_are_text_and_long_ones_are_shortened_in_the_middle() -> None:
+    nasty = "a<b>&\"'" + "x" * 60 + "z]]>"
+    of = site(nasty, "vnet\x00\x1b中文")
+    text = drawn(of, healthy(of))
+    root = parsed(text)
+    peering = texts(card(root, "peerings/0/primary"))[1]
+    assert peering.startswith("a<b>&")
+    assert "…" in peering
+    assert "<b>" not in text
+    assert "\x1b" not in text
+    assert_legible(text)
+
+
+def test_the_same_observation_gives_the_same_file() -> None:
+    of = site(*(f"vnet-{n}" for n in range(10, 30)))
+    assert drawn(of, healthy(of)) == drawn(of, healthy(of))
