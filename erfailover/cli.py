@@ -23,6 +23,7 @@ from erfailover.cli_options import (
     common,
     completed,
     context,
+    located,
     logged,
     output_of,
     printed,
@@ -138,18 +139,20 @@ def status(**options: Any) -> None:
     type=click.Path(path_type=Path),
     help="Write it there, in the format of the name's suffix; otherwise to standard output.",
 )
-@click.option("--format", "form", type=click.Choice(["svg", "png"]), help="Otherwise SVG.")
-@common
+@click.option(
+    "-o",
+    "--output",
+    "--format",
+    "form",
+    type=Word(["svg", "png"]),
+    help="The format: svg, unless the file's name says png.",
+)
+@located
 def diagram(file: Path | None, form: str | None, **options: Any) -> None:
-    r"""Draw the site as it is now: VNets, gateways, BGP sessions, peerings, the active path.
+    """Draw the site as it is now: VNets, gateways, BGP sessions, peerings, the active path.
 
     It only reads. What could not be read is drawn as unknown, and the exit code is 0 all the
     same: the verdict is for `status` to give. A PNG needs CairoSVG, rsvg-convert or Inkscape.
-
-    \b
-    Examples:
-      erfailover diagram --output-file site.svg
-      erfailover diagram --format png | wl-copy --type image/png
     """
     from erfailover.commands import diagram as command
 

@@ -94,7 +94,12 @@ def logged(command: F) -> F:
 
 
 def common(command: F) -> F:
-    """The options that every command takes."""
+    """The options that every command takes which prints a result."""
+    return printed(located(command))
+
+
+def located(command: F) -> F:
+    """The options that say which site it is, and those that every command takes."""
     for option in (
         click.option(
             "--site",
@@ -109,7 +114,7 @@ def common(command: F) -> F:
         click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
     ):
         command = option(command)
-    return logged(printed(command))
+    return logged(command)
 
 
 def printed(command: F) -> F:
@@ -146,7 +151,7 @@ def _understood(ctx: click.Context, param: click.Parameter, text: str | None) ->
 
 def output_of(options: dict[str, Any]) -> tuple[str, Query | None]:
     """The format and the query that were asked for; takes them out of ``options``."""
-    output, query = options.pop("output"), options.pop("query")
+    output, query = options.pop("output", None), options.pop("query", None)
     return output or ("json" if query else "table"), query
 
 

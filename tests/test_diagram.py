@@ -15,8 +15,8 @@ from erfailover.model import BgpPeer, Gateway, Observed, Reading
 from erfailover.reporting import diagram, drawing
 from erfailover.reporting.layout import Rectangle
 from erfailover.reporting.picture import picture
-from erfailover.reporting.status import headline
 from erfailover.reporting.text_width import width
+from erfailover.reporting.verdict import headline
 from erfailover.site import Path, Role, Site
 from tests.sites import OPEN, State, gateway, observed, on, peer, route, site
 

@@ -33,6 +33,10 @@ EXAMPLES: dict[str, Examples] = {
             "erfailover status -o table --query \"gateways[?role=='backup'].peers[]\"",
         ),
     ),
+    "diagram": (
+        ("A picture for the incident channel", "erfailover diagram -f site.png"),
+        ("The same, to look at in a browser", "erfailover diagram > site.svg"),
+    ),
     "doctor": (
         ("Whether a switch could work, each line with its remedy", "erfailover doctor"),
         (

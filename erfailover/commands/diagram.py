@@ -31,12 +31,7 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
             Azure is asked.
         UnknownReading: nothing of the site could be read, so there is nothing to draw.
     """
-    if context.output != "table":
-        raise UsageFailure(
-            f"a diagram is svg or png, not {context.output}",
-            f"For the same as data: erfailover status -o {context.output}",
-        )
-    form = form or _of_suffix(file)
+    form = _format(file, form)
     _insist_on_a_place(file, form)
     render = renderer() if form == "png" else None
     reading = status_reading.read(context)
@@ -57,17 +52,21 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
         context.say(f"Drawn as unknown, since it could not be read: {first}{more}")
 
 
-def _of_suffix(file: Path | None) -> str:
-    """The format that a file's name asks for."""
+def _format(file: Path | None, form: str | None) -> str:
+    """The format that was asked for, or that the file's name asks for."""
     if file is None:
-        return "svg"
+        return form or "svg"
     suffix = file.suffix.lower().lstrip(".")
-    if suffix not in FORMATS:
+    if suffix in FORMATS and form not in (None, suffix):
+        raise UsageFailure(
+            f"the name {file} says {suffix}, and -o says {form}", "Leave -o out, or rename it."
+        )
+    if form is None and suffix not in FORMATS:
         raise UsageFailure(
             f"the name {file} says neither svg nor png",
-            "Name it with .svg or .png, or say which with --format.",
+            "Name it with .svg or .png, or say which with -o.",
         )
-    return suffix
+    return form or suffix
 
 
 def _insist_on_a_place(file: Path | None, form: str) -> None:

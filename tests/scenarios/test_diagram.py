@@ -56,11 +56,11 @@ def test_a_file_is_written_in_the_format_of_its_name(provisioned: Stage) -> None
     ("arguments", "said"),
     [
         (("-f", "site.jpg"), "neither svg nor png"),
-        (("-f", "site"), "--format"),
+        (("-f", "site"), "say which with -o"),
+        (("-f", "site.svg", "-o", "png"), "says svg, and -o says png"),
         (("-f", "no/such/folder/site.svg"), "mkdir -p"),
         (("-f", "state", "--format", "svg"), "is a folder"),
-        (("-o", "json"), "erfailover status -o json"),
-        (("--format", "gif"), "gif"),
+        (("-o", "site.svg"), "Did you mean 'svg'?"),
     ],
 )
 def test_what_cannot_be_written_is_said_before_azure_is_asked(
