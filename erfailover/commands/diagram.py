@@ -12,7 +12,7 @@ from erfailover.commands import status_reading
 from erfailover.commands.context import Context
 from erfailover.commands.rendering import Renderer, renderer
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.reporting import diagram, drawing
+from erfailover.reporting import diagram, drawing, layout
 from erfailover.reporting.verdict import headline
 
 FORMATS = ("svg", "png")
@@ -27,12 +27,13 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
         form: ``svg`` or ``png``; None for what the file's suffix says, or SVG.
 
     Raises:
-        UsageFailure: it cannot be written there, or nothing here renders a PNG: said before
-            Azure is asked.
+        UsageFailure: it cannot be written there, or what lays it out or renders a PNG is not
+            here: said before Azure is asked.
         UnknownReading: nothing of the site could be read, so there is nothing to draw.
     """
     form = _format(file, form)
     _insist_on_a_place(file, form)
+    layout.library()
     render = renderer() if form == "png" else None
     reading = status_reading.read(context)
     observed, health = reading.observed, reading.health

@@ -46,7 +46,7 @@ MARKS = (
     (Mark.SOUND, "sound"),
     (Mark.DEGRADED, "works, but not as it should"),
     (Mark.BROKEN, "broken"),
-    (Mark.UNKNOWN, "could not be read"),
+    (Mark.UNKNOWN, "unknown"),
 )
 
 

@@ -76,6 +76,23 @@ class Layout:
     lines: tuple[tuple[Point, ...], ...]
 
 
+def library() -> Any:
+    """Pygraphviz.
+
+    Raises:
+        UsageFailure: it is not installed, which a platform without its wheels may lack.
+    """
+    try:
+        import pygraphviz
+    except ImportError as error:
+        raise UsageFailure(
+            f"the package that lays pictures out cannot be loaded: {error}",
+            "Install it: pip install pygraphviz (where it has no wheel for your platform, it "
+            "needs Graphviz's headers and a C compiler). Every other command works without it.",
+        ) from None
+    return pygraphviz
+
+
 def arrange(
     boxes: dict[str, Size],
     columns: Iterable[Sequence[str]],
@@ -98,17 +115,9 @@ def arrange(
         down: whether columns are rows, from above to below.
 
     Raises:
-        UsageFailure: pygraphviz is not installed, which a platform without its wheels may lack.
+        UsageFailure: as ``library``.
     """
-    try:
-        import pygraphviz
-    except ImportError as error:
-        raise UsageFailure(
-            f"the package that lays pictures out cannot be loaded: {error}",
-            "Install it: pip install pygraphviz (where it has no wheel for your platform, it "
-            "needs Graphviz's headers and a C compiler). Every other command works without it.",
-        ) from None
-    graph = pygraphviz.AGraph(directed=True, strict=False)
+    graph = library().AGraph(directed=True, strict=False)
     graph.graph_attr.update(
         rankdir="TB" if down else "LR",
         ranksep=f"{gaps[0] / POINTS}",

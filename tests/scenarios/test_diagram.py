@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -69,6 +70,16 @@ def test_what_cannot_be_written_is_said_before_azure_is_asked(
     asked = len(provisioned.lab.trace)
     assert provisioned.run("diagram", *arguments) == 2
     assert said in provisioned.err
+    assert len(provisioned.lab.trace) == asked
+
+
+def test_without_what_lays_it_out_it_says_so_before_azure_is_asked(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    asked = len(provisioned.lab.trace)
+    assert provisioned.run("diagram") == 2
+    assert "pip install pygraphviz" in provisioned.err
     assert len(provisioned.lab.trace) == asked
 
 
