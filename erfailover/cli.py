@@ -122,9 +122,23 @@ def provision(dry_run: bool, **options: Any) -> None:
 
 
 @cli.command()
+@click.option(
+    "--watch",
+    "every_s",
+    is_flag=False,
+    flag_value="30",
+    type=click.FloatRange(min=5),
+    metavar="[SECONDS]",
+    help="Read again after so many seconds (30; at least 5) and mark what changed, until Ctrl-C.",
+)
 @common
-def status(**options: Any) -> None:
-    """Show BGP peers, learned routes, peerings, and which path each spoke is on."""
+def status(every_s: float | None, **options: Any) -> None:
+    """Show which path each spoke is on, a picture of it all, BGP peers, routes, peerings."""
+    if every_s is not None:
+        from erfailover.commands import status_watch
+
+        status_watch.run(context(options), every_s)
+        return
     from erfailover.commands import status as command
 
     command.run(context(options))

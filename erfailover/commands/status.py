@@ -15,7 +15,7 @@ def run(context: Context) -> None:
         VerificationFailed: the active path is unhealthy.
         UnknownReading: what decides it could not be read.
     """
-    found = status_reading.read(context)
+    found = status_reading.read_visibly(context)
     if found.untold:
         context.say(found.untold)
     text = status_reading.text(found, screen(context.environment))

@@ -81,6 +81,14 @@ def read(context: Context) -> StatusReading:
     )
 
 
+def read_visibly(context: Context) -> StatusReading:
+    """The same, with a word on a terminal while nothing else is there to see."""
+    if not context.console.is_terminal:
+        return read(context)
+    with context.console.status(f"Reading {context.site.name}: VNets, gateways, routes"):
+        return read(context)
+
+
 def data(context: Context, found: StatusReading) -> dict[str, Any]:
     """A reading as plain data; documented in ``docs/reference.md``."""
     return {

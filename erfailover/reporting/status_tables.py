@@ -20,11 +20,12 @@ from erfailover.reporting.picture_model import (
     PeeringSide,
     Picture,
 )
-from erfailover.reporting.screen import COLOUR, WIDTH, Screen
+from erfailover.reporting.screen import COLOUR, Screen
 from erfailover.reporting.tables import table
 
 ROWS = 20
 """So many rows of a table are shown."""
+PEERING = ("", "peering", "to", "state", "sync", "access", "forwarded", "transit", "remote gw")
 ALL = "erfailover status -o json"
 """What shows all of them."""
 
@@ -53,15 +54,16 @@ def peering_table(seen: Picture, screen: Screen) -> str:
         sides.sort(key=lambda side: WORST_FIRST.index(side.condition.mark))
     shown = sides[:ROWS]
     several = len({side.name for side in sides}) < len(sides)
-    wide = screen.width >= WIDTH
-    headings = ["peering", *(["to"] if wide else []), "state", "sync"]
-    headings += ["access", "forwarded", "transit", "remote gw"]
+    rows = [_peering_row(side, screen, owner=several) for side in shown]
+    wrong = any(not side.condition.good for side in shown)
+    headings = PEERING if wrong else PEERING[1:]
     drawn = table(
         "Peerings",
         headings,
-        [_peering_row(side, screen, wide=wide, owner=several) for side in shown],
+        [[row[each] for each in headings] for row in rows],
         screen,
         fold=("peering", "to"),
+        spare=("to",),
     )
     return _cut(drawn, len(sides) - len(shown), _sound_beyond(sides))
 
@@ -71,20 +73,21 @@ def _sound_beyond(sides: Sequence[PeeringSide]) -> str:
     return f"{wrong} of them not sound" if wrong else "all sound"
 
 
-def _peering_row(side: PeeringSide, screen: Screen, *, wide: bool, owner: bool) -> list[object]:
-    name = f"{side.owner}/{side.name}" if owner else side.name
-    good, style = side.condition.good, COLOUR[side.condition.mark] if screen.colour else ""
-    if not good:
-        name = f"{screen.sign(side.condition.mark)} {name}"
-    absent = "not there" if side.condition.mark is Mark.BROKEN else "unknown"
+def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str, object]:
+    """A row by its headings; the first of them is the sign of what is not sound."""
+    mark, good = side.condition.mark, side.condition.good
+    style = COLOUR[mark] if screen.colour and not good else ""
+    absent = "not there" if mark is Mark.BROKEN else "unknown"
     flags = asdict(side.flags).values() if side.flags else (None,) * 4
-    return [
-        Text(name, "" if good else style),
-        *([side.remote] if wide else []),
-        Text(side.state or absent, "" if good else style),
-        side.sync_level,
-        *(None if flag is None else "yes" if flag else "no" for flag in flags),
-    ]
+    words = (None if flag is None else "yes" if flag else "no" for flag in flags)
+    return {
+        "": "" if good else Text(screen.sign(mark), style),
+        "peering": Text(f"{side.owner}/{side.name}" if owner else side.name, style),
+        "to": side.remote,
+        "state": Text(side.state or absent, style),
+        "sync": side.sync_level,
+        **dict(zip(PEERING[-4:], words, strict=True)),
+    }
 
 
 def peer_table(gateway: Gateway, screen: Screen) -> str:
@@ -147,7 +150,7 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
         screen,
     )
     own = sum(each.origin == "Network" for each in routes[ROWS:])
-    return _cut(drawn, len(routes) - len(shown), f"{own} of them its own (origin Network)")
+    return _cut(drawn, len(routes) - len(shown), f"{own} of origin Network")
 
 
 def _rank(route: GatewayRoute, prefixes: Sequence[IPv4Network]) -> int:
@@ -157,4 +160,4 @@ def _rank(route: GatewayRoute, prefixes: Sequence[IPv4Network]) -> int:
 
 
 def _cut(drawn: str, more: int, what: str) -> str:
-    return f"{drawn}\n ... and {more} more, {what}; all: {ALL}" if more else drawn
+    return f"{drawn}\n ... {more} more, {what}; all: {ALL}" if more else drawn

@@ -1,0 +1,193 @@
+"""``erfailover status --watch``: reads again and again, shows what changed, until Ctrl-C.
+
+Changes nothing. A reading that fails is told and tried again; only the first must succeed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from erfailover.azure.observing import utc_now
+from erfailover.commands import status_reading
+from erfailover.commands.context import Context
+from erfailover.commands.screen import screen
+from erfailover.commands.status_reading import StatusReading
+from erfailover.errors import Failure, UsageFailure
+from erfailover.reporting.changes import changes
+from erfailover.reporting.watch import KEPT, Event, Page, events, first_lines, page
+
+
+class Shower(Protocol):
+    """Where a watch shows what it has read."""
+
+    def __enter__(self) -> Shower:
+        """Begin to show."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it, however the watch ended."""
+
+    def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
+        """Show a reading, or that one failed: what is known now, and what of it is new."""
+
+    def wait(self, seconds: float) -> None:
+        """Say that the next reading is so far away."""
+
+
+def run(context: Context, every_s: float) -> None:
+    """Watch the site until Ctrl-C, which is no error.
+
+    Args:
+        context: the invocation.
+        every_s: how long to wait between the end of a reading and the next, in seconds.
+
+    Raises:
+        Failure: the first reading failed.
+    """
+    try:
+        began = context.clock.now()
+        found = status_reading.read_visibly(context)
+        shown = _page(found, context.clock.now() - began)
+        with _shower(context) as shower:
+            shower.show(shown, first_lines(shown), found)
+            while True:
+                shower.wait(every_s)
+                context.clock.sleep(every_s)
+                shown = _again(context, shower, shown)
+    except KeyboardInterrupt:
+        return
+
+
+def _page(found: StatusReading, took_s: float) -> Page:
+    return Page(found.picture, found.health, found.notes, took_s=took_s)
+
+
+def _again(context: Context, shower: Shower, before: Page) -> Page:
+    """One more reading, shown; one that fails leaves what is known as it was."""
+    began = context.clock.now()
+    shower.wait(0.0)
+    try:
+        found = status_reading.read(context)
+    except UsageFailure:
+        raise
+    except Failure as failure:
+        told = Event(utc_now(), f"the reading failed: {failure.message}")
+        new = [told] if before.failure != failure.message else []
+        kept = (*before.events, *new)[-KEPT:]
+        shown = replace(before, failure=failure.message, events=kept, changed=())
+        shower.show(shown, new, None)
+        return shown
+    shown = _page(found, context.clock.now() - began)
+    changed = changes(before.seen, shown.seen, (before.notes, shown.notes))
+    new = events(before, shown, changed)
+    if before.failure:
+        new.insert(0, Event(shown.seen.taken_at, "readings succeed again"))
+    kept = (*before.events, *new)[-KEPT:]
+    shown = replace(shown, changed=changed, events=kept)
+    shower.show(shown, new, found)
+    return shown
+
+
+def _shower(context: Context) -> Shower:
+    if context.output != "table":
+        return _Documents(context)
+    console = Console()
+    return _Live(context, console) if _can_redraw(console) else _Lines()
+
+
+def _can_redraw(console: Console) -> bool:
+    return sys.stdout.isatty() and not console.is_dumb_terminal
+
+
+class _Lines:
+    """One line an event, as a log has it."""
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to do."""
+
+    def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
+        for event in new:
+            sys.stdout.write(f"{event.at}  {event.text}\n")
+        sys.stdout.flush()
+
+    def wait(self, seconds: float) -> None:
+        """A log says nothing of waiting."""
+
+
+class _Documents(_Lines):
+    """One document a reading: JSON a line each, YAML each after ``---``."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
+        if found is None:
+            self._context.say("\n".join(event.text for event in new))
+            return
+        data = status_reading.data(self._context, found)
+        if self._context.output == "json":
+            sys.stdout.write(json.dumps(data) + "\n")
+            sys.stdout.flush()
+            return
+        sys.stdout.write("---\n")
+        self._context.show("", data)
+
+
+class _Live(_Lines):
+    """One page on the terminal's alternate screen, drawn anew twice a second."""
+
+    def __init__(self, context: Context, console: Console) -> None:
+        self._context = context
+        self._console = console
+        self._shown: Page | None = None
+        self._next_at: float | None = None
+        self._live = Live(
+            get_renderable=self._drawn, console=console, screen=True, refresh_per_second=2
+        )
+
+    def __enter__(self) -> _Live:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was, with the last page on it."""
+        self._live.stop()
+        if self._shown is not None:
+            on = screen(self._context.environment)
+            sys.stdout.write(page(self._shown, "the watch was left", on) + "\n")
+            sys.stdout.flush()
+
+    def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
+        self._shown = shown
+        self._live.refresh()
+
+    def wait(self, seconds: float) -> None:
+        self._next_at = self._context.clock.now() + seconds if seconds else None
+        self._live.refresh()
+
+    def _drawn(self) -> Text:
+        if self._shown is None:
+            return Text("reading")
+        on = screen(self._context.environment)
+        now = "reading now"
+        if self._next_at is not None:
+            left = max(self._next_at - self._context.clock.now(), 0.0)
+            now = f"next in {left:.0f} s"
+        height = self._console.size.height
+        told = page(self._shown, f"{now}; Ctrl-C leaves", on, height)
+        return Text.from_ansi("\n".join(told.splitlines()[:height]), no_wrap=True)

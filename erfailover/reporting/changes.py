@@ -1,0 +1,156 @@
+"""What differs between two readings of a site, in words. Pure.
+
+A picture is laid out as facts, each with its place in the picture, and the facts are compared.
+What grows by itself (for how long a session is up, how many messages it has sent) is no fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from erfailover.reporting.picture_model import HubPicture, Mark, PeeringSide, Picture
+from erfailover.reporting.tables import path_name
+from erfailover.reporting.verdict import HEALTH_WORD
+from erfailover.site import Role
+
+FLAG_WORDS = {
+    "allow_virtual_network_access": "access",
+    "allow_forwarded_traffic": "forwarded traffic",
+    "allow_gateway_transit": "gateway transit",
+    "use_remote_gateways": "remote gateways",
+}
+LEARNED = {Mark.SOUND: "learned", Mark.BROKEN: "NOT learned"}
+NOUNS = {"spokes": "spokes", "peerings": "peerings"}
+SAID = "said"
+"""The value of what is either said or not: a warning, a drill."""
+FEW = 3
+"""So many changes of one kind are told one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change.
+
+    Attributes:
+        part: which part of the picture it concerns: ``spokes``, ``site``, or ``hub``,
+            ``sessions``, ``peerings``, each with ``/primary`` or ``/backup``.
+        subject: what changed.
+        what: how: ``Connected -> Connecting``.
+    """
+
+    part: str
+    subject: str
+    what: str
+
+
+Key = tuple[str, str, str]
+"""Part, subject, which property of it."""
+
+
+def changes(
+    before: Picture, after: Picture, notes: tuple[Sequence[str], Sequence[str]] = ((), ())
+) -> tuple[Changed, ...]:
+    """What has changed from one reading to the next.
+
+    Args:
+        before: the earlier.
+        after: the later.
+        notes: what was told besides the picture, before and after: a drill, a run.
+    """
+    old = {**dict(_facts(before)), **dict(_notes(notes[0]))}
+    new = {**dict(_facts(after)), **dict(_notes(notes[1]))}
+    keys = [*new, *(key for key in old if key not in new)]
+    return tuple(
+        Changed(key[0], key[1], told)
+        for key in keys
+        if (told := _told(key[2], old.get(key), new.get(key)))
+    )
+
+
+def texts(found: Sequence[Changed]) -> list[str]:
+    """Changes in words, a line each; many of one kind in one line."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in found:
+        alike.setdefault((each.part, each.what), []).append(each.subject)
+    lines: list[str] = []
+    for (part, what), subjects in alike.items():
+        noun = NOUNS.get(part.split("/")[0], "")
+        if len(subjects) > FEW and noun:
+            lines.append(f"{len(subjects)} {noun} ({subjects[0]}, ...): {what}")
+        else:
+            lines += [f"{subject}: {what}" if subject else what for subject in subjects]
+    return lines
+
+
+def parts_of(found: Sequence[Changed]) -> frozenset[str]:
+    """Which parts of the picture have changed."""
+    return frozenset(each.part for each in found)
+
+
+def _told(about: str, old: str | None, new: str | None) -> str:
+    """A change in words; empty where there is none, or where it follows from another."""
+    if old == new or (about in FLAG_WORDS.values() and (old is None or new is None)):
+        return ""
+    if SAID in (old, new):
+        return about if old is None else f"no longer: {about}"
+    prefix = f"{about} " if about else ""
+    if old is None:
+        return f"{prefix}{new} (new)"
+    return f"{prefix}{old} (gone)" if new is None else f"{prefix}{old} -> {new}"
+
+
+def _notes(notes: Sequence[str]) -> Iterator[tuple[Key, str]]:
+    for note in notes:
+        first = note.splitlines()[0].lstrip("* ")
+        yield ("site", "", first), SAID
+
+
+def _facts(seen: Picture) -> Iterator[tuple[Key, str]]:
+    for spoke in seen.spokes:
+        yield ("spokes", spoke.name, "path"), path_name(spoke.path)
+        yield ("spokes", spoke.name, ""), HEALTH_WORD[spoke.healthy]
+    for hub in seen.hubs:
+        yield from _of_hub(seen, hub)
+    for spoke in seen.spokes:
+        for pair in spoke.pairs:
+            for side in pair.sides:
+                yield from _of_side(pair.role, side)
+    for warning in seen.warnings:
+        yield ("site", "", warning), SAID
+
+
+def _of_hub(seen: Picture, hub: HubPicture) -> Iterator[tuple[Key, str]]:
+    part, gateway = f"hub/{hub.role}", hub.gateway
+    yield (part, hub.name, ""), hub.provisioning_state or "not read"
+    yield (part, gateway.name, ""), gateway.provisioning_state or "not read"
+    for each in seen.remote_prefixes:
+        mark = each.by(hub.role).condition.mark
+        yield (part, f"{gateway.name}: {each.prefix}", ""), LEARNED.get(mark, "unknown")
+    for connection in gateway.connections:
+        yield (part, f"connection {connection.name}", ""), connection.status or "unknown"
+        circuit = connection.circuit
+        if circuit is not None:
+            states = f"{circuit.circuit_state}, {circuit.provider_state}, {circuit.peering_state}"
+            yield (part, f"circuit {circuit.name}", ""), states
+    neighbors = [session.neighbor for session in gateway.sessions]
+    for session in gateway.sessions:
+        twice = neighbors.count(session.neighbor) > 1
+        at = f" at {session.local_address}" if twice else ""
+        subject = f"{gateway.name}: BGP session with {session.neighbor}{at}"
+        yield (f"sessions/{hub.role}", subject, ""), session.state
+    if not gateway.sessions and gateway.read:
+        yield (f"sessions/{hub.role}", f"{gateway.name}: BGP sessions", ""), "unknown"
+
+
+def _of_side(role: Role, side: PeeringSide) -> Iterator[tuple[Key, str]]:
+    part, subject = f"peerings/{role}", f"{side.owner}/{side.name}"
+    if not side.there:
+        unknown = side.condition.mark is Mark.UNKNOWN
+        yield (part, subject, ""), "unknown" if unknown else "not there"
+        return
+    yield (part, subject, ""), f"{side.state}, {side.sync_level or 'sync level not told'}"
+    if side.provisioning_state != "Succeeded":
+        yield (part, subject, "provisioning"), side.provisioning_state or "unknown"
+    for flag, value in asdict(side.flags).items() if side.flags else ():
+        yield (part, subject, FLAG_WORDS[flag]), "on" if value else "off"

@@ -1,0 +1,110 @@
+"""What ``status --watch`` shows: a page drawn anew on a terminal, elsewhere lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from erfailover.health import Health
+from erfailover.reporting.changes import Changed, parts_of, texts
+from erfailover.reporting.picture_model import Picture
+from erfailover.reporting.screen import Screen
+from erfailover.reporting.status import opening
+from erfailover.reporting.terminal_boxes import cut
+from erfailover.reporting.terminal_picture import terminal_picture
+from erfailover.reporting.verdict import headline
+
+KEPT = 200
+"""So many changes are remembered."""
+AT_LEAST = 5
+"""So many of them are shown, however small the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that was noticed: when (RFC 3339, UTC), and what, in words."""
+
+    at: str
+    text: str
+
+    @property
+    def time(self) -> str:
+        """The time of day alone, UTC."""
+        return self.at[11:19]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a watch knows at one moment.
+
+    Attributes:
+        seen: the last reading that succeeded.
+        changed: what it changed from the one before.
+        events: everything noticed so far, the oldest first.
+        took_s: how long that reading took, in seconds.
+        failure: why the reading after it failed; None where none did.
+    """
+
+    seen: Picture
+    health: Health
+    notes: tuple[str, ...]
+    changed: tuple[Changed, ...] = ()
+    events: tuple[Event, ...] = ()
+    took_s: float = 0.0
+    failure: str | None = None
+
+
+def page(shown: Page, now: str, screen: Screen, height: int | None = None) -> str:
+    """The whole page.
+
+    Args:
+        shown: what is known.
+        now: what goes on at the moment: ``next in 12 s``.
+        screen: what it is shown on.
+        height: how many lines there are; None for as many as needed.
+    """
+    first, *rest = opening(shown.seen, shown.health, shown.notes, screen)
+    read = f"read at {shown.seen.taken_at[11:19]} UTC, took {shown.took_s:.0f} s"
+    lines = [*first.splitlines(), screen.styled(cut(f"{read}; {now}", screen.width, screen), "dim")]
+    if shown.failure:
+        told = cut(f"the reading after that failed: {shown.failure}", screen.width, screen)
+        lines.append(screen.styled(told, "bold red"))
+    lines += [line for each in rest for line in each.splitlines()]
+    lines += ["", *terminal_picture(shown.seen, screen, parts_of(shown.changed)).splitlines(), ""]
+    room = len(shown.events) if height is None else max(height - len(lines) - 2, AT_LEAST)
+    return "\n".join([*lines, *_event_lines(shown, room, screen)])
+
+
+def _event_lines(shown: Page, room: int, screen: Screen) -> list[str]:
+    """What was noticed, the newest first; of this reading's marked."""
+    if not shown.events:
+        return ["Nothing has changed so far."]
+    lines = ["Changes, the newest first (UTC):"]
+    for event in reversed(shown.events[-room:]):
+        latest = event.at == shown.seen.taken_at
+        told = cut(f"{'*' if latest else ' '} {event.time}  {event.text}", screen.width, screen)
+        lines.append(screen.styled(told, "bold") if latest else told)
+    return lines
+
+
+def first_lines(shown: Page) -> list[Event]:
+    """How a watch without a terminal begins: the verdict, and what must be known besides."""
+    at = shown.seen.taken_at
+    running = bool(shown.seen.drill and shown.seen.drill.running)
+    told = [headline(shown.health, drill=running)]
+    told += [note.splitlines()[0].lstrip("* ") for note in shown.notes]
+    told += [f"warning: {each}" for each in shown.health.warnings]
+    return [Event(at, each) for each in told]
+
+
+def events(before: Page, after: Page, found: Sequence[Changed]) -> list[Event]:
+    """What a reading shows that the one before did not; the verdict itself last, if it is new."""
+    at = after.seen.taken_at
+    told = texts(found)
+    old, new = (
+        headline(each.health, drill=bool(each.seen.drill and each.seen.drill.running))
+        for each in (before, after)
+    )
+    if old != new:
+        told.append(new)
+    return [Event(at, each) for each in told]

@@ -1,0 +1,105 @@
+"""What differs between two readings, and what a watch makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from erfailover.health import judge
+from erfailover.model import Observed, Reading
+from erfailover.reporting.changes import changes, parts_of, texts
+from erfailover.reporting.picture import picture
+from erfailover.reporting.picture_model import Picture
+from erfailover.reporting.screen import Screen
+from erfailover.reporting.watch import Event, Page, events, page
+from erfailover.site import Flags, Path, Role, Site
+from tests.sites import observed, on, peer, site
+from tests.test_picture import healthy
+from tests.test_status_text import dark, mixed
+
+
+def seen(of: Site, found: Observed) -> Picture:
+    return picture(of, found, judge(of, found), {})
+
+
+def shown(of: Site, found: Observed) -> Page:
+    return Page(seen(of, found), judge(of, found), ())
+
+
+def test_two_equal_readings_differ_in_nothing_though_sessions_grow_older() -> None:
+    of = site()
+    before = healthy(of)
+    older = replace(peer(), connected_duration="01:00:00", messages_sent=99)
+    gateways = {
+        role: replace(each, peers=Reading((older,))) for role, each in before.gateways.items()
+    }
+    after = replace(before, gateways=gateways, taken_at="2026-01-01T00:01:00Z")
+    assert changes(seen(of, before), seen(of, after)) == ()
+
+
+def test_a_path_that_fails_is_told_session_by_session_and_marked_in_its_parts() -> None:
+    of = site()
+    found = changes(seen(of, healthy(of)), seen(of, dark(of)))
+    told = texts(found)
+    assert "vng1: BGP session with 10.4.0.254: Connected (gone)" in told
+    assert "vng1: BGP session with 10.4.0.253: Connecting (new)" in told
+    assert "vng1: 10.5.0.0/16: learned -> NOT learned" in told
+    assert "vnet1: healthy -> NOT healthy" in told
+    assert parts_of(found) == {"spokes", "hub/primary", "sessions/primary"}
+
+
+def test_a_peering_is_told_by_its_vnet_with_old_and_new_flags() -> None:
+    of = site()
+    before = healthy(of)
+    state = on(Path.EXPRESSROUTE, of) | {"vnet1-to-vnet2": (Flags(), "Disconnected")}
+    after = replace(before, networks=observed(of, state).networks)
+    told = texts(changes(seen(of, before), seen(of, after)))
+    assert "vnet1/vnet1-to-vnet2: remote gateways on -> off" in told
+    assert "vnet1/vnet1-to-vnet2: Connected, FullyInSync -> Disconnected, FullyInSync" in told
+
+
+def test_a_switch_of_hundreds_is_told_in_a_few_lines() -> None:
+    of = site(*(f"spoke{number}" for number in range(300)))
+    found = changes(seen(of, healthy(of)), seen(of, mixed(of, 290)))
+    told = texts(found)
+    assert any(each.startswith("290 spokes (spoke10, ...): path ExpressRoute") for each in told)
+    assert len(told) < 20
+
+
+def test_notes_come_and_go() -> None:
+    of = site()
+    same = seen(of, healthy(of))
+    drill = ("*** A DRILL IS RUNNING: x\n*** To stop it: y",)
+    assert texts(changes(same, same, ((), drill))) == ["A DRILL IS RUNNING: x"]
+    assert texts(changes(same, same, (drill, ()))) == ["no longer: A DRILL IS RUNNING: x"]
+
+
+def test_the_verdict_is_an_event_only_where_it_changed() -> None:
+    of = site()
+    before, after = shown(of, healthy(of)), shown(of, dark(of))
+    found = changes(before.seen, after.seen)
+    told = [event.text for event in events(before, after, found)]
+    assert told[-1] == "vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
+    assert events(after, after, ()) == []
+
+
+def test_a_page_fits_its_terminal_and_says_that_a_reading_failed() -> None:
+    of = site()
+    noticed = tuple(Event(f"2026-01-01T00:00:{n:02}Z", f"event {n} " + "x" * 99) for n in range(60))
+    known = replace(shown(of, dark(of)), events=noticed, failure="timed out " * 20)
+    lines = page(known, "next in 7 s; Ctrl-C leaves", Screen(80), 40).splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    assert lines[1].endswith("next in 7 s; Ctrl-C leaves")
+    assert lines[2].startswith("the reading after that failed: timed out")
+    assert "event 59" in "".join(lines)
+    assert "event 1 " not in "".join(lines)
+
+
+def test_what_changed_is_marked_on_the_page_without_colour_too() -> None:
+    of = site()
+    found = changes(seen(of, healthy(of)), seen(of, dark(of)))
+    known = replace(shown(of, dark(of)), changed=found)
+    told = page(known, "", Screen(80))
+    assert "BGP *" in told
+    assert "* changed" in told
+    assert seen(of, dark(of)).hub(Role.PRIMARY).active

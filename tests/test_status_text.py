@@ -1,0 +1,194 @@
+"""What status prints: the verdict, the picture and the tables, on every kind of screen."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from erfailover.circuits import Circuits
+from erfailover.health import judge
+from erfailover.model import BgpPeer, Observed, Reading
+from erfailover.reporting import status
+from erfailover.reporting.picture import picture
+from erfailover.reporting.screen import Screen
+from erfailover.reporting.terminal_picture import terminal_picture
+from erfailover.reporting.verdict import headline
+from erfailover.site import Flags, Path, Role, Site
+from tests.sites import State, gateway, observed, on, peer, route, site
+from tests.test_picture import DARK, healthy, serving
+
+NARROW, WIDE, COLOURED = Screen(80), Screen(120), Screen(80, colour=True)
+ASCII = Screen(80, drawing=False)
+
+
+def text(of: Site, found: Observed, screen: Screen = NARROW, *notes: str) -> str:
+    health = judge(of, found)
+    hangs = {role: Circuits("/g/x", "Vpn", Reading(())) for role in Role}
+    return status.text(picture(of, found, health, hangs), found, health, notes, screen)
+
+
+def drawn(of: Site, found: Observed, screen: Screen = NARROW) -> str:
+    return terminal_picture(picture(of, found, judge(of, found), {}), screen)
+
+
+def dark(of: Site) -> Observed:
+    down = gateway(Role.PRIMARY, route("10.1.0.0/16", "Network", "10.2.0.254"), peers=(DARK,))
+    return observed(of, on(Path.EXPRESSROUTE, of), (down, serving(of, Role.BACKUP, [])))
+
+
+def many(count: int = 500) -> tuple[Site, Observed]:
+    of = site(*(f"spoke-of-a-shop-{number:03}" for number in range(count)))
+    return of, healthy(of)
+
+
+def mixed(of: Site, moved: int) -> Observed:
+    """So many of the spokes, the last ones, are on IPsec; the others on ExpressRoute."""
+    names = [each.virtual_network for each in of.spokes]
+    before, after = on(Path.EXPRESSROUTE, of), on(Path.IPSEC, of)
+    gone = names[-moved:]
+    state: State = {
+        key: value
+        for flags in (before, after)
+        for key, value in flags.items()
+        if any(key.startswith(f"{name}-to-") or key.endswith(f"-to-{name}") for name in gone)
+        is (flags is after)
+    }
+    gateways = (
+        serving(of, Role.PRIMARY, names[:-moved]),
+        serving(of, Role.BACKUP, gone),
+    )
+    return observed(of, state, gateways)
+
+
+def test_the_first_line_is_the_verdict() -> None:
+    of = site()
+    first = text(of, healthy(of)).splitlines()[0]
+    assert first == "vnet1 is on ExpressRoute; healthy. IPsec is ready to take over."
+    first = text(of, dark(of)).splitlines()[0]
+    assert first == "vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
+
+
+def test_the_verdict_on_hundreds_names_those_that_differ_and_no_others() -> None:
+    of, found = many(240)
+    told = headline(judge(of, found))
+    assert told == "240 spokes are on ExpressRoute; healthy. IPsec is ready to take over."
+    told = headline(judge(of, mixed(of, 2)))
+    assert told.startswith("238 spokes are on ExpressRoute; healthy. 2 are on IPsec (spoke-of-a")
+    lost = of.network_id("spoke-of-a-shop-007").lower()
+    networks = {key: each for key, each in found.networks.items() if key != lost}
+    told = headline(judge(of, replace(found, networks=networks)))
+    assert told.endswith("healthy. The path of 1 is unknown: spoke-of-a-shop-007.")
+
+
+def test_a_spoke_on_no_path_is_told_as_such() -> None:
+    of = site("vnet1", "vnet7")
+    state = on(Path.EXPRESSROUTE, of) | {"vnet7-to-vnet2": (Flags(), "Connected")}
+    found = observed(of, state, None)
+    assert "1 is on NO path: vnet7." in headline(judge(of, found))
+
+
+@pytest.mark.parametrize("screen", [NARROW, WIDE, ASCII, Screen(100), Screen(200)])
+def test_no_line_is_wider_than_the_screen(screen: Screen) -> None:
+    of, found = many()
+    hard = mixed(of, 3)
+    hard = replace(hard, unknown={of.network_id("spoke-of-a-shop-003").lower(): "timed out"})
+    note = "*** A DRILL IS RUNNING: " + "word " * 30 + "\n*** To stop it: erfailover drill stop"
+    small = site()
+    for told in (
+        text(of, found, screen),
+        text(of, hard, screen, note),
+        text(small, dark(small), screen, note),
+    ):
+        assert max(map(len, told.splitlines())) <= screen.width
+
+
+def test_five_hundred_spokes_fill_no_more_than_a_few_screens_and_say_what_is_left_out() -> None:
+    of, found = many()
+    told = text(of, found)
+    assert len(told.splitlines()) < 150
+    assert "... 980 more, all sound; all: erfailover status -o json" in told
+    assert "... 481 more, 481 of origin Network; all: erfailover status -o json" in told
+    assert "and 498 more likewise" in told
+    assert "500 spokes: ExpressRoute, healthy (" in told
+
+
+def test_a_broken_peering_among_hundreds_comes_first_in_the_table() -> None:
+    of, _ = many(60)
+    state = on(Path.EXPRESSROUTE, of)
+    state["vnet2-to-spoke-of-a-shop-059"] = (
+        state["vnet2-to-spoke-of-a-shop-059"][0],
+        "Disconnected",
+    )
+    found = replace(healthy(of), networks=observed(of, state).networks)
+    told = text(of, found, Screen(100))
+    table = told[told.index("Peerings") :].splitlines()
+    assert table[4].startswith(" ✗  vnet2-to-spoke-of-a-shop-059")
+    assert "Disconnected" in table[4]
+    assert "    FAILS  vnet2-to-spoke-of-a-shop-059 is Disconnected" in told
+
+
+def test_the_active_path_has_double_lines_and_what_is_down_a_sign_and_a_word() -> None:
+    of = site()
+    lines = drawn(of, dark(of)).splitlines()
+    assert "╞══════════╣" in lines[2]
+    assert "╠═══ ✗ ════╡" in lines[2]
+    assert "DOWN" in lines[3]
+    assert "✗ NOT learned:" in "".join(lines)
+    assert "┄┄┄┄┄┄┄┄┄┄" in "".join(lines)
+    assert "no peering" in "".join(lines)
+    assert lines[-1].endswith("✓ ok  ✗ broken")
+
+
+def test_half_moved_spokes_have_two_active_hubs_with_their_counts() -> None:
+    of = site(*(f"vnet1{number}" for number in range(5)))
+    told = drawn(of, mixed(of, 2))
+    assert "3 use it" in told
+    assert "2 use it" in told
+    assert told.count("╔") == 2
+
+
+def test_what_is_unread_is_drawn_with_a_question_mark() -> None:
+    of = site()
+    told = drawn(of, observed(of, {}, (), vnet1="timed out", vnet2="timed out"))
+    assert "? vng1: not read" in told
+    assert "VNet: not read" in told
+    assert "─ ? ─" in told
+
+
+def test_without_box_characters_all_is_ascii_and_the_words_are_the_same() -> None:
+    of = site()
+    told = text(of, dark(of), ASCII)
+    assert told.isascii()
+    for word in ("X NOT healthy", "=== X ===", "DOWN", "X broken"):
+        assert word in told
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    of = site()
+    for found in (healthy(of), dark(of)):
+        coloured = text(of, found, COLOURED)
+        assert "\x1b[" in coloured
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+        assert [each.rstrip() for each in plain.splitlines()] == text(of, found).splitlines()
+
+
+def test_a_gateway_that_lists_a_peer_at_both_instances_shows_its_own_address() -> None:
+    of = site()
+    twice = tuple(
+        BgpPeer("10.4.0.254", at, 65020, "Connected", "00:10:00", 3, 6, 6)
+        for at in ("10.2.0.4", "10.2.0.5")
+    )
+    serves = serving(of, Role.PRIMARY, ["vnet1"], peers=Reading(twice))
+    found = observed(of, on(Path.EXPRESSROUTE, of), (serves, serving(of, Role.BACKUP, [])))
+    told = text(of, found)
+    assert "10.4.0.254  10.2.0.5" in told
+    assert "BGP 2/2" in told
+
+
+def test_a_name_that_is_in_markup_of_the_library_is_printed_as_it_is() -> None:
+    of = site()
+    odd = serving(of, Role.BACKUP, [], peers=Reading((peer("[red]x[/red]"),)))
+    found = observed(of, on(Path.EXPRESSROUTE, of), (serving(of, Role.PRIMARY, ["vnet1"]), odd))
+    assert "[red]x[/red]" in text(of, found)
