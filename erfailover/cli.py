@@ -26,6 +26,7 @@ from erfailover.cli_options import (
     located,
     logged,
     output_of,
+    planned,
     printed,
     writes,
 )
@@ -212,7 +213,20 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     help="The path to move the spokes to.",
 )
 @click.option("--undo", is_flag=True, help="Take the last switch back, from wherever it stands.")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Carry out a plan that was saved with --out; refused if the world has moved.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --dry-run: save the plan as well, for --plan.",
+)
 @click.option(
     "--force",
     is_flag=True,
@@ -241,11 +255,13 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     help="After more failed steps than this, begin no further spoke.",
 )
 @writes
-@common
+@planned
 def switch(
     target: str | None,
     undo: bool,
+    plan_file: Path | None,
     dry_run: bool,
+    out: Path | None,
     force: bool,
     no_wait: bool,
     canary: str | None,
@@ -253,8 +269,13 @@ def switch(
     **options: Any,
 ) -> None:
     """Move every spoke to a path, in the order that never cuts its other traffic."""
-    if undo == (target is not None):
-        raise click.UsageError("Say where to go: --to ipsec, --to expressroute, or --undo.")
+    if [undo, target is not None, plan_file is not None].count(True) != 1:
+        raise click.UsageError(
+            "Say where to go: --to ipsec, --to expressroute, --undo, or --plan FILE."
+        )
+    if out is not None and (not dry_run or target is None):
+        raise click.UsageError("--out saves the plan of --to PATH --dry-run.")
+    _only_planned(dry_run, options)
     from erfailover.commands import switch as command
     from erfailover.commands.switch_options import Options
     from erfailover.site import Path as SitePath
@@ -266,16 +287,29 @@ def switch(
         wait=not no_wait,
         canary=canary,
         max_failures=max_failures,
+        out=out,
     )
+    if plan_file is not None:
+        command.from_file(context(options), wanted, plan_file)
+        return
     (command.undo if undo else command.run)(context(options), wanted)
+
+
+def _only_planned(dry_run: bool, options: dict[str, Any]) -> None:
+    """Refuse to print as az commands what is going to be done by erfailover itself."""
+    if options["output"] == "az" and not dry_run:
+        raise click.UsageError("-o az prints a plan as az commands: add --dry-run.")
+    if options["output"] == "az" and options["query"] is not None:
+        raise click.UsageError("-o az prints a script, of which --query selects nothing.")
 
 
 @cli.command()
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @writes
-@common
+@planned
 def prestage(dry_run: bool, **options: Any) -> None:
     """Make the peerings with the backup hub ahead of time: a switch then has less to do."""
+    _only_planned(dry_run, options)
     from erfailover.commands import prestage as command
     from erfailover.model import Purpose
 
@@ -285,9 +319,10 @@ def prestage(dry_run: bool, **options: Any) -> None:
 @cli.command()
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @writes
-@common
+@planned
 def unprestage(dry_run: bool, **options: Any) -> None:
     """Remove the peerings that prestage made, where no spoke uses them."""
+    _only_planned(dry_run, options)
     from erfailover.commands import prestage as command
     from erfailover.model import Purpose
 

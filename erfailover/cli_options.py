@@ -98,6 +98,11 @@ def common(command: F) -> F:
     return printed(located(command))
 
 
+def planned(command: F) -> F:
+    """The same, for a command whose plan can be printed as az commands."""
+    return _printed(located(command), (*FORMATS, "az"))
+
+
 def located(command: F) -> F:
     """The options that say which site it is, and those that every command takes."""
     for option in (
@@ -119,6 +124,10 @@ def located(command: F) -> F:
 
 def printed(command: F) -> F:
     """The options that say how a result is printed, named as az names them."""
+    return _printed(command, FORMATS)
+
+
+def _printed(command: F, formats: tuple[str, ...]) -> F:
     for option in (
         click.option(
             "--query",
@@ -129,8 +138,9 @@ def printed(command: F) -> F:
         click.option(
             "-o",
             "--output",
-            type=Word(FORMATS),
-            help="How to print the result: table, or json with --query, unless this says other.",
+            type=Word(formats),
+            help="How to print the result: table, or json with --query, unless this says other."
+            + (" az: a dry run's plan as az commands." if "az" in formats else ""),
         ),
     ):
         command = option(command)

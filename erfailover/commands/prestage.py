@@ -6,12 +6,14 @@ routes between the spokes and the backup hub, and widen the VirtualNetwork tag o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from erfailover import procedure
 from erfailover.azure import peerings
 from erfailover.azure.readings import Readings
-from erfailover.commands import peering_tasks
+from erfailover.commands import peering_tasks, plans
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress, duration
 from erfailover.commands.recording import recorded, settle
@@ -19,7 +21,7 @@ from erfailover.commands.switch import insist_on_having_read, ours
 from erfailover.errors import Refused, UsageFailure
 from erfailover.executor import State, Task
 from erfailover.executor import run as execute
-from erfailover.model import Claim, Purpose, SwitchPlan, SwitchStep, Verdict
+from erfailover.model import Claim, Observed, Purpose, SwitchPlan, SwitchStep, Verdict
 from erfailover.reporting import plan as told
 from erfailover.schedule import Node, schedule
 from erfailover.site import Site
@@ -39,21 +41,20 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
             "Set it to false, or remove it, or the next switch back leaves them there again.",
         )
     if dry_run:
-        plan = _planned(context, Readings(context.azure, context.site), purpose)
-        context.show(told.text(plan), told.data(plan))
+        plans.show(context, *_planned(context, Readings(context.azure, context.site), purpose))
         return
     with context.lease(str(purpose)):
         settle(context)
         readings = Readings(context.azure, context.site)
-        plan = _planned(context, readings, purpose)
-        context.say(told.text(plan))
+        plan, observed = _planned(context, readings, purpose)
+        context.say(told.text(context.site, plan))
         _refuse(plan)
         if plan.writes:
             context.confirm(f"{str(purpose).capitalize()} {context.site.name}?")
-        _carry_out(context, readings, plan)
+        _carry_out(context, readings, plan, plans.document(context.site, plan, observed))
 
 
-def _planned(context: Context, readings: Readings, purpose: Purpose) -> SwitchPlan:
+def _planned(context: Context, readings: Readings, purpose: Purpose) -> tuple[SwitchPlan, Observed]:
     site = context.site
     observed = readings.observe(site.network_names())
     if purpose is Purpose.PRESTAGE:
@@ -61,7 +62,7 @@ def _planned(context: Context, readings: Readings, purpose: Purpose) -> SwitchPl
     else:
         plan = procedure.unprestage(site, observed, ours(site, observed, context.journal.records()))
     insist_on_having_read(plan)
-    return plan
+    return plan, observed
 
 
 def _refuse(plan: SwitchPlan) -> None:
@@ -73,10 +74,12 @@ def _refuse(plan: SwitchPlan) -> None:
         )
 
 
-def _carry_out(context: Context, readings: Readings, plan: SwitchPlan) -> None:
+def _carry_out(
+    context: Context, readings: Readings, plan: SwitchPlan, document: Mapping[str, Any]
+) -> None:
     site, clock = context.site, context.clock
     began = clock.now()
-    with recorded(context, str(plan.purpose), told.data(plan)) as recorder:
+    with recorded(context, str(plan.purpose), document) as recorder:
         with Progress(context.console, clock) as progress:
             tasks = [_task(context, readings, node) for node in schedule(site, plan)]
             results = execute(tasks, clock, recorder.listener(progress.tell))

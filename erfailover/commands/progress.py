@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from erfailover.clock import Clock
+from erfailover.durations import duration as duration
 from erfailover.executor import Event, State
 
 WORD = {
@@ -20,12 +21,6 @@ WORD = {
     State.FAILED: "   FAILED",
     State.SKIPPED: "  skipped",
 }
-
-
-def duration(seconds: float) -> str:
-    """A duration for people: ``7 s``, ``12 min 05 s``."""
-    whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
 
 
 class Progress:

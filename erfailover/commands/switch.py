@@ -5,13 +5,15 @@ What is done, and in which order, is ``procedure``'s; ``switch_run`` carries it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Any
 
-from erfailover import conditions, procedure
+from erfailover import __version__, conditions, procedure, saved_plan
 from erfailover.azure.observing import observe
 from erfailover.azure.readings import Readings
-from erfailover.commands import switch_hazards, switch_outcome
+from erfailover.commands import plans, switch_hazards, switch_outcome
 from erfailover.commands.context import Context
 from erfailover.commands.progress import duration
 from erfailover.commands.recording import recorded, settle
@@ -49,9 +51,11 @@ def run(context: Context, options: Options) -> None:
     """
     _known(context.site, options.canary)
     if options.dry_run:
-        _, plan = _planned(context, options, Readings(context.azure, context.site))
+        observed, plan = _planned(context, options, Readings(context.azure, context.site))
         insist_on_having_read(plan)
-        context.show(told.text(plan), told.data(plan))
+        if options.saved:
+            _insist_on_saved(options, plans.document(context.site, plan, observed))
+        plans.show(context, plan, observed, options.out)
         return
     with context.lease(f"switch --to {options.target}"):
         _run(context, options)
@@ -71,16 +75,31 @@ def _run(context: Context, options: Options) -> None:
     readings = Readings(context.azure, site)
     observed, plan = _planned(context, options, readings)
     insist_on_having_read(plan)
+    document = plans.document(site, plan, observed)
+    _insist_on_saved(options, document)
     if plan.writes:
-        context.say(told.text(plan))
+        context.say(told.text(site, plan))
         _guard(context, options, plan, observed)
         context.confirm(f"Switch {site.name} to {options.target}?")
     else:
         context.say(f"Every peering is as it should be on {options.target}; checking the routes.")
-    with recorded(context, "switch", told.data(plan), str(options.target)) as recorder:
+    with recorded(context, "switch", document, str(options.target)) as recorder:
         outcome = SwitchRun(context, options, recorder, readings, observed, began_s).carry_out(plan)
         context.show(switch_outcome.text(site, outcome), switch_outcome.data(site, outcome))
         _raise_unless_verified(outcome)
+
+
+def from_file(context: Context, options: Options, file: FilePath) -> None:
+    """Carry out a saved plan: plan anew, and refuse if that is another.
+
+    Raises:
+        UsageFailure: the file is no plan, or one of another site.
+        Refused: the world has moved since the plan was made.
+    """
+    saved = plans.load(file)
+    target = saved_plan.target(saved, str(file))
+    saved_plan.insist_on_site(saved, context.site, __version__, str(file))
+    run(context, replace(options, target=target, saved=(str(file), saved)))
 
 
 def undo(context: Context, options: Options) -> None:
@@ -127,6 +146,13 @@ def _planned(context: Context, options: Options, readings: Readings) -> tuple[Ob
             return observed, plan
         context.say(f"Reading again: {'; '.join(busy or unknown)}")
         clock.sleep(3.0 if busy else 10.0)
+
+
+def _insist_on_saved(options: Options, document: Mapping[str, Any]) -> None:
+    """Refuse a saved plan that is not the plan of today."""
+    if options.saved is not None:
+        name, saved = options.saved
+        saved_plan.insist_on_world(saved, document, name)
 
 
 def ours(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset[str]:

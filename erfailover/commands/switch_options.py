@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
 
 from erfailover.commands.context import Context
 from erfailover.errors import Refused, UnknownReading
@@ -31,6 +33,8 @@ class Options:
         undo: this takes back a switch, so the path it left needs no hold time.
         canary: the name of the spoke that is moved and verified before the others.
         max_failures: after more failed steps than this, no further spoke is begun.
+        out: where the plan of a dry run is kept as well.
+        saved: the saved plan that is carried out, if the world has not moved; and its name.
     """
 
     target: Path
@@ -40,6 +44,8 @@ class Options:
     undo: bool = False
     canary: str | None = None
     max_failures: int = MAX_FAILURES
+    out: FilePath | None = None
+    saved: tuple[str, Mapping[str, Any]] | None = None
 
 
 def insist(context: Context, options: Options, claims: Iterable[Claim], what: str) -> None:

@@ -1,11 +1,18 @@
-"""What a plan of peerings says, as text and as plain data. Pure."""
+"""What a plan of peerings says, as text and as plain data. Pure.
+
+The text fits 80 columns. Spokes whose steps are alike are told once; ``data`` tells all of them.
+"""
 
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
+from erfailover.durations import Usual, duration, usually
 from erfailover.model import (
     Change,
     Claim,
@@ -15,16 +22,27 @@ from erfailover.model import (
     SwitchStep,
     Verdict,
 )
-from erfailover.reporting.tables import MARK, WIDTH, path_name
+from erfailover.procedure import STEPS
+from erfailover.reporting.risks import UNTOUCHED, risks
+from erfailover.reporting.spokes import Alike, alike, ranges
+from erfailover.reporting.tables import MARK, last_of, path_name
+from erfailover.site import ROLE_OF_PATH, Site
+from erfailover.switch_estimates import expected, step_usual
 
+COLUMNS = 80
 FLAG_NAMES = {
     "allow_virtual_network_access": "access",
     "allow_forwarded_traffic": "forwarded traffic",
     "allow_gateway_transit": "gateway transit",
     "use_remote_gateways": "remote gateways",
 }
-SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP: " "}
-
+SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP: "="}
+LEGEND = "+ add   ~ change   - remove   = kept"
+DONE_TO = {Change.CREATE: "added", Change.UPDATE: "changed", Change.DELETE: "removed"}
+FEW = 3
+"""So many claims of one kind are told one by one where they hold."""
+MANY = 10
+"""So many that do not hold are told one by one."""
 
 PLANS = {
     Purpose.SWITCH: "Plan: switch {site} to {path}",
@@ -33,8 +51,9 @@ PLANS = {
 }
 
 
-def data(plan: SwitchPlan) -> dict[str, Any]:
+def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
     """A plan as plain data."""
+    whole = expected(site, plan)
     return {
         "site": plan.site,
         "purpose": str(plan.purpose),
@@ -44,7 +63,25 @@ def data(plan: SwitchPlan) -> dict[str, Any]:
             {**_claim_data(claim), "remedy": claim.remedy or None} for claim in plan.hazards
         ],
         "steps": [_step_data(step) for step in plan.steps],
+        "expected": {
+            "cut": _usual_data(whole.cut if whole else None),
+            "moved": _usual_data(whole.moved if whole else None),
+            "done": _usual_data(whole.done if whole else None),
+        },
+        "risks": [
+            {"when": each.when, "what": each.what, "expected": _usual_data(each.usual)}
+            for each in risks(site, plan, whole)
+        ],
+        "not_at_risk": UNTOUCHED,
+        **counts(plan),
     }
+
+
+def counts(plan: SwitchPlan) -> dict[str, int]:
+    """How many writes a plan has of each kind, and how many steps need none."""
+    found = Counter(step.write.change for step in plan.steps)
+    words = {Change.CREATE: "add", Change.UPDATE: "change", Change.DELETE: "remove"}
+    return {word: found[change] for change, word in (words | {Change.KEEP: "keep"}).items()}
 
 
 def _claim_data(claim: Claim) -> dict[str, Any]:
@@ -60,7 +97,14 @@ def _step_data(step: SwitchStep) -> dict[str, Any]:
         "gated": step.gated,
         "write": _write_data(step.write),
         "contingency": [_write_data(each) for each in step.contingency],
+        "expected": _usual_data(step_usual(step)),
     }
+
+
+def _usual_data(usual: Usual | None) -> dict[str, float] | None:
+    if usual is None:
+        return None
+    return {"usually_s": usual.usually_s, "one_in_ten_s": usual.one_in_ten_s}
 
 
 def _write_data(write: PeeringWrite) -> dict[str, Any]:
@@ -72,21 +116,65 @@ def _write_data(write: PeeringWrite) -> dict[str, Any]:
     }
 
 
-def text(plan: SwitchPlan) -> str:
+def text(site: Site, plan: SwitchPlan) -> str:
     """A plan for people: every step in order, what it changes and why it stands there."""
     lines = [PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target)), ""]
-    lines += [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in plan.guards]
+    lines += _claim_lines(plan.guards)
     lines += _hazard_lines(plan)
-    lines.append("")
-    gate_told = False
-    for step in plan.steps:
-        if step.gated and not gate_told and step.write.change is not Change.KEEP:
-            gate_told = True
-            lines.append("     gate: all of the above is read again and must hold")
-        lines += _step_lines(step)
-    writes = len(plan.writes)
-    lines += ["", "Nothing to change." if not writes else f"{writes} peering(s) will be written."]
-    return "\n".join(lines)
+    groups = alike(plan, [spoke.name for spoke in site.spokes])
+    if any(step.write.change is not Change.KEEP for step in plan.steps):
+        lines += ["", LEGEND]
+    lines += _order_lines(site, plan)
+    told: set[int] = set()
+    for group in groups:
+        lines += ["", *_group_lines(site, plan, group, told, len(groups) > 1)]
+    lines += _expected_lines(site, plan)
+    return "\n".join([*lines, "", summary(plan)])
+
+
+def summary(plan: SwitchPlan) -> str:
+    """The last line: how much is written."""
+    found = counts(plan)
+    if not plan.writes:
+        return f"Nothing to change: {found['keep']} peering(s) are as they should be."
+    return summary_line(found["add"], found["change"], found["remove"])
+
+
+def summary_line(add: int, change: int, remove: int) -> str:
+    """The last line of every plan that changes something."""
+    return f"Plan: {add} to add, {change} to change, {remove} to remove."
+
+
+def _wrapped(line: str, first: int, rest: int) -> list[str]:
+    """A line cut to the width, its first part and the others indented."""
+    return textwrap.wrap(
+        line,
+        COLUMNS,
+        initial_indent=" " * first,
+        subsequent_indent=" " * rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _marked(claim: Claim) -> list[str]:
+    return _wrapped(f"{MARK[claim.verdict]:>7}  {claim.seen}", 2, 11)
+
+
+def _claim_lines(claims: Iterable[Claim]) -> list[str]:
+    """Guards; many of one kind that hold, and very many that do not, are cut short."""
+    lines = []
+    ordered = sorted(claims, key=lambda each: each.verdict is not Verdict.HOLDS)
+    for (_, verdict), members in groupby(ordered, key=lambda each: (each.name, each.verdict)):
+        same = list(members)
+        most = FEW if verdict is Verdict.HOLDS else MANY
+        shown = same if len(same) <= most else same[:1] if most == FEW else same[:most]
+        for claim in shown:
+            lines += _marked(claim)
+        if len(shown) < len(same):
+            more = len(same) - len(shown)
+            lines.append(f"  {MARK[verdict]:>7}  ... and {more} more of the same (-o json: all)")
+    return lines
 
 
 def _hazard_lines(plan: SwitchPlan) -> list[str]:
@@ -94,31 +182,111 @@ def _hazard_lines(plan: SwitchPlan) -> list[str]:
     lines = []
     for claim in plan.hazards:
         if claim.verdict is not Verdict.HOLDS:
-            lines += textwrap.wrap(
-                claim.seen,
-                WIDTH,
-                initial_indent=f"  {MARK[claim.verdict]:>7}  ",
-                subsequent_indent=" " * 13,
-            )
-            lines.append(f"           remedy: {claim.remedy}")
+            lines += _marked(claim)
+            lines += _wrapped(f"remedy: {claim.remedy}", 11, 13)
     if plan.hazards and not lines:
         lines.append(f"  {MARK[Verdict.HOLDS]:>7}  nothing else was found to hold traffic back")
     return lines
 
 
-def _step_lines(step: SwitchStep) -> list[str]:
-    write = step.write
-    lines = [f"{SIGN[write.change]} {step.number}. {step.title}  [{write.name}]"]
-    if write.change is Change.KEEP:
-        lines[0] += "  (already so)"
-        return lines
-    lines += [f"       {each}" for each in changes(write)]
-    lines += textwrap.wrap(
-        f"why here: {step.why}", WIDTH - 10, initial_indent=" " * 7, subsequent_indent=" " * 9
+def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
+    """In which order many spokes go."""
+    spokes = list(dict.fromkeys(step.spoke for step in plan.writes))
+    if len(spokes) < 2 or plan.purpose is not Purpose.SWITCH:
+        return []
+    said = (
+        f"{len(spokes)} spokes. All are prepared (1, 2), then each is broken and made (3, 4), "
+        "side by side as far as Azure allows; the rest comes last."
     )
-    for write in step.contingency:
-        lines.append(f"       if refused: {write.name}: {'; '.join(changes(write))}")
+    priorities = {spoke.name: spoke.priority for spoke in site.spokes}
+    lines = ["", *_wrapped(said, 0, 0)]
+    if len({priorities[name] for name in spokes}) > 1:
+        ordered = sorted(spokes, key=lambda name: priorities[name])
+        for priority, names in groupby(ordered, key=lambda name: priorities[name]):
+            lines += _wrapped(f"Priority {priority}: {ranges(names)}", 2, 4)
     return lines
+
+
+def _group_lines(
+    site: Site, plan: SwitchPlan, group: Alike, told: set[int], singled: bool
+) -> Iterator[str]:
+    """The steps of spokes that are alike; why a step stands where it stands is told once."""
+    many = len(group.names) > 1
+    if many or singled:
+        count = f"{len(group.names)} spokes, alike: " if many else ""
+        yield from _wrapped(f"{count}{ranges(group.names)}", 0, 4)
+        if many:
+            yield from _wrapped(f"(names and flags as of {group.names[0]})", 0, 0)
+    gate_told = False
+    for step in group.steps:
+        write = step.write
+        if step.gated and not gate_told and write.change is not Change.KEEP:
+            gate_told = True
+            yield "  -- gate: all of the above is read again and must hold before anything breaks"
+        title, why = _words(site, plan, step, many)
+        yield from _step_lines(step, title, "" if step.number in told else why)
+        if write.change is not Change.KEEP:
+            told.add(step.number)
+
+
+def _words(site: Site, plan: SwitchPlan, step: SwitchStep, many: bool) -> tuple[str, str]:
+    """A step's title and reason; of many spokes alike without the name of one."""
+    if not many:
+        return step.title, step.why
+    rule = next(each for each in STEPS if each.number == step.number)
+    names = {
+        "spoke": "the spoke",
+        "arriving": last_of(site.hub(ROLE_OF_PATH[plan.target]).virtual_network),
+        "leaving": last_of(site.hub(ROLE_OF_PATH[plan.target.other]).virtual_network),
+    }
+    return rule.title.format(**names), rule.why.format(**names)
+
+
+def _step_lines(step: SwitchStep, title: str, why: str) -> Iterator[str]:
+    write = step.write
+    yield from _wrapped(f"{SIGN[write.change]} {step.number}. {title}", 0, 5)
+    if write.change is Change.KEEP:
+        yield f"       {write.name} is already so"
+        return
+    usual = step_usual(step)
+    yield f"       {write.name} is {DONE_TO[write.change]}" + (
+        f"; {usually(usual)}" if usual else ""
+    )
+    for each in changes(write):
+        yield f"         {SIGN[write.change]} {each}"
+    kept = [f"{name} {value}" for name, value in _kept(write)]
+    if kept:
+        yield from _wrapped(f"= {', '.join(kept)}", 9, 11)
+    if why:
+        yield from _wrapped(f"why here: {why}", 7, 9)
+    for back in step.contingency:
+        yield from _wrapped(f"if refused: {back.name}: {'; '.join(changes(back))}", 7, 9)
+
+
+def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
+    """How long it takes, and what is at risk meanwhile."""
+    whole = expected(site, plan)
+    if whole is None:
+        return []
+    lines = ["", "Expected, from the first write on:"]
+    if whole.moved:
+        names = dict.fromkeys(step.spoke for step in plan.writes)
+        who = "the last spoke" if len(names) > 1 else next(iter(names))
+        gateway = last_of(site.hub(ROLE_OF_PATH[plan.target]).gateway)
+        lines += _wrapped(f"{who} uses {gateway}: {usually(whole.moved)}", 2, 4)
+    lines += _wrapped(f"all is written: {usually(whole.done)}", 2, 4)
+    if whole.moved:
+        lines += _wrapped(
+            f"then routes and probes are checked, for {duration(site.timing.verify_deadline_s)} "
+            "at most",
+            2,
+            4,
+        )
+    lines.append("At risk meanwhile:")
+    for risk in risks(site, plan, whole):
+        long = f" ({usually(risk.usual)})" if risk.usual else ""
+        lines += _wrapped(f"{risk.when}{long}: {risk.what}.", 2, 4)
+    return [*lines, *_wrapped(f"not at risk: {UNTOUCHED}.", 2, 4)]
 
 
 def changes(write: PeeringWrite) -> list[str]:
@@ -133,6 +301,16 @@ def changes(write: PeeringWrite) -> list[str]:
         for name, value in after.items()
         if not before or before[name] != value
     ] or ["written again, to connect it"]
+
+
+def _kept(write: PeeringWrite) -> Iterator[tuple[str, str]]:
+    """The flags that a change leaves as they are."""
+    if write.before is None or write.after is None:
+        return
+    before, after = asdict(write.before), asdict(write.after)
+    for name, value in after.items():
+        if before[name] == value:
+            yield FLAG_NAMES[name], _yes(value)
 
 
 def _yes(value: object) -> str:

@@ -1,0 +1,75 @@
+"""Plans of peerings shown, kept in a file, and read from one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from erfailover import __version__, saved_plan
+from erfailover.commands.context import Context
+from erfailover.errors import UsageFailure
+from erfailover.model import Observed, SwitchPlan
+from erfailover.reporting import plan as told
+from erfailover.reporting import plan_az
+from erfailover.site import Site
+
+MOST_BYTES = 64 * 1024 * 1024
+"""A plan of 500 spokes is 4 MB."""
+
+
+def document(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
+    """A plan as the document that is printed and kept."""
+    return saved_plan.document(site, plan, observed, __version__)
+
+
+def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | None = None) -> None:
+    """Print a plan in the format asked for, and keep it where that is asked for."""
+    site = context.site
+    whole = document(site, plan, observed)
+    if out is not None:
+        _write(out, saved_plan.text_of(whole))
+    if context.output == "az":
+        text = plan_az.script(site, plan, observed, str(whole["digest"]))
+    else:
+        text = told.text(site, plan)
+    context.show(text, whole)
+    if out is not None:
+        context.say(
+            f"Saved to {out} (digest {whole['digest']}). To carry it out: erfailover switch "
+            f"--plan {out}"
+        )
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A saved plan.
+
+    Raises:
+        UsageFailure: the file cannot be read, or is no plan.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UsageFailure(f"{path}: expected a saved plan, found a file that is too large")
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise UsageFailure(
+            f"the plan {path} cannot be read: {error.strerror}",
+            "Make one: erfailover switch --to ipsec|expressroute --dry-run --out FILE",
+        ) from None
+    except UnicodeDecodeError:
+        text = ""
+    return saved_plan.parse(text, str(path))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, "utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UsageFailure(
+            f"the plan cannot be written to {path}: {error.strerror}",
+            "Name a file in a folder that you may write to.",
+        ) from None

@@ -1,0 +1,304 @@
+"""A plan of peerings as az commands: a shell script for a night without erfailover. Pure.
+
+The same writes in the same order, one after the other, each command complete by itself, with the
+gate between preparation and break, and what takes a step back as a comment. A peering that is
+there is changed by ``az network vnet peering update --set``, which reads it and writes it back,
+so that what others have set on it stays. The lease is not taken: nobody else may write meanwhile.
+"""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+
+from erfailover import conditions
+from erfailover.model import (
+    Change,
+    Gateway,
+    Observed,
+    PeeringWrite,
+    Purpose,
+    SwitchPlan,
+    SwitchStep,
+    Verdict,
+)
+from erfailover.reporting.plan import PLANS, changes, summary
+from erfailover.reporting.tables import MARK, last_of, path_name
+from erfailover.site import ROLE_OF_PATH, Path, Role, Site, Spoke, network_of
+
+COLUMNS = 80
+FIELDS = {
+    "allow_virtual_network_access": "allowVirtualNetworkAccess",
+    "allow_forwarded_traffic": "allowForwardedTraffic",
+    "allow_gateway_transit": "allowGatewayTransit",
+    "use_remote_gateways": "useRemoteGateways",
+}
+OPTIONS = {
+    "allow_virtual_network_access": "--allow-vnet-access",
+    "allow_forwarded_traffic": "--allow-forwarded-traffic",
+    "allow_gateway_transit": "--allow-gateway-transit",
+    "use_remote_gateways": "--use-remote-gateways",
+}
+"""How az calls a field in ``--set``, and as an option of ``create``."""
+RULE = "# " + "-" * (COLUMNS - 2)
+
+
+def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> str:
+    """A plan as a POSIX shell script of az commands.
+
+    Args:
+        site: whose plan it is.
+        plan: what would be done.
+        observed: what it was decided from: it names the gateway's neighbors and routes.
+        digest: what identifies the plan.
+    """
+    lines = list(_head(plan, observed, digest))
+    passed: set[int] = set()
+    priorities = {spoke.name: spoke.priority for spoke in site.spokes}
+    spokes = {spoke.name: spoke for spoke in site.spokes}
+    for step in plan.steps:
+        if step.write.change is Change.KEEP:
+            lines += [
+                "",
+                *_comment(f"{step.number}. {step.title}: {step.write.name} is so already"),
+            ]
+            continue
+        if step.gated and priorities[step.spoke] not in passed:
+            passed.add(priorities[step.spoke])
+            lines += ["", *_gateway_gate(site, plan, observed)]
+        if step.gated:
+            lines += ["", *_spoke_gate(site, plan, spokes[step.spoke])]
+        lines += ["", *_step(step)]
+    return "\n".join([*lines, *_tail(site, plan)])
+
+
+def _head(plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
+    yield "#!/bin/sh"
+    yield from _comment(PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target)))
+    yield from _comment(f"Read {observed.taken_at}; digest {digest}. {summary(plan)}")
+    yield "#"
+    yield from _comment(
+        "Sign in first (az login). Run it whole (sh FILE): it stops at the first command that "
+        "fails; or one command after the other, reading what each says. Nobody else may write to "
+        "these peerings meanwhile: erfailover's lease is not taken. After a stop do not start "
+        "it again from the top: make a new plan, or go on by hand."
+    )
+    yield "#"
+    for claim in (*plan.guards, *plan.hazards):
+        if claim.verdict is not Verdict.HOLDS:
+            yield from _comment(f"{MARK[claim.verdict]}: {claim.seen}")
+            if claim.remedy:
+                yield from _comment(f"  remedy: {claim.remedy}")
+    yield "set -eu"
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        COLUMNS,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _command(*words: str, commented: bool = False) -> str:
+    """An az command over several lines, each an option; every word quoted for the shell."""
+    quoted = [shlex.quote(word) for word in words]
+    lines = [" ".join(["az", *_until_option(quoted)])]
+    for word in quoted[len(_until_option(quoted)) :]:
+        if word.startswith("--"):
+            lines.append(word)
+        else:
+            lines[-1] += f" {word}"
+    packed = [lines[0]]
+    for line in lines[1:]:
+        if len(packed[-1]) + len(line) + 5 <= COLUMNS:
+            packed[-1] += f" {line}"
+        else:
+            packed.append(line)
+    joint = " \\\n#     " if commented else " \\\n    "
+    return ("# " if commented else "") + joint.join(packed)
+
+
+def _until_option(words: list[str]) -> list[str]:
+    first = next((n for n, word in enumerate(words) if word.startswith("--")), len(words))
+    return words[:first]
+
+
+def _of_peering(peering_id: str) -> tuple[str, ...]:
+    """The options that name a peering."""
+    network = network_of(peering_id)
+    return (*_of(network, "--vnet-name"), "--name", last_of(peering_id))
+
+
+def _of(resource_id: str, name: str = "--name") -> tuple[str, ...]:
+    """The options that name a resource of a group."""
+    parts = resource_id.split("/")
+    return ("--subscription", parts[2], "--resource-group", parts[4], name, parts[-1])
+
+
+def _write(write: PeeringWrite, *, commented: bool = False) -> str:
+    """The command that makes a peering as a plan says."""
+    peering = ("network", "vnet", "peering")
+    where, quiet = _of_peering(write.peering_id), ("--output", "none")
+    if write.change is Change.DELETE or write.after is None:
+        return _command(*peering, "delete", *where, *quiet, commented=commented)
+    after = asdict(write.after)
+    if write.change is Change.CREATE:
+        flags = [each for name, option in OPTIONS.items() for each in (option, _bool(after[name]))]
+        remote = ("--remote-vnet", write.remote_virtual_network)
+        return _command(*peering, "create", *where, *remote, *flags, *quiet, commented=commented)
+    before = asdict(write.before) if write.before else {}
+    differing = [name for name in after if before.get(name) != after[name]] or list(after)
+    sets = [f"{FIELDS[name]}={_bool(after[name])}" for name in differing]
+    return _command(*peering, "update", *where, "--set", *sets, *quiet, commented=commented)
+
+
+def _bool(value: object) -> str:
+    return "true" if value else "false"
+
+
+def _step(step: SwitchStep) -> Iterator[str]:
+    """One write: what it does, why it stands here, and what takes it back."""
+    yield from _comment(f"{step.number}. {step.title}")
+    yield from _comment(f"   {step.write.name}: {'; '.join(changes(step.write))}")
+    yield from _comment(f"   why here: {step.why}")
+    if step.write.change is Change.DELETE:
+        yield _stop_unless(
+            "unused",
+            _command(
+                *("network", "vnet", "peering", "show"),
+                *_of_peering(step.write.peering_id),
+                *("--query", "useRemoteGateways && 'in use' || 'unused'", "--output", "tsv"),
+            ),
+            f"{step.write.name} uses remote gateways: it carries a path",
+        )
+    if not step.contingency:
+        yield _write(step.write)
+        return
+    failed = f"STOP: step {step.number} of {step.spoke} failed; take it back as said below it"
+    yield _write(step.write) + f" \\\n    || {{ echo {shlex.quote(failed)} >&2; false; }}"
+    yield from _comment(f"If step {step.number} is refused or fails, take it back:")
+    for back in step.contingency:
+        yield _write(back, commented=True)
+
+
+def _gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[str]:
+    """What must hold of the arriving hub before anything is broken."""
+    role = ROLE_OF_PATH[plan.target]
+    gateway_id = site.gateway_id(site.hub(role).gateway)
+    gateway, name = observed.gateways.get(role), last_of(gateway_id)
+    hub_id = site.network_id(site.hub(role).virtual_network)
+    yield RULE
+    yield from _comment(
+        f"Gate: nothing is broken before {name} is known to be ready. To look yourself, run the "
+        "commands with --output table and without --query."
+    )
+    if plan.target is Path.EXPRESSROUTE:
+        hold_s = site.timing.failback_hold_time_s
+        yield from _comment(
+            f"erfailover also waits until the session is up for {hold_s:.0f} s: connectedDuration."
+        )
+    yield _stop_unless("Succeeded", _state("vnet-gateway", gateway_id), f"{name} is not Succeeded")
+    yield _stop_unless("Succeeded", _state("vnet", hub_id), f"{last_of(hub_id)} is not Succeeded")
+    action = "network", "vnet-gateway"
+    peers = f"value[?state=='Connected'{_any_of('neighbor', _neighbors(gateway))}].neighbor"
+    yield _stop_if_empty(
+        _command(
+            *action, "list-bgp-peer-status", *_of(gateway_id), "--query", peers, "--output", "tsv"
+        ),
+        f"no BGP peer of {name} is Connected",
+    )
+    for prefix in site.remote_prefixes:
+        networks = {str(prefix)}
+        if gateway is not None:
+            found = conditions.covering(conditions.learned_routes(gateway), prefix)
+            networks |= {found.network} if found else set()
+        query = f"value[?(origin=='EBgp' || origin=='IBgp'){_any_of('network', networks)}].network"
+        yield _stop_if_empty(
+            _command(
+                *action,
+                "list-learned-routes",
+                *_of(gateway_id),
+                "--query",
+                query,
+                "--output",
+                "tsv",
+            ),
+            f"{name} has not learned {prefix} by BGP",
+        )
+
+
+def _neighbors(gateway: Gateway | None) -> set[str]:
+    return {peer.neighbor for peer in conditions.external_peers(gateway)} if gateway else set()
+
+
+def _any_of(field: str, values: Iterable[str]) -> str:
+    """A further condition of a query: one of some values; none where there is none."""
+    said = " || ".join(f"{field}=='{each}'" for each in sorted(values))
+    return f" && ({said})" if said else ""
+
+
+def _spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[str]:
+    """What must hold of a spoke before it is broken."""
+    role = ROLE_OF_PATH[plan.target]
+    spoke_id = site.network_id(spoke.virtual_network)
+    yield from _comment(f"Gate of {spoke.name}: its VNet at rest, both peerings ready")
+    yield _stop_unless("Succeeded", _state("vnet", spoke_id), f"{spoke.name} is not Succeeded")
+    hub = site.hub(role).virtual_network
+    for peering_id in (
+        site.peering_id(hub, spoke.inward(role).name),
+        site.peering_id(spoke.virtual_network, spoke.outward(role).name),
+    ):
+        yield _stop_unless(
+            "Connected/FullyInSync",
+            _command(
+                *("network", "vnet", "peering", "show"),
+                *_of_peering(peering_id),
+                *("--query", "join('/', [peeringState, peeringSyncLevel])", "--output", "tsv"),
+            ),
+            f"{last_of(peering_id)} is not Connected and FullyInSync",
+        )
+
+
+def _state(kind: str, resource_id: str) -> str:
+    query = ("--query", "provisioningState", "--output", "tsv")
+    return _command("network", kind, "show", *_of(resource_id), *query)
+
+
+def _stop_unless(wanted: str, command: str, why: str) -> str:
+    said = shlex.quote(f"STOP: {why}")
+    return f'[ "$({command})" = {shlex.quote(wanted)} ] \\\n    || {{ echo {said} >&2; false; }}'
+
+
+def _stop_if_empty(command: str, why: str) -> str:
+    said = shlex.quote(f"STOP: {why}")
+    return f'[ -n "$({command})" ] \\\n    || {{ echo {said} >&2; false; }}'
+
+
+def _tail(site: Site, plan: SwitchPlan) -> Iterator[str]:
+    """How to see that it is done."""
+    if plan.purpose is not Purpose.SWITCH or not plan.writes:
+        return
+    arriving, leaving = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
+    yield ""
+    yield RULE
+    yield from _comment(
+        f"Done. Some seconds later {_gateway(site, arriving)} originates the spokes' prefixes "
+        f"(origin Network) and {_gateway(site, leaving)} no longer does; a dead gateway does not "
+        "answer. Then ping from a spoke."
+    )
+    for role in (arriving, leaving):
+        where = _of(site.gateway_id(site.hub(role).gateway))
+        query = ("--query", "value[?origin=='Network'].network", "--output", "tsv")
+        yield _command(
+            "network", "vnet-gateway", "list-learned-routes", *where, *query, commented=True
+        )
+
+
+def _gateway(site: Site, role: Role) -> str:
+    return last_of(site.hub(role).gateway)

@@ -1,0 +1,82 @@
+"""Many spokes in few words: which are alike, and lists of names cut to ranges. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from erfailover.model import PeeringWrite, SwitchPlan, SwitchStep
+
+RANGE = 3
+"""So many names in a row are told as a range."""
+NUMBERED = re.compile(r"(.*?)(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Spokes whose steps are the same but for the names.
+
+    Attributes:
+        names: of the spokes, in the site's order.
+        steps: those of the first.
+    """
+
+    names: tuple[str, ...]
+    steps: tuple[SwitchStep, ...]
+
+    @property
+    def writes(self) -> int:
+        """How many writes each of them has."""
+        return sum(step.write.change != "keep" for step in self.steps)
+
+
+def alike(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
+    """The spokes of a plan, in groups of those that are alike; the largest first.
+
+    Args:
+        plan: whose spokes.
+        order: the names of the site's spokes, in the order in which they are to be told.
+    """
+    steps: dict[str, list[SwitchStep]] = {}
+    for step in plan.steps:
+        steps.setdefault(step.spoke, []).append(step)
+    groups: dict[object, list[str]] = {}
+    for name in order:
+        if name in steps:
+            groups.setdefault(tuple(map(_shape, steps[name])), []).append(name)
+    found = [Alike(tuple(names), tuple(steps[names[0]])) for names in groups.values()]
+    return sorted(found, key=lambda each: (each.writes == 0, -len(each.names)))
+
+
+def _shape(step: SwitchStep) -> object:
+    """What a step is without its names."""
+    return step.number, _written(step.write), tuple(map(_written, step.contingency))
+
+
+def _written(write: PeeringWrite) -> object:
+    return write.change, write.before, write.after
+
+
+def ranges(names: Iterable[str]) -> str:
+    """Names as people list them: ``vnet1, spoke001 to spoke498``."""
+    said: list[str] = []
+    run: list[str] = []
+    for name in names:
+        if run and not _follows(run[-1], name):
+            said += _told(run)
+            run = []
+        run.append(name)
+    return ", ".join([*said, *_told(run)])
+
+
+def _told(run: list[str]) -> list[str]:
+    return [f"{run[0]} to {run[-1]}"] if len(run) >= RANGE else run
+
+
+def _follows(name: str, after: str) -> bool:
+    """Whether a name is the one before with its last number one higher."""
+    first, second = NUMBERED.fullmatch(name), NUMBERED.fullmatch(after)
+    if not first or not second or first[1] != second[1]:
+        return False
+    return f"{int(first[2]) + 1:0{len(first[2])}}" == second[2]

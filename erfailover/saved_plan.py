@@ -1,0 +1,269 @@
+"""A plan as a document: what it rests on, what identifies it, and whether the world has moved.
+
+``--dry-run -o json`` prints this document, ``--out FILE`` keeps it, and ``switch --plan FILE``
+carries it out later, if what it rests on is still so. Pure: it reads and writes nothing.
+
+The digest is over what the plan rests on and over its steps: the same world and the same steps
+have the same digest, whenever they were read. What changes by itself (BGP's counters, uptimes,
+provisioning states on their way) is not in it; readiness, hazards and the gate are asked anew
+when the plan is carried out. Etags are not in it either: Azure changes those of all peerings of a
+VNet when one is written (recorded), and a write keeps what others have set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from erfailover.errors import Refused, UsageFailure
+from erfailover.model import Observed, Peering, SwitchPlan
+from erfailover.reporting import plan as told
+from erfailover.reporting.tables import last_of
+from erfailover.site import ROLE_OF_PATH, Path, Site
+
+FORMAT = "erfailover-plan/1"
+"""Names the document's form; another form has another number."""
+MOST_DIFFERENCES = 10
+"""So many things that moved are named."""
+Document = Mapping[str, Any]
+
+
+def document(site: Site, plan: SwitchPlan, observed: Observed, version: str) -> dict[str, Any]:
+    """A plan as the document that is printed and kept.
+
+    Args:
+        site: whose plan it is.
+        plan: what would be done.
+        observed: what it was decided from.
+        version: erfailover's own.
+    """
+    whole = {
+        "format": FORMAT,
+        "erfailover": version,
+        "read_at": observed.taken_at,
+        "subscription": site.subscription,
+        **told.data(site, plan),
+        "basis": basis(site, plan, observed),
+    }
+    whole["digest"] = digest(whole)
+    whole["checksum"] = checksum(whole)
+    return whole
+
+
+def basis(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
+    """What a plan rests on: the peerings in question, the VNets, the arriving hub's gateway."""
+    peerings: dict[str, Any] = {}
+    for spoke in site.spokes:
+        for id_ in site.peering_ids(spoke):
+            peerings[id_] = _peering(observed.peering(id_))
+    networks = {}
+    for name in site.network_names():
+        found = observed.network(site.network_id(name))
+        networks[site.network_id(name)] = (
+            {"address_space": sorted(map(str, found.address_space)), "gateway": found.has_gateway}
+            if found
+            else None
+        )
+    role = ROLE_OF_PATH[plan.target]
+    gateway = observed.gateways.get(role)
+    gateway_id = site.gateway_id(site.hub(role).gateway)
+    config = (
+        {
+            "type": gateway.type,
+            "sku": gateway.sku,
+            "asn": gateway.asn,
+            "active_active": gateway.active_active,
+            "bgp_addresses": sorted(gateway.bgp_addresses),
+        }
+        if gateway
+        else None
+    )
+    return {"peerings": peerings, "networks": networks, "gateways": {gateway_id: config}}
+
+
+def _peering(found: Peering | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "remote_virtual_network": found.remote_virtual_network.lower(),
+        "state": found.state,
+        "sync_level": found.sync_level,
+        "failed": found.failed,
+        **asdict(found.flags),
+    }
+
+
+def digest(plan: Document) -> str:
+    """What identifies a plan: what it rests on, and what it does."""
+    names = ("format", "subscription", "site", "purpose", "to", "basis", "steps")
+    return _hash({name: plan.get(name) for name in names})[:16]
+
+
+def checksum(plan: Document) -> str:
+    """What tells whether a document is as it was written."""
+    return _hash({name: value for name, value in plan.items() if name != "checksum"})
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def parse(text: str, name: str) -> dict[str, Any]:
+    """A document from the text of a file.
+
+    Args:
+        text: what the file holds.
+        name: the file, for messages.
+
+    Raises:
+        UsageFailure: it is no plan, one of another form, or changed since it was written.
+    """
+    hint = "Make a plan: erfailover switch --to ipsec|expressroute --dry-run --out FILE"
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UsageFailure(f"{name}: expected a saved plan, found no JSON", hint) from None
+    if not isinstance(found, dict) or not str(found.get("format", "")).startswith(
+        "erfailover-plan/"
+    ):
+        raise UsageFailure(f"{name}: expected a saved plan, found other JSON", hint)
+    if found["format"] != FORMAT:
+        raise UsageFailure(
+            f"{name}: expected the format {FORMAT}, found {found['format']}",
+            "It was made by another version of erfailover. " + hint,
+        )
+    whole = isinstance(found.get("basis"), dict) and isinstance(found.get("steps"), list)
+    if (
+        not whole
+        or found.get("checksum") != checksum(found)
+        or found.get("digest") != digest(found)
+    ):
+        raise UsageFailure(
+            f"{name} was changed after erfailover wrote it: its checksum does not agree",
+            "A plan is carried out as it was reviewed, or not at all. " + hint,
+        )
+    return found
+
+
+def target(saved: Document, name: str) -> Path:
+    """The path that a plan leads to.
+
+    Raises:
+        UsageFailure: it is no plan of a switch.
+    """
+    if saved.get("purpose") != "switch":
+        raise UsageFailure(
+            f"{name}: expected the plan of a switch, found one of {saved.get('purpose')}",
+            f"Run erfailover {saved.get('purpose')} itself: it shows its plan and asks.",
+        )
+    return Path(saved["to"])
+
+
+def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None:
+    """Refuse the plan of another site, subscription or version.
+
+    Raises:
+        UsageFailure: of another site.
+        Refused: of another version: what it would do was not what was reviewed.
+    """
+    mine, its = (site.name, site.subscription), (saved.get("site"), saved.get("subscription"))
+    if mine != its:
+        raise UsageFailure(
+            f"{name} is a plan of the site {its[0]} in subscription {its[1] or '(by full ids)'}; "
+            f"the site file says {mine[0]} in {mine[1] or '(by full ids)'}",
+            "Name the right site file with --site, or make a new plan.",
+        )
+    if saved.get("erfailover") != version:
+        raise Refused(
+            f"{name} was made by erfailover {saved.get('erfailover')}; this is {version}",
+            f"Nothing was changed. Make it anew: {again(saved)}",
+        )
+
+
+def again(saved: Document) -> str:
+    """The command that makes the plan anew."""
+    return f"erfailover switch --to {saved.get('to')} --dry-run --out FILE"
+
+
+def insist_on_world(saved: Document, now: Document, name: str) -> None:
+    """Refuse a plan whose world has moved, or whose steps would be others today.
+
+    Raises:
+        Refused: naming what moved.
+    """
+    found = list(moved(saved, now))
+    if not found:
+        return
+    more = len(found) - MOST_DIFFERENCES
+    said = "; ".join(found[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
+    raise Refused(
+        f"the world has moved since {name} was made ({saved['read_at']}): {said}",
+        f"Nothing was changed. Look at it, and make the plan anew: {again(saved)}",
+    )
+
+
+def moved(saved: Document, now: Document) -> Iterator[str]:
+    """What is not as it was when a plan was made, in words: ``vnet1-to-vnet2: ...``."""
+    for kind, words in (("peerings", PEERING), ("networks", NETWORK), ("gateways", GATEWAY)):
+        then, today = saved["basis"][kind], now["basis"][kind]
+        for id_ in dict.fromkeys([*then, *today]):
+            if then.get(id_) != today.get(id_):
+                yield f"{last_of(id_)}: {_difference(then.get(id_), today.get(id_), words)}"
+    if saved["basis"] == now["basis"] and saved["steps"] != now["steps"]:
+        yield from _other_steps(saved, now)
+
+
+PEERING = {
+    **told.FLAG_NAMES,
+    "remote_virtual_network": "leads to",
+    "state": "state",
+    "sync_level": "sync",
+    "failed": "last write failed",
+}
+NETWORK = {"address_space": "address space", "gateway": "has a gateway"}
+GATEWAY = {
+    "type": "type",
+    "sku": "SKU",
+    "asn": "ASN",
+    "active_active": "active-active",
+    "bgp_addresses": "BGP addresses",
+}
+
+
+def _difference(then: Any, today: Any, words: Mapping[str, str]) -> str:
+    if then is None:
+        return "there was none, now there is one"
+    if today is None:
+        return "it is not there any more, or could not be read"
+    return ", ".join(
+        f"{words.get(key, key)} {_told(then.get(key))} -> {_told(today.get(key))}"
+        for key in dict.fromkeys([*then, *today])
+        if then.get(key) != today.get(key)
+    )
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _other_steps(saved: Document, now: Document) -> Iterator[str]:
+    """Steps that differ although Azure has not moved: the site file, or what the journal knows."""
+    then = {(each["spoke"], each["number"]): each for each in saved["steps"]}
+    today = {(each["spoke"], each["number"]): each for each in now["steps"]}
+    found = [key for key in dict.fromkeys([*then, *today]) if then.get(key) != today.get(key)]
+    for spoke, number in found:
+        yield f"step {number} of {spoke} would be another (the site file or the journal changed)"
+    if not found:
+        yield "the steps would be in another order (the site file changed)"
+
+
+def text_of(plan: Document) -> str:
+    """A document as it stands in a file."""
+    return json.dumps(plan, indent=1) + "\n"
