@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextvars import copy_context
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -76,13 +77,15 @@ class SystemClock:
 def start(clock: Clock, work: Callable[[], T], name: str = "worker") -> Future[T]:
     """Do something in a thread of its own that the clock knows of.
 
-    The thread is a daemon: an interrupted program does not wait for it.
+    The thread is a daemon: an interrupted program does not wait for it. It goes on in the context
+    of the one that starts it: who is told of its waits is the same (``waits``).
     """
     future: Future[T] = Future()
+    context = copy_context()
 
     def run() -> None:
         try:
-            future.set_result(work())
+            future.set_result(context.run(work))
         except BaseException as error:
             future.set_exception(error)
         finally:

@@ -19,8 +19,11 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
+from erfailover import waits
 from erfailover.clock import Clock, start
+from erfailover.durations import Usual
 from erfailover.errors import Failure, Interrupted
 
 IN_FLIGHT = 128
@@ -45,6 +48,7 @@ class Task:
         resource: the id of the resource that it changes; empty where there is none.
         completes: it completes what the tasks that it needs have begun, so it is started although
             the run is being stopped.
+        usual: how long it usually takes; None where that is not known.
     """
 
     id: str
@@ -57,12 +61,15 @@ class Task:
     change: str = ""
     resource: str = ""
     completes: bool = False
+    usual: Usual | None = None
 
 
 class State(StrEnum):
     """What has become of a task."""
 
     STARTED = "started"
+    WAITING = "waiting"
+    """It is in flight and waits for something, or could start and waits for another."""
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -75,7 +82,9 @@ class Event:
     Attributes:
         at_s: seconds since the run began.
         elapsed_s: seconds since the task started.
-        note: what it returned, or why it failed or was skipped.
+        note: what it returned, or why it failed, was skipped or waits.
+        attempt: which attempt comes after the wait.
+        wait_s: how long it waits, in seconds; None where that is not known.
     """
 
     task: Task
@@ -83,9 +92,12 @@ class Event:
     at_s: float
     elapsed_s: float = 0.0
     note: str | None = None
+    attempt: int = 1
+    wait_s: float | None = None
 
 
 Listener = Callable[[Event], None]
+"""Told of events by the thread that runs the tasks; of waits by the thread that waits."""
 
 
 @dataclass
@@ -93,6 +105,7 @@ class Results:
     """What has become of every task of a run."""
 
     events: list[Event] = field(default_factory=list)
+    """All but the waits."""
     failures: dict[str, Failure] = field(default_factory=dict)
     elapsed_s: float = 0.0
 
@@ -149,7 +162,7 @@ def run(
     Args:
         tasks: what to do, what matters most first.
         clock: whose seconds count.
-        listener: told of every event, before a task starts and after it ended.
+        listener: told of every event, before a task starts and after it ended, and of waits.
         width: how many may be under way at once.
         max_failures: after how many failures nothing new is begun; None for no limit.
 
@@ -189,6 +202,8 @@ class _Run:
         self.done: set[str] = set()
         self.lost: set[str] = set()
         self.interrupted = False
+        self.held_up: set[str] = set()
+        """The tasks that were told to wait for another."""
 
     @property
     def stopping(self) -> bool:
@@ -245,15 +260,22 @@ class _Run:
             task = by_order[number]
             if len(self.in_flight) >= self.width.now:
                 return
-            if self._conflicts(task) or (self.stopping and not task.completes):
+            if self.stopping and not task.completes:
+                continue
+            if self._conflicts(task):
+                self._tell_held_up(task)
                 continue
             self.began[task.id] = self.clock.now()
             self._tell(task, State.STARTED)
             self.ready.remove(number)
             self.owned |= task.owns
             self.referred.update(task.refers)
-            assert task.run is not None
-            self.in_flight[task.id] = (task, start(self.clock, task.run, task.id))
+            self.in_flight[task.id] = (task, start(self.clock, partial(self._work, task), task.id))
+
+    def _work(self, task: Task) -> str | None:
+        assert task.run is not None
+        with waits.heard_by(partial(self._tell_wait, task)):
+            return task.run()
 
     def _conflicts(self, task: Task) -> bool:
         if self.owned & task.owns or self.owned & task.refers:
@@ -301,6 +323,22 @@ class _Run:
         self.results.events.append(event)
         self.listener(event)
 
+    def _tell_wait(self, task: Task, wait: waits.Wait) -> None:
+        now = self.clock.now()
+        times = now - self.began[""], now - self.began.get(task.id, now)
+        self.listener(Event(task, State.WAITING, *times, wait.why, wait.attempt, wait.seconds))
+
+    def _tell_held_up(self, task: Task) -> None:
+        """Say once what a task that could start waits for."""
+        if task.id in self.held_up:
+            return
+        self.held_up.add(task.id)
+        for other, _ in self.in_flight.values():
+            both = other.owns & (task.owns | task.refers) or other.refers & task.owns
+            if both:
+                self._tell_wait(task, waits.Wait(_turn(task, other, min(both))))
+                return
+
     def _stopped_by_the_operator(self) -> Interrupted:
         work = [task for task in self.tasks.values() if task.run is not None]
         done = sum(task.id in self.done for task in work)
@@ -314,6 +352,16 @@ class _Run:
         if under_way:
             message += f"; Azure goes on with: {', '.join(under_way)}"
         return Interrupted(message, "Run the same command again: it does only what is left.")
+
+
+def _turn(task: Task, other: Task, resource: str) -> str:
+    """What a task waits for: another, because of a resource (its id in lower case)."""
+    name = resource
+    for id_ in (other.resource, task.resource):
+        at = id_.lower().find(resource)
+        name = id_[at : at + len(resource)] if at >= 0 else name
+    before = other.resource.rsplit("/", 1)[-1] or other.title
+    return f"waits for {before} (writes on {name.rsplit('/', 1)[-1]} follow one another)"
 
 
 def check_order(tasks: Iterable[Task]) -> None:

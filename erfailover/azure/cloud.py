@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from erfailover import waits
 from erfailover.azure.access import Access
 from erfailover.azure.asking import Answer, send
 from erfailover.azure.clients import Clients, access_to
@@ -436,6 +437,7 @@ class Azure:
                 if not failure.outcome_unknown or self.clock.now() >= deadline:
                     raise
                 log.info("%s: the outcome is unknown; looking it up", what)
+                waits.tell(waits.Wait("no clear answer to the write; looks whether it was done"))
                 self.clock.sleep(2.0)
                 found = self.wait_until_settled(resource_id, deadline - self.clock.now())
                 if done(found):

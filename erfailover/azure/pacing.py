@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from erfailover import waits
 from erfailover.clock import Clock
 
 READS, WRITES, DELETES = "reads", "writes", "deletes"
@@ -25,6 +26,8 @@ NETWORK_LIMITS = {READS: 10_000, WRITES: 1_000}
 NETWORK_WINDOW_S = 300.0
 """Requests of a subscription that Microsoft.Network takes in five minutes (documented)."""
 
+TOLD_S = 1.0
+"""A wait for a token that is shorter is not worth a word."""
 SPARE = 2.0
 """Tokens that are left in a bucket for whoever else has the same identity."""
 FOR_READINGS, FOR_READINGS_IN_WINDOW = 4.0, 40
@@ -119,6 +122,9 @@ class Budget:
                 self._waiting[queue] = ahead + 1
                 wait_s = lacking_s + ahead * count / per_second
                 self.waited_s += wait_s
+            if wait_s >= TOLD_S:
+                limit = f"waits its turn: Azure's limit on {KINDS.get(method, WRITES)}"
+                waits.tell(waits.Wait(limit, wait_s))
             try:
                 self.clock.sleep(wait_s)
             finally:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from azure.core.exceptions import AzureError
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
+from erfailover import waits
 from erfailover.azure.errors import translate
 from erfailover.clock import Clock
 from erfailover.errors import AzureFailure, Kind
@@ -138,4 +139,5 @@ class Retries:
                 failure.message,
                 extra={"fields": fields},
             )
+            waits.tell(waits.of_failure(failure, seconds, state.attempt_number + 1))
             self.waiting(failure, seconds)

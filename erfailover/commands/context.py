@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erfailover import logs
+from erfailover import logs, waits
 from erfailover.clock import Clock, SystemClock
 from erfailover.commands import printing
 from erfailover.errors import Refused, UsageFailure
@@ -292,7 +292,8 @@ class Context:
             )
 
     def _waiting(self, failure: Any, seconds: float) -> None:
-        self.say(f"  waiting {seconds:.0f} s: {failure.message}")
+        if not waits.heard():  # else it stands in the line of the step that waits
+            self.say(f"  waiting {seconds:.0f} s: {failure.message}")
 
 
 def clock_speed(environment: Mapping[str, str]) -> float:

@@ -73,7 +73,7 @@ def _run(context: Context, dry_run: bool) -> None:
     context.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
     tasks = [_task(context, azure, site, each) for each in plan.deletions]
     with recorded(context, "destroy", destruction.plan_data(plan)) as recorder:
-        with Progress(context.console, context.clock) as progress:
+        with Progress(context.console, context.clock, len(tasks)) as progress:
             listener = recorder.listener(progress.tell)
             results = executor.run(
                 tasks, context.clock, listener, executor.Width(DELETIONS_AT_ONCE)

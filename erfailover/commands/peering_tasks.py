@@ -8,6 +8,7 @@ from erfailover.executor import Task
 from erfailover.model import SwitchStep
 from erfailover.schedule import Node
 from erfailover.site import network_of
+from erfailover.switch_estimates import step_usual
 
 
 def milestone(node: Node) -> Task:
@@ -28,4 +29,5 @@ def write(node: Node, step: SwitchStep, title: str, run: Callable[[], str | None
         change=str(step.write.change),
         resource=step.write.peering_id,
         completes=node.completes,
+        usual=step_usual(step),
     )

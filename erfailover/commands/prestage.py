@@ -80,7 +80,7 @@ def _carry_out(
     site, clock = context.site, context.clock
     began = clock.now()
     with recorded(context, str(plan.purpose), document) as recorder:
-        with Progress(context.console, clock) as progress:
+        with Progress(context.console, clock, len(plan.writes)) as progress:
             tasks = [_task(context, readings, node) for node in schedule(site, plan)]
             results = execute(tasks, clock, recorder.listener(progress.tell))
         done = {task.resource for task in results.of(State.DONE)}

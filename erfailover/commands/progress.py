@@ -1,38 +1,62 @@
 """Shows a run as it happens, on standard error: live on a terminal, one line an event elsewhere.
 
-Times are Azure's seconds.
+Times are Azure's seconds. With ``--log-format json`` every event is an object with its fields.
+Nothing here costs more with more tasks: an event touches one task, and the live table is drawn
+four times a second, whatever happens.
 """
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.table import Table
 
+from erfailover import logs
 from erfailover.clock import Clock
 from erfailover.durations import duration as duration
-from erfailover.executor import Event, State
+from erfailover.executor import Event, State, Task
+from erfailover.reporting.progress import Picture, Row, expectation, line, table, took, waits
 
 WORD = {
-    State.STARTED: "  started",
-    State.DONE: "     done",
-    State.FAILED: "   FAILED",
-    State.SKIPPED: "  skipped",
+    State.STARTED: "started",
+    State.WAITING: "waiting",
+    State.DONE: "done",
+    State.FAILED: "FAILED",
+    State.SKIPPED: "skipped",
 }
+SCROLL = 60
+"""With more tasks than this a terminal shows counts, and of what has ended only what failed."""
+
+
+@dataclass
+class _InFlight:
+    """A task in flight, and why it waits."""
+
+    task: Task
+    began_s: float
+    attempts: int = 1
+    why: str = ""
+    until_s: float | None = None
 
 
 class Progress:
     """A listener of the executor that shows what is done and what is in flight.
 
-    Use it as a context manager around the run, and pass ``progress.tell`` as the listener.
+    Use it as a context manager around the run, and pass ``progress.tell`` as the listener. It is
+    told of waits by the threads that wait.
     """
 
-    def __init__(self, console: Console, clock: Clock) -> None:
+    def __init__(self, console: Console, clock: Clock, total: int | None = None) -> None:
         self._console = console
         self._clock = clock
-        self._in_flight: dict[str, tuple[str, float]] = {}
+        self._total = total
+        self._began_s = clock.now()
+        self._in_flight: dict[str, _InFlight] = {}
+        self._held_up: dict[str, tuple[str, str]] = {}
+        self._ended = dict.fromkeys((State.DONE, State.FAILED, State.SKIPPED), 0)
         self._live = (
             Live(get_renderable=self._drawn, console=console, transient=True, refresh_per_second=4)
             if console.is_terminal
@@ -55,23 +79,101 @@ class Progress:
 
     def tell(self, event: Event) -> None:
         """Show one event."""
-        task = event.task
-        if event.state is State.STARTED:
-            self._in_flight[task.id] = (task.title, self._clock.now())
-            if self._live and not event.note:
+        attempts = 1
+        if event.state is State.WAITING:
+            if not self._waits(event):
                 return
+        elif event.state is State.STARTED:
+            if not event.note:
+                self._held_up.pop(event.task.id, None)
+                self._in_flight[event.task.id] = _InFlight(event.task, self._clock.now())
         else:
-            self._in_flight.pop(task.id, None)
-        line = f"{WORD[event.state]}  {event.at_s:6.0f} s  {task.title}"
-        if event.state in (State.DONE, State.FAILED):
-            line += f"  ({duration(event.elapsed_s)})"
-        if event.note:
-            line += f": {event.note}"
-        self._console.print(line, markup=False)
+            known = self._in_flight.pop(event.task.id, None)
+            attempts = known.attempts if known else 1
+            self._ended[event.state] += 1
+        if self._shown(event):
+            self._print(event, attempts)
+
+    def _waits(self, event: Event) -> bool:
+        """Note why a task waits; tells whether that is news."""
+        known = self._in_flight.get(event.task.id)
+        if known is None:
+            self._held_up[event.task.id] = event.task.title, event.note or ""
+            return True
+        news = known.why != event.note or known.attempts != event.attempt
+        known.why, known.attempts = event.note or "", event.attempt
+        known.until_s = None if event.wait_s is None else self._clock.now() + event.wait_s
+        return news
+
+    def _shown(self, event: Event) -> bool:
+        """Whether an event has a line of its own; on a terminal the table shows what is live."""
+        if self._live is None:
+            return True
+        if event.state is State.WAITING:
+            return False
+        if event.state is State.STARTED:
+            return event.note is not None
+        few = self._total is None or self._total <= SCROLL
+        return few or event.state is not State.DONE
+
+    def _print(self, event: Event, attempts: int) -> None:
+        detail, note = "", event.note
+        if event.state is State.STARTED:
+            detail = expectation(event.task.usual)
+        elif event.state is State.WAITING:
+            note = waits(event.note or "", event.wait_s, event.attempt)
+        elif event.state is not State.SKIPPED:
+            detail = took(event.elapsed_s, attempts)
+        told = line(WORD[event.state], event.at_s, event.task.title, detail, note)
+        if logs.is_json():
+            fields = _fields(event, max(attempts, event.attempt))
+            logging.getLogger(logs.PROGRESS).info("%s", told.strip(), extra={"fields": fields})
+        elif self._live:
+            self._console.print(told, markup=False)
+        else:  # rich takes as long for a line as the whole step takes otherwise
+            self._console.file.write(told + "\n")
+            self._console.file.flush()
 
     def _drawn(self) -> RenderableType:
-        table = Table.grid(padding=(0, 2))
         now = self._clock.now()
-        for title, began in list(self._in_flight.values()):
-            table.add_row("    ...", title, duration(now - began))
-        return table
+        rows = [
+            Row(each.task.title, now - each.began_s, each.task.usual, self._why(each, now))
+            for each in list(self._in_flight.values())
+        ]
+        ended = self._ended
+        return table(
+            Picture(
+                now - self._began_s,
+                self._total,
+                ended[State.DONE],
+                ended[State.FAILED],
+                ended[State.SKIPPED],
+                rows,
+                list(self._held_up.values()),
+            )
+        )
+
+    def _why(self, each: _InFlight, now: float) -> str:
+        """Why a task waits, counting down; nothing once that is over."""
+        if each.until_s is None or each.until_s <= now:
+            return each.why if each.until_s is None else ""
+        return waits(each.why, each.until_s - now, each.attempts)
+
+
+def _fields(event: Event, attempts: int) -> dict[str, object]:
+    """What an event holds, for a program."""
+    task, usual = event.task, event.task.usual
+    return {
+        "event": str(event.state),
+        "task": task.id,
+        "title": task.title,
+        "change": task.change or None,
+        "resource": task.resource or None,
+        "at_s": round(event.at_s, 1),
+        "elapsed_s": round(event.elapsed_s, 1),
+        "usually_s": usual.usually_s if usual else None,
+        "one_in_ten_s": usual.one_in_ten_s if usual else None,
+        "attempt": attempts,
+        "wait_s": None if event.wait_s is None else round(event.wait_s, 1),
+        "note": event.note,
+    }

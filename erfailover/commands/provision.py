@@ -86,7 +86,7 @@ def _run(context: Context, dry_run: bool) -> None:
     context.confirm(f"Make these {len(plan.changes)} change(s)?")
     tasks = _Provision(context, azure, site, secrets).tasks(plan)
     with recorded(context, "provision", report.plan_data(plan)) as recorder:
-        with Progress(context.console, context.clock) as progress:
+        with Progress(context.console, context.clock, len(tasks)) as progress:
             listener = recorder.listener(progress.tell)
             results = executor.run(tasks, context.clock, listener, executor.Width(WRITES_AT_ONCE))
         outcome = report.Outcome(plan, results)

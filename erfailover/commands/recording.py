@@ -39,7 +39,7 @@ class Recorder:
             if event.state is State.STARTED:
                 if not event.note:
                     self.intent(task.id, task.title, task.change, task.resource)
-            else:
+            elif event.state is not State.WAITING:
                 self.journal.write(
                     str(event.state),
                     task=task.id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from erfailover import conditions, procedure
+from erfailover import conditions, procedure, waits
 from erfailover.azure import peerings, probing
 from erfailover.azure.polling import HURRIED, PATIENT, Cadence
 from erfailover.azure.readings import Readings
@@ -31,6 +31,8 @@ from erfailover.site import ROLE_OF_PATH, Site, Spoke, network_of
 GATE_NETWORKS_S, GATE_GATEWAY_S = 10.0, 20.0
 """How old a reading may be that the gate rests on, in seconds: of VNets and peerings, and of the
 gateway with its tables, which takes 5 s to read. What the run has written is read anew."""
+GATE_PAUSE_S = 5.0
+"""Until a gate that does not hold is read again, in seconds."""
 BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
 HUNDREDS = 200
@@ -129,7 +131,7 @@ class SwitchRun:
         if prepared:
             self._prepared_since_s = clock.now()
             self._read_tables_again(0.0)
-        with Progress(self.context.console, clock) as progress:
+        with Progress(self.context.console, clock, len(plan.writes)) as progress:
             recorded = self.recorder.listener(progress.tell)
             results = execute(
                 self._tasks(plan, watch),
@@ -250,7 +252,9 @@ class SwitchRun:
             holds = conditions.all_of(claims) is Verdict.HOLDS
             if holds or self.options.force or late:
                 break
-            clock.sleep(5.0)
+            missing_now = next(each for each in claims if each.verdict is not Verdict.HOLDS)
+            waits.tell(waits.Wait(f"waits for the gate: {missing_now.seen}", GATE_PAUSE_S))
+            clock.sleep(GATE_PAUSE_S)
         insist(self.context, self.options, claims, f"take {spoke.name} off its path")
 
     def _write(self, write: PeeringWrite, max_age_s: float, cadence: Cadence = HURRIED) -> str:

@@ -1,0 +1,81 @@
+"""Why something waits, told to whoever listens: from the depth of a request up to a step's line.
+
+A task of the executor has a listener for as long as it runs, in its thread and in those that it
+starts (``clock.start``). What waits on its behalf, far below, tells it; nothing is passed through
+all the calls between. Without a listener nothing is told. Decides nothing, and never waits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from erfailover.errors import AzureFailure, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A wait.
+
+    Attributes:
+        why: in words.
+        seconds: how long it is; None where that is not known.
+        attempt: which attempt comes after it; 1 where nothing was tried yet.
+    """
+
+    why: str
+    seconds: float | None = None
+    attempt: int = 1
+
+
+Listener = Callable[[Wait], None]
+_LISTENER: ContextVar[Listener | None] = ContextVar("who is told of waits", default=None)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Have a listener told of every wait within."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def heard() -> bool:
+    """Whether somebody listens."""
+    return _LISTENER.get() is not None
+
+
+def tell(wait: Wait) -> None:
+    """Tell of a wait, before it."""
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener(wait)
+
+
+RESOURCE = re.compile(r"/subscriptions/[^\s'\"]+/virtualNetworks/([\w.-]*\w)", re.IGNORECASE)
+
+
+def of_failure(failure: AzureFailure, seconds: float, attempt: int) -> Wait:
+    """The wait that follows a failure that passes.
+
+    Args:
+        failure: what Azure said, or that it said nothing.
+        seconds: how long it is.
+        attempt: which attempt comes after it.
+    """
+    code = f" ({failure.code})" if failure.code else ""
+    if failure.kind is Kind.CONTENTION:
+        named = RESOURCE.search(failure.message)
+        what = f"Azure is updating {named[1]}" if named else "Azure is at another operation"
+        return Wait(f"{what}{code}", seconds, attempt)
+    said = {
+        Kind.THROTTLED: f"Azure takes no more requests for now{code}",
+        Kind.SERVER: f"Azure failed by itself{code}",
+        Kind.CONNECTION: "no answer came from Azure",
+    }
+    return Wait(said.get(failure.kind, f"{failure.kind}{code}"), seconds, attempt)

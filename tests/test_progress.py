@@ -1,0 +1,179 @@
+"""Progress: one line an event without a terminal, counts and what is in flight on one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from erfailover import logs, waits
+from erfailover.commands.progress import Progress
+from erfailover.durations import Usual
+from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.executor import Task, run
+from erfailover.lab.clock import SteppedClock
+from erfailover.reporting.progress import Picture, Row, table
+
+NETWORK = "/subscriptions/0/resourceGroups/g/providers/Microsoft.Network/virtualNetworks"
+HUB = frozenset({f"{NETWORK}/vnet3".lower()})
+BUSY = AzureFailure(
+    Kind.CONTENTION,
+    f"PUT x: Cannot proceed: resource {NETWORK}/vnet3 is not in Succeeded state",
+    code="ReferencedResourceNotProvisioned",
+)
+
+
+def hindered(clock: SteppedClock) -> Callable[[], str]:
+    def work() -> str:
+        clock.sleep(1.0)
+        waits.tell(waits.of_failure(BUSY, 13.0, 2))
+        clock.sleep(14.0)
+        return "written"
+
+    return work
+
+
+def tasks(clock: SteppedClock) -> list[Task]:
+    def refused() -> None:
+        clock.sleep(2.0)
+        raise Failure("Azure says no")
+
+    return [
+        Task(
+            "vnet1/1",
+            "1. lend the gateway of vnet3 to vnet1",
+            hindered(clock),
+            owns=HUB,
+            change="create",
+            resource=f"{NETWORK}/vnet3/virtualNetworkPeerings/vnet3-to-vnet1",
+            usual=Usual(3.0, 14.0),
+        ),
+        Task(
+            "vnet11/1",
+            "1. lend the gateway of vnet3 to vnet11",
+            refused,
+            owns=HUB,
+            resource=f"{NETWORK}/vnet3/virtualNetworkPeerings/vnet3-to-vnet11",
+        ),
+        Task("vnet11/2", "2. have the peering ready", refused, needs=frozenset({"vnet11/1"})),
+    ]
+
+
+LINES = """\
+  started       0 s  1. lend the gateway of vnet3 to vnet1  (usually 3 s, one in ten 14 s)
+  waiting       0 s  1. lend the gateway of vnet3 to vnet11: waits for vnet3-to-vnet1 (writes on \
+vnet3 follow one another)
+  waiting       1 s  1. lend the gateway of vnet3 to vnet1: Azure is updating vnet3 \
+(ReferencedResourceNotProvisioned); attempt 2 in 13 s
+     done      15 s  1. lend the gateway of vnet3 to vnet1  (15 s, 2 attempts): written
+  started      15 s  1. lend the gateway of vnet3 to vnet11
+   FAILED      17 s  1. lend the gateway of vnet3 to vnet11  (2 s): Azure says no
+  skipped      17 s  2. have the peering ready: what it needs was not done
+"""
+
+
+def test_without_a_terminal_every_event_is_a_line() -> None:
+    clock, out = SteppedClock(), StringIO()
+    console = Console(file=out, width=80)
+    with Progress(console, clock, 3) as progress:
+        run(tasks(clock), clock, progress.tell)
+    assert out.getvalue() == LINES
+
+
+def test_as_json_every_event_is_an_object_with_its_fields() -> None:
+    clock = SteppedClock()
+    written: list[str] = []
+    logs.begin(0, as_json=True, write=written.append)
+    try:
+        with Progress(Console(file=logs.ToLog()), clock, 3) as progress:
+            run(tasks(clock), clock, progress.tell)
+    finally:
+        logs.end()
+    found = [json.loads(line) for line in written]
+    assert [each["event"] for each in found] == [
+        *("started", "waiting", "waiting", "done", "started", "failed", "skipped")
+    ]
+    waiting, done = found[2], found[3]
+    assert (waiting["task"], waiting["attempt"], waiting["wait_s"]) == ("vnet1/1", 2, 13.0)
+    assert waiting["note"] == "Azure is updating vnet3 (ReferencedResourceNotProvisioned)"
+    assert (done["elapsed_s"], done["usually_s"], done["one_in_ten_s"]) == (15.0, 3.0, 14.0)
+    assert (done["change"], done["attempt"]) == ("create", 2)
+    assert done["resource"].endswith("/vnet3-to-vnet1")
+    assert all(each["logger"] == logs.PROGRESS for each in found)
+
+
+def test_a_wait_is_told_once_and_again_only_when_it_is_another() -> None:
+    clock, out = SteppedClock(), StringIO()
+
+    def work() -> None:
+        for attempt in (2, 2, 3):
+            waits.tell(waits.Wait("Azure is updating vnet1", 3.0, attempt))
+            clock.sleep(3.0)
+
+    with Progress(Console(file=out), clock) as progress:
+        run([Task("a", "a", work)], clock, progress.tell)
+    assert out.getvalue().count("waiting") == 2
+
+
+def test_what_a_task_starts_elsewhere_waits_in_its_name() -> None:
+    from erfailover.clock import start
+
+    clock, out = SteppedClock(), StringIO()
+
+    def work() -> None:
+        future = start(clock, lambda: waits.tell(waits.Wait("Azure fails", 2.0, 2)))
+        clock.wait_for(future.done, 10.0)
+
+    with Progress(Console(file=out), clock) as progress:
+        run([Task("a", "a", work)], clock, progress.tell)
+    assert "a: Azure fails; attempt 2 in 2 s" in out.getvalue()
+    assert not waits.heard()
+
+
+def drawn(picture: Picture, width: int) -> list[str]:
+    out = StringIO()
+    Console(file=out, width=width, color_system=None).print(table(picture))
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_hundreds_of_tasks_are_counts_and_the_longest_in_flight(width: int) -> None:
+    rows = [Row(f"use the gateway of vnet3 from spoke{n:03}", float(n)) for n in range(128)]
+    held = [(f"3. spoke{n}", "waits for another") for n in range(300)]
+    lines = drawn(Picture(75.0, 2500, 1200, 2, 0, rows, held), width)
+    assert len(lines) <= 14
+    assert max(map(len, lines)) <= width
+    if width >= 80:
+        assert lines[0] == (
+            "1 min 15 s  1200 of 2500 done, 128 in flight, 300 wait for their turn, 2 FAILED"
+        )
+        assert "spoke127" in lines[1], "the longest first"
+        assert any("... and 120 more in flight" in line for line in lines)
+
+
+def test_a_row_says_what_is_usual_and_why_it_waits() -> None:
+    row = Row(
+        "3. stop using it", 20.0, Usual(3.0, 13.0), "Azure is updating vnet1; attempt 2 in 9 s"
+    )
+    lines = drawn(Picture(30.0, 5, 2, 0, 0, [row], []), 80)
+    assert lines[1] == "     20 s (LATE, usually 3 s)  3. stop using it"
+    assert lines[2].strip() == "Azure is updating vnet1; attempt 2 in 9 s"
+
+
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        (BUSY, "Azure is updating vnet3 (ReferencedResourceNotProvisioned)"),
+        (
+            AzureFailure(Kind.CONTENTION, "x", code="RetryableError"),
+            "Azure is at another operation (RetryableError)",
+        ),
+        (AzureFailure(Kind.THROTTLED, "x"), "Azure takes no more requests for now"),
+        (AzureFailure(Kind.CONNECTION, "x"), "no answer came from Azure"),
+    ],
+)
+def test_a_wait_says_in_words_what_azure_said(failure: AzureFailure, why: str) -> None:
+    assert waits.of_failure(failure, 3.0, 2) == waits.Wait(why, 3.0, 2)
