@@ -239,7 +239,10 @@ def plan_text(plan: DestroyPlan) -> str:
     if plan.disconnected:
         lines += ["", f"Becomes Disconnected: {', '.join(plan.disconnected)}"]
     count = len(plan.deletions)
-    lines += ["", f"{count} resource(s) will be deleted." if count else "Nothing to delete."]
+    lines += [
+        "",
+        f"Plan: 0 to add, 0 to change, {count} to remove." if count else "Nothing to delete.",
+    ]
     return "\n".join(lines)
 
 

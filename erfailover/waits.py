@@ -21,7 +21,7 @@ class Wait:
     """A wait.
 
     Attributes:
-        why: in words.
+        why: in words; empty where what was told of before is over.
         seconds: how long it is; None where that is not known.
         attempt: which attempt comes after it; 1 where nothing was tried yet.
     """

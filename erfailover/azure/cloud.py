@@ -440,6 +440,7 @@ class Azure:
                 waits.tell(waits.Wait("no clear answer to the write; looks whether it was done"))
                 self.clock.sleep(2.0)
                 found = self.wait_until_settled(resource_id, deadline - self.clock.now())
+                waits.tell(waits.Wait(""))
                 if done(found):
                     return
 

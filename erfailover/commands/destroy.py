@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from erfailover import destruction, executor
 from erfailover.arm_bodies import Body
 from erfailover.clock import all_at_once
+from erfailover.commands import plans
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress, duration
 from erfailover.commands.recording import recorded, settle
@@ -69,7 +70,7 @@ def _run(context: Context, dry_run: bool) -> None:
         _forget(context)
         context.show(destruction.plan_text(plan), _outcome_data(plan, Results()))
         return
-    context.say(destruction.plan_text(plan))
+    plans.tell(context, destruction.plan_text(plan))
     context.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
     tasks = [_task(context, azure, site, each) for each in plan.deletions]
     with recorded(context, "destroy", destruction.plan_data(plan)) as recorder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from erfailover.errors import UsageFailure
 from erfailover.model import Observed, SwitchPlan
 from erfailover.reporting import plan as told
 from erfailover.reporting import plan_az
+from erfailover.reporting.plan_style import styled
 from erfailover.site import Site
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -33,12 +35,22 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
         text = plan_az.script(site, plan, observed, str(whole["digest"]))
     else:
         text = told.text(site, plan)
-    context.show(text, whole)
+    if context.output == "table" and sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False, soft_wrap=True).print(styled(text))
+    else:
+        context.show(text, whole)
     if out is not None:
         context.say(
             f"Saved to {out} (digest {whole['digest']}). To carry it out: erfailover switch "
             f"--plan {out}"
         )
+
+
+def tell(context: Context, text: str) -> None:
+    """Show a plan on standard error, before it is asked for."""
+    context.console.print(styled(text))
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
         settle(context)
         readings = Readings(context.azure, context.site)
         plan, observed = _planned(context, readings, purpose)
-        context.say(told.text(context.site, plan))
+        plans.tell(context, told.text(context.site, plan))
         _refuse(plan)
         if plan.writes:
             context.confirm(f"{str(purpose).capitalize()} {context.site.name}?")

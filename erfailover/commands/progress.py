@@ -18,7 +18,16 @@ from erfailover import logs
 from erfailover.clock import Clock
 from erfailover.durations import duration as duration
 from erfailover.executor import Event, State, Task
-from erfailover.reporting.progress import Picture, Row, expectation, line, table, took, waits
+from erfailover.reporting.progress import (
+    Picture,
+    Row,
+    expectation,
+    line,
+    table,
+    took,
+    waits,
+    wrapped,
+)
 
 WORD = {
     State.STARTED: "started",
@@ -100,8 +109,8 @@ class Progress:
         if known is None:
             self._held_up[event.task.id] = event.task.title, event.note or ""
             return True
-        news = known.why != event.note or known.attempts != event.attempt
-        known.why, known.attempts = event.note or "", event.attempt
+        news = (bool(event.note) and known.why != event.note) or known.attempts < event.attempt
+        known.why, known.attempts = event.note or "", max(known.attempts, event.attempt)
         known.until_s = None if event.wait_s is None else self._clock.now() + event.wait_s
         return news
 
@@ -129,7 +138,8 @@ class Progress:
             fields = _fields(event, max(attempts, event.attempt))
             logging.getLogger(logs.PROGRESS).info("%s", told.strip(), extra={"fields": fields})
         elif self._live:
-            self._console.print(told, markup=False)
+            for each in wrapped(told, self._console.width):
+                self._console.print(each, markup=False)
         else:  # rich takes as long for a line as the whole step takes otherwise
             self._console.file.write(told + "\n")
             self._console.file.flush()

@@ -16,6 +16,7 @@ from erfailover import comparison, executor, offers, provisioning
 from erfailover.arm_bodies import TAG, Body, Reference
 from erfailover.azure.offers import ask
 from erfailover.clock import all_at_once
+from erfailover.commands import plans
 from erfailover.commands import provision_report as report
 from erfailover.commands.context import Context
 from erfailover.commands.keys import read_shared_key, with_ssh_keys
@@ -82,7 +83,7 @@ def _run(context: Context, dry_run: bool) -> None:
         nothing = report.Outcome(plan, executor.Results())
         context.show(report.plan_text(plan), report.outcome_data(nothing))
         return
-    context.say(report.plan_text(plan))
+    plans.tell(context, report.plan_text(plan))
     context.confirm(f"Make these {len(plan.changes)} change(s)?")
     tasks = _Provision(context, azure, site, secrets).tasks(plan)
     with recorded(context, "provision", report.plan_data(plan)) as recorder:

@@ -12,9 +12,9 @@ from erfailover.estimates import PRICES_AS_OF, estimate
 from erfailover.executor import Results, State
 from erfailover.model import Change
 from erfailover.provisioning import Action, ProvisionPlan, SetupAction
-from erfailover.reporting.plan import SIGN
+from erfailover.reporting.plan import LEGEND, SIGN, summary_line
 
-WORDS = {Change.CREATE: "to make", Change.UPDATE: "to update", Change.KEEP: "as they should be"}
+TOLD = (Change.CREATE, Change.UPDATE, Change.KEEP)
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,8 @@ def plan_text(plan: ProvisionPlan) -> str:
     """A plan for people: what is made and updated, and how many are kept."""
     every = plan.every
     counts = Counter(each.change for each in every)
-    summary = ", ".join(f"{counts[change]} {word}" for change, word in WORDS.items())
     lines = [f"Plan: provision {plan.site}"]
-    lines += [""] if plan.changes else []
+    lines += ["", LEGEND, ""] if plan.changes else []
     for each in plan.changes:
         lines += _action_lines(each)
     lines += [""] if plan.changes else []
@@ -44,7 +43,9 @@ def plan_text(plan: ProvisionPlan) -> str:
         return "\n".join(
             [*lines, f"Nothing to change: {len(every)} resource(s) are as they should be."]
         )
-    return "\n".join([*lines, f"{summary}.", *_expected_lines(plan)])
+    summary = summary_line(counts[Change.CREATE], counts[Change.UPDATE], 0)
+    kept = f"{counts[Change.KEEP]} kept as they are."
+    return "\n".join([*lines, *_expected_lines(plan), "", kept, summary])
 
 
 def _expected_lines(plan: ProvisionPlan) -> Iterator[str]:
@@ -78,7 +79,7 @@ def plan_data(plan: ProvisionPlan) -> dict[str, Any]:
         "site": plan.site,
         "estimate": {**asdict(expected), "prices": PRICES_AS_OF},
         "changes": len(plan.changes),
-        **{str(change): counts[change] for change in WORDS},
+        **{str(change): counts[change] for change in TOLD},
         "between_paths": list(plan.held),
         "actions": [
             *(_action_data(each) for each in plan.actions),

@@ -78,7 +78,7 @@ def _run(context: Context, options: Options) -> None:
     document = plans.document(site, plan, observed)
     _insist_on_saved(options, document)
     if plan.writes:
-        context.say(told.text(site, plan))
+        plans.tell(context, told.text(site, plan))
         _guard(context, options, plan, observed)
         context.confirm(f"Switch {site.name} to {options.target}?")
     else:

@@ -222,7 +222,9 @@ class SwitchRun:
         budget = self.context.azure.budget
         budget.prepay(both)
         try:
+            waits.tell(waits.Wait("reads the gate again"))
             self._gate(spoke)
+            waits.tell(waits.Wait(""))
         except BaseException:
             budget.forgo(both)
             raise

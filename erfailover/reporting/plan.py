@@ -136,7 +136,7 @@ def summary(plan: SwitchPlan) -> str:
     """The last line: how much is written."""
     found = counts(plan)
     if not plan.writes:
-        return f"Nothing to change: {found['keep']} peering(s) are as they should be."
+        return "Nothing to change: every peering is as it should be."
     return summary_line(found["add"], found["change"], found["remove"])
 
 

@@ -42,6 +42,8 @@ OPTIONS = {
     "use_remote_gateways": "--use-remote-gateways",
 }
 """How az calls a field in ``--set``, and as an option of ``create``."""
+SPECIAL = frozenset('$`"\\!')
+"""What means something to a shell within double quotes."""
 RULE = "# " + "-" * (COLUMNS - 2)
 
 
@@ -77,7 +79,8 @@ def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> str
 def _head(plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
     yield "#!/bin/sh"
     yield from _comment(PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target)))
-    yield from _comment(f"Read {observed.taken_at}; digest {digest}. {summary(plan)}")
+    yield from _comment(f"Read {observed.taken_at}; digest {digest}. ")
+    yield from _comment(summary(plan))
     yield "#"
     yield from _comment(
         "Sign in first (az login). Run it whole (sh FILE): it stops at the first command that "
@@ -90,16 +93,16 @@ def _head(plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
         if claim.verdict is not Verdict.HOLDS:
             yield from _comment(f"{MARK[claim.verdict]}: {claim.seen}")
             if claim.remedy:
-                yield from _comment(f"  remedy: {claim.remedy}")
+                yield from _comment(f"remedy: {claim.remedy}", 3)
     yield "set -eu"
 
 
-def _comment(text: str) -> list[str]:
+def _comment(text: str, indent: int = 0) -> list[str]:
     return textwrap.wrap(
         text,
         COLUMNS,
-        initial_indent="# ",
-        subsequent_indent="# ",
+        initial_indent="# " + " " * indent,
+        subsequent_indent="# " + " " * (indent and indent + 2),
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -107,7 +110,7 @@ def _comment(text: str) -> list[str]:
 
 def _command(*words: str, commented: bool = False) -> str:
     """An az command over several lines, each an option; every word quoted for the shell."""
-    quoted = [shlex.quote(word) for word in words]
+    quoted = [_quoted(word) for word in words]
     lines = [" ".join(["az", *_until_option(quoted)])]
     for word in quoted[len(_until_option(quoted)) :]:
         if word.startswith("--"):
@@ -122,6 +125,13 @@ def _command(*words: str, commented: bool = False) -> str:
             packed.append(line)
     joint = " \\\n#     " if commented else " \\\n    "
     return ("# " if commented else "") + joint.join(packed)
+
+
+def _quoted(word: str) -> str:
+    """A word quoted for the shell; a query, full of single quotes, by double ones."""
+    if "'" in word and not SPECIAL.intersection(word):
+        return f'"{word}"'
+    return shlex.quote(word)
 
 
 def _until_option(words: list[str]) -> list[str]:
@@ -165,8 +175,8 @@ def _bool(value: object) -> str:
 def _step(step: SwitchStep) -> Iterator[str]:
     """One write: what it does, why it stands here, and what takes it back."""
     yield from _comment(f"{step.number}. {step.title}")
-    yield from _comment(f"   {step.write.name}: {'; '.join(changes(step.write))}")
-    yield from _comment(f"   why here: {step.why}")
+    yield from _comment(f"{step.write.name}: {'; '.join(changes(step.write))}", 3)
+    yield from _comment(f"why here: {step.why}", 3)
     if step.write.change is Change.DELETE:
         yield _stop_unless(
             "unused",

@@ -6,6 +6,7 @@ second on a terminal, and shows counts and what matters most, never hundreds of 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,17 @@ def line(word: str, at_s: float, title: str, detail: str = "", note: str | None 
     return f"{told}: {note}" if note else told
 
 
+def wrapped(told: str, width: int) -> list[str]:
+    """A line cut to a terminal's width, the rest below its title."""
+    return textwrap.wrap(
+        told,
+        max(width, 40),
+        subsequent_indent=" " * 20,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
 def took(elapsed_s: float, attempts: int) -> str:
     """How long a task took, and how often it was tried: ``5 s, 2 attempts``."""
     return duration(elapsed_s) + (f", {attempts} attempts" if attempts > 1 else "")
@@ -37,7 +49,7 @@ def waits(why: str, seconds: float | None, attempt: int) -> str:
         return why
     if attempt > 1:
         return f"{why}; attempt {attempt} in {duration(seconds)}"
-    return f"{why}; looks again in {duration(seconds)}"
+    return f"{why} ({duration(seconds)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,213 @@
+"""What a plan says: in 80 columns, spokes that are alike once, its times and risks, its digest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from erfailover import procedure, saved_plan
+from erfailover.durations import PEERING_WRITES, Usual
+from erfailover.errors import Refused
+from erfailover.model import Observed, SwitchPlan
+from erfailover.reporting import plan as told
+from erfailover.reporting.plan_style import styled
+from erfailover.reporting.spokes import ranges
+from erfailover.site import Path, Role, Site
+from erfailover.switch_estimates import expected
+from tests import sites
+
+MANY = tuple(f"vnet{n}" for n in range(11, 131))
+READY = replace(sites.SPOKE_USES, use_remote_gateways=False)
+
+
+def planned(site: Site, target: Path = Path.IPSEC, **state: Any) -> tuple[SwitchPlan, Observed]:
+    seen = sites.observed(site, sites.on(target.other, site) | state)
+    return procedure.plan(site, seen, target), seen
+
+
+def text_of(site: Site, **state: Any) -> str:
+    return told.text(site, planned(site, **state)[0])
+
+
+def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_count() -> None:
+    text = text_of(sites.site())
+    lines = text.splitlines()
+    assert lines[0] == "Plan: switch poc to IPsec"
+    assert lines[-1] == "Plan: 2 to add, 3 to change, 0 to remove."
+    assert "+ add   ~ change   - remove   = kept" in lines
+    at = lines.index("~ 3. stop using the gateway of vnet2 from vnet1")
+    assert lines[at - 1].lstrip().startswith("-- gate: all of the above is read again")
+    assert lines[at + 1 : at + 5] == [
+        "       vnet1-to-vnet2 is changed; usually 3 s, one in ten 13 s",
+        "         ~ forwarded traffic: yes -> no",
+        "         ~ remote gateways: yes -> no",
+        "         = access yes, gateway transit no",
+    ]
+    assert "between 3 and 4, each spoke (usually" in text
+    assert "not at risk: Internet and NAT" in text
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_plan_with_nothing_to_do_says_so_and_nothing_of_risks() -> None:
+    site = sites.site()
+    seen = sites.observed(site, sites.on(Path.IPSEC, site))
+    text = told.text(site, procedure.plan(site, seen, Path.IPSEC))
+    assert text.splitlines()[-1] == "Nothing to change: every peering is as it should be."
+    assert "At risk" not in text
+
+
+def test_the_way_back_removes_and_says_what_that_puts_at_risk() -> None:
+    site = sites.site()
+    seen = sites.observed(site, sites.on(Path.IPSEC, site))
+    ours = frozenset(each.lower() for each in site.peering_ids(site.spokes[0]))
+    text = told.text(site, procedure.plan(site, seen, Path.EXPRESSROUTE, ours))
+    assert text.splitlines()[-1].endswith("2 to remove.")
+    assert "- 6. remove the peering from vnet1 to vnet3" in text
+    assert "vnet3-to-vnet1 is removed" in text
+    assert "steps 6, 7: the routes of these peerings go" in text
+
+
+def test_spokes_that_are_alike_are_told_once_and_another_is_singled_out() -> None:
+    site = sites.site(*MANY)
+    text = text_of(
+        site,
+        **{
+            "vnet3-to-vnet14": (sites.HUB_LENDS, "Connected"),
+            "vnet14-to-vnet3": (READY, "Connected"),
+        },
+    )
+    lines = text.splitlines()
+    assert "119 spokes, alike: vnet11 to vnet13, vnet15 to vnet130" in lines
+    alone = lines.index("vnet14")
+    assert lines[alone + 1 : alone + 3] == [
+        "= 1. lend the gateway of vnet3 to vnet14",
+        "       vnet3-to-vnet14 is already so",
+    ]
+    assert lines[-1] == f"Plan: {2 * 119} to add, {3 * 120} to change, 0 to remove."
+    assert "vnet11 has no gateway of its own" in text
+    assert "... and 119 more of the same (-o json: all)" in text
+    assert text.count("why here: the make") == 1
+    assert len(lines) < 120
+    assert max(map(len, lines)) <= 80
+    assert len(told.data(site, planned(site)[0])["steps"]) == 5 * 120, "-o json tells all"
+
+
+def test_priorities_are_told_where_they_differ() -> None:
+    site = sites.site("vnet1", "vnet11", "vnet12")
+    urgent = replace(site.spokes[2], priority=10)
+    text = text_of(replace(site, spokes=(*site.spokes[:2], urgent)))
+    assert "  Priority 10: vnet12\n  Priority 100: vnet1, vnet11\n" in text
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a", "b"], "a, b"),
+        (["s8", "s9", "s10", "s11"], "s8 to s11"),
+        (["s008", "s009", "s010", "t1", "t2"], "s008 to s010, t1, t2"),
+        (["s09", "s10", "s12"], "s09, s10, s12"),
+        ([], ""),
+    ],
+)
+def test_names_in_a_row_are_a_range(names: list[str], said: str) -> None:
+    assert ranges(names) == said
+
+
+def test_the_expected_time_is_the_hubs_queue_and_then_the_slowest_spoke() -> None:
+    one, many = (
+        expected(site, planned(site)[0]) for site in (sites.site(), sites.site(*MANY[:100]))
+    )
+    assert one and many and one.moved and many.moved and one.cut
+    chain = sum(PEERING_WRITES[each].usually_s for each in ("create", "create", "update", "update"))
+    assert chain < one.moved.usually_s < 2 * chain
+    assert one.cut.usually_s < one.moved.usually_s < one.done.usually_s
+    assert 500 < many.moved.usually_s < 900, "measured: 100 spokes cold in 723 s"
+    assert expected(sites.site(), planned(sites.site())[0]) == one, "always the same figures"
+
+
+def test_a_draw_goes_through_the_percentiles() -> None:
+    usual = Usual(3.0, 13.0, 2.0)
+    assert [round(usual.draw(q), 6) for q in (0.1, 0.5, 0.9)] == [2.0, 3.0, 13.0]
+    assert usual.draw(0.0) == usual.draw(0.01)
+
+
+def test_colour_changes_no_letter_and_is_left_out_where_it_is_not_wanted() -> None:
+    text = text_of(sites.site())
+    assert styled(text).plain == text
+    plain = Console(color_system=None, width=100, no_color=True)
+    with plain.capture() as captured:
+        plain.print(styled(text), soft_wrap=True)
+    assert captured.get() == text + "\n"
+
+
+def document(site: Site, seen: Observed, target: Path = Path.IPSEC) -> dict[str, Any]:
+    whole = saved_plan.document(site, procedure.plan(site, seen, target), seen, "1.0")
+    return saved_plan.parse(saved_plan.text_of(whole), "plan.json")
+
+
+def test_the_digest_is_the_same_for_the_same_world_whenever_it_was_read() -> None:
+    site = sites.site()
+    _, seen = planned(site)
+    later = replace(
+        seen,
+        taken_at="2027-01-01T00:00:00Z",
+        gateways={
+            Role.BACKUP: sites.with_peers(
+                seen.gateways[Role.BACKUP], replace(sites.peer(), messages_sent=99)
+            )
+        },
+    )
+    first, second = document(site, seen), document(site, later)
+    assert first["digest"] == second["digest"]
+    assert first["checksum"] != second["checksum"]
+    saved_plan.insist_on_world(first, second, "plan.json")
+
+
+def moved(site: Site, **state: Any) -> str:
+    before = document(site, planned(site)[1])
+    after = document(site, planned(site, **state)[1])
+    with pytest.raises(Refused) as refused:
+        saved_plan.insist_on_world(before, after, "plan.json")
+    return refused.value.message
+
+
+def test_a_refusal_names_the_peering_and_what_it_was_and_is() -> None:
+    site = sites.site()
+    closed = replace(sites.HUB_LENDS, allow_gateway_transit=False)
+    assert "vnet2-to-vnet1: gateway transit yes -> no" in moved(
+        site, **{"vnet2-to-vnet1": (closed, "Connected")}
+    )
+    assert "vnet1-to-vnet2: state Connected -> Disconnected" in moved(
+        site, **{"vnet1-to-vnet2": (sites.SPOKE_USES, "Disconnected")}
+    )
+    assert "vnet3-to-vnet1: there was none, now there is one" in moved(
+        site, **{"vnet3-to-vnet1": (sites.HUB_LENDS, "Connected")}
+    )
+
+
+def test_a_refusal_names_a_gateway_that_is_another() -> None:
+    site = sites.site()
+    _, seen = planned(site)
+    other = replace(seen.gateways[Role.BACKUP], asn=65010, bgp_addresses=("10.3.0.253",))
+    after = replace(seen, gateways={**seen.gateways, Role.BACKUP: other})
+    found = list(saved_plan.moved(document(site, seen), document(site, after)))
+    assert found == ["vng2: ASN none -> 65010, BGP addresses 10.3.0.254 -> 10.3.0.253"]
+
+
+def test_of_hundreds_of_changes_ten_are_named() -> None:
+    site = sites.site(*MANY)
+    closed = replace(sites.HUB_LENDS, allow_gateway_transit=False)
+    said = moved(site, **{f"vnet2-to-{name}": (closed, "Connected") for name in MANY})
+    assert said.count("gateway transit yes -> no") == 10
+    assert said.endswith("and 110 more")
+
+
+def test_a_plan_holds_plain_data_alone() -> None:
+    site = sites.site()
+    plan, seen = planned(site)
+    whole = saved_plan.document(site, plan, seen, "1.0")
+    assert json.loads(json.dumps(whole)) == whole
