@@ -68,12 +68,12 @@ def _nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
     spokes = sorted(steps, key=lambda spoke: ranks[spoke])
     begun: frozenset[str] = frozenset()
     passed: frozenset[str] = frozenset()
-    batches = (
+    parts = (
         (rank, batch)
         for rank, members in groupby(spokes, key=lambda spoke: ranks[spoke])
-        for batch in _batches([(name, steps[name]) for name in members])
+        for batch in batches([(name, steps[name]) for name in members])
     )
-    for number, (rank, batch) in enumerate(batches):
+    for number, (rank, batch) in enumerate(parts):
         nodes = list(_group(number, batch, begun, passed))
         yield from nodes
         begun = frozenset({nodes[-1].id})
@@ -88,7 +88,7 @@ def _nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
                 before |= {step.id}
 
 
-def _batches(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
+def batches(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
     """The spokes of one priority, in as few parts as ``BATCH`` allows, of about the same size."""
     prepared = sum(any(step.number == 1 for step in steps) for _, steps in members)
     size = -(-len(members) // max(1, -(-prepared // BATCH)))

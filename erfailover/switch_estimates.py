@@ -17,6 +17,7 @@ from statistics import quantiles
 from erfailover.durations import PEERING_WRITES, Usual
 from erfailover.model import SwitchPlan, SwitchStep
 from erfailover.procedure import phase
+from erfailover.schedule import batches
 from erfailover.site import Site
 
 DRAWS, FEWEST, MOST = 20_000, 9, 199
@@ -85,9 +86,13 @@ def _played(site: Site, writes: tuple[SwitchStep, ...], draw: Draw) -> tuple[flo
     critical = [step for step in writes if phase(step.number) < 2]
     now, sent = 0.0, 0
     for _, group in groupby(critical, key=lambda step: priorities[step.spoke]):
-        members = list(group)
-        sent += len(members)
-        now = max(now + _group(members, draw), _limit(sent))
+        members: dict[str, list[SwitchStep]] = {}
+        for step in group:
+            members.setdefault(step.spoke, []).append(step)
+        for batch in batches(list(members.items())):
+            steps = [step for _, mine in batch for step in mine]
+            sent += len(steps)
+            now = max(now + _group(steps, draw), _limit(sent))
     late = list(_late(writes, draw))
     queue = sum(seconds for hub, seconds in late if hub)
     beside = max((seconds for hub, seconds in late if not hub), default=0.0)

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from erfailover import __version__, saved_plan
+from erfailover.commands import printing
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.model import Observed, SwitchPlan
+from erfailover.reporting import formats, plan_az
 from erfailover.reporting import plan as told
-from erfailover.reporting import plan_az
 from erfailover.reporting.plan_style import styled
 from erfailover.site import Site
 
@@ -31,13 +34,11 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
     whole = document(site, plan, observed)
     if out is not None:
         _write(out, saved_plan.text_of(whole))
+    text = told.text(site, plan)
     if context.output == "az":
-        text = plan_az.script(site, plan, observed, str(whole["digest"]))
-    else:
-        text = told.text(site, plan)
-    if context.output == "table" and sys.stdout.isatty():
-        from rich.console import Console
-
+        script = plan_az.script(site, plan, observed, str(whole["digest"]))
+        printing.show(script, whole, formats.TABLE)
+    elif context.output == formats.TABLE and context.query is None and sys.stdout.isatty():
         Console(highlight=False, soft_wrap=True).print(styled(text))
     else:
         context.show(text, whole)

@@ -26,6 +26,7 @@ from erfailover.procedure import STEPS
 from erfailover.reporting.risks import UNTOUCHED, risks
 from erfailover.reporting.spokes import Alike, alike, ranges
 from erfailover.reporting.tables import MARK, last_of, path_name
+from erfailover.schedule import BATCH
 from erfailover.site import ROLE_OF_PATH, Site
 from erfailover.switch_estimates import expected, step_usual
 
@@ -195,8 +196,8 @@ def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
     if len(spokes) < 2 or plan.purpose is not Purpose.SWITCH:
         return []
     said = (
-        f"{len(spokes)} spokes. All are prepared (1, 2), then each is broken and made (3, 4), "
-        "side by side as far as Azure allows; the rest comes last."
+        f"{len(spokes)} spokes. They are prepared (1, 2), at most {BATCH} at a time, then each is "
+        "broken and made (3, 4), side by side as far as Azure allows; the rest comes last."
     )
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     lines = ["", *_wrapped(said, 0, 0)]
