@@ -53,6 +53,15 @@ EXAMPLES: dict[str, Examples] = {
     ),
     "switch": (
         ("The plan, and nothing more", "erfailover switch --to ipsec --dry-run"),
+        (
+            "The plan, kept for those who must agree to it",
+            "erfailover switch --to ipsec --dry-run --out plan.json",
+        ),
+        ("Just that plan, or a refusal", "erfailover switch --plan plan.json"),
+        (
+            "The plan as az commands, for a night without erfailover",
+            "erfailover switch --to ipsec --dry-run -o az > switch.sh",
+        ),
         ("ExpressRoute has failed: move every spoke", "erfailover switch --to ipsec"),
         (
             "One spoke first, the others once it works",
