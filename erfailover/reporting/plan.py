@@ -253,7 +253,7 @@ def _step_lines(step: SwitchStep, title: str, why: str) -> Iterator[str]:
     yield f"       {write.name} is {DONE_TO[write.change]}" + (
         f"; {usually(usual)}" if usual else ""
     )
-    for each in changes(write):
+    for each in changes(write) if write.after else ():
         yield f"         {SIGN[write.change]} {each}"
     kept = [f"{name} {value}" for name, value in _kept(write)]
     if kept:
