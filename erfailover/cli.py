@@ -46,7 +46,7 @@ Exit codes:
   0  done and verified, or healthy        4  a needed reading is unknown
   1  a bug                                5  Azure refused or did not answer
   2  usage or site file                   6  verification failed, or unhealthy
-  3  refused by a guard                 130  interrupted; run it again to go on
+  3  refused by a guard                 130  interrupted; run it again
 """
 
 
@@ -93,7 +93,10 @@ def _judge_query(_: Any) -> None:
 )
 @common
 def init(force: bool, from_azure: bool, **options: Any) -> None:
-    """Write a commented site file: of the proof of concept, or --from-azure of what is there."""
+    """Write a commented site file, to be looked through.
+
+    Of the proof of concept's topology, or --from-azure of a network that is there.
+    """
     names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name", "cloud")
     told = {name: options.pop(name) for name in (*names, "spokes", "remote_prefixes")}
     if not from_azure:
@@ -116,7 +119,10 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
 @writes
 @common
 def provision(dry_run: bool, **options: Any) -> None:
-    """Make the whole topology of the site file; go on where it was interrupted."""
+    """Make the whole topology of the site file.
+
+    Run again after an interruption, it goes on where it was.
+    """
     from erfailover.commands import provision as command
 
     command.run(context(options), dry_run=dry_run)
@@ -134,7 +140,10 @@ def provision(dry_run: bool, **options: Any) -> None:
 )
 @common
 def status(every_s: float | None, **options: Any) -> None:
-    """Show which path each spoke is on, a picture of it all, BGP peers, routes, peerings."""
+    """Show which path each spoke is on, and whether it works.
+
+    The verdict first, then a picture, then BGP peers, learned routes, peerings.
+    """
     if every_s is not None:
         from erfailover.commands import status_watch
 
@@ -177,7 +186,10 @@ def diagram(file: Path | None, form: str | None, **options: Any) -> None:
 @cli.command()
 @common
 def doctor(**options: Any) -> None:
-    """Check, without a write, whether a switch could work; each line with its remedy."""
+    """Check, without a write, whether a switch could work.
+
+    Each line that does not hold comes with its remedy.
+    """
     from erfailover.commands import doctor as command
 
     command.run(context(options))
@@ -199,7 +211,10 @@ def doctor(**options: Any) -> None:
 )
 @common
 def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> None:
-    """List the rights that the site needs, on what, and which step needs them."""
+    """List the rights that the site needs.
+
+    With what each is needed on, and which step needs it.
+    """
     from erfailover.commands import permissions as command
 
     command.run(context(options), role, scopes)
@@ -268,7 +283,10 @@ def switch(
     max_failures: int,
     **options: Any,
 ) -> None:
-    """Move every spoke to a path, in the order that never cuts its other traffic."""
+    """Move every spoke to a path, and verify it.
+
+    In the one order that never cuts the spokes' other traffic.
+    """
     if [undo, target is not None, plan_file is not None].count(True) != 1:
         raise click.UsageError(
             "Say where to go: --to ipsec, --to expressroute, --undo, or --plan FILE."
@@ -308,7 +326,10 @@ def _only_planned(dry_run: bool, options: dict[str, Any]) -> None:
 @writes
 @planned
 def prestage(dry_run: bool, **options: Any) -> None:
-    """Make the peerings with the backup hub ahead of time: a switch then has less to do."""
+    """Make the peerings with the backup hub ahead of time.
+
+    A switch then has less to do.
+    """
     _only_planned(dry_run, options)
     from erfailover.commands import prestage as command
     from erfailover.model import Purpose
@@ -321,7 +342,10 @@ def prestage(dry_run: bool, **options: Any) -> None:
 @writes
 @planned
 def unprestage(dry_run: bool, **options: Any) -> None:
-    """Remove the peerings that prestage made, where no spoke uses them."""
+    """Remove the peerings that prestage made.
+
+    Only where no spoke uses them.
+    """
     _only_planned(dry_run, options)
     from erfailover.commands import prestage as command
     from erfailover.model import Purpose
@@ -333,7 +357,10 @@ def unprestage(dry_run: bool, **options: Any) -> None:
 @click.argument("run", required=False, shell_complete=completed("runs"))
 @common
 def history(run: str | None, **options: Any) -> None:
-    """List what was run on the site, or tell RUN in full: steps, times, correlation ids."""
+    """List what was run on the site, or tell RUN in full.
+
+    RUN is a run's id, or how it begins: its steps with their times and Azure's correlation ids.
+    """
     from erfailover.commands import history as command
 
     command.run(context(options), run)
@@ -436,7 +463,7 @@ def demo(keep: bool, verbose: int, log_format: str, **options: Any) -> None:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:
-    """The local Azure: up, down, status, env, reset (see: erfailover lab --help)."""
+    """Run a local Azure: see erfailover lab --help."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "erfailover.lab", *arguments])
 

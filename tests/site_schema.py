@@ -48,6 +48,7 @@ def schema() -> dict[str, Any]:
             assert key in classes[name], f"site.py: no text stands below {name}.{key}"
             value["description"] = classes[name][key]
     _name_formats(made)
+    _leave_null_out(made)
     return made
 
 
@@ -86,6 +87,23 @@ def _name_formats(node: Any) -> None:
     elif isinstance(node, list):
         for each in node:
             _name_formats(each)
+
+
+def _leave_null_out(node: Any) -> None:
+    """A key that may be left out need not be null: what is wrong below it is then told better."""
+    if isinstance(node, dict):
+        if node.get("default", "") is None:
+            del node["default"]
+            left = [each for each in node["anyOf"] if each != {"type": "null"}]
+            node["anyOf"] = left
+            if len(left) == 1:
+                del node["anyOf"]
+                node.update(left[0])
+        for each in node.values():
+            _leave_null_out(each)
+    elif isinstance(node, list):
+        for each in node:
+            _leave_null_out(each)
 
 
 if __name__ == "__main__":

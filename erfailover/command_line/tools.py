@@ -15,7 +15,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command(cls=Explained)
 @printed
 def version(**options: Any) -> None:
-    """Show the versions of erfailover, Python and what it is built on."""
+    """Show the versions of erfailover and of what it is built on."""
     from erfailover.commands import version as command
 
     command.run(*output_of(options))
@@ -25,7 +25,10 @@ def version(**options: Any) -> None:
 @click.argument("name", required=False, shell_complete=completed("schemas"))
 @printed
 def schema(name: str | None, **options: Any) -> None:
-    """List the JSON Schemas of the site file and of all JSON output, or print NAME's."""
+    """Print the JSON Schemas of all output, and of the site file.
+
+    Without NAME it lists them.
+    """
     from erfailover.commands import schema as command
 
     command.run(name, *output_of(options))
@@ -35,7 +38,10 @@ def schema(name: str | None, **options: Any) -> None:
 @click.argument("shell", type=Word(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands, options, spokes, probes and runs."""
+    """Print what makes a shell complete commands and names.
+
+    Spokes and probes are those of the site file, runs those in this machine's journal.
+    """
     from erfailover.commands import completing
 
     click.echo(completing.script(ctx.find_root().command, shell))

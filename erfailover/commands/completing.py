@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,13 @@ def _hand_over_to_lab() -> None:
     """What follows ``erfailover lab`` is completed by the lab's own command line."""
     line, at = os.environ.get("COMP_WORDS", ""), os.environ.get("COMP_CWORD", "")
     words = line.split()
-    if words[1:2] != ["lab"] or at in ("1", "lab"):
+    counted = not os.environ[VARIABLE].startswith("fish")  # fish gives the word, not its place
+    if words[1:2] != ["lab"] or at in ("1", "lab") or (counted and not at.isdigit()):
         return
     asked = dict(os.environ)
     asked["_ERFAILOVER LAB_COMPLETE"] = asked.pop(VARIABLE)
     asked["COMP_WORDS"] = line.split(None, 1)[1]
-    asked["COMP_CWORD"] = str(int(at) - 1) if at.isdigit() else at
+    asked["COMP_CWORD"] = str(int(at) - 1) if counted else at
     os.execve(sys.executable, [sys.executable, "-m", "erfailover.lab"], asked)
 
 
@@ -130,7 +132,9 @@ def _journals(ctx: click.Context) -> Iterator[Path]:
 def _begun(journal: Path) -> Iterator[Mapping[str, Any]]:
     with journal.open(encoding="utf-8") as lines:
         for line in lines:
-            if '"begun"' in line:
+            if '"begun"' not in line:
+                continue
+            with suppress(ValueError):  # the last line of a writer that died
                 record = json.loads(line)
                 if record.get("event") == "begun":
                     yield record

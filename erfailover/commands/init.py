@@ -31,7 +31,15 @@ def run(context: Context, force: bool) -> None:
         f"Wrote {path}: the proof of concept's topology. Put your own names, prefixes and ASNs "
         "in, then:\n  erfailover provision --dry-run"
     )
+    text += told(schema)
     context.show(text, {"site_file": str(path), "schema_file": schema})
+
+
+def told(schema: str | None) -> str:
+    """What to say of the schema beside a site file."""
+    if schema is None:
+        return ""
+    return f"\nEditors that know YAML complete and check its keys by {schema}, beside it."
 
 
 def write(context: Context, text: str, *, force: bool) -> str | None:

@@ -67,7 +67,9 @@ def run(context: Context, options: Options) -> None:
     config.load(context.site_file, context.environment)
     for remark in adoption.remarks:
         context.say(f"To look at: {remark}")
-    context.show(_text(context, found, adoption), _data(context, found, adoption, schema))
+    context.show(
+        _text(context, found, adoption) + init.told(schema), _data(context, found, adoption, schema)
+    )
 
 
 def _stub(options: Options) -> Site:

@@ -20,8 +20,9 @@ def run(name: str | None, output: str, query: Query | None) -> None:
     if name is None:
         listed = [{"name": each, "title": schemas.schema(each)["title"]} for each in names]
         width = max(map(len, names)) + 2
-        text = "\n".join(f"{each['name']:<{width}}{each['title']}" for each in listed)
-        printing.show(text, listed, output, query)
+        lines = [f"{each['name']:<{width}}{each['title']}" for each in listed]
+        head = f"{'NAME':<{width}}WHAT PRINTS IT AS JSON"
+        printing.show("\n".join([head, *lines]), listed, output, query)
         return
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)

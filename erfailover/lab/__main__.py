@@ -41,6 +41,25 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
     return explained
 
 
+EXAMPLES = """\b
+Examples:
+  # A lab whose hours pass in minutes, for this shell and all it starts
+  erfailover lab up --speed 60
+  eval "$(erfailover lab env)"
+
+\b
+  # What it holds, and how far its clock is
+  erfailover lab status
+
+\b
+  # What can go wrong on demand
+  erfailover lab fault --help
+
+\b
+  # End it; its world is there again at the next up
+  erfailover lab down
+"""
+
 _state_dir = click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -51,7 +70,10 @@ _output = click.option(
 )
 
 
-@click.group()
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXAMPLES,
+)
 def main() -> None:
     """A local Azure Resource Manager endpoint that behaves as Azure does."""
 

@@ -1,6 +1,6 @@
 """Results as JSON, YAML, TSV and tables, and JMESPath queries on them, as az does it. Pure.
 
-What az does was read in knack's ``output.py`` and ``query.py`` (0.13) and in its output: a query
+What az does was read in knack's ``output.py`` and ``query.py`` (0.14) and in its output: a query
 that comes to null prints nothing; TSV sorts the columns of plain objects by key, keeps the order
 of those that a query makes, shows null as ``None``, a list by its length and an object as
 nothing. A table of a query keeps ``id``, which az leaves out.

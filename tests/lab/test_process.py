@@ -16,6 +16,7 @@ import pytest
 import urllib3
 
 from erfailover.lab import process
+from tests.schemas import hold
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,13 +45,17 @@ def test_a_lab_comes_up_once_answers_and_goes_down(state: Path) -> None:
     second = lab(state, "up")
     assert second.returncode == 0
     assert "runs already" in second.stdout
-    found = json.loads(lab(state, "status", "-o", "json").stdout)
+    told = lab(state, "status", "-o", "json").stdout
+    hold("lab-status", told)
+    found = json.loads(told)
     assert found["clock"]["speed"] == 500
     assert lab(state, "reset").returncode == 0
     port = found["endpoint"].rsplit(":", 1)[1]
     assert lab(state, "down").stdout == "The lab has ended.\n"
     assert lab(state, "down").stdout.startswith("No lab runs")
-    again = json.loads(lab(state, "up", "-o", "json").stdout)
+    told = lab(state, "up", "-o", "json").stdout
+    hold("lab-up", told)
+    again = json.loads(told)
     assert again["endpoint"].endswith(f":{port}")
 
 

@@ -11,13 +11,23 @@ import yaml
 from erfailover.azure.cloud import Azure
 from erfailover.lab.timing import spread_of
 from tests.scenarios.conftest import Stage
+from tests.test_command_line import prints_data
 
 COMMANDS = [
+    ["init", "--force"],
+    ["permissions"],
+    ["permissions", "--role-definition", "switch"],
     ["provision", "--dry-run"],
     ["provision", "--yes"],
     ["provision", "--yes"],
     ["status"],
+    ["doctor"],
+    ["export", "bicep"],
     ["verify"],
+    ["prestage", "--dry-run"],
+    ["prestage", "--yes"],
+    ["unprestage", "--dry-run"],
+    ["unprestage", "--yes"],
     ["drill", "start", "--yes"],
     ["switch", "--to", "ipsec", "--dry-run"],
     ["switch", "--to", "ipsec", "--yes"],
@@ -26,7 +36,42 @@ COMMANDS = [
     ["history"],
     ["destroy", "--dry-run"],
     ["destroy", "--yes"],
+    ["destroy", "--yes"],
 ]
+
+
+def test_every_command_that_prints_data_is_among_them() -> None:
+    elsewhere = {"demo", "version", "schema"}
+    typed = {" ".join(each[:2]) if each[0] == "drill" else each[0] for each in COMMANDS}
+    assert typed == set(prints_data()) - elsewhere
+
+
+def test_one_run_is_told_as_its_schema_says(provisioned: Stage) -> None:
+    run = provisioned.do("history", "--query", "[-1].id", "-o", "tsv").strip()
+    assert provisioned.json("history", run)["command"] == "provision"
+
+
+def test_a_query_selects_from_what_a_command_prints(provisioned: Stage) -> None:
+    stage = provisioned
+    assert stage.do("status", "--query", "path") == '"expressroute"\n'
+    assert stage.do("status", "--query", "path", "-o", "tsv") == "expressroute\n"
+    peers = "gateways[].peers[].{neighbor: neighbor, asn: asn}"
+    table = stage.do("status", "-o", "table", "--query", peers).splitlines()
+    assert table[0].split() == ["Neighbor", "Asn"]
+    assert len(table) == 4
+    assert stage.do("status", "-o", "none") == ""
+
+
+def test_a_query_that_fails_on_the_result_loses_neither_the_work_nor_its_report(
+    provisioned: Stage,
+) -> None:
+    stage = provisioned
+    words = ["switch", "--to", "ipsec", "--yes", "--query", "sum(to)"]
+    assert stage.run(*words) == 2
+    assert stage.out == ""
+    assert "poc is on IPsec." in stage.err
+    assert "--query: sum(to)" in stage.err
+    assert stage.do("history", "--query", "[-1].outcome", "-o", "tsv") == "done\n"
 
 
 @pytest.mark.parametrize("format_", ["json", "yaml"])

@@ -1,0 +1,233 @@
+"""What a shell user expects of a command line: examples, names, suggestions, its own commands."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from erfailover import __version__
+from erfailover.cli import cli, invoke
+from erfailover.cli_options import FORMATS, Word
+from erfailover.command_line.examples import EXAMPLES
+from erfailover.commands import version
+from erfailover.reporting import formats
+
+
+def every() -> Iterator[tuple[str, click.Command]]:
+    """Every command but the lab, which has a command line of its own; the whole is ``''``."""
+    yield "", cli
+    yield from _below(cli, ())
+
+
+def _below(group: click.Group, above: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if name == "lab":
+            continue
+        yield " ".join((*above, name)), command
+        if isinstance(command, click.Group):
+            yield from _below(command, (*above, name))
+
+
+def prints_data() -> list[str]:
+    """The commands that take ``-o``."""
+    return [
+        name
+        for name, command in every()
+        if any("--output" in parameter.opts for parameter in command.params)
+    ]
+
+
+COMMANDS = [name for name, _ in every()]
+
+
+def help_of(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert invoke([*name.split(), "--help"] if name != "help" else ["help", "help"]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_a_summary_and_examples_and_fits_80_columns(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = help_of(name, capsys)
+    usage, summary = text.split("\n\n")[:2]
+    assert usage.startswith(f"Usage: erfailover {name}".rstrip())
+    assert summary.strip().splitlines()[0][0].isupper()
+    assert "\nExamples:\n" in text, f"erfailover/command_line/examples.py has none for {name!r}"
+    assert max(map(len, text.splitlines())) <= 80, text
+
+
+def test_the_list_of_commands_cuts_no_summary_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = help_of("", capsys).split("Commands:\n")[1].split("\n\n")[0]
+    assert "..." not in commands
+    assert len(commands.splitlines()) == len(cli.commands)
+
+
+def typed(line: str) -> list[str]:
+    """The words after ``erfailover`` in an example; a shell's doing around it left out."""
+    inside = re.search(r"\$\((erfailover .*?)\)", line)
+    words = shlex.split((inside.group(1) if inside else line).replace("\\\n", " "))
+    assert words[0] == "erfailover", line
+    return words[1 : words.index(">") if ">" in words else None]
+
+
+@pytest.mark.parametrize(
+    "line", [line for found in EXAMPLES.values() for _, line in found], ids=str
+)
+def test_every_example_can_be_typed(line: str) -> None:
+    command: click.Command = cli
+    words = typed(line)
+    ctx = click.Context(cli, info_name="erfailover")
+    while isinstance(command, click.Group):
+        name, found, words = command.resolve_command(ctx, words)
+        assert found is not None
+        assert name is not None
+        command, ctx = found, found.make_context(name, list(words), parent=ctx)
+        words = [*ctx._protected_args, *ctx.args]
+
+
+def test_examples_are_of_commands_that_there_are() -> None:
+    assert set(EXAMPLES) == set(COMMANDS)
+    for name, found in EXAMPLES.items():
+        for _, line in found:
+            assert line.find(f"erfailover {name}".rstrip()) >= 0, (name, line)
+
+
+def test_every_word_to_choose_is_suggested_where_it_is_mistyped() -> None:
+    for name, command in every():
+        for parameter in command.params:
+            if isinstance(parameter.type, click.Choice):
+                assert isinstance(parameter.type, Word), (name, parameter.name)
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("swich --to ipsec", "switch"),
+        ("statsu", "status"),
+        ("drill strat", "start"),
+        ("switch --to ipesc", "ipsec"),
+        ("switch --to expresroute", "expressroute"),
+        ("status -o jsn", "json"),
+        ("status --outptu json", "--output"),
+        ("export teraform", "terraform"),
+        ("schema staus", "status"),
+        ("completion bsh", "bash"),
+        ("help swich", "switch"),
+    ],
+)
+def test_what_is_mistyped_is_suggested(
+    line: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(line.split()) == 2
+    err = capsys.readouterr().err
+    assert "Did you mean" in err
+    assert meant in err.split("Did you mean")[1]
+
+
+def test_words_are_taken_in_whatever_case(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["version", "-o", "JSON"]) == 0
+    assert json.loads(capsys.readouterr().out)
+
+
+def test_an_option_that_was_renamed_still_has_its_old_name_which_help_does_not_show(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = help_of("switch", capsys)
+    assert "--no-hold-wait" in text
+    assert "--no-wait" not in text
+    switch = cli.commands["switch"]
+    for name in ("--no-hold-wait", "--no-wait"):
+        assert switch.make_context("switch", ["--to", "ipsec", name]).params["no_wait"] is True
+    assert switch.make_context("switch", ["--to", "ipsec"]).params["no_wait"] is False
+
+
+def test_the_names_that_az_and_kubectl_have_are_the_same_here() -> None:
+    for name, command in every():
+        options = {each.name: set(each.opts) for each in command.params}
+        if "output" in options:
+            assert options["output"] == {"-o", "--output"}, name
+            assert options["query"] == {"--query"}, name
+        if "yes" in options:
+            assert options["yes"] == {"-y", "--yes"}, name
+        if "verbose" in options:
+            assert options["verbose"] == {"-v", "--verbose"}, name
+
+
+def test_the_formats_that_are_offered_are_those_that_there_are() -> None:
+    assert FORMATS == formats.FORMATS
+
+
+def test_a_wrong_query_is_told_before_anything_is_done(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "none.yaml"
+    assert invoke(["switch", "--to", "ipsec", "--site", str(file), "--query", "a["]) == 2
+    err = capsys.readouterr().err
+    assert "--query" in err
+    assert "character 3" in err
+    assert "none.yaml" not in err
+
+
+def test_a_query_without_a_format_prints_json_as_az_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert invoke(["version", "--query", "[erfailover]"]) == 0
+    assert json.loads(capsys.readouterr().out) == [__version__]
+
+
+def test_a_query_that_does_not_suit_the_result_exits_with_2(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert invoke(["version", "--query", "sum(python)"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--query" in err
+
+
+def test_version_tells_of_every_package_that_is_required() -> None:
+    declared = configparser.ConfigParser()
+    declared.read(Path(__file__).parents[1] / "setup.cfg")
+    names = {
+        extra: {re.split(r"[ \[>=<;]", line)[0] for line in lines.split("\n") if line}
+        for extra, lines in {
+            "": declared["options"]["install_requires"],
+            **declared["options.extras_require"],
+        }.items()
+    }
+    assert names[""] <= set(version.PACKAGES)
+    shown = set(version.EXTRAS)
+    assert {extra for extra in names if extra not in ("", "dev")} >= shown
+    for extra in shown:
+        assert names[extra] == set(version.EXTRAS[extra])
+
+
+def test_version_says_what_is_not_installed() -> None:
+    found = version.data()
+    found["extras"]["blob"]["azure-storage-blob"] = None
+    assert "pip install 'erfailover[blob]'" in version.text(found)
+
+
+def test_help_of_a_command_is_the_command_s_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["help", "drill", "start"]) == 0
+    by_word = capsys.readouterr().out
+    assert invoke(["drill", "start", "--help"]) == 0
+    assert by_word == capsys.readouterr().out
+    assert invoke(["help"]) == 0
+    assert "Exit codes:" in capsys.readouterr().out
+
+
+def test_help_of_what_has_no_commands_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["help", "switch", "now"]) == 2
+    assert "'now'" in capsys.readouterr().err

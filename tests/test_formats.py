@@ -1,0 +1,119 @@
+"""Formats and queries: what az prints, printed likewise."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from erfailover.reporting import formats
+from erfailover.reporting.formats import QueryProblem, printed, query
+
+DATA: dict[str, Any] = {
+    "path": "ipsec",
+    "healthy": True,
+    "ready": None,
+    "gateways": [
+        {"name": "vng1", "role": "primary", "asn": 65000, "up": False, "peers": [1, 2], "x": {}},
+        {"name": "vng2", "role": "backup", "asn": None, "up": True, "peers": [], "x": {"a": 1}},
+    ],
+}
+
+AS_AZ_PRINTS_TSV = [
+    ("path", "ipsec\n"),
+    ("healthy", "true\n"),
+    ("[healthy]", "true\n"),
+    ("ready", ""),
+    ("[ready]", "None\n"),
+    ("nothing", ""),
+    ("gateways[].name", "vng1\nvng2\n"),
+    ("gateways[].[name, asn, up]", "vng1\t65000\tFalse\nvng2\tNone\tTrue\n"),
+    ("gateways[].{up: up, name: name}", "False\tvng1\nTrue\tvng2\n"),
+    ("gateways", "65000\tvng1\t2\tprimary\tFalse\t\nNone\tvng2\t0\tbackup\tTrue\t\n"),
+    ("gateways[?role=='nobody']", ""),
+    ("length(gateways)", "2\n"),
+]
+"""Printed by knack 0.14, az's own library, given the same data and query."""
+
+
+@pytest.mark.parametrize(("text", "expected"), AS_AZ_PRINTS_TSV)
+def test_tsv_is_what_az_prints(text: str, expected: str) -> None:
+    assert printed("", DATA, "tsv", query(text)) == expected
+
+
+def test_tsv_without_a_query_is_one_row_of_the_whole_with_lists_by_their_length() -> None:
+    assert printed("for people", DATA, "tsv") == "2\tTrue\tipsec\tNone\n"
+
+
+def test_json_and_yaml_keep_the_order_that_a_query_asks_for() -> None:
+    text = query("gateways[0].{up: up, name: name}")
+    assert printed("", DATA, "json", text) == '{\n  "up": false,\n  "name": "vng1"\n}\n'
+    assert printed("", DATA, "yaml", text) == "up: false\nname: vng1\n"
+    assert printed("", DATA, "yaml", query("path")) == "ipsec\n"
+
+
+def test_a_table_of_a_query_has_a_column_a_key_and_leaves_nested_values_out() -> None:
+    table = printed("", DATA, "table", query("gateways"))
+    head, rule, *rows = table.splitlines()
+    assert head.split() == ["Name", "Role", "Asn", "Up"]
+    assert set(rule.strip()) == {"─"}
+    assert rows[0].split() == ["vng1", "primary", "65000", "False"]
+    assert rows[1].split() == ["vng2", "backup", "True"]
+
+
+def test_a_table_of_lists_numbers_its_columns_and_one_of_a_word_is_called_result() -> None:
+    assert "Column1" in printed("", DATA, "table", query("gateways[].[name, asn]"))
+    assert printed("", DATA, "table", query("path")).split() == ["Result", "─" * 6, "ipsec"]
+
+
+def test_a_table_folds_in_a_narrow_terminal_and_never_in_a_pipe() -> None:
+    long = {"id": "/subscriptions/" + "x" * 200, "name": "vng1"}
+    narrow = printed("", [long], "table", query("[*]"), width=80)
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "x" * 200 in printed("", [long], "table", query("[*]"))
+
+
+def test_square_brackets_in_a_value_are_no_markup() -> None:
+    found = printed("", [{"seen": "[red]10.0.0.0/8[/red]"}], "table", query("[*]"))
+    assert "[red]10.0.0.0/8[/red]" in found
+
+
+def test_the_table_of_a_result_without_a_query_is_the_text_for_people() -> None:
+    assert printed("for people", DATA, "table") == "for people\n"
+
+
+def test_none_prints_nothing() -> None:
+    assert printed("for people", DATA, "none") == ""
+    assert printed("for people", DATA, "none", query("path")) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "at"),
+    [
+        ("", "empty", 1),
+        ("gateways[", "ends too early", 10),
+        ("gateways[?role==backup']", "'", 23),
+        ("a b", "'b' is not expected here", 3),
+        ("a..b", "'.' is not expected here", 3),
+        ("#", "'#' is not expected here", 1),
+        ("a[].lenght(@)", "no function lenght()", 5),
+    ],
+)
+def test_a_query_that_is_wrong_is_told_with_its_place(text: str, what: str, at: int) -> None:
+    with pytest.raises(QueryProblem) as caught:
+        query(text)
+    told = str(caught.value)
+    assert what in told.splitlines()[0]
+    assert f"(character {at})" in told
+    assert told.splitlines()[1:3] == [f"  {text}", " " * (at + 1) + "^"]
+
+
+def test_a_query_that_does_not_suit_the_result_is_a_problem_of_the_query() -> None:
+    with pytest.raises(QueryProblem, match="length"):
+        printed("", DATA, "json", query("length(healthy)"))
+
+
+def test_every_format_is_one_that_az_has() -> None:
+    assert set(formats.FORMATS) < {"json", "jsonc", "none", "table", "tsv", "yaml", "yamlc"}
+    assert json.loads(printed("", DATA, "json")) == DATA
