@@ -173,9 +173,9 @@ def status(every_s: float | None, **options: Any) -> None:
 )
 @located
 def diagram(file: Path | None, form: str | None, **options: Any) -> None:
-    """Draw the site as it is now: VNets, gateways, BGP sessions, peerings, the active path.
+    """Draw the site as it is now.
 
-    It only reads. What could not be read is drawn as unknown, and the exit code is 0 all the
+    VNets, gateways, BGP sessions, peerings, the active path. It only reads. What could not be read is drawn as unknown, and the exit code is 0 all the
     same: the verdict is for `status` to give. A PNG needs CairoSVG, rsvg-convert or Inkscape.
     """
     from erfailover.commands import diagram as command

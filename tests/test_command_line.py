@@ -36,11 +36,11 @@ def _below(group: click.Group, above: tuple[str, ...]) -> Iterator[tuple[str, cl
 
 
 def prints_data() -> list[str]:
-    """The commands that take ``-o``."""
+    """The commands that print data: those that take ``--query``."""
     return [
         name
         for name, command in every()
-        if any("--output" in parameter.opts for parameter in command.params)
+        if any("--query" in parameter.opts for parameter in command.params)
     ]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from erfailover.reporting import formats
 from erfailover.reporting.formats import QueryProblem, printed, query
+from erfailover.reporting.screen import Screen
 
 DATA: dict[str, Any] = {
     "path": "ipsec",
@@ -67,11 +68,15 @@ def test_a_table_of_lists_numbers_its_columns_and_one_of_a_word_is_called_result
     assert printed("", DATA, "table", query("path")).split() == ["Result", "─" * 6, "ipsec"]
 
 
-def test_a_table_folds_in_a_narrow_terminal_and_never_in_a_pipe() -> None:
+def test_a_table_folds_in_a_narrow_terminal_and_not_in_a_wide_one() -> None:
     long = {"id": "/subscriptions/" + "x" * 200, "name": "vng1"}
-    narrow = printed("", [long], "table", query("[*]"), width=80)
+    narrow = printed("", [long], "table", query("[*]"), Screen(80))
     assert max(map(len, narrow.splitlines())) <= 80
-    assert "x" * 200 in printed("", [long], "table", query("[*]"))
+    assert "x" * 200 in printed("", [long], "table", query("[*]"), Screen(10_000))
+
+
+def test_a_table_is_ascii_alone_where_a_terminal_can_show_no_more() -> None:
+    assert printed("", DATA, "table", query("gateways"), Screen(drawing=False)).isascii()
 
 
 def test_square_brackets_in_a_value_are_no_markup() -> None:

@@ -21,6 +21,7 @@ PACKAGES = (
     "msal",
     "platformdirs",
     "pydantic",
+    "pygraphviz",
     "PyYAML",
     "requests",
     "rich",

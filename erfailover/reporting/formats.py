@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
-TABLE, JSON, YAML, TSV, NONE = FORMATS = ("table", "json", "yaml", "tsv", "none")
-WIDE = 10_000
-"""Columns of a table that nobody folds: what is piped on is one line a row."""
+    from erfailover.reporting.screen import Screen
 
+TABLE, JSON, YAML, TSV, NONE = FORMATS = ("table", "json", "yaml", "tsv", "none")
 SYNTAX = "Text goes in single quotes: gateways[?role=='backup'].name; see https://jmespath.org."
 
 
@@ -97,7 +96,7 @@ def _functions(node: Any) -> Iterator[str]:
 
 
 def printed(
-    text: str, data: Any, format_: str, query_: Query | None = None, width: int | None = None
+    text: str, data: Any, format_: str, query_: Query | None = None, screen: Screen | None = None
 ) -> str:
     """A result in the format asked for; empty where nothing is to be printed.
 
@@ -106,7 +105,7 @@ def printed(
         data: the result as data.
         format_: one of ``FORMATS``.
         query_: what to select from ``data``.
-        width: columns of the terminal; None where there is none.
+        screen: what the table of a query is shown on; by default a file.
 
     Raises:
         QueryProblem: the query does not suit this result.
@@ -124,7 +123,7 @@ def printed(
         return json.dumps(plain, indent=2) + "\n"
     if format_ == YAML:
         return yaml(plain)
-    return tsv(plain) if format_ == TSV else table(plain, width)
+    return tsv(plain) if format_ == TSV else table(plain, screen)
 
 
 def yaml(plain: Any) -> str:
@@ -158,27 +157,27 @@ def _tsv_cell(value: Any) -> str:
     return "" if isinstance(value, dict) else str(value)
 
 
-def table(plain: Any, width: int | None = None) -> str:
+def table(plain: Any, screen: Screen | None = None) -> str:
     """What a query selected, as a table: a column a key, nested values left out."""
-    from io import StringIO
-
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from erfailover.reporting.screen import PLAIN
+
+    screen = screen or PLAIN
     rows = [_table_row(row) for row in (plain if isinstance(plain, list) else [plain])]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if not columns:
         return ""
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    plain_box = box.Box(str(box.SIMPLE_HEAD).replace("─", "-"), ascii=True)
+    kind = box.SIMPLE_HEAD if screen.drawing else plain_box
+    drawn = Table(box=kind, show_edge=False, pad_edge=False)
     for column in columns:
         drawn.add_column(Text(column[:1].upper() + column[1:]), overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(_table_cell(row.get(column))) for column in columns))
-    out = StringIO()
-    Console(file=out, width=width or WIDE, color_system=None).print(drawn)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().rstrip().splitlines())
+    return screen.drawn(drawn) + "\n"
 
 
 def _table_row(row: Any) -> dict[str, Any]:
