@@ -32,7 +32,7 @@ from erfailover.cli_options import (
 )
 from erfailover.command_line import tools
 from erfailover.command_line.explained import Commands
-from erfailover.errors import Failure
+from erfailover.errors import Failure, UsageFailure
 
 if TYPE_CHECKING:
     from erfailover.clock import Clock
@@ -61,11 +61,10 @@ def cli() -> None:
 
 
 @cli.result_callback()
-def _judge_query(_: Any) -> None:
-    """Fail, at last, where the query did not suit the result of a command that went well."""
+def _judge_query(_: Any) -> int:
+    """The exit code of a command that went well: 2 where the query did not suit its result."""
     told = click.get_current_context().meta.get(CONTEXT)
-    if told is not None and told.query_failure is not None:
-        raise told.query_failure
+    return UsageFailure.exit_code if told is not None and told.query_failure is not None else 0
 
 
 @cli.command()
@@ -175,8 +174,9 @@ def status(every_s: float | None, **options: Any) -> None:
 def diagram(file: Path | None, form: str | None, **options: Any) -> None:
     """Draw the site as it is now.
 
-    VNets, gateways, BGP sessions, peerings, the active path. It only reads. What could not be read is drawn as unknown, and the exit code is 0 all the
-    same: the verdict is for `status` to give. A PNG needs CairoSVG, rsvg-convert or Inkscape.
+    VNets, gateways, BGP sessions, peerings, the active path. It only reads. What could not be read
+    is drawn as unknown, and the exit code is 0 all the same: the verdict is for `status` to give.
+    A PNG needs CairoSVG, rsvg-convert or Inkscape.
     """
     from erfailover.commands import diagram as command
 

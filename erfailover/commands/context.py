@@ -242,7 +242,7 @@ class Context:
         except UsageFailure as failure:
             # What was done is done: it is told and judged as such, and only then the query.
             self.query_failure = failure
-            self.say(text)
+            self.say(f"{text}\nerfailover: {failure.message}")
 
     def confirm(self, question: str) -> None:
         """Ask, unless ``--yes`` was given.

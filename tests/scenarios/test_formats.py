@@ -72,6 +72,12 @@ def test_a_query_that_fails_on_the_result_loses_neither_the_work_nor_its_report(
     assert "poc is on IPsec." in stage.err
     assert "--query: sum(to)" in stage.err
     assert stage.do("history", "--query", "[-1].outcome", "-o", "tsv") == "done\n"
+    stage.do("drill", "start", "--yes")
+    words = ["switch", "--to", "expressroute", "--yes", "--force", "-o", "none"]
+    assert stage.run(*words) == 6
+    assert stage.out == ""
+    assert stage.run("status", "--query", "sum(path)") == 6
+    assert "--query: sum(path)" in stage.err
 
 
 @pytest.mark.parametrize("format_", ["json", "yaml"])
