@@ -66,11 +66,12 @@ def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
     known = len(journal.read_text().splitlines())
     stage.lab.clock = ResumedClock(10.0, stage.clock.now())
     process = command("switch", "--to", "ipsec", "--yes", speed=10.0)
-    accepted: dict[str, str] = {}
-    while accepted.get("event") != "accepted":
+    accepted: dict[str, str] | None = None
+    while accepted is None:
         assert process.poll() is None
-        lines = journal.read_text().splitlines()[known:]
-        accepted = json.loads(lines[-1]) if lines else {}
+        whole, _, _ = journal.read_text().rpartition("\n")  # the last line may be half written
+        records = [json.loads(line) for line in whole.splitlines()[known:]]
+        accepted = next((each for each in records if each["event"] == "accepted"), None)
     process.kill()
     process.communicate()
     stage.clock.sleep(stage.lab.clock.now() - stage.clock.now())
