@@ -27,6 +27,7 @@ EXAMPLES: dict[str, Examples] = {
     ),
     "status": (
         ("The verdict, and all that it rests on", "erfailover status"),
+        ("The same, read again every 30 s, with what changed", "erfailover status --watch"),
         ("The path in one word, for a script", "erfailover status --query path -o tsv"),
         (
             "The BGP peers of the backup's gateway",

@@ -21,6 +21,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.screen import screen
 from erfailover.commands.status_reading import StatusReading
 from erfailover.errors import Failure, UsageFailure
+from erfailover.reporting import formats
 from erfailover.reporting.changes import changes
 from erfailover.reporting.watch import KEPT, Event, Page, events, first_lines, page
 
@@ -101,7 +102,7 @@ def _again(context: Context, shower: Shower, before: Page) -> Page:
 
 
 def _shower(context: Context) -> Shower:
-    if context.output != "table":
+    if context.output != formats.TABLE or context.query is not None:
         return _Documents(context)
     console = Console()
     return _Live(context, console) if _can_redraw(console) else _Lines()
@@ -130,7 +131,7 @@ class _Lines:
 
 
 class _Documents(_Lines):
-    """One document a reading: JSON a line each, YAML each after ``---``."""
+    """One document a reading: JSON a line each, YAML each after ``---``, the others as they are."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -139,13 +140,15 @@ class _Documents(_Lines):
         if found is None:
             self._context.say("\n".join(event.text for event in new))
             return
-        data = status_reading.data(self._context, found)
-        if self._context.output == "json":
-            sys.stdout.write(json.dumps(data) + "\n")
-            sys.stdout.flush()
-            return
-        sys.stdout.write("---\n")
-        self._context.show("", data)
+        data, form = status_reading.data(self._context, found), self._context.output
+        try:
+            told = formats.printed("", data, form, self._context.query)
+        except formats.QueryProblem as problem:
+            raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None
+        if form == formats.JSON and told:
+            told = json.dumps(json.loads(told)) + "\n"
+        sys.stdout.write(f"---\n{told}" if form == formats.YAML else told)
+        sys.stdout.flush()
 
 
 class _Live(_Lines):
