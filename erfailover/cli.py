@@ -18,6 +18,7 @@ import click
 from erfailover import __version__, logs
 from erfailover.cli_options import (
     CONTEXT,
+    REPORT,
     Renamed,
     Word,
     common,
@@ -355,11 +356,14 @@ def unprestage(dry_run: bool, **options: Any) -> None:
 
 @cli.command()
 @click.argument("run", required=False, shell_complete=completed("runs"))
+@REPORT
 @common
 def history(run: str | None, **options: Any) -> None:
     """List what was run on the site, or tell RUN in full.
 
     RUN is a run's id, or how it begins: its steps with their times and Azure's correlation ids.
+
+    With --report, write the report of RUN, or of the last run, to a file.
     """
     from erfailover.commands import history as command
 

@@ -180,9 +180,18 @@ def writes(command: F) -> F:
             help="Where the shared state cannot be reached, go on with this machine's own. "
             "Nothing then keeps other machines from writing at the same time.",
         ),
+        REPORT,
     ):
         command = option(command)
     return command
+
+
+REPORT = click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a report of the run for the record, also where it fails: .html, .json, .txt.",
+)
 
 
 def context(options: dict[str, Any]) -> Context:
@@ -200,6 +209,11 @@ def context(options: dict[str, Any]) -> Context:
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)
     told.json_log = as_json
+    told.report = options.pop("report", None)
+    if told.report is not None:
+        from erfailover.commands import report_file
+
+        report_file.check(told.report)
     logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else told.log_line)
     current = click.get_current_context()
     current.meta[CONTEXT] = told

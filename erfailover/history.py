@@ -17,6 +17,8 @@ class StepRecord:
         outcome: ``done``, ``failed``, ``skipped`` or ``in flight`` (its end was not recorded).
         operation: the URL of Azure's operation, where one began.
         correlation_ids: one for every request that Azure accepted.
+        began_s, ended_s: seconds since the command began; None in records that lack them.
+        attempts: how often it was tried, waits for other operations included.
     """
 
     task: str
@@ -29,6 +31,9 @@ class StepRecord:
     note: str | None = None
     operation: str | None = None
     correlation_ids: list[str] = field(default_factory=list)
+    began_s: float | None = None
+    ended_s: float | None = None
+    attempts: int = 1
 
 
 @dataclass
@@ -39,6 +44,9 @@ class RunRecord:
         outcome: ``done``, ``failed``, ``interrupted``, or ``open``: its end was not recorded,
             because it is still under way or because it died.
         took_over: whose lease it took over, where it did.
+        hint: what to do next, where it failed.
+        took_s: how long it took, in seconds of the clock; None where its end was not recorded.
+        result: what it came to, as the command tells it; empty where it told nothing.
     """
 
     id: str
@@ -56,6 +64,10 @@ class RunRecord:
     message: str | None = None
     took_over: str | None = None
     steps: list[StepRecord] = field(default_factory=list)
+    site: str = ""
+    hint: str | None = None
+    took_s: float | None = None
+    result: dict[str, Any] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> list[StepRecord]:
@@ -113,32 +125,40 @@ def _begun(record: Mapping[str, Any]) -> RunRecord:
         started=str(record.get("started", "")),
         target=record.get("to"),
         digest=record.get("digest"),
+        site=str(record.get("site", "")),
     )
 
 
 def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
     event = record.get("event")
     if event == "intent":
-        run.steps.append(
-            StepRecord(
-                task=str(record.get("task", "")),
-                title=str(record.get("title", "")),
-                change=str(record.get("change", "")),
-                resource=str(record.get("resource", "")),
-                began=str(record.get("at", "")),
-            )
-        )
+        run.steps.append(_intended(record))
     elif event == "accepted":
         _accepted(run, record)
     elif event in ("done", "failed", "skipped"):
+        if event == "skipped" and record.get("title"):
+            run.steps.append(_intended(record))
         for step in run.steps:
             if step.task == record.get("task") and step.outcome == OPEN:
                 step.outcome, step.ended = str(event), str(record.get("at", ""))
-                step.note = record.get("note")
+                step.note, step.ended_s = record.get("note"), record.get("at_s")
+                step.attempts = int(record.get("attempts") or 1)
     elif event in ("ended", "interrupted"):
         run.outcome = str(record.get("outcome") or event)
         run.ended = str(record.get("at", ""))
-        run.message = record.get("message")
+        run.message, run.hint = record.get("message"), record.get("hint")
+        run.took_s, run.result = record.get("at_s"), dict(record.get("result") or {})
+
+
+def _intended(record: Mapping[str, Any]) -> StepRecord:
+    return StepRecord(
+        task=str(record.get("task", "")),
+        title=str(record.get("title", "")),
+        change=str(record.get("change", "")),
+        resource=str(record.get("resource", "")),
+        began=str(record.get("at", "")),
+        began_s=record.get("at_s"),
+    )
 
 
 def _accepted(run: RunRecord, record: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import uuid4
@@ -40,6 +40,8 @@ class Journal:
 
     log: Log
     run: str
+    written: list[Record] = field(default_factory=list, compare=False, repr=False)
+    """What this run has recorded, kept by the log or not: its report is made of it."""
 
     @classmethod
     def open(cls, log: Log) -> Journal:
@@ -54,6 +56,7 @@ class Journal:
             Refused: the store takes records of the lease's holder alone, and that is another.
         """
         record = {"at": _now(), "run": self.run, "event": event, **fields}
+        self.written.append(record)
         self.log.append((json.dumps(record, sort_keys=True) + "\n").encode("ascii"))
 
     def records(self) -> list[Record]:

@@ -56,6 +56,8 @@ class Context:
         break_glass: whether to go on with this machine's own state where the shared one fails.
         json_log: whether what is said on standard error is logged as JSON.
         query_failure: why the query could not be put to the result.
+        report: the file that the report of the run is written to; None for none.
+        reported: whether that file was written.
         clock: in whose seconds everything waits; the system's, unless a test brings another.
     """
 
@@ -68,6 +70,8 @@ class Context:
     break_glass: bool = False
     json_log: bool = False
     query_failure: UsageFailure | None = None
+    report: Path | None = None
+    reported: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
 
@@ -119,7 +123,10 @@ class Context:
         return Access(resolve(self._site_of_file.cloud, self.environment, folder))
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close what was opened, and say so where the report that was wanted is not there."""
+        if self.report is not None and not self.reported:
+            self.say(f"No report was written to {self.report}: nothing was begun.")
+            self.reported = True
         if "azure" in self.__dict__:
             self.azure.close()
         if "store" in self.__dict__:

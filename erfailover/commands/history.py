@@ -3,27 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from erfailover.commands import report_file
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.history import RunRecord, runs
 from erfailover.lease import Holder
+from erfailover.reporting.run import RunReport
 from erfailover.reporting.tables import table
 from erfailover.state.process import alive
 
 
 def run(context: Context, wanted: str | None) -> None:
-    """List the runs of the site, or tell one in full.
+    """List the runs of the site, tell one in full, or write its report to a file.
 
     Args:
-        context: the invocation.
-        wanted: a run's id, or how it begins; None for the list.
+        context: the invocation; where it names a report's file, that is written.
+        wanted: a run's id, or how it begins; None for the list, or for the last run's report.
+
+    Raises:
+        UsageFailure: there is no such run, or the file cannot be written.
     """
     found = runs(context.journal.records())
-    if wanted is None:
+    if context.report is not None:
+        _report(context, _found(context, found, wanted), context.report)
+    elif wanted is None:
         context.show(list_text(found), [_data(each) for each in found])
-        return
+    else:
+        each = _found(context, found, wanted)
+        context.show(run_text(each), {**_data(each), "result": each.result})
+
+
+def _report(context: Context, run: RunRecord, file: Path) -> None:
+    try:
+        report_file.save(RunReport(run), file)
+    except OSError as error:
+        raise UsageFailure(
+            f"--report {file}: {error.strerror or error}", "Name a file in a folder of yours."
+        ) from None
+    context.reported = True
+    context.show(
+        f"Report of run {run.id} ({run.to_continue}) written: {file}",
+        {"run": run.id, "report": str(file)},
+    )
+
+
+def _found(context: Context, found: list[RunRecord], wanted: str | None) -> RunRecord:
+    if wanted is None:
+        if not found:
+            raise UsageFailure(f"nothing was ever run on {context.site.name} from here")
+        return found[-1]
     matches = [each for each in found if each.id.startswith(wanted)]
     if len(matches) != 1:
         what = "no run" if not matches else f"{len(matches)} runs"
@@ -31,7 +62,7 @@ def run(context: Context, wanted: str | None) -> None:
             f"{what} of {context.site.name} begins with {wanted!r}",
             "erfailover history lists them.",
         )
-    context.show(run_text(matches[0]), _data(matches[0]))
+    return matches[0]
 
 
 def outcome(run: RunRecord) -> str:
@@ -71,7 +102,8 @@ def open_text(run: RunRecord) -> str:
 
 
 def _data(run: RunRecord) -> dict[str, Any]:
-    return {**asdict(run), "outcome": outcome(run)}
+    told = {**asdict(run), "outcome": outcome(run)}
+    return {key: value for key, value in told.items() if key != "result"}
 
 
 def list_text(found: list[RunRecord]) -> str:

@@ -8,28 +8,42 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from erfailover.azure.polling import Accepted
+from erfailover.clock import Clock
+from erfailover.commands import report_file
 from erfailover.commands.context import Context
-from erfailover.errors import Failure, Interrupted
+from erfailover.errors import AzureFailure, Failure, Interrupted
 from erfailover.executor import Event, Listener, State
 from erfailover.history import OPEN, runs
 from erfailover.journal import Journal
 from erfailover.state.process import this_process
 
+Waiting = Callable[[AzureFailure, float], None]
 SETTLE_DEADLINE_S = 5400.0
 """How long operations of a run that died are waited for: a gateway's creation is the longest."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Recorder:
-    """Writes the journal of one run."""
+    """Writes the journal of one run.
+
+    Attributes:
+        began_s: when the command began, in seconds of the clock; records count from there.
+        result: tells what the run has come to so far, for the record of its end.
+    """
 
     journal: Journal
+    clock: Clock
+    began_s: float
+    result: Callable[[], Mapping[str, Any]] = dict
+    _waits: Counter[str] = field(default_factory=Counter)
 
     def listener(self, show: Listener) -> Listener:
         """A listener of the executor that records every event before it is shown."""
@@ -40,13 +54,15 @@ class Recorder:
                 if not event.note:
                     self.intent(task.id, task.title, task.change, task.resource)
             elif event.state is not State.WAITING:
-                self.journal.write(
+                self.note(
                     str(event.state),
                     task=task.id,
+                    title=task.title,
                     change=task.change,
                     resource=task.resource,
                     note=event.note,
                     elapsed_s=round(event.elapsed_s, 1),
+                    attempts=1 + self._waits[task.id],
                 )
             show(event)
 
@@ -54,11 +70,11 @@ class Recorder:
 
     def intent(self, task: str, title: str, change: str, resource: str) -> None:
         """Record what is about to be done."""
-        self.journal.write("intent", task=task, title=title, change=change, resource=resource)
+        self.note("intent", task=task, title=title, change=change, resource=resource)
 
     def accepted(self, resource_id: str, answer: Accepted) -> None:
         """Record what Azure answered to a write."""
-        self.journal.write(
+        self.note(
             "accepted",
             resource=resource_id,
             method=answer.method,
@@ -67,23 +83,46 @@ class Recorder:
             correlation_id=answer.correlation_id,
         )
 
+    def note(self, event: str, **fields: Any) -> None:
+        """Record something, with the seconds since the command began."""
+        at_s = round(self.clock.now() - self.began_s, 2)
+        self.journal.write(event, at_s=at_s, **fields)
+
+    def waiting(self, tell: Waiting) -> Waiting:
+        """The same, and a step's attempts are counted: a task has a thread of its name."""
+
+        def count(failure: AzureFailure, seconds: float) -> None:
+            self._waits[threading.current_thread().name] += 1
+            tell(failure, seconds)
+
+        return count
+
+    def ended(self, event: str, **fields: Any) -> None:
+        """Record the end of the run, and what it came to."""
+        self.note(event, **fields, result=dict(self.result()))
+
 
 @contextmanager
 def recorded(
-    context: Context, command: str, plan: Mapping[str, Any], target: str | None = None
+    context: Context,
+    command: str,
+    plan: Mapping[str, Any],
+    target: str | None = None,
+    began_s: float | None = None,
 ) -> Iterator[Recorder]:
-    """Record a run from its beginning to its end, however it ends.
+    """Record a run from its beginning to its end, however it ends, and report it.
 
     Args:
         context: the invocation.
         command: what was typed: ``switch``, ``drill start``.
         plan: what was shown to the operator; its digest ties the run to it.
         target: the path of a switch.
+        began_s: when the command began, in seconds of the clock; now where not given.
     """
-    journal = context.journal
-    recorder = Recorder(journal)
+    journal, clock = context.journal, context.clock
+    recorder = Recorder(journal, clock, clock.now() if began_s is None else began_s)
     me = this_process(command)
-    journal.write(
+    recorder.note(
         "begun",
         command=command,
         to=target,
@@ -96,17 +135,22 @@ def recorded(
         started=me.started,
     )
     context.azure.accepted = recorder.accepted
+    context.azure.waiting = recorder.waiting(context.azure.waiting)
     try:
         yield recorder
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt) as stopped:
         with suppress(Failure):
-            journal.write("interrupted", message="stopped by the operator")
+            told = getattr(stopped, "message", "stopped by the operator")
+            recorder.ended("interrupted", message=told)
         raise
     except Failure as failure:
         with suppress(Failure):
-            journal.write("ended", outcome="failed", message=failure.message)
+            recorder.ended("ended", outcome="failed", message=failure.message, hint=failure.hint)
         raise
-    journal.write("ended", outcome="done")
+    else:
+        recorder.ended("ended", outcome="done")
+    finally:
+        report_file.write(context, recorder.journal)
 
 
 def digest(plan: Mapping[str, Any]) -> str:

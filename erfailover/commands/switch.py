@@ -13,13 +13,12 @@ from typing import Any
 from erfailover import __version__, conditions, procedure, saved_plan
 from erfailover.azure.observing import observe
 from erfailover.azure.readings import Readings
-from erfailover.commands import plans, switch_hazards, switch_outcome
+from erfailover.commands import plans, report_file, switch_hazards
 from erfailover.commands.context import Context
 from erfailover.commands.progress import duration
 from erfailover.commands.recording import recorded, settle
 from erfailover.commands.switch_hazards import Lookout
 from erfailover.commands.switch_options import PATIENCE_S, Options, insist
-from erfailover.commands.switch_outcome import Outcome, missing, verified
 from erfailover.commands.switch_run import SwitchRun
 from erfailover.errors import (
     AzureFailure,
@@ -33,6 +32,8 @@ from erfailover.errors import (
 from erfailover.history import last_switch, runs
 from erfailover.journal import Record, peerings_made, prestaged
 from erfailover.model import Claim, Observed, SwitchPlan, Verdict
+from erfailover.outcome import Outcome, missing, verified
+from erfailover.reporting import outcome as reported
 from erfailover.reporting import plan as told
 from erfailover.site import Path, Role, Site
 
@@ -83,10 +84,14 @@ def _run(context: Context, options: Options) -> None:
         context.confirm(f"Switch {site.name} to {options.target}?")
     else:
         context.say(f"Every peering is as it should be on {options.target}; checking the routes.")
-    with recorded(context, "switch", document, str(options.target)) as recorder:
-        outcome = SwitchRun(context, options, recorder, readings, observed, began_s).carry_out(plan)
-        context.show(switch_outcome.text(site, outcome), switch_outcome.data(site, outcome))
-        _raise_unless_verified(outcome)
+    target = str(options.target)
+    with (
+        report_file.shown(context),
+        recorded(context, "switch", document, target, began_s) as recorder,
+    ):
+        switch = SwitchRun(context, options, recorder, readings, observed, began_s)
+        recorder.result = lambda: reported.data(site, switch.outcome)
+        _raise_unless_verified(switch.carry_out(plan))
 
 
 def from_file(context: Context, options: Options, file: FilePath) -> None:

@@ -19,12 +19,12 @@ from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
 from erfailover.commands.recording import Recorder
 from erfailover.commands.switch_options import PATIENCE_S, Options, insist
-from erfailover.commands.switch_outcome import Outcome, missing, probed, verified
 from erfailover.commands.switch_watch import FEW, Watch
 from erfailover.errors import AzureFailure, Kind, UnknownReading, VerificationFailed
 from erfailover.executor import Event, Listener, Results, State, Task, Width
 from erfailover.executor import run as execute
 from erfailover.model import Observed, PeeringWrite, SwitchPlan, SwitchStep, Verdict
+from erfailover.outcome import Outcome, missing, probed, verified
 from erfailover.schedule import Node, schedule
 from erfailover.site import ROLE_OF_PATH, Site, Spoke, network_of
 
@@ -48,6 +48,7 @@ class SwitchRun:
 
     Attributes:
         began_s: when the command began, in seconds of the clock.
+        outcome: what it has come to so far.
     """
 
     context: Context
@@ -57,10 +58,12 @@ class SwitchRun:
     observed: Observed
     began_s: float
     width: Width = field(default_factory=Width)
+    outcome: Outcome = field(init=False)
     _prepared_since_s: float = float("-inf")
     """Since when peerings are prepared, and the tables are read again for the gate."""
 
     def __post_init__(self) -> None:
+        self.outcome = Outcome(self.options.target)
         self.spokes = {spoke.name: spoke for spoke in self.site.spokes}
 
     @property
@@ -75,7 +78,8 @@ class SwitchRun:
             AzureFailure: a step was refused or failed, and no spoke is left to verify.
         """
         clock = self.context.clock
-        outcome = Outcome(self.options.target, decision_s=clock.now() - self.began_s)
+        outcome = self.outcome
+        outcome.decision_s = clock.now() - self.began_s
         self._hear_of_contention()
         watch = self._watch(plan)
         try:
@@ -258,6 +262,7 @@ class SwitchRun:
             waits.tell(waits.Wait(f"waits for the gate: {missing_now.seen}", GATE_PAUSE_S))
             clock.sleep(GATE_PAUSE_S)
         insist(self.context, self.options, claims, f"take {spoke.name} off its path")
+        self.outcome.gates_s[spoke.name] = clock.now() - self.began_s
 
     def _write(self, write: PeeringWrite, max_age_s: float, cadence: Cadence = HURRIED) -> str:
         deadline_s = self.site.timing.step_deadline_s

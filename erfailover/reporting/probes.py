@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,20 +14,21 @@ def data(results: Sequence[ProbeResult]) -> list[dict[str, Any]]:
     return [{**asdict(each), "as_expected": each.as_expected} for each in results]
 
 
-def text(results: Sequence[ProbeResult], *, brief: bool = False) -> str:
-    """Probe results for people: the verdict, then what came back.
+def line(probe: Mapping[str, Any]) -> str:
+    """One probe's result, as plain data, in one line for people."""
+    mark = "ok" if probe["as_expected"] else "FAILS"
+    return (
+        f"{mark:>7}  {probe['name']}: {probe['check']}: expected {_up(probe['expected'])}, "
+        f"is {_up(probe['up'])}"
+    )
 
-    ``brief`` leaves out what came back where it was as expected.
-    """
+
+def text(results: Sequence[ProbeResult]) -> str:
+    """Probe results for people: the verdict, then what came back."""
     lines = []
-    for each in results:
-        mark = "ok" if each.as_expected else "FAILS"
-        lines.append(
-            f"{mark:>7}  {each.name}: {each.check}: expected {_up(each.expected)}, "
-            f"is {_up(each.up)}"
-        )
-        if not (brief and each.as_expected):
-            lines += [f"           | {line}" for line in each.output.splitlines() if line.strip()]
+    for each in data(results):
+        lines.append(line(each))
+        lines += [f"           | {part}" for part in each["output"].splitlines() if part.strip()]
     return "\n".join(lines)
 
 

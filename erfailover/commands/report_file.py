@@ -1,0 +1,108 @@
+"""The report of a run: shown at its end however it ends, and written where ``--report`` says."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from erfailover.commands.context import Context
+from erfailover.errors import UsageFailure
+from erfailover.history import RunRecord, runs
+from erfailover.journal import Journal
+from erfailover.reporting import run_data, run_text
+from erfailover.reporting.run import RunReport
+
+SUFFIXES = (".html", ".json", ".txt")
+
+
+def check(file: Path) -> None:
+    """Refuse a report that could not be written, before anything is done.
+
+    Raises:
+        UsageFailure: the suffix is none of a report's, or the folder cannot be written to.
+    """
+    if file.suffix.lower() not in SUFFIXES:
+        raise UsageFailure(
+            f"--report {file}: expected a name that ends in {', '.join(SUFFIXES)}",
+            "The suffix decides the format.",
+        )
+    folder = file.parent
+    if file.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        what = "a folder stands there" if file.is_dir() else f"{folder} cannot be written to"
+        raise UsageFailure(f"--report {file}: {what}", "Name a file in a folder that is there.")
+
+
+def content(report: RunReport, suffix: str) -> str:
+    """A report in the format of a file's suffix."""
+    if suffix == ".json":
+        return json.dumps(run_data.data(report), indent=2) + "\n"
+    if suffix == ".html":
+        from erfailover.reporting import run_page
+
+        return run_page.page(report)
+    return run_text.whole(report) + "\n"
+
+
+def save(report: RunReport, file: Path) -> None:
+    """Write a report as a whole or not at all.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    text = content(report, file.suffix.lower())
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
+    ) as out:
+        try:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(out.name, 0o666 & ~umask)
+            os.replace(out.name, file)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(out.name)
+            raise
+
+
+def of(journal: Journal) -> RunRecord | None:
+    """What this run has recorded of itself; None where it has not begun."""
+    found = [each for each in runs(journal.written) if each.id == journal.run]
+    return found[-1] if found else None
+
+
+def write(context: Context, journal: Journal) -> None:
+    """Write the report of this run, where one is wanted. Never fails a run that went well."""
+    run = of(journal)
+    if context.report is None or run is None:
+        return
+    context.reported = True
+    try:
+        save(RunReport(run), context.report)
+    except OSError as error:
+        context.say(
+            f"The report could not be written to {context.report}: {error.strerror or error}. "
+            f"Later: erfailover history {run.id} --report FILE"
+        )
+        return
+    context.say(f"Report written: {context.report}")
+
+
+@contextmanager
+def shown(context: Context) -> Iterator[None]:
+    """Show the report of this run on standard output at its end, however it ends."""
+    try:
+        yield
+    finally:
+        run = of(context.journal)
+        if run is not None:
+            report = RunReport(run)
+            context.show(run_text.text(report), run_data.data(report))
+            sys.stdout.flush()

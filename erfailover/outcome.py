@@ -1,0 +1,74 @@
+"""What a switch came to, and whether routes and probes show it. Pure; told by ``reporting``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from erfailover import conditions
+from erfailover.errors import Failure
+from erfailover.model import Claim, Verdict
+from erfailover.probes import ProbeResult
+from erfailover.site import Path
+
+
+@dataclass
+class Outcome:
+    """What a switch came to. Times are seconds since the command began.
+
+    Attributes:
+        failed: the spokes that were not moved, and why.
+        decision_s: until it was decided what to do, the operator's answer included.
+        control_plane_s: until the last spoke used the other hub's gateway, in Azure's words.
+        gates_s: until each spoke passed the gate, immediately before it was taken off its path.
+        spokes_s: until the arriving hub's gateway originated each spoke's prefixes.
+        excused: the hub being left has been asked for long enough whether it still originates
+            the spokes: that it does not answer is no failure.
+    """
+
+    target: Path
+    written: list[str] = field(default_factory=list)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    claims: dict[str, tuple[Claim, Claim]] = field(default_factory=dict)
+    probes: list[ProbeResult] = field(default_factory=list)
+    decision_s: float = 0.0
+    control_plane_s: float | None = None
+    gates_s: dict[str, float] = field(default_factory=dict)
+    spokes_s: dict[str, float] = field(default_factory=dict)
+    verified_s: float = 0.0
+    excused: bool = False
+
+    @property
+    def data_plane_s(self) -> float | None:
+        """Until the arriving hub's gateway originated the last spoke; None where it does not."""
+        moved = [self.spokes_s.get(name) for name in self.claims]
+        return None if not moved or None in moved else max(each for each in moved if each)
+
+
+def verified(outcome: Outcome) -> bool:
+    """Whether routes and probes show the switch.
+
+    The target originates each spoke and the other hub no longer does. Where the first is UNKNOWN
+    (a summarised prefix, a table that cannot be read), the probes decide. A dead gateway of the
+    hub being left does not answer: that is waited for, but does not fail a switch.
+    """
+    arriving = conditions.all_of(pair[0] for pair in outcome.claims.values())
+    leaving = conditions.all_of(pair[1] for pair in outcome.claims.values())
+    if Verdict.FAILS in (arriving, leaving) or outcome.failed:
+        return False
+    if not all(each.as_expected for each in outcome.probes):
+        return False
+    if arriving is Verdict.UNKNOWN:
+        return bool(outcome.probes)
+    return leaving is Verdict.HOLDS or bool(outcome.probes) or outcome.excused
+
+
+def probed(outcome: Outcome) -> bool:
+    """Whether the probes were run and came out as they should."""
+    return bool(outcome.probes) and all(each.as_expected for each in outcome.probes)
+
+
+def missing(outcome: Outcome) -> list[str]:
+    """What keeps a switch from being verified, in words."""
+    claims = [claim for pair in outcome.claims.values() for claim in pair]
+    found = [claim.seen for claim in claims if claim.verdict is not Verdict.HOLDS]
+    return found + [f"probe {each.name} fails" for each in outcome.probes if not each.as_expected]

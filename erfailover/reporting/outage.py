@@ -1,0 +1,90 @@
+"""The outage of a run: as a continuous probe measured it, or as the steps tell it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from erfailover.durations import duration
+
+
+@dataclass(frozen=True)
+class Outage:
+    """For how long something did not answer. Times are seconds since the command began.
+
+    Attributes:
+        measured: whether a probe measured it; otherwise it is told by the steps.
+        what: the probe, or the spoke.
+        known: whether anything can be said.
+        longest_s, total_s: the longest time without an answer, and all of them.
+        intervals: from when to when; None where it had not ended.
+        told: in words, for people.
+        probe: what the probe counted, as plain data; None where it is told by the steps.
+    """
+
+    measured: bool
+    what: str
+    known: bool
+    longest_s: float | None
+    total_s: float | None
+    intervals: tuple[tuple[float, float | None], ...]
+    told: str
+    probe: Mapping[str, Any] | None = None
+
+    def data(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "how": "probe" if self.measured else "steps",
+            "what": self.what,
+            "longest_s": self.longest_s,
+            "total_s": self.total_s,
+            "intervals": [{"began_s": a, "ended_s": b} for a, b in self.intervals],
+            "told": self.told,
+            **({"probe": dict(self.probe)} if self.probe is not None else {}),
+        }
+
+
+def of_steps(spoke: str, off_s: float, shown_s: float | None, gateway: str) -> Outage:
+    """The outage of the spoke that was longest without a path, as the steps tell it."""
+    how = "By the steps and the gateway's table; a probe with continuous: true measures it."
+    if shown_s is None:
+        told = (
+            f"Outage: not known. {spoke} was taken off its path after {duration(off_s)}, and "
+            f"{gateway} was not seen to originate it.\n  {how}"
+        )
+        return Outage(False, spoke, False, None, None, ((off_s, None),), told)
+    gap_s = round(max(0.0, shown_s - off_s), 1)
+    told = (
+        f"Outage: at most {duration(gap_s)} without a path by this switch ({spoke}, the longest): "
+        f"from the break until\n  {gateway} was seen to originate it. {how}"
+    )
+    return Outage(False, spoke, True, gap_s, gap_s, ((off_s, shown_s),), told)
+
+
+def of_probes(counted: Iterable[Mapping[str, Any]]) -> tuple[Outage, ...]:
+    """The outage, as each continuous probe measured it."""
+    return tuple(_of_probe(each) for each in counted)
+
+
+def _of_probe(probe: Mapping[str, Any]) -> Outage:
+    name, what = str(probe["name"]), str(probe["what"])
+    intervals = tuple((each["began_s"], each["ended_s"]) for each in probe["outages"])
+    answered = probe["asked"] - probe["unknown"]
+    known = answered > 0
+    if not known:
+        told = f"Outage by {name} ({what}): not measured: {probe['reason'] or 'it was never asked'}"
+        return Outage(True, name, False, None, None, (), told, probe)
+    longest_s, total_s = probe["longest_s"], probe["total_s"]
+    counted = f"{what}, every {probe['every_s']:g} s: {probe['lost']} of {answered} lost"
+    if not intervals:
+        told = f"Outage as measured: none ({name}: {counted})"
+    else:
+        told = f"Outage as measured: {duration(longest_s)} ({name}: {counted})"
+        if len(intervals) > 1:
+            told += f"\n  {len(intervals)} times, {duration(total_s)} in all"
+    if probe["down_at_first"]:
+        told += "\n  It was down before the first write already; counted from there."
+    if probe["down_at_last"]:
+        told += "\n  It was STILL DOWN at the last look."
+    return Outage(True, name, True, longest_s, total_s, intervals, told, probe)

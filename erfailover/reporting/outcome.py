@@ -1,0 +1,38 @@
+"""What a switch came to, as plain data: what its journal keeps and its report is made of. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from erfailover.outcome import Outcome, verified
+from erfailover.reporting import probes as checks
+from erfailover.site import ROLE_OF_PATH, Site
+
+
+def data(site: Site, outcome: Outcome) -> dict[str, Any]:
+    """What a switch has come to so far; also of one that failed or was interrupted."""
+    return {
+        "site": site.name,
+        "to": str(outcome.target),
+        "changed": outcome.written,
+        "verified": bool(outcome.verified_s) and verified(outcome),
+        "failed": {name: failure.message for name, failure in outcome.failed.items()},
+        "decision_s": round(outcome.decision_s, 1),
+        "control_plane_s": _rounded(outcome.control_plane_s),
+        "data_plane_s": _rounded(outcome.data_plane_s),
+        "verified_s": round(outcome.verified_s, 1),
+        "spokes_s": {name: round(at, 1) for name, at in outcome.spokes_s.items()},
+        "gates_s": {name: round(at, 1) for name, at in outcome.gates_s.items()},
+        "routes": [
+            {"spoke": spoke, "verdict": str(claim.verdict), "seen": claim.seen}
+            for spoke, pair in outcome.claims.items()
+            for claim in pair
+        ],
+        "probes": checks.data(outcome.probes),
+        "gateway": site.hub(ROLE_OF_PATH[outcome.target]).gateway.rsplit("/", 1)[-1],
+        "spokes": [spoke.name for spoke in site.spokes],
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

@@ -1,0 +1,255 @@
+"""A run as its report tells it: the outcome, the steps, the spokes, the outage. Pure.
+
+Made of what the journal holds, and of nothing else, so that the report of a run is the same on the
+night and a year later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from erfailover.history import OPEN, RunRecord, StepRecord
+from erfailover.reporting.outage import Outage, of_probes, of_steps
+from erfailover.reporting.tables import path_name
+from erfailover.site import Path
+
+
+class Part(StrEnum):
+    """What a step of a switch is for."""
+
+    PREPARE = "prepare"
+    BREAK = "break"
+    MAKE = "make"
+    AFTERWARDS = "afterwards"
+    TAKE_BACK = "take back"
+    OTHER = "other"
+
+
+PARTS = {1: Part.PREPARE, 2: Part.PREPARE, 3: Part.BREAK, 4: Part.MAKE}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run. Times are seconds since the command began.
+
+    Attributes:
+        label: the step's number in the plan; empty where it has none.
+        ended_s: None where its end was not recorded.
+    """
+
+    record: StepRecord
+    spoke: str
+    label: str
+    part: Part
+    began_s: float
+    ended_s: float | None
+
+    @property
+    def took_s(self) -> float | None:
+        """How long it took."""
+        return None if self.ended_s is None else self.ended_s - self.began_s
+
+
+@dataclass(frozen=True)
+class SpokeRun:
+    """What became of one spoke. Times are seconds since the command began.
+
+    Attributes:
+        state: in words: ``on IPsec``, ``still on ExpressRoute``, ``BETWEEN THE PATHS``.
+        off_s: when it was taken off its path: the gate was passed, the break follows.
+        make_s: when Azure said that it uses the other gateway.
+        shown_s: when the arriving gateway's table showed it.
+        error: why it was not moved.
+    """
+
+    name: str
+    state: str
+    off_s: float | None = None
+    make_s: float | None = None
+    shown_s: float | None = None
+    error: str | None = None
+
+    @property
+    def without_s(self) -> float | None:
+        """From the break until the arriving gateway's table showed it; None where it never did."""
+        if self.off_s is None or self.shown_s is None:
+            return None
+        return max(0.0, self.shown_s - self.off_s)
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """All that is told of a run."""
+
+    run: RunRecord
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the command said that the run came to."""
+        return self.run.result
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it is a run of ``switch``."""
+        return self.run.command == "switch" and self.run.target is not None
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps, in the order in which they began; those never begun are left out."""
+        found = [_step(self.run, each) for each in self.run.steps if each.outcome != "skipped"]
+        return tuple(sorted(found, key=lambda each: each.began_s))
+
+    @property
+    def not_begun(self) -> tuple[StepRecord, ...]:
+        """The steps that were not begun because something else had failed."""
+        return tuple(each for each in self.run.steps if each.outcome == "skipped")
+
+    @cached_property
+    def spokes(self) -> tuple[SpokeRun, ...]:
+        """What became of each spoke of a switch; empty for other runs."""
+        if not self.is_switch:
+            return ()
+        names = dict.fromkeys(self.result.get("spokes") or ())
+        names |= dict.fromkeys(each.spoke for each in self.steps if each.spoke)
+        return tuple(self._spoke(name) for name in names)
+
+    def _spoke(self, name: str) -> SpokeRun:
+        mine = {each.part: each for each in self.steps if each.spoke == name}
+        broken, made = mine.get(Part.BREAK), mine.get(Part.MAKE)
+        gate_s = (self.result.get("gates_s") or {}).get(name)
+        return SpokeRun(
+            name,
+            self._state(name, broken, made, Part.TAKE_BACK in mine),
+            off_s=gate_s if gate_s is not None else broken.began_s if broken else None,
+            make_s=made.ended_s if made and made.record.outcome == "done" else None,
+            shown_s=(self.result.get("spokes_s") or {}).get(name),
+            error=(self.result.get("failed") or {}).get(name),
+        )
+
+    def _state(self, name: str, broken: Step | None, made: Step | None, taken_back: bool) -> str:
+        target = str(self.run.target)
+        there, back = path_name(target), path_name(str(Path(target).other))
+        error = (self.result.get("failed") or {}).get(name)
+        if made is not None and made.record.outcome == "done":
+            return f"on {there}"
+        if taken_back:
+            return f"taken back, on {back}" if "taken back" in (error or "") else "NOT KNOWN"
+        if broken is not None and broken.record.outcome != "failed":
+            return "BETWEEN THE PATHS"
+        if error or broken is not None:
+            return f"still on {back}"
+        return f"on {there}" if self.run.outcome == "done" or self._shown(name) else "not begun"
+
+    def _shown(self, name: str) -> bool:
+        return name in (self.result.get("spokes_s") or {})
+
+    @property
+    def moved(self) -> int:
+        """How many spokes are on the path that was switched to."""
+        there = f"on {path_name(str(self.run.target))}"
+        return sum(each.state == there for each in self.spokes)
+
+    @property
+    def verified(self) -> bool:
+        """Whether routes and probes showed it."""
+        return bool(self.result.get("verified"))
+
+    @property
+    def headline(self) -> str:
+        """The outcome in one sentence."""
+        run = self.run
+        if not self.is_switch:
+            return f"{run.command} of {run.site}: {_ended(run)}."
+        name, there = run.site, path_name(str(run.target))
+        if run.outcome == "done" or (self.moved == len(self.spokes) and self.moved):
+            how = "; verified." if self.verified else ", NOT verified."
+            return f"{name} is on {there}{how}"
+        some = f"{self.moved} of {len(self.spokes)} spokes of {name} are on {there}"
+        told = some if self.moved else f"{name} was NOT switched to {there}"
+        return f"{told}: {_ended(run)}."
+
+    @property
+    def outages(self) -> tuple[Outage, ...]:
+        """The outage, as every continuous probe measured it; else as the steps tell it."""
+        measured = of_probes(self.result.get("continuous") or ())
+        if any(each.known for each in measured) or not self.is_switch:
+            return measured
+        return (*measured, *self._by_steps())
+
+    def _by_steps(self) -> Iterator[Outage]:
+        broken = [each for each in self.spokes if each.off_s is not None]
+        if broken:
+            worst = max(
+                broken, key=lambda each: float("inf") if (s := each.without_s) is None else s
+            )
+            gateway = str(self.result.get("gateway") or "the arriving gateway")
+            yield of_steps(worst.name, worst.off_s or 0.0, worst.shown_s, gateway)
+
+    @property
+    def began_at(self) -> str:
+        """When it began, for people: UTC, to the second."""
+        return f"{self.run.began[:19].replace('T', ' ')} UTC"
+
+    @property
+    def took_s(self) -> float | None:
+        """How long the run took; None where its end was not recorded."""
+        if self.run.took_s is not None or self.run.ended is None:
+            return self.run.took_s
+        return _between(self.run.began, self.run.ended)
+
+    @property
+    def last_s(self) -> float:
+        """Until when anything is known, in seconds since the command began."""
+        known = [each.ended_s or each.began_s for each in self.steps]
+        return max([*known, self.took_s or 0.0, 1.0])
+
+    @property
+    def to_go_back(self) -> str | None:
+        """The command that goes back; None where there is none, or nothing was done."""
+        if not self.steps and self.run.outcome != "done":
+            return None
+        if self.is_switch and self.run.outcome == "done":
+            return f"erfailover switch --to {Path(str(self.run.target)).other}"
+        return self.run.to_go_back
+
+    @property
+    def to_continue(self) -> str | None:
+        """The command that goes on with it; None where it has come to its end."""
+        return None if self.run.outcome == "done" else self.run.to_continue
+
+
+def _ended(run: RunRecord) -> str:
+    words = {"done": "done", "failed": "FAILED", "interrupted": "INTERRUPTED"}
+    return words.get(run.outcome, "its end was not recorded")
+
+
+def _step(run: RunRecord, record: StepRecord) -> Step:
+    spoke, _, label = record.task.rpartition("/")
+    part = Part.OTHER
+    if run.command == "switch":
+        if label.startswith("back"):
+            part = Part.TAKE_BACK
+        elif label.isdigit():
+            part = PARTS.get(int(label), Part.AFTERWARDS)
+    if part is Part.OTHER:
+        spoke, label = "", ""
+    began_s = record.began_s
+    if began_s is None:
+        began_s = _between(run.began, record.began)
+    ended_s = record.ended_s
+    if ended_s is None and record.outcome != OPEN and record.ended:
+        ended_s = _between(run.began, record.ended)
+    return Step(record, spoke, label, part, began_s, ended_s)
+
+
+def _between(first: str, second: str) -> float:
+    """Seconds between two times of the journal."""
+    try:
+        return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
+    except ValueError:
+        return 0.0

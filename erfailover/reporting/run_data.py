@@ -1,0 +1,72 @@
+"""The report of a run as plain data: the JSON that ``docs/reference.md`` documents. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from erfailover.reporting.run import RunReport, SpokeRun, Step
+
+FORMAT = "erfailover-report/1"
+"""Counted up where a key changes its meaning or goes; further keys may come without."""
+INNER = frozenset({"spokes", "gates_s", "gateway", "continuous"})
+"""What a result holds for the report alone."""
+
+
+def data(report: RunReport) -> dict[str, Any]:
+    """A run as plain data: what the command tells, and how it went."""
+    run = report.run
+    told = {key: value for key, value in report.result.items() if key not in INNER}
+    return {
+        "format": FORMAT,
+        "run": run.id,
+        "command": run.to_continue.removeprefix("erfailover "),
+        "outcome": run.outcome,
+        "headline": report.headline,
+        "message": run.message,
+        "hint": run.hint,
+        "began": run.began,
+        "ended": run.ended,
+        "took_s": report.took_s,
+        "who": run.who,
+        "host": run.host,
+        "plan": run.digest,
+        "took_over": run.took_over,
+        "site": run.site,
+        **told,
+        "outages": [each.data() for each in report.outages],
+        "spokes": [_spoke(each) for each in report.spokes],
+        "steps": [_step(each) for each in report.steps],
+        "not_begun": [each.title for each in report.not_begun],
+        "to_continue": report.to_continue,
+        "to_go_back": report.to_go_back,
+    }
+
+
+def _spoke(spoke: SpokeRun) -> dict[str, Any]:
+    return {
+        "name": spoke.name,
+        "state": spoke.state,
+        "off_s": spoke.off_s,
+        "make_s": spoke.make_s,
+        "shown_s": spoke.shown_s,
+        "without_s": spoke.without_s,
+        "error": spoke.error,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    record = step.record
+    return {
+        "step": step.label or None,
+        "spoke": step.spoke or None,
+        "part": str(step.part),
+        "title": record.title,
+        "change": record.change,
+        "resource": record.resource,
+        "began_s": round(step.began_s, 1),
+        "ended_s": None if step.ended_s is None else round(step.ended_s, 1),
+        "outcome": record.outcome,
+        "attempts": record.attempts,
+        "note": record.note,
+        "correlation_ids": list(record.correlation_ids),
+    }

@@ -1,0 +1,35 @@
+"""The report of a run as one HTML page that needs nothing from elsewhere. Pure.
+
+Names and messages come from site files and from Azure: everything is escaped by Jinja2, but the
+timeline, which is made as XML.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from erfailover.durations import duration
+from erfailover.reporting import run_data, run_timeline
+from erfailover.reporting.run import RunReport
+
+
+def page(report: RunReport) -> str:
+    """The whole page."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["duration"] = lambda value: "-" if value is None else duration(value)
+    environment.filters["seconds"] = lambda value: "-" if value is None else f"{value:.1f}"
+    template = resources.files("erfailover") / "data" / "report.html"
+    picture = run_timeline.picture(report)
+    return environment.from_string(template.read_text("utf-8")).render(
+        report=report,
+        told=run_data.data(report),
+        outages=report.outages,
+        picture=Markup(picture) if picture else None,
+        left_out=run_timeline.left_out(report),
+        most=run_timeline.MOST,
+    )

@@ -1,0 +1,188 @@
+"""The report of a run for people, as text: the outcome first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from erfailover.durations import duration
+from erfailover.model import Verdict
+from erfailover.reporting.probes import line as probe_line
+from erfailover.reporting.run import RunReport, SpokeRun, Step
+from erfailover.reporting.tables import MARK
+
+MANY = 10
+"""From how many on a list is cut short for people."""
+FEW = 3
+"""Up to so many spokes, every step stands in the timeline."""
+
+
+def text(report: RunReport) -> str:
+    """What a run came to, for people."""
+    return "\n".join(
+        [
+            report.headline,
+            *(_switched(report) if report.is_switch else _others(report)),
+            *_next(report),
+        ]
+    )
+
+
+def whole(report: RunReport) -> str:
+    """The same, with who ran what, and every step with its correlation ids: for a file."""
+    run = report.run
+    lines = [text(report), "", f"Run {run.id}, plan {run.digest}"]
+    lines += [f"  erfailover {run.to_continue.removeprefix('erfailover ')}"]
+    lines += [f"  by {run.who} on {run.host} (process {run.pid})"]
+    lines += [f"  began {run.began}, ended {run.ended or '-'}"]
+    lines += [f"  took over {run.took_over}"] if run.took_over else []
+    lines += ["", "Every step"]
+    for step in report.steps:
+        lines.append(f"{_step_line(step)}: {step.record.outcome}")
+        lines += [f"          {step.record.change} {step.record.resource}"] * bool(
+            step.record.resource
+        )
+        lines += [f"          correlation id {each}" for each in step.record.correlation_ids]
+    return "\n".join(lines)
+
+
+def _switched(report: RunReport) -> Iterator[str]:
+    changed = report.result.get("changed") or []
+    if changed:
+        yield f"{len(changed)} peering(s) written: {_some(changed)}"
+    elif report.run.outcome == "done":
+        yield "Nothing had to be changed."
+    for each in report.outages:
+        yield each.told
+    yield from _troubled(report.spokes)
+    if report.steps:
+        yield ""
+        yield from _timeline(report)
+    yield from _shown(report)
+
+
+def _others(report: RunReport) -> Iterator[str]:
+    yield from (each.told for each in report.outages)
+    steps = report.steps
+    if steps:
+        yield ""
+        yield "Timeline (since the command began)"
+        longest = sorted(steps, key=lambda each: -(each.took_s or 0.0))[: 2 * MANY]
+        yield from (_step_line(each) for each in steps if each in longest)
+        if len(steps) > len(longest):
+            yield f"          ... and {len(steps) - len(longest)} shorter ones"
+
+
+def _troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
+    """The spokes that were not moved, and where they stand."""
+    found = [each for each in spokes if each.error or each.state.isupper()]
+    for each in found[:MANY]:
+        error = f": {each.error}" if each.error else ""
+        yield f" FAILED  {each.name} is {each.state}{error}"
+    if len(found) > MANY:
+        yield f"         ... and {len(found) - MANY} more (-o json tells all)"
+
+
+def _timeline(report: RunReport) -> Iterator[str]:
+    yield "Timeline (since the command began)"
+    events = list(_milestones(report))
+    if len(report.spokes) <= FEW:
+        events += [(each.began_s, _step_line(each)) for each in report.steps]
+    yield from (line for _, line in sorted(events, key=lambda each: each[0]))
+    if len(report.spokes) > FEW:
+        yield from _slowest(report)
+
+
+def _milestones(report: RunReport) -> Iterator[tuple[float, str]]:
+    """The moments of a switch; the three times among them."""
+    result, spokes = report.result, report.spokes
+    many = len(spokes) > FEW
+
+    def at(seconds: float, told: str) -> tuple[float, str]:
+        return seconds, f"{_at(seconds)}  {told}"
+
+    if result.get("decision_s"):
+        yield at(result["decision_s"], "it was decided what to do")
+    if many:
+        gates = [each.off_s for each in spokes if each.off_s is not None]
+        if gates:
+            yield at(min(gates), "the first spoke passed the gate and left its path")
+            yield at(max(gates), "the last spoke passed the gate and left its path")
+    else:
+        for each in spokes:
+            if each.off_s is not None:
+                yield at(each.off_s, f"{each.name} passed the gate; the break")
+    gateway = result.get("gateway") or "the arriving gateway"
+    if result.get("control_plane_s") is not None:
+        yield at(result["control_plane_s"], "control plane: Azure says all peerings are switched")
+    if many and result.get("data_plane_s") is not None:
+        yield at(result["data_plane_s"], f"data plane: {gateway} originates the last spoke")
+    elif not many:
+        for each in spokes:
+            if each.shown_s is not None and each.off_s is not None:
+                yield at(each.shown_s, f"data plane: {gateway} originates {each.name}")
+    if result.get("verified_s"):
+        yield at(result["verified_s"], "verified" if report.verified else "verification ended")
+
+
+def _slowest(report: RunReport) -> Iterator[str]:
+    """The spokes that were longest without a path."""
+    known = [each for each in report.spokes if each.without_s is not None]
+    if not known:
+        return
+    known.sort(key=lambda each: -(each.without_s or 0.0))
+    yield ""
+    yield f"Longest without a path, of {len(known)} spokes (break, make, shown by the gateway)"
+    for each in known[:MANY]:
+        make = "-" if each.make_s is None else duration(each.make_s)
+        yield (
+            f"{duration(each.without_s or 0.0):>12}  {each.name}: {duration(each.off_s or 0.0)}, "
+            f"{make}, {duration(each.shown_s or 0.0)}"
+        )
+    if len(known) > MANY:
+        yield f"              ... and {len(known) - MANY} more (-o json tells all)"
+
+
+def _step_line(step: Step) -> str:
+    took = "" if step.took_s is None else f"  ({duration(step.took_s)})"
+    tries = f", {step.record.attempts} attempts" if step.record.attempts > 1 else ""
+    took = took.replace(")", f"{tries})")
+    ended = {"failed": "FAILED: ", "in flight": "NOT ENDED: "}.get(step.record.outcome, "")
+    if step.record.title.startswith("take back"):
+        ended = ""
+    return f"{_at(step.began_s)}  {ended}{step.record.title}{took}"
+
+
+def _at(seconds: float) -> str:
+    return f"{duration(seconds):>12}"
+
+
+def _shown(report: RunReport) -> Iterator[str]:
+    """What was verified, and how."""
+    routes, probes = report.result.get("routes") or [], report.result.get("probes") or []
+    if not routes and not probes:
+        return
+    yield ""
+    yield f"Verified from the gateways' tables{' and by probes' if probes else ''}"
+    bad = [each for each in routes if each["verdict"] != Verdict.HOLDS]
+    told = routes if len(routes) <= 2 * MANY else [*bad, *routes][: 2 * MANY]
+    yield from (f"{MARK[Verdict(each['verdict'])]:>7}  {each['seen']}" for each in told)
+    if len(routes) > len(told):
+        yield f"         ... and {len(routes) - len(told)} more (-o json tells all)"
+    yield from (probe_line(each) for each in probes)
+
+
+def _next(report: RunReport) -> Iterator[str]:
+    yield ""
+    if report.to_continue:
+        yield f"To go on:   {report.to_continue}"
+    if report.to_go_back:
+        yield f"To go back: {report.to_go_back}"
+    yield (
+        f"Run {report.run.id}, {report.began_at}, {report.run.who}@{report.run.host}; "
+        f"for the record: erfailover history {report.run.id} --report FILE.html"
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
+    return ", ".join(names[:MANY]) + more

@@ -1,0 +1,277 @@
+"""A picture of what went on over time: lanes with bars, as SVG. Pure.
+
+Owns the drawing; what the lanes are is others' business. The picture needs nothing from elsewhere,
+is legible on light and dark ground and on paper, and never tells anything by colour alone: bars
+carry a word or a number, and time without an answer is hatched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from xml.etree import ElementTree as Xml
+
+WIDTH, RIGHT, LANE, THICK = 960.0, 28.0, 24.0, 15.0
+ROW, AXIS = 17.0, 40.0
+LETTER = 6.4
+"""About how wide a letter of the picture's text is."""
+
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "prepare": "1, 2 prepare",
+        "break": "3 break",
+        "make": "4 make",
+        "afterwards": "5 and on",
+        "take back": "taken back",
+        "other": "step",
+        "failed": "! failed",
+        "without": "without a path",
+        "lost": "no answer",
+    }
+)
+"""The kinds of bars, and how the legend calls them."""
+
+STYLE = """
+.timeline { --ink: #1f2328; --faint: #d0d7de; --ground: #ffffff; --on: #ffffff;
+  --prepare: #0a6ebd; --break: #bc4c00; --make: #1a7f37; --afterwards: #6e5494;
+  --take-back: #a40e26; --other: #0a6ebd; --failed: #a40e26; --lost: #cf222e; }
+@media screen and (prefers-color-scheme: dark) { .timeline {
+  --ink: #e6edf3; --faint: #3d444d; --ground: #0d1117; --on: #0d1117;
+  --prepare: #58a6ff; --break: #f0883e; --make: #56d364; --afterwards: #d2a8ff;
+  --take-back: #ff7b72; --other: #58a6ff; --failed: #ff7b72; --lost: #ff7b72; } }
+.timeline text { font: 12px system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; fill: var(--ink); }
+.timeline .small { font-size: 11px; }
+.timeline .in { font-size: 11px; font-weight: bold; fill: var(--on); }
+.timeline .ground { fill: var(--ground); }
+.timeline .grid { stroke: var(--faint); }
+.timeline .mark { stroke: var(--ink); stroke-dasharray: 3 3; }
+.timeline .prepare { fill: var(--prepare); } .timeline .break { fill: var(--break); }
+.timeline .make { fill: var(--make); } .timeline .afterwards { fill: var(--afterwards); }
+.timeline .take-back { fill: var(--take-back); } .timeline .other { fill: var(--other); }
+.timeline .failed { fill: var(--failed); }
+.timeline .lost, .timeline .without { fill: url(#hatched); stroke: var(--lost);
+  stroke-width: 0.7; }
+.timeline .hatch { stroke: var(--lost); stroke-width: 1.4; }
+"""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Something that lasted. Times in seconds.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        ended_s: None where it had not ended.
+        label: a few letters inside or beside it.
+        title: shown where the pointer rests on it.
+    """
+
+    kind: str
+    began_s: float
+    ended_s: float | None
+    label: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One line of the picture."""
+
+    name: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment, in seconds, for all lanes."""
+
+    at_s: float
+    told: str
+
+
+def svg(
+    title: str,
+    lanes: Sequence[Lane],
+    marks: Iterable[Mark],
+    first_s: float,
+    last_s: float,
+    left: float = 150.0,
+    *,
+    standalone: bool = False,
+) -> str:
+    """The picture as SVG text.
+
+    Args:
+        title: what it shows, for those who cannot see it.
+        lanes: from top to bottom.
+        marks: moments that go through all lanes.
+        first_s: where the axis begins, in seconds.
+        last_s: where it ends.
+        left: how wide the column with the lanes' names is.
+        standalone: it stands in a file of its own, not in a page.
+    """
+    span_s = max(last_s - first_s, 1.0)
+
+    def x(seconds: float) -> float:
+        share = min(max((seconds - first_s) / span_s, 0.0), 1.0)
+        return left + (WIDTH - left - RIGHT) * share
+
+    placed = _placed(marks, x, left)
+    rows = 1 + max((row for _, row in placed), default=-1)
+    top = 30.0 + ROW * rows + 8
+    bottom = top + LANE * len(lanes)
+    height = bottom + AXIS
+    root = Xml.Element(
+        "svg",
+        {
+            "viewBox": f"0 0 {WIDTH:g} {height:g}",
+            "class": "timeline",
+            "role": "img",
+            "aria-label": title,
+        },
+    )
+    if standalone:
+        root.set("xmlns", "http://www.w3.org/2000/svg")
+    Xml.SubElement(root, "title").text = title
+    Xml.SubElement(root, "style").text = STYLE
+    _hatching(root)
+    _box(root, 0, 0, WIDTH, height, "ground")
+    _legend(root, lanes)
+    _axis(root, x, first_s, last_s, top, bottom)
+    for number, lane in enumerate(lanes):
+        _lane(root, lane, x, top + LANE * number, left, last_s)
+    for mark, row in placed:
+        _mark(root, mark, x(mark.at_s), 30.0 + ROW * row, bottom)
+    return Xml.tostring(root, encoding="unicode")
+
+
+def _hatching(root: Xml.Element) -> None:
+    shape = {"id": "hatched", "width": "5", "height": "5", "patternUnits": "userSpaceOnUse"}
+    pattern = Xml.SubElement(Xml.SubElement(root, "defs"), "pattern", shape)
+    Xml.SubElement(pattern, "path", {"d": "M0,5 L5,0", "class": "hatch"})
+
+
+def _legend(root: Xml.Element, lanes: Iterable[Lane]) -> None:
+    used = {bar.kind for lane in lanes for bar in lane.bars}
+    at = 4.0
+    for kind, told in KINDS.items():
+        if kind in used:
+            _box(root, at, 5, 13, 13, _class(kind))
+            _text(root, at + 18, 16, told, "small")
+            at += 34 + LETTER * len(told)
+
+
+def _axis(
+    root: Xml.Element,
+    x: Callable[[float], float],
+    first_s: float,
+    last_s: float,
+    top: float,
+    bottom: float,
+) -> None:
+    step_s = round_step((last_s - first_s) / 9)
+    at_s = math.ceil(first_s / step_s) * step_s
+    while at_s <= last_s:
+        _line(root, x(at_s), top, x(at_s), bottom, "grid")
+        _text(root, x(at_s), bottom + 16, f"{at_s:g} s", "small", "middle")
+        at_s += step_s
+    _text(root, WIDTH - RIGHT, bottom + 33, "seconds since the command began", "small", "end")
+
+
+def _lane(
+    root: Xml.Element,
+    lane: Lane,
+    x: Callable[[float], float],
+    top: float,
+    left: float,
+    last_s: float,
+) -> None:
+    most = int((left - 12) / LETTER)
+    name = lane.name if len(lane.name) <= most else lane.name[: most - 1] + "…"
+    _text(root, left - 8, top + 16, name, "", "end", lane.name)
+    for bar in lane.bars:
+        ended_s = last_s if bar.ended_s is None else bar.ended_s
+        wide = max(x(ended_s) - x(bar.began_s), 2.0)
+        drawn = _box(root, x(bar.began_s), top + 4, wide, THICK, _class(bar.kind))
+        Xml.SubElement(drawn, "title").text = bar.title or bar.label
+        if bar.label and wide > LETTER * len(bar.label) + 4:
+            hatched = bar.kind in ("lost", "without")
+            if not hatched:
+                _text(root, x(bar.began_s) + wide / 2, top + 15.5, bar.label, "in", "middle")
+
+
+def _placed(
+    marks: Iterable[Mark], x: Callable[[float], float], left: float
+) -> list[tuple[Mark, int]]:
+    """The marks, each with the row of its words, so that none covers another's."""
+    ends: list[float] = []
+    placed = []
+    for mark in sorted(marks, key=lambda each: each.at_s):
+        began, ended = _words(mark, x(mark.at_s))
+        free = (row for row, end in enumerate(ends) if end + 8 < began)
+        row = next(free, len(ends))
+        ends[row : row + 1] = [ended]
+        placed.append((mark, row))
+    return placed
+
+
+def _words(mark: Mark, at: float) -> tuple[float, float]:
+    """From where to where a mark's words reach: right of it, or left near the edge."""
+    wide = LETTER * len(mark.told)
+    return (at, at + wide) if at + wide < WIDTH else (at - wide, at)
+
+
+def _mark(root: Xml.Element, mark: Mark, at: float, top: float, bottom: float) -> None:
+    _line(root, at, top, at, bottom, "mark")
+    began, _ = _words(mark, at)
+    if began < at:
+        _text(root, at - 4, top + 11, mark.told, "small", "end")
+    else:
+        _text(root, at + 4, top + 11, mark.told, "small")
+
+
+def round_step(wanted: float) -> float:
+    """A round number of seconds that is not smaller."""
+    scale = 10.0 ** math.floor(math.log10(max(wanted, 0.1)))
+    return next(scale * each for each in (1, 2, 5, 10) if scale * each >= wanted)
+
+
+def _class(kind: str) -> str:
+    return kind.replace(" ", "-")
+
+
+def _box(
+    root: Xml.Element, x: float, y: float, width: float, height: float, class_: str
+) -> Xml.Element:
+    place = {"x": _number(x), "y": _number(y)}
+    size = {"width": _number(width), "height": _number(height)}
+    return Xml.SubElement(root, "rect", {**place, **size, "class": class_})
+
+
+def _line(
+    root: Xml.Element, x1: float, y1: float, x2: float, y2: float, class_: str
+) -> Xml.Element:
+    ends = {"x1": _number(x1), "y1": _number(y1), "x2": _number(x2), "y2": _number(y2)}
+    return Xml.SubElement(root, "line", {**ends, "class": class_})
+
+
+def _text(
+    root: Xml.Element,
+    x: float,
+    y: float,
+    words: str,
+    class_: str = "",
+    anchor: str = "start",
+    title: str = "",
+) -> None:
+    where = {"x": _number(x), "y": _number(y), "text-anchor": anchor}
+    drawn = Xml.SubElement(root, "text", {**where, **({"class": class_} if class_ else {})})
+    drawn.text = words
+    if title and title != words:
+        Xml.SubElement(drawn, "title").text = title
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".rstrip("0").rstrip(".")

@@ -1,0 +1,82 @@
+"""The report of a run: on standard output, in a file, from the journal afterwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.conftest import Stage
+from tests.scenarios.pages import check_page
+
+
+def report_in(file: Path) -> Any:
+    return json.loads(file.read_text("utf-8"))
+
+
+def test_a_switch_is_told_outcome_first_with_its_timeline_and_the_way_back(
+    provisioned: Stage,
+) -> None:
+    stage = provisioned
+    stage.do("drill", "start", "--yes")
+    out = stage.do("switch", "--to", "ipsec", "--yes", "--report", "night.html")
+    assert out.startswith("poc is on IPsec; verified.\n5 peering(s) written: vnet3-to-vnet1, ")
+    assert "Outage: at most" in out
+    assert "3. stop using the gateway of vnet2 from vnet1" in out
+    assert "vng2 originates vnet1" in out
+    assert "ok  office: vm1 pings 10.5.0.4: expected up, is up" in out
+    assert "To go back: erfailover switch --to expressroute" in out
+    assert "Report written: night.html" in stage.err
+    text = check_page((stage.folder / "night.html").read_text("utf-8"))
+    assert "poc is on IPsec; verified." in text
+
+    stage.do("history", "--report", "later.json")
+    report = report_in(stage.folder / "later.json")
+    assert report["format"] == "erfailover-report/1"
+    assert (report["verified"], report["outcome"], report["to"]) == (True, "done", "ipsec")
+    steps = {each["step"]: each for each in report["steps"]}
+    assert [each["part"] for each in report["steps"]][2:] == ["break", "make", "afterwards"]
+    assert all(len(each["correlation_ids"]) == 1 for each in report["steps"])
+    (spoke,) = report["spokes"]
+    assert steps["2"]["ended_s"] <= spoke["off_s"] < steps["3"]["ended_s"] < spoke["make_s"]
+    assert spoke["without_s"] == pytest.approx(spoke["shown_s"] - spoke["off_s"])
+    assert report["outages"][0]["how"] == "steps"
+    assert report["took_s"] == pytest.approx(report["verified_s"], abs=0.2)
+
+
+def test_json_on_standard_output_is_the_report_that_the_journal_gives_afterwards(
+    provisioned: Stage,
+) -> None:
+    stage = provisioned
+    shown = stage.json("switch", "--to", "ipsec", "--yes")
+    stage.do("history", shown["run"][:6], "--report", "later.json")
+    assert report_in(stage.folder / "later.json") == shown
+    assert {"site", "changed", "decision_s", "spokes_s", "routes", "probes"} <= shown.keys()
+
+
+def test_provision_and_drill_report_their_steps_as_well(provisioned: Stage) -> None:
+    stage = provisioned
+    stage.do("drill", "start", "--yes", "--report", "drill.json")
+    report = report_in(stage.folder / "drill.json")
+    assert report["headline"] == "drill start of poc: done."
+    assert [each["outcome"] for each in report["steps"]] == ["done"]
+    assert report["to_go_back"] == "erfailover drill stop"
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_anything_is_done(
+    provisioned: Stage,
+) -> None:
+    stage = provisioned
+    for wrong in ("night.pdf", "nowhere/night.html", "."):
+        assert stage.run("switch", "--to", "ipsec", "--yes", "--report", wrong) == 2
+        assert "--report" in stage.err
+    assert stage.json("history")[-1]["command"] == "provision"
+
+
+def test_a_refused_switch_leaves_no_report_and_says_so(provisioned: Stage) -> None:
+    stage = provisioned
+    assert stage.run("switch", "--to", "ipsec", "--report", "night.html") == 3
+    assert "No report was written to night.html: nothing was begun." in stage.err
+    assert not (stage.folder / "night.html").exists()
