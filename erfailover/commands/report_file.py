@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from erfailover.history import RunRecord, runs
 from erfailover.journal import Journal
 from erfailover.reporting import run_data, run_text
 from erfailover.reporting.run import RunReport
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = (".html", ".json", ".txt")
 
@@ -86,9 +89,10 @@ def write(context: Context, journal: Journal) -> None:
     context.reported = True
     try:
         save(RunReport(run), context.report)
-    except OSError as error:
+    except Exception as error:  # whatever it is, how the run ended matters more
+        log.debug("the report could not be written", exc_info=True)
         context.say(
-            f"The report could not be written to {context.report}: {error.strerror or error}. "
+            f"The report could not be written to {context.report}: {error}. "
             f"Later: erfailover history {run.id} --report FILE"
         )
         return

@@ -45,21 +45,28 @@ class Outage:
         }
 
 
-def of_steps(spoke: str, off_s: float, shown_s: float | None, gateway: str) -> Outage:
-    """The outage of the spoke that was longest without a path, as the steps tell it."""
+def of_steps(spoke: str, off_s: float, again_s: float | None, until: str) -> Outage:
+    """The outage of the spoke that was longest without a path, as the steps tell it.
+
+    Args:
+        spoke: its name.
+        off_s: when it was taken off its path.
+        again_s: when it had a path again; None where that was not seen.
+        until: what was seen then, in words.
+    """
     how = "By the steps and the gateway's table; a probe with continuous: true measures it."
-    if shown_s is None:
+    if again_s is None:
         told = (
             f"Outage: not known. {spoke} was taken off its path after {duration(off_s)}, and "
-            f"{gateway} was not seen to originate it.\n  {how}"
+            f"was not seen to have a path again. {how}"
         )
         return Outage(False, spoke, False, None, None, ((off_s, None),), told)
-    gap_s = round(max(0.0, shown_s - off_s), 1)
+    gap_s = round(max(0.0, again_s - off_s), 1)
     told = (
         f"Outage: at most {duration(gap_s)} without a path by this switch ({spoke}, the longest): "
-        f"from the break until\n  {gateway} was seen to originate it. {how}"
+        f"from the break until {until}. {how}"
     )
-    return Outage(False, spoke, True, gap_s, gap_s, ((off_s, shown_s),), told)
+    return Outage(False, spoke, True, gap_s, gap_s, ((off_s, again_s),), told)
 
 
 def of_probes(counted: Iterable[Mapping[str, Any]]) -> tuple[Outage, ...]:
@@ -78,13 +85,13 @@ def _of_probe(probe: Mapping[str, Any]) -> Outage:
     longest_s, total_s = probe["longest_s"], probe["total_s"]
     counted = f"{what}, every {probe['every_s']:g} s: {probe['lost']} of {answered} lost"
     if not intervals:
-        told = f"Outage as measured: none ({name}: {counted})"
+        told = f"Outage as measured: none ({name}: {counted})."
     else:
-        told = f"Outage as measured: {duration(longest_s)} ({name}: {counted})"
-        if len(intervals) > 1:
-            told += f"\n  {len(intervals)} times, {duration(total_s)} in all"
+        told = f"Outage as measured: {duration(longest_s)} ({name}: {counted})."
+    if len(intervals) > 1:
+        told += f" {len(intervals)} times, {duration(total_s)} in all."
     if probe["down_at_first"]:
-        told += "\n  It was down before the first write already; counted from there."
+        told += " It was down before the first write already; counted from there."
     if probe["down_at_last"]:
-        told += "\n  It was STILL DOWN at the last look."
+        told += " It was STILL DOWN at the last look."
     return Outage(True, name, True, longest_s, total_s, intervals, told, probe)

@@ -6,8 +6,9 @@ night and a year later.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -30,6 +31,7 @@ class Part(StrEnum):
     OTHER = "other"
 
 
+TAKEN_BACK = "taken back"
 PARTS = {1: Part.PREPARE, 2: Part.PREPARE, 3: Part.BREAK, 4: Part.MAKE}
 
 
@@ -64,6 +66,7 @@ class SpokeRun:
         off_s: when it was taken off its path: the gate was passed, the break follows.
         make_s: when Azure said that it uses the other gateway.
         shown_s: when the arriving gateway's table showed it.
+        back_s: when it was taken back, where that was done.
         error: why it was not moved.
     """
 
@@ -72,14 +75,20 @@ class SpokeRun:
     off_s: float | None = None
     make_s: float | None = None
     shown_s: float | None = None
+    back_s: float | None = None
     error: str | None = None
 
     @property
     def without_s(self) -> float | None:
-        """From the break until the arriving gateway's table showed it; None where it never did."""
-        if self.off_s is None or self.shown_s is None:
+        """From the break until it had a path, as far as is known; None where it is not."""
+        if self.off_s is None or self.again_s is None:
             return None
-        return max(0.0, self.shown_s - self.off_s)
+        return round(max(0.0, self.again_s - self.off_s), 1)
+
+    @property
+    def again_s(self) -> float | None:
+        """When the arriving gateway's table showed it, or it was taken back."""
+        return self.shown_s if self.shown_s is not None else self.back_s
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,9 @@ class RunReport:
     def steps(self) -> tuple[Step, ...]:
         """The steps, in the order in which they began; those never begun are left out."""
         found = [_step(self.run, each) for each in self.run.steps if each.outcome != "skipped"]
-        return tuple(sorted(found, key=lambda each: each.began_s))
+        failed = {each.spoke: each for each in found if each.record.outcome == "failed"}
+        closed = [_taken_back(each, failed.get(each.spoke)) for each in found]
+        return tuple(sorted(closed, key=lambda each: each.began_s))
 
     @property
     def not_begun(self) -> tuple[StepRecord, ...]:
@@ -122,12 +133,15 @@ class RunReport:
         mine = {each.part: each for each in self.steps if each.spoke == name}
         broken, made = mine.get(Part.BREAK), mine.get(Part.MAKE)
         gate_s = (self.result.get("gates_s") or {}).get(name)
+        state = self._state(name, broken, made, Part.TAKE_BACK in mine)
+        last = made or broken
         return SpokeRun(
             name,
-            self._state(name, broken, made, Part.TAKE_BACK in mine),
+            state,
             off_s=gate_s if gate_s is not None else broken.began_s if broken else None,
             make_s=made.ended_s if made and made.record.outcome == "done" else None,
             shown_s=(self.result.get("spokes_s") or {}).get(name),
+            back_s=last.ended_s if last and state.startswith(TAKEN_BACK) else None,
             error=(self.result.get("failed") or {}).get(name),
         )
 
@@ -138,7 +152,7 @@ class RunReport:
         if made is not None and made.record.outcome == "done":
             return f"on {there}"
         if taken_back:
-            return f"taken back, on {back}" if "taken back" in (error or "") else "NOT KNOWN"
+            return f"{TAKEN_BACK} to {back}" if TAKEN_BACK in (error or "") else "NOT KNOWN"
         if broken is not None and broken.record.outcome != "failed":
             return "BETWEEN THE PATHS"
         if error or broken is not None:
@@ -147,6 +161,16 @@ class RunReport:
 
     def _shown(self, name: str) -> bool:
         return name in (self.result.get("spokes_s") or {})
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The peerings that a switch has written, by name, in the order of its plan where known."""
+        known = self.result.get("changed")
+        if known:
+            return tuple(known)
+        done = [each for each in self.steps if each.record.outcome == "done"]
+        written = [each for each in done if each.label and each.part is not Part.TAKE_BACK]
+        return tuple(each.record.resource.rsplit("/", 1)[-1] for each in written)
 
     @property
     def moved(self) -> int:
@@ -168,10 +192,13 @@ class RunReport:
         name, there = run.site, path_name(str(run.target))
         if run.outcome == "done" or (self.moved == len(self.spokes) and self.moved):
             how = "; verified." if self.verified else ", NOT verified."
-            return f"{name} is on {there}{how}"
+            end = "" if run.outcome == "done" else f" {_sentence(run)}"
+            return f"{name} is on {there}{how}{end}"
         some = f"{self.moved} of {len(self.spokes)} spokes of {name} are on {there}"
-        told = some if self.moved else f"{name} was NOT switched to {there}"
-        return f"{told}: {_ended(run)}."
+        lead = some if self.moved else f"{name} was NOT switched to {there}"
+        others = Counter(each.state for each in self.spokes if each.state != f"on {there}")
+        told = "".join(f"; {count} {state}" for state, count in others.items())
+        return f"{lead}{told}. {_sentence(run)}"
 
     @property
     def outages(self) -> tuple[Outage, ...]:
@@ -184,11 +211,13 @@ class RunReport:
     def _by_steps(self) -> Iterator[Outage]:
         broken = [each for each in self.spokes if each.off_s is not None]
         if broken:
-            worst = max(
-                broken, key=lambda each: float("inf") if (s := each.without_s) is None else s
-            )
+            never = [each for each in broken if each.again_s is None]
+            worst = never[0] if never else max(broken, key=lambda each: each.without_s or 0.0)
             gateway = str(self.result.get("gateway") or "the arriving gateway")
-            yield of_steps(worst.name, worst.off_s or 0.0, worst.shown_s, gateway)
+            until = f"{gateway} was seen to originate it"
+            if worst.shown_s is None and worst.back_s is not None:
+                until = "it was taken back"
+            yield of_steps(worst.name, worst.off_s or 0.0, worst.again_s, until)
 
     @property
     def began_at(self) -> str:
@@ -228,6 +257,11 @@ def _ended(run: RunRecord) -> str:
     return words.get(run.outcome, "its end was not recorded")
 
 
+def _sentence(run: RunRecord) -> str:
+    told = _ended(run)
+    return f"{told[0].upper()}{told[1:]}."
+
+
 def _step(run: RunRecord, record: StepRecord) -> Step:
     spoke, _, label = record.task.rpartition("/")
     part = Part.OTHER
@@ -245,6 +279,15 @@ def _step(run: RunRecord, record: StepRecord) -> Step:
     if ended_s is None and record.outcome != OPEN and record.ended:
         ended_s = _between(run.began, record.ended)
     return Step(record, spoke, label, part, began_s, ended_s)
+
+
+def _taken_back(step: Step, failed: Step | None) -> Step:
+    """A step that takes another back ends with it: the journal has one end for both."""
+    if step.part is not Part.TAKE_BACK or step.ended_s is not None or failed is None:
+        return step
+    if TAKEN_BACK not in (failed.record.note or ""):
+        return step
+    return replace(step, record=replace(step.record, outcome="done"), ended_s=failed.ended_s)
 
 
 def _between(first: str, second: str) -> float:

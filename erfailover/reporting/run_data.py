@@ -15,6 +15,7 @@ INNER = frozenset({"spokes", "gates_s", "gateway", "continuous"})
 def data(report: RunReport) -> dict[str, Any]:
     """A run as plain data: what the command tells, and how it went."""
     run = report.run
+    changed = {"changed": list(report.changed)} if report.is_switch else {}
     told = {key: value for key, value in report.result.items() if key not in INNER}
     return {
         "format": FORMAT,
@@ -33,6 +34,7 @@ def data(report: RunReport) -> dict[str, Any]:
         "took_over": run.took_over,
         "site": run.site,
         **told,
+        **changed,
         "outages": [each.data() for each in report.outages],
         "spokes": [_spoke(each) for each in report.spokes],
         "steps": [_step(each) for each in report.steps],
@@ -49,6 +51,7 @@ def _spoke(spoke: SpokeRun) -> dict[str, Any]:
         "off_s": spoke.off_s,
         "make_s": spoke.make_s,
         "shown_s": spoke.shown_s,
+        "back_s": spoke.back_s,
         "without_s": spoke.without_s,
         "error": spoke.error,
     }

@@ -24,11 +24,13 @@ def page(report: RunReport) -> str:
     environment.filters["duration"] = lambda value: "-" if value is None else duration(value)
     environment.filters["seconds"] = lambda value: "-" if value is None else f"{value:.1f}"
     template = resources.files("erfailover") / "data" / "report.html"
+    known = [each for each in report.outages if each.known]
     picture = run_timeline.picture(report)
     return environment.from_string(template.read_text("utf-8")).render(
         report=report,
         told=run_data.data(report),
         outages=report.outages,
+        worst=max(known, key=lambda each: each.longest_s or 0.0, default=None),
         picture=Markup(picture) if picture else None,
         left_out=run_timeline.left_out(report),
         most=run_timeline.MOST,

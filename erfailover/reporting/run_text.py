@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import fill
 
 from erfailover.durations import duration
 from erfailover.model import Verdict
@@ -12,6 +13,8 @@ from erfailover.reporting.tables import MARK
 
 MANY = 10
 """From how many on a list is cut short for people."""
+NAMED, LONG = 6, 480
+"""How many peerings are named, and how much is told of an error; a page or JSON has all."""
 FEW = 3
 """Up to so many spokes, every step stands in the timeline."""
 
@@ -38,21 +41,20 @@ def whole(report: RunReport) -> str:
     lines += ["", "Every step"]
     for step in report.steps:
         lines.append(f"{_step_line(step)}: {step.record.outcome}")
-        lines += [f"          {step.record.change} {step.record.resource}"] * bool(
-            step.record.resource
-        )
+        if step.record.resource:
+            lines.append(f"          {step.record.change} {step.record.resource}")
         lines += [f"          correlation id {each}" for each in step.record.correlation_ids]
     return "\n".join(lines)
 
 
 def _switched(report: RunReport) -> Iterator[str]:
-    changed = report.result.get("changed") or []
+    changed = report.changed
     if changed:
-        yield f"{len(changed)} peering(s) written: {_some(changed)}"
+        yield _wrapped(f"{len(changed)} peering(s) written: {_some(changed)}")
     elif report.run.outcome == "done":
         yield "Nothing had to be changed."
     for each in report.outages:
-        yield each.told
+        yield _wrapped(each.told)
     yield from _troubled(report.spokes)
     if report.steps:
         yield ""
@@ -61,7 +63,7 @@ def _switched(report: RunReport) -> Iterator[str]:
 
 
 def _others(report: RunReport) -> Iterator[str]:
-    yield from (each.told for each in report.outages)
+    yield from (_wrapped(each.told) for each in report.outages)
     steps = report.steps
     if steps:
         yield ""
@@ -77,7 +79,7 @@ def _troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
     found = [each for each in spokes if each.error or each.state.isupper()]
     for each in found[:MANY]:
         error = f": {each.error}" if each.error else ""
-        yield f" FAILED  {each.name} is {each.state}{error}"
+        yield _wrapped(f" FAILED  {each.name}: {each.state}{error}", "         ", LONG)
     if len(found) > MANY:
         yield f"         ... and {len(found) - MANY} more (-o json tells all)"
 
@@ -113,7 +115,7 @@ def _milestones(report: RunReport) -> Iterator[tuple[float, str]]:
                 yield at(each.off_s, f"{each.name} passed the gate; the break")
     gateway = result.get("gateway") or "the arriving gateway"
     if result.get("control_plane_s") is not None:
-        yield at(result["control_plane_s"], "control plane: Azure says all peerings are switched")
+        yield at(result["control_plane_s"], "control plane: Azure says the last spoke is switched")
     if many and result.get("data_plane_s") is not None:
         yield at(result["data_plane_s"], f"data plane: {gateway} originates the last spoke")
     elif not many:
@@ -131,12 +133,11 @@ def _slowest(report: RunReport) -> Iterator[str]:
         return
     known.sort(key=lambda each: -(each.without_s or 0.0))
     yield ""
-    yield f"Longest without a path, of {len(known)} spokes (break, make, shown by the gateway)"
+    yield f"Longest without a path, of {len(known)} spokes (from when to when)"
     for each in known[:MANY]:
-        make = "-" if each.make_s is None else duration(each.make_s)
         yield (
-            f"{duration(each.without_s or 0.0):>12}  {each.name}: {duration(each.off_s or 0.0)}, "
-            f"{make}, {duration(each.shown_s or 0.0)}"
+            f"{duration(each.without_s or 0.0):>12}  {each.name} ({duration(each.off_s or 0.0)} to "
+            f"{duration(each.again_s or 0.0)})"
         )
     if len(known) > MANY:
         yield f"              ... and {len(known) - MANY} more (-o json tells all)"
@@ -162,7 +163,7 @@ def _shown(report: RunReport) -> Iterator[str]:
     if not routes and not probes:
         return
     yield ""
-    yield f"Verified from the gateways' tables{' and by probes' if probes else ''}"
+    yield f"Checked in the gateways' tables{' and by probes' if probes else ''}"
     bad = [each for each in routes if each["verdict"] != Verdict.HOLDS]
     told = routes if len(routes) <= 2 * MANY else [*bad, *routes][: 2 * MANY]
     yield from (f"{MARK[Verdict(each['verdict'])]:>7}  {each['seen']}" for each in told)
@@ -177,12 +178,17 @@ def _next(report: RunReport) -> Iterator[str]:
         yield f"To go on:   {report.to_continue}"
     if report.to_go_back:
         yield f"To go back: {report.to_go_back}"
-    yield (
-        f"Run {report.run.id}, {report.began_at}, {report.run.who}@{report.run.host}; "
-        f"for the record: erfailover history {report.run.id} --report FILE.html"
-    )
+    run = report.run
+    yield f"Run {run.id}, {report.began_at}, {run.who}@{run.host}"
+    yield f"For the record: erfailover history {run.id} --report FILE.html"
 
 
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
-    return ", ".join(names[:MANY]) + more
+def _wrapped(told: str, indent: str = "  ", most: int = 1000) -> str:
+    """Words in lines that a terminal of 80 columns shows whole; cut short after ``most``."""
+    told = told if len(told) <= most else f"{told[:most].rstrip()} ..."
+    return fill(told, 79, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -70,15 +70,15 @@ def _spoke_lanes(report: RunReport) -> list[Lane]:
 
 
 def _badness(spoke: SpokeRun) -> tuple[bool, float]:
-    never = spoke.off_s is not None and spoke.shown_s is None
+    never = spoke.off_s is not None and spoke.again_s is None
     return bool(spoke.error) or never, spoke.without_s or 0.0
 
 
 def _spoke_bars(report: RunReport, spoke: SpokeRun) -> Iterator[Bar]:
     if spoke.off_s is not None:
-        until = "it was shown" if spoke.shown_s is not None else "the end, never shown"
-        title = f"without a path from {spoke.off_s:.1f} s until {until}"
-        yield Bar("without", spoke.off_s, spoke.shown_s, title=title)
+        known = "" if spoke.without_s is None else f", for {spoke.without_s:.1f} s"
+        title = f"without a path from {spoke.off_s:.1f} s on{known}"
+        yield Bar("without", spoke.off_s, spoke.again_s, title=title)
     yield from (_bar(each) for each in report.steps if each.spoke == spoke.name)
 
 

@@ -32,6 +32,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The kinds of bars, and how the legend calls them."""
+HATCHED = frozenset({"without", "lost"})
+"""Those behind the others, as high as the lane."""
+STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
 STYLE = """
 .timeline { --ink: #1f2328; --faint: #d0d7de; --ground: #ffffff; --on: #ffffff;
@@ -42,7 +45,8 @@ STYLE = """
   --prepare: #58a6ff; --break: #f0883e; --make: #56d364; --afterwards: #d2a8ff;
   --take-back: #ff7b72; --other: #58a6ff; --failed: #ff7b72; --lost: #ff7b72; } }
 .timeline text { font: 12px system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; fill: var(--ink); }
-.timeline .small { font-size: 11px; }
+.timeline .small { font-size: 11px; paint-order: stroke; stroke: var(--ground);
+  stroke-width: 4px; stroke-linejoin: round; }
 .timeline .in { font-size: 11px; font-weight: bold; fill: var(--on); }
 .timeline .ground { fill: var(--ground); }
 .timeline .grid { stroke: var(--faint); }
@@ -143,7 +147,9 @@ def svg(
     for number, lane in enumerate(lanes):
         _lane(root, lane, x, top + LANE * number, left, last_s)
     for mark, row in placed:
-        _mark(root, mark, x(mark.at_s), 30.0 + ROW * row, bottom)
+        _line(root, x(mark.at_s), 30.0 + ROW * row, x(mark.at_s), bottom, "mark")
+    for mark, row in placed:
+        _mark(root, mark, x(mark.at_s), 30.0 + ROW * row)
     return Xml.tostring(root, encoding="unicode")
 
 
@@ -175,9 +181,9 @@ def _axis(
     at_s = math.ceil(first_s / step_s) * step_s
     while at_s <= last_s:
         _line(root, x(at_s), top, x(at_s), bottom, "grid")
-        _text(root, x(at_s), bottom + 16, f"{at_s:g} s", "small", "middle")
+        _text(root, x(at_s), bottom + 16, _moment(at_s), "small", "middle")
         at_s += step_s
-    _text(root, WIDTH - RIGHT, bottom + 33, "seconds since the command began", "small", "end")
+    _text(root, WIDTH - RIGHT, bottom + 33, "since the command began", "small", "end")
 
 
 def _lane(
@@ -194,12 +200,11 @@ def _lane(
     for bar in lane.bars:
         ended_s = last_s if bar.ended_s is None else bar.ended_s
         wide = max(x(ended_s) - x(bar.began_s), 2.0)
-        drawn = _box(root, x(bar.began_s), top + 4, wide, THICK, _class(bar.kind))
+        y, high = (top + 1, LANE - 2) if bar.kind in HATCHED else (top + 4.5, THICK)
+        drawn = _box(root, x(bar.began_s), y, wide, high, _class(bar.kind))
         Xml.SubElement(drawn, "title").text = bar.title or bar.label
         if bar.label and wide > LETTER * len(bar.label) + 4:
-            hatched = bar.kind in ("lost", "without")
-            if not hatched:
-                _text(root, x(bar.began_s) + wide / 2, top + 15.5, bar.label, "in", "middle")
+            _text(root, x(bar.began_s) + wide / 2, top + 16, bar.label, "in", "middle")
 
 
 def _placed(
@@ -223,8 +228,7 @@ def _words(mark: Mark, at: float) -> tuple[float, float]:
     return (at, at + wide) if at + wide < WIDTH else (at - wide, at)
 
 
-def _mark(root: Xml.Element, mark: Mark, at: float, top: float, bottom: float) -> None:
-    _line(root, at, top, at, bottom, "mark")
+def _mark(root: Xml.Element, mark: Mark, at: float, top: float) -> None:
     began, _ = _words(mark, at)
     if began < at:
         _text(root, at - 4, top + 11, mark.told, "small", "end")
@@ -233,9 +237,16 @@ def _mark(root: Xml.Element, mark: Mark, at: float, top: float, bottom: float) -
 
 
 def round_step(wanted: float) -> float:
-    """A round number of seconds that is not smaller."""
-    scale = 10.0 ** math.floor(math.log10(max(wanted, 0.1)))
-    return next(scale * each for each in (1, 2, 5, 10) if scale * each >= wanted)
+    """A round number of seconds that is not smaller, as far as there is one."""
+    return next((each for each in STEPS_S if each >= wanted), STEPS_S[-1])
+
+
+def _moment(seconds: float) -> str:
+    """A moment on the axis: ``45 s``, ``2 min``."""
+    if seconds < 120 and seconds % 60:
+        return f"{seconds:g} s"
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:g} min {rest:02.0f}" if rest else f"{minutes:g} min"
 
 
 def _class(kind: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.scenarios.clocks import ResumedClock
 from tests.scenarios.conftest import Stage
+from tests.scenarios.pages import check_page
 
 SPEED = 50.0
 
@@ -61,11 +62,17 @@ def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on
     stage.watch("vm1-nic1", "8.8.4.4")
     stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
     before = puts(stage)
-    process = command("switch", "--to", "ipsec", "--yes")
+    process = command("switch", "--to", "ipsec", "--yes", "--report", "stopped.html")
     wait_for_puts(stage, process, write)
     process.send_signal(sent)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
+    told = check_page(Path("stopped.html").read_text("utf-8"))
+    first = "poc was NOT switched to IPsec; 1 not begun. INTERRUPTED."
+    assert out.splitlines()[0] == (
+        first if write == 1 else "poc is on IPsec, NOT verified. INTERRUPTED."
+    )
+    assert out.splitlines()[0] in told
     assert "Traceback" not in out + err
     done = 4 if write == 3 else write  # the make of what was broken is done all the same
     assert f"interrupted: {done} done, {5 - done} not begun" in err

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from erfailover.lab.faults import Fault, Kind
 from tests.scenarios.conftest import Stage
 from tests.scenarios.pages import check_page
 
@@ -80,3 +81,47 @@ def test_a_refused_switch_leaves_no_report_and_says_so(provisioned: Stage) -> No
     assert stage.run("switch", "--to", "ipsec", "--report", "night.html") == 3
     assert "No report was written to night.html: nothing was begun." in stage.err
     assert not (stage.folder / "night.html").exists()
+
+
+REFUSED = Fault(
+    Kind.ANSWER,
+    "PUT",
+    "*/vnet1-to-vnet3",
+    nth=2,
+    status=400,
+    code="RemoteVnetHasNoGateways",
+    message="<b>No</b> gateways.",
+)
+
+
+def test_a_switch_that_was_taken_back_is_reported_as_such(provisioned: Stage) -> None:
+    stage = provisioned
+    stage.lab.add_faults(REFUSED)
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--report", "night.html") == 5
+    first = "poc was NOT switched to IPsec; 1 taken back to ExpressRoute. FAILED."
+    assert stage.out.splitlines()[0] == first
+    assert "from the break until it was taken back" in " ".join(stage.out.split())
+    assert "To go on:   erfailover switch --to ipsec" in stage.out
+    page = (stage.folder / "night.html").read_text("utf-8")
+    assert first in check_page(page)
+    assert "<b>No</b>" not in page
+    assert "&lt;b&gt;No&lt;/b&gt;" in page
+
+    stage.do("history", "--report", "later.json")
+    report = report_in(stage.folder / "later.json")
+    assert (report["outcome"], report["verified"]) == ("failed", False)
+    assert report["hint"].startswith("The spoke is on the path it was on before.")
+    (spoke,) = report["spokes"]
+    assert spoke["state"] == "taken back to ExpressRoute"
+    back = [each for each in report["steps"] if each["part"] == "take back"]
+    assert back
+    assert all(each["outcome"] == "done" for each in back)
+    assert spoke["back_s"] == max(each["ended_s"] for each in back)
+
+
+def test_what_was_tried_again_is_told_with_its_attempts(provisioned: Stage) -> None:
+    stage = provisioned
+    busy = Fault(Kind.ANSWER, "PUT", "*/vnet3-to-vnet1", status=409, code="RetryableError")
+    stage.lab.add_faults(busy)
+    report = stage.json("switch", "--to", "ipsec", "--yes")
+    assert [each["attempts"] for each in report["steps"]] == [2, 1, 1, 1, 1]
