@@ -270,6 +270,14 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     show_default=True,
     help="After more failed steps than this, begin no further spoke.",
 )
+@click.option(
+    "--probe",
+    "probes",
+    metavar="NAME",
+    multiple=True,
+    help="Ask this probe of the site file all the while, and report the outage; repeatable. "
+    "Those with `continuous: true` are asked without.",
+)
 @writes
 @planned
 def switch(
@@ -282,6 +290,7 @@ def switch(
     no_wait: bool,
     canary: str | None,
     max_failures: int,
+    probes: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Move every spoke to a path, and verify it.
@@ -307,6 +316,7 @@ def switch(
         canary=canary,
         max_failures=max_failures,
         out=out,
+        probes=probes,
     )
     if plan_file is not None:
         command.from_file(context(options), wanted, plan_file)
@@ -430,7 +440,7 @@ def drill_stop(**options: Any) -> None:
 )
 @common
 def verify(expect: str | None, **options: Any) -> None:
-    """Run the site's connectivity checks with Run Command."""
+    """Run the site's probes at once: from here, by Run Command, by effective routes."""
     from erfailover.commands import verify as command
 
     command.run(context(options), expect)

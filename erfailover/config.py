@@ -207,7 +207,8 @@ def _remedy(type_: Any, value: Any) -> str | None:
 def _plain(type_: Any, value: Any = None) -> Any:
     """A type without its annotations; of a union, the member that has the structure.
 
-    Of several such members, the one that most of the value's keys, or words like them, are of.
+    Of several such members, the one that most of the value's keys, or words like them, are of;
+    then the one that needs most of them.
     """
     if get_origin(type_) is Annotated:
         return _plain(get_args(type_)[0], value)
@@ -215,9 +216,15 @@ def _plain(type_: Any, value: Any = None) -> Any:
         members = [_plain(each) for each in get_args(type_)]
         structured = [each for each in members if is_dataclass(each)]
         keys = [str(each) for each in value] if isinstance(value, dict) else []
-        structured.sort(key=lambda each: -sum(_like(key, each) for key in keys))
+        structured.sort(key=lambda each: _kinship(keys, each), reverse=True)
         return (structured or [each for each in members if each is not type(None)])[0]
     return type_
+
+
+def _kinship(keys: list[str], type_: Any) -> tuple[int, int]:
+    """How many keys a type has, or words like them; and how many of them it needs."""
+    needed = [each.name for each in fields(type_) if _needed(each)]
+    return sum(_like(key, type_) for key in keys), sum(key in needed for key in keys)
 
 
 def _like(key: str, type_: Any) -> bool:

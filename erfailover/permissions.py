@@ -19,6 +19,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from erfailover.site import Drill, Path, Role, Site, SiteFailoverTest
+from erfailover.site_probes import interfaces, machines
 
 NETWORK = "Microsoft.Network"
 NETWORKS = f"{NETWORK}/virtualNetworks"
@@ -29,6 +30,7 @@ CIRCUITS = f"{NETWORK}/expressRouteCircuits"
 CONNECTIONS = f"{NETWORK}/connections"
 HUBS = f"{NETWORK}/virtualHubs"
 """Route Servers are virtual hubs without a virtual WAN (published, REST specification)."""
+INTERFACES = f"{NETWORK}/networkInterfaces"
 MACHINES = "Microsoft.Compute/virtualMachines"
 BLOB_ROLE = "Storage Blob Data Contributor"
 
@@ -47,6 +49,7 @@ class On(Enum):
     GATEWAY = "the hubs' gateways"
     LOCAL_GATEWAY = "the drill's local network gateway"
     MACHINE = "the machines of the probes"
+    INTERFACE = "the network interfaces of the probes"
     GROUP = "resource groups"
     POLLING = "operations under way"
     """Assumed to be open to whoever may begin one: ``doctor`` does not insist on these."""
@@ -119,6 +122,7 @@ NEEDS = (
     Need(f"{PEERINGS}/delete", On.NETWORK, ("switch: steps 6, 7", "unprestage"), SWITCH),
     Need(f"{NETWORK}/locations/operations/read", On.POLLING, ("switch", "drill"), SWITCH),
     Need(f"{MACHINES}/runCommand/action", On.MACHINE, PROBES, SWITCH),
+    Need(f"{INTERFACES}/effectiveRouteTable/action", On.INTERFACE, PROBES, SWITCH),
     Need("Microsoft.Compute/locations/operations/read", On.POLLING, PROBES, SWITCH),
     Need(f"{LOCAL_GATEWAYS}/write", On.LOCAL_GATEWAY, ("drill",), SWITCH),
     Need(f"{GATEWAYS}/startSiteFailoverTest/action", On.GATEWAY, ("drill",), SWITCH),
@@ -156,7 +160,9 @@ def needs(site: Site, role: RoleKind = SWITCH) -> tuple[Need, ...]:
 
 def _applies(site: Site, need: Need) -> bool:
     if need.on is On.MACHINE or need.action.startswith("Microsoft.Compute/"):
-        return bool(site.probes)
+        return bool(resources(site, On.MACHINE))
+    if need.on is On.INTERFACE:
+        return bool(resources(site, On.INTERFACE))
     if need.on is On.LOCAL_GATEWAY:
         return bool(resources(site, On.LOCAL_GATEWAY))
     if need.action == f"{PEERINGS}/delete":
@@ -196,8 +202,11 @@ def resources(site: Site, on: On) -> tuple[str, ...]:
                 found = [site.resource_id(LOCAL_GATEWAYS, site.drill.local_network_gateway)]
         case On.MACHINE:
             probes = site.probes.values()
-            names = [each.machine for each in probes] + [each.through or "" for each in probes]
-            found = [site.machine_id(each) for each in names if each]
+            found = [site.machine_id(each) for probe in probes for each in machines(probe)]
+        case On.INTERFACE:
+            probes = site.probes.values()
+            names = [each for probe in probes for each in interfaces(probe)]
+            found = [site.resource_id(INTERFACES, each) for each in names]
         case _:
             return ()
     return _unique(found)
@@ -221,7 +230,7 @@ def places(site: Site, on: On) -> tuple[str, ...]:
 
 def groups(site: Site) -> tuple[str, ...]:
     """The ids of the resource groups that hold what the site file names."""
-    kinds = (On.NETWORK, On.GATEWAY, On.LOCAL_GATEWAY, On.MACHINE)
+    kinds = (On.NETWORK, On.GATEWAY, On.LOCAL_GATEWAY, On.MACHINE, On.INTERFACE)
     return _unique([group_of(each) for kind in kinds for each in resources(site, kind)])
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from erfailover.site import Probe
+from erfailover.probe_answers import Answer
+from erfailover.site_probes import MachinePing, Probe, kind, what, where
 
 PINGS = 3
 
@@ -21,6 +22,10 @@ class ProbeResult:
         up: whether it passed; None where that could not be told.
         expected: whether it should pass.
         output: what came back.
+        kind: what the probe is: ``ping``, ``connect``, ``command``, ``route``.
+        what, where: what was asked, and from where.
+        seen: what came back, in a few words.
+        took_s: how long it took, in seconds; None where that is not known.
     """
 
     name: str
@@ -28,6 +33,11 @@ class ProbeResult:
     up: bool | None
     expected: bool
     output: str
+    kind: str = ""
+    what: str = ""
+    where: str = ""
+    seen: str = ""
+    took_s: float | None = None
 
     @property
     def as_expected(self) -> bool:
@@ -35,7 +45,23 @@ class ProbeResult:
         return self.up is self.expected
 
 
-def ping_script(probes: Mapping[str, Probe]) -> list[str]:
+def result(name: str, probe: Probe, answer: Answer, expected: bool) -> ProbeResult:
+    """What a probe came to, told by its answer."""
+    return ProbeResult(
+        name,
+        what(probe) if where(probe) == "here" else f"{where(probe)}: {what(probe)}",
+        answer.up,
+        expected,
+        answer.output,
+        kind(probe),
+        what(probe),
+        where(probe),
+        answer.seen,
+        answer.took_s,
+    )
+
+
+def ping_script(probes: Mapping[str, MachinePing]) -> list[str]:
     """One script for all the pings of one machine: Run Command runs one at a time."""
     lines = []
     for name, probe in probes.items():
@@ -61,12 +87,21 @@ def ping_passed(output: str) -> bool | None:
     return int(received.group(1)) > 0 if received else None
 
 
-def nat_script(probe: Probe) -> list[str]:
+def ping_seen(output: str) -> str:
+    """How many of the pings were answered, in words."""
+    counted = re.search(r"(\d+) packets transmitted, (\d+) received", output)
+    if counted:
+        return f"{counted.group(2)} of {counted.group(1)} answered"
+    lines = [each for each in output.splitlines() if each.strip()]
+    return lines[-1].strip() if lines else "nothing came back"
+
+
+def nat_script(probe: MachinePing) -> list[str]:
     """Look for the probe's flow in the NAT table of a machine."""
     return [f'sudo conntrack -L 2>/dev/null | grep "{probe.ping}"', "true"]
 
 
-def nat_entry(output: str, probe: Probe) -> str | None:
+def nat_entry(output: str, probe: MachinePing) -> str | None:
     """The entry of the NAT table that shows the probe's flow, answered."""
     for line in output.splitlines():
         answered = "[UNREPLIED]" not in line

@@ -12,8 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, ClassVar, Literal
 
-STRICT = {"extra": "forbid"}
-"""How ``config`` reads these: a key that is not here is an error."""
+from erfailover.site_probes import STRICT, Probe, interfaces, machines
 
 
 def network_of(peering_id: str) -> str:
@@ -158,28 +157,6 @@ class Spoke:
         if inward.on_expressroute == "absent":
             inward = replace(inward, on_expressroute=inward.on_ipsec)
         return replace(self, spoke_to_backup=outward, backup_to_spoke=inward)
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A connectivity check: a machine of the site pings an address.
-
-    ``through`` names the machine whose NAT table must show the flow.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
-
-    machine: str
-    """The virtual machine that pings: a name, or a full resource id."""
-    ping: IPv4Address
-    """The address that must answer."""
-    through: str | None = None
-    """The machine whose NAT table must show the flow."""
-
-    @property
-    def machines(self) -> tuple[str, ...]:
-        """The machines it needs."""
-        return tuple(filter(None, (self.machine, self.through)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,7 +419,8 @@ class Site:
     def needs_subscription(self) -> bool:
         """Whether anything of the site is a mere name, which is one in the site's subscription."""
         names = [*self.network_names(), *(self.hub(role).gateway for role in Role)]
-        names += [each for probe in self.probes.values() for each in probe.machines]
+        for probe in self.probes.values():
+            names += [*machines(probe), *interfaces(probe)]
         if isinstance(self.drill, Drill):
             names.append(self.drill.local_network_gateway)
         return self.topology is not None or not all(each.startswith("/") for each in names)

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from erfailover.probe_checks import NAME
+from erfailover.probe_checks import problems as probe_problems
 from erfailover.site import (
     ROLE_OF_PATH,
     CloudEndpoint,
@@ -27,7 +29,6 @@ from erfailover.site_yaml import Keys, Problem
 from erfailover.state.location import FORM, parse
 from erfailover.topology_checks import topology_problems
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
 A_SUBSCRIPTION = "a subscription's id (a GUID)"
 """Azure's rules for names of resource groups; the site's own name is also that of a folder."""
@@ -43,7 +44,7 @@ def problems(site: Site) -> list[Problem]:
         *_hubs_and_spokes(site),
         *_spoke_names(site),
         *_prefixes_and_times(site),
-        *_probes(site),
+        *probe_problems(site),
         *(each for i, spoke in enumerate(site.spokes) for each in _spoke(("spokes", i), spoke)),
         *_peering_names(site),
         *topology_problems(site),
@@ -144,12 +145,6 @@ def _prefixes_and_times(site: Site) -> Iterator[Problem]:
         value = getattr(site.timing, name)
         if not 0 <= value < float("inf") or (value == 0 and name != "failback_hold_time_s"):
             yield Problem(("timing", name), "seconds, above 0", f"{value:g}")
-
-
-def _probes(site: Site) -> Iterator[Problem]:
-    for name in site.probes:
-        if not NAME.fullmatch(name):
-            yield Problem(("probes", name), "a short name", repr(name))
 
 
 def _spoke(keys: Keys, spoke: Spoke) -> Iterator[Problem]:

@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator
 
 from erfailover.site import Role, Site
+from erfailover.site_probes import interfaces, machines
 from erfailover.site_yaml import Keys, Problem
 
 NETWORK = "Microsoft.Network/virtualNetworks"
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"
 LOCAL_GATEWAY = "Microsoft.Network/localNetworkGateways"
 MACHINE = "Microsoft.Compute/virtualMachines"
+INTERFACE = "Microsoft.Network/networkInterfaces"
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 """A subscription's id."""
 
@@ -50,9 +52,10 @@ def _named(site: Site) -> Iterator[tuple[Keys, str, str]]:
     for i, spoke in enumerate(site.spokes):
         yield ("spokes", i, "virtual_network"), spoke.virtual_network, NETWORK
     for name, probe in site.probes.items():
-        yield ("probes", name, "machine"), probe.machine, MACHINE
-        if probe.through is not None:
-            yield ("probes", name, "through"), probe.through, MACHINE
+        for key, machine in zip(("machine", "through"), machines(probe), strict=False):
+            yield ("probes", name, key), machine, MACHINE
+        for interface in interfaces(probe):
+            yield ("probes", name, "interface"), interface, INTERFACE
     local = getattr(site.drill, "local_network_gateway", None)
     if local is not None:
         yield ("drill", "local_network_gateway"), local, LOCAL_GATEWAY

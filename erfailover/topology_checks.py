@@ -24,6 +24,7 @@ from erfailover.site import (
     TopologyMachine,
     TopologyNetwork,
 )
+from erfailover.site_probes import interfaces, machines
 from erfailover.site_yaml import Keys, Problem
 
 GATEWAY_SUBNET = "GatewaySubnet"
@@ -357,11 +358,13 @@ def _routes(topology: Topology) -> Iterator[Problem]:
 
 
 def _probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]:
+    known = {each: None for machine in topology.machines.values() for each in machine.interfaces}
     for name, probe in site.probes.items():
         keys: Keys = ("probes", name)
-        yield from _unknown((*keys, "machine"), "machine", probe.machine, topology.machines)
-        if probe.through is not None:
-            yield from _unknown((*keys, "through"), "machine", probe.through, topology.machines)
+        for key, machine in zip(("machine", "through"), machines(probe), strict=False):
+            yield from _unknown((*keys, key), "machine", machine, topology.machines)
+        for interface in interfaces(probe):
+            yield from _unknown((*keys, "interface"), "network interface", interface, known)
     if isinstance(site.drill, SiteFailoverTest):
         place: Keys = ("drill", "peering_location")
         expected = "no site failover test: provision makes a VPN gateway of the primary"

@@ -9,6 +9,14 @@ import pytest
 
 from erfailover.config import SiteFileError, load, template
 from erfailover.site import Drill, Flags, Path, Site, SiteFailoverTest
+from erfailover.site_probes import (
+    InterfaceRoute,
+    LocalCommand,
+    LocalConnect,
+    LocalPing,
+    LocalShell,
+    MachinePing,
+)
 from tests.public_keys import rsa
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -50,7 +58,7 @@ def test_the_template_is_a_site_without_complaint(tmp_path: FilePath) -> None:
     site = loaded(tmp_path)
     assert site.name == "poc"
     assert site.remote_prefixes == (IPv4Network("10.5.0.0/16"),)
-    assert site.probes["internet"].ping == IPv4Address("8.8.4.4")
+    assert site.probes["internet"] == MachinePing("vm1", IPv4Address("8.8.4.4"), "vm3")
     assert site.topology is not None
     assert sorted(site.topology.machines) == ["vm1", "vm2", "vm3"]
 
@@ -482,3 +490,71 @@ def test_two_spokes_of_one_name_are_refused_until_one_is_renamed(tmp_path: FileP
     assert "spokes[1].name: expected a name that no other spoke has, found 's'" in told
     site = load(write(tmp_path, BY_ID + twin + "    name: elsewhere/s\n"), {})
     assert [spoke.name for spoke in site.spokes] == ["s", "elsewhere/s"]
+
+
+def of_probe(tmp_path: FilePath, probe: str) -> FilePath:
+    """A site file with one probe more, called ``mine``."""
+    return edited(tmp_path, ("probes:\n", f"probes:\n  mine: {probe}\n"))
+
+
+@pytest.mark.parametrize(
+    ("probe", "kind"),
+    [
+        ("{ping: 10.5.0.4}", LocalPing),
+        ("{ping: host.example, timeout_s: 1, continuous: true, every_s: 0.5}", LocalPing),
+        ("{connect: '10.5.0.4:443', continuous: true}", LocalConnect),
+        ("{connect: '[2001:db8::1]:443'}", LocalConnect),
+        ("{command: [curl, -fsS, x], exit_code: 22}", LocalCommand),
+        ("{shell: 'a | b', timeout_s: 5}", LocalShell),
+        (
+            "{interface: vm1-nic1, prefix: 10.5.0.0/16, next_hop_type: VirtualNetworkGateway, "
+            "next_hop: 10.3.0.254}",
+            InterfaceRoute,
+        ),
+        ("{machine: vm1, ping: 10.5.0.4, timeout_s: 90}", MachinePing),
+    ],
+)
+def test_the_kinds_of_probes_are_told_apart_by_their_keys(
+    tmp_path: FilePath, probe: str, kind: type
+) -> None:
+    assert type(load(of_probe(tmp_path, probe), {}).probes["mine"]) is kind
+
+
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        (
+            "{ping: 10.5.0}",
+            "probes.mine.ping: expected an address or a host's name, found '10.5.0'",
+        ),
+        ("{ping: -f}", "probes.mine.ping: expected an address or a host's name, found '-f'"),
+        ("{pings: 10.5.0.4}", "probes.mine"),
+        ("{connect: 10.5.0.4}", "probes.mine.connect: expected host:port, like 10.5.0.4:443"),
+        ("{connect: '10.5.0.4:99999'}", "probes.mine.connect: expected host:port"),
+        ("{connect: '10.5.0.4:443', timeout_s: 0}", "probes.mine.timeout_s: expected seconds"),
+        ("{connect: '10.5.0.4:443', every_s: soon}", "probes.mine.every_s: expected a number"),
+        ("{command: curl -f}", "probes.mine.command: expected a list, found 'curl -f'"),
+        ("{command: []}", "probes.mine.command: expected a program and its words"),
+        (
+            "{command: [x], exit_code: 300}",
+            "probes.mine.exit_code: expected an exit code, 0 to 255",
+        ),
+        ("{machine: vm1, ping: 10.5.0.4, continuous: true}", "the unknown key 'continuous' under"),
+        ("{machine: vm1}", "probes.mine.ping: expected an IPv4 address"),
+        (
+            "{interface: vm1-nic1, prefix: 10.5.0.0/16, next_hop_type: Gateway}",
+            "probes.mine.next_hop_type: expected 'VirtualNetworkGateway' or 'VnetLocal'",
+        ),
+        (
+            "{interface: vm9, prefix: 10.5.0.0/16, next_hop_type: Internet}",
+            "probes.mine.interface: expected a network interface of the topology",
+        ),
+        ("{interface: vm1-nic1, prefix: 10.5.0.0}", "probes.mine.prefix: expected an IPv4 prefix"),
+    ],
+)
+def test_a_wrong_probe_is_told_as_the_kind_that_was_meant(
+    tmp_path: FilePath, probe: str, said: str
+) -> None:
+    said_all = complaints(of_probe(tmp_path, probe))
+    assert any(said in line for line in said_all), said_all
+    assert len(said_all) <= 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
@@ -22,13 +22,19 @@ from erfailover.permissions import (
     resources,
     role_definition,
 )
-from erfailover.site import Drill, Probe, Site, SiteFailoverTest, SitePeering
+from erfailover.site import Drill, Site, SiteFailoverTest, SitePeering
+from erfailover.site_probes import InterfaceRoute, MachinePing
 from tests import sites
 
 SITE = sites.site("vnet1", "vnet9")
 DRILL = Drill("lng1", IPv4Address("10.4.0.254"), IPv4Address("10.4.0.253"))
 WHOLE = replace(
-    SITE, drill=DRILL, probes={"office": Probe("vm1", IPv4Address("10.5.0.4"), through="vm3")}
+    SITE,
+    drill=DRILL,
+    probes={
+        "office": MachinePing("vm1", IPv4Address("10.5.0.4"), through="vm3"),
+        "route": InterfaceRoute("vm1-nic1", IPv4Network("10.5.0.0/16"), "VirtualNetworkGateway"),
+    },
 )
 
 EXPRESSROUTE = replace(SITE, drill=SiteFailoverTest("Amsterdam"))
@@ -87,7 +93,11 @@ def test_no_action_stands_in_the_table_or_a_role_twice() -> None:
 
 
 def test_a_site_needs_only_what_it_has() -> None:
-    assert {each.on for each in needs(SITE)} == set(On) - {On.MACHINE, On.LOCAL_GATEWAY}
+    assert {each.on for each in needs(SITE)} == set(On) - {
+        On.MACHINE,
+        On.INTERFACE,
+        On.LOCAL_GATEWAY,
+    }
     assert {each.on for each in needs(WHOLE)} == set(On)
     assert not any("Compute" in each.action for each in needs(SITE))
 

@@ -7,10 +7,10 @@ from ipaddress import IPv4Address
 import pytest
 
 from erfailover import probes
-from erfailover.site import Probe
+from erfailover.site_probes import MachinePing
 
-OFFICE = Probe("vm1", IPv4Address("10.5.0.4"))
-INTERNET = Probe("vm1", IPv4Address("8.8.4.4"), through="vm3")
+OFFICE = MachinePing("vm1", IPv4Address("10.5.0.4"))
+INTERNET = MachinePing("vm1", IPv4Address("8.8.4.4"), through="vm3")
 
 PASSED = """PING 10.5.0.4 (10.5.0.4) 56(84) bytes of data.
 64 bytes from 10.5.0.4: icmp_seq=1 ttl=64 time=6.33 ms

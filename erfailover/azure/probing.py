@@ -1,76 +1,105 @@
-"""Runs probes with Run Command: every machine at once, one script a machine."""
+"""Runs the probes that Azure answers: pings by Run Command, and effective routes.
+
+Each machine is sent one script: Run Command runs one at a time. Changes nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from erfailover import probes
 from erfailover.azure.cloud import Azure
-from erfailover.clock import all_at_once
 from erfailover.errors import AzureFailure
+from erfailover.probe_answers import Answer, of_routes
 from erfailover.probes import ProbeResult
-from erfailover.site import Probe, Site
+from erfailover.site import Site
+from erfailover.site_ids import INTERFACE
+from erfailover.site_probes import InterfaceRoute, MachinePing
 
-DEADLINE_S = 300.0
 NAT_TRIES = 3
 
 
-def run(azure: Azure, site: Site, expected: Mapping[str, bool]) -> list[ProbeResult]:
-    """Run the probes named in ``expected`` and say what each came to."""
-    by_machine: dict[str, dict[str, Probe]] = {}
-    for name in expected:
-        probe = site.probes[name]
+def pings(
+    azure: Azure, site: Site, wanted: Mapping[str, MachinePing], expected: Mapping[str, bool]
+) -> list[Callable[[], list[ProbeResult]]]:
+    """The work of these pings: one script a machine, to be done at once."""
+    by_machine: dict[str, dict[str, MachinePing]] = {}
+    for name, probe in wanted.items():
         by_machine.setdefault(probe.machine, {})[name] = probe
-    work = [
-        partial(_on_machine, azure, site, machine, wanted, expected)
-        for machine, wanted in by_machine.items()
+    return [
+        partial(_on_machine, azure, site, machine, mine, expected)
+        for machine, mine in by_machine.items()
     ]
-    found = {
-        result.name: result for results in all_at_once(azure.clock, work) for result in results
-    }
-    return [found[name] for name in expected]
+
+
+def route(
+    azure: Azure, site: Site, name: str, probe: InterfaceRoute, expected: bool
+) -> list[ProbeResult]:
+    """What the effective routes of a network interface say of a prefix.
+
+    Azure's answer is that of the running machine's interface (published: "View effective routes").
+    """
+    began = azure.clock.now()
+    try:
+        rows = azure.gateway_action(
+            site.resource_id(INTERFACE, probe.interface),
+            "get_effective_route_table",
+            deadline_s=probe.timeout_s,
+        )
+        answer = of_routes(rows, probe)
+    except AzureFailure as failure:
+        answer = Answer(None, failure.message)
+    took_s = round(azure.clock.now() - began, 1)
+    return [probes.result(name, probe, replace(answer, took_s=took_s), expected)]
 
 
 def _on_machine(
     azure: Azure,
     site: Site,
     machine: str,
-    wanted: Mapping[str, Probe],
+    wanted: Mapping[str, MachinePing],
     expected: Mapping[str, bool],
 ) -> list[ProbeResult]:
-    output = _output(azure, site, machine, probes.ping_script(wanted))
+    began = azure.clock.now()
+    deadline_s = max(each.timeout_s for each in wanted.values())
+    output = _output(azure, site, machine, probes.ping_script(wanted), deadline_s)
+    took_s = azure.clock.now() - began
     parts = probes.sections(output)
     results = []
     for name, probe in wanted.items():
         check = f"{machine} pings {probe.ping}"
         text = parts.get(name, output)
-        up = probes.ping_passed(text)
+        up, seen = probes.ping_passed(text), probes.ping_seen(text)
         if probe.through and expected[name] and up:
             check += f" through the NAT of {probe.through}"
             entry = _nat_entry(azure, site, machine, probe)
-            up = entry is not None
-            text += f"\n{entry or f'no entry in the NAT table of {probe.through}'}"
-        results.append(ProbeResult(name, check, up, expected[name], text))
+            up, took_s = entry is not None, azure.clock.now() - began
+            missing = f"no entry in the NAT table of {probe.through}"
+            seen += ", in the NAT table" if entry else f", but {missing}"
+            text += f"\n{entry or missing}"
+        answer = Answer(up, seen, text, round(took_s, 1))
+        results.append(replace(probes.result(name, probe, answer, expected[name]), check=check))
     return results
 
 
-def _nat_entry(azure: Azure, site: Site, machine: str, probe: Probe) -> str | None:
+def _nat_entry(azure: Azure, site: Site, machine: str, probe: MachinePing) -> str | None:
     """The flow in the NAT table; pinged again where it has expired meanwhile (30 s, Linux)."""
     assert probe.through is not None
     for attempt in range(NAT_TRIES):
         if attempt:
-            _output(azure, site, machine, probes.ping_script({"again": probe}))
-        output = _output(azure, site, probe.through, probes.nat_script(probe))
+            _output(azure, site, machine, probes.ping_script({"again": probe}), probe.timeout_s)
+        output = _output(azure, site, probe.through, probes.nat_script(probe), probe.timeout_s)
         entry = probes.nat_entry(output, probe)
         if entry:
             return entry
     return None
 
 
-def _output(azure: Azure, site: Site, machine: str, script: list[str]) -> str:
+def _output(azure: Azure, site: Site, machine: str, script: list[str], deadline_s: float) -> str:
     try:
-        result = azure.run_command(site.machine_id(machine), script, DEADLINE_S)
+        result = azure.run_command(site.machine_id(machine), script, deadline_s)
     except AzureFailure as failure:
         return failure.message
     return "\n".join(filter(None, (result.stdout, result.stderr)))

@@ -16,9 +16,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from erfailover.azure import probing
 from erfailover.azure.observing import observe
-from erfailover.commands import destroy, drill, init, lab_process, provision, status, switch
+from erfailover.commands import (
+    destroy,
+    drill,
+    init,
+    lab_process,
+    probe_run,
+    provision,
+    status,
+    switch,
+)
 from erfailover.commands.context import Context
 from erfailover.commands.switch_options import Options
 from erfailover.errors import Failure, VerificationFailed
@@ -148,7 +156,7 @@ class _Demo:
         expected = {"office": stage.office, "internet": stage.internet}
         words = ",".join(f"{name}={'up' if up else 'down'}" for name, up in expected.items())
         print(f"\n$ erfailover verify --expect {words}", flush=True)
-        results = probing.run(azure, site, expected)
+        results = probe_run.run(self.context, expected)
         print(checks.text(results), flush=True)
         found = {each.name: each.up for each in results}
         told.office, told.internet = found["office"], found["internet"]

@@ -17,8 +17,8 @@ from erfailover.azure.discovering import discover
 from erfailover.commands import init
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
+from erfailover.probe_checks import NAME
 from erfailover.site import CloudName, Hub, Role, Site
-from erfailover.site_checks import NAME
 from erfailover.site_ids import GATEWAY, NETWORK, is_id
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,13 +18,12 @@ from erfailover.azure.polling import Accepted
 from erfailover.clock import Clock
 from erfailover.commands import report_file
 from erfailover.commands.context import Context
-from erfailover.errors import AzureFailure, Failure, Interrupted
+from erfailover.errors import Failure, Interrupted
 from erfailover.executor import Event, Listener, State
 from erfailover.history import OPEN, runs
 from erfailover.journal import Journal
 from erfailover.state.process import this_process
 
-Waiting = Callable[[AzureFailure, float], None]
 SETTLE_DEADLINE_S = 5400.0
 """How long operations of a run that died are waited for: a gateway's creation is the longest."""
 
@@ -43,7 +41,7 @@ class Recorder:
     clock: Clock
     began_s: float
     result: Callable[[], Mapping[str, Any]] = dict
-    _waits: Counter[str] = field(default_factory=Counter)
+    _attempts: Counter[str] = field(default_factory=Counter)
 
     def listener(self, show: Listener) -> Listener:
         """A listener of the executor that records every event before it is shown."""
@@ -53,7 +51,9 @@ class Recorder:
             if event.state is State.STARTED:
                 if not event.note:
                     self.intent(task.id, task.title, task.change, task.resource)
-            elif event.state is not State.WAITING:
+            elif event.state is State.WAITING:
+                self._attempts[task.id] = max(self._attempts[task.id], event.attempt)
+            else:
                 self.note(
                     str(event.state),
                     task=task.id,
@@ -62,7 +62,7 @@ class Recorder:
                     resource=task.resource,
                     note=event.note,
                     elapsed_s=round(event.elapsed_s, 1),
-                    attempts=1 + self._waits[task.id],
+                    attempts=max(1, self._attempts[task.id]),
                 )
             show(event)
 
@@ -87,15 +87,6 @@ class Recorder:
         """Record something, with the seconds since the command began."""
         at_s = round(self.clock.now() - self.began_s, 2)
         self.journal.write(event, at_s=at_s, **fields)
-
-    def waiting(self, tell: Waiting) -> Waiting:
-        """The same, and a step's attempts are counted: a task has a thread of its name."""
-
-        def count(failure: AzureFailure, seconds: float) -> None:
-            self._waits[threading.current_thread().name] += 1
-            tell(failure, seconds)
-
-        return count
 
     def ended(self, event: str, **fields: Any) -> None:
         """Record the end of the run, and what it came to."""
@@ -135,7 +126,6 @@ def recorded(
         started=me.started,
     )
     context.azure.accepted = recorder.accepted
-    context.azure.waiting = recorder.waiting(context.azure.waiting)
     try:
         yield recorder
     except (Interrupted, KeyboardInterrupt) as stopped:

@@ -13,7 +13,7 @@ from typing import Any
 from erfailover import __version__, conditions, procedure, saved_plan
 from erfailover.azure.observing import observe
 from erfailover.azure.readings import Readings
-from erfailover.commands import plans, report_file, switch_hazards
+from erfailover.commands import continuous_probes, plans, report_file, switch_hazards
 from erfailover.commands.context import Context
 from erfailover.commands.progress import duration
 from erfailover.commands.recording import recorded, settle
@@ -51,6 +51,7 @@ def run(context: Context, options: Options) -> None:
         VerificationFailed: it is done, but routes or probes do not show it.
     """
     _known(context.site, options.canary)
+    continuous_probes.chosen(context.site, options.probes)
     if options.dry_run:
         observed, plan = _planned(context, options, Readings(context.azure, context.site))
         insist_on_having_read(plan)
@@ -90,8 +91,11 @@ def _run(context: Context, options: Options) -> None:
         recorded(context, "switch", document, target, began_s) as recorder,
     ):
         switch = SwitchRun(context, options, recorder, readings, observed, began_s)
-        recorder.result = lambda: reported.data(site, switch.outcome)
-        _raise_unless_verified(switch.carry_out(plan))
+        probes = continuous_probes.chosen(site, options.probes)
+        with continuous_probes.asked(context, probes, began_s) as tallies:
+            recorder.result = lambda: reported.data(site, switch.outcome, tallies)
+            outcome = switch.carry_out(plan)
+        _raise_unless_verified(outcome)
 
 
 def from_file(context: Context, options: Options, file: FilePath) -> None:

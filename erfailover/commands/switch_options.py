@@ -35,6 +35,7 @@ class Options:
         max_failures: after more failed steps than this, no further spoke is begun.
         out: where the plan of a dry run is kept as well.
         saved: the saved plan that is carried out, if the world has not moved; and its name.
+        probes: the names of further probes to ask continuously meanwhile.
     """
 
     target: Path
@@ -46,6 +47,7 @@ class Options:
     max_failures: int = MAX_FAILURES
     out: FilePath | None = None
     saved: tuple[str, Mapping[str, Any]] | None = None
+    probes: tuple[str, ...] = ()
 
 
 def insist(context: Context, options: Options, claims: Iterable[Claim], what: str) -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from erfailover import conditions, procedure, waits
-from erfailover.azure import peerings, probing
+from erfailover.azure import peerings
 from erfailover.azure.polling import HURRIED, PATIENT, Cadence
 from erfailover.azure.readings import Readings
 from erfailover.clock import start
-from erfailover.commands import peering_tasks
+from erfailover.commands import peering_tasks, probe_run
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
 from erfailover.commands.recording import Recorder
@@ -326,7 +326,7 @@ class SwitchRun:
             arrived = conditions.all_of(claims[0] for claims in outcome.claims.values())
             if arrived is not Verdict.FAILS and expected and not probed(outcome):
                 self.context.say("Routes are as they should be; running the probes ...")
-                outcome.probes = probing.run(self.context.azure, site, expected)
+                outcome.probes = probe_run.run(self.context, expected)
                 self._claims(outcome, watch)
             outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
             if verified(outcome) or clock.now() >= deadline:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from erfailover.azure import probing
+from erfailover.commands import probe_run
 from erfailover.commands.context import Context
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.probes import ProbeResult, expectations
 from erfailover.reporting import probes as told
+from erfailover.site_probes import MachinePing
 
 
 def run(context: Context, expect: str | None) -> list[ProbeResult]:
@@ -29,8 +30,10 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
         expected = expectations(expect, list(site.probes))
     except ValueError as error:
         raise UsageFailure(f"--expect: {error}") from None
-    context.say(f"Running {len(expected)} probe(s) by Run Command ...")
-    results = probing.run(context.azure, site, expected)
+    by_azure = any(isinstance(each, MachinePing) for each in site.probes.values())
+    how = "; Run Command takes about half a minute" if by_azure else ""
+    context.say(f"Running {len(expected)} probe(s) at once{how} ...")
+    results = probe_run.run(context, expected)
     context.show(told.text(results), told.data(results))
     wrong = [each for each in results if not each.as_expected]
     if any(each.up is None for each in wrong):

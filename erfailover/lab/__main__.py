@@ -1,6 +1,6 @@
 """``python -m erfailover.lab``: the lab's own command line.
 
-Exit codes: 0 done; 1 the lab failed; 2 no lab runs, or a wrong option.
+Exit codes: 0 done; 1 the lab failed; 2 no lab runs, or a wrong option; 3 ``reach``: not reached.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 from erfailover.lab import process
 from erfailover.lab.access_cli import metric, role
 from erfailover.lab.faults_cli import fault
-from erfailover.lab.world_cli import restore, save
+from erfailover.lab.world_cli import reach, restore, save
 
 P = ParamSpec("P")
 
@@ -180,6 +180,7 @@ main.add_command(role)
 main.add_command(metric)
 main.add_command(save)
 main.add_command(restore)
+main.add_command(reach)
 
 if __name__ == "__main__":
     main(prog_name="erfailover lab")

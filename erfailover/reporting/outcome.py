@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from erfailover.continuous import Tally
 from erfailover.outcome import Outcome, verified
 from erfailover.reporting import probes as checks
 from erfailover.site import ROLE_OF_PATH, Site
 
 
-def data(site: Site, outcome: Outcome) -> dict[str, Any]:
-    """What a switch has come to so far; also of one that failed or was interrupted."""
+def data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[str, Any]:
+    """What a switch has come to so far; also of one that failed or was interrupted.
+
+    Args:
+        site: what was switched.
+        outcome: what it has come to.
+        tallies: what the continuous probes have counted.
+    """
     return {
         "site": site.name,
         "to": str(outcome.target),
@@ -29,6 +37,7 @@ def data(site: Site, outcome: Outcome) -> dict[str, Any]:
             for claim in pair
         ],
         "probes": checks.data(outcome.probes),
+        "continuous": [each.data() for each in tallies],
         "gateway": site.hub(ROLE_OF_PATH[outcome.target]).gateway.rsplit("/", 1)[-1],
         "spokes": [spoke.name for spoke in site.spokes],
     }

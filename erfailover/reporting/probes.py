@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.probes import ProbeResult
+from erfailover.reporting.tables import table
 
 
 def data(results: Sequence[ProbeResult]) -> list[dict[str, Any]]:
@@ -16,20 +17,47 @@ def data(results: Sequence[ProbeResult]) -> list[dict[str, Any]]:
 
 def line(probe: Mapping[str, Any]) -> str:
     """One probe's result, as plain data, in one line for people."""
-    mark = "ok" if probe["as_expected"] else "FAILS"
+    mark = "unknown" if probe["up"] is None else "ok" if probe["as_expected"] else "FAILS"
+    seen = f" ({probe['seen']})" if probe.get("seen") and not probe["as_expected"] else ""
     return (
         f"{mark:>7}  {probe['name']}: {probe['check']}: expected {_up(probe['expected'])}, "
-        f"is {_up(probe['up'])}"
+        f"is {_up(probe['up'])}{seen}"
     )
 
 
 def text(results: Sequence[ProbeResult]) -> str:
-    """Probe results for people: the verdict, then what came back."""
-    lines = []
-    for each in data(results):
-        lines.append(line(each))
-        lines += [f"           | {part}" for part in each["output"].splitlines() if part.strip()]
+    """Probe results for people: a table, then what came back where it was not as expected."""
+    rows = [
+        (
+            _mark(each),
+            each.name,
+            _shortened(each.what),
+            each.where,
+            _up(each.expected),
+            _up(each.up),
+            "-" if each.took_s is None else _took(each.took_s),
+        )
+        for each in results
+    ]
+    headings = ("", "probe", "what", "from", "expected", "seen", "took")
+    lines = [table("", headings, rows).lstrip("\n")]
+    for each in results:
+        if not each.as_expected:
+            lines += ["", f"{_mark(each):>7}  {each.name}: {each.seen}"]
+            lines += [f"           | {part}" for part in each.output.splitlines() if part.strip()]
     return "\n".join(lines)
+
+
+def _mark(each: ProbeResult) -> str:
+    return "unknown" if each.up is None else "ok" if each.as_expected else "FAILS"
+
+
+def _shortened(what: str, most: int = 36) -> str:
+    return what if len(what) <= most else f"{what[: most - 3].rstrip()}..."
+
+
+def _took(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.0f} s"
 
 
 def _up(up: bool | None) -> str:

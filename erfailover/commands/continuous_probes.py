@@ -1,0 +1,132 @@
+"""Asks probes again and again while a switch runs, and counts what they answer.
+
+Each has a thread of its own. Nothing that happens here stops the switch, and the switch does not
+wait for it. The first question is asked before the first write, the last after the verification.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from erfailover.clock import start
+from erfailover.commands import probe_run
+from erfailover.commands.context import Context
+from erfailover.commands.local_probes import Ask
+from erfailover.continuous import Tally
+from erfailover.errors import UsageFailure
+from erfailover.reporting.tables import duration
+from erfailover.site import Site
+from erfailover.site_probes import LOCAL, LocalProbe, what
+
+log = logging.getLogger(__name__)
+
+
+def chosen(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
+    """The probes to ask continuously: those that the site file says, and those named.
+
+    Raises:
+        UsageFailure: a name is of no probe, or of one that cannot be asked every second.
+    """
+    found: dict[str, LocalProbe] = {}
+    for name in names:
+        probe = site.probes.get(name)
+        if probe is None:
+            there = ", ".join(site.probes) or "none"
+            raise UsageFailure(f"--probe {name}: no such probe of {site.name}; there are: {there}")
+        if not isinstance(probe, LOCAL):
+            raise UsageFailure(
+                f"--probe {name}: it is asked through Azure, which takes half a minute each time",
+                "Name one that is asked from here: ping, connect, command or shell.",
+            )
+        found[name] = probe
+    for name, probe in site.probes.items():
+        if isinstance(probe, LOCAL) and probe.continuous:
+            found[name] = probe
+    return found
+
+
+@contextmanager
+def asked(
+    context: Context, probes: dict[str, LocalProbe], began_s: float
+) -> Iterator[tuple[Tally, ...]]:
+    """Ask probes while the body runs; what they have answered so far.
+
+    Args:
+        context: the invocation.
+        probes: by name.
+        began_s: when the command began, in seconds of the clock: times count from there.
+    """
+    local = probe_run.here(context)
+    loops = [
+        _Loop(context, probe, Tally(name, what(probe), probe.every_s), local.ask, began_s)
+        for name, probe in probes.items()
+    ]
+    threads = [start(context.clock, each.run, f"probe {each.tally.name}") for each in loops]
+    try:
+        yield tuple(each.tally for each in loops)
+        for each in loops:
+            each.closing = True
+        context.clock.notify()
+        wait(threads, max((each.probe.timeout_s for each in loops), default=0.0) + 1.0)
+    finally:
+        for each in loops:
+            each.closing = each.over = True
+        local.stop()
+        context.clock.notify()
+
+
+@dataclass
+class _Loop:
+    """One probe, asked in a thread of its own.
+
+    Attributes:
+        closing: it is asked once more, and then no more.
+        over: what is not answered yet is not counted.
+    """
+
+    context: Context
+    probe: LocalProbe
+    tally: Tally
+    ask: Ask
+    began_s: float
+    closing: bool = False
+    over: bool = False
+
+    def run(self) -> None:
+        """Ask until it is over; whatever goes wrong ends the asking alone."""
+        clock = self.context.clock
+        try:
+            last = False
+            while not last and not self.over:
+                last, asked_s = self.closing, clock.now()
+                answer = self.ask(self.probe)
+                if self.over:
+                    return
+                self._note(asked_s - self.began_s, answer.up, answer.seen)
+                left = asked_s + self.probe.every_s - clock.now()
+                clock.wait_for(self._is_closing, 0.0 if last else max(left, 0.0))
+        except Exception as error:
+            log.warning("probe %s: %s", self.tally.name, error, exc_info=True)
+            self.tally.note(clock.now() - self.began_s, None, str(error))
+
+    def _is_closing(self) -> bool:
+        return self.closing
+
+    def _note(self, at_s: float, up: bool | None, seen: str) -> None:
+        """Count an answer, and say so where it is another than before."""
+        tally, before = self.tally, self.tally.down
+        unknown = tally.unknown
+        tally.note(at_s, up, seen)
+        say = self.context.say
+        if tally.down and not before:
+            say(f"Probe {tally.name}: {seen}")
+        elif before and not tally.down:
+            last = tally.intervals[-1]
+            took = duration((last.ended_s or at_s) - last.began_s)
+            say(f"Probe {tally.name}: answers again, after {took} without")
+        elif up is None and not unknown:
+            say(f"Probe {tally.name} cannot be asked: {seen}")

@@ -1,0 +1,145 @@
+"""Asks the probes that run where erfailover runs: ping, TCP, a program.
+
+The only place that starts programs of the operator's. None is given our secrets, each has a
+process group and a time-out of its own, and of what it prints only the end is kept. Times are the
+machine's own: a ping knows nothing of a lab's clock.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from erfailover import probe_answers
+from erfailover.probe_answers import KEPT, Answer
+from erfailover.site_probes import LocalCommand, LocalConnect, LocalPing, LocalProbe, LocalShell
+
+Ask = Callable[[LocalProbe], Answer]
+SHELL = "/bin/sh"
+
+
+@dataclass
+class Here:
+    """This machine.
+
+    Attributes:
+        folder: where programs are run: the site file's.
+        environment: what they are given, our secrets left out.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    _running: set[int] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _over: bool = False
+
+    def ask(self, probe: LocalProbe) -> Answer:
+        """Ask once. What cannot be asked is not known, with its reason; nothing is raised."""
+        began = time.monotonic()
+        try:
+            answer = self._ask(probe)
+        except FileNotFoundError as error:
+            answer = Answer(None, f"{error.filename or 'the program'} is not there on this machine")
+        except (OSError, ValueError) as error:
+            answer = Answer(None, str(error))
+        return replace(answer, took_s=round(time.monotonic() - began, 3))
+
+    def _ask(self, probe: LocalProbe) -> Answer:
+        match probe:
+            case LocalConnect():
+                return _connect(probe)
+            case LocalPing():
+                words = probe_answers.ping_command(probe.ping, probe.timeout_s, sys.platform)
+                code, output = self._run(words, probe.timeout_s + 1.0, locale="C")
+                return probe_answers.of_ping(code, output)
+            case LocalCommand():
+                words = list(probe.command)
+            case LocalShell():
+                words = [SHELL, "-c", probe.shell]
+        code, output = self._run(words, probe.timeout_s)
+        return probe_answers.of_command(code, probe.exit_code, output, probe.timeout_s)
+
+    def stop(self) -> None:
+        """End what still runs, and start nothing more."""
+        with self._lock:
+            self._over = True
+            for pid in self._running:
+                _end(pid)
+
+    def _run(
+        self, words: Sequence[str], timeout_s: float, locale: str | None = None
+    ) -> tuple[int | None, str]:
+        """Run a program; its exit code, None where it did not end in time, and its output's end."""
+        environment = probe_answers.without_secrets(self.environment)
+        if locale is not None:
+            environment["LC_ALL"] = locale
+        with self._lock:
+            if self._over:
+                return None, ""
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=environment,
+                start_new_session=True,
+            )
+            self._running.add(process.pid)
+        try:
+            output = _tail(process, time.monotonic() + timeout_s)
+            code = process.poll()
+        finally:
+            with self._lock:
+                self._running.discard(process.pid)
+                _end(process.pid)
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+        text = output.decode("utf-8", "replace")
+        return code, probe_answers.shortened(text, self.environment)
+
+
+def _tail(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """The end of what a program prints until it ends, or the deadline."""
+    assert process.stdout is not None
+    kept = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while (left := deadline - time.monotonic()) > 0:
+            if not selector.select(min(left, 0.2)):
+                if process.poll() is not None:
+                    break  # what it left behind in the background holds the pipe
+                continue
+            read = os.read(process.stdout.fileno(), 65536)
+            if not read:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(deadline - time.monotonic(), 0.0))
+                break
+            kept = (kept + read)[-4 * KEPT :]
+    return kept
+
+
+def _end(pid: int) -> None:
+    """End a program and what it has started; its process group is its own."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _connect(probe: LocalConnect) -> Answer:
+    began = time.monotonic()
+    try:
+        socket.create_connection(probe.address, probe.timeout_s).close()
+    except OSError as error:
+        return probe_answers.of_connect(error, time.monotonic() - began)
+    return probe_answers.of_connect(None, time.monotonic() - began)

@@ -1,0 +1,44 @@
+"""Runs a site's probes at once, from wherever each is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from erfailover.azure import probing
+from erfailover.clock import all_at_once
+from erfailover.commands.context import Context
+from erfailover.commands.local_probes import Here
+from erfailover.probes import ProbeResult, result
+from erfailover.site_probes import LOCAL, InterfaceRoute, LocalProbe, MachinePing
+
+Work = Callable[[], list[ProbeResult]]
+
+
+def here(context: Context) -> Here:
+    """This machine, for the probes of a site."""
+    return Here(context.site_file.absolute().parent, context.environment)
+
+
+def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
+    """Run the probes named in ``expected`` at once, and say what each came to."""
+    probes = {name: context.site.probes[name] for name in expected}
+    pings = {name: each for name, each in probes.items() if isinstance(each, MachinePing)}
+    work: list[Work] = probing.pings(context.azure, context.site, pings, expected) if pings else []
+    local = here(context)
+    for name, probe in probes.items():
+        if isinstance(probe, LOCAL):
+            work.append(partial(_here, local, name, probe, expected[name]))
+        elif isinstance(probe, InterfaceRoute):
+            site, azure = context.site, context.azure
+            work.append(partial(probing.route, azure, site, name, probe, expected[name]))
+    try:
+        done = all_at_once(context.clock, work)
+    finally:
+        local.stop()
+    found = {each.name: each for results in done for each in results}
+    return [found[name] for name in expected]
+
+
+def _here(local: Here, name: str, probe: LocalProbe, expected: bool) -> list[ProbeResult]:
+    return [result(name, probe, local.ask(probe), expected)]

@@ -1,0 +1,109 @@
+"""Counts what a probe answers while a run goes on, and what outage that makes. Pure.
+
+An outage is from the first question that was lost until the first that was answered again, each
+counted from when it was asked: known to within the time from one question to the next. What could
+not be asked neither begins nor ends one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Interval:
+    """One outage. Seconds since the command began; ``ended_s`` None while it lasts."""
+
+    began_s: float
+    ended_s: float | None = None
+    lost: int = 1
+
+
+@dataclass
+class Tally:
+    """What a continuous probe has answered so far.
+
+    Attributes:
+        name, what: the probe.
+        every_s: from one question to the next, at least.
+        reason: why it could not be asked, the last time that it could not.
+    """
+
+    name: str
+    what: str
+    every_s: float
+    asked: int = 0
+    lost: int = 0
+    unknown: int = 0
+    reason: str | None = None
+    first_s: float | None = None
+    last_s: float | None = None
+    intervals: list[Interval] = field(default_factory=list)
+
+    def note(self, at_s: float, up: bool | None, reason: str = "") -> None:
+        """Count one question.
+
+        Args:
+            at_s: when it was asked, in seconds since the command began.
+            up: what came back; None where it could not be asked.
+            reason: why it could not.
+        """
+        self.asked += 1
+        if up is None:
+            self.unknown, self.reason = self.unknown + 1, reason
+            return
+        if self.first_s is None:
+            self.first_s = at_s
+        self.last_s = at_s
+        if up:
+            if self.down:
+                self.intervals[-1].ended_s = at_s
+            return
+        self.lost += 1
+        if self.down:
+            self.intervals[-1].lost += 1
+        else:
+            self.intervals.append(Interval(at_s))
+
+    @property
+    def down(self) -> bool:
+        """Whether the last question that could be asked was lost."""
+        return bool(self.intervals) and self.intervals[-1].ended_s is None
+
+    def _lengths(self) -> Iterator[float]:
+        for each in self.intervals:
+            ended_s = each.ended_s if each.ended_s is not None else self.last_s
+            yield (ended_s or each.began_s) - each.began_s
+
+    def data(self) -> dict[str, Any]:
+        """What was counted, as plain data: what the journal keeps."""
+        lengths = list(self._lengths())
+        return {
+            "name": self.name,
+            "what": self.what,
+            "every_s": self.every_s,
+            "asked": self.asked,
+            "lost": self.lost,
+            "unknown": self.unknown,
+            "reason": self.reason,
+            "first_s": _rounded(self.first_s),
+            "last_s": _rounded(self.last_s),
+            "longest_s": round(max(lengths, default=0.0), 2),
+            "total_s": round(sum(lengths), 2),
+            "down_at_first": bool(self.intervals) and self.intervals[0].began_s == self.first_s,
+            "down_at_last": self.down,
+            "outages": [
+                {
+                    "began_s": _rounded(each.began_s),
+                    "ended_s": _rounded(each.ended_s),
+                    "lost": each.lost,
+                }
+                for each in self.intervals
+            ],
+        }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)

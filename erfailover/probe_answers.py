@@ -1,0 +1,139 @@
+"""What the answer to a probe means: up, down, or not known, and why. Pure.
+
+What does not tell is not known, never down: a program that is not there, a name that is not
+found, an empty table.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from math import ceil
+from typing import Any
+
+from erfailover.site_probes import InterfaceRoute
+
+KEPT = 4000
+"""How many letters of an output are kept: its end, as Run Command keeps it."""
+OURS = re.compile(r"(?i)^(azure|erfailover|arm|msi|identity|aws|google)_.*")
+SECRET = re.compile(r"(?i)secret|password|token|key|credential|certificate|header")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        up: whether it passed; None where that could not be told.
+        seen: in a few words: ``answered in 6.3 ms``, ``exit code 7``.
+        output: what was printed, its end.
+        took_s: how long it took, in seconds.
+    """
+
+    up: bool | None
+    seen: str
+    output: str = ""
+    took_s: float | None = None
+
+
+def ping_command(host: str, timeout_s: float, platform: str) -> list[str]:
+    """One echo request by the system's ``ping``, whose options differ (their manual pages)."""
+    limit = "-t" if platform == "darwin" else "-W"
+    return ["ping", "-n", "-c", "1", limit, str(ceil(timeout_s)), host]
+
+
+def of_ping(code: int | None, output: str) -> Answer:
+    """What a ping's exit code and output mean; None is a ping that did not end in time."""
+    if code == 0:
+        took = re.search(r"time[=<]([\d.]+) ?ms", output)
+        return Answer(True, f"answered in {took.group(1)} ms" if took else "answered", output)
+    if code is None or "unreachable" in output.lower() or re.search(r"\b0 (packets )?rec", output):
+        return Answer(False, "no answer", output)
+    return Answer(None, _last_line(output) or f"ping ended with {code}", output)
+
+
+def of_connect(error: OSError | None, took_s: float) -> Answer:
+    """What came of a TCP connection."""
+    if error is None:
+        return Answer(True, f"connected in {1000 * took_s:.0f} ms")
+    if isinstance(error, socket.gaierror):
+        return Answer(None, f"the name is not found: {error.strerror}")
+    if isinstance(error, TimeoutError):
+        return Answer(False, "no answer")
+    if isinstance(error, ConnectionRefusedError):
+        return Answer(False, "refused: nobody listens there")
+    return Answer(False, (error.strerror or str(error)).lower())
+
+
+def of_command(code: int | None, expected: int, output: str, timeout_s: float) -> Answer:
+    """What a program's exit code means; None is one that did not end in time."""
+    if code is None:
+        return Answer(False, f"had not ended after {timeout_s:g} s", output)
+    if code == expected:
+        return Answer(True, f"exit code {code}", output)
+    return Answer(False, f"exit code {code}, expected {expected}", output)
+
+
+def of_routes(rows: Sequence[Mapping[str, Any]], probe: InterfaceRoute) -> Answer:
+    """Where the traffic of a prefix goes: the active rows of the longest prefix that holds it.
+
+    Args:
+        rows: of ``effectiveRouteTable``, in Azure's words.
+        probe: what is expected.
+    """
+    active = [each for each in rows if each.get("state", "Active") == "Active"]
+    found = [(network, row) for row in active for network in _networks(row)]
+    holding = [each for each in found if probe.prefix.subnet_of(each[0])]
+    output = "\n".join(_told(network, row) for network, row in holding)
+    if not rows:
+        return Answer(None, "no effective routes: the machine is not running, or not read")
+    if not holding:
+        return Answer(False, f"no route to {probe.prefix}", output)
+    longest = max(network.prefixlen for network, _ in holding)
+    best = [(network, row) for network, row in holding if network.prefixlen == longest]
+    hops = {hop for _, row in best for hop in row.get("nextHopIpAddress") or ()}
+    right = all(row.get("nextHopType") == probe.next_hop_type for _, row in best)
+    if probe.next_hop is not None:
+        right = right and str(probe.next_hop) in hops
+    return Answer(right, "; ".join(_told(network, row) for network, row in best), output)
+
+
+def _networks(row: Mapping[str, Any]) -> list[IPv4Network]:
+    found = []
+    for text in row.get("addressPrefix") or ():
+        try:
+            found.append(IPv4Network(text))
+        except ValueError:
+            continue  # IPv6, or a service tag's name
+    return found
+
+
+def _told(network: IPv4Network, row: Mapping[str, Any]) -> str:
+    hops = " ".join(row.get("nextHopIpAddress") or ())
+    return f"{network} by {row.get('nextHopType')} {hops}".rstrip()
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a probe's program: without erfailover's and Azure's secrets."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not (OURS.match(name) and SECRET.search(name))
+    }
+
+
+def shortened(output: str, environment: Mapping[str, str]) -> str:
+    """The end of what a program printed, without any secret of the environment."""
+    for name, value in environment.items():
+        if OURS.match(name) and SECRET.search(name) and len(value) > 5:
+            output = output.replace(value, "[redacted]")
+    text = "".join(each if each.isprintable() or each in "\n\t" else "?" for each in output)
+    return text if len(text) <= KEPT else "... " + text[-KEPT:]
+
+
+def _last_line(output: str) -> str:
+    lines = [each.strip() for each in output.splitlines() if each.strip()]
+    return lines[-1][:200] if lines else ""

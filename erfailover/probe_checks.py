@@ -1,0 +1,76 @@
+"""What a probe of a site file may not say although its keys are well formed. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from erfailover.site import Site
+from erfailover.site_probes import (
+    LOCAL,
+    LocalCommand,
+    LocalConnect,
+    LocalPing,
+    LocalProbe,
+    LocalShell,
+    Probe,
+)
+from erfailover.site_yaml import Keys, Problem
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?")
+"""A host's name (RFC 1123, with the underscores that are met); never an option of ``ping``."""
+A_HOST = "an address or a host's name"
+
+
+def problems(site: Site) -> Iterator[Problem]:
+    """Everything that is wrong with the probes of a site, without line numbers."""
+    for name, probe in site.probes.items():
+        keys: Keys = ("probes", name)
+        if not NAME.fullmatch(name):
+            yield Problem(keys, "a short name", repr(name))
+        yield from _times(keys, probe)
+        if isinstance(probe, LOCAL):
+            yield from _local(keys, probe)
+
+
+def _times(keys: Keys, probe: Probe) -> Iterator[Problem]:
+    for key in ("timeout_s", "every_s"):
+        value = getattr(probe, key, 1.0)
+        if not 0 < value < 3600:
+            yield Problem((*keys, key), "seconds, above 0 and below 3600", f"{value:g}")
+
+
+def _local(keys: Keys, probe: LocalProbe) -> Iterator[Problem]:
+    match probe:
+        case LocalPing() if not is_host(probe.ping):
+            yield Problem((*keys, "ping"), A_HOST, repr(probe.ping))
+        case LocalConnect() if not _is_endpoint(probe.connect):
+            form = "host:port, like 10.5.0.4:443"
+            yield Problem((*keys, "connect"), form, repr(probe.connect), "IPv6: [address]:port")
+        case LocalCommand() if not probe.command or not probe.command[0]:
+            remedy = "[curl, -fsS, ...]; a line for a shell is shell: instead"
+            yield Problem((*keys, "command"), "a program and its words", "nothing", remedy)
+        case LocalShell() if not probe.shell.strip():
+            yield Problem((*keys, "shell"), "a line for /bin/sh", "nothing")
+    if isinstance(probe, LocalCommand | LocalShell) and not 0 <= probe.exit_code <= 255:
+        yield Problem((*keys, "exit_code"), "an exit code, 0 to 255", str(probe.exit_code))
+
+
+def is_host(text: str) -> bool:
+    """Whether a text is an address or a host's name."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return not re.fullmatch(r"[\d.]+", text) and HOST.fullmatch(text) is not None
+    return True
+
+
+def _is_endpoint(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        return False
+    if host.startswith("[") and host.endswith("]"):
+        return ":" in host and is_host(host[1:-1])
+    return ":" not in host and is_host(host)

@@ -1,0 +1,170 @@
+"""The probes of a site: what is asked, from where. Pure; part of the shape of the site file.
+
+Which kind a probe is, is told by its keys. Never asks anything: the answers' meaning is
+``probe_answers``', the asking ``azure``'s and ``commands``'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import ClassVar, Literal
+
+STRICT = {"extra": "forbid"}
+"""How ``config`` reads these: a key that is not here is an error."""
+
+NextHopType = Literal[
+    "VirtualNetworkGateway",
+    "VnetLocal",
+    "VNetPeering",
+    "VNetGlobalPeering",
+    "VirtualAppliance",
+    "Internet",
+    "None",
+]
+"""Azure's words in effective routes (recorded, and its documents on routing)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPing:
+    """A ping from where erfailover runs, by the system's own ``ping``."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    ping: str
+    timeout_s: float = 2.0
+    continuous: bool = False
+    every_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalConnect:
+    """A TCP connection from where erfailover runs, closed as soon as it is there."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    connect: str
+    """``host:port``"""
+    timeout_s: float = 2.0
+    continuous: bool = False
+    every_s: float = 1.0
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.connect.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCommand:
+    """A program run where erfailover runs, without a shell: the words are passed as they are."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    command: tuple[str, ...]
+    exit_code: int = 0
+    timeout_s: float = 10.0
+    continuous: bool = False
+    every_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalShell:
+    """A line for ``/bin/sh``, run where erfailover runs."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    shell: str
+    exit_code: int = 0
+    timeout_s: float = 10.0
+    continuous: bool = False
+    every_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceRoute:
+    """The effective routes of a network interface: where a prefix's traffic goes."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    interface: str
+    prefix: IPv4Network
+    next_hop_type: NextHopType
+    next_hop: IPv4Address | None = None
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePing:
+    """A machine of the site pings an address, by Run Command.
+
+    ``through`` names the machine whose NAT table must show the flow.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+    machine: str
+    ping: IPv4Address
+    through: str | None = None
+    timeout_s: float = 300.0
+
+
+LocalProbe = LocalPing | LocalConnect | LocalCommand | LocalShell
+Probe = LocalPing | LocalConnect | LocalCommand | LocalShell | InterfaceRoute | MachinePing
+LOCAL = (LocalPing, LocalConnect, LocalCommand, LocalShell)
+
+
+def machines(probe: Probe) -> tuple[str, ...]:
+    """The machines of the site that a probe runs on."""
+    if isinstance(probe, MachinePing):
+        return tuple(filter(None, (probe.machine, probe.through)))
+    return ()
+
+
+def interfaces(probe: Probe) -> tuple[str, ...]:
+    """The network interfaces whose effective routes a probe reads."""
+    return (probe.interface,) if isinstance(probe, InterfaceRoute) else ()
+
+
+def kind(probe: Probe) -> str:
+    """What a probe is, in one word of the site file."""
+    words = {
+        LocalPing: "ping",
+        LocalConnect: "connect",
+        LocalCommand: "command",
+        LocalShell: "shell",
+        InterfaceRoute: "route",
+        MachinePing: "machine ping",
+    }
+    return words[type(probe)]
+
+
+def where(probe: Probe) -> str:
+    """From where it is asked."""
+    if isinstance(probe, MachinePing):
+        return _last(probe.machine)
+    return _last(probe.interface) if isinstance(probe, InterfaceRoute) else "here"
+
+
+def what(probe: Probe) -> str:
+    """What is asked, in words."""
+    match probe:
+        case LocalPing():
+            return f"ping {probe.ping}"
+        case LocalConnect():
+            return f"TCP {probe.connect}"
+        case LocalCommand():
+            return " ".join(probe.command)
+        case LocalShell():
+            return probe.shell
+        case InterfaceRoute():
+            hop = f" {probe.next_hop}" if probe.next_hop else ""
+            return f"{probe.prefix} by {probe.next_hop_type}{hop}"
+        case MachinePing():
+            through = f" through the NAT of {_last(probe.through)}" if probe.through else ""
+            return f"ping {probe.ping}{through}"
+
+
+def _last(name: str) -> str:
+    return name.rsplit("/", 1)[-1]

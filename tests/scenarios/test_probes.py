@@ -1,0 +1,181 @@
+"""Probes of one's own: from here, of effective routes, and continuously while a switch runs."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erfailover.lab.reachability import reaches
+from tests.scenarios.conftest import Stage
+from tests.scenarios.pages import check_page
+
+OFFICE = "10.5.0.4"
+NIC = "Microsoft.Network/networkInterfaces"
+
+
+def add_probes(*lines: str) -> None:
+    """Add probes to the site file."""
+    file = Path("erfailover.yaml")
+    more = "".join(f"  {line}\n" for line in lines)
+    file.write_text(file.read_text().replace("probes:\n", f"probes:\n{more}", 1))
+
+
+def without_pings() -> None:
+    """Take the pings of Run Command out of the site file."""
+    file = Path("erfailover.yaml")
+    kept = [each for each in file.read_text().splitlines(True) if "machine: vm1" not in each]
+    file.write_text("".join(kept))
+
+
+@contextmanager
+def office_door(stage: Stage) -> Iterator[int]:
+    """A TCP port that says whether VM1 reaches the office at that moment; yields the port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(b"up\n" if stage.reaches("vm1-nic1", OFFICE) else b"down\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with closing(server):
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def asks(port: int) -> str:
+    """A command that fails unless the door says that VM1 reaches the office."""
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{port}; read -r word <&3; [ $word = up ]"
+    return f"door: {{command: [bash, -c, '{script}'], continuous: true, every_s: 2}}"
+
+
+class Trace:
+    """From when to when the office was out of VM1's reach, as the lab's routing has it."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.changes: list[tuple[float, bool]] = []
+        self._stage, self._nic = stage, stage.resource(NIC, "vm1-nic1")
+        self._began = stage.lab.world.now
+        self.look()
+        stage.lab.listen(self.look)
+
+    def look(self) -> None:
+        lab = self._stage.lab
+        up = reaches(lab.world, lab.bgp, lab.machines, self._nic, OFFICE).reached
+        if not self.changes or self.changes[-1][1] is not up:
+            self.changes.append((lab.world.now - self._began, up))
+
+    def back_s(self) -> float:
+        """When it was last within reach again."""
+        return [at for at, up in self.changes if up][-1]
+
+
+def report() -> Any:
+    return json.loads(Path("night.json").read_text())
+
+
+def test_the_outage_that_a_probe_measures_is_the_labs_own(provisioned: Stage) -> None:
+    stage = provisioned
+    without_pings()
+    with office_door(stage) as port:
+        add_probes(asks(port))
+        stage.do("drill", "start", "--yes")
+        assert not stage.reaches("vm1-nic1", OFFICE)
+        trace = Trace(stage)
+        out = stage.do("switch", "--to", "ipsec", "--yes", "--report", "night.json")
+        back_s = trace.back_s()
+    (outage,) = report()["outages"]
+    assert outage["how"] == "probe"
+    counted = outage["probe"]
+    assert counted["down_at_first"] is True
+    assert counted["down_at_last"] is False
+    (interval,) = outage["intervals"]
+    assert back_s <= interval["ended_s"] <= back_s + 2.0
+    assert interval["began_s"] <= report()["steps"][0]["began_s"]
+    assert outage["longest_s"] == pytest.approx(interval["ended_s"] - interval["began_s"])
+    assert counted["last_s"] > report()["verified_s"] - 2.1
+    assert counted["lost"] + 1 < counted["asked"]
+    assert "Outage as measured: " in out
+    assert "Probe door" in stage.err
+    assert "answers again, after" in stage.err
+    stage.do("history", "--report", "night.html")
+    assert "probe door" in check_page(Path("night.html").read_text())
+
+
+def test_a_planned_switch_is_out_from_the_break_until_bgp_shows_the_make(
+    provisioned: Stage,
+) -> None:
+    stage = provisioned
+    without_pings()
+    with office_door(stage) as port:
+        add_probes(asks(port))
+        trace = Trace(stage)
+        stage.do("switch", "--to", "ipsec", "--yes", "--report", "night.json")
+    cuts = [at for at, up in trace.changes if not up]
+    (outage,) = report()["outages"]
+    (interval,) = outage["intervals"]
+    assert cuts[0] <= interval["began_s"] <= cuts[0] + 2.0
+    assert trace.back_s() <= interval["ended_s"] <= trace.back_s() + 2.0
+    (spoke,) = report()["spokes"]
+    assert spoke["off_s"] <= interval["began_s"]
+
+
+def test_a_probe_that_cannot_be_asked_neither_stops_a_switch_nor_is_an_outage(
+    provisioned: Stage,
+) -> None:
+    stage = provisioned
+    without_pings()
+    add_probes("door: {command: [no-such-program], every_s: 5}")
+    stage.run("switch", "--to", "ipsec", "--yes", "--probe", "door", "--report", "night.json")
+    told = report()
+    assert [each["how"] for each in told["outages"]] == ["probe", "steps"]
+    assert "not measured: no-such-program is not there" in told["outages"][0]["told"]
+    assert told["spokes"][0]["state"] == "on IPsec"
+    assert "cannot be asked: no-such-program" in stage.err
+
+
+def test_a_probe_that_azure_answers_cannot_be_asked_every_second(provisioned: Stage) -> None:
+    stage = provisioned
+    for name, said in (("office", "is asked through Azure"), ("nothing", "no such probe")):
+        assert stage.run("switch", "--to", "ipsec", "--probe", name, "--dry-run") == 2
+        assert said in stage.err
+
+
+def test_verify_asks_every_kind_at_once_and_tells_each_in_a_table(provisioned: Stage) -> None:
+    stage = provisioned
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        add_probes(
+            f"erp: {{connect: '127.0.0.1:{port}'}}",
+            "closed: {connect: '127.0.0.1:1'}",
+            "check: {shell: 'echo tried; exit 3', exit_code: 3}",
+            "route: {interface: vm1-nic1, prefix: 10.5.0.0/16, "
+            "next_hop_type: VirtualNetworkGateway}",
+            "elsewhere: {interface: vm1-nic1, prefix: 10.5.0.0/16, next_hop_type: Internet}",
+        )
+        began = stage.clock.now()
+        assert stage.run("verify", "--expect", "closed=down,elsewhere=down") == 0, stage.err
+        took_s = stage.clock.now() - began
+        found = {each["name"]: each for each in stage.json("verify")}
+    assert all(each["took_s"] is not None for each in found.values())
+    assert took_s < 1.5 * max(found["internet"]["took_s"], found["route"]["took_s"])
+    assert found["route"]["seen"].startswith("10.5.0.0/16 by VirtualNetworkGateway")
+    assert found["closed"]["seen"] == "refused: nobody listens there"
+    assert found["check"]["output"] == "tried\n"
+    assert stage.run("verify") == 6
+    assert "closed" in stage.err
+    assert "FAILS  elsewhere: 10.5.0.0/16 by VirtualNetworkGateway" in stage.out
+    assert max(map(len, stage.out.splitlines())) <= 100, stage.out

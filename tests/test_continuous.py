@@ -1,0 +1,66 @@
+"""What outage the answers of a continuous probe make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from erfailover.continuous import Tally
+from erfailover.reporting.outage import of_probes
+
+
+def counted(*answers: bool | None) -> dict[str, Any]:
+    """One answer a second, from second 10 on."""
+    tally = Tally("door", "TCP x:1", 1.0)
+    for number, up in enumerate(answers):
+        tally.note(10.0 + number, up, "no such program")
+    return tally.data()
+
+
+def test_an_outage_is_from_the_first_lost_to_the_next_answered() -> None:
+    data = counted(True, False, False, True, True, False, True)
+    assert data["outages"] == [
+        {"began_s": 11.0, "ended_s": 13.0, "lost": 2},
+        {"began_s": 15.0, "ended_s": 16.0, "lost": 1},
+    ]
+    assert (data["longest_s"], data["total_s"], data["lost"]) == (2.0, 3.0, 3)
+    assert (data["down_at_first"], data["down_at_last"]) == (False, False)
+    (outage,) = of_probes([data])
+    assert outage.told == (
+        "Outage as measured: 2 s (door: TCP x:1, every 1 s: 3 of 7 lost). 2 times, 3 s in all."
+    )
+
+
+def test_what_was_down_before_and_what_stays_down_is_said() -> None:
+    data = counted(False, True, False, False)
+    assert (data["down_at_first"], data["down_at_last"]) == (True, True)
+    assert data["outages"][-1] == {"began_s": 12.0, "ended_s": None, "lost": 2}
+    (outage,) = of_probes([data])
+    assert "It was down before the first write already" in outage.told
+    assert "STILL DOWN" in outage.told
+
+
+def test_what_could_not_be_asked_is_neither_up_nor_down() -> None:
+    data = counted(True, False, None, False, True)
+    assert data["outages"] == [{"began_s": 11.0, "ended_s": 14.0, "lost": 2}]
+    (outage,) = of_probes([counted(None, None)])
+    assert outage.known is False
+    assert outage.longest_s is None
+    assert "not measured: no such program" in outage.told
+    (outage,) = of_probes([counted()])
+    assert "it was never asked" in outage.told
+
+
+@given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=40))
+def test_outages_hold_all_that_was_lost_and_never_overlap(answers: list[bool | None]) -> None:
+    data = counted(*answers)
+    assert sum(each["lost"] for each in data["outages"]) == answers.count(False)
+    ends = [10.0]
+    for each in data["outages"]:
+        assert each["began_s"] >= ends[-1]
+        ends += [each["began_s"], each["ended_s"] or 10.0 + len(answers)]
+    assert ends == sorted(ends)
+    assert all(each["ended_s"] is not None for each in data["outages"][:-1])
+    assert data["longest_s"] <= data["total_s"] or len(data["outages"]) == 0

@@ -1,0 +1,197 @@
+"""Probes that run on this machine: what their answers mean, and that they end when they must."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erfailover import probe_answers
+from erfailover.commands.local_probes import Here
+from erfailover.probe_answers import KEPT, Answer, of_ping, of_routes
+from erfailover.site_probes import (
+    InterfaceRoute,
+    LocalCommand,
+    LocalConnect,
+    LocalPing,
+    LocalShell,
+)
+
+ANSWERED = (
+    "64 bytes from 10.5.0.4: icmp_seq=1 ttl=64 time=6.33 ms\n1 packets transmitted, 1 received"
+)
+LOST = "1 packets transmitted, 0 received, 100% packet loss, time 0ms"
+SECRETS = {"AZURE_CLIENT_SECRET": "s3cr3t-value", "ERFAILOVER_SHARED_KEY": "k3y-value"}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    return Here(tmp_path, {**os.environ, **SECRETS, "ERFAILOVER_SITE": "x.yaml"})
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "up", "seen"),
+    [
+        (0, ANSWERED, True, "answered in 6.33 ms"),
+        (1, LOST, False, "no answer"),
+        (None, "", False, "no answer"),
+        (2, "ping: connect: Network is unreachable", False, "no answer"),
+        (2, "ping: nowhere: Name or service not known", None, "ping: nowhere: Name or service"),
+        (2, "ping: socket: Operation not permitted", None, "ping: socket: Operation not permitted"),
+    ],
+)
+def test_a_ping_that_could_not_be_sent_is_unknown_and_not_down(
+    code: int | None, output: str, up: bool | None, seen: str
+) -> None:
+    answer = of_ping(code, output)
+    assert answer.up is up
+    assert answer.seen.startswith(seen)
+
+
+def test_a_machine_without_ping_is_told_as_such(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(host: str, timeout_s: float, platform: str) -> list[str]:
+        return ["no-such-ping", host]
+
+    monkeypatch.setattr(probe_answers, "ping_command", nowhere)
+    answer = here.ask(LocalPing("10.5.0.4"))
+    assert answer.up is None
+    assert answer.seen == "no-such-ping is not there on this machine"
+
+
+def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
+    assert probe_answers.ping_command("h", 1.5, "linux") == [
+        "ping",
+        "-n",
+        "-c",
+        "1",
+        "-W",
+        "2",
+        "h",
+    ]
+    assert probe_answers.ping_command("h", 1.5, "darwin") == [
+        "ping",
+        "-n",
+        "-c",
+        "1",
+        "-t",
+        "2",
+        "h",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("probe", "up", "seen"),
+    [
+        (LocalCommand(("true",)), True, "exit code 0"),
+        (LocalCommand(("false",)), False, "exit code 1, expected 0"),
+        (LocalCommand(("false",), exit_code=1), True, "exit code 1"),
+        (LocalCommand(("no-such-program",)), None, "no-such-program is not there on this machine"),
+        (LocalShell("exit 7", exit_code=7), True, "exit code 7"),
+        (LocalCommand(("echo", "$HOME;", "exit 3")), True, "exit code 0"),
+    ],
+)
+def test_a_program_is_judged_by_its_exit_code_and_gets_no_shell_unless_told(
+    here: Here, probe: LocalCommand | LocalShell, up: bool | None, seen: str
+) -> None:
+    answer = here.ask(probe)
+    assert (answer.up, answer.seen) == (up, seen)
+    if isinstance(probe, LocalCommand) and probe.command[0] == "echo":
+        assert answer.output == "$HOME; exit 3\n"
+
+
+def took(work: Callable[[], Answer]) -> tuple[Answer, float]:
+    began = time.monotonic()
+    return work(), time.monotonic() - began
+
+
+@pytest.mark.parametrize("line", ["sleep 30", "sleep 30 & sleep 30; wait", "yes"])
+def test_what_does_not_end_in_time_is_ended_with_all_that_it_started(here: Here, line: str) -> None:
+    answer, seconds = took(lambda: here.ask(LocalShell(line, timeout_s=0.3)))
+    assert (answer.up, answer.seen) == (False, "had not ended after 0.3 s")
+    assert seconds < 5.0
+    assert len(answer.output) <= KEPT + 4
+
+
+def test_what_a_program_leaves_in_the_background_is_not_waited_for(here: Here) -> None:
+    answer, seconds = took(lambda: here.ask(LocalShell("echo up; sleep 30 &")))
+    assert (answer.up, answer.output) == (True, "up\n")
+    assert seconds < 5.0
+
+
+def test_a_program_is_given_no_secret_and_prints_none(here: Here, tmp_path: Path) -> None:
+    answer = here.ask(LocalShell("env; pwd; echo s3cr3t-value"))
+    assert "AZURE_CLIENT_SECRET" not in answer.output
+    assert "ERFAILOVER_SHARED_KEY" not in answer.output
+    assert "ERFAILOVER_SITE=x.yaml" in answer.output
+    assert "s3cr3t-value" not in answer.output
+    assert str(tmp_path) in answer.output
+
+
+def test_nothing_is_started_once_it_is_over(here: Here) -> None:
+    here.stop()
+    assert here.ask(LocalShell("echo x")).output == ""
+
+
+def test_a_connection_is_up_refused_or_of_a_name_that_is_not_known(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert here.ask(LocalConnect(f"127.0.0.1:{port}")).up is True
+    refused = here.ask(LocalConnect(f"127.0.0.1:{port}"))
+    assert (refused.up, refused.seen) == (False, "refused: nobody listens there")
+
+    def unknown(*_: Any) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "create_connection", unknown)
+    answer = here.ask(LocalConnect("nowhere.example:443"))
+    assert answer.up is None
+    assert "Name or service not known" in answer.seen
+    assert probe_answers.of_connect(TimeoutError(), 2.0).up is False
+
+
+def row(prefix: str, type_: str, *hops: str, state: str = "Active") -> dict[str, Any]:
+    return {
+        "addressPrefix": [prefix],
+        "nextHopType": type_,
+        "nextHopIpAddress": list(hops),
+        "state": state,
+    }
+
+
+ROUTE = InterfaceRoute("nic", IPv4Network("10.5.0.0/16"), "VirtualNetworkGateway")
+HOP = InterfaceRoute("nic", ROUTE.prefix, ROUTE.next_hop_type, IPv4Address("10.3.0.254"))
+GATEWAY = row("10.5.0.0/16", "VirtualNetworkGateway", "10.3.0.254")
+
+
+@pytest.mark.parametrize(
+    ("rows", "probe", "up"),
+    [
+        ([], ROUTE, None),
+        ([GATEWAY, row("0.0.0.0/0", "Internet")], ROUTE, True),
+        ([GATEWAY], HOP, True),
+        ([row("10.5.0.0/16", "VirtualNetworkGateway", "10.2.0.254")], HOP, False),
+        ([row("10.0.0.0/8", "VirtualNetworkGateway", "10.3.0.254")], ROUTE, True),
+        ([row("10.0.0.0/8", "None"), row("0.0.0.0/0", "Internet")], ROUTE, False),
+        ([GATEWAY, row("10.5.0.0/16", "VirtualAppliance", "10.9.9.9")], ROUTE, False),
+        ([GATEWAY | {"state": "Invalid"}, row("10.0.0.0/8", "None")], ROUTE, False),
+        (
+            [row("10.6.0.0/16", "VirtualNetworkGateway"), row("AzureCloud", "Internet")],
+            ROUTE,
+            False,
+        ),
+    ],
+)
+def test_a_route_is_that_of_the_longest_prefix_that_holds_it(
+    rows: list[dict[str, Any]], probe: InterfaceRoute, up: bool | None
+) -> None:
+    assert of_routes(rows, probe).up is up
