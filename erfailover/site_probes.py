@@ -32,9 +32,13 @@ class LocalPing:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     ping: str
+    """The address, or the host's name, that must answer."""
     timeout_s: float = 2.0
+    """How long an answer is waited for, in seconds."""
     continuous: bool = False
+    """Whether it is asked all the while that a switch runs, to measure the outage."""
     every_s: float = 1.0
+    """From one question to the next, in seconds, where it is asked continuously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,11 @@ class LocalConnect:
     connect: str
     """``host:port``"""
     timeout_s: float = 2.0
+    """How long an answer is waited for, in seconds."""
     continuous: bool = False
+    """Whether it is asked all the while that a switch runs, to measure the outage."""
     every_s: float = 1.0
+    """From one question to the next, in seconds, where it is asked continuously."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -63,10 +70,15 @@ class LocalCommand:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     command: tuple[str, ...]
+    """The program and its words, as a list."""
     exit_code: int = 0
+    """The exit code with which it passes."""
     timeout_s: float = 10.0
+    """After how many seconds it is ended, and counts as failed."""
     continuous: bool = False
+    """Whether it is asked all the while that a switch runs, to measure the outage."""
     every_s: float = 1.0
+    """From one question to the next, in seconds, where it is asked continuously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +88,15 @@ class LocalShell:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     shell: str
+    """The line."""
     exit_code: int = 0
+    """The exit code with which it passes."""
     timeout_s: float = 10.0
+    """After how many seconds it is ended, and counts as failed."""
     continuous: bool = False
+    """Whether it is asked all the while that a switch runs, to measure the outage."""
     every_s: float = 1.0
+    """From one question to the next, in seconds, where it is asked continuously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +106,15 @@ class InterfaceRoute:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     interface: str
+    """The network interface, of a running machine: a name, or a full resource id."""
     prefix: IPv4Network
+    """Whose route is looked for: the longest prefix that holds it decides."""
     next_hop_type: NextHopType
+    """The next hop type that the route must have, in Azure's words."""
     next_hop: IPv4Address | None = None
+    """The next hop that must be among the route's, where that matters."""
     timeout_s: float = 120.0
+    """How long Azure's answer is waited for, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +127,13 @@ class MachinePing:
     __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     machine: str
+    """The virtual machine that pings: a name, or a full resource id."""
     ping: IPv4Address
+    """The address that must answer."""
     through: str | None = None
+    """The machine whose NAT table must show the flow."""
     timeout_s: float = 300.0
+    """How long Run Command is waited for, in seconds."""
 
 
 LocalProbe = LocalPing | LocalConnect | LocalCommand | LocalShell

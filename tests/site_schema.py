@@ -1,6 +1,6 @@
 """Makes the JSON Schema of the site file from its types: ``python -m tests.site_schema``.
 
-What a key means is the text below it in ``erfailover/site.py``; what may stand there is what
+What a key means is the text below it in ``erfailover/site*.py``; what may stand there is what
 pydantic takes.
 """
 
@@ -15,10 +15,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from erfailover import site
+from erfailover import site, site_probes
 from erfailover.reporting import schemas
 
 FILE = Path(__file__).parents[1] / "erfailover" / "data" / "schemas" / f"{schemas.SITE}.json"
+MODULES = (site, site_probes)
 OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
 ADDRESS = rf"{OCTET}(\.{OCTET}){{3}}"
 PATTERNS = {
@@ -60,7 +61,8 @@ def text() -> str:
 def _docstrings() -> dict[str, dict[str, str]]:
     """By class, its own text (under the empty name) and that of each field."""
     found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(site)).body:
+    nodes = [each for module in MODULES for each in ast.parse(inspect.getsource(module)).body]
+    for node in nodes:
         if isinstance(node, ast.ClassDef):
             told = found.setdefault(node.name, {"": _plain(ast.get_docstring(node) or "")})
             for field, after in zip(node.body, node.body[1:], strict=False):

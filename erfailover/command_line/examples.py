@@ -68,6 +68,10 @@ EXAMPLES: dict[str, Examples] = {
             "One spoke first, the others once it works",
             "erfailover switch --to ipsec --canary vnet1",
         ),
+        (
+            "With a report for the incident record, however it ends",
+            "erfailover switch --to ipsec --report incident.html",
+        ),
         ("Back, without being asked", "erfailover switch --to expressroute --yes"),
         ("Take the last switch back, from wherever it stands", "erfailover switch --undo"),
     ),
@@ -82,6 +86,7 @@ EXAMPLES: dict[str, Examples] = {
     "history": (
         ("Who ran what, when, and how it ended", "erfailover history"),
         ("One run with every step and correlation id", "erfailover history 4f1d8a"),
+        ("The report of the last run, as a page", "erfailover history --report incident.html"),
         (
             "The ids of the runs that failed",
             "erfailover history -o tsv --query \"[?outcome=='failed'].id\"",

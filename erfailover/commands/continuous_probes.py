@@ -17,8 +17,8 @@ from erfailover.commands import probe_run
 from erfailover.commands.context import Context
 from erfailover.commands.local_probes import Ask
 from erfailover.continuous import Tally
+from erfailover.durations import duration
 from erfailover.errors import UsageFailure
-from erfailover.reporting.tables import duration
 from erfailover.site import Site
 from erfailover.site_probes import LOCAL, LocalProbe, what
 

@@ -44,10 +44,7 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
             f"--report {file}: {error.strerror or error}", "Name a file in a folder of yours."
         ) from None
     context.reported = True
-    context.show(
-        f"Report of run {run.id} ({run.to_continue}) written: {file}",
-        {"run": run.id, "report": str(file)},
-    )
+    context.say(f"Report of run {run.id} ({run.to_continue}) written: {file}")
 
 
 def _found(context: Context, found: list[RunRecord], wanted: str | None) -> RunRecord:
