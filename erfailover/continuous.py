@@ -29,6 +29,8 @@ class Tally:
         name, what: the probe.
         every_s: from one question to the next, at least.
         reason: why it could not be asked, the last time that it could not.
+        first_s, last_s: when it was first and last asked.
+        widest_s: the longest time from one question to the next.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Tally:
     reason: str | None = None
     first_s: float | None = None
     last_s: float | None = None
+    widest_s: float = 0.0
     intervals: list[Interval] = field(default_factory=list)
 
     def note(self, at_s: float, up: bool | None, reason: str = "") -> None:
@@ -56,6 +59,7 @@ class Tally:
             return
         if self.first_s is None:
             self.first_s = at_s
+        self.widest_s = max(self.widest_s, at_s - (at_s if self.last_s is None else self.last_s))
         self.last_s = at_s
         if up:
             if self.down:
@@ -90,6 +94,7 @@ class Tally:
             "reason": self.reason,
             "first_s": _rounded(self.first_s),
             "last_s": _rounded(self.last_s),
+            "widest_s": round(self.widest_s, 2),
             "longest_s": round(max(lengths, default=0.0), 2),
             "total_s": round(sum(lengths), 2),
             "down_at_first": bool(self.intervals) and self.intervals[0].began_s == self.first_s,

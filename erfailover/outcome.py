@@ -71,4 +71,7 @@ def missing(outcome: Outcome) -> list[str]:
     """What keeps a switch from being verified, in words."""
     claims = [claim for pair in outcome.claims.values() for claim in pair]
     found = [claim.seen for claim in claims if claim.verdict is not Verdict.HOLDS]
-    return found + [f"probe {each.name} fails" for each in outcome.probes if not each.as_expected]
+    wrong = [each for each in outcome.probes if not each.as_expected]
+    return found + [
+        f"probe {each.name} {'is unknown' if each.up is None else 'fails'}" for each in wrong
+    ]

@@ -42,6 +42,17 @@ def test_what_was_down_before_and_what_stays_down_is_said() -> None:
     assert "STILL DOWN" in outage.told
 
 
+def test_questions_far_apart_do_not_stand_for_the_outage_alone() -> None:
+    (outage,) = of_probes([counted(True, True)])
+    assert outage.fine
+    tally = Tally("door", "TCP x:1", 1.0)
+    for at_s in (0.0, 1.0, 84.0):
+        tally.note(at_s, True)
+    (outage,) = of_probes([tally.data()])
+    assert not outage.fine
+    assert "at most 1 min 24 s apart" in outage.told or "at most 1 min 23 s apart" in outage.told
+
+
 def test_what_could_not_be_asked_is_neither_up_nor_down() -> None:
     data = counted(True, False, None, False, True)
     assert data["outages"] == [{"began_s": 11.0, "ended_s": 14.0, "lost": 2}]

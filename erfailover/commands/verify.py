@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from erfailover.commands import probe_run
 from erfailover.commands.context import Context
+from erfailover.commands.screen import screen
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.probes import ProbeResult, expectations
 from erfailover.reporting import probes as told
@@ -34,10 +35,13 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     how = "; Run Command takes about half a minute" if by_azure else ""
     context.say(f"Running {len(expected)} probe(s) at once{how} ...")
     results = probe_run.run(context, expected)
-    context.show(told.text(results), told.data(results))
+    context.show(told.text(results, screen(context.environment)), told.data(results))
     wrong = [each for each in results if not each.as_expected]
-    if any(each.up is None for each in wrong):
-        raise UnknownReading(f"{', '.join(each.name for each in wrong)}: could not be told")
+    unknown = [each.name for each in wrong if each.up is None]
+    failed = [each.name for each in wrong if each.up is not None]
+    if unknown:
+        also = f"; not as expected: {', '.join(failed)}" if failed else ""
+        raise UnknownReading(f"{', '.join(unknown)}: could not be told{also}")
     if wrong:
         raise VerificationFailed(f"not as expected: {', '.join(each.name for each in wrong)}")
     return results

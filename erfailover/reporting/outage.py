@@ -8,6 +8,9 @@ from typing import Any
 
 from erfailover.durations import duration
 
+COARSE_S = 10.0
+"""Questions that were further apart do not stand for the outage of a switch alone."""
+
 
 @dataclass(frozen=True)
 class Outage:
@@ -31,6 +34,13 @@ class Outage:
     intervals: tuple[tuple[float, float | None], ...]
     told: str
     probe: Mapping[str, Any] | None = None
+
+    @property
+    def fine(self) -> bool:
+        """Whether it is measured, by questions close enough to miss no outage worth telling."""
+        if self.probe is None or not self.known:
+            return False
+        return bool(self.probe["widest_s"] <= max(COARSE_S, 5 * self.probe["every_s"]))
 
     def data(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -83,7 +93,10 @@ def _of_probe(probe: Mapping[str, Any]) -> Outage:
         told = f"Outage by {name} ({what}): not measured: {probe['reason'] or 'it was never asked'}"
         return Outage(True, name, False, None, None, (), told, probe)
     longest_s, total_s = probe["longest_s"], probe["total_s"]
-    counted = f"{what}, every {probe['every_s']:g} s: {probe['lost']} of {answered} lost"
+    every = f"every {probe['every_s']:g} s"
+    if probe["widest_s"] > 2 * probe["every_s"]:
+        every = f"at most {duration(probe['widest_s'])} apart"
+    counted = f"{what}, {every}: {probe['lost']} of {answered} lost"
     if not intervals:
         told = f"Outage as measured: none ({name}: {counted})."
     else:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.probes import ProbeResult
+from erfailover.reporting.screen import PLAIN, Screen
 from erfailover.reporting.tables import table
 
 
@@ -25,7 +26,7 @@ def line(probe: Mapping[str, Any]) -> str:
     )
 
 
-def text(results: Sequence[ProbeResult]) -> str:
+def text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
     """Probe results for people: a table, then what came back where it was not as expected."""
     rows = [
         (
@@ -40,7 +41,7 @@ def text(results: Sequence[ProbeResult]) -> str:
         for each in results
     ]
     headings = ("", "probe", "what", "from", "expected", "seen", "took")
-    lines = [table("", headings, rows).lstrip("\n")]
+    lines = [table("", headings, rows, screen, ("what",)).lstrip("\n")]
     for each in results:
         if not each.as_expected:
             lines += ["", f"{_mark(each):>7}  {each.name}: {each.seen}"]

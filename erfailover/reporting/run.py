@@ -202,9 +202,9 @@ class RunReport:
 
     @property
     def outages(self) -> tuple[Outage, ...]:
-        """The outage, as every continuous probe measured it; else as the steps tell it."""
+        """The outage as continuous probes measured it; where none did well, as the steps tell."""
         measured = of_probes(self.result.get("continuous") or ())
-        if any(each.known for each in measured) or not self.is_switch:
+        if any(each.fine for each in measured) or not self.is_switch:
             return measured
         return (*measured, *self._by_steps())
 

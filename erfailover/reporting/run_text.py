@@ -150,7 +150,7 @@ def _step_line(step: Step) -> str:
     ended = {"failed": "FAILED: ", "in flight": "NOT ENDED: "}.get(step.record.outcome, "")
     if step.record.title.startswith("take back"):
         ended = ""
-    return f"{_at(step.began_s)}  {ended}{step.record.title}{took}"
+    return _wrapped(f"{_at(step.began_s)}  {ended}{step.record.title}{took}", " " * 14)
 
 
 def _at(seconds: float) -> str:
@@ -166,10 +166,11 @@ def _shown(report: RunReport) -> Iterator[str]:
     yield f"Checked in the gateways' tables{' and by probes' if probes else ''}"
     bad = [each for each in routes if each["verdict"] != Verdict.HOLDS]
     told = routes if len(routes) <= 2 * MANY else [*bad, *routes][: 2 * MANY]
-    yield from (f"{MARK[Verdict(each['verdict'])]:>7}  {each['seen']}" for each in told)
+    for each in told:
+        yield _wrapped(f"{MARK[Verdict(each['verdict'])]:>7}  {each['seen']}", " " * 9)
     if len(routes) > len(told):
         yield f"         ... and {len(routes) - len(told)} more (-o json tells all)"
-    yield from (probe_line(each) for each in probes)
+    yield from (_wrapped(probe_line(each), " " * 9) for each in probes)
 
 
 def _next(report: RunReport) -> Iterator[str]:

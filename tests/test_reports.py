@@ -1,0 +1,170 @@
+"""The report of a run, made of its journal alone: of few spokes and many, whole and broken off."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from erfailover.history import RunRecord, runs
+from erfailover.reporting import run_data, run_page, run_text, run_timeline
+from erfailover.reporting.run import RunReport
+from erfailover.reporting.timeline import round_step
+from tests.scenarios.pages import check_page
+
+EVIL = "vnet<script>alert(1)</script>&'\""
+
+
+def at(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"2026-11-23T02:{int(minutes):02d}:{rest:06.3f}Z"
+
+
+def step(
+    task: str, title: str, began_s: float, ended_s: float | None, event: str = "done"
+) -> list[dict[str, Any]]:
+    """The records of a step; ``ended_s`` None where its end was not recorded."""
+    resource = f"/x/virtualNetworkPeerings/{task}"
+    records: list[dict[str, Any]] = [
+        {"event": "intent", "task": task, "title": title, "at": at(began_s), "at_s": began_s},
+        {"event": "accepted", "correlation_id": f"id-of-{task}", "resource": resource},
+    ]
+    records[0] |= {"change": "update", "resource": resource}
+    if ended_s is not None:
+        records.append({"event": event, "task": task, "at": at(ended_s), "at_s": ended_s})
+    return records
+
+
+def run(
+    *records: dict[str, Any], result: dict[str, Any] | None = None, outcome: str | None = "done"
+) -> RunRecord:
+    """A run of a switch with these records; one that died without an outcome."""
+    begun = {"event": "begun", "command": "switch", "to": "ipsec", "site": "poc", "at": at(0)}
+    whole = [{**begun, "who": "anna", "host": "ops1", "pid": 1, "digest": "d"}, *records]
+    if outcome:
+        end = {"event": "ended", "outcome": outcome, "at": at(90), "at_s": 90.0}
+        whole.append({**end, "result": result or {}})
+    (found,) = runs({"run": "0123456789ab", **each} for each in whole)
+    return found
+
+
+def switched(names: list[str]) -> RunRecord:
+    """A switch of many spokes, each a little slower than the one before."""
+    records: list[dict[str, Any]] = []
+    gates: dict[str, float] = {}
+    shown: dict[str, float] = {}
+    for number, name in enumerate(names):
+        records += step(f"{name}/3", f"3. stop using it from {name}", 10.0, 20.0)
+        records += step(f"{name}/4", f"4. use it from {name}", 20.0, 30.0 + number / 10)
+        gates[name], shown[name] = 12.0, 40.0 + number / 10
+    result = {
+        "site": "poc",
+        "to": "ipsec",
+        "verified": True,
+        "spokes": names,
+        "gates_s": gates,
+        "spokes_s": shown,
+        "failed": {},
+        "decision_s": 9.0,
+        "control_plane_s": 45.0,
+        "data_plane_s": 55.0,
+        "verified_s": 80.0,
+        "routes": [{"spoke": name, "verdict": "HOLDS", "seen": f"{name} ok"} for name in names],
+        "probes": [],
+        "gateway": "vng2",
+    }
+    return run(*records, result=result)
+
+
+def test_of_many_spokes_the_slowest_are_drawn_and_all_are_in_a_table() -> None:
+    names = [f"spoke{number:03d}" for number in range(100)]
+    report = RunReport(switched(names))
+    assert report.headline == "poc is on IPsec; verified."
+    page = run_page.page(report)
+    text = check_page(page)
+    assert "<details><summary>All 100 spokes</summary>" in page
+    drawn = {name for name in names if f"from {name}: from" in (run_timeline.picture(report) or "")}
+    assert drawn == set(names[-run_timeline.MOST :])
+    assert "80 more in the tables below" in text
+    assert all(name in text for name in names)
+    told = run_text.text(report)
+    assert "Longest without a path, of 100 spokes" in told
+    assert "spoke099 (12 s to 50 s)" in told
+    assert len(told.splitlines()) < 60
+    assert max(map(len, told.splitlines())) < 80
+    (outage,) = report.outages
+    assert (outage.what, outage.longest_s) == ("spoke099", 37.9)
+
+
+def test_names_and_messages_are_escaped_wherever_they_stand() -> None:
+    page = run_page.page(RunReport(switched([EVIL])))
+    assert EVIL in check_page(page).replace("\xa0", " ")
+    assert "<script" not in page
+
+
+def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
+    records = [
+        *step("vnet1/2", "2. have it ready", 1.0, 5.0),
+        *step("vnet1/3", "3. stop using it from vnet1", 5.0, 9.0),
+        *step("vnet1/4", "4. use it from vnet1", 9.0, None),
+    ]
+    report = RunReport(run(*records, outcome=None))
+    assert report.headline == (
+        "poc was NOT switched to IPsec; 1 BETWEEN THE PATHS. Its end was not recorded."
+    )
+    told = run_text.text(report)
+    assert "Outage: not known. vnet1 was taken off its path after 5 s" in told
+    assert "NOT ENDED: 4. use it from vnet1" in told
+    assert "To go on:   erfailover switch --to ipsec" in told
+    assert "To go back: erfailover switch --undo" in told
+    check_page(run_page.page(report))
+    data = run_data.data(report)
+    assert (data["outcome"], data["ended"], data["changed"]) == ("open", None, ["2", "3"])
+    assert [each["ended_s"] for each in data["steps"]] == [5.0, 9.0, None]
+
+
+def test_a_journal_without_seconds_is_read_by_its_dates() -> None:
+    old = [
+        {key: value for key, value in each.items() if key != "at_s"}
+        for each in step("vnet1/3", "3. stop using it", 5.0, 9.5)
+    ]
+    (found,) = RunReport(run(*old)).steps
+    assert (found.began_s, found.ended_s) == (5.0, 9.5)
+
+
+def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
+    found = runs(
+        {"run": "0123456789ab", **each}
+        for each in (
+            {"event": "begun", "command": "provision", "site": "poc", "at": at(0)},
+            *step("a", "gateway vng1", 1.0, 60.0),
+            {"event": "ended", "outcome": "done", "at": at(61)},
+        )
+    )
+    text = check_page(run_page.page(RunReport(found[0])))
+    assert "provision of poc: done." in text
+    assert "gateway vng1" in text
+    assert "erfailover destroy" in text
+
+
+def test_a_run_without_steps_has_a_page_without_a_picture() -> None:
+    report = RunReport(run(result={"spokes": ["vnet1"], "verified": True}))
+    assert run_timeline.picture(report) is None
+    text = check_page(run_page.page(report))
+    assert "poc is on IPsec; verified." in text
+    assert "Nothing had to be changed." in run_text.text(report)
+
+
+def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
+    picture = run_timeline.picture(RunReport(switched(["vnet1"]))) or ""
+    labels = re.findall(r'class="in">([^<]+)<', picture)
+    assert labels == ["3", "4"]
+    assert "without a path from 12.0 s on, for 28.0 s" in picture
+    for told in ("3 break", "4 make", "without a path", "decided 9 s", "verified 1 min 20 s"):
+        assert told in picture
+
+
+@pytest.mark.parametrize(("wanted", "step_s"), [(0.1, 0.5), (3, 5), (11, 15), (61, 120)])
+def test_the_axis_has_round_steps(wanted: float, step_s: float) -> None:
+    assert round_step(wanted) == step_s
