@@ -6,12 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from erfailover.commands import report_file
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.history import RunRecord, runs
 from erfailover.lease import Holder
-from erfailover.reporting.run import RunReport
 from erfailover.reporting.tables import table
 from erfailover.state.process import alive
 
@@ -37,6 +35,9 @@ def run(context: Context, wanted: str | None) -> None:
 
 
 def _report(context: Context, run: RunRecord, file: Path) -> None:
+    from erfailover.commands import report_file  # ``status`` uses this module, and no report
+    from erfailover.reporting.run import RunReport
+
     try:
         report_file.save(RunReport(run), file)
     except OSError as error:
