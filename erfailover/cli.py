@@ -440,7 +440,7 @@ def drill_stop(**options: Any) -> None:
 )
 @common
 def verify(expect: str | None, **options: Any) -> None:
-    """Run the site's probes at once: from here, by Run Command, by effective routes."""
+    """Run the site's probes, all at once."""
     from erfailover.commands import verify as command
 
     command.run(context(options), expect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -12,6 +13,7 @@ from erfailover.reporting import run_data, run_page, run_text, run_timeline
 from erfailover.reporting.run import RunReport
 from erfailover.reporting.timeline import round_step
 from tests.scenarios.pages import check_page
+from tests.schemas import hold
 
 EVIL = "vnet<script>alert(1)</script>&'\""
 
@@ -120,6 +122,7 @@ def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
     assert "To go back: erfailover switch --undo" in told
     check_page(run_page.page(report))
     data = run_data.data(report)
+    hold("report", json.dumps(data))
     assert (data["outcome"], data["ended"], data["changed"]) == ("open", None, ["2", "3"])
     assert [each["ended_s"] for each in data["steps"]] == [5.0, 9.0, None]
 
@@ -142,6 +145,7 @@ def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
             {"event": "ended", "outcome": "done", "at": at(61)},
         )
     )
+    hold("run-report", json.dumps(run_data.data(RunReport(found[0]))))
     text = check_page(run_page.page(RunReport(found[0])))
     assert "provision of poc: done." in text
     assert "gateway vng1" in text

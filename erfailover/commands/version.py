@@ -17,6 +17,7 @@ PACKAGES = (
     "azure-mgmt-network",
     "azure-mgmt-resource",
     "click",
+    "Jinja2",
     "jmespath",
     "msal",
     "platformdirs",

@@ -51,7 +51,7 @@ class Outage:
             "total_s": self.total_s,
             "intervals": [{"began_s": a, "ended_s": b} for a, b in self.intervals],
             "told": self.told,
-            **({"probe": dict(self.probe)} if self.probe is not None else {}),
+            "probe": None if self.probe is None else dict(self.probe),
         }
 
 

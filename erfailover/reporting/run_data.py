@@ -15,8 +15,6 @@ INNER = frozenset({"spokes", "gates_s", "gateway", "continuous"})
 def data(report: RunReport) -> dict[str, Any]:
     """A run as plain data: what the command tells, and how it went."""
     run = report.run
-    changed = {"changed": list(report.changed)} if report.is_switch else {}
-    told = {key: value for key, value in report.result.items() if key not in INNER}
     return {
         "format": FORMAT,
         "run": run.id,
@@ -33,8 +31,7 @@ def data(report: RunReport) -> dict[str, Any]:
         "plan": run.digest,
         "took_over": run.took_over,
         "site": run.site,
-        **told,
-        **changed,
+        **(_of_a_switch(report) if report.is_switch else {}),
         "outages": [each.data() for each in report.outages],
         "spokes": [_spoke(each) for each in report.spokes],
         "steps": [_step(each) for each in report.steps],
@@ -42,6 +39,24 @@ def data(report: RunReport) -> dict[str, Any]:
         "to_continue": report.to_continue,
         "to_go_back": report.to_go_back,
     }
+
+
+def _of_a_switch(report: RunReport) -> dict[str, Any]:
+    """What a switch told of itself; of one that died, that it told nothing."""
+    nothing: dict[str, Any] = {
+        "to": report.run.target,
+        "verified": False,
+        "failed": {},
+        "decision_s": 0.0,
+        "control_plane_s": None,
+        "data_plane_s": None,
+        "verified_s": 0.0,
+        "spokes_s": {},
+        "routes": [],
+        "probes": [],
+    }
+    told = {key: value for key, value in report.result.items() if key not in INNER}
+    return {**nothing, **told, "changed": list(report.changed)}
 
 
 def _spoke(spoke: SpokeRun) -> dict[str, Any]:

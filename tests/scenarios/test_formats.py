@@ -69,7 +69,7 @@ def test_a_query_that_fails_on_the_result_loses_neither_the_work_nor_its_report(
     words = ["switch", "--to", "ipsec", "--yes", "--query", "sum(to)"]
     assert stage.run(*words) == 2
     assert stage.out == ""
-    assert "poc is on IPsec." in stage.err
+    assert "poc is on IPsec; verified." in stage.err
     assert "--query: sum(to)" in stage.err
     assert stage.do("history", "--query", "[-1].outcome", "-o", "tsv") == "done\n"
     stage.do("drill", "start", "--yes")
