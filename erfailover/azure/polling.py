@@ -68,7 +68,9 @@ class CadencePolling(ARMPolling):
     again at the end, and has a thread for each operation: none of that is done here.
 
     Raises:
-        AzureFailure: kind DEADLINE, when the deadline passes. The operation may still end.
+        AzureFailure: kind DEADLINE, when the deadline passes; one look is had in any case, for
+            the answer to the request itself may have been long in coming. The operation may still
+            end.
     """
 
     def __init__(
@@ -89,7 +91,8 @@ class CadencePolling(ARMPolling):
         self._retries = retries
         self._deadline = deadline
         self._budget = budget
-        self._began = clock.now()
+        self._asked = self._began = clock.now()
+        self._looked = False
         self._method = ""
 
     def initialize(self, client: Any, initial_response: Any, deserialization_callback: Any) -> None:
@@ -130,21 +133,21 @@ class CadencePolling(ARMPolling):
 
     def _delay(self) -> None:
         now = self._clock.now()
-        if now >= self._deadline:
+        if now >= self._deadline and self._looked:
             raise AzureFailure(
                 Kind.DEADLINE,
-                f"{self._what} has not ended after {now - self._began:.0f} s",
+                f"{self._what} has not ended after {now - self._asked:.0f} s",
                 "Azure goes on with it. Run the same command again: it waits for what is under "
                 "way and does only what is left.",
             )
         pause = max(self._cadence.pause_s(now - self._began), self._budget.before_a_look_s())
-        pause = min(pause, self._deadline - now)
+        pause = max(0.0, min(pause, self._deadline - now))
         log.debug("%s: the next look in %.1f s", self._what, pause, extra=_wait(pause))
         self._clock.sleep(pause)
 
     def request_status(self, status_link: str) -> Any:
         """Look once, through the retries for reads."""
-        ask = super().request_status
+        ask, self._looked = super().request_status, True
 
         def look() -> Any:
             answer = ask(status_link)

@@ -58,7 +58,7 @@ def insist(context: Context, options: Options, claims: Iterable[Claim], what: st
             if claim.name in FORCEABLE:
                 context.say(f"Overridden by --force: {claim.name}: {claim.seen}")
         bad = [claim for claim in bad if claim.name not in FORCEABLE]
-    seen = "; ".join(claim.seen for claim in bad)
+    seen = "; ".join(dict.fromkeys(claim.seen for claim in bad))
     hint = "Nothing was changed by this step. Mend that, or override it with --force."
     if any(claim.verdict is Verdict.FAILS for claim in bad):
         raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)

@@ -24,7 +24,7 @@ from erfailover.errors import AzureFailure, Kind, UnknownReading, VerificationFa
 from erfailover.executor import Event, Listener, Results, State, Task, Width
 from erfailover.executor import run as execute
 from erfailover.model import Observed, PeeringWrite, SwitchPlan, SwitchStep, Verdict
-from erfailover.outcome import Outcome, missing, probed, verified
+from erfailover.outcome import Outcome, missing, probed, shown
 from erfailover.schedule import Node, schedule
 from erfailover.site import ROLE_OF_PATH, Site, Spoke, network_of
 
@@ -329,7 +329,7 @@ class SwitchRun:
                 outcome.probes = probe_run.run(self.context, expected)
                 self._claims(outcome, watch)
             outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
-            if verified(outcome) or clock.now() >= deadline:
+            if shown(outcome) or clock.now() >= deadline:
                 return
             said = "; ".join(missing(outcome))
             if said != told:
