@@ -69,6 +69,9 @@ def observed(
 ) -> Observed:
     """What one would read of a site whose peerings are in a state; unknown VNets by name."""
     prefixes = {"vnet1": "10.1.0.0/16", "vnet2": "10.2.0.0/16", "vnet3": "10.3.0.0/16"}
+    owned: dict[str, list[str]] = {}
+    for each in state:
+        owned.setdefault(each.split("-to-")[0], []).append(each)
     networks = {}
     for number, name in enumerate(of.network_names()):
         if name in unknown:
@@ -85,8 +88,8 @@ def observed(
                 provisioning_state="Succeeded",
                 flags=flags,
             )
-            for each, (flags, peering_state) in state.items()
-            if each.startswith(f"{name}-to-")
+            for each in owned.get(name, ())
+            for flags, peering_state in (state[each],)
         )
         spare = (
             f"10.{100 + number}.0.0/16"

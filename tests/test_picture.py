@@ -23,11 +23,9 @@ def sees(of: Site, found: Observed, circuits: dict[Role, Circuits] | None = None
 
 def serving(of: Site, role: Role, spokes: list[str], **more: object) -> Gateway:
     """A hub's gateway, healthy, that originates these spokes."""
-    prefixes = [
-        str(prefix)
-        for name in spokes
-        for prefix in observed(of, {}).networks[of.network_id(name).lower()].address_space
-    ]
+    networks = observed(of, {}, ()).networks
+    ids = [of.network_id(name).lower() for name in spokes]
+    prefixes = [str(prefix) for each in ids for prefix in networks[each].address_space]
     own = "10.2.0.254" if role is Role.PRIMARY else "10.3.0.254"
     routes = [route("10.5.0.0/16"), *(route(each, "Network", own) for each in prefixes)]
     return replace(gateway(role, *routes), asn=65010, **more)  # type: ignore[arg-type]
