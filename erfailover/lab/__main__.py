@@ -17,6 +17,7 @@ import click
 
 from erfailover.lab import process
 from erfailover.lab.access_cli import metric, role
+from erfailover.lab.cli_options import state_dir_option
 from erfailover.lab.faults_cli import fault
 from erfailover.lab.world_cli import reach, restore, save
 
@@ -79,7 +80,7 @@ def main() -> None:
 
 
 @main.command()
-@_state_dir
+@state_dir_option
 @_output
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one unless told.")
 @click.option(
@@ -111,7 +112,7 @@ def up(state_dir: Path | None, output: str, port: int, speed: float, subscriptio
 
 
 @main.command()
-@_state_dir
+@state_dir_option
 @_explained
 def down(state_dir: Path | None) -> None:
     """End the lab; its world is there again at the next up."""
@@ -121,7 +122,7 @@ def down(state_dir: Path | None) -> None:
 
 
 @main.command()
-@_state_dir
+@state_dir_option
 @_output
 @_explained
 def status(state_dir: Path | None, output: str) -> None:
@@ -140,7 +141,7 @@ def status(state_dir: Path | None, output: str) -> None:
 
 
 @main.command()
-@_state_dir
+@state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One object, the client's secret included.")
 @_explained
 def env(state_dir: Path | None, as_json: bool) -> None:
@@ -155,7 +156,7 @@ def env(state_dir: Path | None, as_json: bool) -> None:
 
 
 @main.command()
-@_state_dir
+@state_dir_option
 @_explained
 def reset(state_dir: Path | None) -> None:
     """Empty the lab's world; the clock goes on."""
@@ -164,7 +165,7 @@ def reset(state_dir: Path | None) -> None:
 
 
 @main.command(hidden=True)
-@_state_dir
+@state_dir_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0)
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=process.DEFAULT_SPEED)
 @_explained

@@ -10,13 +10,8 @@ import click
 
 from erfailover.lab.access import RoleProblem, read_roles
 from erfailover.lab.asking import ask
+from erfailover.lab.cli_options import state_dir_option
 from erfailover.lab.metrics import UNITS
-
-_state_dir = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The lab's state folder.",
-)
 
 
 @click.group()
@@ -25,7 +20,7 @@ def role() -> None:
 
 
 @role.command()
-@_state_dir
+@state_dir_option
 @click.argument("file", type=click.File())
 def limit(state_dir: Path | None, file: IO[str]) -> None:
     """Give the client the roles of FILE (- is standard input), and nothing else.
@@ -42,21 +37,21 @@ def limit(state_dir: Path | None, file: IO[str]) -> None:
 
 
 @role.command()
-@_state_dir
+@state_dir_option
 def show(state_dir: Path | None) -> None:
     """Show what the client may do, and where."""
     _tell(ask(state_dir, "GET", "/lab/role"))
 
 
 @role.command()
-@_state_dir
+@state_dir_option
 def clear(state_dir: Path | None) -> None:
     """Let the client do everything again."""
     _tell(ask(state_dir, "DELETE", "/lab/role"))
 
 
 @click.command()
-@_state_dir
+@state_dir_option
 @click.argument("resource")
 @click.argument("name", type=click.Choice(list(UNITS)))
 @click.argument("value", type=click.FloatRange(0))

@@ -10,13 +10,8 @@ import click
 import yaml
 
 from erfailover.lab.asking import ask
+from erfailover.lab.cli_options import state_dir_option
 from erfailover.lab.faults import FaultProblem, Kind, read_faults
-
-_state_dir = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The lab's state folder.",
-)
 
 
 @click.group()
@@ -29,7 +24,7 @@ def fault() -> None:
 
 
 @fault.command()
-@_state_dir
+@state_dir_option
 @click.argument("kind", type=click.Choice([*(each.value for each in Kind), "unreliable-reads"]))
 @click.option("--method", default="*", show_default=True, help="GET, PUT, ... or * for any.")
 @click.option("--path", default="*", show_default=True, help="Which requests, by their path.")
@@ -65,7 +60,7 @@ def add(
 
 
 @fault.command()
-@_state_dir
+@state_dir_option
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def load(state_dir: Path | None, file: Path) -> None:
     """Arm the faults of a scenario file: a list in YAML or JSON."""
@@ -77,7 +72,7 @@ def load(state_dir: Path | None, file: Path) -> None:
 
 
 @fault.command("list")
-@_state_dir
+@state_dir_option
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def list_(state_dir: Path | None, output: str) -> None:
     """Show the armed faults, and how often each has struck."""
@@ -92,7 +87,7 @@ def list_(state_dir: Path | None, output: str) -> None:
 
 
 @fault.command()
-@_state_dir
+@state_dir_option
 @click.argument("fault_id", default="")
 def clear(state_dir: Path | None, fault_id: str) -> None:
     """Disarm one fault, or all; what they keep stuck ends now."""

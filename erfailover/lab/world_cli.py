@@ -9,16 +9,11 @@ from urllib.parse import urlencode
 import click
 
 from erfailover.lab.asking import ask
-
-_state_dir = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The lab's state folder.",
-)
+from erfailover.lab.cli_options import state_dir_option
 
 
 @click.command()
-@_state_dir
+@state_dir_option
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def save(state_dir: Path | None, file: Path) -> None:
     """Write down everything the lab holds. The file holds secrets of the lab."""
@@ -27,7 +22,7 @@ def save(state_dir: Path | None, file: Path) -> None:
 
 
 @click.command()
-@_state_dir
+@state_dir_option
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore(state_dir: Path | None, file: Path) -> None:
     """Let the lab hold again what was saved; its clock goes on from there."""

@@ -1,0 +1,42 @@
+"""``python -m tests.docs``: writes the generated pages, plays the others, writes what came out.
+
+Usage: python -m tests.docs [FILE ...]
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tests.docs.blocks import with_outputs
+from tests.docs.generated import GENERATED
+from tests.docs.pages import PAGES, Page
+from tests.docs.playing import shell_for
+from tests.docs.shell import ROOT
+from tests.docs.walking import outputs, walk
+
+
+def main(files: list[str]) -> None:
+    """Play the pages named, or all."""
+    unknown = set(files) - {each.file for each in PAGES} - set(GENERATED)
+    if unknown:
+        sys.exit(f"no page that is written here: {', '.join(sorted(unknown))}")
+    for file, text in GENERATED.items():
+        if not files or file in files:
+            (ROOT / file).write_text(text(), encoding="utf-8")
+            print(file, flush=True)
+    for page in PAGES:
+        if not files or page.file in files:
+            _play(page)
+
+
+def _play(page: Page) -> None:
+    file = ROOT / page.file
+    with shell_for(page) as shell:
+        walked = walk(file, shell)
+        found = outputs(file, walked, page.cuts, shell)
+    text = with_outputs(file.read_text(encoding="utf-8"), found)
+    file.write_text(text, encoding="utf-8")
+    print(f"{page.file}: {len(found)} outputs, {walked.seconds:.0f} s", flush=True)
+
+
+main(sys.argv[1:])

@@ -1,0 +1,135 @@
+"""Which pages are walked, where, and what of their outputs is shown.
+
+THE table: a page that shows commands or output stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.docs.walking import Cut
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that is walked.
+
+    Attributes:
+        file: where it is.
+        installed: whether erfailover is there already; otherwise the page installs it.
+        cuts: what of an output is shown, by its name; all of it where nothing is said.
+    """
+
+    file: str
+    installed: bool = True
+    cuts: Mapping[str, Cut] = field(default_factory=dict)
+
+
+class NoSuchMark(ValueError):
+    """What a cut looks for is not in the output: the command prints something else now."""
+
+
+def _at(text: str, mark: str, start: int = 0) -> int:
+    found = text.find(mark, start)
+    if found < 0:
+        raise NoSuchMark(f"{mark!r} is not in:\n{text[start:]}")
+    return found
+
+
+def _line(text: str, mark: str) -> int:
+    """Where the line begins that holds a mark."""
+    return text.rfind("\n", 0, _at(text, mark)) + 1
+
+
+def until(*marks: str) -> Cut:
+    """An output up to the end of the line that holds the last mark, one mark after the other."""
+
+    def cut(text: str) -> str:
+        at = 0
+        for mark in marks:
+            at = _at(f"{text}\n", "\n", _at(text, mark, at))
+        return text[:at]
+
+    return cut
+
+
+def part(begin: str, end: str) -> Cut:
+    """An output from the line of one mark up to another mark, which is left out."""
+
+    def cut(text: str) -> str:
+        first = _line(text, begin)
+        return text[first : _at(text, end, first + len(begin))]
+
+    return cut
+
+
+def after(begin: str) -> Cut:
+    """An output from the line of a mark on."""
+    return lambda text: text[_line(text, begin) :]
+
+
+def lines_after(mark: str) -> Cut:
+    """An output from the line on that follows the one with a mark."""
+    return lambda text: text[_at(text, "\n", _at(text, mark)) + 1 :]
+
+
+def joined(*cuts: Cut) -> Cut:
+    """Several parts of an output, with dots between them."""
+    return lambda text: "\n...\n".join(each(text).strip("\n") for each in cuts)
+
+
+def then(*cuts: Cut) -> Cut:
+    """Several cuts, one after the other."""
+
+    def cut(text: str) -> str:
+        for each in cuts:
+            text = each(text)
+        return text
+
+    return cut
+
+
+def begin(lines: int) -> Cut:
+    """The first lines of an output."""
+    return lambda text: "\n".join(text.strip("\n").split("\n")[:lines])
+
+
+def begin_of(lines: int) -> Cut:
+    """The first lines of an output that goes on, and dots for what follows."""
+    return lambda text: f"{begin(lines)(text)}\n..."
+
+
+def end(lines: int) -> Cut:
+    """The last lines of an output."""
+    return lambda text: "\n".join(text.strip("\n").split("\n")[-lines:])
+
+
+WRITTEN = "will be written."
+"""The last line of a plan: what follows is the run."""
+
+README = Page(
+    "README.md",
+    cuts={
+        "demo": after("The story, as it came out"),
+        "status": then(
+            after("$ erfailover switch --to ipsec"), part("$ erfailover status", "\n== ")
+        ),
+        "plan": then(after("Plan: switch"), until(WRITTEN)),
+    },
+)
+START = Page(
+    "docs/start.md",
+    installed=False,
+    cuts={
+        "provision": joined(
+            then(after("Plan: provision"), begin(6)), then(after(" to make, "), begin(3)), end(1)
+        ),
+        "healthy": begin_of(13),
+        "failed": begin_of(13),
+        "switch": lines_after(WRITTEN),
+        "verify": until("ttl="),
+        "back": then(after("Plan: switch"), lines_after(WRITTEN), until("To go back")),
+    },
+)
+PAGES = (README, START)
