@@ -132,4 +132,34 @@ START = Page(
         "back": then(after("Plan: switch"), lines_after(WRITTEN), until("To go back")),
     },
 )
-PAGES = (README, START)
+RUNBOOK = Page(
+    "docs/runbook.md",
+    cuts={
+        "status": begin_of(16),
+        "switch": lines_after(WRITTEN),
+        "back": then(lines_after(WRITTEN), end(9)),
+        "not-ready": then(after("Plan: switch"), joined(begin(6), end(3))),
+        "unknown": end(2),
+        "refused": lines_after(WRITTEN),
+        "lease": end(2),
+        "cut-off": begin_of(14),
+        "go-on": lines_after(WRITTEN),
+    },
+)
+ADOPTING = Page(
+    "docs/adopting.md",
+    cuts={
+        "head": then(after("# A site of"), part("# A site of", "# Where the peerings")),
+        "prefixes": part("# What the spokes must", "# The flags of a path"),
+        "spoke": part("# vnet-erp: ", "  # vnet-erp-test: "),
+        "status": begin_of(12),
+        "plan": joined(
+            then(after("Plan: "), begin(34)),
+            part("~ 3. stop using the gateway of hub-weu from vnet-data", "~ 3. stop using"),
+        ),
+        "switch": then(after("hub-weu is on "), begin_of(3)),
+        "after": begin(5),
+        "terraform": part("import {", "\nimport"),
+    },
+)
+PAGES = (README, START, RUNBOOK, ADOPTING)

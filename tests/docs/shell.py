@@ -6,6 +6,8 @@ Owns the process; what is typed and what should come out is the pages'.
 from __future__ import annotations
 
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +20,9 @@ from typing import Self
 
 ROOT = Path(__file__).parents[2]
 BASH = "/bin/bash"
+USER = "ana"
+SUBSCRIPTION = re.compile(r"[0-9a-f]{8}([-_])[0-9a-f]{4}(?:\1[0-9a-f]{4}){2}\1[0-9a-f]{12}")
+"""An id of a subscription, as in resource ids or, with low lines, in names made of them."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Shell:
             "HOME": str(home),
             "PATH": os.pathsep.join(each for each in path if each),
             "LANG": "C.UTF-8",
+            "LOGNAME": USER,
         }
         pip = {**_pip_settings(), "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
         self.work = work
@@ -67,6 +73,7 @@ class Shell:
             start_new_session=True,
         )
         self._count = 0
+        self._ids: dict[str, int] = {}
 
     def run(self, command: str, within_s: float = 300.0) -> Ended:
         """Run a command line in the shell, which keeps what it sets.
@@ -95,6 +102,20 @@ class Shell:
         finally:
             guard.cancel()
         raise Stuck(f"{command!r} ended the shell, or took over {within_s} s: {''.join(lines)}")
+
+    def tellable(self, output: str) -> str:
+        """An output without what is this machine's own: its home folder, its name, random ids."""
+        output = output.replace(str(self.work.parent / "home"), "~")
+        mine, told = f"{USER}@{socket.gethostname()}", f"{USER}@ops"
+        output = output.replace(f"{mine}  ", f"{told:<{len(mine)}}  ").replace(mine, told)
+        return SUBSCRIPTION.sub(self._tellable_id, output)
+
+    def _tellable_id(self, match: re.Match[str]) -> str:
+        """1111..., 2222... in the order in which they came."""
+        joint = match[1]
+        found = match[0].replace(joint, "-")
+        number = self._ids.setdefault(found, len(self._ids) % 9 + 1)
+        return joint.join([str(number) * 8, *["0000"] * 3, "0" * 12])
 
     def __enter__(self) -> Self:
         """The shell itself."""

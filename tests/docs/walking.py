@@ -86,8 +86,7 @@ def _typed(page: Path, block: Block, shell: Shell) -> Iterator[Ended]:
 def outputs(page: Path, walked: Walk, cuts: Mapping[str, Cut], shell: Shell) -> dict[str, str]:
     """What goes into the page's places of output, by name."""
     _, places = read(page.read_text(encoding="utf-8"))
-    home = str(shell.work.parent / "home")
-    whole = {each.name: walked.output(each.blocks_before).replace(home, "~") for each in places}
+    whole = {each.name: shell.tellable(walked.output(each.blocks_before)) for each in places}
     return {name: cuts.get(name, str)(text) for name, text in whole.items()}
 
 
