@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import platformdirs
+
 ROOT = Path(__file__).parents[2]
 BASH = "/bin/bash"
 USER = "ana"
@@ -60,7 +62,10 @@ class Shell:
             "LANG": "C.UTF-8",
             "LOGNAME": USER,
         }
-        pip = {**_pip_settings(), "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
+        pip = {
+            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+            "PIP_CACHE_DIR": str(platformdirs.user_cache_path("pip")),
+        } | _pip_settings()
         self.work = work
         self._bash = subprocess.Popen(
             [BASH, "--noprofile", "--norc"],

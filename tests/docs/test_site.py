@@ -42,7 +42,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=ROOT,
-        env=os.environ | {"HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "NO_MKDOCS_2_WARNING": "1"},
+        env=os.environ
+        | {"HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
     )

@@ -1,0 +1,24 @@
+"""The pages that a newcomer types from are typed, in an empty home, and come out as they say."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.docs.pages import RUNBOOK, START, Page
+from tests.docs.playing import shell_for
+from tests.docs.shell import ROOT
+from tests.docs.walking import missing, outputs, walk
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize("page", [START, RUNBOOK], ids=lambda page: page.file)
+def test_a_page_typed_as_it_stands_does_and_prints_what_it_says(page: Page) -> None:
+    file = ROOT / page.file
+    with shell_for(page) as shell:
+        walked = walk(file, shell)
+        printed = outputs(file, walked, page.cuts, shell)
+    text = file.read_text(encoding="utf-8")
+    for name, output in printed.items():
+        shown = text.split(f"<!-- output:{name} -->\n```text\n")[1].split("\n```\n")[0]
+        assert missing(shown, output) == [], f"{name}: scripts/update-docs {page.file}"
