@@ -22,7 +22,8 @@ a comment on every section, `erfailover init --from-azure` one of a network that
 wrong with a file is reported all at once, each with its line, what was expected, what was found and
 the remedy.
 
-`erfailover schema site` prints the schema that this page is made from; editors take it for completion.
+`erfailover schema site` prints the schema that this page is made from; with it, editors complete and
+check keys.
 
 Names are resources in `resource_group`; a full resource id works in the same place, in whatever
 subscription, group and region. Keys in **bold** must be there. No secret belongs into the file.
@@ -43,7 +44,6 @@ WORDS = {
     "number": "a number",
     "null": "",
 }
-FORMATS = {"ipv4": "an IPv4 address", "ipv4network": "an IPv4 prefix"}
 
 
 def page() -> str:
@@ -143,7 +143,9 @@ def _type(value: Schema, places: Mapping[str, list[str]]) -> str:
     if value.get("type") == "array":
         return f"list: {_type(value['items'], places)}"
     if value.get("type") == "object":
-        names = FORMATS.get(value.get("propertyNames", {}).get("format", ""))
-        kept = names or "a name"
+        names = value.get("propertyNames", {})
+        kept = _type(names, places) if "examples" in names else "a name"
         return f"{kept}, and its {_type(value['additionalProperties'], places)}"
-    return FORMATS.get(value.get("format", ""), WORDS[value["type"]])
+    if examples := value.get("examples"):
+        return f"like `{examples[0]}`"
+    return WORDS[value["type"]]
