@@ -22,8 +22,8 @@ a comment on every section, `erfailover init --from-azure` one of a network that
 wrong with a file is reported all at once, each with its line, what was expected, what was found and
 the remedy.
 
-`erfailover schema site` prints the schema that this page is made from; with it, editors complete and
-check keys.
+`erfailover schema site` prints the schema that this page is made from; with it, editors complete
+and check keys.
 
 Names are resources in `resource_group`; a full resource id works in the same place, in whatever
 subscription, group and region. Keys in **bold** must be there. No secret belongs into the file.
