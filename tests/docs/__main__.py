@@ -15,7 +15,6 @@ from tests.docs.playing import shell_for
 from tests.docs.shell import ROOT
 from tests.docs.walking import outputs, walk
 
-
 SIDE_BY_SIDE = 2
 
 

@@ -100,6 +100,11 @@ def begin_of(lines: int) -> Cut:
     return lambda text: f"{begin(lines)(text)}\n..."
 
 
+def paragraphs(number: int) -> Cut:
+    """What stands before the blank line of that number, and dots for what follows."""
+    return lambda text: "\n\n".join(text.strip("\n").split("\n\n")[:number]) + "\n..."
+
+
 def end(lines: int) -> Cut:
     """The last lines of an output."""
     return lambda text: "\n".join(text.strip("\n").split("\n")[-lines:])
@@ -125,8 +130,8 @@ START = Page(
         "provision": joined(
             then(after("Plan: provision"), begin(6)), then(after(" to make, "), begin(3)), end(1)
         ),
-        "healthy": begin_of(13),
-        "failed": begin_of(13),
+        "healthy": paragraphs(2),
+        "failed": paragraphs(2),
         "switch": lines_after(WRITTEN),
         "verify": until("ttl="),
         "back": then(after("Plan: switch"), lines_after(WRITTEN), until("To go back")),
@@ -135,14 +140,14 @@ START = Page(
 RUNBOOK = Page(
     "docs/runbook.md",
     cuts={
-        "status": begin_of(16),
+        "status": paragraphs(2),
         "switch": lines_after(WRITTEN),
         "back": then(lines_after(WRITTEN), end(9)),
         "not-ready": then(after("Plan: switch"), joined(begin(6), end(3))),
         "unknown": end(2),
         "refused": lines_after(WRITTEN),
         "lease": end(2),
-        "cut-off": begin_of(14),
+        "cut-off": paragraphs(2),
         "go-on": lines_after(WRITTEN),
     },
 )
@@ -152,13 +157,13 @@ ADOPTING = Page(
         "head": then(after("# A site of"), part("# A site of", "# Where the peerings")),
         "prefixes": part("# What the spokes must", "# The flags of a path"),
         "spoke": part("# vnet-erp: ", "  # vnet-erp-test: "),
-        "status": begin_of(12),
+        "status": paragraphs(2),
         "plan": joined(
             then(after("Plan: "), begin(34)),
             part("~ 3. stop using the gateway of hub-weu from vnet-data", "~ 3. stop using"),
         ),
         "switch": then(after("hub-weu is on "), begin_of(3)),
-        "after": begin(5),
+        "after": paragraphs(1),
         "terraform": part("import {", "\nimport"),
     },
 )
