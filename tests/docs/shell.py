@@ -61,6 +61,7 @@ class Shell:
             "PATH": os.pathsep.join(each for each in path if each),
             "LANG": "C.UTF-8",
             "LOGNAME": USER,
+            "COLUMNS": "80",
         }
         pip = {
             "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
