@@ -61,7 +61,6 @@ class Shell:
             "PATH": os.pathsep.join(each for each in path if each),
             "LANG": "C.UTF-8",
             "LOGNAME": USER,
-            "COLUMNS": "80",
         }
         pip = {
             "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
