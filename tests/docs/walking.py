@@ -24,7 +24,7 @@ Cut = Callable[[str], str]
 ASKING = ("erfailover switch", "erfailover drill", "erfailover provision", "erfailover destroy")
 """What ``--yes`` answers for, where a block is answered."""
 
-ALWAYS_DIFFERENT = re.compile(r"\d[\d.:]*|[─═┄-]{2,}|\s+")
+ALWAYS_DIFFERENT = re.compile(r"(?:\d+ (?:h|min) )*\d[\d.:]*|[─═┄-]{2,}|\s+")
 """What differs from run to run: numbers and times, the width of tables."""
 
 
