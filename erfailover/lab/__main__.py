@@ -61,11 +61,6 @@ Examples:
   erfailover lab down
 """
 
-_state_dir = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help=f"The lab's state folder (default: {process.STATE_VARIABLE}, or the user's own).",
-)
 _output = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
