@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.docs.blocks import with_outputs
+from tests.docs.blocks import BadMark, with_outputs
 from tests.docs.generated import GENERATED
-from tests.docs.pages import PAGES, Page
+from tests.docs.pages import PAGES, NoSuchMark, Page
 from tests.docs.playing import shell_for
-from tests.docs.shell import ROOT
-from tests.docs.walking import outputs, walk
+from tests.docs.shell import ROOT, Stuck
+from tests.docs.walking import NotAsWritten, outputs, walk
 
 SIDE_BY_SIDE = 2
 
@@ -30,12 +30,22 @@ def main(files: list[str]) -> None:
     chosen = [page for page in PAGES if not files or page.file in files]
     # Each has a lab and a home of its own, and mostly waits for the lab's clock.
     with ThreadPoolExecutor(SIDE_BY_SIDE) as players:
-        for told in players.map(_play, chosen):
+        ended = []
+        for good, told in players.map(_play, chosen):
+            ended.append(good)
             print(told, flush=True)
+    sys.exit(not all(ended))
 
 
-def _play(page: Page) -> str:
-    """Play a page and write it; what to say of it."""
+def _play(page: Page) -> tuple[bool, str]:
+    """Play a page and write it; whether that went well, and what to say of it."""
+    try:
+        return True, _written(page)
+    except (BadMark, NoSuchMark, NotAsWritten, Stuck) as trouble:
+        return False, f"{page.file} was NOT written: {trouble}"
+
+
+def _written(page: Page) -> str:
     file = ROOT / page.file
     with shell_for(page) as shell:
         walked = walk(file, shell)

@@ -128,7 +128,7 @@ START = Page(
     installed=False,
     cuts={
         "provision": joined(
-            then(after("Plan: provision"), begin(6)), then(after(" to make, "), begin(3)), end(1)
+            then(after("Plan: provision"), begin(8)), then(after("Takes about "), begin(5)), end(1)
         ),
         "healthy": paragraphs(2),
         "failed": paragraphs(2),
@@ -143,7 +143,7 @@ RUNBOOK = Page(
         "status": paragraphs(2),
         "switch": lines_after(WRITTEN),
         "back": then(lines_after(WRITTEN), end(9)),
-        "not-ready": then(after("Plan: switch"), joined(begin(6), end(3))),
+        "not-ready": then(after("Plan: switch"), joined(begin(12), end(3))),
         "unknown": end(2),
         "refused": lines_after(WRITTEN),
         "lease": end(2),
