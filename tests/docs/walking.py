@@ -24,8 +24,8 @@ Cut = Callable[[str], str]
 ASKING = ("erfailover switch", "erfailover drill", "erfailover provision", "erfailover destroy")
 """What ``--yes`` answers for, where a block is answered."""
 
-ALWAYS_DIFFERENT = re.compile(r"(?:\d+ (?:h|min) )*\d[\d.:]*|[─═┄-]{2,}|\s+")
-"""What differs from run to run: numbers and times, the width of tables."""
+ALWAYS_DIFFERENT = re.compile(r"\b[0-9a-f]{12}\b|(?:\d+ (?:h|min) )*\d[\d.:]*|[─═┄-]{2,}|\s+")
+"""What differs from run to run: ids, numbers and times, the width of tables."""
 
 
 class NotAsWritten(AssertionError):
