@@ -31,7 +31,7 @@ def restore(state_dir: Path | None, file: Path) -> None:
 
 
 @click.command()
-@_state_dir
+@state_dir_option
 @click.argument("machine")
 @click.argument("address")
 def reach(state_dir: Path | None, machine: str, address: str) -> None:
