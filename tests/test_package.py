@@ -74,7 +74,7 @@ class TestPackage:
             assert __version__ in done(shell, "erfailover --version")
             done(shell, "erfailover init")
             # A lab comes up, and the site file's network is not in it yet.
-            assert "to make" in done(shell, "erfailover provision --lab --dry-run")
+            assert " to add, " in done(shell, "erfailover provision --lab --dry-run")
             held = json.loads(done(shell, "erfailover lab status -o json"))
             assert held["resources"] == {}
             done(shell, "pip install --quiet --no-deps --force-reinstall $SDIST")

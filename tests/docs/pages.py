@@ -133,7 +133,6 @@ START = Page(
         "healthy": paragraphs(2),
         "failed": paragraphs(2),
         "switch": lines_after(WRITTEN),
-        "verify": until("ttl="),
         "back": then(after("Plan: switch"), lines_after(WRITTEN), until("To go back")),
     },
 )
