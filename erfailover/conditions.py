@@ -332,4 +332,8 @@ def peering_is_connected_and_in_sync(peering: Peering | None, name: str) -> Clai
     synced = peering.sync_level in (None, "FullyInSync")
     if peering.state == CONNECTED and synced and settled:
         return Claim(claim, Verdict.HOLDS, seen)
-    return Claim(claim, Verdict.FAILS, f"{seen}; expected Connected, FullyInSync")
+    if not settled:
+        seen += f", and its last operation is {peering.provisioning_state}, not Succeeded"
+    if peering.state != CONNECTED or not synced:
+        seen += "; expected Connected, FullyInSync"
+    return Claim(claim, Verdict.FAILS, seen)

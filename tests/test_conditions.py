@@ -11,7 +11,7 @@ import pytest
 
 from erfailover import conditions
 from erfailover.model import BgpPeer, Gateway, GatewayRoute, Reading, Verdict
-from erfailover.site import Role
+from erfailover.site import Path, Role
 from tests import sites
 
 OFFICE = [IPv4Network("10.5.0.0/16")]
@@ -218,3 +218,27 @@ def test_the_hold_time_counts_the_session_that_carries_the_prefix() -> None:
     )
     claim = conditions.gateway_has_been_healthy_for(both, Role.PRIMARY, OFFICE, 120.0)
     assert claim.verdict is Verdict.HOLDS
+
+
+def test_a_peering_that_is_being_written_says_so_and_not_that_it_is_disconnected() -> None:
+    site = sites.site()
+    state = sites.on(Path.EXPRESSROUTE, site)
+    network = sites.observed(site, state).network(site.network_id("vnet1"))
+    assert network is not None
+    peering = next(each for each in network.peerings if each.name == "vnet1-to-vnet2")
+
+    def told(**change: str) -> tuple[str, str]:
+        found = replace(peering, **change)
+        claim = conditions.peering_is_connected_and_in_sync(found, found.name)
+        return str(claim.verdict), claim.seen
+
+    assert told() == ("HOLDS", "vnet1-to-vnet2 is Connected, FullyInSync")
+    assert told(provisioning_state="Updating") == (
+        "FAILS",
+        "vnet1-to-vnet2 is Connected, FullyInSync, and its last operation is Updating, "
+        "not Succeeded",
+    )
+    assert told(state="Disconnected") == (
+        "FAILS",
+        "vnet1-to-vnet2 is Disconnected, FullyInSync; expected Connected, FullyInSync",
+    )
