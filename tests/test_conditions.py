@@ -227,8 +227,8 @@ def test_a_peering_that_is_being_written_says_so_and_not_that_it_is_disconnected
     assert network is not None
     peering = next(each for each in network.peerings if each.name == "vnet1-to-vnet2")
 
-    def told(**change: str) -> tuple[str, str]:
-        found = replace(peering, **change)
+    def told(state: str = "Connected", provisioning_state: str = "Succeeded") -> tuple[str, str]:
+        found = replace(peering, state=state, provisioning_state=provisioning_state)
         claim = conditions.peering_is_connected_and_in_sync(found, found.name)
         return str(claim.verdict), claim.seen
 

@@ -20,6 +20,20 @@ class Commands(click.Group):
     command_class = Explained
     group_class = type
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the group's words; raises ``UsageError``, also for an option of its commands."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = error.option_name
+            taken = {
+                each for sub in self.commands.values() for opt in sub.params for each in opt.opts
+            }
+            if name not in taken:
+                raise
+            told = f"{name} stands after the command: {ctx.command_path} COMMAND {name}"
+            raise click.UsageError(told, ctx) from None
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what is at the end of a help."""
         super().format_epilog(ctx, formatter)
