@@ -6,7 +6,6 @@ loaded only by commands that call Azure.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from erfailover import __version__, logs
+from erfailover import __version__, logs, memory
 from erfailover.cli_options import (
     CONTEXT,
     REPORT,
@@ -42,9 +41,6 @@ if TYPE_CHECKING:
 VERBOSE = frozenset({"-v", "-vv", "-vvv", "--verbose"})
 COMPLETION = "_ERFAILOVER_COMPLETE"
 """The variable by which a shell asks for completions, as click names it."""
-SELDOM = 200_000
-"""How many new objects make Python look for garbage. Loading the SDK makes that many, none of them
-garbage, and looking 700 at a time takes a seventh of the processor time of loading it."""
 GO_ON = "Run the same command again: it does only what is left."
 EXIT_CODES = """\b
 Exit codes:
@@ -492,7 +488,7 @@ for tool in tools.ALL:
 
 def main() -> None:
     """Run the command line and exit with the documented code; SIGTERM counts as Ctrl-C."""
-    gc.set_threshold(SELDOM)
+    memory.while_loading()
     if COMPLETION in os.environ:
         from erfailover.commands import completing
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erfailover import logs, waits
+from erfailover import logs, memory, waits
 from erfailover.clock import Clock, SystemClock
 from erfailover.commands import printing
 from erfailover.errors import Refused, UsageFailure
@@ -106,6 +106,7 @@ class Context:
         """The cloud that site file and environment name."""
         from erfailover.azure.cloud import Azure
 
+        memory.while_working()
         subscription, access = self.subscription, self.access
         log.info("%s; cloud %s", subscription.told, access.cloud.told)
         if subscription.may_change:
