@@ -105,12 +105,12 @@ def _measure(made: Worlds, options: argparse.Namespace) -> Measured:
         provision = [
             _told("provision", 1, seed, partial(ours.provision, made, seed)) for seed in seeds
         ]
-    switches = [each for size in options.spokes for each in _switches(made, options, size)]
     if "processes" in rows:
         way = Way.PRESTAGED if Way.PRESTAGED in rows else Way.COLD
         size = max(options.spokes)
         work = partial(ours.processes, made, way, size, 1 if options.quick else TRIES)
         processes = _told(f"processes of their own, {way}", size, 1, work)
+    switches = [each for size in options.spokes for each in _switches(made, options, size)]
     by_az = []
     if "az" in rows:
         switches += _az(made, options)
