@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 
 from erfailover import conditions, procedure, waits
 from erfailover.azure import peerings
@@ -31,6 +32,9 @@ from erfailover.site import ROLE_OF_PATH, Site, Spoke, network_of
 GATE_NETWORKS_S, GATE_GATEWAY_S = 10.0, 20.0
 """How old a reading may be that the gate rests on, in seconds: of VNets and peerings, and of the
 gateway with its tables, which takes 5 s to read. What the run has written is read anew."""
+GATE_TRIES = 3
+"""How often a reading that is long in coming is asked for, before the gate gives up: an answer that
+is lost costs more than the gate's patience."""
 GATE_PAUSE_S = 5.0
 """Until a gate that does not hold is read again, in seconds."""
 BODY_S = 60.0
@@ -242,13 +246,13 @@ class SwitchRun:
         deadline = clock.now() + PATIENCE_S
         gateway_age_s = min(GATE_GATEWAY_S, clock.now() - self._prepared_since_s)
         ages = GATE_NETWORKS_S, gateway_age_s
-        while True:
+        for tries in count(1):
             observed = self.readings.observe(networks, role, *ages, of=own)
             claims = tuple(procedure.gate(site, observed, target, spoke))
             ages = 1.0, 1.0
             late = clock.now() >= deadline
             if self.readings.gateway_age_s(role) > 2 * GATE_GATEWAY_S and not self.options.force:
-                if late:
+                if late and tries >= GATE_TRIES:
                     raise UnknownReading(
                         f"a reading of the {role} hub's gateway takes more than "
                         f"{2 * GATE_GATEWAY_S:.0f} s: too old to take {spoke.name} off its path on",
