@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from erfailover import logs
+from erfailover.reporting.formats import FORMATS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from erfailover.commands.context import Context
     from erfailover.reporting.formats import Query
 
-FORMATS = ("table", "json", "yaml", "tsv", "none")
 CONTEXT = "erfailover.context"
 """Where click keeps the context of the command that runs."""
 

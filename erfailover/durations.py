@@ -47,8 +47,6 @@ PEERING_WRITES: Mapping[str, Usual] = MappingProxyType(
 """Recorded: 10th, 50th and 90th percentile of a creation 1, 2, 13 s, of an update 1, 2, 12 s, each
 after a first answer of 1 s; of a deletion 1, 4, 10 s."""
 
-READING_S = 5.0
-"""Median of a reading of a gateway's learned routes or peers (recorded)."""
 LEARNING_S = 10.0
 """Until the far end has learned by BGP what has changed (assumed)."""
 HOLD_TIME_S = 180.0

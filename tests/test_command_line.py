@@ -14,10 +14,11 @@ import pytest
 
 from erfailover import __version__
 from erfailover.cli import cli, invoke
-from erfailover.cli_options import FORMATS, Word
+from erfailover.cli_options import Word
 from erfailover.command_line.examples import EXAMPLES
 from erfailover.commands import version
 from erfailover.reporting import formats
+from erfailover.reporting.formats import FORMATS
 
 
 def every() -> Iterator[tuple[str, click.Command]]:

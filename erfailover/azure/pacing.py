@@ -56,8 +56,6 @@ class Budget:
     """What a run may still ask of Azure."""
 
     clock: Clock
-    waited_s: float = 0.0
-    """How long requests have waited for a token, in Azure's seconds, all together."""
     _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
     _windows: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
     _prepaid: set[str] = field(default_factory=set)
@@ -121,7 +119,6 @@ class Budget:
                 ahead = self._waiting.get(queue, 0)
                 self._waiting[queue] = ahead + 1
                 wait_s = lacking_s + ahead * count / per_second
-                self.waited_s += wait_s
             if wait_s >= TOLD_S:
                 limit = f"waits its turn: Azure's limit on {KINDS.get(method, WRITES)}"
                 waits.tell(waits.Wait(limit, wait_s))

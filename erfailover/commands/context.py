@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEFAULT_SITE_FILE = "erfailover.yaml"
-
 
 @dataclass
 class Context:

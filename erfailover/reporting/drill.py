@@ -8,7 +8,7 @@ from typing import Any
 from erfailover.circuits import Circuits, claims
 from erfailover.drills import STOP, DrillState
 from erfailover.reporting.screen import PLAIN, Screen
-from erfailover.reporting.tables import MARK, table
+from erfailover.reporting.tables import MARK, last_of, table
 from erfailover.site import Role
 
 
@@ -43,7 +43,7 @@ def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
                 each.name,
                 each.type,
                 each.status.value,
-                found.name if found else (each.circuit_id or "").rsplit("/", 1)[-1] or None,
+                found.name if found else last_of(each.circuit_id or "") or None,
                 found.peering_location if found else None,
                 f"{found.circuit_state}, {found.provider_state}" if found else None,
                 found.peering_state if found else None,

@@ -8,6 +8,7 @@ from typing import Any
 from erfailover.continuous import Tally
 from erfailover.outcome import Outcome, verified
 from erfailover.reporting import probes as checks
+from erfailover.reporting.tables import last_of
 from erfailover.site import ROLE_OF_PATH, Site
 
 
@@ -38,7 +39,7 @@ def data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[st
         ],
         "probes": checks.data(outcome.probes),
         "continuous": [each.data() for each in tallies],
-        "gateway": site.hub(ROLE_OF_PATH[outcome.target]).gateway.rsplit("/", 1)[-1],
+        "gateway": last_of(site.hub(ROLE_OF_PATH[outcome.target]).gateway),
         "spokes": [spoke.name for spoke in site.spokes],
     }
 

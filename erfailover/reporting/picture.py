@@ -149,15 +149,9 @@ def _gateway_condition(site: Site, observed: Observed, role: Role, gateway_id: s
     if gateway is None:
         unread = f"{last_of(gateway_id)} could not be read"
         return Condition(Mark.UNKNOWN, observed.unknown.get(gateway_id.lower(), unread))
-    needed = worst(
-        map(
-            _condition,
-            (
-                conditions.gateway_has_a_connected_bgp_peer(gateway, role),
-                conditions.gateway_has_learned(gateway, role, site.remote_prefixes),
-            ),
-        )
-    )
+    connected = conditions.gateway_has_a_connected_bgp_peer(gateway, role)
+    learned = conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
+    needed = worst(map(_condition, (connected, learned)))
     if needed is not None and needed.mark is not Mark.SOUND:
         return needed
     for claim in (
@@ -166,7 +160,6 @@ def _gateway_condition(site: Site, observed: Observed, role: Role, gateway_id: s
     ):
         if claim.verdict is Verdict.FAILS:
             return Condition(Mark.DEGRADED, claim.seen)
-    learned = conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
     return Condition(Mark.SOUND, learned.seen)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from erfailover.history import OPEN, RunRecord, StepRecord
 from erfailover.reporting.outage import Outage, of_probes, of_steps
-from erfailover.reporting.tables import path_name
+from erfailover.reporting.tables import last_of, path_name
 from erfailover.site import Path
 
 
@@ -170,7 +170,7 @@ class RunReport:
             return tuple(known)
         done = [each for each in self.steps if each.record.outcome == "done"]
         written = [each for each in done if each.label and each.part is not Part.TAKE_BACK]
-        return tuple(each.record.resource.rsplit("/", 1)[-1] for each in written)
+        return tuple(last_of(each.record.resource) for each in written)
 
     @property
     def moved(self) -> int:
