@@ -1,5 +1,5 @@
 """``python -m erfailover``."""
 
-from erfailover.cli import main
+from erfailover.cli.main import main
 
 main()

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytest.register_assert_rewrite("tests.support")
+
 LOOPBACK = ("127.", "::1", "localhost")
 
 

@@ -15,8 +15,8 @@ import pytest
 from dockerfile_parse import DockerfileParser
 
 from erfailover import __version__
-from tests.docs.playing import copy_of_clone
-from tests.docs.shell import ROOT, Shell
+from tests.tools.docs.playing import copy_of_clone
+from tests.tools.docs.shell import ROOT, Shell
 
 SLOW = [pytest.mark.slow, pytest.mark.timeout(600)]
 EXTRAS = "lab"
@@ -61,7 +61,7 @@ class TestPackage:
         with tarfile.open(sdist) as archive:
             names = {each.split("/", 1)[-1] for each in archive.getnames()}
         needed = {"LICENSE", "README.md", "CHANGELOG.md", "docs/start.md", "mkdocs.yml"}
-        assert needed | {"constraints.txt", "tests/docs/blocks.py", "scripts/test"} <= names
+        assert needed | {"constraints.txt", "tests/tools/docs/blocks.py", "scripts/test"} <= names
         assert not {each for each in names if each.startswith((".cache", ".git/"))}
 
     def test_they_install_and_run_outside_the_source_tree(

@@ -15,19 +15,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from erfailover import waits
-from erfailover.azure.access import Access
-from erfailover.azure.asking import Answer, send
-from erfailover.azure.clients import Clients, access_to
-from erfailover.azure.listing import rows_of_pages
-from erfailover.azure.pacing import Budget
-from erfailover.azure.polling import HURRIED, Accepted, Cadence, CadencePolling
-from erfailover.azure.resources import GROUP_TYPE, Address, address, operations
-from erfailover.azure.retrying import READ, WRITE, Contact, Retries
-from erfailover.clock import Clock
+from erfailover.azure.client.clients import Clients, access_to
+from erfailover.azure.client.operations import GROUP_TYPE, Address, address, operations
+from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
+from erfailover.azure.client.rate_limits import Budget
+from erfailover.azure.client.raw_request import Answer, rows_of_pages, send
+from erfailover.azure.client.retries import READ, WRITE, Contact, Retries
+from erfailover.azure.client.session import Access
 from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.runtime import waits
+from erfailover.runtime.clock import Clock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.azure.cloud")
 
 T = TypeVar("T")
 Body = dict[str, Any]

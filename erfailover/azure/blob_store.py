@@ -23,13 +23,21 @@ from azure.core.credentials import TokenCredential
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobLeaseClient
 
-from erfailover.azure.retrying import READ, WRITE, Contact, Retries
-from erfailover.clock import Clock, SystemClock
+from erfailover.azure.client.retries import READ, WRITE, Contact, Retries
 from erfailover.errors import AzureFailure, Kind, Refused, StateFailure
-from erfailover.lease import Decision, Holder, LeaseRecord, Standing, decide, refusal
-from erfailover.state.location import BlobLocation
-from erfailover.state.process import alive
-from erfailover.state.store import Held, Taken
+from erfailover.model.lease import (
+    Decision,
+    Held,
+    Holder,
+    LeaseRecord,
+    Standing,
+    Taken,
+    decide,
+    refusal,
+)
+from erfailover.model.state_location import BlobLocation
+from erfailover.runtime.clock import Clock, SystemClock
+from erfailover.runtime.state.process import alive
 
 T = TypeVar("T")
 

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.keyvault.secrets import SecretClient
 
-from erfailover.azure.access import Access
-from erfailover.azure.errors import PROXY_ADVICE, TLS_ADVICE
-from erfailover.azure.retrying import READ, Contact, Retries
-from erfailover.clock import Clock
+from erfailover.azure.client.errors import PROXY_ADVICE, TLS_ADVICE
+from erfailover.azure.client.retries import READ, Contact, Retries
+from erfailover.azure.client.session import Access
 from erfailover.errors import AzureFailure, Kind
-from erfailover.secrets_store import VaultKey
-from erfailover.site import TopologySharedKeys
+from erfailover.model.site import TopologySharedKeys
+from erfailover.runtime.clock import Clock
+from erfailover.runtime.secrets import VaultKey
 
 DEADLINE_S = 60.0
 """How long the reading is tried, in Azure's seconds."""

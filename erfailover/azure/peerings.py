@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.azure.cloud import Azure
-from erfailover.azure.observing import peering
-from erfailover.azure.polling import HURRIED, Cadence
-from erfailover.azure.readings import Readings
+from erfailover.azure.arm import Azure
+from erfailover.azure.client.polling import HURRIED, Cadence
+from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.network import peering
 from erfailover.errors import Refused
-from erfailover.model import Change, Peering, PeeringWrite
-from erfailover.site import Flags, network_of
+from erfailover.model.observed import Peering
+from erfailover.model.plan import Change, PeeringWrite
+from erfailover.model.resource_ids import network_of
+from erfailover.model.site import Flags
 
 STALE_S = 60.0
 """How long a read may show what was before a write, in seconds (assumed)."""

@@ -1,4 +1,1 @@
-"""What the command line has of its own: examples in every help, and commands about itself.
-
-It knows no site and no Azure. Importing it costs next to nothing.
-"""
+"""The command line: commands, options, help, exit codes; importing it costs next to nothing."""

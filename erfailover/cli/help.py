@@ -41,7 +41,7 @@ class Commands(click.Group):
 
 
 def _write_examples(ctx: click.Context, formatter: click.HelpFormatter) -> None:
-    from erfailover.command_line.examples import EXAMPLES
+    from erfailover.cli.examples import EXAMPLES
 
     found = EXAMPLES.get(ctx.command_path.partition(" ")[2], ())
     if not found:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from erfailover import __version__, logs, memory
-from erfailover.cli_options import (
+from erfailover import __version__
+from erfailover.cli import meta
+from erfailover.cli.help import Commands
+from erfailover.cli.options import (
     CONTEXT,
     REPORT,
     Renamed,
@@ -31,12 +33,11 @@ from erfailover.cli_options import (
     printed,
     writes,
 )
-from erfailover.command_line import tools
-from erfailover.command_line.explained import Commands
 from erfailover.errors import Failure, UsageFailure
+from erfailover.runtime import logs, memory
 
 if TYPE_CHECKING:
-    from erfailover.clock import Clock
+    from erfailover.runtime.clock import Clock
 
 VERBOSE = frozenset({"-v", "-vv", "-vvv", "--verbose"})
 COMPLETION = "_ERFAILOVER_COMPLETE"
@@ -102,16 +103,16 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
     if not from_azure:
         if any(told.values()):
             raise click.UsageError("--primary-hub and its like need --from-azure.")
-        from erfailover.commands import init as command
+        from erfailover.commands.site import init as command
 
         command.run(context(options), force=force)
         return
     if not told["primary_hub"] or not told["backup_hub"]:
         raise click.UsageError("--from-azure needs --primary-hub ID and --backup-hub ID.")
-    from erfailover.commands import init_from_azure
+    from erfailover.commands.site import adopt
 
     told["cloud"] = told["cloud"] or "public"
-    init_from_azure.run(context(options), init_from_azure.Options(**told, force=force))
+    adopt.run(context(options), adopt.Options(**told, force=force))
 
 
 @cli.command()
@@ -123,7 +124,7 @@ def provision(dry_run: bool, **options: Any) -> None:
 
     Run again after an interruption, it goes on where it was.
     """
-    from erfailover.commands import provision as command
+    from erfailover.commands.provision import command
 
     command.run(context(options), dry_run=dry_run)
 
@@ -145,11 +146,11 @@ def status(every_s: float | None, **options: Any) -> None:
     The verdict first, then a picture, then BGP peers, learned routes, peerings.
     """
     if every_s is not None:
-        from erfailover.commands import status_watch
+        from erfailover.commands.status import watch
 
-        status_watch.run(context(options), every_s)
+        watch.run(context(options), every_s)
         return
-    from erfailover.commands import status as command
+    from erfailover.commands.status import command
 
     command.run(context(options))
 
@@ -179,7 +180,7 @@ def diagram(file: Path | None, form: str | None, **options: Any) -> None:
     is drawn as unknown, and the exit code is 0 all the same: the verdict is for `status` to give.
     A PNG needs CairoSVG, rsvg-convert or Inkscape.
     """
-    from erfailover.commands import diagram as command
+    from erfailover.commands.status import diagram as command
 
     command.run(context(options), file, form)
 
@@ -304,9 +305,9 @@ def switch(
     if out is not None and (not dry_run or target is None):
         raise click.UsageError("--out saves the plan of --to PATH --dry-run.")
     _only_planned(dry_run, options)
-    from erfailover.commands import switch as command
-    from erfailover.commands.switch_options import Options
-    from erfailover.site import Path as SitePath
+    from erfailover.commands.switch import command
+    from erfailover.commands.switch.options import Options
+    from erfailover.model.site import Path as SitePath
 
     wanted = Options(
         SitePath(target or "ipsec"),
@@ -342,8 +343,8 @@ def prestage(dry_run: bool, **options: Any) -> None:
     A switch then has less to do.
     """
     _only_planned(dry_run, options)
-    from erfailover.commands import prestage as command
-    from erfailover.model import Purpose
+    from erfailover.commands.switch import prestage as command
+    from erfailover.model.plan import Purpose
 
     command.run(context(options), Purpose.PRESTAGE, dry_run=dry_run)
 
@@ -358,8 +359,8 @@ def unprestage(dry_run: bool, **options: Any) -> None:
     Only where no spoke uses them.
     """
     _only_planned(dry_run, options)
-    from erfailover.commands import prestage as command
-    from erfailover.model import Purpose
+    from erfailover.commands.switch import prestage as command
+    from erfailover.model.plan import Purpose
 
     command.run(context(options), Purpose.UNPRESTAGE, dry_run=dry_run)
 
@@ -375,7 +376,7 @@ def history(run: str | None, **options: Any) -> None:
 
     With --report, write the report of RUN, or of the last run, to a file.
     """
-    from erfailover.commands import history as command
+    from erfailover.commands.runs import history as command
 
     command.run(context(options), run)
 
@@ -391,7 +392,7 @@ def history(run: str | None, **options: Any) -> None:
 @common
 def export(language: str, split: Path | None, **options: Any) -> None:
     """Print the site's peerings as they are now, as code."""
-    from erfailover.commands import export as command
+    from erfailover.commands.site import export as command
 
     command.run(context(options), language, split)
 
@@ -416,7 +417,7 @@ def drill_start(gateway: str | None, **options: Any) -> None:
     ExpressRoute gateway it is Azure's own site failover test of one peering location, which runs
     until `drill stop`: it asks for the gateway's name, whatever --yes says.
     """
-    from erfailover.commands import drill as command
+    from erfailover.commands.drill import command
 
     command.run(context(options), start=True, gateway=gateway)
 
@@ -426,7 +427,7 @@ def drill_start(gateway: str | None, **options: Any) -> None:
 @common
 def drill_stop(**options: Any) -> None:
     """Repair the primary path; returns when the gateway's peers show it."""
-    from erfailover.commands import drill as command
+    from erfailover.commands.drill import command
 
     command.run(context(options), start=False)
 
@@ -441,7 +442,7 @@ def drill_stop(**options: Any) -> None:
 @common
 def verify(expect: str | None, **options: Any) -> None:
     """Run the site's probes, all at once."""
-    from erfailover.commands import verify as command
+    from erfailover.commands.probes import verify as command
 
     command.run(context(options), expect)
 
@@ -452,7 +453,7 @@ def verify(expect: str | None, **options: Any) -> None:
 @common
 def destroy(dry_run: bool, **options: Any) -> None:
     """Delete what provision made, in the order Azure allows."""
-    from erfailover.commands import destroy as command
+    from erfailover.commands.provision import destroy as command
 
     command.run(context(options), dry_run=dry_run)
 
@@ -463,7 +464,7 @@ def destroy(dry_run: bool, **options: Any) -> None:
 @logged
 def demo(keep: bool, verbose: int, log_format: str, **options: Any) -> None:
     """Tell the proof of concept's story on a lab of its own."""
-    from erfailover.commands import demo as command
+    from erfailover.commands.demo import command
 
     as_json = log_format == "json"
     logs.begin(verbose, as_json=as_json)
@@ -482,7 +483,7 @@ def lab(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "erfailover.lab", *arguments])
 
 
-for tool in tools.ALL:
+for tool in meta.ALL:
     cli.add_command(tool)
 
 
@@ -490,9 +491,9 @@ def main() -> None:
     """Run the command line and exit with the documented code; SIGTERM counts as Ctrl-C."""
     memory.while_loading()
     if COMPLETION in os.environ:
-        from erfailover.commands import completing
+        from erfailover.cli import completion
 
-        completing.answer(cli)
+        completion.answer(cli)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(invoke(sys.argv[1:]))
 

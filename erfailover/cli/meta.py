@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from erfailover.cli_options import Word, completed, output_of, printed
-from erfailover.command_line.explained import Explained
+from erfailover.cli.help import Explained
+from erfailover.cli.options import Word, completed, output_of, printed
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -16,7 +16,7 @@ SHELLS = ("bash", "zsh", "fish")
 @printed
 def version(**options: Any) -> None:
     """Show the versions of erfailover and of what it is built on."""
-    from erfailover.commands import version as command
+    from erfailover.cli import version as command
 
     command.run(*output_of(options))
 
@@ -29,7 +29,7 @@ def schema(name: str | None, **options: Any) -> None:
 
     Without NAME it lists them.
     """
-    from erfailover.commands import schema as command
+    from erfailover.cli import schema as command
 
     command.run(name, *output_of(options))
 
@@ -42,9 +42,9 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     Spokes and probes are those of the site file, runs those in this machine's journal.
     """
-    from erfailover.commands import completing
+    from erfailover.cli import completion as cli_completion
 
-    click.echo(completing.script(ctx.find_root().command, shell))
+    click.echo(cli_completion.script(ctx.find_root().command, shell))
 
 
 @click.command("help", cls=Explained, add_help_option=False)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from erfailover import logs
 from erfailover.reporting.formats import FORMATS
+from erfailover.runtime import logs
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -58,14 +58,14 @@ class Renamed(click.Option):
 
 
 def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:
-    """Complete an option's value with what a function of ``commands.completing`` finds."""
+    """Complete an option's value with what a function of ``cli.completion`` finds."""
 
     def complete(
         ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem[str]]:
-        from erfailover.commands import completing
+        from erfailover.cli import completion
 
-        return completing.found(by, ctx, incomplete)
+        return completion.found(by, ctx, incomplete)
 
     return complete
 
@@ -201,7 +201,7 @@ def context(options: dict[str, Any]) -> Context:
     verbosity, as_json = options.pop("verbose"), options.pop("log_format") == "json"
     lab = options.pop("lab")
     if lab:
-        from erfailover.commands import lab_process
+        from erfailover.commands.demo import lab_process
 
         os.environ.update(lab_process.up())
     output, query = output_of(options)
@@ -211,7 +211,7 @@ def context(options: dict[str, Any]) -> Context:
     told.json_log = as_json
     told.report = options.pop("report", None)
     if told.report is not None:
-        from erfailover.commands import report_file
+        from erfailover.commands.runs import report_file
 
         report_file.check(told.report)
     logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else told.log_line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from erfailover.commands import printing
+from erfailover.commands import output as commands_output
 from erfailover.errors import UsageFailure
 from erfailover.reporting import schemas
 from erfailover.reporting.formats import Query
@@ -22,10 +22,10 @@ def run(name: str | None, output: str, query: Query | None) -> None:
         width = max(map(len, names)) + 2
         lines = [f"{each['name']:<{width}}{each['title']}" for each in listed]
         head = f"{'NAME':<{width}}WHAT PRINTS IT AS JSON"
-        printing.show("\n".join([head, *lines]), listed, output, query)
+        commands_output.show("\n".join([head, *lines]), listed, output, query)
         return
     if name not in names:
         close = difflib.get_close_matches(name, names, 1)
         meant = f"Did you mean {close[0]!r}? " if close else ""
         raise UsageFailure(f"there is no schema {name!r}", f"{meant}erfailover schema lists them.")
-    printing.show(schemas.text(name).rstrip("\n"), schemas.schema(name), output, query)
+    commands_output.show(schemas.text(name).rstrip("\n"), schemas.schema(name), output, query)

@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from erfailover import __version__
-from erfailover.commands import printing
+from erfailover.commands import output as commands_output
 from erfailover.reporting.formats import Query
 
 PACKAGES = (
@@ -38,7 +38,7 @@ EXTRAS = {
 def run(output: str, query: Query | None) -> None:
     """Print the versions."""
     found = data()
-    printing.show(text(found), found, output, query)
+    commands_output.show(text(found), found, output, query)
 
 
 def data() -> dict[str, Any]:

@@ -15,26 +15,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erfailover import logs, memory, waits
-from erfailover.clock import Clock, SystemClock
-from erfailover.commands import printing
+from erfailover.commands import output as commands_output
+from erfailover.config.subscription import Subscription, choose
 from erfailover.errors import Refused, UsageFailure
-from erfailover.journal import Journal
-from erfailover.lease import Standing
-from erfailover.site import Site
-from erfailover.state.held import HeldLease
-from erfailover.state.local import LocalStore
-from erfailover.state.location import parse
-from erfailover.state.process import this_process
-from erfailover.state.shared import SharedStore
-from erfailover.state.store import Store, Taken
-from erfailover.subscription import Subscription, choose
+from erfailover.model.lease import Standing, Taken
+from erfailover.model.site import Site
+from erfailover.model.state_location import parse
+from erfailover.runtime import logs, memory, waits
+from erfailover.runtime.clock import Clock, SystemClock
+from erfailover.runtime.journal import Journal
+from erfailover.runtime.state.lease_keeper import HeldLease
+from erfailover.runtime.state.local import LocalStore
+from erfailover.runtime.state.process import this_process
+from erfailover.runtime.state.shared import SharedStore
+from erfailover.runtime.state.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from erfailover.azure.access import Access
-    from erfailover.azure.cloud import Azure
+    from erfailover.azure.arm import Azure
+    from erfailover.azure.client.session import Access
     from erfailover.reporting.formats import Query
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Context:
 
     @cached_property
     def _site_of_file(self) -> Site:
-        from erfailover.config import load
+        from erfailover.config.loader import load
 
         return load(self.site_file, {})
 
@@ -102,7 +102,7 @@ class Context:
     @cached_property
     def azure(self) -> Azure:
         """The cloud that site file and environment name."""
-        from erfailover.azure.cloud import Azure
+        from erfailover.azure.arm import Azure
 
         memory.while_working()
         subscription, access = self.subscription, self.access
@@ -115,8 +115,8 @@ class Context:
     def access(self) -> Access:
         """The credential and the connections that all of this invocation's clients share."""
         logs.quiet_libraries()
-        from erfailover.azure.access import Access
-        from erfailover.azure.clouds import resolve
+        from erfailover.azure.client.clouds import resolve
+        from erfailover.azure.client.session import Access
 
         folder = Path(self.site_file).parent
         return Access(resolve(self._site_of_file.cloud, self.environment, folder))
@@ -244,7 +244,7 @@ class Context:
             data: the result as plain data.
         """
         try:
-            printing.show(text, data, self.output, self.query)
+            commands_output.show(text, data, self.output, self.query)
         except UsageFailure as failure:
             # What was done is done: it is told and judged as such, and only then the query.
             self.query_failure = failure

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from erfailover.azure.facts import Asked, read
+from erfailover.azure.readers.doctor import Asked, read
 from erfailover.commands.context import Context
-from erfailover.doctor.checks import checks
-from erfailover.doctor.lines import Check, verdict_of
-from erfailover.doctor.surroundings import ENDPOINT, SIGN_IN, STORE
 from erfailover.errors import Refused, UnknownReading
-from erfailover.model import Verdict
+from erfailover.model.claims import Verdict
+from erfailover.model.state_location import parse
+from erfailover.planning.doctor.check import Check, verdict_of
+from erfailover.planning.doctor.checks import checks
+from erfailover.planning.doctor.environment import ENDPOINT, SIGN_IN, STORE
 from erfailover.reporting import doctor as told
-from erfailover.state.location import parse
 
 
 def run(context: Context) -> None:

@@ -1,18 +1,24 @@
-"""Results on standard output: the one place that prints them."""
+"""Results on standard output: the one place that prints them.
+
+What a command's results are shown on: looks at standard output, and at what the user set.
+
+``NO_COLOR`` and ``TERM=dumb`` are heeded; what is no terminal gets neither colour nor its width.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TextIO
+
+from rich.console import Console
 
 from erfailover.errors import UsageFailure
 from erfailover.reporting import formats
 from erfailover.reporting.formats import Query
-
-if TYPE_CHECKING:
-    from erfailover.reporting.screen import Screen
+from erfailover.reporting.screen import DRAWN, NARROWEST, WIDTH, Screen
 
 UNFOLDED = 10_000
 """Columns of a table that is piped on: one line a row."""
@@ -40,7 +46,30 @@ def show(text: str, data: Any, format_: str, query: Query | None = None) -> None
 
 def _screen() -> Screen:
     """What the table of a query is shown on; what is piped is not folded."""
-    from erfailover.commands.screen import screen
-
     found = screen(os.environ)
     return found if sys.stdout.isatty() else replace(found, width=UNFOLDED)
+
+
+def screen(environment: Mapping[str, str], out: TextIO | None = None) -> Screen:
+    """What is shown on.
+
+    Args:
+        environment: the variables of this process.
+        out: where to; None for standard output.
+    """
+    console = Console(file=out or sys.stdout)
+    drawing = _draws(console.encoding) and environment.get("TERM") != "dumb"
+    if not console.is_terminal:
+        return Screen(WIDTH, colour=False, drawing=drawing)
+    plain = bool(environment.get("NO_COLOR")) or console.is_dumb_terminal
+    colour = not plain and console.color_system is not None
+    return Screen(max(console.width, NARROWEST), colour, drawing)
+
+
+def _draws(encoding: str) -> bool:
+    """Whether an encoding has every character that a picture is drawn with."""
+    try:
+        DRAWN.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Sequence
 
-from erfailover import permissions
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
-from erfailover.permissions import RoleKind
+from erfailover.planning.doctor import permissions
+from erfailover.planning.doctor.permissions import RoleKind
 from erfailover.reporting import doctor as told
 
 SCOPE = re.compile(

@@ -9,15 +9,18 @@ from typing import Any
 
 from rich.console import Console
 
-from erfailover import __version__, saved_plan
-from erfailover.commands import printing
+from erfailover import __version__
+from erfailover.commands import output
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
-from erfailover.model import Observed, SwitchPlan
-from erfailover.reporting import formats, plan_az
-from erfailover.reporting import plan as told
-from erfailover.reporting.plan_style import styled
-from erfailover.site import Site
+from erfailover.model.observed import Observed
+from erfailover.model.plan import SwitchPlan
+from erfailover.model.site import Site
+from erfailover.reporting import formats
+from erfailover.reporting.plan import az_script
+from erfailover.reporting.plan import document as plan_document
+from erfailover.reporting.plan import text as plan_text
+from erfailover.reporting.plan.style import styled
 
 MOST_BYTES = 64 * 1024 * 1024
 """A plan of 500 spokes is 4 MB."""
@@ -25,7 +28,7 @@ MOST_BYTES = 64 * 1024 * 1024
 
 def document(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
     """A plan as the document that is printed and kept."""
-    return saved_plan.document(site, plan, observed, __version__)
+    return plan_document.document(site, plan, observed, __version__)
 
 
 def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | None = None) -> None:
@@ -33,11 +36,11 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
     site = context.site
     whole = document(site, plan, observed)
     if out is not None:
-        _write(out, saved_plan.text_of(whole))
-    text = told.text(site, plan)
+        _write(out, plan_document.text_of(whole))
+    text = plan_text.text(site, plan)
     if context.output == "az":
-        script = plan_az.script(site, plan, observed, str(whole["digest"]))
-        printing.show(script, whole, formats.TABLE)
+        script = az_script.script(site, plan, observed, str(whole["digest"]))
+        output.show(script, whole, formats.TABLE)
     elif context.output == formats.TABLE and context.query is None and sys.stdout.isatty():
         Console(highlight=False, soft_wrap=True).print(styled(text))
     else:
@@ -71,7 +74,7 @@ def load(path: Path) -> dict[str, Any]:
         ) from None
     except UnicodeDecodeError:
         text = ""
-    return saved_plan.parse(text, str(path))
+    return plan_document.parse(text, str(path))
 
 
 def _write(path: Path, text: str) -> None:

@@ -14,10 +14,7 @@ from types import TracebackType
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from erfailover import logs
-from erfailover.clock import Clock
-from erfailover.durations import duration as duration
-from erfailover.executor import Event, State, Task
+from erfailover.model.tasks import Event, State, Task
 from erfailover.reporting.progress import (
     Picture,
     Row,
@@ -28,6 +25,8 @@ from erfailover.reporting.progress import (
     waits,
     wrapped,
 )
+from erfailover.runtime import logs
+from erfailover.runtime.clock import Clock
 
 WORD = {
     State.STARTED: "started",

@@ -18,10 +18,10 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 
 from pydantic import TypeAdapter, ValidationError
 
+from erfailover.config.validate_site import problems as cross_checks
+from erfailover.config.yaml_source import Keys, Problem, Source, Unreadable, dotted, parse
 from erfailover.errors import UsageFailure
-from erfailover.site import Site
-from erfailover.site_checks import problems as cross_checks
-from erfailover.site_yaml import Keys, Problem, Source, Unreadable, dotted, parse
+from erfailover.model.site import Site
 
 SUBSCRIPTION_VARIABLE = "AZURE_SUBSCRIPTION_ID"
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from erfailover.config.validate_site import A_SUBSCRIPTION
 from erfailover.errors import UsageFailure
-from erfailover.site import Site
-from erfailover.site_checks import A_SUBSCRIPTION
-from erfailover.site_ids import GUID
+from erfailover.model.resource_ids import GUID
+from erfailover.model.site import Site
 
 VARIABLE = "AZURE_SUBSCRIPTION_ID"
 AZ = "az"

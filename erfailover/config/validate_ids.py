@@ -6,20 +6,12 @@ It never asks Azure whether the resource is there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from erfailover.site import Role, Site
-from erfailover.site_probes import interfaces, machines
-from erfailover.site_yaml import Keys, Problem
-
-NETWORK = "Microsoft.Network/virtualNetworks"
-GATEWAY = "Microsoft.Network/virtualNetworkGateways"
-LOCAL_GATEWAY = "Microsoft.Network/localNetworkGateways"
-MACHINE = "Microsoft.Compute/virtualMachines"
-INTERFACE = "Microsoft.Network/networkInterfaces"
-GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-"""A subscription's id."""
+from erfailover.config.yaml_source import Keys, Problem
+from erfailover.model.probes import interfaces, machines
+from erfailover.model.resource_ids import GATEWAY, GUID, INTERFACE, LOCAL_GATEWAY, MACHINE, NETWORK
+from erfailover.model.site import Role, Site
 
 
 def problems(site: Site) -> Iterator[Problem]:

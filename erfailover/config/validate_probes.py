@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from erfailover.site import Site
-from erfailover.site_probes import (
+from erfailover.config.yaml_source import Keys, Problem
+from erfailover.model.probes import (
     LOCAL,
     LocalCommand,
     LocalConnect,
@@ -16,7 +16,7 @@ from erfailover.site_probes import (
     LocalShell,
     Probe,
 )
-from erfailover.site_yaml import Keys, Problem
+from erfailover.model.site import Site
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?")

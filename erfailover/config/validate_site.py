@@ -1,6 +1,6 @@
 """What a site may not say although every key is well formed. Pure.
 
-Owns the checks across keys of the operator's part of a site file; ``topology_checks`` has those
+Owns the checks across keys of the operator's part of a site file; ``validate_topology`` has those
 of what is provisioned. Never reads Azure: what only Azure knows is ``conditions``' business.
 """
 
@@ -11,9 +11,13 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from erfailover.probe_checks import NAME
-from erfailover.probe_checks import problems as probe_problems
-from erfailover.site import (
+from erfailover.config.validate_ids import problems as id_problems
+from erfailover.config.validate_probes import NAME
+from erfailover.config.validate_probes import problems as probe_problems
+from erfailover.config.validate_topology import topology_problems
+from erfailover.config.yaml_source import Keys, Problem
+from erfailover.model.resource_ids import GUID
+from erfailover.model.site import (
     ROLE_OF_PATH,
     CloudEndpoint,
     Flags,
@@ -23,11 +27,7 @@ from erfailover.site import (
     SitePeering,
     Spoke,
 )
-from erfailover.site_ids import GUID
-from erfailover.site_ids import problems as id_problems
-from erfailover.site_yaml import Keys, Problem
-from erfailover.state.location import FORM, parse
-from erfailover.topology_checks import topology_problems
+from erfailover.model.state_location import FORM, parse
 
 GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
 A_SUBSCRIPTION = "a subscription's id (a GUID)"

@@ -2,6 +2,11 @@
 
 Owns the checks of what ``provision`` makes: names that lead nowhere, addresses that do not fit,
 and what Azure is known to refuse, so that it is told before the first write.
+
+What a topology may not say about its keys: where the tunnels' is, who may sign in. Pure.
+
+Reads no file and no vault. What stands in the wrong place may be a secret, so no message repeats
+it.
 """
 
 from __future__ import annotations
@@ -10,9 +15,13 @@ import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
+from urllib.parse import urlsplit
 
-from erfailover.key_checks import shared_key_problems, ssh_key_problems
-from erfailover.site import (
+from erfailover.config.yaml_source import Keys, Problem
+from erfailover.model import ssh_keys
+from erfailover.model.probes import interfaces, machines
+from erfailover.model.resource_ids import GATEWAY_SUBNET
+from erfailover.model.site import (
     ROLE_OF_PATH,
     Drill,
     Flags,
@@ -23,12 +32,8 @@ from erfailover.site import (
     Topology,
     TopologyMachine,
     TopologyNetwork,
+    TopologySharedKeys,
 )
-from erfailover.site_probes import interfaces, machines
-from erfailover.site_yaml import Keys, Problem
-
-GATEWAY_SUBNET = "GatewaySubnet"
-"""Azure puts gateways into the subnet of this name only."""
 
 RESERVED_ASNS: Mapping[int, str] = {
     **dict.fromkeys((8074, 8075, 12076, 65515, 65517, 65518, 65519, 65520), "Azure's own"),
@@ -42,6 +47,11 @@ ADMIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 FORBIDDEN_ADMINS = frozenset({"root", "admin", "administrator", "guest", "test", "user"})
 
 ROOT: Keys = ("topology",)
+
+SECRET_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
+"""Key Vault's rule for the names of secrets (published: REST reference, Set Secret)."""
+
+SECRET_VERSION = re.compile(r"[0-9a-f]{32}")
 
 
 def topology_problems(site: Site) -> list[Problem]:
@@ -387,3 +397,52 @@ def _probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]:
             f"the local network gateway of a connection of {primary}",
             repr(site.drill.local_network_gateway),
         )
+
+
+def shared_key_problems(keys: Keys, named: TopologySharedKeys | None) -> Iterator[Problem]:
+    """What is wrong with where the tunnels' shared key is said to be.
+
+    Args:
+        keys: the place in the site file.
+        named: the vault and its secret; None where the keys are generated.
+    """
+    if named is None:
+        return
+    if not _is_vault(named.key_vault):
+        remedy = "'az keyvault show --name NAME --query properties.vaultUri' prints it"
+        expected = "a key vault's URL like https://NAME.vault.azure.net"
+        yield Problem((*keys, "key_vault"), expected, "something else", remedy)
+    if not SECRET_NAME.fullmatch(named.secret):
+        remedy = "its name, not the shared key itself: no secret belongs in a site file"
+        expected, found = "a secret's name: 1 to 127 letters, digits and hyphens", "something else"
+        yield Problem((*keys, "secret"), expected, found, remedy)
+    if named.version is not None and not SECRET_VERSION.fullmatch(named.version):
+        expected, found = "a version of the secret: 32 hexadecimal digits", "something else"
+        yield Problem((*keys, "version"), expected, found, "leave it out for the newest")
+
+
+def _is_vault(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or parts.port == 0:
+            return False
+    except ValueError:
+        return False
+    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    return not more and "\\" not in url
+
+
+def ssh_key_problems(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
+    """What is wrong with a machine's public key; whether a file holds one is found on use.
+
+    Args:
+        keys: the machine's place in the site file.
+        machine: the machine.
+    """
+    text = machine.ssh_public_key
+    if text is None or not ssh_keys.is_key(text):
+        return
+    fault = ssh_keys.fault(text)
+    if fault:
+        place = (*keys, "ssh_public_key")
+        yield Problem(place, ssh_keys.EXPECTED, fault.found, fault.remedy)

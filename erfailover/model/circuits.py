@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from erfailover.model import EXPRESSROUTE, Claim, Reading, Verdict
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import EXPRESSROUTE, Reading
 
 UNDER_WAY = frozenset({"Starting", "Running", "Stopping"})
 """Statuses of a site failover test that has not come to its end (published: FailoverTestStatus)."""

@@ -156,3 +156,32 @@ def refusal(where: str, record: LeaseRecord | None, now: float) -> tuple[str, st
         f"Wait until that has ended, then run the same command again. If it hangs or is lost, "
         f"{TAKE_OVER} takes the lease ({where}) over: it then stops before its next write.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How a lease was come by.
+
+    Attributes:
+        record: the lease, now ours.
+        standing: what it was found to be.
+        previous: whose lease was taken over; None where it was free.
+        where: the store that holds it.
+    """
+
+    record: LeaseRecord
+    standing: Standing
+    previous: LeaseRecord | None
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How a lease stands, looked at without taking it.
+
+    Attributes:
+        record: whose it is or was; None where it is free, or its holder did not say.
+    """
+
+    standing: Standing
+    record: LeaseRecord | None = None

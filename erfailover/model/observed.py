@@ -8,24 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from ipaddress import IPv4Network
 from typing import Generic, TypeVar
 
-from erfailover.site import Flags, Path, Role, network_of
+from erfailover.model.resource_ids import network_of
+from erfailover.model.site import Flags, Role
 
 T = TypeVar("T")
 
 VPN, EXPRESSROUTE = "Vpn", "ExpressRoute"
 """The types of gateways that a hub may have."""
-
-
-class Verdict(StrEnum):
-    """What a condition comes to. UNKNOWN is neither of the others and permits nothing."""
-
-    HOLDS = "HOLDS"
-    FAILS = "FAILS"
-    UNKNOWN = "UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,89 +139,3 @@ class Observed:
             if peering.id.lower() == peering_id.lower():
                 return peering
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A condition asked of what was observed."""
-
-    name: str
-    """The condition, as a claim: ``gateway_has_a_connected_bgp_peer``."""
-    verdict: Verdict
-    seen: str
-    """What was seen, and what was expected where it does not hold."""
-    remedy: str = ""
-    """What to do where it does not hold; empty where nothing is known."""
-
-
-class Change(StrEnum):
-    """What a step does to a resource."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    DELETE = "delete"
-    KEEP = "keep"
-
-
-@dataclass(frozen=True, slots=True)
-class PeeringWrite:
-    """One write of a peering: read, change the flags, write the whole body back."""
-
-    change: Change
-    peering_id: str
-    remote_virtual_network: str
-    before: Flags | None
-    after: Flags | None
-    """None for a deletion."""
-
-    @property
-    def name(self) -> str:
-        """The name of the peering."""
-        return self.peering_id.rsplit("/", 1)[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchStep:
-    """One step of a switch, as the operator sees it before it is done."""
-
-    number: int
-    spoke: str
-    title: str
-    why: str
-    write: PeeringWrite
-    gated: bool = False
-    """Whether the gate must hold immediately before."""
-    contingency: tuple[PeeringWrite, ...] = ()
-    """What is written, in this order, if Azure refuses this step or fails at it."""
-
-    @property
-    def id(self) -> str:
-        """Unique within a plan; what journal and schedule call it."""
-        return f"{self.spoke}/{self.number}"
-
-
-class Purpose(StrEnum):
-    """What a plan is for."""
-
-    SWITCH = "switch"
-    PRESTAGE = "prestage"
-    UNPRESTAGE = "unprestage"
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchPlan:
-    """What a switch would do: every write it may make, contingencies included."""
-
-    site: str
-    target: Path
-    steps: tuple[SwitchStep, ...]
-    guards: tuple[Claim, ...]
-    """What must hold before anything is written, as it stands now."""
-    purpose: Purpose = Purpose.SWITCH
-    hazards: tuple[Claim, ...] = ()
-    """What else could keep traffic off the target; see ``hazards``."""
-
-    @property
-    def writes(self) -> tuple[SwitchStep, ...]:
-        """The steps that change something."""
-        return tuple(step for step in self.steps if step.write.change is not Change.KEEP)

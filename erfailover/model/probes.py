@@ -1,7 +1,7 @@
 """The probes of a site: what is asked, from where. Pure; part of the shape of the site file.
 
 Which kind a probe is, is told by its keys. Never asks anything: the answers' meaning is
-``probe_answers``', the asking ``azure``'s and ``commands``'.
+``planning.probes``', the asking ``azure``'s and ``commands``'.
 """
 
 from __future__ import annotations

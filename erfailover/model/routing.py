@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 
-from erfailover.model import Reading
-from erfailover.site import Role
+from erfailover.model.observed import Reading
+from erfailover.model.site import Role
 
 APPLIANCE, GATEWAY_HOP = "VirtualAppliance", "VirtualNetworkGateway"
 """Next hop types, as Azure writes them."""

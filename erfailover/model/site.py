@@ -12,12 +12,10 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, ClassVar, Literal
 
-from erfailover.site_probes import STRICT, Probe, interfaces, machines
+from erfailover.model.probes import STRICT, Probe, interfaces, machines
 
-
-def network_of(peering_id: str) -> str:
-    """The id of the VNet that owns a peering."""
-    return peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]
+ADMIN_PASSWORD = "admin-password"
+"""The name of the machines' password among the secrets."""
 
 
 class Path(StrEnum):

@@ -16,18 +16,17 @@ import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, ip_network
 
-from erfailover.model import (
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import (
     EXPRESSROUTE,
     BgpPeer,
-    Claim,
     Gateway,
     GatewayRoute,
     Observed,
     Peering,
-    Verdict,
     VirtualNetwork,
 )
-from erfailover.site import Role
+from erfailover.model.site import Role
 
 CONNECTED = "Connected"
 EXTERNAL = frozenset({"EBgp", "IBgp"})

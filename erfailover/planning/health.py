@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from erfailover import conditions, procedure
-from erfailover.circuits import Circuits
-from erfailover.circuits import claims as circuit_claims
-from erfailover.model import Claim, Observed, Verdict
-from erfailover.site import ROLE_OF_PATH, Path, Role, Site, Spoke
+from erfailover.model.circuits import Circuits
+from erfailover.model.circuits import claims as circuit_claims
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
+from erfailover.planning import conditions
+from erfailover.planning.switch import procedure
 
 HEALTHY = {Verdict.HOLDS: True, Verdict.FAILS: False, Verdict.UNKNOWN: None}
 

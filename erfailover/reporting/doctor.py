@@ -6,11 +6,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from erfailover.doctor.lines import Check, Group, verdict_of
-from erfailover.model import Verdict
-from erfailover.permissions import BLOB_ROLE, Need
-from erfailover.reporting.tables import WIDTH
-from erfailover.site import Site
+from erfailover.model.claims import Verdict
+from erfailover.model.site import Site
+from erfailover.planning.doctor.check import Check, Group, verdict_of
+from erfailover.planning.doctor.permissions import BLOB_ROLE, Need
+from erfailover.reporting.screen import WIDTH
 
 WORD = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAIL", Verdict.UNKNOWN: "unknown"}
 MARGIN = 11

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from erfailover.probes import ProbeResult
+from erfailover.planning.probes.results import ProbeResult
 from erfailover.reporting.screen import PLAIN, Screen
 from erfailover.reporting.tables import table
 

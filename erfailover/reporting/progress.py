@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from erfailover.durations import Usual, duration, usually
+from erfailover.model.durations import Usual, duration, usually
 
 ROWS = 8
 """So many tasks in flight are shown, and half as many that wait for their turn."""

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from erfailover.commands.progress import duration
-from erfailover.estimates import PRICES_AS_OF, estimate
-from erfailover.executor import Results, State
-from erfailover.model import Change
-from erfailover.provisioning import Action, ProvisionPlan, SetupAction
-from erfailover.reporting.plan import LEGEND, SIGN, summary_line
+from erfailover.model.durations import duration
+from erfailover.model.plan import Change
+from erfailover.model.tasks import Results, State
+from erfailover.planning.provision.cost import PRICES_AS_OF, estimate
+from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
+from erfailover.reporting.plan.text import LEGEND, SIGN, summary_line
 
 TOLD = (Change.CREATE, Change.UPDATE, Change.KEEP)
 

@@ -1,6 +1,6 @@
 """What a text is written for: its width, whether there is colour, which characters it can show.
 
-Pure: who looks at the real terminal is ``commands.screen``. Colour never says anything alone; the
+Pure: who looks at the real terminal is ``commands.output``. Colour never says anything alone; the
 signs and words are the same without it.
 """
 
@@ -12,7 +12,7 @@ from io import StringIO
 from rich.console import Console, RenderableType
 from rich.style import Style
 
-from erfailover.reporting.picture_model import Mark
+from erfailover.reporting.marks import Mark
 
 WIDTH = 100
 """Where there is no terminal: so that files and documents do not depend on a window."""

@@ -8,10 +8,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from erfailover.model import Verdict
+from erfailover.model.claims import Verdict
 from erfailover.reporting.screen import PLAIN, WIDTH, Screen
 
-__all__ = ["MARK", "PATH_NAMES", "WIDTH", "last_of", "path_name", "table"]
+__all__ = ["MARK", "PATH_NAMES", "WIDTH", "path_name", "table"]
 
 ASCII_SIMPLE = box.Box(str(box.SIMPLE).replace("─", "-"), ascii=True)
 MARK = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAILS", Verdict.UNKNOWN: "unknown"}
@@ -21,11 +21,6 @@ PATH_NAMES = {"expressroute": "ExpressRoute", "ipsec": "IPsec"}
 def path_name(path: str) -> str:
     """A path as people write it: ``ExpressRoute``, ``IPsec``."""
     return PATH_NAMES.get(path, path)
-
-
-def last_of(resource_id: str) -> str:
-    """The name at the end of a resource id."""
-    return resource_id.rsplit("/", 1)[-1]
 
 
 def table(

@@ -15,108 +15,19 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 
-from erfailover import waits
-from erfailover.clock import Clock, start
-from erfailover.durations import Usual
 from erfailover.errors import Failure, Interrupted
+from erfailover.model.tasks import Event, Listener, Results, State, Task
+from erfailover.runtime import waits
+from erfailover.runtime.clock import Clock, start
 
 IN_FLIGHT = 128
 """How many tasks are under way at most: ARM grants 10 writes a second beyond the first 200
 (documented), and nine of ten take less than 12 s (recorded)."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One thing to do.
-
-    Attributes:
-        id: unique within a run.
-        title: what it does, as an imperative.
-        run: does it and returns a note for the operator; raises ``Failure``. None for a
-            milestone: nothing is done, what comes after it has only one task to name.
-        needs: ids of tasks that must be done before it.
-        after: ids of tasks that must be done, failed or skipped before it.
-        owns: ids (lower case) of the resources whose state it changes.
-        refers: ids (lower case) of the resources that must be at rest meanwhile.
-        change: what it does to ``resource``: create, update, delete; for the journal.
-        resource: the id of the resource that it changes; empty where there is none.
-        completes: it completes what the tasks that it needs have begun, so it is started although
-            the run is being stopped.
-        usual: how long it usually takes; None where that is not known.
-    """
-
-    id: str
-    title: str
-    run: Callable[[], str | None] | None
-    needs: frozenset[str] = frozenset()
-    after: frozenset[str] = frozenset()
-    owns: frozenset[str] = frozenset()
-    refers: frozenset[str] = frozenset()
-    change: str = ""
-    resource: str = ""
-    completes: bool = False
-    usual: Usual | None = None
-
-
-class State(StrEnum):
-    """What has become of a task."""
-
-    STARTED = "started"
-    WAITING = "waiting"
-    """It is in flight and waits for something, or could start and waits for another."""
-    DONE = "done"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a task.
-
-    Attributes:
-        at_s: seconds since the run began.
-        elapsed_s: seconds since the task started.
-        note: what it returned, or why it failed, was skipped or waits.
-        attempt: which attempt comes after the wait.
-        wait_s: how long it waits, in seconds; None where that is not known.
-    """
-
-    task: Task
-    state: State
-    at_s: float
-    elapsed_s: float = 0.0
-    note: str | None = None
-    attempt: int = 1
-    wait_s: float | None = None
-
-
-Listener = Callable[[Event], None]
-"""Told of events by the thread that runs the tasks; of waits by the thread that waits."""
-
-
-@dataclass
-class Results:
-    """What has become of every task of a run."""
-
-    events: list[Event] = field(default_factory=list)
-    """All but the waits."""
-    failures: dict[str, Failure] = field(default_factory=dict)
-    elapsed_s: float = 0.0
-
-    def of(self, state: State) -> list[Task]:
-        """The tasks that ended in a state."""
-        return [event.task for event in self.events if event.state is state]
-
-    def raise_first(self) -> None:
-        """Raise the first failure, if there was one."""
-        for failure in self.failures.values():
-            raise failure
 
 
 @dataclass

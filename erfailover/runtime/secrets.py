@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.topology import ADMIN_PASSWORD
+from erfailover.model.site import ADMIN_PASSWORD
 
 FILE = "secrets.json"
 SHARED_KEY_VARIABLE = "ERFAILOVER_SHARED_KEY"

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from erfailover.lab import resource_types as rt
-from erfailover.lab.faults import read_faults
-from erfailover.lab.programs import machine_programs
-from erfailover.lab.server import Lab, LabServer
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.engine.faults import read_faults
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.machines.shell.programs import machine_programs
+from erfailover.lab.server.server import LabServer
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = (ROOT / "docs" / "lab.md").read_text("utf-8")

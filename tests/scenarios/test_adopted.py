@@ -10,16 +10,11 @@ import pytest
 import yaml
 from pycep import BicepParser
 
-from erfailover.config import load
-from erfailover.lab.faults import Fault, Kind
-from erfailover.site import Flags, Path, Role, Site, SiteFailoverTest
-from tests.scenarios.adopted import Adopted, Made, adopted, made_once
-from tests.scenarios.adopted_world import (
-    KEPT_FUTURE,
-    OVER_BOTH,
-    OVER_EXPRESSROUTE_ONLY,
-    SPOKES,
-)
+from erfailover.config.loader import load
+from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.model.site import Flags, Path, Role, Site, SiteFailoverTest
+from tests.support.adopted import Adopted, Made, adopted, made_once
+from tests.support.adopted_world import KEPT_FUTURE, OVER_BOTH, OVER_EXPRESSROUTE_ONLY, SPOKES
 
 __all__ = ["Made", "adopted", "made_once"]
 

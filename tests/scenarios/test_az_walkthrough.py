@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.lab import process
-from tests.scenarios import az as az_cli
+from erfailover.lab.cli import process
+from erfailover.lab.server import state_folder
+from tests.support import az as az_cli
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -24,7 +25,7 @@ SPEED = 150.0
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """What a shell has after ``erfailover lab env``, az on its path, and nothing else."""
     program = az_cli.installed().program
-    folder = process.folder(tmp_path / "lab")
+    folder = state_folder.folder(tmp_path / "lab")
     running, _ = process.start(folder, speed=SPEED)
     try:
         path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.conftest import Stage
+from tests.support.stage import Stage
 
 
 def test_an_unknown_key_of_the_site_file_is_named_with_its_line(stage: Stage) -> None:
@@ -100,7 +100,7 @@ def test_a_token_that_the_endpoint_does_not_accept_is_told_after_one_fresh_try(
 
     made: list[int] = []
     stage.do("init")
-    monkeypatch.setattr("erfailover.azure.access.DefaultAzureCredential", Wrong)
+    monkeypatch.setattr("erfailover.azure.client.session.DefaultAzureCredential", Wrong)
     assert stage.run("status") == 5
     assert "InvalidAuthenticationToken" in stage.err
     assert "Sign in again" in stage.err

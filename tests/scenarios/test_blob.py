@@ -11,13 +11,12 @@ import pytest
 from azure.storage.blob import BlobClient, BlobLeaseClient, ContainerClient
 
 from erfailover.azure.blob_store import BlobStore
-from erfailover.state.location import parse
-from erfailover.state.process import this_process
-from tests.azurite import ACCOUNT, Azurite, Credential, running
-from tests.scenarios.conftest import Stage
-from tests.scenarios.test_interrupted import puts
-from tests.scenarios.test_lease import ELSEWHERE, SWITCH
-from tests.scenarios.test_story import ON_IPSEC, flags
+from erfailover.model.state_location import parse
+from erfailover.runtime.state.process import this_process
+from tests.support.flags import ON_IPSEC, flags
+from tests.support.processes import ELSEWHERE, SWITCH, puts
+from tests.support.stage import Stage
+from tests.tools.azurite import ACCOUNT, Azurite, Credential, running
 
 pytestmark = [
     pytest.mark.slow,

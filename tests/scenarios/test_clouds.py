@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.azure.request_log import LoggedTransport
-from erfailover.lab.azcli import write_configuration
-from tests.scenarios import az as az_cli
-from tests.scenarios import connect_proxy
-from tests.scenarios.az import Az
-from tests.scenarios.clocks import ResumedClock
-from tests.scenarios.conftest import Stage
+from erfailover.azure.client.request_log import LoggedTransport
+from erfailover.lab.server.az_config import write_configuration
+from tests.support import az as az_cli
+from tests.support import connect_proxy
+from tests.support.az import Az
+from tests.support.clocks import ResumedClock
+from tests.support.stage import Stage
 
 WORKLOAD = ("AZURE_FEDERATED_TOKEN_FILE",)
 MANAGED = ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from erfailover.lab.faults import FOREVER, Fault, Kind
-from tests.scenarios.conftest import Stage
+from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from tests.support.stage import Stage
 
 SVG = "{http://www.w3.org/2000/svg}"
 

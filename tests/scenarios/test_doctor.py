@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 
 from erfailover.azure.blob_store import BlobStore
-from erfailover.doctor.lines import Name
 from erfailover.errors import StateFailure
-from erfailover.hazards import NAMES
-from erfailover.lab import arm
-from erfailover.lab.access import Access, Assignment
-from erfailover.lab.answers import Request
-from erfailover.lab.faults import FOREVER, Fault, Kind
-from erfailover.lab.throttling import Limits, Throttling
-from erfailover.state.local import LocalStore
-from tests.scenarios.conftest import Provisioned, Stage
-from tests.scenarios.test_hazards import PROVOKED, arm_of
-from tests.stores import ANNA
+from erfailover.lab.arm import service
+from erfailover.lab.auth.rbac import Access, Assignment
+from erfailover.lab.core.protocol import Request
+from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.throttling import Limits, Throttling
+from erfailover.planning.doctor.check import Name
+from erfailover.planning.hazards.scene import NAMES
+from erfailover.runtime.state.local import LocalStore
+from tests.support.provoked import PROVOKED, arm_of
+from tests.support.resources import group, network
+from tests.support.stage import Provisioned, Stage
+from tests.support.stores import ANNA
 
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 AUTHORIZATION = "providers/Microsoft.Authorization"
@@ -44,14 +45,6 @@ class Trouble:
     unknown: tuple[str, ...] = ()
 
 
-def group(stage: Stage) -> str:
-    return f"/subscriptions/{stage.lab.identity.subscription}/resourceGroups/rg-we"
-
-
-def network(stage: Stage, path: str) -> str:
-    return f"{group(stage)}/providers/Microsoft.Network/{path}"
-
-
 def ask(stage: Stage, method: str, path: str, body: Any = None) -> Any:
     """One request to the lab, past the controller."""
     base = stage.environment["ERFAILOVER_ENDPOINT"]
@@ -59,7 +52,7 @@ def ask(stage: Stage, method: str, path: str, body: Any = None) -> Any:
     data = b"" if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}"}
     query = {"api-version": "2024-05-01"}
-    answer = arm.handle(stage.lab, Request(method, path, query, base, data, headers))
+    answer = service.handle(stage.lab, Request(method, path, query, base, data, headers))
     assert answer.status < 400, answer
     return answer.body
 
@@ -342,7 +335,8 @@ TROUBLES = (
     Trouble("a private store", (store_at("192.168.7.7"),), unknown=(Name.STORE_PATH, Name.LEASE)),
 )
 NEVER_UNKNOWN_HERE = {Name.ENDPOINT_PATH}
-"""The lab is always on this machine; ``tests/test_doctor.py`` shows the unknown one."""
+"""The lab is always on this machine; ``tests/unit/planning/test_doctor_checks.py`` shows the
+unknown one."""
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: each.what)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from erfailover.lab.access import Access, Assignment
-from tests.scenarios.adopted import Adopted, Made, adopted, made_once
-from tests.scenarios.adopted_world import SPOKES
+from erfailover.lab.auth.rbac import Access, Assignment
+from tests.support.adopted import Adopted, Made, adopted, made_once
+from tests.support.adopted_world import SPOKES
 
 __all__ = ["Made", "adopted", "made_once"]
 

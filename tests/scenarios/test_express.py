@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.faults import Fault, Kind
-from tests.scenarios.conftest import Stage
-from tests.scenarios.express_site import Maker, make
+from erfailover.lab.engine.faults import Fault, Kind
+from tests.support.express_site import Maker, make
+from tests.support.stage import Stage
 
 START = ("drill", "start", "--gateway", "er")
 

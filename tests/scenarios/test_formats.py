@@ -8,10 +8,10 @@ import os
 import pytest
 import yaml
 
-from erfailover.azure.cloud import Azure
-from erfailover.lab.timing import spread_of
-from tests.scenarios.conftest import Stage
-from tests.test_command_line import prints_data
+from erfailover.azure.arm import Azure
+from erfailover.lab.core.timing import spread_of
+from tests.support.commands import prints_data
+from tests.support.stage import Stage
 
 COMMANDS = [
     ["init", "--force"],

@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.clocks import ResumedClock
-from tests.scenarios.conftest import Stage
-from tests.scenarios.pages import check_page
-
-SPEED = 50.0
-
-
-def command(*arguments: str, speed: float = SPEED) -> subprocess.Popen[str]:
-    """erfailover in a process of its own."""
-    root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": root, "ERFAILOVER_CLOCK_SPEED": f"{speed:g}"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "erfailover", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        preexec_fn=_heed_signals,
-    )
-
-
-def _heed_signals() -> None:
-    """Heed Ctrl-C also where the tests themselves run in the background and must not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def puts(stage: Stage) -> int:
-    return sum(each.startswith("PUT") for each in stage.writes())
-
-
-def wait_for_puts(stage: Stage, process: subprocess.Popen[str], more: int) -> None:
-    """Wait until a process has had some more PUTs accepted by the lab."""
-    before = puts(stage)
-    deadline = time.monotonic() + 60.0
-    while puts(stage) < before + more:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.002)
+from tests.support.clocks import ResumedClock
+from tests.support.pages import check_page
+from tests.support.processes import SPEED, command, puts, wait_for_puts
+from tests.support.stage import Stage
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])

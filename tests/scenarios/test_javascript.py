@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.lab.clock import ScaledClock, SteppedClock
-from erfailover.lab.server import Lab, LabServer
-from tests.lab.conftest import Arm
+from erfailover.lab.core.clock import ScaledClock, SteppedClock
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.support.arm_client import Arm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SOURCE = Path(__file__).parent.parent / "js"
+SOURCE = Path(__file__).parents[1] / "tools" / "js"
 CACHE = Path(__file__).parent.parent.parent / ".cache"
 SPEED = 200.0
 

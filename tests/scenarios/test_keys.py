@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from erfailover.azure.clients import Clients
-from erfailover.azure.request_log import LoggedTransport
-from erfailover.config import template
-from tests import vault as vaults
-from tests.public_keys import ED25519, rsa
-from tests.scenarios import connect_proxy
-from tests.scenarios.conftest import Stage
-from tests.scenarios.leaks import decoded
-from tests.scenarios.test_provision import shared_keys
-from tests.vault import FIRST, SECOND, Vault
+from erfailover.azure.client.clients import Clients
+from erfailover.azure.client.request_log import LoggedTransport
+from erfailover.config.loader import template
+from tests.support import connect_proxy
+from tests.support import vault as vaults
+from tests.support.leaks import decoded
+from tests.support.public_keys import ED25519, rsa
+from tests.support.resources import shared_keys
+from tests.support.stage import Stage
+from tests.support.vault import FIRST, SECOND, Vault
 
 KEY = "a-shared-key-of-the-vault-for-nobodys-eyes"
 NEWER = "the-shared-key-after-it-for-nobodys-eyes"

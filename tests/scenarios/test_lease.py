@@ -12,17 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.lease import Holder
-from erfailover.state.local import LocalStore
-from erfailover.state.process import this_process
-from tests.scenarios.clocks import ResumedClock
-from tests.scenarios.conftest import Stage
-from tests.scenarios.test_interrupted import command, puts, wait_for_puts
-from tests.scenarios.test_story import ON_IPSEC, flags
+from erfailover.model.lease import Holder
+from erfailover.runtime.state.local import LocalStore
+from erfailover.runtime.state.process import this_process
+from tests.support.clocks import ResumedClock
+from tests.support.flags import ON_IPSEC, flags
+from tests.support.processes import ELSEWHERE, SWITCH, command, puts, wait_for_puts
+from tests.support.stage import Stage
 
 SLOW = 10.0
-ELSEWHERE = Holder("bert", "ops2", 17, "switch --to ipsec")
-SWITCH = ("switch", "--to", "ipsec", "--yes")
 
 
 def state(stage: Stage) -> LocalStore:

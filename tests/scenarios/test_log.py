@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.faults import Fault, Kind
-from tests.scenarios.conftest import Stage
-from tests.scenarios.leaks import decoded
+from erfailover.lab.engine.faults import Fault, Kind
+from tests.support.leaks import decoded
+from tests.support.stage import Stage
 
 REQUESTS = "erfailover.azure.request_log"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.azcli import write_configuration
-from tests.scenarios import az as az_cli
-from tests.scenarios.az import Az
-from tests.scenarios.clocks import ResumedClock
-from tests.scenarios.conftest import Stage
+from erfailover.lab.server.az_config import write_configuration
+from tests.support import az as az_cli
+from tests.support.az import Az
+from tests.support.clocks import ResumedClock
+from tests.support.stage import Stage
 
 FAKE = """#!/bin/sh
 echo "$@" >>"$0.calls"

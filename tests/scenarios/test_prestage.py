@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scenarios.conftest import Stage
+from tests.support.stage import Stage
 
 BACKUP = {"vnet3-to-vnet1", "vnet1-to-vnet3"}
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.reachability import reaches
-from tests.scenarios.conftest import Stage
-from tests.scenarios.pages import check_page
+from erfailover.lab.machines.reachability import reaches
+from tests.support.pages import check_page
+from tests.support.stage import Stage
 
 OFFICE = "10.5.0.4"
 NIC = "Microsoft.Network/networkInterfaces"

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from erfailover.azure.clients import Clients
+from erfailover.azure.client.clients import Clients
 from erfailover.commands.progress import Progress
-from erfailover.config import load
-from erfailover.executor import Event, State
-from erfailover.nat import PER_BOOT
-from erfailover.topology import desired
-from tests.scenarios.conftest import Stage
+from erfailover.config.loader import load
+from erfailover.model.tasks import Event, State
+from erfailover.planning.provision.nat import PER_BOOT
+from erfailover.planning.provision.resources import desired
+from tests.support.resources import shared_keys
+from tests.support.stage import Stage
 
 KEY = "a-shared-key-nobody-may-see"
 PASSWORD = "A-password-nobody-may-see-1"
@@ -26,12 +27,6 @@ CONTENTION = (400, 409, 429)
 
 def gateway_of(stage: Stage, name: str) -> Any:
     return stage.resource("Microsoft.Network/virtualNetworkGateways", name)
-
-
-def shared_keys(stage: Stage) -> dict[str, str]:
-    names = ("vng1-to-vng3", "vng2-to-vng3", "vng3-to-vng1", "vng3-to-vng2")
-    found = {name: stage.resource("Microsoft.Network/connections", name) for name in names}
-    return {name: str(each.hidden["sharedKey"]) for name, each in found.items()}
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from erfailover.azure.cloud import Azure
-from tests.lab.naive_bgp import tables
-from tests.scenarios.conftest import Stage
-from tests.scenarios.random_sites import Drawn, draw
+from erfailover.azure.arm import Azure
+from tests.support.naive_bgp import tables
+from tests.support.random_sites import Drawn, draw
+from tests.support.stage import Stage
 
 HELD = 400.0
 """Seconds after which every session has settled: hold time, connect time, and more."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.faults import Fault, Kind
-from tests.scenarios.conftest import Stage
-from tests.scenarios.pages import check_page
+from erfailover.lab.engine.faults import Fault, Kind
+from tests.support.pages import check_page
+from tests.support.stage import Stage
 
 
 def report_in(file: Path) -> Any:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.clocks import ResumedClock
-from tests.scenarios.conftest import Stage
-from tests.scenarios.leaks import decoded
-from tests.scenarios.test_interrupted import SPEED, command, puts, wait_for_puts
-from tests.scenarios.test_story import ON_EXPRESSROUTE, ON_IPSEC, flags
+from tests.support.clocks import ResumedClock
+from tests.support.flags import ON_EXPRESSROUTE, ON_IPSEC, flags
+from tests.support.leaks import decoded
+from tests.support.processes import SPEED, command, puts, wait_for_puts
+from tests.support.stage import Stage
 
 
 def killed(stage: Stage, write: int) -> None:

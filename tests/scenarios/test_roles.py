@@ -10,16 +10,16 @@ import re
 from pathlib import Path
 from uuid import UUID
 
-from erfailover.lab.access import Access, read_roles
-from erfailover.lab.arm_url import Kind as Asked
-from erfailover.lab.arm_url import parse
-from erfailover.lab.faults import Fault, Kind
-from erfailover.lab.lab import Traced
-from erfailover.lab.request_actions import linked, wanted
-from tests.scenarios.adopted import Adopted, Made, adopted, made_once
-from tests.scenarios.adopted_world import AdoptedWorld, Arm
-from tests.scenarios.conftest import Stage
-from tests.scenarios.test_doctor import network
+from erfailover.lab.auth.rbac import Access, read_roles
+from erfailover.lab.auth.required_actions import linked, wanted
+from erfailover.lab.core.arm_url import Kind as Asked
+from erfailover.lab.core.arm_url import parse
+from erfailover.lab.engine.cloud import Traced
+from erfailover.lab.engine.faults import Fault, Kind
+from tests.support.adopted import Adopted, Made, adopted, made_once
+from tests.support.adopted_world import AdoptedWorld, Arm
+from tests.support.resources import network
+from tests.support.stage import Stage
 
 __all__ = ["Made", "adopted", "made_once"]
 

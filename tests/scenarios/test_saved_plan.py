@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import Stage
+from tests.support.stage import Stage
 
 PLAN = "plan.json"
 SAVE = ("switch", "--to", "ipsec", "--dry-run", "--out", PLAN)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from erfailover.cli import invoke
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.faults import Fault, Kind
-from tests.scenarios.conftest import Stage
-from tests.scenarios.express_site import Maker
+from erfailover.cli.main import invoke
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.engine.faults import Fault, Kind
+from tests.support.express_site import Maker
+from tests.support.stage import Stage
 
 EVERY_S = 17.0
 

@@ -8,36 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import Stage
+from tests.support.flags import OFFICE, ON_EXPRESSROUTE, ON_IPSEC, flags
+from tests.support.stage import Stage
 
 OBSERVED = Path(__file__).parent.parent / "lab" / "observed_bgp.json"
 VARYING = ("connected_duration", "messages_sent", "messages_received")
 NAT = "8.8.4.4"
-OFFICE = "10.5.0.4"
-
-ON_EXPRESSROUTE = {
-    "vnet1-to-vnet2": "yes/yes/no/yes",
-    "vnet2-to-vnet1": "yes/yes/yes/no",
-}
-ON_IPSEC = {
-    "vnet1-to-vnet2": "yes/no/no/no",
-    "vnet2-to-vnet1": "yes/no/no/no",
-    "vnet1-to-vnet3": "yes/yes/no/yes",
-    "vnet3-to-vnet1": "yes/yes/yes/no",
-}
-
-
-def flags(status: Any) -> dict[str, str]:
-    names = (
-        "allow_virtual_network_access",
-        "allow_forwarded_traffic",
-        "allow_gateway_transit",
-        "use_remote_gateways",
-    )
-    return {
-        each["name"]: "/".join("yes" if each[name] else "no" for name in names)
-        for each in status["peerings"]
-    }
 
 
 def rows(table: list[dict[str, Any]]) -> set[str]:

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover import procedure
-from erfailover.model import Change, Observed, SwitchPlan
-from erfailover.site import Path, Site
-from tests.scenarios.conftest import Stage
+from erfailover.model.observed import Observed
+from erfailover.model.plan import Change, SwitchPlan
+from erfailover.model.site import Path, Site
+from erfailover.planning.switch import procedure
+from tests.support.stage import Stage
 
 RIGHT = procedure.plan
 

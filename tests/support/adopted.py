@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from azure.identity import DefaultAzureCredential
 
-from erfailover.lab.identity import Identity
-from tests.scenarios.adopted_world import AdoptedWorld, Arm, build
-from tests.scenarios.conftest import Stage, lab_in
+from erfailover.lab.auth.identity import Identity
+from tests.support.adopted_world import AdoptedWorld, Arm, build
+from tests.support.stage import Stage, lab_in
 
 Json = Any
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 VERSION = "2.91.0"
-CACHE = Path(__file__).parent.parent.parent / ".cache" / f"az-{VERSION}"
+CACHE = Path(__file__).parents[2] / ".cache" / f"az-{VERSION}"
 
 
 @dataclass(frozen=True)

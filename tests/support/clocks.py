@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erfailover.lab.clock import ScaledClock
+from erfailover.lab.core.clock import ScaledClock
 
 
 class ResumedClock(ScaledClock):

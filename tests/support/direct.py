@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from erfailover.lab import arm
-from erfailover.lab.answers import Answer, Request
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.lab import Lab
+from erfailover.lab.arm import service
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.core.protocol import Answer, Request
+from erfailover.lab.engine.lab import Lab
 
 BASE = "https://127.0.0.1:1"
 
@@ -36,7 +36,7 @@ class Direct:
         headers = {"Authorization": f"Bearer {self.token}"}
         query = {"api-version": "2024-05-01"}
         where = path if path.startswith("/") else self.id(path)
-        return arm.handle(self.lab, Request(method, where, query, BASE, data, headers))
+        return service.handle(self.lab, Request(method, where, query, BASE, data, headers))
 
     def write(self, path: str, properties: Any, **top: Any) -> Answer:
         """Write a resource; what it starts ends later. It may be refused."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.lab import arm
-from erfailover.lab.answers import Answer, Request
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.lab import Lab
-from tests.lab.direct import BASE, Direct
-from tests.scenarios.conftest import Stage
+from erfailover.lab.arm import service
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.core.protocol import Answer, Request
+from erfailover.lab.engine.lab import Lab
+from tests.support.direct import BASE, Direct
+from tests.support.stage import Stage
 
 OFFICE = "10.5.0.0/16"
 SITE = """\
@@ -161,7 +161,7 @@ class Maker(Direct):
         headers = {"Authorization": f"Bearer {self.token}"}
         where = f"{self.id(path)}/{action}"
         query = {"api-version": "2024-05-01", **query}
-        return arm.handle(self.lab, Request("POST", where, query, BASE, b"", headers))
+        return service.handle(self.lab, Request("POST", where, query, BASE, b"", headers))
 
     def tag(self, circuit: str, **tags: str) -> None:
         """Change a circuit's tags, which stand for what is no part of ARM."""

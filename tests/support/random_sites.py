@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
-from tests.lab.naive_bgp import Neighbour, Router
+from tests.support.naive_bgp import Neighbour, Router
 
 USES = {"allow_forwarded_traffic": True, "use_remote_gateways": True}
 LENDS = {"allow_forwarded_traffic": True, "allow_gateway_transit": True}

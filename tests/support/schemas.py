@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from jsonschema import Draft202012Validator
 
-from erfailover.cli import cli
+from erfailover.cli.main import cli
 from erfailover.reporting import schemas
 
 DRY_RUNS = {

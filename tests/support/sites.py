@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover.model import (
+from erfailover.model.observed import (
     BgpPeer,
     Gateway,
     GatewayRoute,
@@ -14,7 +14,7 @@ from erfailover.model import (
     Reading,
     VirtualNetwork,
 )
-from erfailover.site import Flags, Hub, Path, Role, Site, SitePeering, Spoke
+from erfailover.model.site import Flags, Hub, Path, Role, Site, SitePeering, Spoke
 
 OPEN = Flags()
 SPOKE_USES = Flags(allow_forwarded_traffic=True, use_remote_gateways=True)

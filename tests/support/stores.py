@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from erfailover.errors import Refused, StateFailure
-from erfailover.lease import Holder
-from erfailover.state.local import LocalStore
-from erfailover.state.store import Held, Taken
+from erfailover.model.lease import Held, Holder, Taken
+from erfailover.runtime.state.local import LocalStore
 
 NOW = 1_800_000_000.0
 ANNA = Holder("anna", "ops1", 4242, "switch --to ipsec", "boot-1", "77")

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from erfailover.lab.certificates import authority
+from erfailover.lab.server.certificates import authority
 
 RESOURCE = "https://vault.azure.net"
 FIRST, SECOND = "1" * 32, "2" * 32

@@ -10,9 +10,10 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.lab import ids
-from erfailover.lab.bgp import Bgp, BgpTiming
-from erfailover.lab.world import Resource, World
+from erfailover.lab.core import ids
+from erfailover.lab.core.world import Resource, World
+from erfailover.lab.routing.bgp import Bgp
+from erfailover.lab.routing.sessions import BgpTiming
 
 SUBSCRIPTION = "00000000-0000-0000-0000-0000000000aa"
 GROUP = "rg-we"

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from erfailover.lab import ids
-from tests.lab.direct import Direct
+from erfailover.lab.core import ids
+from tests.support.direct import Direct
 
 VNETS, SPOKES = 2000, 500
 GET_MS, TABLE_MS, MEMORY_MB = 5.0, 50.0, 300.0

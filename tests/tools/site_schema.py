@@ -1,6 +1,6 @@
-"""Makes the JSON Schema of the site file from its types: ``python -m tests.site_schema``.
+"""Makes the JSON Schema of the site file from its types: ``python -m tests.tools.site_schema``.
 
-What a key means is the text below it in ``erfailover/site*.py``; what may stand there is what
+What a key means is the text below it in ``erfailover/model/``; what may stand there is what
 pydantic takes.
 """
 
@@ -15,11 +15,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from erfailover import site, site_probes
+from erfailover.model import probes, site
 from erfailover.reporting import schemas
 
-FILE = Path(__file__).parents[1] / "erfailover" / "data" / "schemas" / f"{schemas.SITE}.json"
-MODULES = (site, site_probes)
+FILE = Path(__file__).parents[2] / "erfailover" / "data" / "schemas" / f"{schemas.SITE}.json"
+MODULES = (site, probes)
 OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
 ADDRESS = rf"{OCTET}(\.{OCTET}){{3}}"
 PATTERNS = {

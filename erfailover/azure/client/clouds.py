@@ -17,7 +17,7 @@ from azure.identity import AzureAuthorityHosts
 from azure.mgmt.core.tools import get_arm_endpoints
 
 from erfailover.errors import UsageFailure
-from erfailover.site import CloudEndpoint, CloudName
+from erfailover.model.site import CloudEndpoint, CloudName
 
 ENDPOINT_VARIABLE = "ERFAILOVER_ENDPOINT"
 AUTHORITY_VARIABLE = "AZURE_AUTHORITY_HOST"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.azure.clients import Clients
+from erfailover.azure.client.clients import Clients
 
 GROUP_TYPE = "microsoft.resources/resourcegroups"
 

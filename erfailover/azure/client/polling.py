@@ -2,7 +2,7 @@
 
 Azure's Retry-After of 10 s and more would quantise every wait: an operation that takes 2 s is
 noticed after 10 (recorded). So we look after 1 s and then ever less often, the looks of all
-operations within one budget, and honour Retry-After where Azure throttles, which ``retrying``
+operations within one budget, and honour Retry-After where Azure throttles, which ``retries``
 does for each look.
 """
 
@@ -16,12 +16,12 @@ from typing import Any
 from azure.core.polling.base_polling import OperationFailed
 from azure.mgmt.core.polling.arm_polling import ARMPolling
 
-from erfailover.azure.pacing import Budget
-from erfailover.azure.retrying import READ, Retries
-from erfailover.clock import Clock
+from erfailover.azure.client.rate_limits import Budget
+from erfailover.azure.client.retries import READ, Retries
 from erfailover.errors import AzureFailure, Kind
+from erfailover.runtime.clock import Clock
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.azure.polling")
 
 MOST_S = 20.0
 

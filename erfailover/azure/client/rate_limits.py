@@ -3,6 +3,8 @@
 One budget a run, shared by all its threads: ARM's token buckets, as documented, corrected by
 what the answers' headers say is left, and Microsoft.Network's own limit over five minutes.
 A request for which there is no token waits for one. It decides nothing else about requests.
+
+Lets every request of a client take its share of the run's budget, and heed the answers.
 """
 
 from __future__ import annotations
@@ -12,9 +14,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
-from erfailover import waits
-from erfailover.clock import Clock
+from azure.core.pipeline.policies import SansIOHTTPPolicy
+
+from erfailover.runtime import waits
+from erfailover.runtime.clock import Clock
 
 READS, WRITES, DELETES = "reads", "writes", "deletes"
 KINDS = {"GET": READS, "HEAD": READS, "DELETE": DELETES}
@@ -229,3 +234,27 @@ def used_up(headers: Mapping[str, str]) -> bool:
     return any(
         headers.get(f"x-ms-ratelimit-remaining-subscription-{kind}") == "0" for kind in BUCKETS
     )
+
+
+class PacingPolicy(SansIOHTTPPolicy):  # type: ignore[type-arg]
+    """Waits for a token before a request is sent."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+
+    def on_request(self, request: Any) -> None:
+        """Take a token, and wait until it is there."""
+        sent = request.http_request
+        self._budget.take(sent.method, sent.url)
+
+    def on_response(self, request: Any, response: Any) -> None:
+        """Note what is left, and a refusal for asking too much.
+
+        A 429 with tokens left in the bucket is another matter: contention, or a limit of
+        Microsoft.Network's, which the one that met it waits out.
+        """
+        sent, answer = request.http_request, response.http_response
+        self._budget.told(sent.method, sent.url, answer.headers)
+        told = answer.headers.get("Retry-After", "")
+        if answer.status_code == 429 and told.isdecimal() and used_up(answer.headers):
+            self._budget.refused(sent.method, sent.url, float(told))

@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from azure.core.pipeline.transport import RequestsTransport
 
-from erfailover.logs import CUT
+from erfailover.runtime.logs import CUT
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.azure.request_log")
 
 HARMLESS = frozenset({"api-version", "comp", "restype", "monitor", "$expand", "$top"})
 """Query parameters whose values are logged; of any other, only its name."""

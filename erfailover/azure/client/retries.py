@@ -1,7 +1,7 @@
 """The one owner of retries: which trouble is waited out, how long, how often.
 
 The SDK's own retries are switched off (``retry_total=0``), or the two would multiply.
-A write whose outcome is unknown is not repeated here: ``cloud`` looks it up first.
+A write whose outcome is unknown is not repeated here: ``arm`` looks it up first.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import TypeVar
 from azure.core.exceptions import AzureError
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
-from erfailover import waits
-from erfailover.azure.errors import translate
-from erfailover.clock import Clock
+from erfailover.azure.client.errors import translate
 from erfailover.errors import AzureFailure, Kind
+from erfailover.runtime import waits
+from erfailover.runtime.clock import Clock
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.azure.retrying")
 
 WAIT_S = {
     Kind.THROTTLED: 5.0,

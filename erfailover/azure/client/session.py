@@ -23,10 +23,10 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.identity import DefaultAzureCredential
 from requests.adapters import HTTPAdapter
 
-from erfailover.azure.clouds import AUTHORITY_VARIABLE, Cloud
-from erfailover.azure.request_log import LoggedTransport
+from erfailover.azure.client.clouds import AUTHORITY_VARIABLE, Cloud
+from erfailover.azure.client.request_log import LoggedTransport
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.azure.access")
 
 POOL = 160
 """Connections kept to a host: for as many writes as are in flight at once, and readings. The SDK's

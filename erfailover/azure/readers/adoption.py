@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from erfailover.adopting import Found, HubFacts, last
-from erfailover.azure.cloud import Azure
-from erfailover.azure.observing import observe
-from erfailover.clock import all_at_once
+from erfailover.azure.arm import Azure
+from erfailover.azure.readers.network import observe
 from erfailover.errors import AzureFailure, UsageFailure
-from erfailover.site import Hub, Role, Site
+from erfailover.model.site import Hub, Role, Site
+from erfailover.planning.adoption.adopt import Found, HubFacts, last
+from erfailover.runtime.clock import all_at_once
 
 Body = dict[str, Any]
 CONNECTION = "microsoft.network/connections"

@@ -15,12 +15,13 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from erfailover.azure import observing
-from erfailover.azure.cloud import Azure, Body
-from erfailover.clock import all_at_once
+from erfailover.azure.arm import Azure, Body
+from erfailover.azure.readers import network as readers_network
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model import Gateway, Observed, Reading, VirtualNetwork
-from erfailover.site import Role, Site, network_of
+from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork
+from erfailover.model.resource_ids import network_of
+from erfailover.model.site import Role, Site
+from erfailover.runtime.clock import all_at_once
 
 LIST_FROM = 20
 """From how many VNets of a subscription on a list costs less than reading each."""
@@ -117,7 +118,7 @@ class Readings:
 
     def gateway(self, role: Role, max_age_s: float) -> Gateway | None:
         """A hub's gateway with its peers and learned routes; None where it cannot be read."""
-        read = partial(observing.observe, self.azure, self.site, [role], [])
+        read = partial(readers_network.observe, self.azure, self.site, [role], [])
         observed: Observed = self._shared(f"gateway {role}", max_age_s, read)
         return observed.gateways.get(role)
 
@@ -129,7 +130,7 @@ class Readings:
     def routes(self, role: Role) -> Gateway | None:
         """A hub's gateway with its learned routes alone, read now; None where it cannot be."""
         tables = ("get_learned_routes",)
-        observed = observing.observe(self.azure, self.site, [role], [], tables)
+        observed = readers_network.observe(self.azure, self.site, [role], [], tables)
         return observed.gateways.get(role)
 
     def observe(
@@ -171,7 +172,7 @@ class Readings:
         for part in all_at_once(self.azure.clock, work):
             found |= part
         return Observed(
-            observing.utc_now(),
+            readers_network.utc_now(),
             {id_: each.value for id_, each in found.items() if each.value is not None},
             gateways,
             {id_: str(each.unknown) for id_, each in found.items() if each.value is None},
@@ -186,18 +187,18 @@ class Readings:
         try:
             body = self._network_body(network_id, max_age_s, of)
         except AzureFailure as failure:
-            if failure.kind in observing.CONCERNS_ALL:
+            if failure.kind in readers_network.CONCERNS_ALL:
                 raise
             return Reading(None, failure.message)
         if body is None:
-            return Reading(None, observing.not_there(network_id))
+            return Reading(None, readers_network.not_there(network_id))
         return Reading(self._parse(network_id.lower(), body))
 
     def _parse(self, key: str, body: Body) -> VirtualNetwork:
         """A VNet from its body; a hub's, with hundreds of peerings, once a reading."""
         known = self._parsed.get(key)
         if known is None or known[0] is not body:
-            known = self._parsed[key] = body, observing.network(body)
+            known = self._parsed[key] = body, readers_network.network(body)
         return known[1]
 
     def _shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from erfailover.azure.cloud import Azure
-from erfailover.circuits import UNDER_WAY, Circuit, Circuits, Connection, FailoverTest
-from erfailover.clock import all_at_once
+from erfailover.azure.arm import Azure
 from erfailover.errors import AzureFailure
-from erfailover.model import EXPRESSROUTE, VPN, Reading
-from erfailover.site import Drill, Role, Site
+from erfailover.model.circuits import UNDER_WAY, Circuit, Circuits, Connection, FailoverTest
+from erfailover.model.observed import EXPRESSROUTE, VPN, Reading
+from erfailover.model.site import Drill, Role, Site
+from erfailover.runtime.clock import all_at_once
 
 T = TypeVar("T")
 Body = dict[str, Any]

@@ -17,18 +17,27 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from erfailover import permissions
-from erfailover.azure import observing, surroundings
-from erfailover.azure.asking import Answer
-from erfailover.azure.circuits import of_both, stand_in_address
-from erfailover.azure.cloud import Azure
-from erfailover.clock import all_at_once
+from erfailover.azure.arm import Azure
+from erfailover.azure.client.raw_request import Answer
+from erfailover.azure.readers import network, routing
+from erfailover.azure.readers.circuits import of_both, stand_in_address
 from erfailover.errors import AzureFailure, Failure
-from erfailover.facts import Facts, GatewayDetail, HostPath, Identity, Load, Lock, Policies
-from erfailover.model import Observed, Reading
-from erfailover.permissions import On
-from erfailover.site import Path, Role, Site, SitePeering
-from erfailover.state.store import Store
+from erfailover.model import resource_ids
+from erfailover.model.observed import Observed, Reading
+from erfailover.model.site import Path, Role, Site, SitePeering
+from erfailover.planning.doctor import permissions
+from erfailover.planning.doctor.facts import (
+    Facts,
+    GatewayDetail,
+    HostPath,
+    Identity,
+    Load,
+    Lock,
+    Policies,
+)
+from erfailover.planning.doctor.permissions import On
+from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.state.store import Store
 
 T = TypeVar("T")
 K = TypeVar("K", bound=str)
@@ -73,7 +82,7 @@ def read(
         path = f"{permissions.groups(site)[0]}{AUTHORIZATION}/permissions"
         first = azure.ask("GET", path, PERMISSIONS_API)
     except AzureFailure as failure:
-        if failure.kind in observing.CONCERNS_ALL:
+        if failure.kind in network.CONCERNS_ALL:
             return replace(outside, unreachable=failure.message, remedy=failure.hint)
     met = replace(
         outside, now=began + (now() - began) / 2, identity=_identity(first), date=_date(first)
@@ -87,14 +96,14 @@ def _asked(azure: Azure, site: Site, met: Facts) -> Facts:
     named = [each for on in On for each in permissions.resources(site, on)]
     places = tuple(dict.fromkeys(each.lower() for each in (*groups, *named)))
     parts: Mapping[str, Callable[[], Any]] = {
-        "observed": partial(observing.observe, azure, site),
+        "observed": partial(network.observe, azure, site),
         "grants": partial(_each, azure, places, partial(_grants, azure)),
         "locks": partial(_each, azure, groups, partial(_locks, azure)),
         "policies": partial(_each, azure, groups, partial(_policies, azure, site)),
         "gateways": partial(_each, azure, tuple(Role), partial(_gateway, azure, site)),
         "load": partial(_read, partial(_load, azure, site, met.now)),
         "remaining": partial(_remaining, azure, site),
-        "around": partial(surroundings.read, azure, site),
+        "around": partial(routing.read, azure, site),
         "circuits": partial(of_both, azure, site),
         "stand_in": partial(stand_in_address, azure, site),
     }
@@ -219,7 +228,7 @@ def _peerings_in(site: Site, group: str) -> Iterator[tuple[str, SitePeering, str
                 ("outward", own, spoke.outward(role), hub),
                 ("inward", hub, spoke.inward(role), own),
             ):
-                inside = permissions.group_of(owner).lower() == group.lower()
+                inside = resource_ids.group_of(owner).lower() == group.lower()
                 if inside and (kind, role) not in seen:
                     seen.add((kind, role))
                     yield owner, peering, remote

@@ -13,10 +13,9 @@ from functools import partial
 from ipaddress import IPv4Network, ip_network
 from typing import Any
 
-from erfailover.azure.cloud import Azure
-from erfailover.clock import all_at_once
+from erfailover.azure.arm import Azure
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model import (
+from erfailover.model.observed import (
     VPN,
     BgpPeer,
     Gateway,
@@ -26,7 +25,8 @@ from erfailover.model import (
     Reading,
     VirtualNetwork,
 )
-from erfailover.site import Flags, Role, Site
+from erfailover.model.site import Flags, Role, Site
+from erfailover.runtime.clock import all_at_once
 
 TABLES = ("get_bgp_peer_status", "get_learned_routes")
 NOT_ASKED: Reading[Any] = Reading(None, "was not asked for")

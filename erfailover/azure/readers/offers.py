@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from erfailover.azure.clients import Clients
-from erfailover.azure.cloud import Azure
-from erfailover.clock import all_at_once
+from erfailover.azure.arm import Azure
+from erfailover.azure.client.clients import Clients
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model import Reading
-from erfailover.offers import Offers, short_name
-from erfailover.site import Site
+from erfailover.model.observed import Reading
+from erfailover.model.site import Site
+from erfailover.planning.provision.offers import Offers, short_name
+from erfailover.runtime.clock import all_at_once
 
 T = TypeVar("T")
 NETWORK = "Microsoft.Network"

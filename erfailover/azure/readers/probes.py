@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from erfailover import probes
-from erfailover.azure.cloud import Azure
+from erfailover.azure.arm import Azure
 from erfailover.errors import AzureFailure
-from erfailover.probe_answers import Answer, of_routes
-from erfailover.probes import ProbeResult
-from erfailover.site import Site
-from erfailover.site_ids import INTERFACE
-from erfailover.site_probes import InterfaceRoute, MachinePing
+from erfailover.model.probes import InterfaceRoute, MachinePing
+from erfailover.model.resource_ids import INTERFACE
+from erfailover.model.site import Site
+from erfailover.planning.probes import results as probes_results
+from erfailover.planning.probes.answers import Answer, of_routes
+from erfailover.planning.probes.results import ProbeResult
 
 NAT_TRIES = 3
 
@@ -52,7 +52,7 @@ def route(
     except AzureFailure as failure:
         answer = Answer(None, failure.message)
     took_s = round(azure.clock.now() - began, 1)
-    return [probes.result(name, probe, replace(answer, took_s=took_s), expected)]
+    return [probes_results.result(name, probe, replace(answer, took_s=took_s), expected)]
 
 
 def _on_machine(
@@ -64,14 +64,14 @@ def _on_machine(
 ) -> list[ProbeResult]:
     began = azure.clock.now()
     deadline_s = max(each.timeout_s for each in wanted.values())
-    output = _output(azure, site, machine, probes.ping_script(wanted), deadline_s)
+    output = _output(azure, site, machine, probes_results.ping_script(wanted), deadline_s)
     took_s = azure.clock.now() - began
-    parts = probes.sections(output)
+    parts = probes_results.sections(output)
     results = []
     for name, probe in wanted.items():
         check = f"{machine} pings {probe.ping}"
         text = parts.get(name, output)
-        up, seen = probes.ping_passed(text), probes.ping_seen(text)
+        up, seen = probes_results.ping_passed(text), probes_results.ping_seen(text)
         if probe.through and expected[name] and up:
             check += f" through the NAT of {probe.through}"
             entry = _nat_entry(azure, site, machine, probe)
@@ -80,7 +80,9 @@ def _on_machine(
             seen += ", in the NAT table" if entry else f", but {missing}"
             text += f"\n{entry or missing}"
         answer = Answer(up, seen, text, round(took_s, 1))
-        results.append(replace(probes.result(name, probe, answer, expected[name]), check=check))
+        results.append(
+            replace(probes_results.result(name, probe, answer, expected[name]), check=check)
+        )
     return results
 
 
@@ -89,9 +91,13 @@ def _nat_entry(azure: Azure, site: Site, machine: str, probe: MachinePing) -> st
     assert probe.through is not None
     for attempt in range(NAT_TRIES):
         if attempt:
-            _output(azure, site, machine, probes.ping_script({"again": probe}), probe.timeout_s)
-        output = _output(azure, site, probe.through, probes.nat_script(probe), probe.timeout_s)
-        entry = probes.nat_entry(output, probe)
+            _output(
+                azure, site, machine, probes_results.ping_script({"again": probe}), probe.timeout_s
+            )
+        output = _output(
+            azure, site, probe.through, probes_results.nat_script(probe), probe.timeout_s
+        )
+        entry = probes_results.nat_entry(output, probe)
         if entry:
             return entry
     return None

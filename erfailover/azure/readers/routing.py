@@ -13,12 +13,10 @@ from functools import partial
 from ipaddress import IPv4Network
 from typing import Any, TypeVar
 
-from erfailover.azure.cloud import Azure, Body
-from erfailover.clock import all_at_once
+from erfailover.azure.arm import Azure, Body
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model import Reading
-from erfailover.site import Role, Site
-from erfailover.surroundings import (
+from erfailover.model.observed import Reading
+from erfailover.model.routing import (
     GATEWAY_HOP,
     RouteServer,
     RouteTable,
@@ -29,6 +27,8 @@ from erfailover.surroundings import (
     UserRoute,
     prefix_of,
 )
+from erfailover.model.site import Role, Site
+from erfailover.runtime.clock import all_at_once
 
 T = TypeVar("T")
 

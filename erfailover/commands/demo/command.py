@@ -16,25 +16,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from erfailover.azure.observing import observe
-from erfailover.commands import (
-    destroy,
-    drill,
-    init,
-    lab_process,
-    probe_run,
-    provision,
-    status,
-    switch,
-)
+from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
-from erfailover.commands.switch_options import Options
+from erfailover.commands.demo import lab_process
+from erfailover.commands.drill import command as drill_command
+from erfailover.commands.probes import runner
+from erfailover.commands.provision import command as provision_command
+from erfailover.commands.provision import destroy
+from erfailover.commands.site import init
+from erfailover.commands.status import command as status_command
+from erfailover.commands.switch import command as switch_command
+from erfailover.commands.switch.options import Options
 from erfailover.errors import Failure, VerificationFailed
-from erfailover.health import judge
+from erfailover.model.site import Path as SitePath
+from erfailover.planning.health import judge
 from erfailover.reporting import probes as checks
 from erfailover.reporting import tables
 from erfailover.reporting.formats import Query
-from erfailover.site import Path as SitePath
 
 
 @dataclass(frozen=True)
@@ -62,32 +60,32 @@ STORY = (
     Stage(
         "The whole topology is made.",
         "provision --yes",
-        lambda context: provision.run(context, dry_run=False),
+        lambda context: provision_command.run(context, dry_run=False),
         "expressroute",
     ),
     Stage(
         "ExpressRoute fails. The office is cut off; the Internet path stays.",
         "drill start --yes",
-        lambda context: drill.run(context, start=True),
+        lambda context: drill_command.run(context, start=True),
         "expressroute",
         office=False,
     ),
     Stage(
         "The spoke moves to the IPsec hub, and the office is back.",
         "switch --to ipsec --yes",
-        lambda context: switch.run(context, Options(SitePath.IPSEC)),
+        lambda context: switch_command.run(context, Options(SitePath.IPSEC)),
         "ipsec",
     ),
     Stage(
         "ExpressRoute is repaired. Nothing moves by itself.",
         "drill stop --yes",
-        lambda context: drill.run(context, start=False),
+        lambda context: drill_command.run(context, start=False),
         "ipsec",
     ),
     Stage(
         "The spoke goes back, once ExpressRoute has held for a while.",
         "switch --to expressroute --yes",
-        lambda context: switch.run(context, Options(SitePath.EXPRESSROUTE)),
+        lambda context: switch_command.run(context, Options(SitePath.EXPRESSROUTE)),
         "expressroute",
     ),
     Stage(
@@ -156,14 +154,14 @@ class _Demo:
         expected = {"office": stage.office, "internet": stage.internet}
         words = ",".join(f"{name}={'up' if up else 'down'}" for name, up in expected.items())
         print(f"\n$ erfailover verify --expect {words}", flush=True)
-        results = probe_run.run(self.context, expected)
+        results = runner.run(self.context, expected)
         print(checks.text(results), flush=True)
         found = {each.name: each.up for each in results}
         told.office, told.internet = found["office"], found["internet"]
         if stage.command.startswith(("provision", "switch")):
             print("\n$ erfailover status", flush=True)
             with contextlib.suppress(Failure):
-                status.run(self.context)
+                status_command.run(self.context)
 
 
 def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False) -> None:

@@ -1,15 +1,15 @@
 """``erfailover drill start | stop``: the simulated failure of the primary path, and its repair.
 
-Which way it is done is the site file's to say: ``drill_stand_in`` where a VPN gateway stands in
-for ExpressRoute, ``drill_site_failover`` where the primary is an ExpressRoute gateway.
+Which way it is done is the site file's to say: ``vpn_stand_in`` where a VPN gateway stands in
+for ExpressRoute, ``site_failover`` where the primary is an ExpressRoute gateway.
 """
 
 from __future__ import annotations
 
-from erfailover.commands import drill_site_failover, drill_stand_in
 from erfailover.commands.context import Context
+from erfailover.commands.drill import site_failover, vpn_stand_in
 from erfailover.errors import UsageFailure
-from erfailover.site import Drill
+from erfailover.model.site import Drill
 
 
 def run(context: Context, *, start: bool, gateway: str | None = None) -> None:
@@ -22,11 +22,11 @@ def run(context: Context, *, start: bool, gateway: str | None = None) -> None:
     """
     drill = context.site.drill
     if isinstance(drill, Drill):
-        drill_stand_in.run(context, drill, start=start)
+        vpn_stand_in.run(context, drill, start=start)
     elif drill is not None and start:
-        drill_site_failover.start(context, drill, gateway)
+        site_failover.start(context, drill, gateway)
     elif not start:
-        drill_site_failover.stop(context)
+        site_failover.stop(context)
     else:
         raise UsageFailure(
             f"{context.site_file} describes no drill",

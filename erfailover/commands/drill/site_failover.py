@@ -10,25 +10,26 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from erfailover import conditions
-from erfailover.azure.circuits import (
+from erfailover.azure.readers.circuits import (
     circuits,
     failover_tests,
     start_failover_test,
     stop_failover_test,
 )
-from erfailover.azure.observing import observe
-from erfailover.circuits import Circuits, FailoverTest
-from erfailover.clock import all_at_once
+from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
-from erfailover.commands.recording import recorded, settle
+from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
-from erfailover.executor import Task
-from erfailover.executor import run as execute
-from erfailover.failover_test import to_start, to_stop, went_on_by
-from erfailover.model import EXPRESSROUTE, Gateway, Verdict
-from erfailover.site import Role, SiteFailoverTest
+from erfailover.model.circuits import Circuits, FailoverTest
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import EXPRESSROUTE, Gateway
+from erfailover.model.site import Role, SiteFailoverTest
+from erfailover.model.tasks import Task
+from erfailover.planning import conditions
+from erfailover.planning.drill.site_failover import to_start, to_stop, went_on_by
+from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.executor import run as execute
 
 DEADLINE_S = 900.0
 PEERS_S = 120.0

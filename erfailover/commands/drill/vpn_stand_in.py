@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.azure.observing import observe
+from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
-from erfailover.commands.recording import recorded, settle
-from erfailover.conditions import CONNECTED
+from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.errors import UnknownReading, VerificationFailed
-from erfailover.executor import Task
-from erfailover.executor import run as execute
-from erfailover.model import BgpPeer
-from erfailover.site import Drill, Role
+from erfailover.model.observed import BgpPeer
+from erfailover.model.site import Drill, Role
+from erfailover.model.tasks import Task
+from erfailover.planning.conditions import CONNECTED
+from erfailover.runtime.executor import run as execute
 
 DEADLINE_S = 900.0
 

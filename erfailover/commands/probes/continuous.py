@@ -12,17 +12,17 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from erfailover.clock import start
-from erfailover.commands import probe_run
 from erfailover.commands.context import Context
-from erfailover.commands.local_probes import Ask
-from erfailover.continuous import Tally
-from erfailover.durations import duration
+from erfailover.commands.probes import runner
+from erfailover.commands.probes.local import Ask
 from erfailover.errors import UsageFailure
-from erfailover.site import Site
-from erfailover.site_probes import LOCAL, LocalProbe, what
+from erfailover.model.durations import duration
+from erfailover.model.probes import LOCAL, LocalProbe, what
+from erfailover.model.site import Site
+from erfailover.planning.probes.outage import Tally
+from erfailover.runtime.clock import start
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.commands.continuous_probes")
 
 
 def chosen(site: Site, names: Sequence[str]) -> dict[str, LocalProbe]:
@@ -60,7 +60,7 @@ def asked(
         probes: by name.
         began_s: when the command began, in seconds of the clock: times count from there.
     """
-    local = probe_run.here(context)
+    local = runner.here(context)
     loops = [
         _Loop(context, probe, Tally(name, what(probe), probe.every_s), local.ask, began_s)
         for name, probe in probes.items()

@@ -20,9 +20,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from erfailover import probe_answers
-from erfailover.probe_answers import KEPT, Answer
-from erfailover.site_probes import LocalCommand, LocalConnect, LocalPing, LocalProbe, LocalShell
+from erfailover.model.probes import LocalCommand, LocalConnect, LocalPing, LocalProbe, LocalShell
+from erfailover.planning.probes import answers
+from erfailover.planning.probes.answers import KEPT, Answer
 
 Ask = Callable[[LocalProbe], Answer]
 SHELL = "/bin/sh"
@@ -59,15 +59,15 @@ class Here:
             case LocalConnect():
                 return _connect(probe)
             case LocalPing():
-                words = probe_answers.ping_command(probe.ping, probe.timeout_s, sys.platform)
+                words = answers.ping_command(probe.ping, probe.timeout_s, sys.platform)
                 code, output = self._run(words, probe.timeout_s + 1.0, locale="C")
-                return probe_answers.of_ping(code, output)
+                return answers.of_ping(code, output)
             case LocalCommand():
                 words = list(probe.command)
             case LocalShell():
                 words = [SHELL, "-c", probe.shell]
         code, output = self._run(words, probe.timeout_s)
-        return probe_answers.of_command(code, probe.exit_code, output, probe.timeout_s)
+        return answers.of_command(code, probe.exit_code, output, probe.timeout_s)
 
     def stop(self) -> None:
         """End what still runs, and start nothing more."""
@@ -80,7 +80,7 @@ class Here:
         self, words: Sequence[str], timeout_s: float, locale: str | None = None
     ) -> tuple[int | None, str]:
         """Run a program; its exit code, None where it did not end in time, and its output's end."""
-        environment = probe_answers.without_secrets(self.environment)
+        environment = answers.without_secrets(self.environment)
         if locale is not None:
             environment["LC_ALL"] = locale
         with self._lock:
@@ -107,7 +107,7 @@ class Here:
             assert process.stdout is not None
             process.stdout.close()
         text = output.decode("utf-8", "replace")
-        return code, probe_answers.shortened(text, self.environment)
+        return code, answers.shortened(text, self.environment)
 
 
 def _tail(process: subprocess.Popen[bytes], deadline: float) -> bytes:
@@ -141,5 +141,5 @@ def _connect(probe: LocalConnect) -> Answer:
     try:
         socket.create_connection(probe.address, probe.timeout_s).close()
     except OSError as error:
-        return probe_answers.of_connect(error, time.monotonic() - began)
-    return probe_answers.of_connect(None, time.monotonic() - began)
+        return answers.of_connect(error, time.monotonic() - began)
+    return answers.of_connect(None, time.monotonic() - began)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from erfailover.azure import probing
-from erfailover.clock import all_at_once
+from erfailover.azure.readers import probes as readers_probes
 from erfailover.commands.context import Context
-from erfailover.commands.local_probes import Here
-from erfailover.probes import ProbeResult, result
-from erfailover.site_probes import LOCAL, InterfaceRoute, LocalProbe, MachinePing
+from erfailover.commands.probes.local import Here
+from erfailover.model.probes import LOCAL, InterfaceRoute, LocalProbe, MachinePing
+from erfailover.planning.probes.results import ProbeResult, result
+from erfailover.runtime.clock import all_at_once
 
 Work = Callable[[], list[ProbeResult]]
 
@@ -24,14 +24,16 @@ def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
     """Run the probes named in ``expected`` at once, and say what each came to."""
     probes = {name: context.site.probes[name] for name in expected}
     pings = {name: each for name, each in probes.items() if isinstance(each, MachinePing)}
-    work: list[Work] = probing.pings(context.azure, context.site, pings, expected) if pings else []
+    work: list[Work] = (
+        readers_probes.pings(context.azure, context.site, pings, expected) if pings else []
+    )
     local = here(context)
     for name, probe in probes.items():
         if isinstance(probe, LOCAL):
             work.append(partial(_here, local, name, probe, expected[name]))
         elif isinstance(probe, InterfaceRoute):
             site, azure = context.site, context.azure
-            work.append(partial(probing.route, azure, site, name, probe, expected[name]))
+            work.append(partial(readers_probes.route, azure, site, name, probe, expected[name]))
     try:
         done = all_at_once(context.clock, work)
     finally:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from erfailover.commands import probe_run
 from erfailover.commands.context import Context
-from erfailover.commands.screen import screen
+from erfailover.commands.output import screen
+from erfailover.commands.probes import runner
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
-from erfailover.probes import ProbeResult, expectations
+from erfailover.model.probes import MachinePing
+from erfailover.planning.probes.results import ProbeResult, expectations
 from erfailover.reporting import probes as told
-from erfailover.site_probes import MachinePing
 
 
 def run(context: Context, expect: str | None) -> list[ProbeResult]:
@@ -34,7 +34,7 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     by_azure = any(isinstance(each, MachinePing) for each in site.probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
     context.say(f"Running {len(expected)} probe(s) at once{how} ...")
-    results = probe_run.run(context, expected)
+    results = runner.run(context, expected)
     context.show(told.text(results, screen(context.environment)), told.data(results))
     wrong = [each for each in results if not each.as_expected]
     unknown = [each.name for each in wrong if each.up is None]

@@ -12,27 +12,32 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from erfailover import comparison, executor, offers, provisioning
-from erfailover.arm_bodies import TAG, Body, Reference
-from erfailover.azure.offers import ask
-from erfailover.clock import all_at_once
+from erfailover.azure.readers.offers import ask
 from erfailover.commands import plans
-from erfailover.commands import provision_report as report
 from erfailover.commands.context import Context
-from erfailover.commands.keys import read_shared_key, with_ssh_keys
 from erfailover.commands.progress import Progress
-from erfailover.commands.recording import recorded, settle
+from erfailover.commands.provision.keys import read_shared_key, with_ssh_keys
+from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
-from erfailover.executor import Task
-from erfailover.model import Change, Verdict
-from erfailover.nat import NatSetup, holds, nat_setups
-from erfailover.provisioning import Action, ProvisionPlan, SetupAction
-from erfailover.secrets_store import SHARED_KEY_VARIABLE, Secrets
-from erfailover.site import Site
-from erfailover.topology import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP, Desired
+from erfailover.model import tasks as model_tasks
+from erfailover.model.claims import Verdict
+from erfailover.model.plan import Change
+from erfailover.model.resource_ids import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP
+from erfailover.model.site import Site
+from erfailover.model.tasks import Task
+from erfailover.planning.provision import diff, offers
+from erfailover.planning.provision import plan as provision_plan
+from erfailover.planning.provision.arm_bodies import TAG, Body, Reference
+from erfailover.planning.provision.nat import NatSetup, holds, nat_setups
+from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
+from erfailover.planning.provision.resources import Desired
+from erfailover.reporting import provision
+from erfailover.runtime import executor
+from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.secrets import SHARED_KEY_VARIABLE, Secrets
 
 if TYPE_CHECKING:
-    from erfailover.azure.cloud import Azure
+    from erfailover.azure.arm import Azure
 
 DEADLINE_S = {GATEWAY: 5400.0, MACHINE: 1800.0, CONNECTION: 1200.0}
 """How long a write may take, in seconds; a gateway takes 18 min (median) to over 35 (recorded)."""
@@ -77,21 +82,21 @@ def _run(context: Context, dry_run: bool) -> None:
     _refuse_foreign(plan)
     _check_offers(context, plan)
     if dry_run:
-        context.show(report.plan_text(plan), report.plan_data(plan))
+        context.show(provision.plan_text(plan), provision.plan_data(plan))
         return
     if not plan.changes:
-        nothing = report.Outcome(plan, executor.Results())
-        context.show(report.plan_text(plan), report.outcome_data(nothing))
+        nothing = provision.Outcome(plan, model_tasks.Results())
+        context.show(provision.plan_text(plan), provision.outcome_data(nothing))
         return
-    plans.tell(context, report.plan_text(plan))
+    plans.tell(context, provision.plan_text(plan))
     context.confirm(f"Make these {len(plan.changes)} change(s)?")
     tasks = _Provision(context, azure, site, secrets).tasks(plan)
-    with recorded(context, "provision", report.plan_data(plan)) as recorder:
+    with recorded(context, "provision", provision.plan_data(plan)) as recorder:
         with Progress(context.console, context.clock, len(tasks)) as progress:
             listener = recorder.listener(progress.tell)
             results = executor.run(tasks, context.clock, listener, executor.Width(WRITES_AT_ONCE))
-        outcome = report.Outcome(plan, results)
-        context.show(report.outcome_text(outcome), report.outcome_data(outcome))
+        outcome = provision.Outcome(plan, results)
+        context.show(provision.outcome_text(outcome), provision.outcome_data(outcome))
         results.raise_first()
 
 
@@ -102,35 +107,37 @@ def _plan(context: Context, azure: Azure, site: Site, secrets: Secrets) -> Provi
     ]
     held = all_at_once(context.clock, [partial(_nat_holds, azure, each) for each in setups])
     nat = {setup.id: holds_ for setup, holds_ in zip(setups, held, strict=True)}
-    plan = provisioning.plan(site, existing, nat, _unsettled(secrets, site))
+    plan = provision_plan.plan(site, existing, nat, _unsettled(secrets, site))
     if secrets.to_be_read and plan.writes(CONNECTION):
         read_shared_key(context, secrets)
         # Which version it is decides whether the other connections have the same.
-        plan = provisioning.plan(site, existing, nat, _unsettled(secrets, site))
+        plan = provision_plan.plan(site, existing, nat, _unsettled(secrets, site))
     return plan
 
 
 def _unsettled(secrets: Secrets, site: Site) -> set[str]:
     """The connections that may have another shared key than they should."""
-    return {each.id.lower() for each in provisioning.wanted(site) if not _settled(secrets, each)}
+    return {each.id.lower() for each in provision_plan.wanted(site) if not _settled(secrets, each)}
 
 
 def _settled(secrets: Secrets, wanted: Desired) -> bool:
     """Whether a connection has the shared key that it should."""
-    return all(secrets.carries(wanted.id, name) for name in provisioning.secret_names(wanted.body))
+    return all(
+        secrets.carries(wanted.id, name) for name in provision_plan.secret_names(wanted.body)
+    )
 
 
 def read(context: Context, azure: Azure, site: Site) -> dict[str, Body | None]:
     """What is there of a site: the group and the resources of the topology, several at once."""
     group = azure.get(site.group_id())
     existing: dict[str, Body | None] = {site.group_id().lower(): group}
-    ids = provisioning.reads(site) if group is not None else ()
+    ids = provision_plan.reads(site) if group is not None else ()
     for i in range(0, len(ids), READS_AT_ONCE):
         some = ids[i : i + READS_AT_ONCE]
         found = all_at_once(context.clock, [partial(azure.get, each) for each in some])
         existing |= {id_.lower(): body for id_, body in zip(some, found, strict=True)}
-    for id_ in provisioning.networks(site):
-        existing |= dict(provisioning.with_peerings(id_, existing.get(id_.lower())))
+    for id_ in provision_plan.networks(site):
+        existing |= dict(provision_plan.with_peerings(id_, existing.get(id_.lower())))
     return existing
 
 
@@ -224,7 +231,7 @@ class _Provision:
         if found is not None and not self._to_write(action, body, found):
             return "there already"
         self.azure.put(wanted.id, self._whole(wanted, body, found), deadline_s)
-        for name in provisioning.secret_names(wanted.body):
+        for name in provision_plan.secret_names(wanted.body):
             self.secrets.wrote(wanted.id, name)
         return "made" if found is None else "updated"
 
@@ -236,10 +243,10 @@ class _Provision:
             key = reference.resource_id.lower()
             if key not in read:
                 read[key] = self.azure.get(reference.resource_id)
-            return comparison.lookup_in(read)(reference)
+            return diff.lookup_in(read)(reference)
 
         try:
-            return comparison.resolved(wanted.body, look)
+            return diff.resolved(wanted.body, look)
         except LookupError as missing:
             raise AzureFailure(
                 Kind.REFUSED,
@@ -249,21 +256,21 @@ class _Provision:
 
     def _to_write(self, action: Action, body: Body, found: Body) -> bool:
         properties: Mapping[str, Any] = found.get("properties") or {}
-        if properties.get("provisioningState") in provisioning.FAILED:
+        if properties.get("provisioningState") in provision_plan.FAILED:
             return True
         if properties.get("peeringState") == "Disconnected":
             return True
-        differing = comparison.differences(body, found, comparison.lookup_in({}))
+        differing = diff.differences(body, found, diff.lookup_in({}))
         return bool(differing) or not _settled(self.secrets, action.desired)
 
     def _whole(self, wanted: Desired, body: Body, found: Body | None) -> Body:
         """The body to put, secrets and all; it goes nowhere but to Azure."""
-        whole = comparison.merged(body, found)
+        whole = diff.merged(body, found)
         if found is not None and wanted.type == MACHINE:
             # Azure refuses to change a machine's password this way; it keeps the one it has.
             whole["properties"]["osProfile"].pop("adminPassword", None)
             whole.pop("resources", None)
-        filled = comparison.with_secrets(whole, self.secrets.value)
+        filled = diff.with_secrets(whole, self.secrets.value)
         return dict(filled)
 
     def _set_up_nat(self, setup: NatSetup) -> str:

@@ -8,24 +8,27 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from erfailover import destruction, executor
-from erfailover.arm_bodies import Body
-from erfailover.clock import all_at_once
 from erfailover.commands import plans
 from erfailover.commands.context import Context
-from erfailover.commands.progress import Progress, duration
-from erfailover.commands.recording import recorded, settle
-from erfailover.destruction import TYPES, Deletion, DestroyPlan
+from erfailover.commands.progress import Progress
+from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.errors import Refused, UsageFailure
-from erfailover.executor import Results, State, Task
-from erfailover.secrets_store import Secrets
-from erfailover.site import Site
-from erfailover.topology import CONNECTION, GATEWAY, GROUP, NETWORK
+from erfailover.model.resource_ids import CONNECTION, GATEWAY, GROUP, NETWORK
+from erfailover.model.site import Site
+from erfailover.model.tasks import Results, Task
+from erfailover.planning.provision import destroy as provision_destroy
+from erfailover.planning.provision.arm_bodies import Body
+from erfailover.planning.provision.destroy import TYPES, Deletion, DestroyPlan
+from erfailover.reporting import destroy as reporting_destroy
+from erfailover.reporting.destroy import _outcome_data, _outcome_text
+from erfailover.runtime import executor
+from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.secrets import Secrets
 
 if TYPE_CHECKING:
-    from erfailover.azure.cloud import Azure
+    from erfailover.azure.arm import Azure
 
 DEADLINE_S = {GATEWAY: 3600.0, GROUP: 3600.0}
 """How long a deletion may take, in seconds; a gateway takes 7 min (median, recorded)."""
@@ -64,16 +67,16 @@ def _run(context: Context, dry_run: bool) -> None:
     context.say(f"Reading what there is of {site.name} ...")
     plan = _plan(context, azure, site)
     if dry_run:
-        context.show(destruction.plan_text(plan), destruction.plan_data(plan))
+        context.show(reporting_destroy.plan_text(plan), reporting_destroy.plan_data(plan))
         return
     if not plan.deletions:
         _forget(context)
-        context.show(destruction.plan_text(plan), _outcome_data(plan, Results()))
+        context.show(reporting_destroy.plan_text(plan), _outcome_data(plan, Results()))
         return
-    plans.tell(context, destruction.plan_text(plan))
+    plans.tell(context, reporting_destroy.plan_text(plan))
     context.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
     tasks = [_task(context, azure, site, each) for each in plan.deletions]
-    with recorded(context, "destroy", destruction.plan_data(plan)) as recorder:
+    with recorded(context, "destroy", reporting_destroy.plan_data(plan)) as recorder:
         with Progress(context.console, context.clock, len(tasks)) as progress:
             listener = recorder.listener(progress.tell)
             results = executor.run(
@@ -102,7 +105,7 @@ def _plan(context: Context, azure: Azure, site: Site) -> DestroyPlan:
     bodies: dict[str, Body] = {
         id_.lower(): body for id_, body in zip(whole, found, strict=True) if body is not None
     }
-    return destruction.plan(site.name, group, listed, bodies)
+    return provision_destroy.plan(site.name, group, listed, bodies)
 
 
 def _task(context: Context, azure: Azure, site: Site, deletion: Deletion) -> Task:
@@ -136,24 +139,3 @@ def _insist_on_empty(context: Context, azure: Azure, site: Site) -> None:
                 "Run erfailover destroy again: it shows what is left.",
             )
         context.clock.sleep(5.0)
-
-
-def _outcome_text(plan: DestroyPlan, results: Results) -> str:
-    done, took = len(results.of(State.DONE)), duration(results.elapsed_s)
-    if not results.failures:
-        kept = f" Kept: {'; '.join(plan.kept)}." if plan.kept else ""
-        return f"{plan.site} is gone: {done} resource(s) deleted in {took}.{kept}"
-    lines = [f"{plan.site} is NOT wholly gone: {done} resource(s) deleted in {took}."]
-    lines += [f"Failed: {', '.join(task.title for task in results.of(State.FAILED))}"]
-    return "\n".join([*lines, "Run the same command again: it deletes only what is left."])
-
-
-def _outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:
-    return {
-        "site": plan.site,
-        "changes": len(results.of(State.DONE)),
-        "failed": len(results.failures),
-        "elapsed_s": round(results.elapsed_s, 1),
-        "deleted": [task.id for task in results.of(State.DONE)],
-        "kept": list(plan.kept),
-    }

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from erfailover import ssh_keys
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
-from erfailover.secrets_store import Secrets
-from erfailover.site import Site, TopologyMachine
+from erfailover.model import ssh_keys
+from erfailover.model.site import Site, TopologyMachine
+from erfailover.runtime.secrets import Secrets
 
 MOST_BYTES = 16384
 """More than the longest key; a file that is longer is something else."""

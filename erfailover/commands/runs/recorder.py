@@ -14,15 +14,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.azure.polling import Accepted
-from erfailover.clock import Clock
-from erfailover.commands import report_file
+from erfailover.azure.client.polling import Accepted
 from erfailover.commands.context import Context
+from erfailover.commands.runs import report_file
 from erfailover.errors import Failure, Interrupted
-from erfailover.executor import Event, Listener, State
-from erfailover.history import OPEN, runs
-from erfailover.journal import Journal
-from erfailover.state.process import this_process
+from erfailover.model.history import OPEN, runs
+from erfailover.model.tasks import Event, Listener, State
+from erfailover.runtime.clock import Clock
+from erfailover.runtime.journal import Journal
+from erfailover.runtime.state.process import this_process
 
 SETTLE_DEADLINE_S = 5400.0
 """How long operations of a run that died are waited for: a gateway's creation is the longest."""

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
-from erfailover.history import RunRecord, runs
-from erfailover.journal import Journal
-from erfailover.reporting import run_data, run_text
-from erfailover.reporting.run import RunReport
+from erfailover.model.history import RunRecord, runs
+from erfailover.reporting.run import data
+from erfailover.reporting.run import text as run_text
+from erfailover.reporting.run.report import RunReport
+from erfailover.runtime.journal import Journal
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.commands.report_file")
 
 SUFFIXES = (".html", ".json", ".txt")
 
@@ -43,11 +44,11 @@ def check(file: Path) -> None:
 def content(report: RunReport, suffix: str) -> str:
     """A report in the format of a file's suffix."""
     if suffix == ".json":
-        return json.dumps(run_data.data(report), indent=2) + "\n"
+        return json.dumps(data.data(report), indent=2) + "\n"
     if suffix == ".html":
-        from erfailover.reporting import run_page
+        from erfailover.reporting.run import html
 
-        return run_page.page(report)
+        return html.page(report)
     return run_text.whole(report) + "\n"
 
 
@@ -108,5 +109,5 @@ def shown(context: Context) -> Iterator[None]:
         run = of(context.journal)
         if run is not None:
             report = RunReport(run)
-            context.show(run_text.text(report), run_data.data(report))
+            context.show(run_text.text(report), data.data(report))
             sys.stdout.flush()

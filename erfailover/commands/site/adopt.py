@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
-from erfailover import config
-from erfailover.adopting import Adoption, Found, Wanted, adopt
-from erfailover.adopting_text import hub_words, paths, site_file
-from erfailover.azure.discovering import discover
-from erfailover.commands import init
+from erfailover.azure.readers.adoption import discover
 from erfailover.commands.context import Context
+from erfailover.commands.site import init
+from erfailover.config import loader
+from erfailover.config.validate_ids import is_id
+from erfailover.config.validate_probes import NAME
 from erfailover.errors import UsageFailure
-from erfailover.probe_checks import NAME
-from erfailover.site import CloudName, Hub, Role, Site
-from erfailover.site_ids import GATEWAY, NETWORK, is_id
+from erfailover.model.resource_ids import GATEWAY, NETWORK
+from erfailover.model.site import CloudName, Hub, Role, Site
+from erfailover.planning.adoption.adopt import Adoption, Found, Wanted, adopt
+from erfailover.planning.adoption.site_file import hub_words, paths, site_file
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def run(context: Context, options: Options) -> None:
     found = discover(context.azure, hubs, gateways)
     adoption = adopt(found, wanted)
     schema = init.write(context, site_file(found, adoption), force=options.force)
-    config.load(context.site_file, context.environment)
+    loader.load(context.site_file, context.environment)
     for remark in adoption.remarks:
         context.say(f"To look at: {remark}")
     context.show(

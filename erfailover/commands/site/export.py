@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from erfailover import exporting
-from erfailover.clock import all_at_once
 from erfailover.commands.context import Context
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.exporting import Owned
-from erfailover.site import Site
+from erfailover.model.site import Site
+from erfailover.planning.iac import export
+from erfailover.planning.iac.export import Owned
+from erfailover.runtime.clock import all_at_once
 
 
 def run(context: Context, language: str, split: Path | None) -> None:
@@ -34,9 +34,9 @@ def run(context: Context, language: str, split: Path | None) -> None:
     peerings = _read(context)
     taken_at = _now()
     if language == "terraform":
-        files = {"peerings.tf": exporting.terraform(peerings, taken_at)}
+        files = {"peerings.tf": export.terraform(peerings, taken_at)}
     else:
-        files = exporting.bicep(peerings, taken_at)
+        files = export.bicep(peerings, taken_at)
     data = {
         "language": language,
         "peerings": [each.id for each in peerings],
@@ -65,7 +65,7 @@ def _read(context: Context) -> list[Owned]:
         )
     ours = _ids(site)
     return [
-        exporting.owned(each)
+        export.owned(each)
         for body in bodies
         for each in (body or {}).get("properties", {}).get("virtualNetworkPeerings") or []
         if str(each["id"]).lower() in ours

@@ -1,14 +1,14 @@
 """``erfailover init``: a commented site file, to be looked through by a person.
 
-Of the proof of concept's topology, or of a network that is there (``init_from_azure``).
+Of the proof of concept's topology, or of a network that is there (``adopt``).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from erfailover import config
 from erfailover.commands.context import Context
+from erfailover.config import loader
 from erfailover.errors import UsageFailure
 from erfailover.reporting import schemas
 
@@ -25,7 +25,7 @@ def run(context: Context, force: bool) -> None:
     Raises:
         UsageFailure: there is one already, or it cannot be written.
     """
-    schema = write(context, config.template(), force=force)
+    schema = write(context, loader.template(), force=force)
     path = context.site_file
     text = (
         f"Wrote {path}: the proof of concept's topology. Put your own names, prefixes and ASNs "

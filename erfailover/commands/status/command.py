@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from erfailover.commands import status_reading
 from erfailover.commands.context import Context
-from erfailover.commands.screen import screen
+from erfailover.commands.output import screen
+from erfailover.commands.status import snapshot
 from erfailover.errors import UnknownReading, VerificationFailed
 
 
@@ -15,11 +15,11 @@ def run(context: Context) -> None:
         VerificationFailed: the active path is unhealthy.
         UnknownReading: what decides it could not be read.
     """
-    found = status_reading.read_visibly(context)
+    found = snapshot.read_visibly(context)
     if found.untold:
         context.say(found.untold)
-    text = status_reading.text(found, screen(context.environment))
-    context.show(text, status_reading.data(context, found))
+    text = snapshot.text(found, screen(context.environment))
+    context.show(text, snapshot.data(context, found))
     health = found.health
     if health.healthy is None:
         raise UnknownReading(
@@ -30,7 +30,7 @@ def run(context: Context) -> None:
         raise VerificationFailed("the active path is not healthy", _next(health.path))
 
 
-def _first_reasons(found: status_reading.StatusReading) -> str:
+def _first_reasons(found: snapshot.StatusReading) -> str:
     """Why, for a group of spokes each; of many groups the first."""
     unsure = [each for each in found.picture.groups if each.sample.healthy is None]
     reasons = dict.fromkeys(each.condition.why.split("; ")[0] for each in unsure[:3])

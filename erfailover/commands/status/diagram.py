@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from erfailover.commands import status_reading
 from erfailover.commands.context import Context
-from erfailover.commands.rendering import Renderer, renderer
+from erfailover.commands.status import snapshot
+from erfailover.commands.status.png import Renderer, renderer
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.reporting import diagram, drawing, layout
-from erfailover.reporting.verdict import headline
+from erfailover.reporting.diagram import drawing, layout, site
+from erfailover.reporting.status.headline import headline
 
 FORMATS = ("svg", "png")
 
@@ -35,7 +35,7 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
     _insist_on_a_place(file, form)
     layout.library()
     render = renderer() if form == "png" else None
-    reading = status_reading.read(context)
+    reading = snapshot.read(context)
     observed, health = reading.observed, reading.health
     if not observed.networks and not observed.gateways:
         why = next(iter(observed.unknown.values()), "no reason was given")
@@ -44,7 +44,7 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
             "Is the site provisioned? May you read it? erfailover doctor",
         )
     verdict = headline(health)
-    _write(context, file, drawing.draw(diagram.sheet(reading.picture, verdict)), render)
+    _write(context, file, drawing.draw(site.sheet(reading.picture, verdict)), render)
     if file is not None:
         context.say(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
     if observed.unknown:

@@ -7,25 +7,26 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from erfailover.as_code import AsCode, as_code_warning
-from erfailover.azure.circuits import of_both, stand_in_address
-from erfailover.azure.observing import observe
-from erfailover.azure.readings import Readings
-from erfailover.circuits import Circuits
-from erfailover.clock import all_at_once
-from erfailover.commands import history
+from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.circuits import of_both, stand_in_address
+from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
-from erfailover.drills import DrillState, drill_state
 from erfailover.errors import StateFailure
-from erfailover.health import Health, judge
-from erfailover.history import RunRecord, runs, unfinished
-from erfailover.model import Observed, Reading
-from erfailover.reporting import drill as drills
-from erfailover.reporting import status as told
-from erfailover.reporting.picture import picture
-from erfailover.reporting.picture_model import Picture
+from erfailover.model.circuits import Circuits
+from erfailover.model.history import RunRecord, runs, unfinished
+from erfailover.model.observed import Observed, Reading
+from erfailover.model.site import Role
+from erfailover.planning.drill.state import DrillState, drill_state
+from erfailover.planning.health import Health, judge
+from erfailover.planning.iac.drift import AsCode, as_code_warning
+from erfailover.reporting.run import history
 from erfailover.reporting.screen import Screen
-from erfailover.site import Role
+from erfailover.reporting.status import drill as drills
+from erfailover.reporting.status import text as status_text
+from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.model import Picture
+from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.state.process import alive
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class StatusReading:
         """What must be known before all else: a drill, an unfinished run, what code would undo."""
         parts = [
             drills.text(self.drill),
-            history.open_text(self.open_run) if self.open_run is not None else None,
+            history.open_text(self.open_run, alive) if self.open_run is not None else None,
             self.as_code.text if self.as_code is not None else None,
         ]
         return tuple(filter(None, parts))
@@ -93,17 +94,17 @@ def data(context: Context, found: StatusReading) -> dict[str, Any]:
     """A reading as plain data; documented in ``docs/reference.md``."""
     return {
         "subscription": context.subscription.data(),
-        **told.data(context.site, found.observed, found.health),
+        **status_text.data(context.site, found.observed, found.health),
         "connections": drills.circuits_data(found.circuits),
         "drill": drills.data(found.drill),
         "as_code": None if found.as_code is None else found.as_code.data,
-        "unfinished": history.open_data(found.open_run),
+        "unfinished": history.open_data(found.open_run, alive),
     }
 
 
 def text(found: StatusReading, screen: Screen) -> str:
     """A reading for people."""
-    parts = [told.text(found.picture, found.observed, found.health, found.notes, screen)]
+    parts = [status_text.text(found.picture, found.observed, found.health, found.notes, screen)]
     parts += [drills.circuits_text(each, screen) for each in found.circuits.values()]
     return "\n\n".join(filter(None, parts))
 

@@ -15,15 +15,15 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from erfailover.azure.observing import utc_now
-from erfailover.commands import status_reading
+from erfailover.azure.readers.network import utc_now
 from erfailover.commands.context import Context
-from erfailover.commands.screen import screen
-from erfailover.commands.status_reading import StatusReading
+from erfailover.commands.output import screen
+from erfailover.commands.status import snapshot
+from erfailover.commands.status.snapshot import StatusReading
 from erfailover.errors import Failure, UsageFailure
 from erfailover.reporting import formats
-from erfailover.reporting.changes import changes
-from erfailover.reporting.watch import KEPT, Event, Page, events, first_lines, page
+from erfailover.reporting.status.changes import changes
+from erfailover.reporting.status.watch import KEPT, Event, Page, events, first_lines, page
 
 
 class Shower(Protocol):
@@ -59,7 +59,7 @@ def run(context: Context, every_s: float) -> None:
     """
     try:
         began = context.clock.now()
-        found = status_reading.read_visibly(context)
+        found = snapshot.read_visibly(context)
         shown = _page(found, context.clock.now() - began)
         with _shower(context) as shower:
             shower.show(shown, first_lines(shown), found)
@@ -80,7 +80,7 @@ def _again(context: Context, shower: Shower, before: Page) -> Page:
     began = context.clock.now()
     shower.wait(0.0)
     try:
-        found = status_reading.read(context)
+        found = snapshot.read(context)
     except UsageFailure:
         raise
     except Failure as failure:
@@ -140,7 +140,7 @@ class _Documents(_Lines):
         if found is None:
             self._context.say("\n".join(event.text for event in new))
             return
-        data, form = status_reading.data(self._context, found), self._context.output
+        data, form = snapshot.data(self._context, found), self._context.output
         try:
             told = formats.printed("", data, form, self._context.query)
         except formats.QueryProblem as problem:

@@ -1,6 +1,6 @@
 """``erfailover switch``: observe, plan, ask, execute, verify, report.
 
-What is done, and in which order, is ``procedure``'s; ``switch_run`` carries it out.
+What is done, and in which order, is ``procedure``'s; ``execution`` carries it out.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from erfailover import __version__, conditions, procedure, saved_plan
-from erfailover.azure.observing import observe
-from erfailover.azure.readings import Readings
-from erfailover.commands import continuous_probes, plans, report_file, switch_hazards
+from erfailover import __version__
+from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.network import observe
+from erfailover.commands import plans
 from erfailover.commands.context import Context
-from erfailover.commands.progress import duration
-from erfailover.commands.recording import recorded, settle
-from erfailover.commands.switch_hazards import Lookout
-from erfailover.commands.switch_options import PATIENCE_S, Options, insist
-from erfailover.commands.switch_run import SwitchRun
+from erfailover.commands.probes import continuous
+from erfailover.commands.runs import report_file
+from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.switch import hazards
+from erfailover.commands.switch.execution import SwitchRun
+from erfailover.commands.switch.hazards import Lookout
+from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.errors import (
     AzureFailure,
     Failure,
@@ -29,13 +31,19 @@ from erfailover.errors import (
     UsageFailure,
     VerificationFailed,
 )
-from erfailover.history import last_switch, runs
-from erfailover.journal import Record, peerings_made, prestaged
-from erfailover.model import Claim, Observed, SwitchPlan, Verdict
-from erfailover.outcome import Outcome, missing, verified
-from erfailover.reporting import outcome as reported
-from erfailover.reporting import plan as told
-from erfailover.site import Path, Role, Site
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.durations import duration
+from erfailover.model.history import last_switch, runs
+from erfailover.model.observed import Observed
+from erfailover.model.plan import SwitchPlan
+from erfailover.model.site import Path, Role, Site
+from erfailover.planning import conditions
+from erfailover.planning.switch import procedure
+from erfailover.planning.switch.result import Outcome, missing, verified
+from erfailover.reporting.plan import document as plan_document
+from erfailover.reporting.plan import text
+from erfailover.reporting.run import switch_result
+from erfailover.runtime.journal import Record, peerings_made, prestaged
 
 OWNER_TAG = "erfailover-site"
 """The tag that ``provision`` puts on what it makes, with the site's name."""
@@ -51,7 +59,7 @@ def run(context: Context, options: Options) -> None:
         VerificationFailed: it is done, but routes or probes do not show it.
     """
     _known(context.site, options.canary)
-    continuous_probes.chosen(context.site, options.probes)
+    continuous.chosen(context.site, options.probes)
     if options.dry_run:
         observed, plan = _planned(context, options, Readings(context.azure, context.site))
         insist_on_having_read(plan)
@@ -80,7 +88,7 @@ def _run(context: Context, options: Options) -> None:
     document = plans.document(site, plan, observed)
     _insist_on_saved(options, document)
     if plan.writes:
-        plans.tell(context, told.text(site, plan))
+        plans.tell(context, text.text(site, plan))
         _guard(context, options, plan, observed)
         context.confirm(f"Switch {site.name} to {options.target}?")
     else:
@@ -91,9 +99,9 @@ def _run(context: Context, options: Options) -> None:
         recorded(context, "switch", document, target, began_s) as recorder,
     ):
         switch = SwitchRun(context, options, recorder, readings, observed, began_s)
-        probes = continuous_probes.chosen(site, options.probes)
-        with continuous_probes.asked(context, probes, began_s) as tallies:
-            recorder.result = lambda: reported.data(site, switch.outcome, tallies)
+        probes = continuous.chosen(site, options.probes)
+        with continuous.asked(context, probes, began_s) as tallies:
+            recorder.result = lambda: switch_result.data(site, switch.outcome, tallies)
             outcome = switch.carry_out(plan)
         _raise_unless_verified(outcome)
 
@@ -106,8 +114,8 @@ def from_file(context: Context, options: Options, file: FilePath) -> None:
         Refused: the world has moved since the plan was made.
     """
     saved = plans.load(file)
-    target = saved_plan.target(saved, str(file))
-    saved_plan.insist_on_site(saved, context.site, __version__, str(file))
+    target = plan_document.target(saved, str(file))
+    plan_document.insist_on_site(saved, context.site, __version__, str(file))
     run(context, replace(options, target=target, saved=(str(file), saved)))
 
 
@@ -161,7 +169,7 @@ def _insist_on_saved(options: Options, document: Mapping[str, Any]) -> None:
     """Refuse a saved plan that is not the plan of today."""
     if options.saved is not None:
         name, saved = options.saved
-        saved_plan.insist_on_world(saved, document, name)
+        plan_document.insist_on_world(saved, document, name)
 
 
 def ours(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset[str]:
@@ -201,7 +209,7 @@ def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Obser
     if options.target is Path.EXPRESSROUTE and not options.undo:
         claims.append(_held(context, options, observed))
     if not options.undo:
-        claims += switch_hazards.blocking(plan)
+        claims += hazards.blocking(plan)
     insist(context, options, claims, "switch")
 
 

@@ -10,24 +10,31 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
-from erfailover import conditions, procedure, waits
 from erfailover.azure import peerings
-from erfailover.azure.polling import HURRIED, PATIENT, Cadence
-from erfailover.azure.readings import Readings
-from erfailover.clock import start
-from erfailover.commands import peering_tasks, probe_run
+from erfailover.azure.client.polling import HURRIED, PATIENT, Cadence
+from erfailover.azure.readers.cache import Readings
 from erfailover.commands.context import Context
+from erfailover.commands.probes import runner
 from erfailover.commands.progress import Progress
-from erfailover.commands.recording import Recorder
-from erfailover.commands.switch_options import PATIENCE_S, Options, insist
-from erfailover.commands.switch_watch import FEW, Watch
+from erfailover.commands.runs.recorder import Recorder
+from erfailover.commands.switch import tasks
+from erfailover.commands.switch.options import PATIENCE_S, Options, insist
+from erfailover.commands.switch.route_watch import FEW, Watch
 from erfailover.errors import AzureFailure, Kind, UnknownReading, VerificationFailed
-from erfailover.executor import Event, Listener, Results, State, Task, Width
-from erfailover.executor import run as execute
-from erfailover.model import Observed, PeeringWrite, SwitchPlan, SwitchStep, Verdict
-from erfailover.outcome import Outcome, missing, probed, shown
-from erfailover.schedule import Node, schedule
-from erfailover.site import ROLE_OF_PATH, Site, Spoke, network_of
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.plan import PeeringWrite, SwitchPlan, SwitchStep
+from erfailover.model.resource_ids import network_of
+from erfailover.model.site import ROLE_OF_PATH, Site, Spoke
+from erfailover.model.tasks import Event, Listener, Results, State, Task
+from erfailover.planning import conditions
+from erfailover.planning.switch import procedure
+from erfailover.planning.switch.result import Outcome, missing, probed, shown
+from erfailover.planning.switch.schedule import Node, schedule
+from erfailover.runtime import waits
+from erfailover.runtime.clock import start
+from erfailover.runtime.executor import Width
+from erfailover.runtime.executor import run as execute
 
 GATE_NETWORKS_S, GATE_GATEWAY_S = 10.0, 20.0
 """How old a reading may be that the gate rests on, in seconds: of VNets and peerings, and of the
@@ -184,9 +191,9 @@ class SwitchRun:
             title = f"verify {node.checked} before the others"
             return Task(node.id, title, work, node.needs, node.after)
         if node.step is None:
-            return peering_tasks.milestone(node)
+            return tasks.milestone(node)
         title = f"{node.step.number}. {node.step.title}"
-        return peering_tasks.write(node, node.step, title, partial(self._step, node.step))
+        return tasks.write(node, node.step, title, partial(self._step, node.step))
 
     def _step(self, step: SwitchStep) -> str:
         if step.gated:
@@ -330,7 +337,7 @@ class SwitchRun:
             arrived = conditions.all_of(claims[0] for claims in outcome.claims.values())
             if arrived is not Verdict.FAILS and expected and not probed(outcome):
                 self.context.say("Routes are as they should be; running the probes ...")
-                outcome.probes = probe_run.run(self.context, expected)
+                outcome.probes = runner.run(self.context, expected)
                 self._claims(outcome, watch)
             outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
             if shown(outcome) or clock.now() >= deadline:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from erfailover.azure import surroundings
-from erfailover.azure.readings import Readings
-from erfailover.clock import start
+from erfailover.azure.readers import routing
+from erfailover.azure.readers.cache import Readings
 from erfailover.commands.context import Context
-from erfailover.hazards import hazards
-from erfailover.model import Claim, Observed, SwitchPlan, Verdict
-from erfailover.site import ROLE_OF_PATH, Path
-from erfailover.surroundings import Surroundings
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.plan import SwitchPlan
+from erfailover.model.routing import Surroundings
+from erfailover.model.site import ROLE_OF_PATH, Path
+from erfailover.planning.hazards import hazards
+from erfailover.runtime.clock import start
 
 YOUNG_S = 60.0
 """How old a VNet's reading may be: the first observation's own, made at the same time."""
@@ -37,7 +39,7 @@ class Lookout:
         if self._found is not None:
             return self._observed()
         body = partial(self.readings.network_body, max_age_s=YOUNG_S)
-        read = partial(surroundings.read, context.azure, context.site, (leaving,), body)
+        read = partial(routing.read, context.azure, context.site, (leaving,), body)
         reading = start(context.clock, read, "surroundings")
         observed = self._observed()
         while not context.clock.wait_for(reading.done, 3600.0):

@@ -9,10 +9,10 @@ from typing import Any
 
 from erfailover.commands.context import Context
 from erfailover.errors import Refused, UnknownReading
-from erfailover.hazards import NAMES as HAZARDS
-from erfailover.model import Claim, Verdict
-from erfailover.procedure import READINESS
-from erfailover.site import Path
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.site import Path
+from erfailover.planning.hazards.scene import NAMES as HAZARDS
+from erfailover.planning.switch.procedure import READINESS
 
 FORCEABLE = READINESS | frozenset(HAZARDS)
 """What ``--force`` overrides: that the path to switch to is not ready, and hazards."""

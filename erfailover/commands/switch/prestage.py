@@ -10,21 +10,25 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from erfailover import procedure
 from erfailover.azure import peerings
-from erfailover.azure.readings import Readings
-from erfailover.commands import peering_tasks, plans
+from erfailover.azure.readers.cache import Readings
+from erfailover.commands import plans
 from erfailover.commands.context import Context
-from erfailover.commands.progress import Progress, duration
-from erfailover.commands.recording import recorded, settle
-from erfailover.commands.switch import insist_on_having_read, ours
+from erfailover.commands.progress import Progress
+from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.switch import tasks as switch_tasks
+from erfailover.commands.switch.command import insist_on_having_read, ours
 from erfailover.errors import Refused, UsageFailure
-from erfailover.executor import State, Task
-from erfailover.executor import run as execute
-from erfailover.model import Claim, Observed, Purpose, SwitchPlan, SwitchStep, Verdict
-from erfailover.reporting import plan as told
-from erfailover.schedule import Node, schedule
-from erfailover.site import Site
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.durations import duration
+from erfailover.model.observed import Observed
+from erfailover.model.plan import Purpose, SwitchPlan, SwitchStep
+from erfailover.model.site import Site
+from erfailover.model.tasks import State, Task
+from erfailover.planning.switch import procedure
+from erfailover.planning.switch.schedule import Node, schedule
+from erfailover.reporting.plan import text as plan_text
+from erfailover.runtime.executor import run as execute
 
 
 def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
@@ -47,7 +51,7 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
         settle(context)
         readings = Readings(context.azure, context.site)
         plan, observed = _planned(context, readings, purpose)
-        plans.tell(context, told.text(context.site, plan))
+        plans.tell(context, plan_text.text(context.site, plan))
         _refuse(plan)
         if plan.writes:
             context.confirm(f"{str(purpose).capitalize()} {context.site.name}?")
@@ -115,8 +119,8 @@ def _text(site: Site, plan: SwitchPlan, names: list[str], seconds: float) -> str
 def _task(context: Context, readings: Readings, node: Node) -> Task:
     step = node.step
     if step is None:
-        return peering_tasks.milestone(node)
-    return peering_tasks.write(node, step, step.title, partial(_write, context, readings, step))
+        return switch_tasks.milestone(node)
+    return switch_tasks.write(node, step, step.title, partial(_write, context, readings, step))
 
 
 def _write(context: Context, readings: Readings, step: SwitchStep) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from erfailover import procedure
-from erfailover.azure.readings import Readings
-from erfailover.clock import Clock, start
+from erfailover.azure.readers.cache import Readings
 from erfailover.errors import AzureFailure
-from erfailover.model import Claim, Observed, Verdict
-from erfailover.site import ROLE_OF_PATH, Path, Role, Site
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
+from erfailover.planning.switch import procedure
+from erfailover.runtime.clock import Clock, start
 
 BUSY_PAUSE_S = 20.0
 """Between readings while spokes are still switched: they cost tokens of the same bucket."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from erfailover.executor import Task
-from erfailover.model import SwitchStep
-from erfailover.schedule import Node
-from erfailover.site import network_of
-from erfailover.switch_estimates import step_usual
+from erfailover.model.plan import SwitchStep
+from erfailover.model.resource_ids import network_of
+from erfailover.model.tasks import Task
+from erfailover.planning.switch.estimate import step_usual
+from erfailover.planning.switch.schedule import Node
 
 
 def milestone(node: Node) -> Task:

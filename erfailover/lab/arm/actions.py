@@ -1,32 +1,33 @@
 """POST actions, shared keys, parts of a resource: check, accept, start the operation.
 
-Owns the way an action takes to its first answer; its result is ``actions``' business.
+Owns the way an action takes to its first answer; its result is ``action_results``' business.
 """
 
 from __future__ import annotations
 
 import json
 
-from erfailover.lab import errors, failover_tests, ids, reads, rules
-from erfailover.lab import resource_types as rt
-from erfailover.lab.actions import StartScript
-from erfailover.lab.answers import Answer, Request, operation_headers
-from erfailover.lab.arm_url import Target
-from erfailover.lab.bodies import parse_body
-from erfailover.lab.errors import Refusal, Refused
-from erfailover.lab.lab import Lab
-from erfailover.lab.machine_views import instance_view
-from erfailover.lab.notifications import ALL_SINCE
-from erfailover.lab.operations import Operation
-from erfailover.lab.reads import find
-from erfailover.lab.world import Resource
-from erfailover.lab.writes import refuse
+from erfailover.lab.arm import reads
+from erfailover.lab.arm.reads import find
+from erfailover.lab.arm.writes import refuse
+from erfailover.lab.core import errors, ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.arm_url import Target
+from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.protocol import ALL_SINCE, Answer, Request, operation_headers, parse_body
+from erfailover.lab.core.world import Resource
+from erfailover.lab.engine import failover_tests
+from erfailover.lab.engine.action_results import StartScript
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.engine.instance_view import instance_view
+from erfailover.lab.providers import rules
 
 SLOWEST_SCRIPT_S = 5400.0
 """A run command ends after 90 minutes at most (documented)."""
 
 
-def part(lab: Lab, request: Request, target: Target) -> Answer:
+def part(lab: Cloud, request: Request, target: Target) -> Answer:
     """Whatever lies below an item: an action, or a part of it."""
     assert target.type is not None
     name, method = target.name, request.method
@@ -46,14 +47,14 @@ def part(lab: Lab, request: Request, target: Target) -> Answer:
     return _network_action(lab, request, resource, name)
 
 
-def _place(lab: Lab, resource: Resource) -> str:
+def _place(lab: Cloud, resource: Resource) -> str:
     """Where a resource is; a child is where its parent is."""
     owner = lab.world.get(resource.id.parent) if resource.id.parent else resource
     return str((owner or resource).body.get("location", ""))
 
 
 def _start(
-    lab: Lab,
+    lab: Cloud,
     resource: Resource,
     action: str,
     duration_s: float,
@@ -88,7 +89,7 @@ def _start(
     return operation
 
 
-def _network_action(lab: Lab, request: Request, resource: Resource, name: str) -> Answer:
+def _network_action(lab: Cloud, request: Request, resource: Resource, name: str) -> Answer:
     duration_s = lab.durations.seconds(
         f"{resource.id.type}/{name}", "post", resource=ids.key(resource.id)
     )
@@ -119,14 +120,14 @@ def _network_action(lab: Lab, request: Request, resource: Resource, name: str) -
     return Answer(202, None, headers)
 
 
-def _unready(lab: Lab, resource: Resource) -> Refusal:
+def _unready(lab: Cloud, resource: Resource) -> Refusal:
     return lab.scene.unknown.refuse(
         "action on a resource in the making",
         f"The operation cannot be performed because {resource.id} is not provisioned yet.",
     )
 
 
-def _detached(lab: Lab, nic: Resource) -> Refusal | None:
+def _detached(lab: Cloud, nic: Resource) -> Refusal | None:
     users = lab.references.users(nic.id, "networkProfile.networkInterfaces")
     machine = lab.world.get(users[0].source) if users else None
     if machine is not None and machine.hidden.get("powerState") == "running":
@@ -137,7 +138,7 @@ def _detached(lab: Lab, nic: Resource) -> Refusal | None:
     )
 
 
-def _machine_action(lab: Lab, request: Request, machine: Resource, name: str) -> Answer:
+def _machine_action(lab: Cloud, request: Request, machine: Resource, name: str) -> Answer:
     key = ids.key(machine.id)
     refuse(rules.held(lab.scene, machine.id))
     if machine.active is None:
@@ -151,7 +152,7 @@ def _machine_action(lab: Lab, request: Request, machine: Resource, name: str) ->
     return Answer(202, None, operation_headers(request, operation, lab.speed, location=True))
 
 
-def _run_command(lab: Lab, request: Request, machine: Resource) -> Operation:
+def _run_command(lab: Cloud, request: Request, machine: Resource) -> Operation:
     body = parse_body(request)
     if body.get("commandId") != "RunShellScript":
         raise Refused(errors.not_modelled(f"the run command {body.get('commandId')}"))
@@ -179,7 +180,7 @@ def _run_command(lab: Lab, request: Request, machine: Resource) -> Operation:
     return operation
 
 
-def _shared_key(lab: Lab, request: Request, target: Target) -> Answer:
+def _shared_key(lab: Cloud, request: Request, target: Target) -> Answer:
     connection = find(lab, target)
     method = request.method
     if target.name == "sharedkey" and method == "GET":

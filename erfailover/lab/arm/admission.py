@@ -11,30 +11,31 @@ import datetime as dt
 import json
 from dataclasses import replace
 
-from erfailover.lab import errors, governance_errors, request_actions
-from erfailover.lab import extensions as ext
-from erfailover.lab.answers import Answer, Request
-from erfailover.lab.arm_url import Kind, Target
-from erfailover.lab.errors import Refused
-from erfailover.lab.lab import Lab
-from erfailover.lab.world import Body
-from erfailover.lab.writes import refuse
+from erfailover.lab.arm.writes import refuse
+from erfailover.lab.auth import errors as auth_errors
+from erfailover.lab.auth import required_actions
+from erfailover.lab.core import arm_url, errors
+from erfailover.lab.core.arm_url import Kind, Target
+from erfailover.lab.core.errors import Refused
+from erfailover.lab.core.protocol import Answer, Request
+from erfailover.lab.core.world import Body
+from erfailover.lab.engine.cloud import Cloud
 
 _LOCKED = frozenset({Kind.ITEM, Kind.PART, Kind.GROUP, Kind.DEPLOYMENTS})
 
 
-def admit(lab: Lab, request: Request, target: Target) -> None:
+def admit(lab: Cloud, request: Request, target: Target) -> None:
     """Let a request pass, or refuse it."""
-    wanted = request_actions.wanted(request.method, target)
+    wanted = required_actions.wanted(request.method, target)
     if wanted is not None and not lab.access.may(wanted.action, wanted.scope):
         known = lab.identity.object_id
         raise Refused(errors.forbidden(known, wanted.action, wanted.scope))
     body = _body(request) if request.method in ("PUT", "PATCH") else {}
     if wanted is not None and target.kind is Kind.ITEM and target.type is not None:
-        for each in request_actions.linked(target.type.type, body):
+        for each in required_actions.linked(target.type.type, body):
             if not lab.access.may(each.action, each.scope):
                 refuse(
-                    governance_errors.linked_forbidden(
+                    auth_errors.linked_forbidden(
                         lab.identity.object_id,
                         wanted.action,
                         wanted.scope,
@@ -49,7 +50,7 @@ def admit(lab: Lab, request: Request, target: Target) -> None:
         refuse(lab.policies.refused(str(target.id), resource))
 
 
-def visible(lab: Lab, answer: Answer) -> Answer:
+def visible(lab: Cloud, answer: Answer) -> Answer:
     """A list as the client sees it: what it may not read is not in it (published for lists)."""
     body = answer.body
     if not isinstance(body, dict) or not isinstance(body.get("value"), list):
@@ -58,32 +59,32 @@ def visible(lab: Lab, answer: Answer) -> Answer:
     return replace(answer, body={**body, "value": rows})
 
 
-def _may_read(lab: Lab, row: Body) -> bool:
+def _may_read(lab: Cloud, row: Body) -> bool:
     row_id, type_ = str(row.get("id", "")), str(row.get("type", ""))
     if type_.lower() == "microsoft.resources/resourcegroups":
-        type_ = request_actions.GROUP
+        type_ = required_actions.GROUP
     return not row_id or lab.access.may(f"{type_}/read", row_id)
 
 
-def handle(lab: Lab, request: Request, target: Target) -> Answer:
+def handle(lab: Cloud, request: Request, target: Target) -> Answer:
     """A request to locks, permissions, policies or metrics of a scope."""
-    type_, own = ext.type_of(target.name)
+    type_, own = arm_url.type_of(target.name)
     _insist_on_scope(lab, target)
     match type_:
-        case ext.LOCKS if "/" not in own:
+        case arm_url.LOCKS if "/" not in own:
             return lab.locks.handle(request, target.scope, own)
-        case ext.PERMISSIONS if not own and request.method == "GET":
+        case arm_url.PERMISSIONS if not own and request.method == "GET":
             return Answer(200, {"value": lab.access.permissions(target.scope)})
-        case ext.ASSIGNMENTS | ext.DEFINITIONS | ext.RESTRICTIONS if "/" not in own:
+        case arm_url.ASSIGNMENTS | arm_url.DEFINITIONS | arm_url.RESTRICTIONS if "/" not in own:
             return lab.policies.handle(request, target.scope, target.name)
-        case ext.METRICS if not own and target.id is not None and target.type is not None:
+        case arm_url.METRICS if not own and target.id is not None and target.type is not None:
             resource = lab.world.get(target.id)
             if resource is not None:
                 return lab.metrics.answer(request, resource, dt.datetime.now(dt.UTC))
     raise Refused(errors.not_modelled(f"{request.method} {target.name}"))
 
 
-def _insist_on_scope(lab: Lab, target: Target) -> None:
+def _insist_on_scope(lab: Cloud, target: Target) -> None:
     """Refuse a scope that is not there."""
     if target.id is None:
         return

@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from erfailover.lab import errors
-from erfailover.lab.errors import Refusal
+from erfailover.lab.core import errors
+from erfailover.lab.core.errors import Refusal
 
 OLDEST = dt.date(2015, 1, 1)
 NEWEST = dt.date(2026, 12, 31)

@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from erfailover.lab import compose, ids, templates, writes
-from erfailover.lab.answers import Request
-from erfailover.lab.arm_url import parse
-from erfailover.lab.errors import Refusal, Refused
-from erfailover.lab.operations import Operation
-from erfailover.lab.world import Body, Resource
-
-if TYPE_CHECKING:
-    from erfailover.lab.lab import Lab
+from erfailover.lab.arm import template, writes
+from erfailover.lab.core import ids
+from erfailover.lab.core.arm_url import parse
+from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.protocol import Request
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.providers import presentation
 
 LOOK_AGAIN_S = 60.0
 """How long at most until a deployment looks again at what it waits for."""
@@ -62,7 +62,7 @@ def read_steps(deployment: Resource) -> list[Step]:
 class Advance:
     """The clock's event that carries a deployment on as far as it goes now."""
 
-    lab: Lab
+    lab: Cloud
     deployment: str
 
     def __call__(self) -> None:
@@ -78,7 +78,7 @@ class Advance:
             self.lab.world.at(again_s, self)
 
 
-def _carry_on(lab: Lab, deployment: Resource, operation: Operation) -> float | None:
+def _carry_on(lab: Cloud, deployment: Resource, operation: Operation) -> float | None:
     """Carry on; gives back when to look again, None at the end."""
     steps = read_steps(deployment)
     for step in steps:
@@ -111,7 +111,7 @@ def _carry_on(lab: Lab, deployment: Resource, operation: Operation) -> float | N
     return min(ends)
 
 
-def _look(lab: Lab, step: Step) -> None:
+def _look(lab: Cloud, step: Step) -> None:
     found = lab.operations.get(step.operation)
     if found is None or found.status == "Succeeded":
         step.state = "done"
@@ -125,7 +125,7 @@ def _fail(step: Step, status: int, error: Body) -> None:
     step.error = error
 
 
-def _start(lab: Lab, deployment: Resource, step: Step) -> float:
+def _start(lab: Cloud, deployment: Resource, step: Step) -> float:
     """Write one resource; gives back the seconds until another attempt, 0 where none is due.
 
     A 429 is tried again after its Retry-After (assumed); any other refusal is final.
@@ -153,7 +153,7 @@ def _start(lab: Lab, deployment: Resource, step: Step) -> float:
     return 0.0
 
 
-def _end(lab: Lab, deployment: Resource, operation: Operation, steps: list[Step]) -> None:
+def _end(lab: Cloud, deployment: Resource, operation: Operation, steps: list[Step]) -> None:
     lab.operations.end(operation.id)
     asked: Body = json.loads(deployment.hidden.pop("properties"))
     bad = [each for each in steps if each.state == "failed"]
@@ -172,14 +172,14 @@ def _end(lab: Lab, deployment: Resource, operation: Operation, steps: list[Step]
     properties = deployment.properties
     try:
         properties["outputs"] = _outputs(lab, deployment, asked)
-    except (templates.NotModelled, templates.Invalid) as problem:
+    except (template.NotModelled, template.Invalid) as problem:
         operation.status = "Failed"
         operation.error = {"code": "DeploymentOutputEvaluationFailed", "message": str(problem)}
         return
     properties["outputResources"] = [{"id": each} for each in made]
 
 
-def _outputs(lab: Lab, deployment: Resource, asked: Body) -> Body:
+def _outputs(lab: Cloud, deployment: Resource, asked: Body) -> Body:
     names = {ids.key(each.id): each.id for each in read_steps(deployment)}
     names |= {each.rsplit("/", 1)[1]: each for each in list(names)}
 
@@ -187,9 +187,9 @@ def _outputs(lab: Lab, deployment: Resource, asked: Body) -> Body:
         """The properties of a resource, by its id or by its name in the template."""
         resource = lab.world.get(names.get(which.lower(), which))
         if resource is None:
-            raise templates.Invalid(f"the resource '{which}' is not defined in the template")
-        return compose.shown(lab.scene, lab.bgp, resource)["properties"]
+            raise template.Invalid(f"the resource '{which}' is not defined in the template")
+        return presentation.shown(lab.scene, lab.bgp, resource)["properties"]
 
     group = deployment.id.group
     location = str((lab.world.get(group) or deployment).body.get("location", ""))
-    return templates.outputs(asked, templates.scope_of(asked, group, location, reference))
+    return template.outputs(asked, template.scope_of(asked, group, location, reference))

@@ -1,7 +1,7 @@
 """Template deployments: accepted, checked, and told about.
 
 Owns the verbs below ``.../providers/Microsoft.Resources/deployments`` as az uses them. A
-deployment is a resource of the world; its resources are written by ``deploying`` through the
+deployment is a resource of the world; its resources are written by ``deployment_run`` through the
 same door as everybody else's, so every rule holds. Recorded (deployments that az composed for
 a connection and for a virtual machine): 201 with ``Azure-AsyncOperation``, polls that answer
 Running and then Succeeded, and the bodies. Azure's check before acceptance goes further: it
@@ -14,17 +14,17 @@ import json
 import re
 from typing import Any
 
-from erfailover.lab import errors, ids, templates
-from erfailover.lab import resource_types as rt
-from erfailover.lab.answers import Answer, Request, retry_headers
-from erfailover.lab.arm_url import Target
-from erfailover.lab.bodies import parse_body
-from erfailover.lab.deploying import Advance, Step, read_steps, write_steps
-from erfailover.lab.errors import Refusal, Refused
-from erfailover.lab.lab import Lab
-from erfailover.lab.operations import Operation
-from erfailover.lab.world import Body, Resource
-from erfailover.lab.writes import find_group, refuse
+from erfailover.lab.arm import template
+from erfailover.lab.arm.deployment_run import Advance, Step, read_steps, write_steps
+from erfailover.lab.arm.writes import find_group, refuse
+from erfailover.lab.core import errors, ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.arm_url import Target
+from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.protocol import Answer, Request, parse_body, retry_headers
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.engine.cloud import Cloud
 
 FIRST_ANSWER_S = 1.4
 """The first answer took 1.2 to 2.3 s (recorded, as the deployment's own duration)."""
@@ -33,7 +33,7 @@ POLL_S = 10
 _NAME = re.compile(r"[-\w.()]{1,64}")
 
 
-def handle(lab: Lab, request: Request, target: Target) -> Answer:
+def handle(lab: Cloud, request: Request, target: Target) -> Answer:
     """Any request to a resource group's deployments; ``target.name`` is what follows them."""
     group = find_group(lab, target)
     parts = target.name.split("/") if target.name else []
@@ -69,12 +69,12 @@ def _id(group: Resource, name: str) -> ids.ResourceId:
     )
 
 
-def _all(lab: Lab, group: Resource) -> list[Resource]:
+def _all(lab: Cloud, group: Resource) -> list[Resource]:
     inside = lab.world.of_type(rt.DEPLOYMENT)
     return [each for each in inside if ids.key(each.id.group) == ids.key(group.id)]
 
 
-def _find(lab: Lab, group: Resource, name: str) -> Resource:
+def _find(lab: Cloud, group: Resource, name: str) -> Resource:
     found = lab.world.get(_id(group, name))
     if found is None:
         text = f"Deployment '{name}' could not be found."
@@ -82,11 +82,11 @@ def _find(lab: Lab, group: Resource, name: str) -> Resource:
     return found
 
 
-def _operation(lab: Lab, deployment: Resource) -> Operation | None:
+def _operation(lab: Cloud, deployment: Resource) -> Operation | None:
     return lab.operations.get(deployment.hidden["operation"])
 
 
-def _shown(lab: Lab, deployment: Resource) -> Body:
+def _shown(lab: Cloud, deployment: Resource) -> Body:
     """What GET answers; the state and the error are the operation's."""
     operation = _operation(lab, deployment)
     properties = dict(deployment.properties)
@@ -101,11 +101,11 @@ def _shown(lab: Lab, deployment: Resource) -> Body:
     return {**deployment.body, "properties": properties}
 
 
-def _timestamp(lab: Lab, at_s: float) -> str:
+def _timestamp(lab: Cloud, at_s: float) -> str:
     return lab.timestamp(at_s).replace("+00:00", "Z")
 
 
-def _plan(request: Request, group: Resource, name: str) -> tuple[Body, templates.Plan]:
+def _plan(request: Request, group: Resource, name: str) -> tuple[Body, template.Plan]:
     if not _NAME.fullmatch(name):
         raise Refused(errors.name_invalid(name))
     body = parse_body(request)
@@ -113,15 +113,15 @@ def _plan(request: Request, group: Resource, name: str) -> tuple[Body, templates
     if not isinstance(properties, dict):
         raise Refused(errors.content_invalid("the deployment has no properties"))
     try:
-        return properties, templates.read(properties, group.id, group.body["location"])
-    except templates.NotModelled as found:
+        return properties, template.read(properties, group.id, group.body["location"])
+    except template.NotModelled as found:
         raise Refused(errors.not_modelled(str(found))) from None
-    except templates.Invalid as found:
+    except template.Invalid as found:
         text = f"Deployment template validation failed: '{found}.'."
         raise Refused(Refusal(400, "InvalidTemplate", text)) from None
 
 
-def _put(lab: Lab, request: Request, target: Target, group: Resource, name: str) -> Answer:
+def _put(lab: Cloud, request: Request, target: Target, group: Resource, name: str) -> Answer:
     if group.state == "Deleting":
         raise Refused(errors.group_being_deleted(target.group))
     properties, plan = _plan(request, group, name)
@@ -163,11 +163,11 @@ def _put(lab: Lab, request: Request, target: Target, group: Resource, name: str)
     return Answer(201 if known is None else 200, shown, headers, pause_s=FIRST_ANSWER_S)
 
 
-def _wait(lab: Lab) -> dict[str, str]:
+def _wait(lab: Cloud) -> dict[str, str]:
     return {} if lab.speed in {None, 1} else retry_headers(POLL_S, lab.speed)
 
 
-def _active(lab: Lab, known: Resource | None) -> Refusal | None:
+def _active(lab: Cloud, known: Resource | None) -> Refusal | None:
     operation = _operation(lab, known) if known is not None else None
     if known is None or operation is None or operation.done:
         return None
@@ -178,7 +178,7 @@ def _active(lab: Lab, known: Resource | None) -> Refusal | None:
     return Refusal(409, "DeploymentActive", text)
 
 
-def _body(lab: Lab, where: ids.ResourceId, plan: templates.Plan) -> Body:
+def _body(lab: Cloud, where: ids.ResourceId, plan: template.Plan) -> Body:
     providers: dict[str, dict[str, list[str]]] = {}
     for each in plan.resources:
         types = providers.setdefault(each.id.provider, {})
@@ -221,7 +221,7 @@ def _named(where: ids.ResourceId) -> Body:
     return {"id": str(where), "resourceType": where.type, "resourceName": names}
 
 
-def _validate(lab: Lab, request: Request, target: Target, group: Resource, name: str) -> Answer:
+def _validate(lab: Cloud, request: Request, target: Target, group: Resource, name: str) -> Answer:
     _, plan = _plan(request, group, name)
     body = _body(lab, _id(group, name), plan)
     body["properties"] |= {
@@ -233,7 +233,7 @@ def _validate(lab: Lab, request: Request, target: Target, group: Resource, name:
     return Answer(200, body)
 
 
-def _poll(lab: Lab, number: str) -> Answer:
+def _poll(lab: Cloud, number: str) -> Answer:
     operation = lab.operations.get(number)
     if operation is None or operation.type != rt.DEPLOYMENT:
         text = f"The deployment operation '{number}' could not be found."
@@ -246,7 +246,7 @@ def _poll(lab: Lab, number: str) -> Answer:
     return Answer(200, body)
 
 
-def _operations(lab: Lab, deployment: Resource) -> Answer:
+def _operations(lab: Cloud, deployment: Resource) -> Answer:
     rows: list[Any] = []
     for number, step in enumerate(read_steps(deployment)):
         where = ids.parse(step.id)
@@ -273,7 +273,7 @@ def _operations(lab: Lab, deployment: Resource) -> Answer:
     return Answer(200, {"value": rows})
 
 
-def _delete(lab: Lab, group: Resource, name: str) -> Answer:
+def _delete(lab: Cloud, group: Resource, name: str) -> Answer:
     """Forget a deployment; its resources stay. Azure takes a moment (assumed: at once)."""
     found = lab.world.get(_id(group, name))
     if found is None:

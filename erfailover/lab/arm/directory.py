@@ -5,21 +5,21 @@ Owns the fixed answers that clients ask for before they do anything. az reads al
 
 from __future__ import annotations
 
-from erfailover.lab import errors
-from erfailover.lab import resource_types as rt
-from erfailover.lab.answers import Answer
-from erfailover.lab.arm_url import Kind, Target
-from erfailover.lab.errors import Refused
-from erfailover.lab.identity import subscription_name
-from erfailover.lab.lab import Lab
-from erfailover.lab.regions import REGIONS, ZONED, ZONES
-from erfailover.lab.world import Body
+from erfailover.lab.auth.identity import subscription_name
+from erfailover.lab.core import errors
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.arm_url import Kind, Target
+from erfailover.lab.core.errors import Refused
+from erfailover.lab.core.protocol import Answer
+from erfailover.lab.core.world import Body
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.providers.regions import REGIONS, ZONED, ZONES
 
 API_VERSIONS = ("2025-05-01", "2024-07-01", "2024-05-01", "2023-11-01", "2021-08-01", "2018-11-01")
 LOCATIONS = ("westeurope", "northeurope", "germanywestcentral", "westus", "westus2", "eastus")
 
 
-def answer(lab: Lab, target: Target) -> Answer:
+def answer(lab: Cloud, target: Target) -> Answer:
     """Answer for a target outside of the resources."""
     match target.kind:
         case Kind.TENANTS:
@@ -44,7 +44,7 @@ def answer(lab: Lab, target: Target) -> Answer:
 _NAMESPACES = (rt.NETWORK, rt.COMPUTE, "Microsoft.Resources")
 
 
-def _tenant(lab: Lab) -> Body:
+def _tenant(lab: Cloud) -> Body:
     tenant = lab.identity.tenant
     return {
         "id": f"/tenants/{tenant}",
@@ -56,7 +56,7 @@ def _tenant(lab: Lab) -> Body:
     }
 
 
-def _subscription(lab: Lab, subscription: str) -> Body:
+def _subscription(lab: Cloud, subscription: str) -> Body:
     known = lab.identity
     return {
         "id": f"/subscriptions/{subscription}",

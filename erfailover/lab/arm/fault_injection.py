@@ -11,18 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
 
-from erfailover.lab import errors
-from erfailover.lab.answers import Answer, Request, refused
-from erfailover.lab.arm_url import parse
-from erfailover.lab.faults import Armed, Fault, Kind, Strike
-from erfailover.lab.operations import Doom, Operation
-from erfailover.lab.stale import table
-from erfailover.lab.world import Body, Resource
-
-if TYPE_CHECKING:
-    from erfailover.lab.lab import Lab
+from erfailover.lab.core import errors
+from erfailover.lab.core.arm_url import parse
+from erfailover.lab.core.operations import Doom
+from erfailover.lab.core.protocol import Answer, Request, refused
+from erfailover.lab.core.world import Body
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.engine.faults import Armed, Fault, Kind, Strike
 
 _READINGS = frozenset({Kind.EMPTY, Kind.STALE, Kind.INSTANCE_MISSING})
 _ENDINGS = {
@@ -33,7 +29,7 @@ _ENDINGS = {
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 
 
-def around(lab: Lab, request: Request, judge: Callable[[], Answer]) -> tuple[Answer, Strike]:
+def around(lab: Cloud, request: Request, judge: Callable[[], Answer]) -> tuple[Answer, Strike]:
     """Answer a request with the faults that strike it.
 
     ``judge`` does the work, and is not called where the fault comes before it. Gives back what
@@ -50,7 +46,7 @@ def around(lab: Lab, request: Request, judge: Callable[[], Answer]) -> tuple[Ans
     return answer, strike
 
 
-def _answer(lab: Lab, request: Request, judge: Callable[[], Answer], strike: Strike) -> Answer:
+def _answer(lab: Cloud, request: Request, judge: Callable[[], Answer], strike: Strike) -> Answer:
     armed = strike.other
     if armed is None:
         return _noted(lab, request, judge())
@@ -78,7 +74,7 @@ def _answer(lab: Lab, request: Request, judge: Callable[[], Answer], strike: Str
     return answer
 
 
-def _instead(lab: Lab, request: Request, armed: Armed) -> Answer | None:
+def _instead(lab: Cloud, request: Request, armed: Armed) -> Answer | None:
     """The answer of a fault that comes before any work; None for the others."""
     fault = armed.fault
     match fault.kind:
@@ -116,7 +112,7 @@ def _told(fault: Fault) -> Answer:
     return Answer(fault.status, body, headers, code=code if fault.status >= 400 else "")
 
 
-def _misread(lab: Lab, request: Request, answer: Answer, strike: Strike) -> Answer:
+def _misread(lab: Cloud, request: Request, answer: Answer, strike: Strike) -> Answer:
     """A read by GET that shows less, or what was."""
     assert strike.other is not None
     fault = strike.other.fault
@@ -132,7 +128,7 @@ def _misread(lab: Lab, request: Request, answer: Answer, strike: Strike) -> Answ
     return answer
 
 
-def _noted(lab: Lab, request: Request, answer: Answer) -> Answer:
+def _noted(lab: Cloud, request: Request, answer: Answer) -> Answer:
     read = request.method == "GET" and answer.status == 200
     if lab.history.wanted and read and isinstance(answer.body, dict):
         lab.history.note(_name(request), lab.world.now, answer.body)
@@ -141,30 +137,3 @@ def _noted(lab: Lab, request: Request, answer: Answer) -> Answer:
 
 def _name(request: Request) -> str:
     return f"GET {request.path.rstrip('/').lower()}"
-
-
-def read_wrongly(lab: Lab, operation: Operation, resource: Resource) -> None:
-    """Change the result of an action that a fault wants read wrongly."""
-    peer = operation.arguments.get("peer", "")
-    name = table(resource, operation.action, peer)
-    result, doom = operation.result, operation.doom
-    if isinstance(result, dict):
-        lab.history.note(name, lab.world.now, result)
-    if doom is None or not isinstance(result, dict) or not isinstance(result.get("value"), list):
-        return
-    match Kind(doom.kind):
-        case Kind.EMPTY:
-            operation.result = {"value": []}
-        case Kind.STALE:
-            past = lab.history.at(name, lab.world.now - doom.seconds)
-            operation.result = past if past is not None else result
-        case Kind.INSTANCE_MISSING:
-            operation.result = {"value": _without_last_instance(resource, result["value"])}
-        case _:
-            pass
-
-
-def _without_last_instance(gateway: Resource, rows: list[Body]) -> list[Body]:
-    settings = gateway.active_properties.get("bgpSettings") or {}
-    last = str(settings.get("bgpPeeringAddress") or "").split(",")[-1].strip()
-    return [row for row in rows if row.get("localAddress") != last]

@@ -9,22 +9,29 @@ import re
 from collections.abc import Iterable
 from functools import partial
 
-from erfailover.lab import compose, errors, ids, timing
-from erfailover.lab import resource_types as rt
-from erfailover.lab.answers import Answer, Request, operation_headers, operation_url, retry_headers
-from erfailover.lab.arm_url import Target
-from erfailover.lab.errors import Refused
-from erfailover.lab.expanding import expand, ip_configuration
-from erfailover.lab.lab import Lab
-from erfailover.lab.machine_views import instance_view
-from erfailover.lab.operations import Operation
-from erfailover.lab.world import Body, Resource
-from erfailover.lab.writes import find_group
+from erfailover.lab.arm.odata import expand, ip_configuration
+from erfailover.lab.arm.writes import find_group
+from erfailover.lab.core import errors, ids, timing
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.arm_url import Target
+from erfailover.lab.core.errors import Refused
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.protocol import (
+    Answer,
+    Request,
+    operation_headers,
+    operation_url,
+    retry_headers,
+)
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.engine.instance_view import instance_view
+from erfailover.lab.providers import presentation
 
 _FILTER = re.compile(r"(resourceType|name|resourceGroup)\s+eq\s+'([^']*)'", re.IGNORECASE)
 
 
-def find(lab: Lab, target: Target) -> Resource:
+def find(lab: Cloud, target: Target) -> Resource:
     """The resource of an item's URL; refuses where it, its parent or its group is not there."""
     assert target.id is not None
     found = lab.world.get(target.id)
@@ -39,10 +46,10 @@ def find(lab: Lab, target: Target) -> Resource:
     raise Refused(errors.child_not_found(target.id))
 
 
-def get(lab: Lab, request: Request, target: Target) -> Answer:
+def get(lab: Cloud, request: Request, target: Target) -> Answer:
     """One resource."""
     resource = find(lab, target)
-    body = compose.shown(lab.scene, lab.bgp, resource)
+    body = presentation.shown(lab.scene, lab.bgp, resource)
     if resource.id.type == rt.VM and "instanceview" in request.query.get("$expand", "").lower():
         body["properties"]["instanceView"] = instance_view(lab, resource)
     else:
@@ -53,14 +60,14 @@ def get(lab: Lab, request: Request, target: Target) -> Answer:
     return Answer(200, body, headers)
 
 
-def _expanded(lab: Lab, resource_id: str) -> Body | None:
+def _expanded(lab: Cloud, resource_id: str) -> Body | None:
     found = lab.world.get(resource_id)
     if found is not None:
-        return compose.shown(lab.scene, lab.bgp, found)
+        return presentation.shown(lab.scene, lab.bgp, found)
     return ip_configuration(lab.world, resource_id)
 
 
-def list_(lab: Lab, target: Target) -> Answer:
+def list_(lab: Cloud, target: Target) -> Answer:
     """The resources of a type: in a subscription, in a group, or below a parent."""
     assert target.type is not None
     if target.id is None:
@@ -82,18 +89,19 @@ def list_(lab: Lab, target: Target) -> Answer:
         )
     status = target.type.type != rt.CONNECTION  # reported: connectionStatus is in no list
     return Answer(
-        200, {"value": [compose.shown(lab.scene, lab.bgp, each, read=status) for each in found]}
+        200,
+        {"value": [presentation.shown(lab.scene, lab.bgp, each, read=status) for each in found]},
     )
 
 
-def connections(lab: Lab, target: Target) -> Answer:
+def connections(lab: Cloud, target: Target) -> Answer:
     """The connections of a gateway, in whichever group (published; without their status)."""
     found = lab.scene.connections(find(lab, target).id)
-    rows = [compose.shown(lab.scene, lab.bgp, each, read=False) for each in found]
+    rows = [presentation.shown(lab.scene, lab.bgp, each, read=False) for each in found]
     return Answer(200, {"value": rows})
 
 
-def list_resources(lab: Lab, request: Request, target: Target) -> Answer:
+def list_resources(lab: Cloud, request: Request, target: Target) -> Answer:
     """All resources of a subscription or a group, by ``$filter``, as ARM lists them."""
     if target.group:
         find_group(lab, target)
@@ -121,7 +129,7 @@ def list_resources(lab: Lab, request: Request, target: Target) -> Answer:
     return Answer(200, {"value": rows})
 
 
-def operation(lab: Lab, request: Request, target: Target) -> Answer:
+def operation(lab: Cloud, request: Request, target: Target) -> Answer:
     """A poll of ``Azure-AsyncOperation``."""
     found = _operation(lab, target)
     compute = found.type.startswith("Microsoft.Compute")
@@ -141,7 +149,7 @@ def operation(lab: Lab, request: Request, target: Target) -> Answer:
     return Answer(200, body, _poll_headers(lab, found))
 
 
-def _poll_headers(lab: Lab, found: Operation) -> dict[str, str]:
+def _poll_headers(lab: Cloud, found: Operation) -> dict[str, str]:
     if found.done:
         return {}
     if found.type.startswith("Microsoft.Compute") and lab.speed in {None, 1}:
@@ -158,7 +166,7 @@ def _machine_poll_headers(found: Operation) -> dict[str, str]:
     return {"Retry-After": str(timing.MACHINE_ESTIMATE_S)} if long and found.polls == 1 else {}
 
 
-def operation_result(lab: Lab, request: Request, target: Target) -> Answer:
+def operation_result(lab: Cloud, request: Request, target: Target) -> Answer:
     """A poll of ``Location``: 202 while under way, then what the operation ends with."""
     found = _operation(lab, target)
     action_read = found.effect == "action" and not found.action.endswith("reset")
@@ -181,7 +189,7 @@ def operation_result(lab: Lab, request: Request, target: Target) -> Answer:
     return Answer(found.result_status, found.result, headers)
 
 
-def _operation(lab: Lab, target: Target) -> Operation:
+def _operation(lab: Cloud, target: Target) -> Operation:
     found = lab.operations.get(target.name)
     if found is None or found.subscription != target.subscription:
         text = f"The operation '{target.name}' could not be found."

@@ -6,23 +6,23 @@ Owns the verbs of resource groups. Recorded: PUT answers at once; DELETE answers
 
 from __future__ import annotations
 
-from erfailover.lab import errors, ids, rules
-from erfailover.lab import resource_types as rt
-from erfailover.lab.answers import Answer, Request, operation_headers
-from erfailover.lab.arm_url import Target, valid_name
-from erfailover.lab.bodies import parse_body
-from erfailover.lab.defaults import location_name
-from erfailover.lab.effects import GROUP_ORDER
-from erfailover.lab.errors import Refusal, Refused
-from erfailover.lab.lab import Lab
-from erfailover.lab.operations import Operation
-from erfailover.lab.regions import REGIONS
-from erfailover.lab.shapes import fault
-from erfailover.lab.world import Body, Resource
-from erfailover.lab.writes import find_group, refuse
+from erfailover.lab.arm.writes import find_group, refuse
+from erfailover.lab.core import errors, ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.arm_url import Target, valid_name
+from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.protocol import Answer, Request, operation_headers, parse_body
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.engine.completion import GROUP_ORDER
+from erfailover.lab.providers import rules
+from erfailover.lab.providers.bodies import location_name
+from erfailover.lab.providers.regions import REGIONS
+from erfailover.lab.providers.shapes import fault
 
 
-def handle(lab: Lab, request: Request, target: Target) -> Answer:
+def handle(lab: Cloud, request: Request, target: Target) -> Answer:
     """GET, HEAD, PUT, PATCH and DELETE of one group."""
     wrong = "".join(each for each in target.group if not (each.isalnum() or each in "-.()_"))
     if wrong:
@@ -43,7 +43,7 @@ def handle(lab: Lab, request: Request, target: Target) -> Answer:
             raise Refused(errors.method_not_allowed(request.method, rt.GROUP))
 
 
-def list_(lab: Lab, target: Target) -> Answer:
+def list_(lab: Cloud, target: Target) -> Answer:
     """Every group of a subscription."""
     found = [
         each.body
@@ -57,7 +57,7 @@ def _id(target: Target) -> ids.ResourceId:
     return ids.ResourceId(target.subscription, target.group, "", (), ())
 
 
-def _put(lab: Lab, request: Request, target: Target) -> Answer:
+def _put(lab: Cloud, request: Request, target: Target) -> Answer:
     body = parse_body(request)
     wrong = fault(rt.GROUP, body)
     if wrong is not None:
@@ -95,7 +95,7 @@ def _put(lab: Lab, request: Request, target: Target) -> Answer:
     return Answer(200 if existing is not None else 201, new)
 
 
-def _patch(lab: Lab, request: Request, target: Target) -> Answer:
+def _patch(lab: Cloud, request: Request, target: Target) -> Answer:
     body = parse_body(request)
     group = find_group(lab, target)
     wrong = fault(rt.GROUP, body)
@@ -107,7 +107,7 @@ def _patch(lab: Lab, request: Request, target: Target) -> Answer:
     return Answer(200, group.body)
 
 
-def _delete(lab: Lab, request: Request, target: Target) -> Answer:
+def _delete(lab: Cloud, request: Request, target: Target) -> Answer:
     group = find_group(lab, target)
     refuse(rules.held(lab.scene, group.id))
     name = ids.key(group.id)
@@ -137,7 +137,7 @@ def _delete(lab: Lab, request: Request, target: Target) -> Answer:
     return Answer(202, None, headers)
 
 
-def _blocked(lab: Lab, target: Target, inside: list[Resource]) -> Refusal | None:
+def _blocked(lab: Cloud, target: Target, inside: list[Resource]) -> Refusal | None:
     """A resource of the group that one outside of it uses (recorded code, at the end of a poll).
 
     Azure finds out at the end; the lab says so at once (assumed). Peerings never block.

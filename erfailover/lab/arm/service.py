@@ -11,36 +11,35 @@ import logging
 from dataclasses import replace
 from functools import partial
 
-from erfailover.lab import (
+from erfailover.lab.arm import (
+    actions,
+    admission,
     deployments,
     directory,
-    errors,
-    fault_effects,
-    governance,
-    groups,
-    images,
-    posts,
+    fault_injection,
     reads,
-    sizes,
+    resource_groups,
     writes,
 )
-from erfailover.lab.answers import Answer, Request, refused
-from erfailover.lab.api_versions import version_refused
-from erfailover.lab.arm_url import Kind, Target, parse
-from erfailover.lab.errors import Refused
-from erfailover.lab.lab import Lab, Traced
-from erfailover.lab.paging import paged
+from erfailover.lab.arm.api_versions import version_refused
+from erfailover.lab.arm.odata import paged
+from erfailover.lab.core import errors
+from erfailover.lab.core.arm_url import Kind, Target, parse
+from erfailover.lab.core.errors import Refused
+from erfailover.lab.core.protocol import Answer, Request, refused
+from erfailover.lab.engine.cloud import Cloud, Traced
+from erfailover.lab.providers.compute import images, sizes
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.lab.arm")
 
 READS = frozenset({"GET", "HEAD"})
 VERBS = frozenset({"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"})
 
 
-def handle(lab: Lab, request: Request) -> Answer:
+def handle(lab: Cloud, request: Request) -> Answer:
     """Answer one request to ARM, at the lab's present time."""
     with lab.lock:
-        answer, strike = fault_effects.around(lab, request, partial(_answer, lab, request))
+        answer, strike = fault_injection.around(lab, request, partial(_answer, lab, request))
         lab.trace.append(
             Traced(
                 at_s=lab.world.now,
@@ -55,13 +54,13 @@ def handle(lab: Lab, request: Request) -> Answer:
     return answer
 
 
-def _answer(lab: Lab, request: Request) -> Answer:
+def _answer(lab: Cloud, request: Request) -> Answer:
     remaining: dict[str, str] = {}
     answer = _judged(lab, request, remaining)
     return replace(answer, headers={**answer.headers, **remaining}) if remaining else answer
 
 
-def _judged(lab: Lab, request: Request, remaining: dict[str, str]) -> Answer:
+def _judged(lab: Cloud, request: Request, remaining: dict[str, str]) -> Answer:
     """Answer a request; ``remaining`` is given what is left of the limits, as headers."""
     try:
         lab.catch_up()
@@ -83,7 +82,7 @@ def _is_write(request: Request) -> bool:
     return not looks
 
 
-def _judge(lab: Lab, request: Request, remaining: dict[str, str]) -> Answer:
+def _judge(lab: Cloud, request: Request, remaining: dict[str, str]) -> Answer:
     refusal = lab.tokens.check(request.base, request.headers.get("Authorization", ""))
     if refusal is not None:
         raise Refused(refusal)
@@ -106,22 +105,22 @@ def _judge(lab: Lab, request: Request, remaining: dict[str, str]) -> Answer:
         raise Refused(refusal)
     if target.subscription and target.subscription not in lab.subscriptions:
         raise Refused(errors.subscription_not_found(target.subscription))
-    governance.admit(lab, request, target)
+    admission.admit(lab, request, target)
     return _route(lab, request, target)
 
 
-def _route(lab: Lab, request: Request, target: Target) -> Answer:
+def _route(lab: Cloud, request: Request, target: Target) -> Answer:
     match target.kind:
         case Kind.ITEM:
             return _item(lab, request, target)
         case Kind.PART:
-            return posts.part(lab, request, target)
+            return actions.part(lab, request, target)
         case Kind.GROUP:
-            return groups.handle(lab, request, target)
+            return resource_groups.handle(lab, request, target)
         case Kind.DEPLOYMENTS:
             return deployments.handle(lab, request, target)
         case Kind.EXTENSION:
-            return governance.handle(lab, request, target)
+            return admission.handle(lab, request, target)
         case Kind.IMAGES:
             parts = target.name.split("/")
             return images.answer(request, target.subscription, target.location, parts)
@@ -135,7 +134,7 @@ def _route(lab: Lab, request: Request, target: Target) -> Answer:
             return _read(lab, request, target)
 
 
-def _item(lab: Lab, request: Request, target: Target) -> Answer:
+def _item(lab: Cloud, request: Request, target: Target) -> Answer:
     match request.method:
         case "GET" | "HEAD":
             return reads.get(lab, request, target)
@@ -150,7 +149,7 @@ def _item(lab: Lab, request: Request, target: Target) -> Answer:
             raise Refused(errors.method_not_allowed(request.method, what))
 
 
-def _read(lab: Lab, request: Request, target: Target) -> Answer:
+def _read(lab: Cloud, request: Request, target: Target) -> Answer:
     registers = target.kind is Kind.PROVIDER and request.method == "POST"
     if request.method not in READS and not registers:
         raise Refused(errors.method_not_allowed(request.method, target.kind.value))
@@ -160,7 +159,7 @@ def _read(lab: Lab, request: Request, target: Target) -> Answer:
         case Kind.RESOURCES:
             return _listed(lab, request, reads.list_resources(lab, request, target))
         case Kind.GROUPS:
-            return _listed(lab, request, groups.list_(lab, target))
+            return _listed(lab, request, resource_groups.list_(lab, target))
         case Kind.OPERATION:
             return reads.operation(lab, request, target)
         case Kind.OPERATION_RESULT:
@@ -169,5 +168,5 @@ def _read(lab: Lab, request: Request, target: Target) -> Answer:
             return directory.answer(lab, target)
 
 
-def _listed(lab: Lab, request: Request, answer: Answer) -> Answer:
-    return paged(request, governance.visible(lab, answer), lab.page_size)
+def _listed(lab: Cloud, request: Request, answer: Answer) -> Answer:
+    return paged(request, admission.visible(lab, answer), lab.page_size)

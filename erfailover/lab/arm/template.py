@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.lab import ids
-from erfailover.lab import resource_types as rt
-from erfailover.lab.world import Body
+from erfailover.lab.core import ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.world import Body
 
 PARAMETER_TYPES = ("String", "SecureString", "Int", "Bool", "Object", "SecureObject", "Array")
 """The types of parameters, as deployments show them."""

@@ -1,7 +1,7 @@
 """PUT, PATCH and DELETE of resources: check, accept, and start the operation.
 
 Owns the way a write takes from its request to its first answer. Refusals are the rules'
-business; what happens when the operation ends is ``effects``'.
+business; what happens when the operation ends is ``completion``'.
 """
 
 from __future__ import annotations
@@ -9,29 +9,19 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 
-from erfailover.lab import (
-    addresses,
-    compose,
-    defaults,
-    errors,
-    ids,
-    network_rules,
-    peerings,
-    rules,
-    shapes,
-    timing,
-)
-from erfailover.lab import resource_types as rt
-from erfailover.lab.answers import Answer, Request, operation_headers
-from erfailover.lab.arm_url import Target, valid_name
-from erfailover.lab.bodies import parse_body
-from erfailover.lab.defaults import Draft, location_name
-from erfailover.lab.errors import Refused
-from erfailover.lab.lab import Lab
-from erfailover.lab.notifications import notifies
-from erfailover.lab.operations import Operation
-from erfailover.lab.type_rules import type_refused
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.core import addresses, errors, ids, timing
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.arm_url import Target, valid_name
+from erfailover.lab.core.errors import Refused
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.protocol import Answer, Request, notifies, operation_headers, parse_body
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.providers import defaults, presentation, registry, rules, shapes
+from erfailover.lab.providers.bodies import Draft, location_name
+from erfailover.lab.providers.network import nic, peering
+from erfailover.lab.providers.network import vnet as network_vnet
+from erfailover.lab.providers.registry import type_refused
 
 SLOW_WITHOUT_CHANGE = frozenset({rt.GATEWAY, rt.CONNECTION, rt.VM})
 """Types whose PUT takes its time even where nothing changes (recorded)."""
@@ -53,7 +43,7 @@ def resource_id(target: Target) -> ids.ResourceId:
     return target.id
 
 
-def find_group(lab: Lab, target: Target) -> Resource:
+def find_group(lab: Cloud, target: Target) -> Resource:
     """The resource group of a target; refuses where it is not there."""
     group = lab.world.get(ids.ResourceId(target.subscription, target.group, "", (), ()))
     if group is None:
@@ -67,7 +57,7 @@ def refuse(refusal: errors.Refusal | None) -> None:
         raise Refused(refusal)
 
 
-def put(lab: Lab, request: Request, target: Target) -> Answer:
+def put(lab: Cloud, request: Request, target: Target) -> Answer:
     """Create or update a resource."""
     assert target.type is not None
     where, body = resource_id(target), parse_body(request)
@@ -112,7 +102,7 @@ def _check_etag(request: Request, existing: Resource | None, where: ids.Resource
         raise Refused(errors.etag_mismatch(str(where)))
 
 
-def _plan(lab: Lab, where: ids.ResourceId, body: Body, existing: Resource | None) -> _Plan:
+def _plan(lab: Cloud, where: ids.ResourceId, body: Body, existing: Resource | None) -> _Plan:
     plan = _Plan(defaults.complete(where, body, existing, lab.fresh), existing)
     for child_type, named in plan.draft.children.items():
         if not all(valid_name(child_id.name) for child_id, _ in named):
@@ -126,7 +116,7 @@ def _plan(lab: Lab, where: ids.ResourceId, body: Body, existing: Resource | None
     return plan
 
 
-def _check(lab: Lab, request: Request, plan: _Plan) -> None:
+def _check(lab: Cloud, request: Request, plan: _Plan) -> None:
     scene, where = lab.scene, plan.draft.id
     refuse(rules.held(scene, where, _operations_uri(lab, request, where)))
     for draft, known in ((plan.draft, plan.existing), *plan.children):
@@ -134,14 +124,14 @@ def _check(lab: Lab, request: Request, plan: _Plan) -> None:
         if draft.id.type == rt.PEERING:
             if request.query.get("syncremoteaddressspace", "").lower() == "true":
                 draft.body["properties"]["syncRemoteAddressSpace"] = True
-            peerings.begin(scene, draft.id, draft.body, known)
+            peering.begin(scene, draft.id, draft.body, known)
         refuse(type_refused(scene, draft, known))
     refuse(_subnets_refused(lab, plan))
     for each in plan.dropped:
-        refuse(rules.deletion_refused(scene, each))
+        refuse(registry.deletion_refused(scene, each))
 
 
-def _operations_uri(lab: Lab, request: Request, where: ids.ResourceId) -> str:
+def _operations_uri(lab: Cloud, request: Request, where: ids.ResourceId) -> str:
     owner = lab.world.get(where.parent) if where.parent else None
     place = owner.body.get("location", "") if owner else ""
     return (
@@ -150,7 +140,7 @@ def _operations_uri(lab: Lab, request: Request, where: ids.ResourceId) -> str:
     )
 
 
-def _subnets_refused(lab: Lab, plan: _Plan) -> errors.Refusal | None:
+def _subnets_refused(lab: Cloud, plan: _Plan) -> errors.Refusal | None:
     """The subnets of a VNet as they will be, against its address space and one another."""
     where = plan.draft.id
     if where.type == rt.VNET:
@@ -170,10 +160,10 @@ def _subnets_refused(lab: Lab, plan: _Plan) -> errors.Refusal | None:
         if draft.id.type == rt.SUBNET:
             found[ids.key(draft.id)] = (draft.id, draft.body["properties"])
     prefixes = ((vnet.get("properties") or {}).get("addressSpace") or {}).get("addressPrefixes", [])
-    return network_rules.subnets_refused(vnet_id, prefixes, list(found.values()))
+    return network_vnet.subnets_refused(vnet_id, prefixes, list(found.values()))
 
 
-def _accept(lab: Lab, request: Request, plan: _Plan) -> Answer:
+def _accept(lab: Cloud, request: Request, plan: _Plan) -> Answer:
     where, existing = plan.draft.id, plan.existing
     type_ = where.type
     first_s = timing.first_answer_s(type_, "PUT")
@@ -207,14 +197,14 @@ def _accept(lab: Lab, request: Request, plan: _Plan) -> Answer:
         _lock_parent(lab, where)
         lab.operations.start(operation)
     lab.world.changed()
-    body = compose.shown(lab.scene, lab.bgp, resource, read=False)
+    body = presentation.shown(lab.scene, lab.bgp, resource, read=False)
     headers = operation_headers(request, operation, lab.speed)
     if type_ == rt.VM and verb == "update":
         headers.pop("Retry-After", None)  # recorded
     return Answer(201 if existing is None else 200, body, headers, pause_s=first_s)
 
 
-def _at_once(lab: Lab, plan: _Plan) -> bool:
+def _at_once(lab: Cloud, plan: _Plan) -> bool:
     """A network interface that no machine has is written at once (recorded)."""
     where = plan.draft.id
     if where.type != rt.NIC:
@@ -222,19 +212,21 @@ def _at_once(lab: Lab, plan: _Plan) -> bool:
     return not lab.references.users(where, "networkProfile.networkInterfaces")
 
 
-def _lock_parent(lab: Lab, where: ids.ResourceId) -> None:
+def _lock_parent(lab: Cloud, where: ids.ResourceId) -> None:
     parent = lab.world.get(where.parent) if where.parent else None
     if parent is not None:
         parent.properties["provisioningState"] = "Updating"
 
 
-def _store(lab: Lab, plan: _Plan) -> Resource:
+def _store(lab: Cloud, plan: _Plan) -> Resource:
     for draft, known in plan.children:
         _store_one(lab, draft, known)
     return _store_one(lab, plan.draft, plan.existing, first=True)
 
 
-def _store_one(lab: Lab, draft: Draft, known: Resource | None, *, first: bool = False) -> Resource:
+def _store_one(
+    lab: Cloud, draft: Draft, known: Resource | None, *, first: bool = False
+) -> Resource:
     _give_addresses(lab, draft)
     if known is None:
         resource = Resource(draft.id, draft.body)
@@ -248,7 +240,7 @@ def _store_one(lab: Lab, draft: Draft, known: Resource | None, *, first: bool = 
     return resource
 
 
-def _give_addresses(lab: Lab, draft: Draft) -> None:
+def _give_addresses(lab: Cloud, draft: Draft) -> None:
     """Dynamic private addresses are assigned when a write is accepted (recorded)."""
     if draft.id.type != rt.NIC:
         return
@@ -258,7 +250,7 @@ def _give_addresses(lab: Lab, draft: Draft) -> None:
             continue
         subnet = lab.world.get(inner["subnet"]["id"])
         if subnet is not None:
-            taken = network_rules.taken_addresses(lab.scene, subnet, each["id"])
+            taken = nic.taken_addresses(lab.scene, subnet, each["id"])
             prefix = str(subnet.properties.get("addressPrefix"))
             inner["privateIPAddress"] = addresses.first_free(prefix, taken)
 
@@ -300,12 +292,12 @@ def _size(body: Body) -> str:
     return str(sku.get("name") or "") if isinstance(sku, dict) else ""
 
 
-def _place(lab: Lab, resource: Resource) -> str:
+def _place(lab: Cloud, resource: Resource) -> str:
     owner = lab.world.get(resource.id.parent) if resource.id.parent else resource
     return str((owner or resource).body.get("location", ""))
 
 
-def delete(lab: Lab, request: Request, target: Target) -> Answer:
+def delete(lab: Cloud, request: Request, target: Target) -> Answer:
     """Delete a resource: 202, or 204 where it is not there."""
     where = resource_id(target)
     find_group(lab, target)
@@ -320,7 +312,7 @@ def delete(lab: Lab, request: Request, target: Target) -> Answer:
     if where.type == rt.PEERING:
         remote = (resource.properties.get("remoteVirtualNetwork") or {}).get("id", "")
         refuse(rules.provisioned(scene, where, [remote]))
-    refuse(rules.deletion_refused(scene, resource))
+    refuse(registry.deletion_refused(scene, resource))
     size = _size(resource.body)
     operation = Operation(
         id=lab.fresh.guid(),
@@ -342,7 +334,7 @@ def delete(lab: Lab, request: Request, target: Target) -> Answer:
     return Answer(202, None, operation_headers(request, operation, lab.speed, location=True))
 
 
-def patch(lab: Lab, request: Request, target: Target) -> Answer:
+def patch(lab: Cloud, request: Request, target: Target) -> Answer:
     """Change the tags of a resource: at once, but for a gateway (recorded)."""
     assert target.type is not None
     where, body = resource_id(target), parse_body(request)
@@ -368,10 +360,10 @@ def patch(lab: Lab, request: Request, target: Target) -> Answer:
     if where.type == rt.GATEWAY:
         _patch_gateway(lab, request, resource)
     lab.world.changed()
-    return Answer(200, compose.shown(lab.scene, lab.bgp, resource, read=False))
+    return Answer(200, presentation.shown(lab.scene, lab.bgp, resource, read=False))
 
 
-def _patch_gateway(lab: Lab, request: Request, gateway: Resource) -> None:
+def _patch_gateway(lab: Cloud, request: Request, gateway: Resource) -> None:
     gateway.properties["provisioningState"] = "Updating"
     operation = Operation(
         id=lab.fresh.guid(),

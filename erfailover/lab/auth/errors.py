@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from erfailover.lab.errors import Refusal
+from erfailover.lab.core.errors import Refusal
 
 _GATEWAY = {"x-ms-failure-cause": "gateway"}
 
@@ -98,15 +98,4 @@ def policy_not_found(type_: str, name: str) -> Refusal:
         f"Policy{kind}NotFound",
         f"The policy {kind.lower()} '{name}' is not found.",
         headers=_GATEWAY,
-    )
-
-
-def metric_unknown(type_: str, names: str, known: Iterable[str]) -> Refusal:
-    """400 for a metric that a type does not have (seen in public)."""
-    provider, _, kind = type_.partition("/")
-    return Refusal(
-        400,
-        "BadRequest",
-        f"Failed to find metric configuration for provider: {provider}, resource Type: {kind}, "
-        f"metric: {names}, Valid metrics: {','.join(known)}",
     )

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from erfailover.lab import errors, governance_errors
-from erfailover.lab.answers import Answer, Request
-from erfailover.lab.bodies import parse_body
-from erfailover.lab.errors import Refusal, Refused
-from erfailover.lab.world import Body
+from erfailover.lab.auth import errors as auth_errors
+from erfailover.lab.core import errors
+from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.protocol import Answer, Request, parse_body
+from erfailover.lab.core.world import Body
 
 LEVELS = ("CanNotDelete", "ReadOnly")
 READ_ONLY = "ReadOnly"
@@ -45,7 +45,7 @@ class Locks:
             and (_within(scope, _scope(each)) or (deletes and _within(_scope(each), scope)))
         ]
         return (
-            governance_errors.scope_locked(scope, "delete" if deletes else "write", found)
+            auth_errors.scope_locked(scope, "delete" if deletes else "write", found)
             if found
             else None
         )
@@ -66,7 +66,7 @@ class Locks:
             case "GET" if key in self.by_id:
                 return Answer(200, self.by_id[key])
             case "GET":
-                raise Refused(governance_errors.lock_not_found(name))
+                raise Refused(auth_errors.lock_not_found(name))
             case _:
                 raise Refused(errors.method_not_allowed(request.method, "locks"))
 

@@ -12,8 +12,8 @@ import hmac
 import time
 from collections.abc import Mapping
 
-from erfailover.lab.identity import Identity
-from erfailover.lab.tokens import LIFETIME_S, TokenAnswer, Tokens
+from erfailover.lab.auth.identity import Identity
+from erfailover.lab.auth.tokens import LIFETIME_S, TokenAnswer, Tokens
 
 PATH = "msi/token"
 HEADER = "X-IDENTITY-HEADER"

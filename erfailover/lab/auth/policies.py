@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.lab import errors, governance_errors, policy_rules
-from erfailover.lab import extensions as ext
-from erfailover.lab.answers import Answer, Request
-from erfailover.lab.bodies import parse_body
-from erfailover.lab.errors import Refusal, Refused
-from erfailover.lab.governance_errors import Denial
-from erfailover.lab.policy_rules import RuleProblem
-from erfailover.lab.world import Body
+from erfailover.lab.auth import errors as auth_errors
+from erfailover.lab.auth import policy_rules
+from erfailover.lab.auth.errors import Denial
+from erfailover.lab.auth.policy_rules import RuleProblem
+from erfailover.lab.core import arm_url, errors
+from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.protocol import Answer, Request, parse_body
+from erfailover.lab.core.world import Body
 
 EFFECTS = frozenset({"deny", "audit", "disabled"})
 
@@ -34,19 +34,17 @@ class Policies:
     def refused(self, scope: str, resource: Body) -> Refusal | None:
         """Why a write of a resource is refused; None where no policy denies it."""
         found = list(self._denials(scope, resource))
-        return (
-            governance_errors.disallowed_by_policy(str(resource["name"]), found) if found else None
-        )
+        return auth_errors.disallowed_by_policy(str(resource["name"]), found) if found else None
 
     def handle(self, request: Request, scope: str, name: str) -> Answer:
         """A request to a definition, an assignment, a list of them, or the question."""
-        type_, own = ext.type_of(name)
-        if type_ == ext.RESTRICTIONS and request.method == "POST" and not own:
+        type_, own = arm_url.type_of(name)
+        if type_ == arm_url.RESTRICTIONS and request.method == "POST" and not own:
             return self._check(request, scope)
-        if type_ == ext.RESTRICTIONS:
-            raise Refused(errors.method_not_allowed(request.method, ext.spelled(type_)))
-        store = self.definitions if type_ == ext.DEFINITIONS else self.assignments
-        item_id = f"{scope}/providers/{ext.spelled(type_)}/{own}"
+        if type_ == arm_url.RESTRICTIONS:
+            raise Refused(errors.method_not_allowed(request.method, arm_url.spelled(type_)))
+        store = self.definitions if type_ == arm_url.DEFINITIONS else self.assignments
+        item_id = f"{scope}/providers/{arm_url.spelled(type_)}/{own}"
         if not own:
             return self._list(request, scope, type_)
         key = item_id.lower()
@@ -58,17 +56,17 @@ class Policies:
             case "GET" if key in store:
                 return Answer(200, store[key])
             case "GET":
-                raise Refused(governance_errors.policy_not_found(ext.spelled(type_), own))
+                raise Refused(auth_errors.policy_not_found(arm_url.spelled(type_), own))
             case "DELETE":
                 gone = store.pop(key, None)
                 return Answer(200, gone) if gone else Answer(204)
             case _:
-                raise Refused(errors.method_not_allowed(request.method, ext.spelled(type_)))
+                raise Refused(errors.method_not_allowed(request.method, arm_url.spelled(type_)))
 
     def _list(self, request: Request, scope: str, type_: str) -> Answer:
         if request.method != "GET":
-            raise Refused(errors.method_not_allowed(request.method, ext.spelled(type_)))
-        if type_ == ext.DEFINITIONS:
+            raise Refused(errors.method_not_allowed(request.method, arm_url.spelled(type_)))
+        if type_ == arm_url.DEFINITIONS:
             rows = list(self.definitions.values())
             return Answer(200, {"value": [each for each in rows if _covers(each, scope)]})
         chosen = request.query.get("$filter", "")
@@ -87,12 +85,12 @@ class Policies:
             raise Refused(errors.property_missing("properties", item_id))
         found: Body = {
             "id": item_id,
-            "type": ext.spelled(type_),
+            "type": arm_url.spelled(type_),
             "name": item_id.rsplit("/", 1)[1],
             "properties": dict(properties),
         }
         try:
-            if type_ == ext.DEFINITIONS:
+            if type_ == arm_url.DEFINITIONS:
                 _check_rule(properties)
             else:
                 found["properties"] |= {
@@ -110,7 +108,7 @@ class Policies:
         wanted = str(assignment["properties"].get("policyDefinitionId", ""))
         definition = self.definitions.get(wanted.lower())
         if definition is None:
-            raise Refused(governance_errors.policy_not_found("policyDefinitions", wanted))
+            raise Refused(auth_errors.policy_not_found("policyDefinitions", wanted))
         parameters = _parameters(definition, assignment)
         policy_rules.resolved(definition["properties"]["policyRule"]["then"]["effect"], parameters)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from erfailover.lab.world import Body
+from erfailover.lab.core.world import Body
 
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from erfailover.lab.world import Body
+from erfailover.lab.core.world import Body
 
 
 class RoleProblem(ValueError):

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from erfailover.lab import extensions as ext
-from erfailover.lab import resource_types as rt
-from erfailover.lab.arm_url import Kind, Target
-from erfailover.lab.world import Body
+from erfailover.lab.core import arm_url
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.arm_url import Kind, Target
+from erfailover.lab.core.world import Body
 
 GROUP = "Microsoft.Resources/subscriptions/resourceGroups"
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
@@ -45,7 +45,7 @@ def wanted(method: str, target: Target) -> Wanted | None:
         case Kind.RESOURCES if target.group:
             name = f"{GROUP}/resources/read"
         case Kind.EXTENSION:
-            return Wanted(ext.action(target.name, verb), target.scope)
+            return Wanted(arm_url.action(target.name, verb), target.scope)
         case _:
             return None
     return Wanted(name, str(target.id))

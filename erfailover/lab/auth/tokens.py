@@ -17,9 +17,9 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from erfailover.lab.errors import Refusal
-from erfailover.lab.identity import Identity
-from erfailover.lab.world import Body
+from erfailover.lab.auth.identity import Identity
+from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.world import Body
 
 LIFETIME_S = 3600
 FEDERATED_LIFETIME_S = 365 * 24 * 3600

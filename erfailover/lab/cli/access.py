@@ -8,10 +8,9 @@ from typing import IO, Any
 
 import click
 
-from erfailover.lab.access import RoleProblem, read_roles
-from erfailover.lab.asking import ask
-from erfailover.lab.cli_options import state_dir_option
-from erfailover.lab.metrics import UNITS
+from erfailover.lab.auth.rbac import RoleProblem, read_roles
+from erfailover.lab.cli.client import ask, state_dir_option
+from erfailover.lab.engine.metrics import UNITS
 
 
 @click.group()

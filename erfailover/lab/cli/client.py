@@ -1,4 +1,7 @@
-"""Asks the lab that runs, for the lab's own subcommands."""
+"""Asks the lab that runs, for the lab's own subcommands.
+
+The options that several of the lab's commands take.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,15 @@ from typing import Any
 
 import click
 
-from erfailover.lab import process
+from erfailover.lab.cli import process
+from erfailover.lab.server import state_folder
+from erfailover.lab.server.state_folder import STATE_VARIABLE
+
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=f"The lab's state folder (default: {STATE_VARIABLE}, or the user's own).",
+)
 
 
 def ask(state_dir: Path | None, method: str, path: str, body: Any = None) -> Any:
@@ -17,9 +28,9 @@ def ask(state_dir: Path | None, method: str, path: str, body: Any = None) -> Any
     No lab runs: exit code 2; anything else that keeps it from answering: 1.
     """
     try:
-        return process.find(process.folder(state_dir)).request(method, path, body=body)
-    except process.NotRunning as problem:
+        return process.find(state_folder.folder(state_dir)).request(method, path, body=body)
+    except state_folder.NotRunning as problem:
         click.echo(str(problem), err=True)
         sys.exit(2)
-    except process.LabProblem as problem:
+    except state_folder.LabProblem as problem:
         raise click.ClickException(str(problem)) from None

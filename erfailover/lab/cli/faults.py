@@ -9,9 +9,8 @@ from typing import Any
 import click
 import yaml
 
-from erfailover.lab.asking import ask
-from erfailover.lab.cli_options import state_dir_option
-from erfailover.lab.faults import FaultProblem, Kind, read_faults
+from erfailover.lab.cli.client import ask, state_dir_option
+from erfailover.lab.engine.faults import FaultProblem, Kind, read_faults
 
 
 @click.group()

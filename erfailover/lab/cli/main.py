@@ -15,11 +15,12 @@ from typing import ParamSpec
 
 import click
 
-from erfailover.lab import process
-from erfailover.lab.access_cli import metric, role
-from erfailover.lab.cli_options import state_dir_option
-from erfailover.lab.faults_cli import fault
-from erfailover.lab.world_cli import reach, restore, save
+from erfailover.lab.cli import process
+from erfailover.lab.cli.access import metric, role
+from erfailover.lab.cli.client import state_dir_option
+from erfailover.lab.cli.faults import fault
+from erfailover.lab.cli.world import reach, restore, save
+from erfailover.lab.server import state_folder
 
 P = ParamSpec("P")
 
@@ -32,10 +33,10 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
     def explained(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except process.NotRunning as problem:
+        except state_folder.NotRunning as problem:
             click.echo(str(problem), err=True)
             sys.exit(2)
-        except process.LabProblem as problem:
+        except state_folder.LabProblem as problem:
             click.echo(str(problem), err=True)
             sys.exit(1)
 
@@ -95,7 +96,7 @@ def main() -> None:
 def up(state_dir: Path | None, output: str, port: int, speed: float, subscriptions: int) -> None:
     """Start the lab in the background, unless it runs already."""
     running, started = process.start(
-        process.folder(state_dir), port=port, speed=speed, subscriptions=subscriptions
+        state_folder.folder(state_dir), port=port, speed=speed, subscriptions=subscriptions
     )
     if output == "json":
         found = {"endpoint": running.endpoint, "started": started, "speed": running.speed}
@@ -111,7 +112,7 @@ def up(state_dir: Path | None, output: str, port: int, speed: float, subscriptio
 @_explained
 def down(state_dir: Path | None) -> None:
     """End the lab; its world is there again at the next up."""
-    where = process.folder(state_dir)
+    where = state_folder.folder(state_dir)
     ended = process.stop(where)
     click.echo("The lab has ended." if ended else f"No lab runs from {where.path}.")
 
@@ -122,7 +123,7 @@ def down(state_dir: Path | None) -> None:
 @_explained
 def status(state_dir: Path | None, output: str) -> None:
     """Say where the lab is and what it holds."""
-    running = process.find(process.folder(state_dir))
+    running = process.find(state_folder.folder(state_dir))
     found = running.request("GET", "/lab/status")
     if output == "json":
         click.echo(json.dumps({"endpoint": running.endpoint, **found}))
@@ -141,7 +142,7 @@ def status(state_dir: Path | None, output: str) -> None:
 @_explained
 def env(state_dir: Path | None, as_json: bool) -> None:
     """Print what a shell must export for clients to find the lab."""
-    running = process.find(process.folder(state_dir))
+    running = process.find(state_folder.folder(state_dir))
     if as_json:
         click.echo(json.dumps(process.description(running), indent=2))
         return
@@ -155,7 +156,7 @@ def env(state_dir: Path | None, as_json: bool) -> None:
 @_explained
 def reset(state_dir: Path | None) -> None:
     """Empty the lab's world; the clock goes on."""
-    process.find(process.folder(state_dir)).request("POST", "/lab/reset")
+    process.find(state_folder.folder(state_dir)).request("POST", "/lab/reset")
     click.echo("The lab's world is empty.")
 
 
@@ -166,9 +167,9 @@ def reset(state_dir: Path | None) -> None:
 @_explained
 def serve(state_dir: Path | None, port: int, speed: float) -> None:
     """Serve in the foreground; what ``up`` runs in the background."""
-    from erfailover.lab.daemon import run
+    from erfailover.lab.server.daemon import run
 
-    run(process.folder(state_dir), port, speed)
+    run(state_folder.folder(state_dir), port, speed)
 
 
 main.add_command(fault)
@@ -177,6 +178,3 @@ main.add_command(metric)
 main.add_command(save)
 main.add_command(restore)
 main.add_command(reach)
-
-if __name__ == "__main__":
-    main(prog_name="erfailover lab")

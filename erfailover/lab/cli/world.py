@@ -8,8 +8,7 @@ from urllib.parse import urlencode
 
 import click
 
-from erfailover.lab.asking import ask
-from erfailover.lab.cli_options import state_dir_option
+from erfailover.lab.cli.client import ask, state_dir_option
 
 
 @click.command()

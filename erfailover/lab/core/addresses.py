@@ -14,6 +14,10 @@ RESERVED = 4
 EXPRESS_OFFSETS = (12, 13)
 """Where in its GatewaySubnet an ExpressRoute gateway's two instances speak from (observed)."""
 
+EDGE_ASN = 12076
+GATEWAY_ASN = 65515
+"""The ASN of every ExpressRoute gateway (documented: it cannot be chosen)."""
+
 
 def network(prefix: object) -> Network | None:
     """A prefix as a network; None where it is none, or has host bits set."""

@@ -12,8 +12,8 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from erfailover.lab import ids
-from erfailover.lab.world import Body
+from erfailover.lab.core import ids
+from erfailover.lab.core.world import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,3 +451,14 @@ class UnknownCodes:
     def refuse(self, name: str, message: str, status: int = 400) -> Refusal:
         """A refusal with the code of this run."""
         return Refusal(status, self.code(name), message, details=())
+
+
+def metric_unknown(type_: str, names: str, known: Iterable[str]) -> Refusal:
+    """400 for a metric that a type does not have (seen in public)."""
+    provider, _, kind = type_.partition("/")
+    return Refusal(
+        400,
+        "BadRequest",
+        f"Failed to find metric configuration for provider: {provider}, resource Type: {kind}, "
+        f"metric: {names}, Valid metrics: {','.join(known)}",
+    )

@@ -1,7 +1,7 @@
 """Asynchronous operations: accepted, under way, ended; and what a poll of one answers.
 
 Owns the operations and the clock's event that ends each. What an operation does to the world
-when it ends is ``effects``' business. An operation is plain data: what it will do is named,
+when it ends is ``completion``' business. An operation is plain data: what it will do is named,
 not closed over, so that it can be written down and read back.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.lab.world import Body, World
+from erfailover.lab.core.world import Body, World
 
 KEPT = 10_000
 """How many ended operations stay readable."""

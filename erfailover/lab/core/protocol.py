@@ -1,18 +1,33 @@
 """Requests and answers as the lab's ARM service sees them, free of any web framework.
 
 Owns the headers of asynchronous operations: which URLs, which ``Retry-After``.
+
+The JSON object that a request carries; what is none is refused as ARM does.
+
+Since when an answer carries ``azure-asyncnotification``.
+
+Owns the days. All from recordings: Microsoft.Compute between 2018-08 and 2019-12; what
+Microsoft.Network tracks between 2019-12 and 2020-09, its children, connections, and updates
+of VNets and network interfaces between 2020-12 and 2023-01. The days in between are assumed.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from erfailover.lab import timing
-from erfailover.lab.errors import Refusal
-from erfailover.lab.operations import Operation
-from erfailover.lab.world import Body
+from erfailover.lab.core import errors, timing
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.world import Body
+
+COMPUTE_SINCE = dt.date(2019, 1, 1)
+TRACKED_SINCE = dt.date(2020, 3, 1)
+ALL_SINCE = dt.date(2021, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +122,27 @@ def operation_headers(
     elif location:
         headers["Location"] = operation_url(request, operation, "operationResults")
     return headers
+
+
+def parse_body(request: Request) -> Body:
+    """The JSON object of a request; refuses what is none."""
+    if not request.body:
+        raise Refused(errors.content_invalid("The request body is empty"))
+    try:
+        found = json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        reason = f"Error parsing JSON: {type(error).__name__}"
+        raise Refused(errors.content_invalid(reason)) from None
+    if not isinstance(found, dict):
+        raise Refused(errors.content_invalid("The request body must be a JSON object"))
+    return found
+
+
+def notifies(type_: str, verb: str, today: dt.date) -> bool:
+    """Whether the answers to a write carry the header; ``verb`` is create, update, delete, post."""
+    if type_.startswith(rt.COMPUTE):
+        return verb != "post" and today >= COMPUTE_SINCE
+    known = rt.TYPES[type_.lower()]
+    late = not known.tracked or type_ == rt.CONNECTION
+    late = late or (verb == "update" and type_ in {rt.VNET, rt.NIC})
+    return today >= (ALL_SINCE if late else TRACKED_SINCE)

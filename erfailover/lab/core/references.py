@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from erfailover.lab import ids
-from erfailover.lab import resource_types as rt
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.core import ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.world import Body, Resource
 
 
 @dataclass(frozen=True, slots=True)

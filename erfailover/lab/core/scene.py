@@ -8,12 +8,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from erfailover.lab import ids
-from erfailover.lab import resource_types as rt
-from erfailover.lab.errors import UnknownCodes
-from erfailover.lab.operations import Operations
-from erfailover.lab.references import References
-from erfailover.lab.world import Resource, World
+from erfailover.lab.core import ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.errors import UnknownCodes
+from erfailover.lab.core.operations import Operations
+from erfailover.lab.core.references import References
+from erfailover.lab.core.world import Resource, World
 
 
 @dataclass(frozen=True, slots=True)

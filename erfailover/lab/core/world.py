@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.lab import ids
+from erfailover.lab.core import ids
 
 Body = dict[str, Any]
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from erfailover.lab import compose, failover_tests, ids, route_servers
-from erfailover.lab.effective import effective_routes
-from erfailover.lab.fault_effects import read_wrongly
-from erfailover.lab.machines import CommandOutput
-from erfailover.lab.operations import Operation
-from erfailover.lab.world import Body
-
-if TYPE_CHECKING:
-    from erfailover.lab.lab import Lab
+from erfailover.lab.core import ids
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.world import Body
+from erfailover.lab.engine import failover_tests
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.engine.read_history import read_wrongly
+from erfailover.lab.machines.machines import CommandOutput
+from erfailover.lab.providers import presentation
+from erfailover.lab.routing import route_servers
+from erfailover.lab.routing.effective_routes import effective_routes
 
 OUTPUT_LIMIT = 4096
 """Run Command gives back the last 4 KB of each stream (documented)."""
@@ -31,7 +31,7 @@ POWER_STATES = {
 }
 
 
-def result_of(lab: Lab, operation: Operation) -> None:
+def result_of(lab: Cloud, operation: Operation) -> None:
     """Work out an action's result and put it into its operation.
 
     A resource that went meanwhile fails the operation with ``ResourceNotFound`` (assumed).
@@ -62,7 +62,7 @@ def result_of(lab: Lab, operation: Operation) -> None:
             operation.result = {"value": effective_routes(lab.world, lab.bgp, resource)}
         case "reset":
             # Documented: the gateway itself, once the operation has ended.
-            operation.result = compose.shown(lab.scene, lab.bgp, resource, read=False)
+            operation.result = presentation.shown(lab.scene, lab.bgp, resource, read=False)
         case "runcommand":
             if operation.result is None:
                 operation.result = run_command_output("", "the script ran for too long\n")
@@ -81,7 +81,7 @@ def result_of(lab: Lab, operation: Operation) -> None:
                 operation.result = {"value": resource.hidden["sharedKey"]}
         case _:
             pass
-    read_wrongly(lab, operation, resource)
+    read_wrongly(lab.history, lab.world.now, operation, resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class StartScript:
     each other's traffic while it runs.
     """
 
-    lab: Lab
+    lab: Cloud
     operation_id: str
 
     def __call__(self) -> None:
@@ -113,7 +113,7 @@ class StartScript:
 class _ScriptEnded:
     """What a script's end does: the output becomes the operation's result."""
 
-    lab: Lab
+    lab: Cloud
     operation_id: str
 
     def __call__(self, output: CommandOutput) -> None:

@@ -6,40 +6,40 @@ Owns nothing but the wiring. It speaks no HTTP; ``server`` serves one.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import random
 import secrets
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from erfailover.lab import effects, identity, snapshots
-from erfailover.lab import resource_types as rt
-from erfailover.lab.access import Access
-from erfailover.lab.bgp import Bgp, BgpTiming
-from erfailover.lab.clock import Clock
-from erfailover.lab.errors import UnknownCodes
-from erfailover.lab.faults import Fault, Faults, Kind
-from erfailover.lab.fresh import Fresh
-from erfailover.lab.identity import Identity
-from erfailover.lab.locks import Locks
-from erfailover.lab.machines import Machines
-from erfailover.lab.metrics import Metrics
-from erfailover.lab.operations import Operation, Operations
-from erfailover.lab.paging import PAGE_SIZE
-from erfailover.lab.policies import Policies
-from erfailover.lab.references import References
-from erfailover.lab.scene import Scene
-from erfailover.lab.stale import History
-from erfailover.lab.throttling import Limits, Throttling
-from erfailover.lab.timing import Durations
-from erfailover.lab.tokens import Tokens
-from erfailover.lab.world import World
-
-log = logging.getLogger(__name__)
+from erfailover.lab.auth import identity
+from erfailover.lab.auth.identity import Identity
+from erfailover.lab.auth.locks import Locks
+from erfailover.lab.auth.policies import Policies
+from erfailover.lab.auth.rbac import Access
+from erfailover.lab.auth.tokens import Tokens
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.clock import Clock
+from erfailover.lab.core.errors import UnknownCodes
+from erfailover.lab.core.generated import Fresh
+from erfailover.lab.core.operations import Operation, Operations
+from erfailover.lab.core.references import References
+from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.timing import Durations
+from erfailover.lab.core.world import World
+from erfailover.lab.engine.faults import Fault, Faults, Kind
+from erfailover.lab.engine.metrics import Metrics
+from erfailover.lab.engine.read_history import History
+from erfailover.lab.engine.throttling import Limits, Throttling
+from erfailover.lab.machines.machines import Machines
+from erfailover.lab.routing.bgp import Bgp
+from erfailover.lab.routing.sessions import BgpTiming
 
 TRACE_LENGTH = 100_000
+
+PAGE_SIZE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Traced:
     faults: tuple[str, ...] = ()
 
 
-class Lab:
+class Cloud(ABC):
     """A local Azure.
 
     ``seed`` makes what Azure makes up repeatable, ``draw_seed`` draws durations instead of
@@ -117,7 +117,7 @@ class Lab:
         self.world = World()
         self.world.now = self.clock.now() + self._offset
         self.references = References()
-        self.operations = Operations(self.world, self._finish)
+        self.operations = Operations(self.world, self.operation_ended)
         self.bgp = Bgp(self.world, self._bgp_timing)
         self.machines = Machines(self.world, self.bgp)
         self.scene = Scene(
@@ -130,23 +130,9 @@ class Lab:
         self.world.listeners.append(self._follow)
         self.world.listeners.extend(self._listeners)
 
-    def snapshot(self) -> bytes:
-        """Everything the lab holds, written down: resources, operations, sessions, machines."""
-        with self.lock:
-            self.catch_up()
-            return snapshots.save(self)
-
-    def restore(self, data: bytes) -> None:
-        """Hold again what was written down; time goes on from there.
-
-        Raises SnapshotProblem where the data is anything else; the lab then stays as it is.
-        """
-        with self.lock:
-            parts = snapshots.load(self, data)
-            for name, part in parts.items():
-                setattr(self, name, part)
-            self._offset = self.world.now - self.clock.now()
-            self.world.listeners = [self.bgp.refresh, self._follow, *self._listeners]
+    @abstractmethod
+    def operation_ended(self, operation: Operation) -> None:
+        """Carry out in the world what an operation that ends does to it."""
 
     def add_faults(self, *faults: Fault) -> tuple[str, ...]:
         """Arm faults; gives back their ids. Only from then on is kept what stale reads show."""
@@ -201,15 +187,3 @@ class Lab:
         """A public address that no resource has."""
         taken = {str(each.properties.get("ipAddress")) for each in self.world.of_type(rt.PUBLIC_IP)}
         return self.fresh.public_address(taken)
-
-    def _finish(self, operation: Operation) -> None:
-        try:
-            if operation.doom is not None and operation.doom.spoils:
-                effects.spoil(self, operation)
-            else:
-                effects.finish(self, operation)
-        except Exception:
-            # A fault of the lab: said in its log, and seen by whoever polls (recorded form).
-            log.exception("the lab failed at the end of %s", operation.name)
-            operation.status = "Failed"
-            operation.error = {"code": "InternalServerError", "message": "An error occurred."}

@@ -8,22 +8,21 @@ refuses anything; that was done when the operation was accepted.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
-from erfailover.lab import addresses, failover_tests, ids, peerings
-from erfailover.lab import resource_types as rt
-from erfailover.lab.actions import result_of
-from erfailover.lab.expressroute import GATEWAY_ASN
-from erfailover.lab.gateway_defaults import DEFAULT_ASN
-from erfailover.lab.operations import Operation
-from erfailover.lab.scene import remote_of
-from erfailover.lab.world import Resource
+from erfailover.lab.core import addresses, ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.addresses import GATEWAY_ASN
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.scene import remote_of
+from erfailover.lab.core.world import Resource
+from erfailover.lab.engine import failover_tests
+from erfailover.lab.engine.action_results import result_of
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.providers.network import peering
+from erfailover.lab.providers.network.gateway import DEFAULT_ASN
 
-if TYPE_CHECKING:
-    from erfailover.lab.lab import Lab
 
-
-def finish(lab: Lab, operation: Operation) -> None:
+def finish(lab: Cloud, operation: Operation) -> None:
     """Carry an operation's effect out."""
     for held in operation.locks:
         _release(lab, held)
@@ -42,7 +41,7 @@ def finish(lab: Lab, operation: Operation) -> None:
             result_of(lab, operation)
 
 
-def spoil(lab: Lab, operation: Operation) -> None:
+def spoil(lab: Cloud, operation: Operation) -> None:
     """End an operation that failed or was cancelled: nothing changes but the state shown."""
     for held in operation.locks:
         _release(lab, held)
@@ -59,14 +58,14 @@ def spoil(lab: Lab, operation: Operation) -> None:
             resource.properties["provisioningState"] = state
 
 
-def _release(lab: Lab, name: str) -> None:
+def _release(lab: Cloud, name: str) -> None:
     resource = lab.world.get(name)
     if resource is not None and resource.state == "Updating":
         resource.properties["provisioningState"] = "Succeeded"
         resource.body["etag"] = lab.fresh.etag()
 
 
-def _settle(lab: Lab, operation: Operation, name: str) -> None:
+def _settle(lab: Cloud, operation: Operation, name: str) -> None:
     resource = lab.world.get(name)
     if resource is None or resource.state == "Deleting":
         return
@@ -83,13 +82,13 @@ def _settle(lab: Lab, operation: Operation, name: str) -> None:
     _complete(lab, resource)
     resource.active = copy.deepcopy(resource.body)
     if resource.id.type == rt.PEERING:
-        peerings.connect(lab.scene, lab.fresh, resource)
+        peering.connect(lab.scene, lab.fresh, resource)
     if resource.id.type == rt.VM and created:
         resource.hidden["powerState"] = "running"
         lab.machines.boot(resource)
 
 
-def _complete(lab: Lab, resource: Resource) -> None:
+def _complete(lab: Cloud, resource: Resource) -> None:
     match resource.id.type:
         case rt.GATEWAY:
             _assign_gateway_addresses(lab, resource)
@@ -111,7 +110,7 @@ def _complete(lab: Lab, resource: Resource) -> None:
             pass
 
 
-def _assign_gateway_addresses(lab: Lab, gateway: Resource) -> None:
+def _assign_gateway_addresses(lab: Cloud, gateway: Resource) -> None:
     properties = gateway.properties
     settings = properties["bgpSettings"]
     settings["asn"] = settings["asn"] or DEFAULT_ASN
@@ -144,7 +143,7 @@ def _share(public_ip: Resource) -> None:
         public_ip.active = copy.deepcopy(public_ip.body)
 
 
-def remove(lab: Lab, name: str) -> None:
+def remove(lab: Cloud, name: str) -> None:
     """Take a resource out of the world, with its children; opposites turn Disconnected."""
     resource = lab.world.get(name)
     if resource is None:
@@ -157,10 +156,10 @@ def remove(lab: Lab, name: str) -> None:
     if resource.id.type == rt.VNET:
         # One that was only Initiated has lost its other end as well (assumed).
         for user in lab.references.users(resource.id, "remoteVirtualNetwork"):
-            peerings.disconnect(lab.fresh, lab.world.get(user.source))
+            peering.disconnect(lab.fresh, lab.world.get(user.source))
     for each in gone:
         if each.id.type == rt.PEERING and each.id.parent is not None:
-            peerings.disconnect(lab.fresh, lab.scene.opposite(each.id.parent, remote_of(each)))
+            peering.disconnect(lab.fresh, lab.scene.opposite(each.id.parent, remote_of(each)))
     lab.world.remove(resource.id)
     if resource.id.type == rt.VM:
         for reference in resource.properties["networkProfile"]["networkInterfaces"]:
@@ -186,7 +185,7 @@ GROUP_ORDER = (
 """The order in which a resource group's deletion takes its resources out."""
 
 
-def remove_group(lab: Lab, name: str) -> None:
+def remove_group(lab: Cloud, name: str) -> None:
     """Take a resource group out of the world with everything in it, users first."""
     inside = [each for each in lab.world.resources.values() if ids.key(each.id.group) == name]
     for type_ in GROUP_ORDER:

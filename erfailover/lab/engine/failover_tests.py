@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from erfailover.lab import errors, ids
-from erfailover.lab.errors import Refusal
-from erfailover.lab.parsed import FAILED
-from erfailover.lab.world import Body, Resource
-
-if TYPE_CHECKING:
-    from erfailover.lab.lab import Lab
+from erfailover.lab.core import errors, ids
+from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.routing.records import FAILED
 
 TESTS = "failoverTests"
 UNDER_WAY = frozenset({"Starting", "Running", "Stopping"})
@@ -33,7 +31,7 @@ ACTIONS = frozenset(
 )
 
 
-def locations(lab: Lab, gateway: Resource) -> dict[str, list[Body]]:
+def locations(lab: Cloud, gateway: Resource) -> dict[str, list[Body]]:
     """The circuits that a gateway is connected to, by peering location."""
     found: dict[str, list[Body]] = {}
     for connection in lab.scene.connections(gateway.id):
@@ -46,7 +44,9 @@ def locations(lab: Lab, gateway: Resource) -> dict[str, list[Body]]:
     return found
 
 
-def refused(lab: Lab, gateway: Resource, action: str, arguments: dict[str, str]) -> Refusal | None:
+def refused(
+    lab: Cloud, gateway: Resource, action: str, arguments: dict[str, str]
+) -> Refusal | None:
     """Why a test may not be started, stopped or told of."""
     unknown, known = lab.scene.unknown, locations(lab, gateway)
     if gateway.properties.get("gatewayType") != "ExpressRoute":
@@ -81,7 +81,7 @@ def refused(lab: Lab, gateway: Resource, action: str, arguments: dict[str, str])
     return None
 
 
-def begin(lab: Lab, gateway: Resource, action: str, arguments: dict[str, str]) -> None:
+def begin(lab: Cloud, gateway: Resource, action: str, arguments: dict[str, str]) -> None:
     """Take an action in that has just been accepted."""
     tests, place = _tests(gateway), arguments.get("peeringLocation", "")
     if action == "startsitefailovertest":
@@ -133,7 +133,7 @@ def arguments_of(body: Body | None, query: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def finish(lab: Lab, gateway: Resource, action: str, arguments: dict[str, str]) -> Any:
+def finish(lab: Cloud, gateway: Resource, action: str, arguments: dict[str, str]) -> Any:
     """Carry an action out at the end of its operation; gives back its result."""
     tests = _tests(gateway)
     place = arguments.get("peeringLocation", "")

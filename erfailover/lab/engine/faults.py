@@ -1,7 +1,7 @@
 """Faults on demand: what shall go wrong, at which request, how often.
 
 Owns the faults that are armed and the counting of occurrences. It decides whether a fault
-strikes a request, never what that does to the answer: that is ``fault_effects``' business.
+strikes a request, never what that does to the answer: that is ``fault_injection``' business.
 
 A fault strikes requests of one method and path pattern. Of those that match, the ``nth`` is
 the first to be struck, then every ``every``-th, at most ``times`` times (0: without end), each

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from erfailover.lab.lab import Lab
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.engine.cloud import Cloud
 
 _WORDS = {"running": "VM running", "stopped": "VM stopped", "deallocated": "VM deallocated"}
 
 
-def instance_view(lab: Lab, machine: Resource) -> Body:
+def instance_view(lab: Cloud, machine: Resource) -> Body:
     """The instance view of a machine: provisioning, power, agent (recorded form)."""
     when = lab.timestamp()
     state = machine.hidden.get("powerState", "")

@@ -10,11 +10,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from erfailover.lab import errors, governance_errors
-from erfailover.lab import resource_types as rt
-from erfailover.lab.answers import Answer, Request
-from erfailover.lab.errors import Refused
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.core import errors
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.errors import Refused
+from erfailover.lab.core.protocol import Answer, Request
+from erfailover.lab.core.world import Body, Resource
 
 UNITS = {"AverageBandwidth": "BytesPerSecond", "ExpressRouteGatewayBitsPerSecond": "BitsPerSecond"}
 """The metrics that are modelled, and their units."""
@@ -49,9 +49,7 @@ class Metrics:
         spelled = {each.lower(): each for each in UNITS}
         wrong = [each for each in names if each.lower() not in spelled]
         if wrong or not names:
-            raise Refused(
-                governance_errors.metric_unknown(resource.id.type, ",".join(wrong), UNITS)
-            )
+            raise Refused(errors.metric_unknown(resource.id.type, ",".join(wrong), UNITS))
         began = end - POINTS * STEP
         return Answer(
             200,

@@ -10,9 +10,11 @@ import json
 from collections import deque
 from dataclasses import dataclass, field
 
-from erfailover.lab import ids
-from erfailover.lab.bgp import Bgp
-from erfailover.lab.world import Body, Resource, World
+from erfailover.lab.core import ids
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.core.world import Body, Resource, World
+from erfailover.lab.engine.faults import Kind
+from erfailover.lab.routing.bgp import Bgp
 
 KEPT = 50
 """How many versions of one read are kept."""
@@ -78,3 +80,30 @@ class History:
 def table(resource: Resource, action: str, peer: str = "") -> str:
     """The name of an action's read."""
     return f"POST {ids.key(resource.id)}/{action} {peer}".rstrip()
+
+
+def read_wrongly(history: History, now_s: float, operation: Operation, resource: Resource) -> None:
+    """Change the result of an action that a fault wants read wrongly."""
+    peer = operation.arguments.get("peer", "")
+    name = table(resource, operation.action, peer)
+    result, doom = operation.result, operation.doom
+    if isinstance(result, dict):
+        history.note(name, now_s, result)
+    if doom is None or not isinstance(result, dict) or not isinstance(result.get("value"), list):
+        return
+    match Kind(doom.kind):
+        case Kind.EMPTY:
+            operation.result = {"value": []}
+        case Kind.STALE:
+            past = history.at(name, now_s - doom.seconds)
+            operation.result = past if past is not None else result
+        case Kind.INSTANCE_MISSING:
+            operation.result = {"value": _without_last_instance(resource, result["value"])}
+        case _:
+            pass
+
+
+def _without_last_instance(gateway: Resource, rows: list[Body]) -> list[Body]:
+    settings = gateway.active_properties.get("bgpSettings") or {}
+    last = str(settings.get("bgpPeeringAddress") or "").split(",")[-1].strip()
+    return [row for row in rows if row.get("localAddress") != last]

@@ -14,12 +14,10 @@ import pickle
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import erfailover
-
-if TYPE_CHECKING:
-    from erfailover.lab.lab import Lab
+from erfailover.lab.engine.cloud import Cloud
 
 PARTS = (
     "access",
@@ -60,13 +58,13 @@ class SnapshotProblem(ValueError):
 
 
 def _header() -> bytes:
-    return f"erfailover lab world, form 1, version {erfailover.__version__}\n".encode()
+    return f"erfailover lab world, form 2, version {erfailover.__version__}\n".encode()
 
 
 class _Pickler(pickle.Pickler):
     """Writes references to the lab itself as a name."""
 
-    def __init__(self, file: io.BytesIO, lab: Lab) -> None:
+    def __init__(self, file: io.BytesIO, lab: Cloud) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self._lab = lab
 
@@ -83,7 +81,7 @@ class _Pickler(pickle.Pickler):
 class _Unpickler(pickle.Unpickler):
     """Reads only what the lab itself writes."""
 
-    def __init__(self, file: io.BytesIO, lab: Lab) -> None:
+    def __init__(self, file: io.BytesIO, lab: Cloud) -> None:
         super().__init__(file)
         self._lab = lab
 
@@ -111,7 +109,7 @@ def _method(owner: object, name: str) -> object:
     return getattr(owner, name)
 
 
-def save(lab: Lab) -> bytes:
+def save(lab: Cloud) -> bytes:
     """Everything that a lab holds, at its present time. The caller holds the lab's lock."""
     file = io.BytesIO()
     file.write(_header())
@@ -119,7 +117,7 @@ def save(lab: Lab) -> bytes:
     return file.getvalue()
 
 
-def load(lab: Lab, data: bytes) -> dict[str, Any]:
+def load(lab: Cloud, data: bytes) -> dict[str, Any]:
     """The parts of a lab, by attribute, from what ``save`` wrote.
 
     Raises:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from erfailover.lab.errors import Refusal, network_throttled, throttled
+from erfailover.lab.core.errors import Refusal, network_throttled, throttled
 
 READS, WRITES, DELETES = "read", "write", "delete"
 

@@ -11,9 +11,9 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from erfailover.lab import prefixes
-from erfailover.lab.netfilter import Firewall, Rule
-from erfailover.lab.security import Packet
+from erfailover.lab.core import prefixes
+from erfailover.lab.machines.netfilter import Firewall, Rule
+from erfailover.lab.routing.security_groups import Packet
 
 ICMP_TIMEOUT_S = 30.0
 """How long the kernel remembers an echo after its last packet (nf_conntrack_icmp_timeout)."""

@@ -18,14 +18,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from erfailover.lab import ids, parsed, prefixes
-from erfailover.lab.bgp import Bgp
-from erfailover.lab.linux import Interface, Linux
-from erfailover.lab.programs import machine_programs
-from erfailover.lab.reachability import Trace, reaches
-from erfailover.lab.shell import NOT_FOUND, Running, Shell
-from erfailover.lab.shell_packages import PREINSTALLED
-from erfailover.lab.world import Resource, World
+from erfailover.lab.core import ids, prefixes
+from erfailover.lab.core.world import Resource, World
+from erfailover.lab.machines.linux import Interface, Linux
+from erfailover.lab.machines.reachability import Trace, reaches
+from erfailover.lab.machines.shell.packages import PREINSTALLED
+from erfailover.lab.machines.shell.programs import machine_programs
+from erfailover.lab.machines.shell.shell import NOT_FOUND, Running, Shell
+from erfailover.lab.routing import records
+from erfailover.lab.routing.bgp import Bgp
 
 PER_BOOT = "/var/lib/cloud/scripts/per-boot/"
 
@@ -226,7 +227,7 @@ class Machines:
         linux.boot()
         return linux
 
-    def _interfaces(self, machine: parsed.Machine) -> tuple[Interface, ...]:
+    def _interfaces(self, machine: records.Machine) -> tuple[Interface, ...]:
         found: list[Interface] = []
         for key in machine.nics:
             nic = self._bgp.network.nics.get(key)

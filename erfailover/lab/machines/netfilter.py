@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-from erfailover.lab import prefixes
-from erfailover.lab.security import Packet
+from erfailover.lab.core import prefixes
+from erfailover.lab.routing.security_groups import Packet
 
 CHAINS = {
     "filter": ("INPUT", "FORWARD", "OUTPUT"),

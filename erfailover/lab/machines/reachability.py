@@ -20,9 +20,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from erfailover.lab import ids, parsed, prefixes
-from erfailover.lab.bgp import Bgp
-from erfailover.lab.effective import (
+from erfailover.lab.core import ids, prefixes
+from erfailover.lab.core.world import Resource, World
+from erfailover.lab.machines.linux import Decision, Flow, Linux
+from erfailover.lab.routing import records
+from erfailover.lab.routing.bgp import Bgp
+from erfailover.lab.routing.effective_routes import (
     APPLIANCE,
     INTERNET,
     NONE,
@@ -34,9 +37,7 @@ from erfailover.lab.effective import (
     routes_of_subnet,
     select,
 )
-from erfailover.lab.linux import Decision, Flow, Linux
-from erfailover.lab.security import Packet, refused_by
-from erfailover.lab.world import Resource, World
+from erfailover.lab.routing.security_groups import Packet, refused_by
 
 MAXIMUM_HOPS = 32
 """A packet that has made so many goes round in circles (a stand-in for its time to live)."""
@@ -112,12 +113,12 @@ class _Arrival:
     """
 
     packet: Packet
-    nic: parsed.Nic
+    nic: records.Nic
     linux: Linux | None
     gateway: str = ""
 
 
-_BEYOND = parsed.Nic("", "the network behind the circuit", (), False, "")
+_BEYOND = records.Nic("", "the network behind the circuit", (), False, "")
 """Stands for whoever answers there."""
 
 
@@ -134,7 +135,7 @@ class _Walk:
     forwards: int = 0
     tunnels: int = 0
 
-    def round_trip(self, nic: parsed.Nic, packet: Packet) -> Trace:
+    def round_trip(self, nic: records.Nic, packet: Packet) -> Trace:
         """Request and reply."""
         linux = self._system(nic)
         if linux.is_local(packet.destination):
@@ -163,7 +164,7 @@ class _Walk:
 
     # Machines.
 
-    def _system(self, nic: parsed.Nic) -> Linux:
+    def _system(self, nic: records.Nic) -> Linux:
         machine = self.bgp.network.machine_of.get(nic.key)
         linux = self.systems.system(machine.key) if machine is not None else None
         if linux is None:
@@ -171,7 +172,7 @@ class _Walk:
         return linux
 
     def _from_process(
-        self, linux: Linux, packet: Packet, nic: parsed.Nic | None = None
+        self, linux: Linux, packet: Packet, nic: records.Nic | None = None
     ) -> _Arrival:
         """A local process sends; by the kernel's route unless an interface is given."""
         decision = linux.output(packet, self.flows)
@@ -194,7 +195,7 @@ class _Walk:
             self.flows.append(decision.flow)
         return decision.packet
 
-    def _at_machine(self, nic: parsed.Nic, packet: Packet) -> _Arrival:
+    def _at_machine(self, nic: records.Nic, packet: Packet) -> _Arrival:
         linux = self._system(nic)
         interface = linux.interface_of(nic.key)
         if interface is None:
@@ -210,7 +211,7 @@ class _Walk:
 
     # Network interfaces.
 
-    def _leave(self, nic: parsed.Nic, packet: Packet) -> _Arrival:
+    def _leave(self, nic: records.Nic, packet: Packet) -> _Arrival:
         """Out of a network interface, along its effective route."""
         own = packet.source in (each.address for each in nic.configurations)
         if not own and not nic.forwarding:
@@ -255,7 +256,7 @@ class _Walk:
         return self._at_machine(nic, packet)
 
     def _pass_groups(
-        self, nic: parsed.Nic, packet: Packet, routes: list[EffectiveRoute], *, inbound: bool
+        self, nic: records.Nic, packet: Packet, routes: list[EffectiveRoute], *, inbound: bool
     ) -> None:
         """Past the subnet's and the interface's security groups, which know their flows."""
         if (nic.key, packet.destination, packet.source) in self.at_interfaces:
@@ -354,7 +355,7 @@ class _Walk:
 
     # The Internet.
 
-    def _to_internet(self, nic: parsed.Nic, packet: Packet) -> _Arrival:
+    def _to_internet(self, nic: records.Nic, packet: Packet) -> _Arrival:
         """Out to a host on the Internet, which answers to the interface's public address."""
         if not prefixes.is_public(packet.destination):
             raise _Dropped(f"{nic.name}: {packet.destination} is no address of the Internet")
@@ -369,7 +370,7 @@ class _Walk:
                 raise _Dropped(f"{nic.name}: no public IP, so no way out to the Internet")
         raise _Dropped(f"{nic.name}: Azure translates its own addresses, not {packet.source}")
 
-    def _from_internet(self, nic: parsed.Nic, packet: Packet) -> _Arrival:
+    def _from_internet(self, nic: records.Nic, packet: Packet) -> _Arrival:
         """Back in by the public address the request left from."""
         self._pass_groups(nic, packet, routes_of_subnet(self.bgp, nic.subnet), inbound=True)
         self._hop(f"Internet to {nic.name}")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from erfailover.lab import peerings, route_servers
-from erfailover.lab import resource_types as rt
-from erfailover.lab.scene import Scene
-from erfailover.lab.security_defaults import default_rules
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.network import peering, route_server
+from erfailover.lab.providers.network.security_group import default_rules
 
 
 class Tunnels(Protocol):
@@ -43,7 +43,7 @@ def _added(scene: Scene, tunnels: Tunnels, resource: Resource, read: bool) -> Bo
         case rt.SUBNET:
             return _ids(scene, resource, "ipConfigurations", "ipConfigurations.subnet")
         case rt.PEERING:
-            return peerings.shown(scene, resource)
+            return peering.shown(scene, resource)
         case rt.PUBLIC_IP:
             users = scene.references.users(resource.id)
             return {"ipConfiguration": {"id": users[0].via}} if users else {}
@@ -59,7 +59,7 @@ def _added(scene: Scene, tunnels: Tunnels, resource: Resource, read: bool) -> Bo
                 **_ids(scene, resource, "networkInterfaces", "networkSecurityGroup", rt.NIC),
             }
         case rt.VIRTUAL_HUB:
-            return route_servers.shown(scene, resource)
+            return route_server.shown(scene, resource)
         case rt.CONNECTION:
             added: Body = {}
             if "sharedKey" in resource.hidden:

@@ -1,7 +1,7 @@
 """What ARM refuses, of every type: locks, references, and resources in use.
 
 Pure functions over a scene that answer with a refusal, or None; the rules of one type alone
-stand in ``peering_rules``, ``gateway_rules`` and ``network_rules``.
+stand in ``network`` and ``compute``.
 
 A write puts the resource that it locks in Updating: a child its VNet, route table or security
 group, else itself. Until it ends a second write to that resource is refused, and so is a
@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from erfailover.lab import errors, ids
-from erfailover.lab import resource_types as rt
-from erfailover.lab.errors import Refusal
-from erfailover.lab.references import Reference, references
-from erfailover.lab.scene import Scene
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.core import errors, ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.references import Reference, references
+from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.world import Body
 
 AT_ONCE_S = 1.0
 """Two subnets written within this time collide (409); later ones are held off (429): both are
@@ -108,118 +108,3 @@ def provisioned(
         )
         return make(resource.body["id"], str(resource_id), resource.state, holder.name)
     return None
-
-
-def deletion_refused(scene: Scene, resource: Resource) -> Refusal | None:
-    """The deletion of a resource that another one uses."""
-    match resource.id.type:
-        case rt.VNET:
-            subnets = scene.world.children(resource.id, "subnets")
-            found = (_subnet_in_use(scene, each) for each in subnets)
-            return next((each for each in found if each is not None), None)
-        case rt.SUBNET:
-            return _subnet_in_use(scene, resource)
-        case rt.PUBLIC_IP:
-            return _public_ip_in_use(scene, resource)
-        case rt.NIC:
-            return _nic_in_use(scene, resource)
-        case rt.ROUTE_TABLE | rt.SECURITY_GROUP:
-            return _table_in_use(scene, resource)
-        case rt.GATEWAY:
-            return _gateway_in_use(scene, resource)
-        case rt.CIRCUIT:
-            return _circuit_in_use(scene, resource)
-        case rt.LOCAL_GATEWAY:
-            return _local_gateway_in_use(scene, resource)
-        case _:
-            return None
-
-
-def _subnet_in_use(scene: Scene, subnet: Resource) -> Refusal | None:
-    users = scene.references.users(subnet.id)
-    if not users:
-        return None
-    return errors.subnet_in_use(subnet.id.name, users[0].via, scene.today)
-
-
-def _public_ip_in_use(scene: Scene, public_ip: Resource) -> Refusal | None:
-    users = scene.references.users(public_ip.id)
-    if not users:
-        return None
-    return errors.public_ip_in_use(str(public_ip.id), users[0].via, scene.today)
-
-
-def _nic_in_use(scene: Scene, nic: Resource) -> Refusal | None:
-    users = scene.references.users(nic.id)
-    if not users:
-        return None
-    return Refusal(
-        400,
-        "NicInUse",
-        f"Network Interface {nic.id} is used by existing VM {users[0].source}.",
-        details=(),
-    )
-
-
-def _table_in_use(scene: Scene, resource: Resource) -> Refusal | None:
-    users = scene.references.users(resource.id)
-    if not users:
-        return None
-    words = {
-        rt.ROUTE_TABLE: ("InUseRouteTableCannotBeDeleted", "Route table"),
-        rt.SECURITY_GROUP: ("InUseNetworkSecurityGroupCannotBeDeleted", "Network security group"),
-    }
-    code, noun = words[resource.id.type]
-    return Refusal(
-        400,
-        code,
-        f"{noun} {resource.id} is in use and cannot be deleted: it is used by {users[0].source}.",
-        details=(),
-    )
-
-
-def _gateway_in_use(scene: Scene, gateway: Resource) -> Refusal | None:
-    connections = scene.connections(gateway.id)
-    if connections:
-        return Refusal(
-            400,
-            "VirtualNetworkGatewayCannotBeDeleted",
-            f"Virtual network gateway {gateway.id} cannot be deleted because connection "
-            f"{connections[0].id} still uses it.",
-            details=(),
-        )
-    for each in gateway.properties.get("ipConfigurations", ()):
-        subnet = ids.parse((each["properties"].get("subnet") or {}).get("id", ""))
-        if subnet is None or subnet.parent is None or len(scene.gateways(subnet.parent)) > 1:
-            continue
-        for peering in scene.peerings(subnet.parent):
-            remote = (peering.properties.get("remoteVirtualNetwork") or {}).get("id", "")
-            user = scene.opposite(subnet.parent, remote)
-            if user is not None and user.properties.get("useRemoteGateways"):
-                return scene.unknown.refuse(
-                    "gateway used by a peering",
-                    f"Virtual network gateway {gateway.id} cannot be deleted because peering "
-                    f"{user.id} uses it as its remote gateway.",
-                )
-    return None
-
-
-def _circuit_in_use(scene: Scene, circuit: Resource) -> Refusal | None:
-    users = scene.references.users(circuit.id)
-    if not users:
-        return None
-    return scene.unknown.refuse(
-        "circuit in use",
-        f"Circuit {circuit.id} cannot be deleted because connection {users[0].source} uses it.",
-    )
-
-
-def _local_gateway_in_use(scene: Scene, local: Resource) -> Refusal | None:
-    users = scene.references.users(local.id)
-    if not users:
-        return None
-    return scene.unknown.refuse(
-        "local network gateway in use",
-        f"Local network gateway {local.id} cannot be deleted because connection "
-        f"{users[0].source} still uses it.",
-    )

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from erfailover.lab import resource_types as rt
-from erfailover.lab.world import Body
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.world import Body
 
 Shape = Any
 """``str``, ``bool``, ``int`` for a value; ``[shape]`` for a list; a mapping for an object."""

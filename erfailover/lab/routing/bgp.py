@@ -20,20 +20,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from erfailover.lab import ids, parsed, prefixes
-from erfailover.lab.bgp_rows import (
+from erfailover.lab.core import ids, prefixes
+from erfailover.lab.core.prefixes import PrefixMap
+from erfailover.lab.core.world import Body, Resource, World
+from erfailover.lab.routing import records
+from erfailover.lab.routing.bgp_rows import (
     WEIGHT,
     connected_peer,
     message_count,
     route_row,
     silent_peer,
 )
-from erfailover.lab.expressroute import ExpressRoute, edge_routes, edge_rows, told_to_edge
-from erfailover.lab.network import Network
-from erfailover.lab.parsed import Gateway
-from erfailover.lab.prefixes import PrefixMap
-from erfailover.lab.sessions import BgpTiming, End, Sessions, View
-from erfailover.lab.tables import (
+from erfailover.lab.routing.expressroute import ExpressRoute, edge_routes, edge_rows, told_to_edge
+from erfailover.lab.routing.index import Network
+from erfailover.lab.routing.records import Gateway
+from erfailover.lab.routing.route_exchange import (
     EndKey,
     Heard,
     Hearing,
@@ -43,21 +44,21 @@ from erfailover.lab.tables import (
     converge,
     preferred,
 )
-from erfailover.lab.world import Body, Resource, World
+from erfailover.lab.routing.sessions import BgpTiming, End, Sessions, View
 
 __all__ = ["Bgp", "BgpTiming", "ForwardingEntry"]
 
 _RELEVANT = frozenset(
     (
-        parsed.VNET,
-        parsed.PEERING,
-        parsed.GATEWAY,
-        parsed.LOCAL_GATEWAY,
-        parsed.CONNECTION,
-        parsed.PUBLIC_IP,
-        parsed.SUBNET,
-        parsed.CIRCUIT,
-        parsed.CIRCUIT_PEERING,
+        records.VNET,
+        records.PEERING,
+        records.GATEWAY,
+        records.LOCAL_GATEWAY,
+        records.CONNECTION,
+        records.PUBLIC_IP,
+        records.SUBNET,
+        records.CIRCUIT,
+        records.CIRCUIT_PEERING,
     )
 )
 
@@ -283,7 +284,7 @@ class Bgp:
         self.version += 1
 
     def _inputs(self) -> tuple[dict[SpeakerKey, Speaker], list[Hearing]]:
-        """Who speaks to whom now, as ``tables`` wants it."""
+        """Who speaks to whom now, as ``route_exchange`` wants it."""
         speakers: dict[SpeakerKey, Speaker] = {}
         for gateway in self.network.gateways.all.values():
             originated = self._originated(gateway)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erfailover.lab.world import Body
+from erfailover.lab.core.world import Body
 
 WEIGHT = 32768
 """Observed of every row of a VPN gateway with BGP."""

@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from erfailover.lab import ids, parsed, prefixes
-from erfailover.lab.bgp import Bgp
-from erfailover.lab.expressroute import local_address
-from erfailover.lab.network import Network
-from erfailover.lab.route_servers import routes_in
-from erfailover.lab.world import Body, Resource, World
+from erfailover.lab.core import ids, prefixes
+from erfailover.lab.core.world import Body, Resource, World
+from erfailover.lab.routing import records
+from erfailover.lab.routing.bgp import Bgp
+from erfailover.lab.routing.expressroute import local_address
+from erfailover.lab.routing.index import Network
+from erfailover.lab.routing.route_servers import routes_in
 
 DEFAULT, GATEWAY, USER = "Default", "VirtualNetworkGateway", "User"
 VNET_LOCAL, VNET_PEERING = "VnetLocal", "VNetPeering"
@@ -104,12 +105,12 @@ def select(routes: Iterable[EffectiveRoute], destination: str) -> EffectiveRoute
     return best
 
 
-def gateway_of(network: Network, vnet: str) -> parsed.Gateway | None:
+def gateway_of(network: Network, vnet: str) -> records.Gateway | None:
     """The gateway that a user-defined route means: a VPN one (documented: no ExpressRoute one)."""
     return next((each for each in gateways_of(network, vnet) if each.kind == "vpn"), None)
 
 
-def gateways_of(network: Network, vnet: str) -> list[parsed.Gateway]:
+def gateways_of(network: Network, vnet: str) -> list[records.Gateway]:
     """The gateways a VNet's traffic uses: its own, or the remote ones it is lent.
 
     Of an ExpressRoute and a VPN gateway the former comes first: it is preferred for one and
@@ -138,7 +139,7 @@ def _precedence(route: EffectiveRoute) -> tuple[int, int]:
     return (parsed_prefix.prefixlen if parsed_prefix is not None else 0, _RANK[route.source])
 
 
-def _system(network: Network, vnet: parsed.Vnet) -> Iterable[EffectiveRoute]:
+def _system(network: Network, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
     for prefix in vnet.prefixes:
         yield EffectiveRoute(DEFAULT, prefix, VNET_LOCAL, target=vnet.key)
     for peering in network.peerings.of(vnet.key):
@@ -152,7 +153,7 @@ def _system(network: Network, vnet: parsed.Vnet) -> Iterable[EffectiveRoute]:
             yield EffectiveRoute(DEFAULT, prefix, NONE)
 
 
-def _gateway(bgp: Bgp, vnet: parsed.Vnet) -> Iterable[EffectiveRoute]:
+def _gateway(bgp: Bgp, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
     seen: set[str] = set()
     for gateway in gateways_of(bgp.network, vnet.key):
         hop = bgp.network.public_ips.get(gateway.instances[0].public_ip) or ""
@@ -170,7 +171,7 @@ def _gateway(bgp: Bgp, vnet: parsed.Vnet) -> Iterable[EffectiveRoute]:
             seen.add(prefix)
 
 
-def _user(bgp: Bgp, subnet: parsed.Subnet, vnet: parsed.Vnet) -> Iterable[EffectiveRoute]:
+def _user(bgp: Bgp, subnet: records.Subnet, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
     gateway = gateway_of(bgp.network, vnet.key)
     for route in bgp.network.routes.of(subnet.route_table):
         parsed_prefix = prefixes.network(route.prefix)

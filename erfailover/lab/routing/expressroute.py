@@ -23,21 +23,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from erfailover.lab.addresses import EXPRESS_OFFSETS
-from erfailover.lab.bgp_rows import (
+from erfailover.lab.core.addresses import EDGE_ASN, EXPRESS_OFFSETS, GATEWAY_ASN
+from erfailover.lab.core.world import Body, World
+from erfailover.lab.routing.bgp_rows import (
     WEIGHT,
     connected_peer,
     message_count,
     route_row,
     silent_peer,
 )
-from erfailover.lab.network import Network
-from erfailover.lab.parsed import Gateway
-from erfailover.lab.world import Body, World
+from erfailover.lab.routing.index import Network
+from erfailover.lab.routing.records import Gateway
 
-EDGE_ASN = 12076
-GATEWAY_ASN = 65515
-"""The ASN of every ExpressRoute gateway (documented: it cannot be chosen)."""
 EDGE_WEIGHT = 32769
 EDGE_OFFSET = 4
 

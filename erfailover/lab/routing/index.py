@@ -2,7 +2,7 @@
 
 Owns parsed copies of the *active* bodies and the indexes over them. ``refresh`` looks at every
 resource but parses only what changed, so that a change of a large world stays cheap. It never
-changes a resource and draws no conclusion: who routes what is for ``bgp`` and ``effective``.
+changes a resource and draws no conclusion: who routes what is for ``bgp`` and ``effective_routes``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from erfailover.lab import ids, parsed
-from erfailover.lab.parsed import (
+from erfailover.lab.core import ids
+from erfailover.lab.core.world import Body, Resource, World
+from erfailover.lab.routing import records
+from erfailover.lab.routing.records import (
     CIRCUIT,
     CIRCUIT_PEERING,
     CONNECTION,
@@ -28,7 +30,6 @@ from erfailover.lab.parsed import (
     TABLE,
     VNET,
 )
-from erfailover.lab.world import Body, Resource, World
 
 T = TypeVar("T")
 
@@ -80,21 +81,21 @@ class Network:
         self._seen: dict[str, _Seen] = {}
         self.version = 0
         """Counts the changes of anything kept here."""
-        self.vnets: Shelf[parsed.Vnet] = Shelf()
-        self.subnets: Shelf[parsed.Subnet] = Shelf()
-        self.peerings: Shelf[parsed.Peering] = Shelf()
-        self.gateways: Shelf[parsed.Gateway] = Shelf()
-        self.local_gateways: Shelf[parsed.LocalGateway] = Shelf()
-        self.connections: Shelf[parsed.Connection] = Shelf()
+        self.vnets: Shelf[records.Vnet] = Shelf()
+        self.subnets: Shelf[records.Subnet] = Shelf()
+        self.peerings: Shelf[records.Peering] = Shelf()
+        self.gateways: Shelf[records.Gateway] = Shelf()
+        self.local_gateways: Shelf[records.LocalGateway] = Shelf()
+        self.connections: Shelf[records.Connection] = Shelf()
         self.public_ips: Shelf[str] = Shelf()
-        self.nics: Shelf[parsed.Nic] = Shelf()
-        self.machines: Shelf[parsed.Machine] = Shelf()
-        self.routes: Shelf[parsed.UserRoute] = Shelf()
-        self.rules: Shelf[parsed.SecurityRule] = Shelf()
-        self.machine_of: dict[str, parsed.Machine] = {}
+        self.nics: Shelf[records.Nic] = Shelf()
+        self.machines: Shelf[records.Machine] = Shelf()
+        self.routes: Shelf[records.UserRoute] = Shelf()
+        self.rules: Shelf[records.SecurityRule] = Shelf()
+        self.machine_of: dict[str, records.Machine] = {}
         """Machines by the key of each of their network interfaces."""
-        self.circuits: Shelf[parsed.Circuit] = Shelf()
-        self.circuit_peerings: Shelf[parsed.CircuitPeering] = Shelf()
+        self.circuits: Shelf[records.Circuit] = Shelf()
+        self.circuit_peerings: Shelf[records.CircuitPeering] = Shelf()
         self.tables: Shelf[bool] = Shelf()
         """Route tables by key: whether gateway routes are kept out."""
 
@@ -130,16 +131,16 @@ class Network:
             self.version += 1
         return frozenset(changed)
 
-    def peering_between(self, vnet: str, remote: str) -> parsed.Peering | None:
+    def peering_between(self, vnet: str, remote: str) -> records.Peering | None:
         """The side of a peering that one VNet has towards another."""
         return next((each for each in self.peerings.of(vnet) if each.remote == remote), None)
 
-    def gateway_in(self, vnet: str) -> parsed.Gateway | None:
+    def gateway_in(self, vnet: str) -> records.Gateway | None:
         """The VPN gateway of a VNet, or else its ExpressRoute gateway."""
         found = list(self.gateways.of(vnet))
         return next((each for each in found if each.kind == "vpn"), found[0] if found else None)
 
-    def nic_with_address(self, vnet: str, address: str) -> parsed.Nic | None:
+    def nic_with_address(self, vnet: str, address: str) -> records.Nic | None:
         """The network interface of a VNet that has a private address."""
         for nic in self.nics.of(vnet):
             if any(each.address == address for each in nic.configurations):
@@ -173,35 +174,35 @@ class Network:
         parent = ids.key(resource.id.parent) if resource.id.parent is not None else ""
         body = resource.active_properties
         if kind == VNET:
-            self.vnets.put(key, "", parsed.vnet(key, resource, body))
+            self.vnets.put(key, "", records.vnet(key, resource, body))
         elif kind == SUBNET:
-            self.subnets.put(key, parent, parsed.subnet(key, parent, body))
+            self.subnets.put(key, parent, records.subnet(key, parent, body))
         elif kind == PEERING:
-            self.peerings.put(key, parent, parsed.peering(key, parent, resource, body))
+            self.peerings.put(key, parent, records.peering(key, parent, resource, body))
         elif kind == GATEWAY:
-            gateway = parsed.gateway(key, resource, body)
+            gateway = records.gateway(key, resource, body)
             self.gateways.put(key, gateway.vnet, gateway)
         elif kind == LOCAL_GATEWAY:
-            self.local_gateways.put(key, "", parsed.local_gateway(key, body))
+            self.local_gateways.put(key, "", records.local_gateway(key, body))
         elif kind == CONNECTION:
-            connection = parsed.connection(key, resource, body)
+            connection = records.connection(key, resource, body)
             self.connections.put(key, connection.gateway, connection)
         elif kind == PUBLIC_IP:
             self.public_ips.put(key, "", str(body.get("ipAddress") or ""))
         elif kind == NIC:
-            nic = parsed.nic(key, resource, body)
+            nic = records.nic(key, resource, body)
             self.nics.put(key, nic.vnet, nic)
         elif kind == MACHINE:
-            self.machines.put(key, "", parsed.machine(key, resource, body))
+            self.machines.put(key, "", records.machine(key, resource, body))
         elif kind == ROUTE:
-            self.routes.put(key, parent, parsed.route(resource, parent, body))
+            self.routes.put(key, parent, records.route(resource, parent, body))
         elif kind == RULE:
-            self.rules.put(key, parent, parsed.rule(resource, parent, body))
+            self.rules.put(key, parent, records.rule(resource, parent, body))
         elif kind == CIRCUIT:
-            self.circuits.put(key, "", parsed.circuit(key, resource))
+            self.circuits.put(key, "", records.circuit(key, resource))
         elif kind == CIRCUIT_PEERING:
             if body.get("peeringType") == "AzurePrivatePeering":
-                self.circuit_peerings.put(key, parent, parsed.circuit_peering(key, body))
+                self.circuit_peerings.put(key, parent, records.circuit_peering(key, body))
         elif kind == TABLE:
             self.tables.put(key, "", bool(body.get("disableBgpRoutePropagation")))
 
@@ -215,7 +216,7 @@ def _detail(kind: str, resource: Resource) -> tuple[Any, ...]:
     if kind == CONNECTION:
         return (resource.hidden.get("sharedKey"),)
     if kind == GATEWAY:
-        return (resource.hidden.get(parsed.FAILED),)
+        return (resource.hidden.get(records.FAILED),)
     if kind == PUBLIC_IP:
         return (resource.active_properties.get("ipAddress"),)
     return ()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.lab import ids, prefixes
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.core import ids, prefixes
+from erfailover.lab.core.world import Body, Resource
 
 VNET = "microsoft.network/virtualnetworks"
 SUBNET = "microsoft.network/virtualnetworks/subnets"

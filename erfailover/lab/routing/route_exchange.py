@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from erfailover.lab import prefixes
+from erfailover.lab.core import prefixes
 
 SpeakerKey = tuple[str, int]
 """A gateway's key and the number of its instance."""

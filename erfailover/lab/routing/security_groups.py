@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from erfailover.lab import prefixes
-from erfailover.lab.parsed import SecurityRule
+from erfailover.lab.core import prefixes
+from erfailover.lab.routing.records import SecurityRule
 
 VIRTUAL_NETWORK, INTERNET, LOAD_BALANCER = "virtualnetwork", "internet", "azureloadbalancer"
 

@@ -3,7 +3,7 @@
 Owns each end's view of its session and the tunnels' start. Every end sees for itself: one whose
 own configuration changed starts anew at once; the other notices a silence only when its hold
 time has passed. A session needs both ends to agree (addresses, ASNs, BGP on, one shared key).
-What is heard over a session is for ``tables``; this module never looks at routes, it only
+What is heard over a session is for ``route_exchange``; this module never looks at routes, it only
 keeps those that a silent session heard last.
 """
 
@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from erfailover.lab.network import Network
-from erfailover.lab.parsed import Connection, Gateway, LocalGateway
-from erfailover.lab.tables import EndKey, Path, SpeakerKey
-from erfailover.lab.world import World
+from erfailover.lab.core.world import World
+from erfailover.lab.routing.index import Network
+from erfailover.lab.routing.records import Connection, Gateway, LocalGateway
+from erfailover.lab.routing.route_exchange import EndKey, Path, SpeakerKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,12 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from erfailover.lab import arm, directory, errors, lab_paths, managed_identity
-from erfailover.lab.answers import Answer, Request, refused
-from erfailover.lab.lab import Lab
+from erfailover.lab.arm import directory, service
+from erfailover.lab.auth import managed_identity
+from erfailover.lab.core import errors
+from erfailover.lab.core.protocol import Answer, Request, refused
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server import control_api
 
 BODY_LIMIT = 4 * 2**20
 """ARM's limit for a request's body, in bytes."""
@@ -44,7 +47,7 @@ async def _serve(lab: Lab, request: web.Request) -> web.Response:
     except web.HTTPRequestEntityTooLarge:
         return _response(lab, refused(errors.content_too_large(BODY_LIMIT), None))
     if first == "lab":
-        return _response(lab, await lab_paths.handle(lab, request, path, body))
+        return _response(lab, await control_api.handle(lab, request, path, body))
     if first == "metadata":
         version = request.query.get("api-version", "")
         return web.json_response(directory.cloud_metadata(base, version))
@@ -56,7 +59,7 @@ async def _serve(lab: Lab, request: web.Request) -> web.Response:
         found = await _entra(lab, request, path, base)
         if found is not None:
             return found
-    answer = arm.handle(
+    answer = service.handle(
         lab,
         Request(
             request.method,

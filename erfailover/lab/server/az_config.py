@@ -12,8 +12,8 @@ import io
 import json
 from pathlib import Path
 
-from erfailover.lab.certificates import write_private
-from erfailover.lab.identity import Identity, subscription_name
+from erfailover.lab.auth.identity import Identity, subscription_name
+from erfailover.lab.server.certificates import write_private
 
 CLOUD = "ErfailoverLab"
 

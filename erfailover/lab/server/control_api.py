@@ -13,14 +13,14 @@ from pathlib import Path
 
 from aiohttp import web
 
-from erfailover.lab import faults
-from erfailover.lab import resource_types as rt
-from erfailover.lab.access import Access, read_roles
-from erfailover.lab.answers import Answer
-from erfailover.lab.certificates import write_private
-from erfailover.lab.lab import Lab
-from erfailover.lab.reachability import reaches
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.auth.rbac import Access, read_roles
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.protocol import Answer
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.engine import faults
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.machines.reachability import reaches
+from erfailover.lab.server.certificates import write_private
 
 
 async def handle(lab: Lab, request: web.Request, path: str, body: bytes) -> Answer:

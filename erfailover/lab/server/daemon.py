@@ -17,15 +17,15 @@ from functools import partial
 
 from aiohttp import web
 
-from erfailover.lab.azcli import write_configuration
-from erfailover.lab.certificates import authority, write_private
-from erfailover.lab.clock import ScaledClock
-from erfailover.lab.lab import Lab
-from erfailover.lab.process import Folder, LabProblem
-from erfailover.lab.server import client_environment, end, serve, tick
-from erfailover.lab.snapshots import SnapshotProblem
+from erfailover.lab.core.clock import ScaledClock
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.engine.snapshots import SnapshotProblem
+from erfailover.lab.server.az_config import write_configuration
+from erfailover.lab.server.certificates import authority, write_private
+from erfailover.lab.server.server import client_environment, end, serve, tick
+from erfailover.lab.server.state_folder import Folder, LabProblem
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.lab.daemon")
 
 
 def run(where: Folder, port: int, speed: float) -> None:

@@ -1,7 +1,7 @@
 """Serves a lab over HTTPS on this machine.
 
 Owns the listening socket (127.0.0.1, never another address), its TLS, and the thread that
-serves for tests. ``Lab`` and ``LabServer`` are the lab's front for everybody else.
+serves for tests. ``LabServer`` is the lab's front for everybody else.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ from types import TracebackType
 
 from aiohttp import web
 
-from erfailover.lab import managed_identity
-from erfailover.lab.certificates import Authority, authority, write_private
-from erfailover.lab.http import application
-from erfailover.lab.lab import Lab
+from erfailover.lab.auth import managed_identity
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.application import application
+from erfailover.lab.server.certificates import Authority, authority, write_private
 
-__all__ = ["Lab", "LabServer", "client_environment", "end", "serve"]
-
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.lab.server")
 
 HOST = "127.0.0.1"
 TICK_S = 0.05

@@ -1,7 +1,7 @@
 """What there is in Azure, as a site: which VNets are spokes, their flags, the prefixes. Pure.
 
 Owns the decisions of ``init --from-azure``: from what was read to the site and to remarks on
-what a person should look at. It never reads or writes Azure; the file is ``adopting_text``'s.
+what a person should look at. It never reads or writes Azure; the file is ``site_file``'s.
 
 The rules:
 
@@ -10,20 +10,24 @@ The rules:
 - The flags of the path that a spoke is on are written as they are. Those of the other path are
   derived: the same peerings, remote gateways and transit moved to the other hub, forwarded
   traffic as it is where the peering is there, else as on the path the spoke is on.
-- The remote prefixes are ``adopting_prefixes``' decision.
+- The remote prefixes are ``prefixes``' decision.
+
+What to call the spokes and new peerings of a site that is adopted. Pure.
+
+Owns that names are told apart, fit Azure's rules, and follow the convention that is there.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
-from erfailover.adopting_names import proposed, spoke_names
-from erfailover.adopting_prefixes import Prefix, remote_prefixes
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model import Observed, Peering, VirtualNetwork
-from erfailover.site import (
+from erfailover.model.observed import Observed, Peering, VirtualNetwork
+from erfailover.model.site import (
     Absent,
     CloudName,
     Flags,
@@ -35,8 +39,12 @@ from erfailover.site import (
     SitePeering,
     Spoke,
 )
+from erfailover.planning.adoption.prefixes import Prefix, remote_prefixes
 
 EXPRESS = "ExpressRoute"
+
+LONGEST_NAME = 80
+"""Characters that a peering's name may have (documented)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,3 +391,41 @@ def _name(peering: Peering | None) -> str:
 def last(resource_id: str) -> str:
     """The name at the end of an id."""
     return resource_id.rsplit("/", 1)[-1]
+
+
+def spoke_names(network_ids: Sequence[str]) -> list[str]:
+    """What to call spokes: as their VNets; by group, then subscription, where those are alike."""
+    parts = [each.split("/") for each in network_ids]
+    forms = (
+        [each[8] for each in parts],
+        [f"{each[4]}/{each[8]}" for each in parts],
+        [f"{each[2]}/{each[4]}/{each[8]}" for each in parts],
+    )
+    counts = [Counter(name.lower() for name in form) for form in forms]
+    chosen = []
+    for names in zip(*forms, strict=True):
+        free = (name for name, count in zip(names, counts, strict=True) if count[name.lower()] == 1)
+        chosen.append(next(free, names[-1]))
+    return chosen
+
+
+def proposed(
+    owner: str, like: str, hubs: tuple[str, str], otherwise: str, taken: set[tuple[str, str]]
+) -> str:
+    """A name for a peering with the backup hub, in the convention of the one with the primary.
+
+    Args:
+        owner: the id of the VNet that will own it.
+        like: the name of the peering with the primary hub.
+        hubs: the names of the primary and the backup hub's VNets.
+        otherwise: what to call it where ``like`` does not name the hub.
+        taken: VNet ids and peering names, in lower case; the chosen one is added.
+    """
+    primary, backup = hubs
+    kept = re.sub(re.escape(primary), lambda _: backup, like, flags=re.IGNORECASE)
+    names = [kept] if kept != like else []
+    names += [otherwise, *(f"{otherwise[: LONGEST_NAME - 3]}-{n}" for n in range(2, 100))]
+    fitting = [each[:LONGEST_NAME].rstrip(".-") for each in names]
+    name = next(each for each in fitting if (owner.lower(), each.lower()) not in taken)
+    taken.add((owner.lower(), name.lower()))
+    return name

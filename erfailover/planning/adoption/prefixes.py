@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
-from erfailover import conditions
 from erfailover.errors import UnknownReading
-from erfailover.model import GatewayRoute, Observed
-from erfailover.site import Role
+from erfailover.model.observed import GatewayRoute, Observed
+from erfailover.model.site import Role
+from erfailover.planning import conditions
 
 DEFAULT_ROUTE = IPv4Network("0.0.0.0/0")
 

@@ -1,6 +1,6 @@
 """An adopted site as the text of a site file, with a comment wherever a person may wonder. Pure.
 
-Owns the words and the layout only; what stands in the file is ``adopting``'s decision.
+Owns the words and the layout only; what stands in the file is ``adopt``'s decision.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import fields
 
 import yaml
 
-from erfailover.adopting import AdoptedSpoke, Adoption, Found, HubFacts, last
-from erfailover.adopting_prefixes import Prefix
-from erfailover.site import Absent, Flags, Path, Role, SiteFailoverTest, SitePeering
+from erfailover.model.site import Absent, Flags, Path, Role, SiteFailoverTest, SitePeering
+from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts, last
+from erfailover.planning.adoption.prefixes import Prefix
 
 WIDTH = 98
 NOTE_AT = 34
@@ -23,7 +23,7 @@ PATH_WORDS = {Path.EXPRESSROUTE: "on ExpressRoute now", Path.IPSEC: "on IPsec no
 
 
 def site_file(found: Found, adoption: Adoption) -> str:
-    """The text of the site file; ``config.load`` takes it."""
+    """The text of the site file; ``config.loader.load`` takes it."""
     sections = (
         _head(found, adoption),
         _site(adoption),

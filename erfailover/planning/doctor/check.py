@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from erfailover.model import Claim, Reading, Verdict
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Reading
 
 
 class Group(StrEnum):

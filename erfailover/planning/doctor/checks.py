@@ -1,18 +1,49 @@
-"""All checks, in order. Pure."""
+"""All checks, in order. Pure.
+
+What else could keep traffic on the primary hub after a switch to the backup. Pure.
+
+The claims are ``erfailover.planning.hazards``'; one that is unknown does not keep a switch from
+working.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from erfailover.doctor.connected import connections, drill
-from erfailover.doctor.gateways import address_skus, backup_gateway, gateway_skus, throughput
-from erfailover.doctor.hazards import hazards
-from erfailover.doctor.lines import Check, Group
-from erfailover.doctor.networks import networks, overlaps, own_gateways, peerings, prestaged
-from erfailover.doctor.rights import credentials, locks, policies, rights
-from erfailover.doctor.surroundings import clock, endpoint_path, lease, store_path, throttling
-from erfailover.facts import Facts
-from erfailover.site import Site
+from erfailover.model.site import Path, Site
+from erfailover.planning.doctor.check import Check, Group
+from erfailover.planning.doctor.connections import connections, drill
+from erfailover.planning.doctor.environment import (
+    clock,
+    endpoint_path,
+    lease,
+    store_path,
+    throttling,
+)
+from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.doctor.gateways import (
+    address_skus,
+    backup_gateway,
+    gateway_skus,
+    throughput,
+)
+from erfailover.planning.doctor.networks import (
+    networks,
+    overlaps,
+    own_gateways,
+    peerings,
+    prestaged,
+)
+from erfailover.planning.doctor.rights import credentials, locks, policies, rights
+from erfailover.planning.hazards import hazards as claims
+
+
+def hazards(site: Site, facts: Facts) -> Iterator[Check]:
+    """A line for each hazard found or not decidable, and for each kind of which there is none."""
+    for claim in claims(site, facts.around, facts.observed, Path.IPSEC):
+        name = claim.name.replace("_", "-")
+        yield Check(name, Group.NETWORKS, claim.verdict, claim.seen, claim.remedy, required=False)
+
 
 ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     rights,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.circuits import Circuits, claims
-from erfailover.doctor.lines import Check, Group, Line, Name
-from erfailover.drills import STOP, drill_state
-from erfailover.facts import Facts
-from erfailover.model import Verdict
-from erfailover.permissions import CIRCUITS, CONNECTIONS, group_of
-from erfailover.site import Role, Site
+from erfailover.model.circuits import Circuits, claims
+from erfailover.model.claims import Verdict
+from erfailover.model.resource_ids import group_of
+from erfailover.model.site import Role, Site
+from erfailover.planning.doctor.check import Check, Group, Line, Name
+from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.doctor.permissions import CIRCUITS, CONNECTIONS
+from erfailover.planning.drill.state import STOP, drill_state
 
 
 def connections(site: Site, facts: Facts) -> Iterator[Check]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_network
 
-from erfailover.conditions import learned_routes
-from erfailover.doctor.lines import Check, Group, Line, Name
-from erfailover.facts import Facts, HostPath
-from erfailover.lease import TAKE_OVER, Standing
-from erfailover.model import Claim, Observed, Verdict
-from erfailover.site import Role, Site
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.lease import TAKE_OVER, Standing
+from erfailover.model.observed import Observed
+from erfailover.model.site import Role, Site
+from erfailover.planning.conditions import learned_routes
+from erfailover.planning.doctor.check import Check, Group, Line, Name
+from erfailover.planning.doctor.facts import Facts, HostPath
 
 SKEW_WARNS_S, SKEW_FAILS_S = 30.0, 300.0
 """Entra takes tokens up to five minutes beside its own clock (published)."""

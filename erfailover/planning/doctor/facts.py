@@ -1,6 +1,6 @@
 """What ``doctor`` judges: everything it read, as immutable values. Pure.
 
-What could not be read is a ``Reading`` with its reason; reading is ``azure.facts``'.
+What could not be read is a ``Reading`` with its reason; reading is ``azure.readers.doctor``'.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Address
 
-from erfailover.circuits import Circuits
-from erfailover.model import Observed, Reading
-from erfailover.permissions import Grant
-from erfailover.site import Role
-from erfailover.state.store import Held
-from erfailover.surroundings import Surroundings
+from erfailover.model.circuits import Circuits
+from erfailover.model.lease import Held
+from erfailover.model.observed import Observed, Reading
+from erfailover.model.routing import Surroundings
+from erfailover.model.site import Role
+from erfailover.planning.doctor.permissions import Grant
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover import conditions, skus
-from erfailover.doctor.lines import Check, Group, Line, Name, rate, why
-from erfailover.facts import Facts, GatewayDetail
-from erfailover.model import Claim, Verdict
-from erfailover.site import Role, Site
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.site import Role, Site
+from erfailover.planning import conditions
+from erfailover.planning.doctor import skus
+from erfailover.planning.doctor.check import Check, Group, Line, Name, rate, why
+from erfailover.planning.doctor.facts import Facts, GatewayDetail
 
 
 def backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from erfailover import conditions
-from erfailover.doctor.lines import Check, Group, Line, Name, last, told_apart, worst
-from erfailover.facts import Facts
-from erfailover.health import is_prestaged, path_of
-from erfailover.model import Verdict
-from erfailover.site import Path, Role, Site, Spoke
+from erfailover.model.claims import Verdict
+from erfailover.model.site import Path, Role, Site, Spoke
+from erfailover.planning import conditions
+from erfailover.planning.doctor.check import Check, Group, Line, Name, last, told_apart, worst
+from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.health import is_prestaged, path_of
 
 
 def networks(site: Site, facts: Facts) -> Iterator[Check]:

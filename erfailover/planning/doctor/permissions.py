@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
-from erfailover.site import Drill, Path, Role, Site, SiteFailoverTest
-from erfailover.site_probes import interfaces, machines
+from erfailover.model.probes import interfaces, machines
+from erfailover.model.resource_ids import group_of
+from erfailover.model.site import Drill, Path, Role, Site, SiteFailoverTest
 
 NETWORK = "Microsoft.Network"
 NETWORKS = f"{NETWORK}/virtualNetworks"
@@ -232,11 +233,6 @@ def groups(site: Site) -> tuple[str, ...]:
     """The ids of the resource groups that hold what the site file names."""
     kinds = (On.NETWORK, On.GATEWAY, On.LOCAL_GATEWAY, On.MACHINE, On.INTERFACE)
     return _unique([group_of(each) for kind in kinds for each in resources(site, kind)])
-
-
-def group_of(resource_id: str) -> str:
-    """The id of the resource group that holds a resource."""
-    return "/".join(resource_id.split("/")[:5])
 
 
 def role_definition(site: Site, role: RoleKind, more: Iterable[str] = ()) -> dict[str, Any]:

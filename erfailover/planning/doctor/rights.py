@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from erfailover import permissions
-from erfailover.doctor.lines import Check, Group, Line, Name, place, short, told_apart, why
-from erfailover.facts import Facts
-from erfailover.model import Claim, Verdict
-from erfailover.permissions import BLOB_ROLE, ELSEWHERE, Need, On
-from erfailover.site import Site
+from erfailover.model import resource_ids
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.site import Site
+from erfailover.planning.doctor import permissions
+from erfailover.planning.doctor.check import Check, Group, Line, Name, place, short, told_apart, why
+from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.doctor.permissions import BLOB_ROLE, ELSEWHERE, Need, On
 
 REMEDY = "erfailover permissions --role-definition switch prints a role with what is needed."
 
@@ -101,7 +102,7 @@ def locks(site: Site, facts: Facts) -> Iterator[Check]:
             held = [
                 each
                 for each in written
-                if permissions.group_of(each).lower() == group.lower() and lock.covers(each)
+                if resource_ids.group_of(each).lower() == group.lower() and lock.covers(each)
             ]
             networks = [each for each in held if "/virtualnetworks/" in each.lower()]
             if lock.level == "ReadOnly" and held:

@@ -7,9 +7,9 @@ one location, with loss of what only those carry; it runs until it is stopped.
 
 from __future__ import annotations
 
-from erfailover.circuits import Circuits, FailoverTest, locations
 from erfailover.errors import Refused, UnknownReading
-from erfailover.model import EXPRESSROUTE
+from erfailover.model.circuits import Circuits, FailoverTest, locations
+from erfailover.model.observed import EXPRESSROUTE
 
 INSTEAD = "To try the switch itself: erfailover switch --to ipsec, and back."
 

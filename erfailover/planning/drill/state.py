@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.circuits import Circuits
-from erfailover.model import Reading
-from erfailover.site import Drill, Site
+from erfailover.model.circuits import Circuits
+from erfailover.model.observed import Reading
+from erfailover.model.site import Drill, Site
 
 STOP = "erfailover drill stop"
 

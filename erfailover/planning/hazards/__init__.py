@@ -11,8 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from erfailover.hazards import hubs, spokes
-from erfailover.hazards.scene import (
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.routing import Surroundings
+from erfailover.model.site import ROLE_OF_PATH, Path, Site
+from erfailover.planning.hazards import hubs, spokes
+from erfailover.planning.hazards.scene import (
     ADVERTISED,
     APPLIANCES,
     GATEWAY_SUBNET,
@@ -23,9 +27,6 @@ from erfailover.hazards.scene import (
     Scene,
     unknown,
 )
-from erfailover.model import Claim, Observed, Verdict
-from erfailover.site import ROLE_OF_PATH, Path, Site
-from erfailover.surroundings import Surroundings
 
 __all__ = ["NAMES", "hazards"]
 
@@ -37,7 +38,7 @@ def hazards(
 
     Args:
         site: what there should be.
-        surroundings: what lives around the spokes, see ``azure.surroundings``.
+        surroundings: what lives around the spokes, see ``azure.readers.routing``.
         observed: what a switch observes anyway.
         target: the path to move to.
 

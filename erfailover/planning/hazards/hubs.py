@@ -8,12 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
-from erfailover.conditions import learned_routes, originated
-from erfailover.hazards.carriage import merged, overlap, without
-from erfailover.hazards.scene import ADVERTISED, GATEWAY_SUBNET, ROUTE_SERVER, Scene, unknown
-from erfailover.model import Claim, Verdict
-from erfailover.site import Spoke
-from erfailover.surroundings import APPLIANCE, StaticPrefix, Surrounding, UserRoute, prefix_of
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute, prefix_of
+from erfailover.model.site import Spoke
+from erfailover.planning.conditions import learned_routes, originated
+from erfailover.planning.hazards.route_selection import merged, overlap, without
+from erfailover.planning.hazards.scene import (
+    ADVERTISED,
+    GATEWAY_SUBNET,
+    ROUTE_SERVER,
+    Scene,
+    unknown,
+)
 
 
 def gateway_subnet(scene: Scene) -> Iterator[Claim]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from erfailover.surroundings import RouteTable, UserRoute
+from erfailover.model.routing import RouteTable, UserRoute
 
 
 @dataclass(frozen=True, slots=True)

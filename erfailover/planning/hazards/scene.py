@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from erfailover.conditions import learned_routes
-from erfailover.hazards.carriage import Piece, pieces
-from erfailover.model import Claim, Observed, Verdict
-from erfailover.site import Role, Site, Spoke
-from erfailover.surroundings import RouteTable, Subnet, Surrounding, Surroundings, prefix_of
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundings, prefix_of
+from erfailover.model.site import Role, Site, Spoke
+from erfailover.planning.conditions import learned_routes
+from erfailover.planning.hazards.route_selection import Piece, pieces
 
 PROPAGATION = "subnets_take_gateway_routes"
 APPLIANCES = "no_user_route_leads_to_the_hub_being_left"

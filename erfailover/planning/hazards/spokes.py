@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from erfailover.hazards.carriage import merged
-from erfailover.hazards.scene import APPLIANCES, NEXT_HOP, PROPAGATION, Scene, unknown
-from erfailover.model import Claim, Verdict
-from erfailover.site import Role
-from erfailover.surroundings import APPLIANCE, GATEWAY_HOP, Surrounding, UserRoute
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.routing import APPLIANCE, GATEWAY_HOP, Surrounding, UserRoute
+from erfailover.model.site import Role
+from erfailover.planning.hazards.route_selection import merged
+from erfailover.planning.hazards.scene import APPLIANCES, NEXT_HOP, PROPAGATION, Scene, unknown
 
 
 def unread_tables(scene: Scene) -> Iterator[str]:

@@ -3,15 +3,15 @@
 A site whose file says ``managed_by: terraform`` or ``bicep`` has its peerings in code, which
 holds the flags of the path ExpressRoute. After a switch Azure differs from that, and the next
 apply would take the spokes back, in an order that nobody has planned. This module only says so;
-``exporting`` writes what the code would have to say.
+``export`` writes what the code would have to say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.model import Observed
-from erfailover.site import Path, Role, Site
+from erfailover.model.observed import Observed
+from erfailover.model.site import Path, Role, Site
 
 TOOLS = {"terraform": "Terraform's next apply", "bicep": "The next deployment of the Bicep files"}
 

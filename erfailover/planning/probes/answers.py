@@ -14,7 +14,7 @@ from ipaddress import IPv4Network
 from math import ceil
 from typing import Any
 
-from erfailover.site_probes import InterfaceRoute
+from erfailover.model.probes import InterfaceRoute
 
 KEPT = 4000
 """How many letters of an output are kept: its end, as Run Command keeps it."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from erfailover.probe_answers import Answer
-from erfailover.site_probes import MachinePing, Probe, kind, what, where
+from erfailover.model.probes import MachinePing, Probe, kind, what, where
+from erfailover.planning.probes.answers import Answer
 
 PINGS = 3
 

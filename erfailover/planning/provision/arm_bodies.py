@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from erfailover import ssh_keys
-from erfailover.site import Flags, TopologyGateway, TopologyMachine, TopologyNetwork
-from erfailover.topology_checks import GATEWAY_SUBNET
+from erfailover.model import ssh_keys
+from erfailover.model.resource_ids import GATEWAY_SUBNET
+from erfailover.model.site import Flags, TopologyGateway, TopologyMachine, TopologyNetwork
 
 Body = dict[str, Any]
 

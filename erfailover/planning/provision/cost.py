@@ -11,9 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from erfailover.model import Change
-from erfailover.provisioning import Action, ProvisionPlan, SetupAction
-from erfailover.topology import CONNECTION, GATEWAY, LOCAL_GATEWAY, MACHINE, PEERING, PUBLIC_IP
+from erfailover.model.plan import Change
+from erfailover.model.resource_ids import (
+    CONNECTION,
+    GATEWAY,
+    LOCAL_GATEWAY,
+    MACHINE,
+    PEERING,
+    PUBLIC_IP,
+)
+from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 
 PRICES_AS_OF = "East US list prices, September 2026"
 GATEWAY_USD: Mapping[str, float] = MappingProxyType({"VpnGw1AZ": 0.21})

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.arm_bodies import TAG, Body
-from erfailover.topology import (
+from erfailover.model.resource_ids import (
     CONNECTION,
     GATEWAY,
     GROUP,
@@ -25,6 +24,7 @@ from erfailover.topology import (
     SECURITY_GROUP,
     WORDS,
 )
+from erfailover.planning.provision.arm_bodies import TAG, Body
 
 GONE_BEFORE: Mapping[str, tuple[str, ...]] = {
     CONNECTION: (),
@@ -228,32 +228,3 @@ def _peerings(
 
 def _properties(body: Any) -> Body:
     return dict((body or {}).get("properties") or {})
-
-
-def plan_text(plan: DestroyPlan) -> str:
-    """A plan for people: what goes, in order, and what stays."""
-    lines = [f"Plan: destroy {plan.site}"]
-    lines += [""] if plan.deletions else []
-    lines += [f"- {each.title}" for each in plan.deletions]
-    lines += ["", "Kept:", *(f"  {each}" for each in plan.kept)] if plan.kept else []
-    if plan.disconnected:
-        lines += ["", f"Becomes Disconnected: {', '.join(plan.disconnected)}"]
-    count = len(plan.deletions)
-    lines += [
-        "",
-        f"Plan: 0 to add, 0 to change, {count} to remove." if count else "Nothing to delete.",
-    ]
-    return "\n".join(lines)
-
-
-def plan_data(plan: DestroyPlan) -> dict[str, Any]:
-    """A plan as plain data."""
-    return {
-        "site": plan.site,
-        "changes": len(plan.deletions),
-        "delete": [
-            {"type": each.type, "name": each.title.split(" ")[-1], "id": each.id}
-            for each in plan.deletions
-        ],
-        "kept": list(plan.kept),
-    }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.arm_bodies import Body, Reference, SecretName, WriteOnce
+from erfailover.planning.provision.arm_bodies import Body, Reference, SecretName, WriteOnce
 
 Lookup = Callable[[Reference], Any]
 """The value of a reference; None where its resource is not there or has none yet."""

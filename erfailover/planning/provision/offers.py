@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.arm_bodies import ZONES
-from erfailover.model import Claim, Reading, Verdict
-from erfailover.site import Site
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Reading
+from erfailover.model.site import Site
+from erfailover.planning.provision.arm_bodies import ZONES
 
 REGION, ZONED = "region_has_vpn_gateways", "region_has_availability_zones"
 SIZE, IMAGE = "size_is_offered", "image_is_offered"

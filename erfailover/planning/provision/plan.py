@@ -10,13 +10,16 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from erfailover import comparison, ssh_keys, topology
-from erfailover.arm_bodies import TAG, Body, SecretName
-from erfailover.comparison import Difference
-from erfailover.model import Change
-from erfailover.nat import NatSetup, nat_setups
-from erfailover.site import Path, Role, Site, Spoke, network_of
-from erfailover.topology import GROUP, MACHINE, NETWORK, PEERING, Desired
+from erfailover.model import site as model_site
+from erfailover.model import ssh_keys
+from erfailover.model.plan import Change
+from erfailover.model.resource_ids import GROUP, MACHINE, NETWORK, PEERING, network_of
+from erfailover.model.site import Path, Role, Site, Spoke
+from erfailover.planning.provision import diff, resources
+from erfailover.planning.provision.arm_bodies import TAG, Body, SecretName
+from erfailover.planning.provision.diff import Difference
+from erfailover.planning.provision.nat import NatSetup, nat_setups
+from erfailover.planning.provision.resources import Desired
 
 Existing = Mapping[str, Body | None]
 """What is there, by resource id in lower case; None, or no entry, for what is not."""
@@ -108,9 +111,9 @@ def plan(
         unsettled: ids (lower case) of connections that may not have the shared key kept here.
     """
     paths = {spoke.name: path_of(site, spoke, existing) for spoke in site.spokes}
-    lookup = comparison.lookup_in(existing)
+    lookup = diff.lookup_in(existing)
     actions, foreign = [], []
-    for each in topology.desired(site, paths):
+    for each in resources.desired(site, paths):
         found = existing.get(each.id.lower())
         action = _action(each, found, lookup, unsettled)
         if action.change is Change.UPDATE and not _may_change(site, each, found, existing):
@@ -150,7 +153,7 @@ def _uses_remote_gateways(peering: Body | None) -> bool:
 
 
 def _action(
-    wanted: Desired, found: Body | None, lookup: comparison.Lookup, unsettled: Collection[str]
+    wanted: Desired, found: Body | None, lookup: diff.Lookup, unsettled: Collection[str]
 ) -> Action:
     if found is None:
         return Action(Change.CREATE, wanted)
@@ -160,7 +163,7 @@ def _action(
     state = str(properties.get("provisioningState", "Succeeded"))
     if state == "Deleting":
         return Action(Change.CREATE, wanted, note="being deleted now; made anew after that")
-    differing = comparison.differences(wanted.body, found, lookup)
+    differing = diff.differences(wanted.body, found, lookup)
     if state in FAILED:
         return Action(Change.UPDATE, wanted, differing, f"its last write {state.lower()}")
     if state != "Succeeded":
@@ -248,7 +251,7 @@ def _ends(peering: Desired) -> tuple[str, str]:
 
 def secret_names(body: Any) -> frozenset[str]:
     """The names of the tunnels' shared keys in a body; a machine's password cannot be changed."""
-    return frozenset(name for name in _secrets(body) if name != topology.ADMIN_PASSWORD)
+    return frozenset(name for name in _secrets(body) if name != model_site.ADMIN_PASSWORD)
 
 
 def _secrets(body: Any) -> Iterator[str]:
@@ -291,7 +294,7 @@ def with_peerings(network_id: str, network: Body | None) -> Iterator[tuple[str, 
 
 def wanted(site: Site) -> tuple[Desired, ...]:
     """Every resource of a site that has not been switched."""
-    return topology.desired(site)
+    return resources.desired(site)
 
 
 def reads(site: Site) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 Owns what has to be there, what each resource needs before it, and which resources a write owns
 or refers to, so that nothing is written into a VNet or gateway that is being updated. Never
-decides what to do about what is there already: that is ``provisioning``'s.
+decides what to do about what is there already: that is ``plan``'s.
 """
 
 from __future__ import annotations
@@ -10,39 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from erfailover import arm_bodies, nat
-from erfailover.arm_bodies import Body
-from erfailover.site import Flags, Path, Role, Site, Spoke, Topology
-
-GROUP = "Microsoft.Resources/resourceGroups"
-NETWORK = "Microsoft.Network/virtualNetworks"
-PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
-ROUTE_TABLE = "Microsoft.Network/routeTables"
-PUBLIC_IP = "Microsoft.Network/publicIPAddresses"
-SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
-GATEWAY = "Microsoft.Network/virtualNetworkGateways"
-LOCAL_GATEWAY = "Microsoft.Network/localNetworkGateways"
-CONNECTION = "Microsoft.Network/connections"
-INTERFACE = "Microsoft.Network/networkInterfaces"
-MACHINE = "Microsoft.Compute/virtualMachines"
-
-WORDS = {
-    GROUP: "resource group",
-    NETWORK: "VNet",
-    PEERING: "peering",
-    ROUTE_TABLE: "route table",
-    PUBLIC_IP: "public IP",
-    SECURITY_GROUP: "network security group",
-    GATEWAY: "gateway",
-    LOCAL_GATEWAY: "local network gateway",
-    CONNECTION: "connection",
-    INTERFACE: "network interface",
-    MACHINE: "machine",
-}
-"""What people call each type."""
-
-ADMIN_PASSWORD = "admin-password"
-"""The name of the machines' password among the secrets."""
+from erfailover.model.resource_ids import (
+    CONNECTION,
+    GATEWAY,
+    GROUP,
+    INTERFACE,
+    LOCAL_GATEWAY,
+    MACHINE,
+    NETWORK,
+    PEERING,
+    PUBLIC_IP,
+    ROUTE_TABLE,
+    SECURITY_GROUP,
+    WORDS,
+)
+from erfailover.model.site import ADMIN_PASSWORD, Flags, Path, Role, Site, Spoke, Topology
+from erfailover.planning.provision import arm_bodies, nat
+from erfailover.planning.provision.arm_bodies import Body
 
 
 @dataclass(frozen=True, slots=True)

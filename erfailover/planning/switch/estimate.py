@@ -14,11 +14,11 @@ from itertools import groupby
 from random import Random
 from statistics import quantiles
 
-from erfailover.durations import PEERING_WRITES, Usual
-from erfailover.model import SwitchPlan, SwitchStep
-from erfailover.procedure import phase
-from erfailover.schedule import batches
-from erfailover.site import Site
+from erfailover.model.durations import PEERING_WRITES, Usual
+from erfailover.model.plan import SwitchPlan, SwitchStep
+from erfailover.model.site import Site
+from erfailover.planning.switch.procedure import phase
+from erfailover.planning.switch.schedule import batches
 
 DRAWS, FEWEST, MOST = 20_000, 9, 199
 """How many durations are drawn for a plan at most, and how often it is played through."""

@@ -22,19 +22,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from erfailover import conditions
-from erfailover.model import (
-    Change,
-    Claim,
-    Observed,
-    Peering,
-    PeeringWrite,
-    Purpose,
-    SwitchPlan,
-    SwitchStep,
-    Verdict,
-)
-from erfailover.site import ROLE_OF_PATH, Flags, Path, Role, Site, Spoke, network_of
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed, Peering
+from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
+from erfailover.model.resource_ids import network_of
+from erfailover.model.site import ROLE_OF_PATH, Flags, Path, Role, Site, Spoke
+from erfailover.planning import conditions
 
 UNDER_WAY = frozenset({"Updating", "Deleting"})
 """Provisioning states of what an operation is changing (recorded)."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from erfailover import conditions
 from erfailover.errors import Failure
-from erfailover.model import Claim, Verdict
-from erfailover.probes import ProbeResult
-from erfailover.site import Path
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.site import Path
+from erfailover.planning import conditions
+from erfailover.planning.probes.results import ProbeResult
 
 
 @dataclass

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from erfailover.model import SwitchPlan, SwitchStep
-from erfailover.procedure import phase
-from erfailover.site import Site
+from erfailover.model.plan import SwitchPlan, SwitchStep
+from erfailover.model.site import Site
+from erfailover.planning.switch.procedure import phase
 
 BATCH = 125
 """How many peerings of the hub are prepared at most before their spokes are moved. Preparing one

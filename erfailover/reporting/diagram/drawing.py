@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from erfailover.reporting import svg
-from erfailover.reporting.cards import Card, Line, Link, Note, Sheet
-from erfailover.reporting.layout import Layout, Point, Rectangle, Size, arrange
-from erfailover.reporting.picture_model import Mark
-from erfailover.reporting.text_width import shortened, width, wrapped
+from erfailover.reporting.diagram import svg
+from erfailover.reporting.diagram.layout import Layout, Point, Rectangle, Size, arrange
+from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
+from erfailover.reporting.diagram.text_width import shortened, width, wrapped
+from erfailover.reporting.marks import Mark
 
 INK, FAINT_INK, RULE = "#1f2328", "#57606a", "#d0d7de"
 ACTIVE, ACTIVE_FILL = "#0b5cad", "#eaf3fc"

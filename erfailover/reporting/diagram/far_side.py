@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from erfailover.circuits import Circuit
-from erfailover.reporting.cards import Card, Line, Link
-from erfailover.reporting.picture_model import (
-    WORST_FIRST,
-    Condition,
+from erfailover.model.circuits import Circuit
+from erfailover.model.site import Role
+from erfailover.reporting.diagram.sheet import Card, Line, Link
+from erfailover.reporting.marks import WORST_FIRST, Condition, Mark, worst
+from erfailover.reporting.topology.model import (
     ConnectionPicture,
     FarEnd,
     HubPicture,
-    Mark,
     Picture,
     RemotePrefix,
     SessionPicture,
-    worst,
 )
-from erfailover.site import Role
 
 SESSIONS, FAR_ENDS, PREFIXES = 3, 4, 5
 MOST_ROWS = 6

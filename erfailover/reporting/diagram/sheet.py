@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.reporting.picture_model import Mark
+from erfailover.reporting.marks import Mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from erfailover.model import EXPRESSROUTE
-from erfailover.reporting.cards import Card, Line, Link, Note, Sheet
-from erfailover.reporting.diagram_far import FarSide, far_side
-from erfailover.reporting.picture_model import (
-    Condition,
+from erfailover.model.observed import EXPRESSROUTE
+from erfailover.model.site import Flags
+from erfailover.reporting.diagram.far_side import FarSide, far_side
+from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
+from erfailover.reporting.marks import Condition, Mark, worst
+from erfailover.reporting.tables import path_name
+from erfailover.reporting.topology.model import (
     HubPicture,
-    Mark,
     PeeringPair,
     PeeringSide,
     Picture,
     SpokeGroup,
     SpokePicture,
-    worst,
 )
-from erfailover.reporting.tables import path_name
-from erfailover.site import Flags
 
 SPOKES, PEERINGS, HUBS = 0, 1, 2
 MOST_GROUPS = 8

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
-from erfailover.reporting.layout import Point, Rectangle
-from erfailover.reporting.text_width import FAMILY
+from erfailover.reporting.diagram.layout import Point, Rectangle
+from erfailover.reporting.diagram.text_width import FAMILY
 
 Element = ElementTree.Element
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

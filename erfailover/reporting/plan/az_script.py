@@ -13,20 +13,14 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from erfailover import conditions
-from erfailover.model import (
-    Change,
-    Gateway,
-    Observed,
-    PeeringWrite,
-    Purpose,
-    SwitchPlan,
-    SwitchStep,
-    Verdict,
-)
-from erfailover.reporting.plan import PLANS, changes, summary
-from erfailover.reporting.tables import MARK, last_of, path_name
-from erfailover.site import ROLE_OF_PATH, Path, Role, Site, Spoke, network_of
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Gateway, Observed
+from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
+from erfailover.model.resource_ids import last_of, network_of
+from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
+from erfailover.planning import conditions
+from erfailover.reporting.plan.text import PLANS, changes, summary
+from erfailover.reporting.tables import MARK, path_name
 
 COLUMNS = 80
 FIELDS = {

@@ -19,10 +19,12 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.errors import Refused, UsageFailure
-from erfailover.model import Observed, Peering, SwitchPlan
-from erfailover.reporting import plan as told
-from erfailover.reporting.tables import last_of
-from erfailover.site import ROLE_OF_PATH, Path, Site
+from erfailover.model.observed import Observed, Peering
+from erfailover.model.plan import SwitchPlan
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import ROLE_OF_PATH, Path, Site
+from erfailover.reporting.plan import data
+from erfailover.reporting.plan import text as plan_text
 
 FORMAT = "erfailover-plan/1"
 """Names the document's form; another form has another number."""
@@ -45,7 +47,7 @@ def document(site: Site, plan: SwitchPlan, observed: Observed, version: str) -> 
         "erfailover": version,
         "read_at": observed.taken_at,
         "subscription": site.subscription,
-        **told.data(site, plan),
+        **data.data(site, plan),
         "basis": basis(site, plan, observed),
     }
     whole["digest"] = digest(whole)
@@ -217,7 +219,7 @@ def moved(saved: Document, now: Document) -> Iterator[str]:
 
 
 PEERING = {
-    **told.FLAG_NAMES,
+    **plan_text.FLAG_NAMES,
     "remote_virtual_network": "leads to",
     "state": "state",
     "sync_level": "sync",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from erfailover.model import PeeringWrite, SwitchPlan, SwitchStep
+from erfailover.model.plan import PeeringWrite, SwitchPlan, SwitchStep
 
 RANGE = 3
 """So many names in a row are told as a range."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from erfailover.durations import HOLD_TIME_S, LEARNING_S, Usual, duration
-from erfailover.model import Change, SwitchPlan
-from erfailover.procedure import phase
-from erfailover.reporting.tables import last_of
-from erfailover.site import ROLE_OF_PATH, Site
-from erfailover.switch_estimates import Expected
+from erfailover.model.durations import HOLD_TIME_S, LEARNING_S, Usual, duration
+from erfailover.model.plan import Change, SwitchPlan
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import ROLE_OF_PATH, Site
+from erfailover.planning.switch.estimate import Expected
+from erfailover.planning.switch.procedure import phase
 
 
 @dataclass(frozen=True, slots=True)

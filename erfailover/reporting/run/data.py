@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.reporting.run import RunReport, SpokeRun, Step
+from erfailover.reporting.run.report import RunReport, SpokeRun, Step
 
 FORMAT = "erfailover-report/1"
 """Counted up where a key changes its meaning or goes; further keys may come without."""

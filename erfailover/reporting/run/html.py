@@ -11,9 +11,9 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from erfailover.durations import duration
-from erfailover.reporting import run_data, run_timeline
-from erfailover.reporting.run import RunReport
+from erfailover.model.durations import duration
+from erfailover.reporting.run import data, timeline
+from erfailover.reporting.run.report import RunReport
 
 
 def page(report: RunReport) -> str:
@@ -25,13 +25,13 @@ def page(report: RunReport) -> str:
     environment.filters["seconds"] = lambda value: "-" if value is None else f"{value:.1f}"
     template = resources.files("erfailover") / "data" / "report.html"
     known = [each for each in report.outages if each.known]
-    picture = run_timeline.picture(report)
+    picture = timeline.picture(report)
     return environment.from_string(template.read_text("utf-8")).render(
         report=report,
-        told=run_data.data(report),
+        told=data.data(report),
         outages=report.outages,
         worst=max(known, key=lambda each: each.longest_s or 0.0, default=None),
         picture=Markup(picture) if picture else None,
-        left_out=run_timeline.left_out(report),
-        most=run_timeline.MOST,
+        left_out=timeline.left_out(report),
+        most=timeline.MOST,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.durations import duration
+from erfailover.model.durations import duration
 
 COARSE_S = 10.0
 """Questions that were further apart do not stand for the outage of a switch alone."""

@@ -14,10 +14,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from erfailover.history import OPEN, RunRecord, StepRecord
-from erfailover.reporting.outage import Outage, of_probes, of_steps
-from erfailover.reporting.tables import last_of, path_name
-from erfailover.site import Path
+from erfailover.model.history import OPEN, RunRecord, StepRecord
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import Path
+from erfailover.reporting.run.outage import Outage, of_probes, of_steps
+from erfailover.reporting.tables import path_name
 
 
 class Part(StrEnum):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from erfailover.continuous import Tally
-from erfailover.outcome import Outcome, verified
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import ROLE_OF_PATH, Site
+from erfailover.planning.probes.outage import Tally
+from erfailover.planning.switch.result import Outcome, verified
 from erfailover.reporting import probes as checks
-from erfailover.reporting.tables import last_of
-from erfailover.site import ROLE_OF_PATH, Site
 
 
 def data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[str, Any]:

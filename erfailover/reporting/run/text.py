@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 
-from erfailover.durations import duration
-from erfailover.model import Verdict
+from erfailover.model.claims import Verdict
+from erfailover.model.durations import duration
 from erfailover.reporting.probes import line as probe_line
-from erfailover.reporting.run import RunReport, SpokeRun, Step
+from erfailover.reporting.run.report import RunReport, SpokeRun, Step
 from erfailover.reporting.tables import MARK
 
 MANY = 10

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.durations import duration
-from erfailover.reporting.run import Part, RunReport, SpokeRun, Step
-from erfailover.reporting.timeline import Bar, Lane, Mark, svg
+from erfailover.model.durations import duration
+from erfailover.reporting.run.report import Part, RunReport, SpokeRun, Step
+from erfailover.reporting.run.timeline_svg import Bar, Lane, Mark, svg
 
 MOST = 20
 """So many spokes or steps are drawn at most: those that were slowest, or went wrong."""

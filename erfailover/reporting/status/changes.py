@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from erfailover.reporting.picture_model import HubPicture, Mark, PeeringSide, Picture
+from erfailover.model.site import Role
+from erfailover.reporting.marks import Mark
+from erfailover.reporting.status.headline import HEALTH_WORD
 from erfailover.reporting.tables import path_name
-from erfailover.reporting.verdict import HEALTH_WORD
-from erfailover.site import Role
+from erfailover.reporting.topology.model import HubPicture, PeeringSide, Picture
 
 FLAG_WORDS = {
     "allow_virtual_network_access": "access",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from erfailover.circuits import Circuits, claims
-from erfailover.drills import STOP, DrillState
+from erfailover.model.circuits import Circuits, claims
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import Role
+from erfailover.planning.drill.state import STOP, DrillState
 from erfailover.reporting.screen import PLAIN, Screen
-from erfailover.reporting.tables import MARK, last_of, table
-from erfailover.site import Role
+from erfailover.reporting.tables import MARK, table
 
 
 def text(state: DrillState) -> str | None:

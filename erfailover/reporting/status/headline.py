@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from erfailover.health import Health, SpokeHealth
-from erfailover.model import Verdict
+from erfailover.model.claims import Verdict
+from erfailover.model.site import Path
+from erfailover.planning.health import Health, SpokeHealth
 from erfailover.reporting.tables import path_name
-from erfailover.site import Path
 
 HEALTH_WORD = {True: "healthy", False: "NOT healthy", None: "health unknown"}
 NAMED = 3

@@ -12,16 +12,12 @@ from ipaddress import IPv4Network
 
 from rich.text import Text
 
-from erfailover.conditions import CONNECTED, covering
-from erfailover.model import Gateway, GatewayRoute, Observed
-from erfailover.reporting.picture_model import (
-    WORST_FIRST,
-    Mark,
-    PeeringSide,
-    Picture,
-)
+from erfailover.model.observed import Gateway, GatewayRoute, Observed
+from erfailover.planning.conditions import CONNECTED, covering
+from erfailover.reporting.marks import WORST_FIRST, Mark
 from erfailover.reporting.screen import COLOUR, Screen
 from erfailover.reporting.tables import table
+from erfailover.reporting.topology.model import PeeringSide, Picture
 
 ROWS = 20
 """So many rows of a table are shown."""

@@ -8,15 +8,18 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from erfailover.health import Health
-from erfailover.model import Claim, Gateway, Observed, Peering, Verdict
-from erfailover.reporting import status_tables as tables
-from erfailover.reporting.picture_model import Condition, Mark, Picture, SpokeGroup
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Gateway, Observed, Peering
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import Path, Site
+from erfailover.planning.health import Health
+from erfailover.reporting.marks import Condition, Mark
 from erfailover.reporting.screen import COLOUR, PLAIN, Screen
-from erfailover.reporting.tables import MARK, last_of, path_name
-from erfailover.reporting.terminal_picture import terminal_picture
-from erfailover.reporting.verdict import HEALTH_WORD, headline
-from erfailover.site import Path, Site
+from erfailover.reporting.status import tables
+from erfailover.reporting.status.headline import HEALTH_WORD, headline
+from erfailover.reporting.tables import MARK, path_name
+from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.topology.model import Picture, SpokeGroup
 
 ALIKE = 3
 """So many claims of one name that hold are shown; of more, how many."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erfailover.health import Health
-from erfailover.reporting.changes import Changed, parts_of, texts
-from erfailover.reporting.picture_model import Picture
+from erfailover.planning.health import Health
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.status import opening
-from erfailover.reporting.terminal_boxes import cut
-from erfailover.reporting.terminal_picture import terminal_picture
-from erfailover.reporting.verdict import headline
+from erfailover.reporting.status.changes import Changed, parts_of, texts
+from erfailover.reporting.status.headline import headline
+from erfailover.reporting.status.text import opening
+from erfailover.reporting.terminal.boxes import cut
+from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.topology.model import Picture
 
 KEPT = 200
 """So many changes are remembered."""

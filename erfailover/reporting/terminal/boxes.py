@@ -7,7 +7,7 @@ from enum import Enum
 
 from rich.text import Text
 
-from erfailover.reporting.picture_model import Mark
+from erfailover.reporting.marks import Mark
 from erfailover.reporting.screen import COLOUR, Screen
 
 STRONG, LIGHT, ASCII_STRONG, ASCII = (

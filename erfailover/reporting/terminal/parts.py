@@ -9,21 +9,19 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from erfailover.model import EXPRESSROUTE
-from erfailover.reporting.picture_model import (
-    Condition,
+from erfailover.model.observed import EXPRESSROUTE
+from erfailover.model.site import Path, Role
+from erfailover.reporting.marks import Condition, Mark, worst
+from erfailover.reporting.screen import COLOUR, Screen
+from erfailover.reporting.tables import path_name
+from erfailover.reporting.terminal.boxes import ASCII_STROKES, Stroke, cut
+from erfailover.reporting.topology.model import (
     FarEnd,
     GatewayPicture,
     HubPicture,
-    Mark,
     Picture,
     SpokeGroup,
-    worst,
 )
-from erfailover.reporting.screen import COLOUR, Screen
-from erfailover.reporting.tables import path_name
-from erfailover.reporting.terminal_boxes import ASCII_STROKES, Stroke, cut
-from erfailover.site import Path, Role
 
 HEALTH_WORDS = {True: "healthy", False: "NOT healthy", None: "unknown"}
 CHANGED = "*"

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from erfailover.reporting import terminal_parts as parts
-from erfailover.reporting.picture_model import HubPicture, Picture
+from erfailover.model.site import Role
 from erfailover.reporting.screen import COLOUR, Screen
-from erfailover.reporting.terminal_boxes import boxed, join, line
-from erfailover.site import Role
+from erfailover.reporting.terminal import parts
+from erfailover.reporting.terminal.boxes import boxed, join, line
+from erfailover.reporting.topology.model import HubPicture, Picture
 
 WIDEST = 120
 LINK_AT = 2

@@ -2,7 +2,7 @@
 
 ``picture`` puts together what status, terminal picture and diagram show: hubs, gateways, BGP
 sessions, connections, far ends, spokes and their peerings, each with a mark and the reason in
-words. The shape is ``picture_model``'s, the spokes are ``picture_spokes``'s. It decides nothing:
+words. The shape is ``model``'s, the spokes are ``spokes``'s. It decides nothing:
 the verdict is ``health``'s, and a mark never changes it.
 """
 
@@ -12,28 +12,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover import conditions
-from erfailover.circuits import Circuits, Connection
-from erfailover.circuits import claims as circuit_claims
-from erfailover.drills import DrillState
-from erfailover.health import Health
-from erfailover.model import BgpPeer, Claim, Gateway, Observed, Reading, Verdict
-from erfailover.reporting.picture_model import (
-    Condition,
+from erfailover.model.circuits import Circuits, Connection
+from erfailover.model.circuits import claims as circuit_claims
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import BgpPeer, Gateway, Observed, Reading
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import ROLE_OF_PATH, Role, Site
+from erfailover.planning import conditions
+from erfailover.planning.drill.state import DrillState
+from erfailover.planning.health import Health
+from erfailover.reporting.marks import Condition, Mark, worst
+from erfailover.reporting.topology.model import (
     ConnectionPicture,
     FarEnd,
     GatewayPicture,
     HubPicture,
     Learned,
-    Mark,
     Picture,
     RemotePrefix,
     SessionPicture,
-    worst,
 )
-from erfailover.reporting.picture_spokes import groups, spoke_picture
-from erfailover.reporting.tables import last_of
-from erfailover.site import ROLE_OF_PATH, Role, Site
+from erfailover.reporting.topology.spokes import groups, spoke_picture
 
 MARK_OF_VERDICT = {
     Verdict.HOLDS: Mark.SOUND,

@@ -1,53 +1,19 @@
 """The topology of a site as observed, as values to draw: what there is, and what is wrong. Pure.
 
-Owns the shape alone: ``picture`` makes one, what draws it (a terminal, an SVG) only reads it.
+Owns the shape alone: ``build`` makes one, what draws it (a terminal, an SVG) only reads it.
 Nothing here knows of a colour, a width or a place on a page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import IPv4Network
 
-from erfailover.circuits import Circuit
-from erfailover.drills import DrillState
-from erfailover.model import Verdict
-from erfailover.site import Flags, Role
-
-
-class Mark(StrEnum):
-    """What is to be thought of an element."""
-
-    SOUND = "sound"
-    DEGRADED = "degraded"
-    """It works, but not as it should."""
-    BROKEN = "broken"
-    UNKNOWN = "unknown"
-    ABSENT = "absent"
-    """It is not there, and need not be: the peerings with the backup hub, before a switch."""
-
-
-WORST_FIRST = (Mark.BROKEN, Mark.UNKNOWN, Mark.DEGRADED, Mark.SOUND, Mark.ABSENT)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A mark and its reason in words; of what is sound, what was seen."""
-
-    mark: Mark
-    why: str
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing is wrong: sound, or rightly absent."""
-        return self.mark in (Mark.SOUND, Mark.ABSENT)
-
-
-def worst(of: Iterable[Condition]) -> Condition | None:
-    """The worst of several conditions, the first of its kind; None where there are none."""
-    return min(of, key=lambda each: WORST_FIRST.index(each.mark), default=None)
+from erfailover.model.circuits import Circuit
+from erfailover.model.claims import Verdict
+from erfailover.model.site import Flags, Role
+from erfailover.planning.drill.state import DrillState
+from erfailover.reporting.marks import Condition
 
 
 @dataclass(frozen=True, slots=True)

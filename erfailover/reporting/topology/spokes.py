@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from erfailover.conditions import CONNECTED, peering_is_connected_and_in_sync
-from erfailover.health import SpokeHealth
-from erfailover.model import Observed, Peering, Verdict
-from erfailover.reporting.picture_model import (
-    WORST_FIRST,
-    Condition,
-    Mark,
-    PeeringPair,
-    PeeringSide,
-    SpokeGroup,
-    SpokePicture,
-    worst,
-)
-from erfailover.reporting.tables import last_of
-from erfailover.site import ROLE_OF_PATH, Flags, Path, Role, Site, SitePeering, Spoke
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Observed, Peering
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import ROLE_OF_PATH, Flags, Path, Role, Site, SitePeering, Spoke
+from erfailover.planning.conditions import CONNECTED, peering_is_connected_and_in_sync
+from erfailover.planning.health import SpokeHealth
+from erfailover.reporting.marks import WORST_FIRST, Condition, Mark, worst
+from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup, SpokePicture
 
 MARK_OF_HEALTH = {True: Mark.SOUND, False: Mark.BROKEN, None: Mark.UNKNOWN}
 UNSURE = frozenset({"Updating", "Deleting"})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from erfailover.errors import Refused, StateFailure
-from erfailover.state.store import Store
+from erfailover.runtime.state.store import Store
 
 
 @dataclass(eq=False)

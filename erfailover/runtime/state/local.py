@@ -19,9 +19,8 @@ from typing import Any
 from uuid import uuid4
 
 from erfailover.errors import Refused, StateFailure
-from erfailover.lease import TAKE_OVER, Holder, LeaseRecord, decide, refusal
-from erfailover.state.process import alive
-from erfailover.state.store import Held, Taken
+from erfailover.model.lease import TAKE_OVER, Held, Holder, LeaseRecord, Taken, decide, refusal
+from erfailover.runtime.state.process import alive
 
 LEASE_S = 60.0
 LOCK_TRIES, LOCK_PAUSE_S = 200, 0.05

@@ -8,7 +8,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from erfailover.lease import Holder
+from erfailover.model.lease import Holder
 
 GONE = frozenset("ZX")
 """States of a process in /proc that has ended and is only still listed."""

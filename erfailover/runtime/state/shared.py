@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from erfailover.errors import StateFailure
-from erfailover.lease import Holder, Standing
-from erfailover.state.local import LocalStore
-from erfailover.state.store import Held, Store, Taken
+from erfailover.model.lease import Held, Holder, Standing, Taken
+from erfailover.runtime.state.local import LocalStore
+from erfailover.runtime.state.store import Store
 
 BREAK_GLASS = "--break-glass"
 

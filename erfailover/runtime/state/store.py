@@ -2,39 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from erfailover.lease import Holder, LeaseRecord, Standing
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """How a lease was come by.
-
-    Attributes:
-        record: the lease, now ours.
-        standing: what it was found to be.
-        previous: whose lease was taken over; None where it was free.
-        where: the store that holds it.
-    """
-
-    record: LeaseRecord
-    standing: Standing
-    previous: LeaseRecord | None
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """How a lease stands, looked at without taking it.
-
-    Attributes:
-        record: whose it is or was; None where it is free, or its holder did not say.
-    """
-
-    standing: Standing
-    record: LeaseRecord | None = None
+from erfailover.model.lease import Held, Holder, Taken
 
 
 class Store(Protocol):

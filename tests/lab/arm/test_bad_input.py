@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab import arm as service
-from erfailover.lab.answers import Request
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.server import Lab, LabServer
-from tests.lab import test_story as story
-from tests.lab.conftest import Arm, Json, Reply
+from erfailover.lab.arm import service
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.core.protocol import Request
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.support import lab_story
+from tests.support.arm_client import Arm, Json, Reply
 
 ODD: tuple[Any, ...] = (
     None,
@@ -79,8 +80,8 @@ def test_mutated_writes_never_break_the_lab(seed: int, caplog: pytest.LogCapture
     with LabServer(lab) as server:
         arm = Recorder(lab, clock, server.endpoint, str(server.ca_file))
         arm.make_group()
-        story.provision(arm)
-        story.run(arm, "vm1", "true")
+        lab_story.provision(arm)
+        lab_story.run(arm, "vm1", "true")
         arm.wait(arm.call("POST", "connections/vng1-to-vng3/sharedkey/reset", {"keyLength": 9}))
         arm.pool.clear()
         statuses = set()

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab import ids, templates
-from erfailover.lab import resource_types as rt
-from tests.lab.conftest import Arm, Reply
+from erfailover.lab.arm import template as arm_template
+from erfailover.lab.core import ids
+from erfailover.lab.core import resource_types as rt
+from tests.support.arm_client import Arm, Reply
 
 GROUP = ids.ResourceId("s", "rg", "", (), ())
 
 
-def scope(**parameters: Any) -> templates.Scope:
+def scope(**parameters: Any) -> arm_template.Scope:
     values = {name.lower(): value for name, value in parameters.items()}
-    return templates.Scope(GROUP, "westeurope", values, {"there": "/a/b"})
+    return arm_template.Scope(GROUP, "westeurope", values, {"there": "/a/b"})
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def scope(**parameters: Any) -> templates.Scope:
     ],
 )
 def test_expressions_stand_for_their_values(text: Any, value: Any) -> None:
-    assert templates.evaluate(text, scope(key="secret")) == value
+    assert arm_template.evaluate(text, scope(key="secret")) == value
 
 
 @pytest.mark.parametrize(
@@ -52,8 +53,8 @@ def test_expressions_stand_for_their_values(text: Any, value: Any) -> None:
     ],
 )
 def test_what_is_not_modelled_is_named(text: str) -> None:
-    with pytest.raises(templates.NotModelled, match=r"\w+"):
-        templates.evaluate(text, scope())
+    with pytest.raises(arm_template.NotModelled, match=r"\w+"):
+        arm_template.evaluate(text, scope())
 
 
 @pytest.mark.parametrize(
@@ -70,8 +71,8 @@ def test_what_is_not_modelled_is_named(text: str) -> None:
     ],
 )
 def test_broken_expressions_are_refused(text: str) -> None:
-    with pytest.raises(templates.Invalid):
-        templates.evaluate(text, scope())
+    with pytest.raises(arm_template.Invalid):
+        arm_template.evaluate(text, scope())
 
 
 def template(*resources: Any, **sections: Any) -> dict[str, Any]:

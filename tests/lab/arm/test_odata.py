@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.server import Lab, LabServer
-from tests.lab.conftest import Arm
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.support.arm_client import Arm
 
 OTHER = "11111111-2222-3333-4444-555555555555"
 

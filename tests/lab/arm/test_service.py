@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import ssl
-import urllib.error
 import urllib.request
 
 import pytest
 
-from erfailover.lab.clock import ScaledClock, SteppedClock
-from erfailover.lab.server import Lab, LabServer
-from tests.lab.conftest import API, Arm
+from erfailover.lab.core.clock import ScaledClock, SteppedClock
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.support.arm_client import API, Arm
 
 SPACE = {"addressSpace": {"addressPrefixes": ["10.1.0.0/16"]}}
 

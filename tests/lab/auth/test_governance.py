@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.access import Access, Assignment, RoleProblem, read_roles
-from tests.lab.conftest import Arm, Json
+from erfailover.lab.auth.rbac import Access, Assignment, RoleProblem, read_roles
+from tests.support.arm_client import Arm, Json
 
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 

@@ -10,10 +10,11 @@ import pytest
 from azure.identity import ClientSecretCredential, DefaultAzureCredential
 from azure.mgmt.network import NetworkManagementClient
 
-from erfailover.lab import managed_identity
-from erfailover.lab.clock import ScaledClock
-from erfailover.lab.server import Lab, LabServer
-from tests.lab.conftest import Arm
+from erfailover.lab.auth import managed_identity
+from erfailover.lab.core.clock import ScaledClock
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.support.arm_client import Arm
 
 
 def form(arm: Arm, **more: str) -> dict[str, str]:

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from erfailover.lab import process
-from erfailover.lab.__main__ import main
+from erfailover.lab.cli import process
+from erfailover.lab.cli.main import main
+from erfailover.lab.server import state_folder
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    process.start(process.Folder(tmp_path), speed=1000)
+    process.start(state_folder.Folder(tmp_path), speed=1000)
     yield tmp_path
-    process.stop(process.Folder(tmp_path))
+    process.stop(state_folder.Folder(tmp_path))
 
 
 def test_faults_are_armed_listed_and_cleared_by_commands(folder: Path, tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from erfailover.lab import process
-from tests.schemas import hold
+from erfailover.lab.cli import process
+from erfailover.lab.server import state_folder
+from tests.support.schemas import hold
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def lab(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +36,7 @@ def lab(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "lab"
-    process.stop(process.folder(tmp_path / "lab"))
+    process.stop(state_folder.folder(tmp_path / "lab"))
 
 
 def test_a_lab_comes_up_once_answers_and_goes_down(state: Path) -> None:
@@ -116,9 +117,9 @@ def test_the_authority_and_the_identity_outlive_a_restart(state: Path) -> None:
 
 def test_a_lab_that_was_killed_is_seen_to_be_gone(state: Path) -> None:
     lab(state, "up")
-    running = process.find(process.folder(state))
+    running = process.find(state_folder.folder(state))
     os.kill(running.pid, 9)
-    folder = process.folder(state)
+    folder = state_folder.folder(state)
     while folder.held():
         time.sleep(0.01)
     assert lab(state, "status").returncode == 2
@@ -138,9 +139,9 @@ def test_a_port_that_is_taken_is_told(state: Path, tmp_path: Path) -> None:
 def test_the_state_folder_may_come_from_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(process.STATE_VARIABLE, str(tmp_path / "x"))
-    assert process.folder(None).path == tmp_path / "x"
-    assert process.folder(tmp_path / "y").path == tmp_path / "y"
+    monkeypatch.setenv(state_folder.STATE_VARIABLE, str(tmp_path / "x"))
+    assert state_folder.folder(None).path == tmp_path / "x"
+    assert state_folder.folder(tmp_path / "y").path == tmp_path / "y"
 
 
 def arm_request(state: Path, method: str, path: str, body: object = None) -> object:

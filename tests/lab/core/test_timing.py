@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from erfailover.lab.timing import Durations, spread_of
+from erfailover.lab.core.timing import Durations, spread_of
 
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 A, B = "/subscriptions/s/peerings/a", "/subscriptions/s/peerings/b"

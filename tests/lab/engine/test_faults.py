@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 import urllib3
 
-from erfailover.lab.faults import Fault, FaultProblem, Faults, Kind, read_faults, unreliable_reads
-from tests.lab.conftest import Arm
+from erfailover.lab.engine.faults import (
+    Fault,
+    FaultProblem,
+    Faults,
+    Kind,
+    read_faults,
+    unreliable_reads,
+)
+from tests.support.arm_client import Arm
 
 VNET = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
 BODY = {"location": "westeurope", "properties": VNET}

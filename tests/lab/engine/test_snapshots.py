@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 import erfailover
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.faults import Fault, Kind
-from erfailover.lab.server import Lab, LabServer
-from erfailover.lab.snapshots import SnapshotProblem
-from tests.lab.conftest import Arm
-from tests.lab.test_run_commands import printed, start
-from tests.lab.test_story import (
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.engine.snapshots import SnapshotProblem
+from erfailover.lab.server.server import LabServer
+from tests.support.arm_client import Arm
+from tests.support.lab_machines import printed, start
+from tests.support.lab_story import (
     GATEWAYS,
     NAT,
     act,
@@ -143,7 +144,7 @@ class Harmful:
         return (eval, ("1 + 1",))
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"erfailover lab world, form 1, version 0\nx"])
+@pytest.mark.parametrize("data", [b"", b"x", b"erfailover lab world, form 2, version 0\nx"])
 def test_anything_else_is_refused_and_the_lab_stays(arm: Arm, data: bytes) -> None:
     arm.vnet("v", "10.1.0.0/16")
     with pytest.raises(SnapshotProblem):
@@ -152,12 +153,12 @@ def test_anything_else_is_refused_and_the_lab_stays(arm: Arm, data: bytes) -> No
 
 
 def test_a_doctored_snapshot_runs_nothing(arm: Arm) -> None:
-    header = f"erfailover lab world, form 1, version {erfailover.__version__}\n".encode()
+    header = f"erfailover lab world, form 2, version {erfailover.__version__}\n".encode()
     with pytest.raises(SnapshotProblem, match="eval"):
         arm.lab.restore(header + pickle.dumps(Harmful()))
-    borrowed = b"cbuiltins\ngetattr\n(cerfailover.lab.process\nos\nVgetpid\ntR."
+    borrowed = b"cbuiltins\ngetattr\n(cerfailover.lab.cli.process\nos\nVgetpid\ntR."
     with pytest.raises(SnapshotProblem, match=r"process\.os"):
         arm.lab.restore(header + borrowed)
-    bound = b"cbuiltins\ngetattr\n(cerfailover.lab.world\nWorld\nV__init__\ntR."
+    bound = b"cbuiltins\ngetattr\n(cerfailover.lab.core.world\nWorld\nV__init__\ntR."
     with pytest.raises(SnapshotProblem, match="__init__"):
         arm.lab.restore(header + bound)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.server import Lab, LabServer
-from erfailover.lab.throttling import Limits, Throttling
-from tests.lab.conftest import Arm
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.engine.throttling import Limits, Throttling
+from erfailover.lab.server.server import LabServer
+from tests.support.arm_client import Arm
 
 NETWORK = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v"
 OTHER = "/subscriptions/s/resourceGroups/g"

@@ -6,14 +6,14 @@ import base64
 
 import pytest
 
-from erfailover.lab.bgp import BgpTiming
-from erfailover.lab.machines import CommandOutput, Machines
-from erfailover.lab.netfilter import Unmodelled
-from erfailover.lab.shell_syntax import parse
-from erfailover.lab.world import Resource
-from tests.lab import worlds
-from tests.lab.test_reachability import NAT
-from tests.lab.worlds import Builder
+from erfailover.lab.core.world import Resource
+from erfailover.lab.machines.machines import CommandOutput, Machines
+from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.shell.syntax import parse
+from erfailover.lab.routing.sessions import BgpTiming
+from tests.support import worlds
+from tests.support.lab_machines import NAT
+from tests.support.worlds import Builder
 
 TIMING = BgpTiming()
 

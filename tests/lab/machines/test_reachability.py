@@ -7,21 +7,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from erfailover.lab.bgp import Bgp, BgpTiming
-from erfailover.lab.machines import Machines
-from erfailover.lab.reachability import Trace, reaches
-from tests.lab import worlds
-from tests.lab.worlds import Builder, reference
+from erfailover.lab.machines.machines import Machines
+from erfailover.lab.machines.reachability import Trace, reaches
+from erfailover.lab.routing.bgp import Bgp
+from erfailover.lab.routing.sessions import BgpTiming
+from tests.support import worlds
+from tests.support.lab_machines import NAT
+from tests.support.worlds import Builder, reference
 
 TIMING = BgpTiming()
-NAT = """
-sudo iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE
-sudo iptables -A FORWARD -i eth1 -o eth0 -j ACCEPT
-sudo iptables -A FORWARD -i eth0 -o eth1 -m state --state RELATED,ESTABLISHED -j ACCEPT
-sudo ip route add 10.0.0.0/8 via 10.2.2.1 dev eth1
-sudo sysctl -w net.ipv4.ip_forward=1
-sudo apt install conntrack
-"""
+
 OFFICE, INTERNET = "10.5.0.4", "8.8.4.4"
 
 

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from tests.lab.conftest import Arm, Reply
-from tests.lab.test_story import NAT, provision, run
-
-
-def start(arm: Arm, name: str, *script: str) -> Reply:
-    body = {"commandId": "RunShellScript", "script": list(script)}
-    return arm.call("POST", f"Microsoft.Compute/virtualMachines/{name}/runCommand", body)
-
-
-def printed(reply: Reply) -> str:
-    return str(reply.body["properties"]["output"]["value"][0]["message"])
+from tests.support.arm_client import Arm
+from tests.support.lab_machines import printed, start
+from tests.support.lab_story import NAT, provision, run
 
 
 def test_conntrack_sees_a_ping_that_is_under_way_on_another_machine(arm: Arm) -> None:

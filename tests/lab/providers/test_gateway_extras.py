@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from erfailover.azure.observing import gateway as read_gateway
-from erfailover.model import Reading
-from erfailover.site import Role
-from tests.lab.conftest import Arm
-from tests.lab.test_active_active import connect
-from tests.lab.test_expressroute import act, connection, heard, learned, peers
-from tests.lab.test_expressroute import hub as hub  # the fixture
+from erfailover.azure.readers.network import gateway as read_gateway
+from erfailover.model.observed import Reading
+from erfailover.model.site import Role
+from tests.lab.routing.test_expressroute import hub as hub  # the fixture
+from tests.support.arm_client import Arm
+from tests.support.lab_express import act, connection, heard, learned, peers
+from tests.support.lab_gateways import connect
 
 HUB, SPOKE = "10.2.0.0/16", "10.1.0.0/16"
 

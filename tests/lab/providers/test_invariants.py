@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from erfailover.lab import resource_types as rt
-from erfailover.lab.references import references
-from erfailover.lab.world import Resource
-from tests.lab import naive_bgp
-from tests.lab.direct import Direct
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.references import references
+from erfailover.lab.core.world import Resource
+from tests.support import naive_bgp
+from tests.support.direct import Direct
 
 HUBS = ("h1", "h2", "h3")
 ASNS = {"h1": 65001, "h2": 65002, "h3": 65003}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import Arm, Reply
-from tests.public_keys import ECDSA, ED25519, PRIVATE, RFC_4716, rsa
+from tests.support.arm_client import Arm, Reply
+from tests.support.public_keys import ECDSA, ED25519, PRIVATE, RFC_4716, rsa
 
 VM = "Microsoft.Compute/virtualMachines/m"
 PATH = "/home/hans/.ssh/authorized_keys"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.errors import UnknownCodes
-from erfailover.lab.server import Lab, LabServer
-from tests.lab.conftest import Arm, Reply
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.core.errors import UnknownCodes
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.support.arm_client import Arm, Reply
 
 
 def assert_unknown(arm: Arm, reply: Reply, name: str) -> None:

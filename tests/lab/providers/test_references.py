@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab import peering_rules
-from tests.lab.conftest import Arm
-from tests.lab.test_story import machine
+from erfailover.lab.providers.network import peering as network_peering
+from tests.support.arm_client import Arm
+from tests.support.lab_story import machine
 
 
 def peering(arm: Arm, local: str, other: str) -> Any:
@@ -96,8 +96,8 @@ def test_an_initiated_peering_whose_remote_vnet_goes_is_disconnected(arm: Arm) -
 def test_a_vnet_takes_so_many_peerings_and_no_more(
     arm: Arm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert peering_rules.MOST_PEERINGS == 500
-    monkeypatch.setattr(peering_rules, "MOST_PEERINGS", 2)
+    assert network_peering.MOST_PEERINGS == 500
+    monkeypatch.setattr(network_peering, "MOST_PEERINGS", 2)
     for number in range(4):
         arm.vnet(f"v{number}", f"10.{number}.0.0/16")
     arm.peering("v0", "v1")

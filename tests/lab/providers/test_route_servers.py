@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.effective import routes_of_subnet
-from tests.lab.conftest import Arm
+from erfailover.lab.routing.effective_routes import routes_of_subnet
+from tests.support.arm_client import Arm
 
 API_PATH = "virtualHubs/rs"
 

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.bgp import Bgp, BgpTiming
-from erfailover.lab.bgp_rows import duration
-from tests.lab import worlds
-from tests.lab.worlds import Builder
+from erfailover.lab.routing.bgp import Bgp
+from erfailover.lab.routing.bgp_rows import duration
+from erfailover.lab.routing.sessions import BgpTiming
+from tests.support import worlds
+from tests.support.worlds import Builder
 
 OBSERVED = {
     each["name"]: each
     for each in json.loads(
-        (Path(__file__).parent / "observed_bgp.json").read_text(encoding="utf-8")
+        (Path(__file__).parents[1] / "observed_bgp.json").read_text(encoding="utf-8")
     )["observations"]
 }
 TIMING = BgpTiming()

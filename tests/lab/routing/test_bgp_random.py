@@ -6,10 +6,11 @@ import random
 
 import pytest
 
-from erfailover.lab.bgp import Bgp, BgpTiming
-from erfailover.lab.world import Resource
-from tests.lab import naive_bgp, worlds
-from tests.lab.worlds import Builder
+from erfailover.lab.core.world import Resource
+from erfailover.lab.routing.bgp import Bgp
+from erfailover.lab.routing.sessions import BgpTiming
+from tests.support import naive_bgp, worlds
+from tests.support.worlds import Builder
 
 TIMING = BgpTiming()
 

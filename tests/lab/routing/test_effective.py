@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from erfailover.lab.bgp import Bgp, BgpTiming
-from erfailover.lab.effective import effective_routes, routes_of_subnet, select
-from tests.lab import worlds
-from tests.lab.worlds import Builder, reference
+from erfailover.lab.routing.bgp import Bgp
+from erfailover.lab.routing.effective_routes import effective_routes, routes_of_subnet, select
+from erfailover.lab.routing.sessions import BgpTiming
+from tests.support import worlds
+from tests.support.worlds import Builder, reference
 
 TIMING = BgpTiming()
 

@@ -6,55 +6,18 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import Arm
-
-GATEWAY = "virtualNetworkGateways/er"
-
-
-def circuit(arm: Arm, name: str, location: str, *prefixes: str) -> None:
-    provider = {
-        "serviceProviderName": "Equinix",
-        "peeringLocation": location,
-        "bandwidthInMbps": 50,
-    }
-    sku = {"name": "Standard_MeteredData", "tier": "Standard", "family": "MeteredData"}
-    tags = {"lab:on-premises": ", ".join(prefixes)}
-    properties = {"serviceProviderProperties": provider}
-    arm.put(f"expressRouteCircuits/{name}", properties, sku=sku, tags=tags)
-    private_peering(arm, name)
-
-
-def private_peering(arm: Arm, name: str, state: str = "Enabled") -> None:
-    properties = {
-        "peeringType": "AzurePrivatePeering",
-        "peerASN": 65020,
-        "primaryPeerAddressPrefix": "192.168.1.0/30",
-        "secondaryPeerAddressPrefix": "192.168.2.0/30",
-        "vlanId": 100,
-        "state": state,
-    }
-    arm.put(f"expressRouteCircuits/{name}/peerings/AzurePrivatePeering", properties)
-
-
-def gateway(arm: Arm, sku: str = "ErGw1AZ") -> Any:
-    inner = {"subnet": {"id": arm.id("virtualNetworks/hub/subnets/GatewaySubnet")}}
-    return arm.put(
-        GATEWAY,
-        {
-            "gatewayType": "ExpressRoute",
-            "sku": {"name": sku, "tier": sku},
-            "ipConfigurations": [{"name": "default", "properties": inner}],
-        },
-    )
-
-
-def connection(arm: Arm, name: str, **more: Any) -> dict[str, Any]:
-    return {
-        "connectionType": "ExpressRoute",
-        "virtualNetworkGateway1": {"id": arm.id(GATEWAY)},
-        "peer": {"id": arm.id(f"expressRouteCircuits/{name}")},
-        **more,
-    }
+from tests.support.arm_client import Arm
+from tests.support.lab_express import (
+    GATEWAY,
+    act,
+    circuit,
+    connection,
+    gateway,
+    heard,
+    learned,
+    peers,
+    private_peering,
+)
 
 
 @pytest.fixture
@@ -71,33 +34,10 @@ def hub(arm: Arm) -> Arm:
     return arm
 
 
-def act(arm: Arm, action: str, body: Any = None) -> Any:
-    reply = arm.wait(arm.call("POST", f"{GATEWAY}/{action}", body))
-    assert reply.status == 200, reply
-    return reply.body
-
-
-def peers(arm: Arm) -> list[tuple[Any, ...]]:
-    rows = act(arm, "getBgpPeerStatus")["value"]
-    return [(row["neighbor"], row["asn"], row["state"], row["routesReceived"]) for row in rows]
-
-
-def learned(arm: Arm) -> set[tuple[Any, ...]]:
-    rows = act(arm, "getLearnedRoutes")["value"]
-    names = ("network", "nextHop", "sourcePeer", "origin", "asPath", "weight")
-    return {tuple(row.get(name) for name in names) for row in rows}
-
-
 OWN = {
     ("10.2.0.0/16", None, "10.2.0.12", "Network", "", 32768),
     ("10.1.0.0/16", None, "10.2.0.12", "Network", "", 32768),
 }
-
-
-def heard(*prefixes: str, edges: tuple[str, ...] = ("10.2.0.4", "10.2.0.5")) -> set[Any]:
-    return {
-        (prefix, edge, edge, "EBgp", "12076-65020", 32769) for prefix in prefixes for edge in edges
-    }
 
 
 def test_a_gateway_without_a_public_ip_has_two_edge_peers_of_as_12076(hub: Arm) -> None:
@@ -146,7 +86,7 @@ def test_a_connection_deleted_takes_its_routes_away(hub: Arm) -> None:
 
 
 def test_a_machine_reaches_what_lies_behind_the_circuit(hub: Arm) -> None:
-    from tests.lab.test_story import machine, reached, run
+    from tests.support.lab_story import machine, reached, run
 
     machine(hub, "vm1", ("nic1", "spoke/subnets/apps", "10.1.0.4", False))
     assert reached(run(hub, "vm1", "ping -c 2 10.5.0.4"))
@@ -233,7 +173,7 @@ def test_a_second_connection_to_one_circuit_is_refused(hub: Arm) -> None:
 def test_an_expressroute_gateway_takes_its_circuits_routes_before_the_vpn_gateways(
     hub: Arm,
 ) -> None:
-    from tests.lab.test_story import machine
+    from tests.support.lab_story import machine
 
     hub.gateway("g", "hub")
     far = {

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import Arm
-from tests.lab.test_story import machine, reached, run
+from tests.support.arm_client import Arm
+from tests.support.lab_story import machine, reached, run
 
 
 def tunnel(arm: Arm, near: str, far: str, prefix: str) -> None:

@@ -6,8 +6,8 @@ import configparser
 import json
 from pathlib import Path
 
-from erfailover.lab import identity
-from erfailover.lab.azcli import CLOUD, write_configuration
+from erfailover.lab.auth import identity
+from erfailover.lab.server.az_config import CLOUD, write_configuration
 
 ENDPOINT = "https://127.0.0.1:4443"
 

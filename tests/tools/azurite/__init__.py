@@ -23,7 +23,7 @@ import trustme
 from azure.core.credentials import AccessToken
 
 SOURCE = Path(__file__).parent
-CACHE = SOURCE.parent.parent / ".cache"
+CACHE = SOURCE.parents[2] / ".cache"
 ACCOUNT = "devstoreaccount1"
 LISTENS = re.compile(r"successfully listens on (https://[\d.]+:\d+)")
 

@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from tests.bench import az, document, ours, sdk, targets
-from tests.bench.rows import Measured, Switch, Way
-from tests.bench.worlds import Worlds
+from tests.tools.bench import az, document, ours, sdk, targets
+from tests.tools.bench.rows import Measured, Switch, Way
+from tests.tools.bench.worlds import Worlds
 
 T = TypeVar("T")
 

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.lab.azcli import write_configuration
-from erfailover.lab.clock import ScaledClock
-from tests.bench import worlds
-from tests.bench.rows import Compared, Switch, Way
-from tests.bench.watching import Watch
-from tests.bench.worlds import BACKUP, PRIMARY, Served, Worlds
-from tests.scenarios.az import Az, installed
+from erfailover.lab.core.clock import ScaledClock
+from erfailover.lab.server.az_config import write_configuration
+from tests.support.az import Az, installed
+from tests.tools.bench import worlds
+from tests.tools.bench.rows import Compared, Switch, Way
+from tests.tools.bench.watching import Watch
+from tests.tools.bench.worlds import BACKUP, PRIMARY, Served, Worlds
 
 GROUP = ("-g", "rg-we")
 PEERING = ("network", "vnet", "peering")

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from erfailover.lab.throttling import Limits
+from erfailover.lab.engine.throttling import Limits
 
 DECIDING_POSTS = 2
 """The target gateway's peers and routes are read by POST, which counts as a write."""

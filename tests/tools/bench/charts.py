@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean
 from types import MappingProxyType
 
-from tests.bench import svg, worlds
-from tests.bench.rows import Measured, Switch, Way
-from tests.bench.watching import LEARN_S, Bar
+from tests.tools.bench import svg, worlds
+from tests.tools.bench.rows import Measured, Switch, Way
+from tests.tools.bench.watching import LEARN_S, Bar
 
 WIDTH, LEFT, RIGHT, TOP = 960.0, 150.0, 24.0, 84.0
 LANE, THICK = 24.0, 13.0

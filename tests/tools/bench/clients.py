@@ -1,7 +1,7 @@
 """Threads with the SDK's clients, or asyncio with its aio clients: what a request costs.
 
-Run it as ``python -m tests.bench.clients``. It reads one VNet many times, as many at once as a
-run has writes in flight, first by threads and then by coroutines, on a lab in the same process,
+Run it as ``python -m tests.tools.bench.clients``. It reads one VNet many times, as many at once as
+a run has writes in flight, first by threads and then by coroutines, on a lab in the same process,
 whose own thread is not counted. Prints both and their ratio.
 """
 
@@ -17,9 +17,9 @@ from azure.identity.aio import DefaultAzureCredential as AioCredential
 from azure.mgmt.network import NetworkManagementClient
 from azure.mgmt.network.aio import NetworkManagementClient as AioClient
 
-from erfailover.lab.clock import ScaledClock
-from tests.bench.machine import Meter, Spent
-from tests.bench.worlds import Worlds
+from erfailover.lab.core.clock import ScaledClock
+from tests.tools.bench.machine import Meter, Spent
+from tests.tools.bench.worlds import Worlds
 
 REQUESTS, AT_ONCE = 600, 64
 GROUP, NETWORK = "rg-we", "vnet1"

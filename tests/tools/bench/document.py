@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from tests.bench import charts, targets
-from tests.bench.rows import Compared, Measured, Switch, Way
+from tests.tools.bench import charts, targets
+from tests.tools.bench.rows import Compared, Measured, Switch, Way
 
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 DOCUMENT = "performance.md"

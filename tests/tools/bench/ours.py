@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from erfailover.lab import timing
-from erfailover.lab.clock import ScaledClock
-from erfailover.lab.lab import Lab
-from erfailover.lab.throttling import Limits
-from erfailover.lab.timing import Durations
-from tests.bench import bound, machine, worlds
-from tests.bench.rows import YARDSTICK, Compared, Process, Switch, Way
-from tests.bench.watching import LEARN_S, Bar, Watch, Watched
-from tests.bench.worlds import Worlds
+from erfailover.lab.core import timing
+from erfailover.lab.core.clock import ScaledClock
+from erfailover.lab.core.timing import Durations
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.engine.throttling import Limits
+from tests.tools.bench import bound, machine, worlds
+from tests.tools.bench.rows import YARDSTICK, Compared, Process, Switch, Way
+from tests.tools.bench.watching import LEARN_S, Bar, Watch, Watched
+from tests.tools.bench.worlds import Worlds
 
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"

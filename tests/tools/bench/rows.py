@@ -12,7 +12,7 @@ from enum import StrEnum
 from statistics import mean
 from typing import Any
 
-from tests.bench.watching import Bar
+from tests.tools.bench.watching import Bar
 
 
 class Way(StrEnum):

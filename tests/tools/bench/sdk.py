@@ -16,10 +16,10 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import DefaultAzureCredential
 from azure.mgmt.network import NetworkManagementClient
 
-from tests.bench import machine, worlds
-from tests.bench.rows import Switch, Way
-from tests.bench.watching import Watch
-from tests.bench.worlds import BACKUP, PRIMARY, Worlds
+from tests.tools.bench import machine, worlds
+from tests.tools.bench.rows import Switch, Way
+from tests.tools.bench.watching import Watch
+from tests.tools.bench.worlds import BACKUP, PRIMARY, Worlds
 
 OFF: Mapping[str, bool] = {}
 USES = {"allow_forwarded_traffic": True, "use_remote_gateways": True}

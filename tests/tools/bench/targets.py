@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from tests.bench.rows import YARDSTICK, Compared, Measured, Switch, Way
+from tests.tools.bench.rows import YARDSTICK, Compared, Measured, Switch, Way
 
 COLD_LIMIT = 1.2
 PRESTAGED_LIMIT = {1: 1.15}

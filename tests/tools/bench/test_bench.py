@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import charts, document, targets
-from tests.bench.rows import Compared, Measured, Switch, Way
-from tests.bench.watching import Bar
-from tests.bench.worlds import peering_id
+from tests.tools.bench import charts, document, targets
+from tests.tools.bench.rows import Compared, Measured, Switch, Way
+from tests.tools.bench.watching import Bar
+from tests.tools.bench.worlds import peering_id
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.timeout(600)
 def test_the_quick_benchmark_measures_judges_and_sums_up(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.bench", "--quick", "--results", str(results)],
+        [sys.executable, "-m", "tests.tools.bench", "--quick", "--results", str(results)],
         capture_output=True,
         text=True,
         cwd=ROOT,

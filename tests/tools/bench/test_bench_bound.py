@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.lab.throttling import Limits, Throttling
-from tests.bench import bound
-from tests.bench.bound import Readings, SpokeWrites, Tunnel
+from erfailover.lab.engine.throttling import Limits, Throttling
+from tests.tools.bench import bound
+from tests.tools.bench.bound import Readings, SpokeWrites, Tunnel
 
 LIMITS = Limits()
 NONE = Readings(deciding=0.0, arriving=0.0)
@@ -138,4 +138,4 @@ def test_the_bound_imports_nothing_of_the_controller() -> None:
         name.name for each in ast.walk(tree) if isinstance(each, ast.Import) for name in each.names
     }
     ours = {each for each in imported if each.startswith("erfailover")}
-    assert ours == {"erfailover.lab.throttling"}
+    assert ours == {"erfailover.lab.engine.throttling"}

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from erfailover.lab.bgp import BgpTiming
-from erfailover.lab.lab import Lab
-from erfailover.lab.operations import Operation
-from tests.bench import worlds
+from erfailover.lab.core.operations import Operation
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.routing.sessions import BgpTiming
+from tests.tools.bench import worlds
 
 LEARN_S = BgpTiming().learn_s
 

@@ -20,14 +20,16 @@ from typing import Any
 
 import yaml
 
-from erfailover.cli import invoke
-from erfailover.lab import arm, identity
-from erfailover.lab.answers import Request
-from erfailover.lab.clock import Clock, SteppedClock
-from erfailover.lab.identity import Identity
-from erfailover.lab.server import Lab, LabServer
-from erfailover.lab.throttling import Limits, Throttling
-from erfailover.lab.timing import Durations
+from erfailover.cli.main import invoke
+from erfailover.lab.arm import service
+from erfailover.lab.auth import identity
+from erfailover.lab.auth.identity import Identity
+from erfailover.lab.core.clock import Clock, SteppedClock
+from erfailover.lab.core.protocol import Request
+from erfailover.lab.core.timing import Durations
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.engine.throttling import Limits, Throttling
+from erfailover.lab.server.server import LabServer
 
 SUBSCRIPTION = "0e2f0f0e-6d0b-4c55-9f5f-0000000be7c4"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-we"
@@ -249,7 +251,7 @@ class _Grower:
     def _ask(self, method: str, path: str, body: Json) -> Json:
         data = b"" if body is None else json.dumps(body).encode()
         query = {"api-version": "2024-05-01"}
-        answer = arm.handle(self._lab, Request(method, path, query, BASE, data, self._headers))
+        answer = service.handle(self._lab, Request(method, path, query, BASE, data, self._headers))
         if answer.status not in {200, 201}:
             raise RuntimeError(f"{method} {path}: {answer}")
         return json.loads(json.dumps(answer.body))

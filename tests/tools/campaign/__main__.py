@@ -11,16 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.campaign import cells, forked, report, whole
-from tests.campaign.cells import Cell, Direction
-from tests.campaign.checks import Flags, name
-from tests.campaign.mutants import MUTANTS, Mutant
-from tests.campaign.pairs import together
-from tests.campaign.report import Campaign
-from tests.campaign.trial import Result, tried
-from tests.campaign.warm import Warm
+from tests.tools.campaign import cells, forked, report, whole
+from tests.tools.campaign.cells import Cell, Direction
+from tests.tools.campaign.checks import Flags, name
+from tests.tools.campaign.mutants import MUTANTS, Mutant
+from tests.tools.campaign.pairs import together
+from tests.tools.campaign.report import Campaign
+from tests.tools.campaign.trial import Result, tried
+from tests.tools.campaign.warm import Warm
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "reliability.md"
 Work = tuple[str, Callable[[], Any]]
 CLEAN_RUNS = 3
 TRIES = 3

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.campaign.cells import PASSES, READINGS, Cell, Direction, Trouble
-from tests.campaign.warm import Ran
-from tests.campaign.watch import Seen
+from tests.tools.campaign.cells import PASSES, READINGS, Cell, Direction, Trouble
+from tests.tools.campaign.warm import Ran
+from tests.tools.campaign.watch import Seen
 
 Flags = Mapping[str, list[bool]]
 """Each peering's access, forwarded traffic, gateway transit and remote gateways."""

@@ -10,15 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from erfailover import conditions, model, procedure
-from erfailover.azure import cloud, peerings
-from erfailover.azure.retrying import WRITE
-from erfailover.commands import recording, switch_run
+from erfailover.azure import arm, peerings
+from erfailover.azure.client.retries import WRITE
+from erfailover.commands.runs import recorder
+from erfailover.commands.switch import execution
 from erfailover.errors import AzureFailure, Kind
-from erfailover.executor import Event, Listener, State
-from erfailover.model import Change, Claim, Observed, SwitchPlan, SwitchStep, Verdict
-from erfailover.site import Path, Site
-from erfailover.state import held
+from erfailover.model import observed as model_observed
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.plan import Change, SwitchPlan, SwitchStep
+from erfailover.model.site import Path, Site
+from erfailover.model.tasks import Event, Listener, State
+from erfailover.planning import conditions
+from erfailover.planning.switch import procedure
+from erfailover.runtime.state import lease_keeper
 
 Patch = Callable[[], None]
 
@@ -82,16 +87,16 @@ def _no_contingency(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
 
 
 def _no_gate() -> None:
-    switch_run.SwitchRun._gate = lambda self, spoke: None  # type: ignore[method-assign]
+    execution.SwitchRun._gate = lambda self, spoke: None  # type: ignore[method-assign]
 
 
 def _no_lease() -> None:
-    held.HeldLease.check = lambda self: None  # type: ignore[method-assign]
+    lease_keeper.HeldLease.check = lambda self: None  # type: ignore[method-assign]
 
 
 def _blind() -> None:
     def write(
-        self: cloud.Azure, what: str, resource_id: str, work: Callable[[], Any], *rest: Any
+        self: arm.Azure, what: str, resource_id: str, work: Callable[[], Any], *rest: Any
     ) -> None:
         for _ in range(5):
             try:
@@ -101,7 +106,7 @@ def _blind() -> None:
                 if not failure.outcome_unknown:
                     raise
 
-    setattr(cloud.Azure, "_write", write)  # noqa: B010 - of another signature
+    setattr(arm.Azure, "_write", write)  # noqa: B010 - of another signature
 
 
 def _unknown_is(verdict: Verdict) -> Patch:
@@ -121,9 +126,9 @@ def _forced(right: Callable[..., Claim], verdict: Verdict) -> Callable[..., Clai
 
 
 def _late_journal() -> None:
-    right = recording.Recorder.listener
+    right = recorder.Recorder.listener
 
-    def listener(self: recording.Recorder, show: Listener) -> Listener:
+    def listener(self: recorder.Recorder, show: Listener) -> Listener:
         tell = right(self, show)
         begun: dict[str, Event] = {}
 
@@ -136,16 +141,16 @@ def _late_journal() -> None:
 
         return late
 
-    recording.Recorder.listener = listener  # type: ignore[method-assign]
+    recorder.Recorder.listener = listener  # type: ignore[method-assign]
 
 
 def _no_patience() -> None:
-    setattr(cloud, "WRITE", frozenset({Kind.THROTTLED}))  # noqa: B010 - imported there
+    setattr(arm, "WRITE", frozenset({Kind.THROTTLED}))  # noqa: B010 - imported there
 
 
 def _failed_is_done() -> None:
-    model.Peering.failed = property(lambda self: False)  # type: ignore[method-assign,assignment]
-    cloud._as_put = _flags_alone
+    model_observed.Peering.failed = property(lambda self: False)  # type: ignore[method-assign,assignment]
+    arm._as_put = _flags_alone
 
 
 def _flags_alone(body: Mapping[str, Any]) -> Callable[[Any], bool]:

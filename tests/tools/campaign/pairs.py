@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.campaign import checks
-from tests.campaign.cells import Direction
-from tests.campaign.checks import Record
-from tests.campaign.trial import (
+from tests.support.clocks import ResumedClock
+from tests.tools.campaign import checks
+from tests.tools.campaign.cells import Direction
+from tests.tools.campaign.checks import Record
+from tests.tools.campaign.trial import (
     KILL_SPEED,
     OFFICE,
     Result,
@@ -15,9 +16,8 @@ from tests.campaign.trial import (
     secrets,
     watch_internet,
 )
-from tests.campaign.warm import Ran, Warm
-from tests.campaign.watch import Watch
-from tests.scenarios.clocks import ResumedClock
+from tests.tools.campaign.warm import Ran, Warm
+from tests.tools.campaign.watch import Watch
 
 
 def together(warm: Warm, direction: Direction, clean: Result, number: int) -> Result:

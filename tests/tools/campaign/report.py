@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.campaign.cells import Direction, Trouble
-from tests.campaign.checks import name
-from tests.campaign.trial import Result
+from tests.tools.campaign.cells import Direction, Trouble
+from tests.tools.campaign.checks import name
+from tests.tools.campaign.trial import Result
 
 BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
 NEVER = {

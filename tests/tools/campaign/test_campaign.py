@@ -12,8 +12,8 @@ import pytest
 def campaign(*arguments: str) -> tuple[int, str]:
     """Run it; its exit code and what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.campaign", *arguments],
-        cwd=Path(__file__).parents[2],
+        [sys.executable, "-m", "tests.tools.campaign", *arguments],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         check=False,

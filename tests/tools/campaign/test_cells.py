@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.campaign import cells, report
-from tests.campaign.cells import Direction, Moment, Trouble
-from tests.campaign.report import Campaign
-from tests.campaign.trial import Result
+from tests.tools.campaign import cells, report
+from tests.tools.campaign.cells import Direction, Moment, Trouble
+from tests.tools.campaign.report import Campaign
+from tests.tools.campaign.trial import Result
 
 PEERING = "virtualNetworks/vnet1/virtualNetworkPeerings/vnet1-to-vnet3"
 SEEN = [

@@ -15,16 +15,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from erfailover.cli import invoke
-from erfailover.clock import SystemClock
-from erfailover.lab.reachability import reaches
-from erfailover.lab.world import Body, Resource
-from tests.campaign import checks
-from tests.campaign.cells import Cell, Direction, Trouble
-from tests.campaign.checks import Flags, Record
-from tests.campaign.warm import SECRETS, Ran, Warm
-from tests.campaign.watch import Watch
-from tests.scenarios.clocks import ResumedClock
+from erfailover.cli.main import invoke
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.machines.reachability import reaches
+from erfailover.runtime.clock import SystemClock
+from tests.support.clocks import ResumedClock
+from tests.tools.campaign import checks
+from tests.tools.campaign.cells import Cell, Direction, Trouble
+from tests.tools.campaign.checks import Flags, Record
+from tests.tools.campaign.warm import SECRETS, Ran, Warm
+from tests.tools.campaign.watch import Watch
 
 KILL_SPEED = 100.0
 """How fast the clock runs while a process of its own is waited for that will be killed."""

@@ -18,14 +18,18 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from erfailover.azure import probing
-from erfailover.cli import invoke
-from erfailover.commands import destroy, provision, status, switch
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.faults import Fault, Kind
-from erfailover.lab.server import Lab, LabServer
-from erfailover.lab.timing import Durations
-from tests.campaign.cells import Direction
+from erfailover.azure.readers import probes
+from erfailover.cli.main import invoke
+from erfailover.commands.provision import command as provision_command
+from erfailover.commands.provision import destroy
+from erfailover.commands.status import command as status_command
+from erfailover.commands.switch import command as switch_command
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.core.timing import Durations
+from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.tools.campaign.cells import Direction
 
 SECRETS = {
     "ERFAILOVER_SHARED_KEY": "k3yOfTh3C4mp4ign",
@@ -55,7 +59,7 @@ class Quick(Durations):
         return super().seconds(type_, verb, size, resource)
 
 
-LOADED = (probing, destroy, provision, status, switch)
+LOADED = (probes, destroy, provision_command, status_command, switch_command)
 """What commands import when they are called is loaded before the forks, once for all."""
 
 

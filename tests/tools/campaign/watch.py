@@ -15,16 +15,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from erfailover.lab import arm
-from erfailover.lab.answers import Answer, Request
-from erfailover.lab.faults import FOREVER, Fault, Kind
-from erfailover.lab.lab import Lab
-from tests.campaign.cells import Cell, Moment, Trouble
+from erfailover.lab.arm import service
+from erfailover.lab.core.protocol import Answer, Request
+from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.lab import Lab
+from tests.tools.campaign.cells import Cell, Moment, Trouble
 
 TIME_OUT_S = 60.0
 """How long the controller waits for an answer; then its connection breaks without one."""
 STALE_S = 20.0
-HANDLE = arm.handle
+HANDLE = service.handle
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ class Watch:
 
     def install(self) -> None:
         """Let every request pass here."""
-        arm.handle = self.handle
+        service.handle = self.handle
 
     def begin(self, run: int) -> None:
         """A run begins; the first is the one that meets the trouble."""
@@ -175,7 +176,7 @@ class Watch:
         else:
             self.lab.clear_faults()
 
-    def handle(self, lab: Lab, request: Request) -> Answer:
+    def handle(self, lab: Cloud, request: Request) -> Answer:
         """Answer a request, with what shall go wrong."""
         path = short(request.path)
         here = self._here(request.method, path)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
-from erfailover.lab import ids
-from erfailover.lab import resource_types as rt
-from erfailover.lab.world import Resource
-from tests.campaign import checks
-from tests.campaign.trial import Result, Victim
-from tests.campaign.warm import Ran, Warm
-from tests.campaign.watch import Seen, Watch
-from tests.scenarios.clocks import ResumedClock
+from erfailover.lab.core import ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.world import Resource
+from tests.support.clocks import ResumedClock
+from tests.tools.campaign import checks
+from tests.tools.campaign.trial import Result, Victim
+from tests.tools.campaign.warm import Ran, Warm
+from tests.tools.campaign.watch import Seen, Watch
 
 SPEED = 200.0
 FOREIGN = "somebody-elses-ip"

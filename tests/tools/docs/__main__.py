@@ -1,6 +1,7 @@
-"""``python -m tests.docs``: writes the generated pages, plays the others, writes what came out.
+"""``python -m tests.tools.docs``: writes the generated pages, plays the others, writes what
+came out.
 
-Usage: python -m tests.docs [FILE ...]
+Usage: python -m tests.tools.docs [FILE ...]
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.docs.blocks import BadMark, with_outputs
-from tests.docs.generated import GENERATED
-from tests.docs.pages import PAGES, NoSuchMark, Page
-from tests.docs.playing import shell_for
-from tests.docs.shell import ROOT, Stuck
-from tests.docs.walking import NotAsWritten, outputs, walk
+from tests.tools.docs.blocks import BadMark, with_outputs
+from tests.tools.docs.generated import GENERATED
+from tests.tools.docs.pages import PAGES, NoSuchMark, Page
+from tests.tools.docs.playing import shell_for
+from tests.tools.docs.shell import ROOT, Stuck
+from tests.tools.docs.walking import NotAsWritten, outputs, walk
 
 SIDE_BY_SIDE = 2
 

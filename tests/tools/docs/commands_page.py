@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import click
 
-from erfailover.cli import cli
-from erfailover.lab.__main__ import main as lab
+from erfailover.cli.main import cli
+from erfailover.lab.cli.main import main as lab
 
 MANY = 4
 """An option that so many commands take, in the same words, is described once."""

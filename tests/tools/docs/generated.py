@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.docs import commands_page, site_file_page
+from tests.tools.docs import commands_page, site_file_page
 
 GENERATED = {
     "docs/commands.md": commands_page.page,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.docs.walking import Cut
+from tests.tools.docs.walking import Cut
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.docs.pages import Page
-from tests.docs.shell import ROOT, Shell
+from tests.tools.docs.pages import Page
+from tests.tools.docs.shell import ROOT, Shell
 
 
 def copy_of_clone(to: Path) -> Path:

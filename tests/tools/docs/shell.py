@@ -20,7 +20,7 @@ from typing import Self
 
 import platformdirs
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BASH = "/bin/bash"
 USER = "ana"
 SUBSCRIPTION = re.compile(r"[0-9a-f]{8}([-_])[0-9a-f]{4}(?:\1[0-9a-f]{4}){2}\1[0-9a-f]{12}")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from erfailover import config
+from erfailover.config import loader
 from erfailover.reporting import schemas
 
 Schema = Mapping[str, Any]
@@ -56,7 +56,7 @@ def page() -> str:
         parts.append(f"## {_title(found)}\n")
         parts += [f"{text}\n" for text in [_about(shapes[name], found)] if text]
         parts.append(_table(shapes[name], places))
-    parts.append(TAIL.format(template=config.template().strip()))
+    parts.append(TAIL.format(template=loader.template().strip()))
     return "\n".join(parts)
 
 

@@ -1,6 +1,6 @@
-"""``python -m tests.docs.stagecraft``: what a page needs to have happened, behind the scenes.
+"""``python -m tests.tools.docs.stagecraft``: what a page needs to have happened, behind the scenes.
 
-Usage: python -m tests.docs.stagecraft LOCAL_NETWORK_GATEWAY ADDRESS GATEWAY STATE
+Usage: python -m tests.tools.docs.stagecraft LOCAL_NETWORK_GATEWAY ADDRESS GATEWAY STATE
     sets the BGP peering address, and returns when the gateway's peer at that address is in that
     state, in the lab that the environment names
 """

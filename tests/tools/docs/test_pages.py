@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from tests.docs.blocks import BadMark, Block, Kind, read, with_outputs
-from tests.docs.generated import GENERATED
-from tests.docs.pages import PAGES, README, START, Page
-from tests.docs.shell import ROOT
-from tests.docs.walking import missing, not_in_file, unparsed
+from tests.tools.docs.blocks import BadMark, Block, Kind, read, with_outputs
+from tests.tools.docs.generated import GENERATED
+from tests.tools.docs.pages import PAGES, README, START, Page
+from tests.tools.docs.shell import ROOT
+from tests.tools.docs.walking import missing, not_in_file, unparsed
 
 
 def blocks_of(page: Page) -> list[Block]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.shell import ROOT
+from tests.tools.docs.shell import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docs.pages import RUNBOOK, START, Page
-from tests.docs.playing import shell_for
-from tests.docs.shell import ROOT
-from tests.docs.walking import missing, outputs, walk
+from tests.tools.docs.pages import RUNBOOK, START, Page
+from tests.tools.docs.playing import shell_for
+from tests.tools.docs.shell import ROOT
+from tests.tools.docs.walking import missing, outputs, walk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import click
 
-from erfailover.cli import cli
-from erfailover.lab.__main__ import main as lab
-from tests.docs.blocks import Block, Kind, read
-from tests.docs.shell import ROOT, Ended, Shell
+from erfailover.cli.main import cli
+from erfailover.lab.cli.main import main as lab
+from tests.tools.docs.blocks import Block, Kind, read
+from tests.tools.docs.shell import ROOT, Ended, Shell
 
 Cut = Callable[[str], str]
 """What of an output is shown."""

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.cli import invoke
-from erfailover.lab import identity
-from tests.pictures import procedure
-from tests.scenarios.conftest import lab_in
+from erfailover.cli.main import invoke
+from erfailover.lab.auth import identity
+from tests.support.stage import lab_in
+from tests.tools.pictures import procedure
 
 STORY: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     ("before", (("init",), ("provision", "--yes"))),

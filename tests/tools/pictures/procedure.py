@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from erfailover import procedure
-from erfailover.model import Change, Claim, SwitchPlan, SwitchStep
-from erfailover.reporting import drawing
-from erfailover.reporting.cards import Card, Line, Link, Note, Sheet
-from erfailover.reporting.plan import changes
-from erfailover.schedule import Node, schedule
-from erfailover.site import Path, Role
-from tests.sites import gateway, observed, on, route, site
+from erfailover.model.claims import Claim
+from erfailover.model.plan import Change, SwitchPlan, SwitchStep
+from erfailover.model.site import Path, Role
+from erfailover.planning.switch import procedure
+from erfailover.planning.switch.schedule import Node, schedule
+from erfailover.reporting.diagram import drawing
+from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
+from erfailover.reporting.plan.text import changes
+from tests.support.sites import gateway, observed, on, route, site
 
 WORDS = {Change.CREATE: "create", Change.UPDATE: "update", Change.DELETE: "delete"}
 FIRST, GATE, LAST = "guards", "gate", "outcome"

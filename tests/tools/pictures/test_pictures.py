@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from erfailover.procedure import STEPS
-from tests.pictures import procedure
-from tests.pictures.__main__ import STORY
+from erfailover.planning.switch.procedure import STEPS
+from tests.tools.pictures import procedure
+from tests.tools.pictures.__main__ import STORY
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
+IMAGES = Path(__file__).parents[3] / "docs" / "images"
 
 
 def told(svg: str) -> list[tuple[str, str, str]]:

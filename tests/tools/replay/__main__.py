@@ -1,6 +1,6 @@
 """Replays facts or recordings and prints how far the lab agrees with them.
 
-Usage: python -m tests.replay [-v] [--keep] [PATH ...]
+Usage: python -m tests.tools.replay [-v] [--keep] [PATH ...]
 
 Without a path every file of facts in the repository is replayed. A path is a file of facts, or
 a recording (``.jsonl``, a VCR cassette, a .NET session record), which is converted on the fly.
@@ -16,12 +16,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.replay import facts as kept
-from tests.replay import recording, report
-from tests.replay.compare import Outcome, compare
-from tests.replay.convert import convert
-from tests.replay.facts import Facts
-from tests.replay.player import lab_of, play
+from tests.tools.replay import facts as kept
+from tests.tools.replay import recording, report
+from tests.tools.replay.compare import Outcome, compare
+from tests.tools.replay.convert import convert
+from tests.tools.replay.facts import Facts
+from tests.tools.replay.player import lab_of, play
 
 
 def load(path: Path, fallback: dt.date) -> Facts:

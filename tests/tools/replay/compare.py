@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover.lab import ids
-from erfailover.lab.arm_url import Kind, parse
-from tests.replay import bodies
-from tests.replay.facts import Facts, Step
-from tests.replay.player import Answer, Player
-from tests.replay.recording import KEPT_HEADERS
-from tests.replay.symbols import template
+from erfailover.lab.core import ids
+from erfailover.lab.core.arm_url import Kind, parse
+from tests.tools.replay import bodies
+from tests.tools.replay.facts import Facts, Step
+from tests.tools.replay.player import Answer, Player
+from tests.tools.replay.recording import KEPT_HEADERS
+from tests.tools.replay.symbols import template
 
 Json = Any
 ASPECTS = ("status", "code", "message", "headers", "polls", "state", "always keys", "keys")

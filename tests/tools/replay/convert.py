@@ -13,15 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from erfailover.lab import ids
-from erfailover.lab import resource_types as rt
-from erfailover.lab.arm_url import Kind, Target, parse
-from erfailover.lab.references import references
-from tests.replay import bodies
-from tests.replay.facts import Facts, Step
-from tests.replay.presumed import invented
-from tests.replay.recording import Interaction
-from tests.replay.symbols import Symbols, own_address, template
+from erfailover.lab.core import ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.arm_url import Kind, Target, parse
+from erfailover.lab.core.references import references
+from tests.tools.replay import bodies
+from tests.tools.replay.facts import Facts, Step
+from tests.tools.replay.presumed import invented
+from tests.tools.replay.recording import Interaction
+from tests.tools.replay.symbols import Symbols, own_address, template
 
 Json = Any
 UNFINISHED = frozenset({"inprogress", "running", "updating", "deleting", "accepted", "creating"})

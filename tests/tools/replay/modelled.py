@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from tests.replay.compare import Outcome
+from tests.tools.replay.compare import Outcome
 
 HEAD = "| type or action | modelled | not modelled | rests on |"
 

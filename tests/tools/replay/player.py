@@ -18,11 +18,12 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.server import Lab, LabServer
-from erfailover.lab.timing import Durations
-from tests.replay.facts import Facts, Step
-from tests.replay.symbols import SUBSCRIPTION
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.core.timing import Durations
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.tools.replay.facts import Facts, Step
+from tests.tools.replay.symbols import SUBSCRIPTION
 
 Json = Any
 APART_S = 1000.0

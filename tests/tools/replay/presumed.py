@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from erfailover.lab import ids
-from erfailover.lab import resource_types as rt
+from erfailover.lab.core import ids
+from erfailover.lab.core import resource_types as rt
 
 Json = Any
 

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.replay.compare import ASPECTS, Outcome
-from tests.replay.known import KNOWN, key_reason
-from tests.replay.modelled import with_agreement
+from tests.tools.replay.compare import ASPECTS, Outcome
+from tests.tools.replay.known import KNOWN, key_reason
+from tests.tools.replay.modelled import with_agreement
 
 BEGIN, END = "<!-- conformance -->", "<!-- /conformance -->"
 STRICT = ("status", "code", "headers", "polls", "state")
@@ -105,7 +105,7 @@ def _intro(outcomes: list[Outcome]) -> str:
         + f"\n\n{lost} requests meet the lab's 501, or rest on one that does. Left out of the "
         f"recordings, {sum(skipped.values())} requests: {left_out}. Made beforehand because a "
         f"recording presumes them: {before} resources (groups, and what a left out deployment had "
-        "made), listed in each file of `tests/replay/facts` as `before`."
+        "made), listed in each file of `tests/tools/replay/facts` as `before`."
     )
 
 

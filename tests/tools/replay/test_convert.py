@@ -13,10 +13,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.replay import bodies, facts, recording
-from tests.replay.convert import convert
-from tests.replay.facts import Facts
-from tests.replay.symbols import Symbols, own_address, template
+from tests.tools.replay import bodies, facts, recording
+from tests.tools.replay.convert import convert
+from tests.tools.replay.facts import Facts
+from tests.tools.replay.symbols import Symbols, own_address, template
 
 Json = Any
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"

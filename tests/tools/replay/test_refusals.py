@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.server import Lab, LabServer
-from tests.lab.conftest import Arm, Reply
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.support.arm_client import Arm, Reply
 
 Json = Any
 NETWORK = "Microsoft.Network"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.replay import facts as kept
-from tests.replay import report
-from tests.replay.__main__ import replay
-from tests.replay.compare import step_type
-from tests.replay.known import KNOWN
+from tests.tools.replay import facts as kept
+from tests.tools.replay import report
+from tests.tools.replay.__main__ import replay
+from tests.tools.replay.compare import step_type
+from tests.tools.replay.known import KNOWN
 
 FIVE = frozenset(
     {

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.server import Lab, LabServer
-from tests.lab.conftest import Arm, Reply
-from tests.replay import bodies
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.server.server import LabServer
+from tests.support.arm_client import Arm, Reply
+from tests.tools.replay import bodies
 
 Json = Any
 TAGS = {"purpose": "test"}

@@ -15,12 +15,12 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from erfailover.azure.blob_store import BLOCK, LEASE_S, BlobStore
-from erfailover.clock import SystemClock
 from erfailover.errors import Refused, StateFailure
-from erfailover.lease import Holder, Standing
-from erfailover.state.location import BlobLocation
-from tests.azurite import ACCOUNT, Azurite, Credential, running
-from tests.stores import ANNA, BERT
+from erfailover.model.lease import Holder, Standing
+from erfailover.model.state_location import BlobLocation
+from erfailover.runtime.clock import SystemClock
+from tests.support.stores import ANNA, BERT
+from tests.tools.azurite import ACCOUNT, Azurite, Credential, running
 
 pytestmark = [
     pytest.mark.slow,

@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from erfailover.azure.cloud import Azure
-from erfailover.azure.readings import LIST_FROM, Readings
-from erfailover.clock import Clock, SystemClock
+from erfailover.azure.arm import Azure
+from erfailover.azure.readers.cache import LIST_FROM, Readings
 from erfailover.errors import AzureFailure, Kind
-from tests import sites
+from erfailover.runtime.clock import Clock, SystemClock
+from tests.support import sites
 
 SITE = sites.site(*(f"spoke{number}" for number in range(LIST_FROM)))
 HIDDEN, SHOWN, GONE = (SITE.network_id(f"spoke{number}") for number in range(3))

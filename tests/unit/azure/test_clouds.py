@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from erfailover.azure.clouds import resolve
+from erfailover.azure.client.clouds import resolve
 from erfailover.errors import UsageFailure
-from erfailover.site import CloudEndpoint, CloudName
+from erfailover.model.site import CloudEndpoint, CloudName
 
 OWN = CloudEndpoint("https://arm.example:444/", "https://login.example/")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from erfailover.azure.pacing import BUCKETS, NETWORK_LIMITS, Budget, used_up
-from erfailover.lab.clock import SteppedClock
-from erfailover.lab.throttling import Limits, Throttling
+from erfailover.azure.client.rate_limits import BUCKETS, NETWORK_LIMITS, Budget, used_up
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.lab.engine.throttling import Limits, Throttling
 
 GATEWAY = "https://arm/subscriptions/S1/resourceGroups/g/providers/Microsoft.Network/x/y"
 MACHINE = "https://arm/subscriptions/S1/resourceGroups/g/providers/Microsoft.Compute/x/y"

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError
 
-from erfailover.azure.errors import translate
-from erfailover.azure.retrying import READ, WRITE, Retries
+from erfailover.azure.client.errors import translate
+from erfailover.azure.client.retries import READ, WRITE, Retries
 from erfailover.errors import AzureFailure, Kind
-from erfailover.lab.clock import SteppedClock
+from erfailover.lab.core.clock import SteppedClock
 
 
 class Answer:

@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 import pytest
 
-from erfailover.commands import completing
-from erfailover.config import template
+from erfailover.cli import completion
+from erfailover.config.loader import template
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 RUNS = ("4f1d8a0c2b3e", "9c0d1e2f3a4b")
 
 
@@ -164,7 +164,7 @@ def test_nonsense_is_answered_with_silence(broken: dict[str, str], shelf: dict[s
 def found_here(what: str, incomplete: str = "") -> list[str]:
     """What is offered for a value in this folder."""
     ctx = click.Context(click.Command("any"))
-    return [each.value for each in completing.found(what, ctx, incomplete)]
+    return [each.value for each in completion.found(what, ctx, incomplete)]
 
 
 @pytest.mark.parametrize("content", [None, "spokes: [", "- 1", "spokes: 3\nsite: [x]", "\x00"])
@@ -200,10 +200,10 @@ def test_a_completion_takes_little_time_and_loads_no_azure(shelf: dict[str, str]
     assert min(cpu_s() for _ in range(4)) < 0.25
     script = (
         "import sys, click\n"
-        "from erfailover.cli import cli\n"
-        "from erfailover.commands import completing\n"
+        "from erfailover.cli.main import cli\n"
+        "from erfailover.cli import completion\n"
         "ctx = click.Context(cli.commands['switch'])\n"
-        "print([each.value for each in completing.found('spokes', ctx, '')])\n"
+        "print([each.value for each in completion.found('spokes', ctx, '')])\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} & {'azure', 'pydantic'}))\n"
     )
     done = ran([sys.executable, "-c", script], shelf)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.cli import invoke
+from erfailover.cli.main import invoke
 
 COMMANDS = [
     "init",
@@ -42,7 +42,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 def test_help_loads_nothing_that_is_not_needed_for_it() -> None:
     script = (
         "import sys\n"
-        "from erfailover.cli import invoke\n"
+        "from erfailover.cli.main import invoke\n"
         "invoke(['--help'])\n"
         "loaded = {name.split('.')[0] for name in sys.modules}\n"
         "print(sorted(loaded & {'azure', 'rich', 'yaml', 'pydantic', 'aiohttp', 'tenacity'}))\n"
@@ -54,7 +54,10 @@ def test_help_loads_nothing_that_is_not_needed_for_it() -> None:
 
 
 def test_help_loads_nothing_that_only_commands_need() -> None:
-    asks = "import sys; from erfailover.cli import invoke; invoke(['--help']); print(*sys.modules)"
+    asks = (
+        "import sys; from erfailover.cli.main import invoke; "
+        "invoke(['--help']); print(*sys.modules)"
+    )
     ran = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
     loaded = {each.partition(".")[0] for each in ran.stdout.split()}
     assert "click" in loaded

@@ -6,44 +6,19 @@ import configparser
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
 from erfailover import __version__
-from erfailover.cli import cli, invoke
-from erfailover.cli_options import Word
-from erfailover.command_line.examples import EXAMPLES
-from erfailover.commands import version
+from erfailover.cli import version
+from erfailover.cli.examples import EXAMPLES
+from erfailover.cli.main import cli, invoke
+from erfailover.cli.options import Word
 from erfailover.reporting import formats
 from erfailover.reporting.formats import FORMATS
-
-
-def every() -> Iterator[tuple[str, click.Command]]:
-    """Every command but the lab, which has a command line of its own; the whole is ``''``."""
-    yield "", cli
-    yield from _below(cli, ())
-
-
-def _below(group: click.Group, above: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
-        if name == "lab":
-            continue
-        yield " ".join((*above, name)), command
-        if isinstance(command, click.Group):
-            yield from _below(command, (*above, name))
-
-
-def prints_data() -> list[str]:
-    """The commands that print data: those that take ``--query``."""
-    return [
-        name
-        for name, command in every()
-        if any("--query" in parameter.opts for parameter in command.params)
-    ]
-
+from tests.support.commands import every
 
 COMMANDS = [name for name, _ in every()]
 
@@ -62,7 +37,7 @@ def test_every_help_has_a_summary_and_examples_and_fits_80_columns(
     usage, summary = text.split("\n\n")[:2]
     assert usage.startswith(f"Usage: erfailover {name}".rstrip())
     assert summary.strip().splitlines()[0][0].isupper()
-    assert "\nExamples:\n" in text, f"erfailover/command_line/examples.py has none for {name!r}"
+    assert "\nExamples:\n" in text, f"erfailover/cli/examples.py has none for {name!r}"
     assert max(map(len, text.splitlines())) <= 80, text
 
 
@@ -199,7 +174,7 @@ def test_a_query_that_does_not_suit_the_result_exits_with_2(
 
 def test_version_tells_of_every_package_that_is_required() -> None:
     declared = configparser.ConfigParser()
-    declared.read(Path(__file__).parents[1] / "setup.cfg")
+    declared.read(Path(__file__).parents[3] / "setup.cfg")
     names = {
         extra: {re.split(r"[ \[>=<;]", line)[0] for line in lines.split("\n") if line}
         for extra, lines in {

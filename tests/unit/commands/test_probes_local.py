@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from erfailover import probe_answers
-from erfailover.commands.local_probes import Here
-from erfailover.probe_answers import KEPT, Answer, of_ping, of_routes
-from erfailover.site_probes import (
+from erfailover.commands.probes.local import Here
+from erfailover.model.probes import (
     InterfaceRoute,
     LocalCommand,
     LocalConnect,
     LocalPing,
     LocalShell,
 )
+from erfailover.planning.probes import answers
+from erfailover.planning.probes.answers import KEPT, Answer, of_ping, of_routes
 
 ANSWERED = (
     "64 bytes from 10.5.0.4: icmp_seq=1 ttl=64 time=6.33 ms\n1 packets transmitted, 1 received"
@@ -60,14 +60,14 @@ def test_a_machine_without_ping_is_told_as_such(
     def nowhere(host: str, timeout_s: float, platform: str) -> list[str]:
         return ["no-such-ping", host]
 
-    monkeypatch.setattr(probe_answers, "ping_command", nowhere)
+    monkeypatch.setattr(answers, "ping_command", nowhere)
     answer = here.ask(LocalPing("10.5.0.4"))
     assert answer.up is None
     assert answer.seen == "no-such-ping is not there on this machine"
 
 
 def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
-    assert probe_answers.ping_command("h", 1.5, "linux") == [
+    assert answers.ping_command("h", 1.5, "linux") == [
         "ping",
         "-n",
         "-c",
@@ -76,7 +76,7 @@ def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
         "2",
         "h",
     ]
-    assert probe_answers.ping_command("h", 1.5, "darwin") == [
+    assert answers.ping_command("h", 1.5, "darwin") == [
         "ping",
         "-n",
         "-c",
@@ -156,7 +156,7 @@ def test_a_connection_is_up_refused_or_of_a_name_that_is_not_known(
     answer = here.ask(LocalConnect("nowhere.example:443"))
     assert answer.up is None
     assert "Name or service not known" in answer.seen
-    assert probe_answers.of_connect(TimeoutError(), 2.0).up is False
+    assert answers.of_connect(TimeoutError(), 2.0).up is False
 
 
 def row(prefix: str, type_: str, *hops: str, state: str = "Active") -> dict[str, Any]:

@@ -9,13 +9,14 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from erfailover import logs, waits
 from erfailover.commands.progress import Progress
-from erfailover.durations import Usual
 from erfailover.errors import AzureFailure, Failure, Kind
-from erfailover.executor import Task, run
-from erfailover.lab.clock import SteppedClock
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.model.durations import Usual
+from erfailover.model.tasks import Task
 from erfailover.reporting.progress import Picture, Row, table
+from erfailover.runtime import logs, waits
+from erfailover.runtime.executor import run
 
 NETWORK = "/subscriptions/0/resourceGroups/g/providers/Microsoft.Network/virtualNetworks"
 HUB = frozenset({f"{NETWORK}/vnet3".lower()})
@@ -119,7 +120,7 @@ def test_a_wait_is_told_once_and_again_only_when_it_is_another() -> None:
 
 
 def test_what_a_task_starts_elsewhere_waits_in_its_name() -> None:
-    from erfailover.clock import start
+    from erfailover.runtime.clock import start
 
     clock, out = SteppedClock(), StringIO()
 

@@ -7,9 +7,8 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from erfailover.config import SiteFileError, load, template
-from erfailover.site import Drill, Flags, Path, Site, SiteFailoverTest
-from erfailover.site_probes import (
+from erfailover.config.loader import SiteFileError, load, template
+from erfailover.model.probes import (
     InterfaceRoute,
     LocalCommand,
     LocalConnect,
@@ -17,7 +16,8 @@ from erfailover.site_probes import (
     LocalShell,
     MachinePing,
 )
-from tests.public_keys import rsa
+from erfailover.model.site import Drill, Flags, Path, Site, SiteFailoverTest
+from tests.support.public_keys import rsa
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 

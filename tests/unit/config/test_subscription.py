@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from erfailover.config.subscription import Subscription, choose
 from erfailover.errors import UsageFailure
-from erfailover.site import Hub, Site
-from erfailover.subscription import Subscription, choose
-from tests.sites import site as a_site
+from erfailover.model.site import Hub, Site
+from tests.support.sites import site as a_site
 
 FILE, VARIABLE, AZ = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "123")
 OF_IDS = "44444444-0000-0000-0000-000000000000"

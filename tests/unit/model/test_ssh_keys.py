@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.commands.keys import with_ssh_keys
-from erfailover.config import load, template
+from erfailover.commands.provision.keys import with_ssh_keys
+from erfailover.config.loader import load, template
 from erfailover.errors import UsageFailure
-from erfailover.site import Site
-from erfailover.ssh_keys import fault, is_key, same
-from tests.public_keys import ECDSA, ED25519, PRIVATE, RFC_4716, encoded, rsa
+from erfailover.model.site import Site
+from erfailover.model.ssh_keys import fault, is_key, same
+from tests.support.public_keys import ECDSA, ED25519, PRIVATE, RFC_4716, encoded, rsa
 
 ID = "11111111-2222-3333-4444-555555555555"
 

@@ -8,14 +8,13 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from erfailover.adopting import Adoption, Found, HubFacts, Wanted, adopt
-from erfailover.adopting_names import spoke_names
-from erfailover.adopting_text import site_file
-from erfailover.config import load
+from erfailover.config.loader import load
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model import Gateway, Observed, Peering, Reading, VirtualNetwork
-from erfailover.site import Flags, Role
-from tests.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route
+from erfailover.model.observed import Gateway, Observed, Peering, Reading, VirtualNetwork
+from erfailover.model.site import Flags, Role
+from erfailover.planning.adoption.adopt import Adoption, Found, HubFacts, Wanted, adopt, spoke_names
+from erfailover.planning.adoption.site_file import site_file
+from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 OTHER = "66666666-7777-8888-9999-000000000000"

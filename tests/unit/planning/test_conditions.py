@@ -9,14 +9,15 @@ from pathlib import Path as File
 
 import pytest
 
-from erfailover import conditions
-from erfailover.model import BgpPeer, Gateway, GatewayRoute, Reading, Verdict
-from erfailover.site import Path, Role
-from tests import sites
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import BgpPeer, Gateway, GatewayRoute, Reading
+from erfailover.model.site import Path, Role
+from erfailover.planning import conditions
+from tests.support import sites
 
 OFFICE = [IPv4Network("10.5.0.0/16")]
 SPOKE = [IPv4Network("10.1.0.0/16")]
-OBSERVED = File(__file__).parent / "lab" / "observed_bgp.json"
+OBSERVED = File(__file__).parents[2] / "lab" / "observed_bgp.json"
 
 
 def observed(name: str) -> Gateway:

@@ -2,98 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 
-from erfailover import skus
-from erfailover.azure.asking import claims
-from erfailover.circuits import Circuits, Connection, FailoverTest
-from erfailover.doctor import gateways, rights, surroundings
-from erfailover.doctor.checks import checks
-from erfailover.doctor.lines import Check, Group, Name, from_claims, verdict_of
-from erfailover.facts import Facts, GatewayDetail, HostPath, Identity, Load, Lock, Policies
-from erfailover.hazards import NAMES
-from erfailover.lease import LeaseRecord, Standing
-from erfailover.model import EXPRESSROUTE, VPN, Claim, Observed, Reading, Verdict
-from erfailover.permissions import Grant, On, groups, resources
+from erfailover.azure.client.raw_request import claims
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.lease import Held, LeaseRecord, Standing
+from erfailover.model.observed import Observed, Reading
+from erfailover.model.site import Role, Site
+from erfailover.planning.doctor import environment, gateways, rights, skus
+from erfailover.planning.doctor.check import Check, Group, Name, from_claims, verdict_of
+from erfailover.planning.doctor.checks import checks
+from erfailover.planning.doctor.facts import HostPath, Load, Lock, Policies
+from erfailover.planning.doctor.permissions import Grant, On, groups, resources
+from erfailover.planning.hazards.scene import NAMES
 from erfailover.reporting import doctor as told
-from erfailover.site import Path, Role, Site
-from erfailover.state.store import Held
-from tests import sites
-from tests.stores import ANNA
-from tests.test_hazards import around
-from tests.test_permissions import prestaged
+from tests.support import sites
+from tests.support.doctor_facts import (
+    FAILS,
+    GROUP,
+    HOLDS,
+    NOW,
+    PLACES,
+    SITE,
+    UNKNOWN,
+    detail,
+    facts,
+    host,
+    lines_of,
+    prestaged,
+)
+from tests.support.stores import ANNA
 
-SITE = sites.site()
 HAZARDS = {each.replace("_", "-") for each in NAMES}
 """The lines that ``hazards`` makes; each is provoked in the tests of that."""
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-HOLDS, FAILS, UNKNOWN = Verdict.HOLDS, Verdict.FAILS, Verdict.UNKNOWN
-OWNER = (Grant(("*",)),)
-GROUP = groups(SITE)[0].lower()
-PLACES = [each for on in On for each in resources(SITE, on)] + [*groups(SITE)]
-
-
-def detail(name: str = "vng2", sku: str = "VpnGw1AZ", type_: str = "Vpn") -> GatewayDetail:
-    return GatewayDetail(name, type_, sku, "Generation1", ((f"{name}-ip", "Standard"),))
-
-
-def connected(
-    gateway: str, type_: str = VPN, *statuses: str | None, tests: tuple[FailoverTest, ...] = ()
-) -> Circuits:
-    """A gateway whose connections have a status each; None for one that could not be read."""
-    group = "/subscriptions/s/resourceGroups/rg-circuits"
-    found = tuple(
-        Connection(
-            f"{group}/providers/Microsoft.Network/connections/to-{number}",
-            f"to-{number}",
-            "IPsec",
-            "Succeeded",
-            Reading(status, None if status else "403"),
-        )
-        for number, status in enumerate(statuses or ("Connected",))
-    )
-    told = Reading(tests) if type_ == EXPRESSROUTE else None
-    return Circuits(
-        f"/subscriptions/s/resourceGroups/rg/x/y/z/{gateway}", type_, Reading(found), told
-    )
-
-
-def host(what: str, *addresses: str, proxy: str | None = None) -> HostPath:
-    return HostPath(what, "h.example", Reading(tuple(map(IPv4Address, addresses))), proxy)
-
-
-def facts(**changes: Any) -> Facts:
-    """Everything sound."""
-    sound = Facts(
-        NOW,
-        "https://management.azure.com",
-        Reading(Identity("anna@example.org", "user", "1", "2")),
-        sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE)),
-        date=Reading(NOW),
-        grants={each.lower(): Reading(OWNER) for each in PLACES},
-        locks={GROUP: Reading(())},
-        policies={GROUP: Reading(Policies(()))},
-        gateways={Role.PRIMARY: Reading(detail("vng1")), Role.BACKUP: Reading(detail())},
-        load=Reading(Load(1e6, 2e6, "24 hours")),
-        remaining={("s", "reads"): Reading(240), ("s", "writes"): Reading(190)},
-        lease=Reading(Held(Standing.FREE)),
-        around=around(),
-        circuits={Role.PRIMARY: connected("er", EXPRESSROUTE), Role.BACKUP: connected("vng2")},
-        hosts=(host(surroundings.ENDPOINT, "4.150.240.10"), host(surroundings.SIGN_IN, "20.1.1.1")),
-    )
-    return replace(sound, **changes)
-
-
-def lines_of(
-    check: Callable[[Site, Facts], Iterator[Check]], site: Site = SITE, **changes: Any
-) -> list[tuple[Verdict, str]]:
-    return [(each.verdict, each.seen) for each in check(site, facts(**changes))]
 
 
 def test_a_sound_site_passes_every_check() -> None:
@@ -275,14 +220,14 @@ def test_more_load_than_the_backup_carries_fails_and_an_unknown_load_is_told() -
     [(0, HOLDS), (-29, HOLDS), (30, UNKNOWN), (-299, UNKNOWN), (300, FAILS), (-4000, FAILS)],
 )
 def test_a_clock_may_be_a_little_wrong(seconds: int, expected: Verdict) -> None:
-    found = lines_of(surroundings.clock, date=Reading(NOW - timedelta(seconds=seconds)))
+    found = lines_of(environment.clock, date=Reading(NOW - timedelta(seconds=seconds)))
     assert [verdict for verdict, _ in found] == [expected]
 
 
 def test_room_is_left_for_a_switch_and_no_more_than_a_bucket_is_asked_for() -> None:
     def verdicts(site: Site, writes: int) -> list[Verdict]:
         left = {("s", "writes"): Reading(writes)}
-        return [verdict for verdict, _ in lines_of(surroundings.throttling, site, remaining=left)]
+        return [verdict for verdict, _ in lines_of(environment.throttling, site, remaining=left)]
 
     assert verdicts(SITE, 20) == [HOLDS]
     assert verdicts(SITE, 5) == [FAILS]
@@ -307,20 +252,20 @@ def test_a_host_behind_the_circuit_is_told(addresses: list[str], expected: Verdi
     learned = (sites.route("10.77.0.0/16"), sites.route("0.0.0.0/0"), sites.route("nonsense"))
     gateway = sites.gateway(Role.PRIMARY, *learned)
     observed = sites.observed(SITE, {}, (gateway,))
-    found = host(surroundings.ENDPOINT, *addresses)
-    assert surroundings.way(SITE, observed, found)[0] is expected
+    found = host(environment.ENDPOINT, *addresses)
+    assert environment.way(SITE, observed, found)[0] is expected
 
 
 def test_a_proxy_is_what_is_reached_and_is_named() -> None:
-    found = host(surroundings.ENDPOINT, "10.5.0.1", proxy="proxy.example")
-    verdict, seen = surroundings.way(SITE, facts().observed, found)
+    found = host(environment.ENDPOINT, "10.5.0.1", proxy="proxy.example")
+    verdict, seen = environment.way(SITE, facts().observed, found)
     assert verdict is FAILS
     assert "by the proxy proxy.example" in seen
 
 
 def test_a_name_that_cannot_be_resolved_is_unknown() -> None:
-    found = HostPath(surroundings.STORE, "h", Reading(None, "h cannot be resolved: no such host"))
-    verdict, seen = surroundings.way(SITE, Observed("", {}, {}), found)
+    found = HostPath(environment.STORE, "h", Reading(None, "h cannot be resolved: no such host"))
+    verdict, seen = environment.way(SITE, Observed("", {}, {}), found)
     assert verdict is UNKNOWN
     assert "cannot be resolved" in seen
 
@@ -336,10 +281,10 @@ def test_a_name_that_cannot_be_resolved_is_unknown() -> None:
 )
 def test_only_a_live_lease_is_in_the_way(standing: Standing, expected: Verdict) -> None:
     record = LeaseRecord(ANNA, NOW.timestamp() - 60)
-    ((verdict, seen),) = lines_of(surroundings.lease, lease=Reading(Held(standing, record)))
+    ((verdict, seen),) = lines_of(environment.lease, lease=Reading(Held(standing, record)))
     assert verdict is expected
     assert (ANNA.name in seen) is (standing is not Standing.FREE)
-    ((verdict, _),) = lines_of(surroundings.lease, lease=Reading(Held(Standing.LIVE)))
+    ((verdict, _),) = lines_of(environment.lease, lease=Reading(Held(Standing.LIVE)))
     assert verdict is FAILS
 
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover.circuits import FailoverTest
-from erfailover.doctor import connected as of_gateways
-from erfailover.doctor import networks
-from erfailover.doctor.lines import told_apart
-from erfailover.model import EXPRESSROUTE, VPN, Reading
-from erfailover.site import Path, Role
-from tests import sites
-from tests.test_doctor import FAILS, HOLDS, SITE, UNKNOWN, connected, facts, lines_of
-from tests.test_permissions import DRILL
+from erfailover.model.circuits import FailoverTest
+from erfailover.model.observed import EXPRESSROUTE, VPN, Reading
+from erfailover.model.site import Path, Role
+from erfailover.planning.doctor import connections, networks
+from erfailover.planning.doctor.check import told_apart
+from tests.support import sites
+from tests.support.doctor_facts import (
+    DRILL,
+    FAILS,
+    HOLDS,
+    SITE,
+    UNKNOWN,
+    connected,
+    facts,
+    lines_of,
+)
 
 READY = {"vnet1-to-vnet3": sites.OPEN, "vnet3-to-vnet1": sites.HUB_LENDS}
 
@@ -107,7 +114,7 @@ def test_a_backup_connection_that_is_down_fails_and_a_primary_one_is_told() -> N
         Role.PRIMARY: connected("er", EXPRESSROUTE, "NotConnected"),
         Role.BACKUP: connected("vng2", VPN, "Connected", "NotConnected"),
     }
-    (primary, backup) = lines_of(of_gateways.connections, circuits=down)
+    (primary, backup) = lines_of(connections.connections, circuits=down)
     assert primary[0] is HOLDS
     assert "connection to-0 is NotConnected; expected Connected" in primary[1]
     assert backup == (FAILS, "connection to-1 is NotConnected; expected Connected")
@@ -117,24 +124,24 @@ def test_a_connection_that_may_not_be_read_is_unknown_and_where_to_have_it_grant
     None
 ):
     unread = {**facts().circuits, Role.BACKUP: connected("vng2", VPN, None)}
-    found = [*of_gateways.connections(SITE, facts(circuits=unread))]
+    found = [*connections.connections(SITE, facts(circuits=unread))]
     (bad,) = [each for each in found if each.verdict is UNKNOWN]
     assert not bad.required
     assert bad.remedy.endswith("--scope /subscriptions/s/resourceGroups/rg-circuits")
-    assert {each[0] for each in lines_of(of_gateways.connections, circuits={})} == {UNKNOWN}
+    assert {each[0] for each in lines_of(connections.connections, circuits={})} == {UNKNOWN}
 
 
 def test_a_drill_that_runs_fails_and_one_that_may_run_is_unknown() -> None:
     running = FailoverTest("1", "Amsterdam", "Running", "2026-11-23T10:00:00Z", "")
     cut = {Role.PRIMARY: connected("er", EXPRESSROUTE, tests=(running,))}
-    ((verdict, seen),) = lines_of(of_gateways.drill, circuits=cut)
+    ((verdict, seen),) = lines_of(connections.drill, circuits=cut)
     assert verdict is FAILS
     assert "cut off the circuits at Amsterdam since 2026-11-23T10:00:00Z" in seen
     ended = {Role.PRIMARY: connected("er", EXPRESSROUTE, tests=(replace(running, status="Ended"),))}
-    assert lines_of(of_gateways.drill, circuits=ended) == [(HOLDS, "no drill is running")]
-    assert lines_of(of_gateways.drill, circuits={})[0][0] is UNKNOWN
+    assert lines_of(connections.drill, circuits=ended) == [(HOLDS, "no drill is running")]
+    assert lines_of(connections.drill, circuits={})[0][0] is UNKNOWN
     stand_in = replace(SITE, drill=DRILL)
     address = Reading(str(DRILL.unused_bgp_peering_address))
-    assert lines_of(of_gateways.drill, stand_in, stand_in=address)[0][0] is FAILS
+    assert lines_of(connections.drill, stand_in, stand_in=address)[0][0] is FAILS
     lost: Reading[str] = Reading(None, "403")
-    assert lines_of(of_gateways.drill, stand_in, stand_in=lost)[0][0] is UNKNOWN
+    assert lines_of(connections.drill, stand_in, stand_in=lost)[0][0] is UNKNOWN

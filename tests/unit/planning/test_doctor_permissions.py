@@ -8,7 +8,9 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from erfailover.permissions import (
+from erfailover.model.probes import InterfaceRoute, MachinePing
+from erfailover.model.site import SiteFailoverTest
+from erfailover.planning.doctor.permissions import (
     NEEDS,
     PEERINGS,
     Grant,
@@ -22,12 +24,11 @@ from erfailover.permissions import (
     resources,
     role_definition,
 )
-from erfailover.site import Drill, Site, SiteFailoverTest, SitePeering
-from erfailover.site_probes import InterfaceRoute, MachinePing
-from tests import sites
+from tests.support import sites
+from tests.support.doctor_facts import DRILL, prestaged
 
 SITE = sites.site("vnet1", "vnet9")
-DRILL = Drill("lng1", IPv4Address("10.4.0.254"), IPv4Address("10.4.0.253"))
+
 WHOLE = replace(
     SITE,
     drill=DRILL,
@@ -38,23 +39,6 @@ WHOLE = replace(
 )
 
 EXPRESSROUTE = replace(SITE, drill=SiteFailoverTest("Amsterdam"))
-
-
-def prestaged(site: Site) -> Site:
-    """The same site, with the backup peerings there on either path."""
-
-    def always(peering: SitePeering) -> SitePeering:
-        return SitePeering(peering.name, sites.OPEN, sites.OPEN)
-
-    spokes = tuple(
-        replace(
-            each,
-            spoke_to_backup=always(each.spoke_to_backup),
-            backup_to_spoke=always(each.backup_to_spoke),
-        )
-        for each in site.spokes
-    )
-    return replace(site, spokes=spokes)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from erfailover.circuits import Circuit, Circuits, Connection, FailoverTest, claims, locations
 from erfailover.errors import Refused, UnknownReading
-from erfailover.failover_test import to_start, to_stop, went_on_by
-from erfailover.model import Reading, Verdict
+from erfailover.model.circuits import Circuit, Circuits, Connection, FailoverTest, claims, locations
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Reading
+from erfailover.planning.drill.site_failover import to_start, to_stop, went_on_by
 
 AMSTERDAM, DUBLIN = "Amsterdam", "Dublin"
 

@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Network
 from itertools import product
 
 import pytest
 
-from erfailover.hazards import NAMES, hazards
-from erfailover.hazards.carriage import pieces
-from erfailover.hazards.scene import (
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Reading
+from erfailover.model.routing import RouteServer, RouteTable, StaticPrefix, Surroundings, UserRoute
+from erfailover.model.site import Path, Role, Site
+from erfailover.planning.hazards import hazards
+from erfailover.planning.hazards.route_selection import pieces
+from erfailover.planning.hazards.scene import (
     ADVERTISED,
     APPLIANCES,
     GATEWAY_SUBNET,
+    NAMES,
     NEXT_HOP,
     PROPAGATION,
     ROUTE_SERVER,
 )
-from erfailover.model import Claim, Reading, Verdict
-from erfailover.site import Path, Role, Site
-from erfailover.surroundings import (
-    RouteServer,
-    RouteTable,
-    StaticPrefix,
-    Subnet,
-    Surrounding,
-    Surroundings,
-    UserRoute,
-)
-from tests import sites
+from tests.support import sites
+from tests.support.hazard_scenes import SITE, around, net
 
-SITE = sites.site()
 REMOTE = "10.5.0.0/16"
 IN_PRIMARY, IN_BACKUP, IN_SPOKE, ELSEWHERE = "10.2.2.4", "10.3.2.4", "10.1.9.4", "10.9.9.4"
 VNG = "VirtualNetworkGateway"
 USING = {"vnet1-to-vnet2": (sites.SPOKE_USES, "Connected")}
-
-
-def net(text: str) -> IPv4Network:
-    return IPv4Network(text)
 
 
 def route(prefix: str, hop: str = "", type_: str = "") -> UserRoute:
@@ -49,29 +38,6 @@ def route(prefix: str, hop: str = "", type_: str = "") -> UserRoute:
 
 def table(*routes: UserRoute, takes: bool = True) -> RouteTable:
     return RouteTable("/g/rt1", takes, routes)
-
-
-def around(
-    spoke: RouteTable | None = None,
-    gateway_subnet: RouteTable | None = None,
-    kinds: tuple[str, str] | None = ("Vpn", "Vpn"),
-    **more: object,
-) -> Surroundings:
-    """What a site's VNets have, with a table at the spoke's subnet or at both GatewaySubnets."""
-    networks = {}
-    for name, number in (("vnet1", 1), ("vnet2", 2), ("vnet3", 3)):
-        own = net(f"10.{number}.0.0/16")
-        key = "spoke" if name == "vnet1" else "gateways"
-        has = spoke if name == "vnet1" else gateway_subnet
-        subnet = "sub1" if name == "vnet1" else "GatewaySubnet"
-        subnets = (Subnet(subnet, (own,), key if has else None),)
-        networks[SITE.network_id(name).lower()] = Reading(
-            Surrounding(SITE.network_id(name), name, (own,), subnets)
-        )
-    tables = {"spoke": spoke, "gateways": gateway_subnet}
-    types = dict(zip(Role, map(Reading, kinds), strict=True)) if kinds else {}
-    base = Surroundings(networks, {k: Reading(v) for k, v in tables.items() if v}, types)
-    return replace(base, **more)  # type: ignore[arg-type]
 
 
 def asked(name: str, surroundings: Surroundings, to: Path = Path.IPSEC, of: Site = SITE) -> Claim:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.as_code import as_code_warning
-from erfailover.site import Flags, Path, SitePeering
-from tests import sites
+from erfailover.model.site import Flags, Path, SitePeering
+from erfailover.planning.iac.drift import as_code_warning
+from tests.support import sites
 
 SITE = replace(sites.site("vnet1", "vnet9"), managed_by="terraform")
 

@@ -10,7 +10,7 @@ import hcl2
 import pytest
 from pycep import BicepParser
 
-from erfailover.exporting import Owned, bicep, owned, symbols, terraform
+from erfailover.planning.iac.export import Owned, bicep, owned, symbols, terraform
 
 AT = "2026-01-01T00:00:00Z"
 USES: Any = {"useRemoteGateways": True, "allowForwardedTraffic": True}

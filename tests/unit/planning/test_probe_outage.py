@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erfailover.continuous import Tally
-from erfailover.reporting.outage import of_probes
+from erfailover.planning.probes.outage import Tally
+from erfailover.reporting.run.outage import of_probes
 
 
 def counted(*answers: bool | None) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from erfailover import probes
-from erfailover.site_probes import MachinePing
+from erfailover.model.probes import MachinePing
+from erfailover.planning.probes import results
 
 OFFICE = MachinePing("vm1", IPv4Address("10.5.0.4"))
 INTERNET = MachinePing("vm1", IPv4Address("8.8.4.4"), through="vm3")
@@ -25,19 +25,19 @@ UNREPLIED = ENTRY.replace("src=8.8.4.4", "[UNREPLIED] src=8.8.4.4")
 
 
 def test_one_script_pings_all_and_its_output_is_told_apart() -> None:
-    script = probes.ping_script({"office": OFFICE, "internet": INTERNET})
+    script = results.ping_script({"office": OFFICE, "internet": INTERNET})
     assert [line for line in script if line.startswith("ping")] == [
         "ping -c 3 -W 2 10.5.0.4",
         "ping -c 3 -W 2 8.8.4.4",
     ]
-    found = probes.sections(f"== office\n{LOST}\n== internet\n{PASSED}\n")
-    assert probes.ping_passed(found["office"]) is False
-    assert probes.ping_passed(found["internet"]) is True
+    found = results.sections(f"== office\n{LOST}\n== internet\n{PASSED}\n")
+    assert results.ping_passed(found["office"]) is False
+    assert results.ping_passed(found["internet"]) is True
 
 
 def test_output_that_does_not_tell_is_unknown_and_not_down() -> None:
-    assert probes.ping_passed("ping: command not found") is None
-    assert probes.ping_passed("") is None
+    assert results.ping_passed("ping: command not found") is None
+    assert results.ping_passed("") is None
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_output_that_does_not_tell_is_unknown_and_not_down() -> None:
 def test_only_an_answered_flow_of_the_probe_counts_in_the_nat_table(
     table: str, found: str | None
 ) -> None:
-    assert probes.nat_entry(table, INTERNET) == found
+    assert results.nat_entry(table, INTERNET) == found
 
 
 def test_what_is_not_named_is_expected_up() -> None:
-    assert probes.expectations("office=down", ["office", "internet"]) == {
+    assert results.expectations("office=down", ["office", "internet"]) == {
         "office": False,
         "internet": True,
     }
     for wrong in ("nothing=up", "office=maybe", "office"):
         with pytest.raises(ValueError, match=r"office|nothing"):
-            probes.expectations(wrong, ["office"])
+            results.expectations(wrong, ["office"])

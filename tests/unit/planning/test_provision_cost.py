@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from erfailover import provisioning
-from erfailover.commands import provision_report as report
-from erfailover.config import load, template
-from erfailover.estimates import estimate
-from erfailover.provisioning import ProvisionPlan
-from erfailover.site import Site
+from erfailover.config.loader import load, template
+from erfailover.model.site import Site
+from erfailover.planning.provision import plan as provision_plan
+from erfailover.planning.provision.cost import estimate
+from erfailover.planning.provision.plan import ProvisionPlan
+from erfailover.reporting import provision
 
 
 def made(site: Site) -> ProvisionPlan:
-    return provisioning.plan(site, {}, {})
+    return provision_plan.plan(site, {}, {})
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def test_the_proof_of_concept_costs_three_gateways_three_machines_and_six_addres
 
 def test_the_plan_says_both_and_that_they_are_estimates(site: Site) -> None:
     plan = made(site)
-    text = report.plan_text(plan)
+    text = provision.plan_text(plan)
     assert "Takes about 18 min" in text or "Takes about 19 min" in text
     assert "Costs about $0.71 an hour while it stands (estimate: East US list prices" in text
-    assert report.plan_data(plan)["estimate"]["hourly_usd"] == 0.7098
+    assert provision.plan_data(plan)["estimate"]["hourly_usd"] == 0.7098
 
 
 def test_a_sku_without_a_known_price_is_named_and_not_counted(site: Site) -> None:
@@ -50,7 +50,7 @@ def test_a_sku_without_a_known_price_is_named_and_not_counted(site: Site) -> Non
     }
     plan = made(replace(site, topology=replace(site.topology, gateways=gateways)))
     assert estimate(plan).unpriced == ("VpnGw5AZ",)
-    assert "without VpnGw5AZ" in report.plan_text(plan)
+    assert "without VpnGw5AZ" in provision.plan_text(plan)
 
 
 def test_what_is_kept_costs_and_takes_nothing_new(site: Site) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from erfailover.arm_bodies import TAG
-from erfailover.destruction import DestroyPlan, plan, plan_text
+from erfailover.planning.provision.arm_bodies import TAG
+from erfailover.planning.provision.destroy import DestroyPlan, plan
+from erfailover.reporting.destroy import plan_text
 
 GROUP = "/subscriptions/s/resourceGroups/rg-we"
 NETWORK = f"{GROUP}/providers/Microsoft.Network"

@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
-from erfailover.arm_bodies import Reference, SecretName
-from erfailover.comparison import differences, lookup_in, merged, resolved, with_secrets
+from erfailover.planning.provision.arm_bodies import Reference, SecretName
+from erfailover.planning.provision.diff import (
+    differences,
+    lookup_in,
+    merged,
+    resolved,
+    with_secrets,
+)
 
 NOTHING = lookup_in({})
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.model import Reading, Verdict
-from erfailover.offers import Offers, claims
-from tests import sites
-from tests.scenarios.conftest import Stage, identity_, stage
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Reading
+from erfailover.planning.provision.offers import Offers, claims
+from tests.scenarios.conftest import identity_, stage
+from tests.support import sites
+from tests.support.stage import Stage
 
 __all__ = ["identity_", "stage"]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from erfailover.arm_bodies import TAG, Reference, SecretName
-from erfailover.config import load, template
-from erfailover.model import Change
-from erfailover.nat import nat_setups
-from erfailover.provisioning import Action, ProvisionPlan, path_of, plan, wanted
-from erfailover.site import Path, Site
-from erfailover.topology import PEERING
+from erfailover.config.loader import load, template
+from erfailover.model.plan import Change
+from erfailover.model.resource_ids import PEERING
+from erfailover.model.site import Path, Site
+from erfailover.planning.provision.arm_bodies import TAG, Reference, SecretName
+from erfailover.planning.provision.nat import nat_setups
+from erfailover.planning.provision.plan import Action, ProvisionPlan, path_of, plan, wanted
 
 Existing = dict[str, Any]
 

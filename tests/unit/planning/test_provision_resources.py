@@ -10,11 +10,8 @@ from typing import Any
 
 import pytest
 
-from erfailover.arm_bodies import TAG, Reference, SecretName
-from erfailover.config import load, template
-from erfailover.nat import HOLDS, holds, nat_setups
-from erfailover.site import Path, Site
-from erfailover.topology import (
+from erfailover.config.loader import load, template
+from erfailover.model.resource_ids import (
     CONNECTION,
     GATEWAY,
     GROUP,
@@ -26,9 +23,11 @@ from erfailover.topology import (
     PUBLIC_IP,
     ROUTE_TABLE,
     SECURITY_GROUP,
-    Desired,
-    desired,
 )
+from erfailover.model.site import Path, Site
+from erfailover.planning.provision.arm_bodies import TAG, Reference, SecretName
+from erfailover.planning.provision.nat import HOLDS, holds, nat_setups
+from erfailover.planning.provision.resources import Desired, desired
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 
@@ -336,7 +335,7 @@ def test_a_nat_machine_is_born_with_the_script_that_run_command_runs(site: Site)
 
 
 def test_the_script_in_the_scripts_folder_is_the_one_that_is_installed() -> None:
-    root = FilePath(__file__).parent.parent
+    root = FilePath(__file__).parents[3]
     script = root / "scripts" / "nat-gateway"
     assert script.resolve() == root / "erfailover" / "data" / "nat-gateway"
     assert "'" not in "".join(script.read_text().splitlines())

@@ -17,11 +17,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from erfailover import procedure
-from erfailover.model import Change, Observed, PeeringWrite, Verdict
-from erfailover.site import Flags, Path
-from tests import sites
-from tests.test_procedure import IN_P, OPPOSITE, OURS, OUT_B, OUT_P, SITE, STATES
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.plan import Change, PeeringWrite
+from erfailover.model.site import Flags, Path
+from erfailover.planning.switch import procedure
+from tests.support import sites
+from tests.support.peering_states import IN_P, OPPOSITE, OURS, OUT_B, OUT_P, SITE, STATES
 
 OUTWARD = (OUT_P, OUT_B)
 PRIMARY = (OUT_P, IN_P)

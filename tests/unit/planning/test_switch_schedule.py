@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover import procedure
-from erfailover.executor import Task, check_order
-from erfailover.executor import run as execute
-from erfailover.lab.clock import SteppedClock
-from erfailover.schedule import BATCH, Node, schedule
-from erfailover.site import Path, Site, network_of
-from tests import sites
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.model.resource_ids import network_of
+from erfailover.model.site import Path, Site
+from erfailover.model.tasks import Task
+from erfailover.planning.switch import procedure
+from erfailover.planning.switch.schedule import BATCH, Node, schedule
+from erfailover.runtime.executor import check_order
+from erfailover.runtime.executor import run as execute
+from tests.support import sites
 
 NAMES = ("vnet1", "vnet11", "vnet12", "vnet13")
 

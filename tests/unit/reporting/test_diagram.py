@@ -9,16 +9,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from erfailover.circuits import Circuit, Circuits, Connection
-from erfailover.health import judge
-from erfailover.model import BgpPeer, Gateway, Observed, Reading
-from erfailover.reporting import diagram, drawing
-from erfailover.reporting.layout import Rectangle
-from erfailover.reporting.picture import picture
-from erfailover.reporting.text_width import width
-from erfailover.reporting.verdict import headline
-from erfailover.site import Path, Role, Site
-from tests.sites import OPEN, State, gateway, observed, on, peer, route, site
+from erfailover.model.circuits import Circuit, Circuits, Connection
+from erfailover.model.observed import BgpPeer, Gateway, Observed, Reading
+from erfailover.model.site import Path, Role, Site
+from erfailover.planning.health import judge
+from erfailover.reporting.diagram import drawing
+from erfailover.reporting.diagram import site as diagram_site
+from erfailover.reporting.diagram.layout import Rectangle
+from erfailover.reporting.diagram.text_width import width
+from erfailover.reporting.status.headline import headline
+from erfailover.reporting.topology.build import picture
+from tests.support.sites import OPEN, State, gateway, observed, on, peer, route, site
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -26,7 +27,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def drawn(of: Site, seen: Observed, circuits: dict[Role, Circuits] | None = None) -> str:
     health = judge(of, seen, circuits)
     made = picture(of, seen, health, circuits or {})
-    return drawing.draw(diagram.sheet(made, headline(health)))
+    return drawing.draw(diagram_site.sheet(made, headline(health)))
 
 
 def healthy(of: Site, path: Path = Path.EXPRESSROUTE) -> Observed:
@@ -111,7 +112,7 @@ def assert_legible(text: str) -> None:
             assert not box.overlaps(other_box), f"{words!r} lies over {others!r}"
     _, _, wide, high = map(float, root.get("viewBox", "").split())
     page = Rectangle(0, -high, wide, 2 * high)  # the legend is placed by a transform
-    for link in links(root)[: -len(diagram.LEGEND)]:
+    for link in links(root)[: -len(diagram_site.LEGEND)]:
         for mark in (each for each in link.iter(f"{SVG}g") if "sign" in classes(each)):
             x, y = map(float, mark.get("transform", "")[len("translate(") : -1].split())
             at = Rectangle(x - 6, y - 6, 12, 12)
@@ -297,7 +298,7 @@ def test_of_many_different_conditions_the_worst_are_drawn_and_the_rest_is_counte
     text = drawn(of, observed(of, state))
     root = parsed(text)
     more = texts(card(root, "spokes/more"))
-    shown = [texts(card(root, f"spokes/{n}")) for n in range(diagram.MOST_GROUPS)]
+    shown = [texts(card(root, f"spokes/{n}")) for n in range(diagram_site.MOST_GROUPS)]
     left_out = len(names) - sum(
         int(told[1].split()[0]) if told[0] == "spokes" else 1 for told in shown
     )

@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from erfailover import procedure, saved_plan
-from erfailover.durations import PEERING_WRITES, Usual
 from erfailover.errors import Refused
-from erfailover.model import Observed, SwitchPlan
-from erfailover.reporting import plan as told
-from erfailover.reporting.plan_style import styled
-from erfailover.reporting.spokes import ranges
-from erfailover.site import Path, Role, Site
-from erfailover.switch_estimates import expected
-from tests import sites
+from erfailover.model.durations import PEERING_WRITES, Usual
+from erfailover.model.observed import Observed
+from erfailover.model.plan import SwitchPlan
+from erfailover.model.site import Path, Role, Site
+from erfailover.planning.switch import procedure
+from erfailover.planning.switch.estimate import expected
+from erfailover.reporting.plan import data
+from erfailover.reporting.plan import document as plan_document
+from erfailover.reporting.plan import text as plan_text
+from erfailover.reporting.plan.groups import ranges
+from erfailover.reporting.plan.style import styled
+from tests.support import sites
 
 MANY = tuple(f"vnet{n}" for n in range(11, 131))
 READY = replace(sites.SPOKE_USES, use_remote_gateways=False)
@@ -30,7 +33,7 @@ def planned(site: Site, target: Path = Path.IPSEC, **state: Any) -> tuple[Switch
 
 
 def text_of(site: Site, **state: Any) -> str:
-    return told.text(site, planned(site, **state)[0])
+    return plan_text.text(site, planned(site, **state)[0])
 
 
 def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_count() -> None:
@@ -55,7 +58,7 @@ def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_c
 def test_a_plan_with_nothing_to_do_says_so_and_nothing_of_risks() -> None:
     site = sites.site()
     seen = sites.observed(site, sites.on(Path.IPSEC, site))
-    text = told.text(site, procedure.plan(site, seen, Path.IPSEC))
+    text = plan_text.text(site, procedure.plan(site, seen, Path.IPSEC))
     assert text.splitlines()[-1] == "Nothing to change: every peering is as it should be."
     assert "At risk" not in text
 
@@ -64,7 +67,7 @@ def test_the_way_back_removes_and_says_what_that_puts_at_risk() -> None:
     site = sites.site()
     seen = sites.observed(site, sites.on(Path.IPSEC, site))
     ours = frozenset(each.lower() for each in site.peering_ids(site.spokes[0]))
-    text = told.text(site, procedure.plan(site, seen, Path.EXPRESSROUTE, ours))
+    text = plan_text.text(site, procedure.plan(site, seen, Path.EXPRESSROUTE, ours))
     assert text.splitlines()[-1].endswith("2 to remove.")
     assert "- 6. remove the peering from vnet1 to vnet3" in text
     assert "vnet3-to-vnet1 is removed" in text
@@ -93,7 +96,7 @@ def test_spokes_that_are_alike_are_told_once_and_another_is_singled_out() -> Non
     assert text.count("why here: the make") == 1
     assert len(lines) < 120
     assert max(map(len, lines)) <= 80
-    assert len(told.data(site, planned(site)[0])["steps"]) == 5 * 120, "-o json tells all"
+    assert len(data.data(site, planned(site)[0])["steps"]) == 5 * 120, "-o json tells all"
 
 
 def test_priorities_are_told_where_they_differ() -> None:
@@ -149,8 +152,8 @@ def test_colour_changes_no_letter_and_is_left_out_where_it_is_not_wanted() -> No
 
 
 def document(site: Site, seen: Observed, target: Path = Path.IPSEC) -> dict[str, Any]:
-    whole = saved_plan.document(site, procedure.plan(site, seen, target), seen, "1.0")
-    return saved_plan.parse(saved_plan.text_of(whole), "plan.json")
+    whole = plan_document.document(site, procedure.plan(site, seen, target), seen, "1.0")
+    return plan_document.parse(plan_document.text_of(whole), "plan.json")
 
 
 def test_the_digest_is_the_same_for_the_same_world_whenever_it_was_read() -> None:
@@ -168,14 +171,14 @@ def test_the_digest_is_the_same_for_the_same_world_whenever_it_was_read() -> Non
     first, second = document(site, seen), document(site, later)
     assert first["digest"] == second["digest"]
     assert first["checksum"] != second["checksum"]
-    saved_plan.insist_on_world(first, second, "plan.json")
+    plan_document.insist_on_world(first, second, "plan.json")
 
 
 def moved(site: Site, **state: Any) -> str:
     before = document(site, planned(site)[1])
     after = document(site, planned(site, **state)[1])
     with pytest.raises(Refused) as refused:
-        saved_plan.insist_on_world(before, after, "plan.json")
+        plan_document.insist_on_world(before, after, "plan.json")
     return refused.value.message
 
 
@@ -198,7 +201,7 @@ def test_a_refusal_names_a_gateway_that_is_another() -> None:
     _, seen = planned(site)
     other = replace(seen.gateways[Role.BACKUP], asn=65010, bgp_addresses=("10.3.0.253",))
     after = replace(seen, gateways={**seen.gateways, Role.BACKUP: other})
-    found = list(saved_plan.moved(document(site, seen), document(site, after)))
+    found = list(plan_document.moved(document(site, seen), document(site, after)))
     assert found == ["vng2: ASN none -> 65010, BGP addresses 10.3.0.254 -> 10.3.0.253"]
 
 
@@ -213,5 +216,5 @@ def test_of_hundreds_of_changes_ten_are_named() -> None:
 def test_a_plan_holds_plain_data_alone() -> None:
     site = sites.site()
     plan, seen = planned(site)
-    whole = saved_plan.document(site, plan, seen, "1.0")
+    whole = plan_document.document(site, plan, seen, "1.0")
     assert json.loads(json.dumps(whole)) == whole

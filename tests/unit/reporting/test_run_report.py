@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from erfailover.history import RunRecord, runs
-from erfailover.reporting import run_data, run_page, run_text, run_timeline
-from erfailover.reporting.run import RunReport
-from erfailover.reporting.timeline import round_step
-from tests.scenarios.pages import check_page
-from tests.schemas import hold
+from erfailover.model.history import RunRecord, runs
+from erfailover.reporting.run import data as run_data
+from erfailover.reporting.run import html, timeline
+from erfailover.reporting.run import text as run_text
+from erfailover.reporting.run.report import RunReport
+from erfailover.reporting.run.timeline_svg import round_step
+from tests.support.pages import check_page
+from tests.support.schemas import hold
 
 EVIL = "vnet<script>alert(1)</script>&'\""
 
@@ -83,11 +85,11 @@ def test_of_many_spokes_the_slowest_are_drawn_and_all_are_in_a_table() -> None:
     names = [f"spoke{number:03d}" for number in range(100)]
     report = RunReport(switched(names))
     assert report.headline == "poc is on IPsec; verified."
-    page = run_page.page(report)
+    page = html.page(report)
     text = check_page(page)
     assert "<details><summary>All 100 spokes</summary>" in page
-    drawn = {name for name in names if f"from {name}: from" in (run_timeline.picture(report) or "")}
-    assert drawn == set(names[-run_timeline.MOST :])
+    drawn = {name for name in names if f"from {name}: from" in (timeline.picture(report) or "")}
+    assert drawn == set(names[-timeline.MOST :])
     assert "80 more in the tables below" in text
     assert all(name in text for name in names)
     told = run_text.text(report)
@@ -100,7 +102,7 @@ def test_of_many_spokes_the_slowest_are_drawn_and_all_are_in_a_table() -> None:
 
 
 def test_names_and_messages_are_escaped_wherever_they_stand() -> None:
-    page = run_page.page(RunReport(switched([EVIL])))
+    page = html.page(RunReport(switched([EVIL])))
     assert EVIL in check_page(page).replace("\xa0", " ")
     assert "<script" not in page
 
@@ -120,7 +122,7 @@ def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
     assert "NOT ENDED: 4. use it from vnet1" in told
     assert "To go on:   erfailover switch --to ipsec" in told
     assert "To go back: erfailover switch --undo" in told
-    check_page(run_page.page(report))
+    check_page(html.page(report))
     data = run_data.data(report)
     hold("report", json.dumps(data))
     assert (data["outcome"], data["ended"], data["changed"]) == ("open", None, ["2", "3"])
@@ -146,7 +148,7 @@ def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
         )
     )
     hold("run-report", json.dumps(run_data.data(RunReport(found[0]))))
-    text = check_page(run_page.page(RunReport(found[0])))
+    text = check_page(html.page(RunReport(found[0])))
     assert "provision of poc: done." in text
     assert "gateway vng1" in text
     assert "erfailover destroy" in text
@@ -154,14 +156,14 @@ def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
 
 def test_a_run_without_steps_has_a_page_without_a_picture() -> None:
     report = RunReport(run(result={"spokes": ["vnet1"], "verified": True}))
-    assert run_timeline.picture(report) is None
-    text = check_page(run_page.page(report))
+    assert timeline.picture(report) is None
+    text = check_page(html.page(report))
     assert "poc is on IPsec; verified." in text
     assert "Nothing had to be changed." in run_text.text(report)
 
 
 def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
-    picture = run_timeline.picture(RunReport(switched(["vnet1"]))) or ""
+    picture = timeline.picture(RunReport(switched(["vnet1"]))) or ""
     labels = re.findall(r'class="in">([^<]+)<', picture)
     assert labels == ["3", "4"]
     assert "without a path from 12.0 s on, for 28.0 s" in picture

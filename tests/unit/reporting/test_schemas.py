@@ -12,13 +12,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from erfailover.cli import invoke
-from erfailover.commands.demo import STORY, Told, summary_data
-from erfailover.config import template
+from erfailover.cli.main import invoke
+from erfailover.commands.demo.command import STORY, Told, summary_data
+from erfailover.config.loader import template
 from erfailover.reporting import schemas
-from tests import site_schema
-from tests.schemas import hold, schema_of
-from tests.test_command_line import prints_data
+from tests.support.commands import prints_data
+from tests.support.schemas import hold, schema_of
+from tests.tools import site_schema
 
 NAMES = schemas.names()
 
@@ -77,7 +77,7 @@ def test_every_command_that_prints_data_has_a_schema() -> None:
 
 def test_the_schema_of_the_site_file_is_what_its_types_say() -> None:
     assert site_schema.FILE.read_text("utf-8") == site_schema.text(), (
-        "erfailover/site.py has changed: run scripts/update-schemas"
+        "erfailover/model/site.py has changed: run scripts/update-schemas"
     )
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.health import judge
-from erfailover.model import Observed, Reading
-from erfailover.reporting.changes import changes, parts_of, texts
-from erfailover.reporting.picture import picture
-from erfailover.reporting.picture_model import Picture
+from erfailover.model.observed import Observed, Reading
+from erfailover.model.site import Flags, Path, Role, Site
+from erfailover.planning.health import judge
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.watch import Event, Page, events, page
-from erfailover.site import Flags, Path, Role, Site
-from tests.sites import observed, on, peer, site
-from tests.test_picture import healthy
-from tests.test_status_text import dark, mixed
+from erfailover.reporting.status.changes import changes, parts_of, texts
+from erfailover.reporting.status.watch import Event, Page, events, page
+from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.model import Picture
+from tests.support.pictures import dark, healthy, mixed
+from tests.support.sites import observed, on, peer, site
 
 
 def seen(of: Site, found: Observed) -> Picture:

@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.circuits import Circuits
-from erfailover.health import judge
-from erfailover.model import BgpPeer, Observed, Reading
-from erfailover.reporting import status
-from erfailover.reporting.picture import picture
+from erfailover.model.circuits import Circuits
+from erfailover.model.observed import BgpPeer, Observed, Reading
+from erfailover.model.site import Flags, Path, Role, Site
+from erfailover.planning.health import judge
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.terminal_picture import terminal_picture
-from erfailover.reporting.verdict import headline
-from erfailover.site import Flags, Path, Role, Site
-from tests.sites import State, gateway, observed, on, peer, route, site
-from tests.test_picture import DARK, healthy, serving
+from erfailover.reporting.status import text as status_text
+from erfailover.reporting.status.headline import headline
+from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.topology.build import picture
+from tests.support.pictures import dark, healthy, mixed, serving
+from tests.support.sites import observed, on, peer, site
 
 NARROW, WIDE, COLOURED = Screen(80), Screen(120), Screen(80, colour=True)
 ASCII = Screen(80, drawing=False)
@@ -26,40 +26,16 @@ ASCII = Screen(80, drawing=False)
 def text(of: Site, found: Observed, screen: Screen = NARROW, *notes: str) -> str:
     health = judge(of, found)
     hangs = {role: Circuits("/g/x", "Vpn", Reading(())) for role in Role}
-    return status.text(picture(of, found, health, hangs), found, health, notes, screen)
+    return status_text.text(picture(of, found, health, hangs), found, health, notes, screen)
 
 
 def drawn(of: Site, found: Observed, screen: Screen = NARROW) -> str:
     return terminal_picture(picture(of, found, judge(of, found), {}), screen)
 
 
-def dark(of: Site) -> Observed:
-    down = gateway(Role.PRIMARY, route("10.1.0.0/16", "Network", "10.2.0.254"), peers=(DARK,))
-    return observed(of, on(Path.EXPRESSROUTE, of), (down, serving(of, Role.BACKUP, [])))
-
-
 def many(count: int = 500) -> tuple[Site, Observed]:
     of = site(*(f"spoke-of-a-shop-{number:03}" for number in range(count)))
     return of, healthy(of)
-
-
-def mixed(of: Site, moved: int) -> Observed:
-    """So many of the spokes, the last ones, are on IPsec; the others on ExpressRoute."""
-    names = [each.virtual_network for each in of.spokes]
-    before, after = on(Path.EXPRESSROUTE, of), on(Path.IPSEC, of)
-    gone = names[-moved:]
-    state: State = {
-        key: value
-        for flags in (before, after)
-        for key, value in flags.items()
-        if any(key.startswith(f"{name}-to-") or key.endswith(f"-to-{name}") for name in gone)
-        is (flags is after)
-    }
-    gateways = (
-        serving(of, Role.PRIMARY, names[:-moved]),
-        serving(of, Role.BACKUP, gone),
-    )
-    return observed(of, state, gateways)
 
 
 def test_the_first_line_is_the_verdict() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from erfailover.reporting.text_width import shortened, width, wrapped
+from erfailover.reporting.diagram.text_width import shortened, width, wrapped
 
 WORDS = some.text(max_size=120)
 ROOM = some.floats(min_value=20, max_value=400)

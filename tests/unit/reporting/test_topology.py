@@ -6,35 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.circuits import Circuits, Connection
-from erfailover.health import judge
-from erfailover.model import Gateway, Observed, Reading, VirtualNetwork
-from erfailover.reporting.picture import picture
-from erfailover.reporting.picture_model import Mark, Picture
-from erfailover.site import Flags, Path, Role, Site
-from tests.sites import State, gateway, observed, on, peer, route, site
-
-DARK = peer("10.4.0.253", "Connecting")
+from erfailover.model.circuits import Circuits, Connection
+from erfailover.model.observed import Observed, Reading, VirtualNetwork
+from erfailover.model.site import Flags, Path, Role, Site
+from erfailover.planning.health import judge
+from erfailover.reporting.marks import Mark
+from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.model import Picture
+from tests.support.pictures import DARK, healthy
+from tests.support.sites import State, gateway, observed, on, route, site
 
 
 def sees(of: Site, found: Observed, circuits: dict[Role, Circuits] | None = None) -> Picture:
     return picture(of, found, judge(of, found), circuits or {})
-
-
-def serving(of: Site, role: Role, spokes: list[str], **more: object) -> Gateway:
-    """A hub's gateway, healthy, that originates these spokes."""
-    networks = observed(of, {}, ()).networks
-    ids = [of.network_id(name).lower() for name in spokes]
-    prefixes = [str(prefix) for each in ids for prefix in networks[each].address_space]
-    own = "10.2.0.254" if role is Role.PRIMARY else "10.3.0.254"
-    routes = [route("10.5.0.0/16"), *(route(each, "Network", own) for each in prefixes)]
-    return replace(gateway(role, *routes), asn=65010, **more)  # type: ignore[arg-type]
-
-
-def healthy(of: Site) -> Observed:
-    names = [each.virtual_network for each in of.spokes]
-    gateways = (serving(of, Role.PRIMARY, names), serving(of, Role.BACKUP, []))
-    return observed(of, on(Path.EXPRESSROUTE, of), gateways)
 
 
 def test_a_healthy_site_has_nothing_wrong_and_its_backup_peerings_are_rightly_absent() -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from erfailover.errors import Failure, Interrupted
-from erfailover.executor import Event, State, Task, Width, run
-from erfailover.lab.clock import SteppedClock
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.model.tasks import Event, State, Task
+from erfailover.runtime.executor import Width, run
 
 
 def sleeping(clock: SteppedClock, seconds: float) -> Callable[[], None]:

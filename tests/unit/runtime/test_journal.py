@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from erfailover.errors import UnknownReading
-from erfailover.journal import Journal, peerings_made, replay
-from erfailover.state.local import LocalStore
+from erfailover.runtime.journal import Journal, peerings_made, replay
+from erfailover.runtime.state.local import LocalStore
 
 P = "/subscriptions/0/virtualNetworkPeerings/"
 

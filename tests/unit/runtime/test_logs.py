@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from erfailover import logs
-from erfailover.azure.request_log import query, short, without_queries
+from erfailover.azure.client.request_log import query, short, without_queries
+from erfailover.runtime import logs
 
 GUID = "0f6e2a52-0000-0000-0000-000000000000"
 ARM = f"https://management.azure.com/subscriptions/{GUID}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.secrets_store import FILE, Secrets, VaultKey
+from erfailover.runtime.secrets import FILE, Secrets, VaultKey
 
 KEY = "shared-key/vng1/vng3"
 PASSWORD = "admin-password"

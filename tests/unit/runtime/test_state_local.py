@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from erfailover.errors import Refused, StateFailure
-from erfailover.lease import LeaseRecord, Standing, decide
-from erfailover.state.held import HeldLease
-from erfailover.state.local import LEASE_S, LocalStore
-from erfailover.state.process import alive, this_process
-from tests.stores import ANNA, BERT, NOW, Remote, Wall, store
+from erfailover.model.lease import LeaseRecord, Standing, decide
+from erfailover.runtime.state.lease_keeper import HeldLease
+from erfailover.runtime.state.local import LEASE_S, LocalStore
+from erfailover.runtime.state.process import alive, this_process
+from tests.support.stores import ANNA, BERT, NOW, Remote, Wall, store
 
 # The decision.
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from erfailover.errors import Refused, StateFailure
-from erfailover.lease import Standing
-from erfailover.state.location import BlobLocation, parse
-from erfailover.state.shared import SharedStore
-from tests.stores import ANNA, BERT, Remote, store
+from erfailover.model.lease import Standing
+from erfailover.model.state_location import BlobLocation, parse
+from erfailover.runtime.state.shared import SharedStore
+from tests.support.stores import ANNA, BERT, Remote, store
 
 
 @pytest.fixture

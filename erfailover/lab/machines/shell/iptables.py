@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.lab.netfilter import CHAINS, Rule, Unmodelled, UsageError, parse_rule
-from erfailover.lab.shell import Call
+from erfailover.lab.machines.netfilter import CHAINS, Rule, Unmodelled, UsageError, parse_rule
+from erfailover.lab.machines.shell.shell import Call
 
 _NO_SUCH_RULE = "iptables: Bad rule (does a matching rule exist in that chain?)."
 _COMMANDS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.lab import prefixes
-from erfailover.lab.linux import (
+from erfailover.lab.core import prefixes
+from erfailover.lab.machines.linux import (
     ICMP_TIMEOUT_S,
     Flow,
     Interface,
@@ -13,8 +13,8 @@ from erfailover.lab.linux import (
     Tracked,
     sysctl_settings,
 )
-from erfailover.lab.netfilter import Unmodelled
-from erfailover.lab.shell import Call
+from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.shell.shell import Call
 
 _FORWARDING = ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding")
 

@@ -6,8 +6,8 @@ takes is assumed.
 
 from __future__ import annotations
 
-from erfailover.lab.netfilter import Unmodelled
-from erfailover.lab.shell import Call, Running
+from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.shell.shell import Call, Running
 
 ARCHIVE = "91.189.91.81"
 """An address of Ubuntu's package archive."""

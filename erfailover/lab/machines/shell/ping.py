@@ -11,10 +11,10 @@ import statistics
 import zlib
 from dataclasses import dataclass
 
-from erfailover.lab import prefixes
-from erfailover.lab.netfilter import Unmodelled
-from erfailover.lab.reachability import Trace
-from erfailover.lab.shell import Call, Running
+from erfailover.lab.core import prefixes
+from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.reachability import Trace
+from erfailover.lab.machines.shell.shell import Call, Running
 
 LINGER_S = 10.0
 """How long ping waits for a first answer after its last request (iputils' default)."""

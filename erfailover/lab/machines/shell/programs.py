@@ -8,14 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from erfailover.lab import (
-    shell_iptables,
-    shell_network,
-    shell_packages,
-    shell_ping,
-    shell_text,
-)
-from erfailover.lab.shell import Call, Program, Programs, Running
+from erfailover.lab.machines.shell import iptables, network, packages, ping, text
+from erfailover.lab.machines.shell.shell import Call, Program, Programs, Running
 
 
 def _immediate(command: Callable[[Call], int]) -> Program:
@@ -42,25 +36,25 @@ def machine_programs() -> Programs:
     """The commands of every machine, and the packages that some come with."""
     return Programs(
         by_name={
-            "apt": shell_packages.apt,
-            "apt-get": shell_packages.apt,
-            "chmod": _immediate(shell_text.chmod),
-            "cloud-init": _immediate(shell_text.cloud_init),
-            "cat": _immediate(shell_text.cat),
-            "conntrack": _immediate(shell_network.conntrack),
-            "echo": _immediate(shell_text.echo),
-            "false": _immediate(shell_text.false),
-            "grep": _immediate(shell_text.grep),
-            "hostname": _immediate(shell_text.hostname),
-            "ip": _immediate(shell_network.ip),
-            "iptables": _immediate(shell_iptables.iptables),
-            "iptables-save": _immediate(shell_iptables.iptables_save),
-            "netfilter-persistent": _immediate(shell_iptables.netfilter_persistent),
-            "ping": shell_ping.ping,
+            "apt": packages.apt,
+            "apt-get": packages.apt,
+            "chmod": _immediate(text.chmod),
+            "cloud-init": _immediate(text.cloud_init),
+            "cat": _immediate(text.cat),
+            "conntrack": _immediate(network.conntrack),
+            "echo": _immediate(text.echo),
+            "false": _immediate(text.false),
+            "grep": _immediate(text.grep),
+            "hostname": _immediate(text.hostname),
+            "ip": _immediate(network.ip),
+            "iptables": _immediate(iptables.iptables),
+            "iptables-save": _immediate(iptables.iptables_save),
+            "netfilter-persistent": _immediate(iptables.netfilter_persistent),
+            "ping": ping.ping,
             "sleep": _sleep,
-            "sysctl": _immediate(shell_network.sysctl),
-            "tee": _immediate(shell_text.tee),
-            "true": _immediate(shell_text.true),
+            "sysctl": _immediate(network.sysctl),
+            "tee": _immediate(text.tee),
+            "true": _immediate(text.true),
         },
         packages={
             "conntrack": "conntrack",

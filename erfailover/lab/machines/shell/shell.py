@@ -14,10 +14,10 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from erfailover.lab.linux import Linux
-from erfailover.lab.netfilter import Unmodelled
-from erfailover.lab.reachability import Trace
-from erfailover.lab.shell_syntax import Command, Pipeline, Redirection, parse
+from erfailover.lab.machines.linux import Linux
+from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.reachability import Trace
+from erfailover.lab.machines.shell.syntax import Command, Pipeline, Redirection, parse
 
 Running = Generator[float, None, int]
 """A command or script under way: yields seconds to wait, returns the exit status."""

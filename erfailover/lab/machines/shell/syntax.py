@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from erfailover.lab.netfilter import Unmodelled
+from erfailover.lab.machines.netfilter import Unmodelled
 
 RESERVED = frozenset(
     ("if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac")

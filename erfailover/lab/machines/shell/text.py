@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from erfailover.lab.netfilter import Unmodelled
-from erfailover.lab.shell import Call
+from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.shell.shell import Call
 
 
 def echo(call: Call) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.lab.answers import Answer, Request
-from erfailover.lab.errors import Refusal, Refused, not_modelled
-from erfailover.lab.world import Body
+from erfailover.lab.core.errors import Refusal, Refused, not_modelled
+from erfailover.lab.core.protocol import Answer, Request
+from erfailover.lab.core.world import Body
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from erfailover.lab.answers import Answer, Request
-from erfailover.lab.errors import Refused, method_not_allowed, not_modelled
-from erfailover.lab.regions import REGIONS, WITHOUT_ZONES, ZONES
-from erfailover.lab.world import Body
+from erfailover.lab.core.errors import Refused, method_not_allowed, not_modelled
+from erfailover.lab.core.protocol import Answer, Request
+from erfailover.lab.core.world import Body
+from erfailover.lab.providers.regions import REGIONS, WITHOUT_ZONES, ZONES
 
 SIZES = (
     ("Standard_B1s", "standardBSFamily", 1),

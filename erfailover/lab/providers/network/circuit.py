@@ -9,13 +9,13 @@ made (assumed).
 
 from __future__ import annotations
 
-from erfailover.lab import addresses, errors, ids
-from erfailover.lab import resource_types as rt
-from erfailover.lab.errors import Refusal
-from erfailover.lab.expressroute import EDGE_ASN
-from erfailover.lab.fresh import Fresh
-from erfailover.lab.scene import Scene
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.core import addresses, errors, ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.addresses import EDGE_ASN
+from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.generated import Fresh
+from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.world import Body, Resource
 
 KINDS = frozenset({"AzurePrivatePeering", "MicrosoftPeering"})
 
@@ -123,3 +123,13 @@ def connection_refused(
                 f"Gateway {gateway.id} is connected to circuit {circuit.id} already by {other.id}.",
             )
     return None
+
+
+def _circuit_in_use(scene: Scene, circuit: Resource) -> Refusal | None:
+    users = scene.references.users(circuit.id)
+    if not users:
+        return None
+    return scene.unknown.refuse(
+        "circuit in use",
+        f"Circuit {circuit.id} cannot be deleted because connection {users[0].source} uses it.",
+    )

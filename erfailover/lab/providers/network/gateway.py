@@ -1,22 +1,27 @@
 """What ARM refuses about gateways, local network gateways, connections and their addresses.
 
 Pure. Rules that came into force on a date carry it and apply from that day on.
+
+What Azure makes of the bodies of gateways, local network gateways and connections.
+
+Owns their defaults and read-only parts, all recorded; pure. The BGP addresses that Azure
+assigns come with the completion (``completion``).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 
-from erfailover.lab import addresses, circuits, errors, ids
-from erfailover.lab import resource_types as rt
-from erfailover.lab.errors import Refusal
-from erfailover.lab.prefixes import holds
-from erfailover.lab.rules import provisioned
-from erfailover.lab.scene import Scene
-from erfailover.lab.world import Body, Resource
+from erfailover.lab.core import addresses, errors, ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.prefixes import holds
+from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.network.local_gateway import _asn_refused
+from erfailover.lab.providers.network.public_ip import address_taken
+from erfailover.lab.providers.rules import provisioned
 
-BASIC_ADDRESSES_RETIRED = dt.date(2025, 9, 30)
-"""From this day on no Basic public IP is made (announced by Azure)."""
 NON_AZ_SKUS_CLOSED = dt.date(2025, 11, 1)
 """From this day on VPN gateways are made in AZ SKUs only (announced by Azure)."""
 SMALLEST_GATEWAY_SUBNET = 29
@@ -25,9 +30,9 @@ SMALLEST_SHARED_SUBNET = 27
 """Prefix lengths of GatewaySubnet: for a VPN gateway, an ExpressRoute gateway, both."""
 CUSTOM_BGP_PREFIXES = ("169.254.21.0/24", "169.254.22.0/24")
 """Where a gateway's custom (APIPA) BGP addresses lie (documented: BGP for VPN Gateway)."""
-LARGEST_ASN = 4_294_967_295
-RESERVED_ASNS = frozenset({8074, 8075, 12076, 65515, 65517, 65518, 65519, 65520})
-"""ASNs that a local network gateway may not have (documented)."""
+
+DEFAULT_ASN = 65515
+"""The ASN of a gateway whose client names none (recorded)."""
 
 
 def gateway_refused(
@@ -237,118 +242,122 @@ def _public_ip_refused(
     return None
 
 
-def address_taken(scene: Scene, public_ip: Resource, via: str) -> Refusal | None:
-    """A public IP that another IP configuration has already (documented code)."""
-    for each in scene.references.users(public_ip.id):
-        if ids.key(each.via) != ids.key(via):
-            return Refusal(
-                400,
-                "PublicIPAddressInUse",
-                f"Resource {via} is referencing public IP address {public_ip.id} that is already "
-                f"allocated to resource {each.via}.",
-                details=(),
-            )
-    return None
+def complete_gateway(resource_id: ids.ResourceId, body: Body, existing: Resource | None) -> None:
+    """Fill a virtual network gateway's body in (recorded)."""
+    sent: Body = body["properties"]
+    known = existing.properties if existing else {}
+    type_ = sent.get("gatewayType", "Vpn")
+    defaults: Body = {
+        "packetCaptureDiagnosticState": "None",
+        "enablePrivateIpAddress": False,
+        "isMigrateToCSES": False,
+        "natRules": [],
+        "virtualNetworkGatewayPolicyGroups": [],
+        "enableBgpRouteTranslationForNat": False,
+        "disableIPSecReplayProtection": False,
+        "gatewayType": type_,
+        "vpnType": "RouteBased",
+        "enableBgp": False,
+        "activeActive": False,
+        "allowRemoteVnetTraffic": False,
+        "allowVirtualWanTraffic": False,
+    }
+    if type_ == "Vpn":
+        defaults["vpnClientConfiguration"] = {
+            "vpnClientProtocols": ["OpenVPN", "IkeV2"],
+            "vpnAuthenticationTypes": [],
+            "vpnClientRootCertificates": [],
+            "vpnClientRevokedCertificates": [],
+            "vngClientConnectionConfigurations": [],
+            "radiusServers": [],
+            "vpnClientIpsecPolicies": [],
+        }
+        defaults["vpnGatewayGeneration"] = "Generation1"
+    properties = {**defaults, **sent}
+    if type_ == "Vpn":
+        clients = sent.get("vpnClientConfiguration")
+        properties["vpnClientConfiguration"] = {
+            **defaults["vpnClientConfiguration"],
+            **(clients if isinstance(clients, dict) else {}),
+        }
+    properties["sku"] = {**(sent.get("sku") or {}), "capacity": 2}
+    configurations = []
+    for number, each in enumerate(sent.get("ipConfigurations") or ()):
+        each.setdefault("name", "default" if number == 0 else f"default{number}")
+        configurations.append(_configuration(resource_id, each, body["etag"]))
+    properties["ipConfigurations"] = configurations
+    properties["bgpSettings"] = _bgp_settings(properties, known)
+    body["properties"] = properties
 
 
-def public_ip_refused(scene: Scene, body: Body, existing: Resource | None) -> Refusal | None:
-    """Why a public IP may not be written so."""
-    properties = body["properties"]
-    sku = str(body["sku"].get("name") or "")
-    if sku not in {"Basic", "Standard"}:
-        return errors.not_modelled(f"public IP addresses of SKU {sku}")
-    if body["sku"].get("tier") == "Global":
-        if sku == "Standard":
-            return errors.not_modelled("global public IP addresses")
+def _configuration(owner: ids.ResourceId, sent: Body, etag: str) -> Body:
+    inner: Body = {"privateIPAllocationMethod": "Dynamic", **(sent.get("properties") or {})}
+    inner["provisioningState"] = "Updating"
+    for name in ("subnet", "publicIPAddress"):
+        if isinstance(inner.get(name), dict):
+            inner[name] = {"id": inner[name].get("id", "")}
+        else:
+            inner.pop(name, None)
+    return {
+        "name": sent["name"],
+        "id": f"{owner}/ipConfigurations/{sent['name']}",
+        "etag": etag,
+        "type": f"{owner.type}/ipConfigurations",
+        "properties": inner,
+    }
+
+
+def _bgp_settings(properties: Body, known: Body) -> Body:
+    sent: Body = properties.get("bgpSettings") or {}
+    before: Body = known.get("bgpSettings") or {}
+    settings: Body = {
+        "asn": sent.get("asn") or before.get("asn") or 0,
+        "peerWeight": sent.get("peerWeight") or 0,
+    }
+    if "bgpPeeringAddress" in before:
+        settings["bgpPeeringAddress"] = before["bgpPeeringAddress"]
+    custom = {
+        ids.key(each.get("ipconfigurationId", "")): each.get("customBgpIpAddresses") or []
+        for each in sent.get("bgpPeeringAddresses") or ()
+    }
+    assigned = {
+        ids.key(each["ipconfigurationId"]): each for each in before.get("bgpPeeringAddresses", ())
+    }
+    settings["bgpPeeringAddresses"] = []
+    for each in properties["ipConfigurations"]:
+        name = ids.key(each["id"])
+        row: Body = {"ipconfigurationId": each["id"], "defaultBgpIpAddresses": []}
+        row |= {
+            key: value
+            for key, value in assigned.get(name, {}).items()
+            if key in {"defaultBgpIpAddresses", "tunnelIpAddresses"}
+        }
+        row["customBgpIpAddresses"] = custom.get(name, [])
+        settings["bgpPeeringAddresses"].append(row)
+    return settings
+
+
+def _gateway_in_use(scene: Scene, gateway: Resource) -> Refusal | None:
+    connections = scene.connections(gateway.id)
+    if connections:
         return Refusal(
             400,
-            "GlobalPublicIPAddressNotSupportedForBasicPublicIpAddress",
-            "Global publicIP addresses are only supported for standard SKU public IP addresses. "
-            f"Public IP address {body['id']} is not standard SKU.",
+            "VirtualNetworkGatewayCannotBeDeleted",
+            f"Virtual network gateway {gateway.id} cannot be deleted because connection "
+            f"{connections[0].id} still uses it.",
             details=(),
         )
-    if properties["publicIPAllocationMethod"] not in {"Static", "Dynamic"}:
-        return errors.property_invalid(
-            "publicIPAllocationMethod", properties["publicIPAllocationMethod"], "Static or Dynamic"
-        )
-    if sku == "Standard" and properties["publicIPAllocationMethod"] != "Static":
-        return scene.unknown.refuse(
-            "Standard address not static",
-            f"Standard sku publicIp {body['id']} must have AllocationMethod set to Static.",
-        )
-    if sku == "Basic" and existing is None and scene.today >= BASIC_ADDRESSES_RETIRED:
-        return scene.unknown.refuse(
-            "Basic address retired",
-            f"Public IP address {body['id']} cannot be created: Basic SKU public IP addresses "
-            "are retired. Please use Standard.",
-        )
+    for each in gateway.properties.get("ipConfigurations", ()):
+        subnet = ids.parse((each["properties"].get("subnet") or {}).get("id", ""))
+        if subnet is None or subnet.parent is None or len(scene.gateways(subnet.parent)) > 1:
+            continue
+        for peering in scene.peerings(subnet.parent):
+            remote = (peering.properties.get("remoteVirtualNetwork") or {}).get("id", "")
+            user = scene.opposite(subnet.parent, remote)
+            if user is not None and user.properties.get("useRemoteGateways"):
+                return scene.unknown.refuse(
+                    "gateway used by a peering",
+                    f"Virtual network gateway {gateway.id} cannot be deleted because peering "
+                    f"{user.id} uses it as its remote gateway.",
+                )
     return None
-
-
-def _asn_refused(scene: Scene, settings: Body, reserved: frozenset[int]) -> Refusal | None:
-    asn = settings.get("asn")
-    if asn is None or (isinstance(asn, int) and 0 <= asn <= LARGEST_ASN and asn not in reserved):
-        return None
-    return scene.unknown.refuse("ASN not allowed", f"BGP ASN {asn} is not allowed.")
-
-
-def local_gateway_refused(scene: Scene, local_id: ids.ResourceId, body: Body) -> Refusal | None:
-    """Why a local network gateway may not be written so."""
-    properties = body["properties"]
-    for prefix in properties["localNetworkAddressSpace"]["addressPrefixes"]:
-        if addresses.network(prefix) is None:
-            return errors.prefix_invalid(prefix, str(local_id))
-    if properties.get("fqdn"):
-        return errors.not_modelled("local network gateways by name (fqdn)")
-    gateway_address = properties.get("gatewayIpAddress")
-    if addresses.address(gateway_address) is None:
-        return errors.property_invalid("gatewayIpAddress", gateway_address, "an IPv4 address")
-    settings = properties.get("bgpSettings")
-    if settings is None:
-        return None
-    if addresses.address(settings.get("bgpPeeringAddress")) is None:
-        return errors.property_invalid(
-            "bgpPeeringAddress", settings.get("bgpPeeringAddress"), "an IPv4 address"
-        )
-    return _asn_refused(scene, settings, RESERVED_ASNS)
-
-
-def connection_refused(
-    scene: Scene, connection_id: ids.ResourceId, body: Body, existing: Resource | None
-) -> Refusal | None:
-    """Why a connection may not be written so; its references have been checked before."""
-    properties = body["properties"]
-    if properties.get("connectionType") == "ExpressRoute":
-        return circuits.connection_refused(scene, connection_id, properties)
-    if properties.get("connectionType") != "IPsec":
-        return errors.not_modelled(f"connections of type {properties.get('connectionType')}")
-    for name, type_ in (
-        ("virtualNetworkGateway1", rt.GATEWAY),
-        ("localNetworkGateway2", rt.LOCAL_GATEWAY),
-    ):
-        target = (properties.get(name) or {}).get("id", "")
-        if not target:
-            return errors.property_missing(name, str(connection_id))
-        resource = scene.world.get(target)
-        if resource is None or resource.id.type != type_:
-            return errors.reference_missing(target, str(connection_id))
-        before = (existing.properties.get(name) or {}).get("id", "") if existing else target
-        if ids.key(before) != ids.key(target):
-            return scene.unknown.refuse(
-                "connection moved", f"{name} of connection {connection_id} cannot be changed."
-            )
-    return _bgp_refused(scene, connection_id, properties)
-
-
-def _bgp_refused(scene: Scene, connection_id: ids.ResourceId, properties: Body) -> Refusal | None:
-    gateway = scene.world.get(properties["virtualNetworkGateway1"]["id"])
-    local = scene.world.get(properties["localNetworkGateway2"]["id"])
-    if gateway is None or local is None or not properties.get("enableBgp"):
-        return None
-    if gateway.properties.get("enableBgp") and local.properties.get("bgpSettings"):
-        return None
-    return scene.unknown.refuse(
-        "BGP on one side only",
-        f"Connection {connection_id} cannot have EnableBgp set to true unless gateway "
-        f"{gateway.id} and local network gateway {local.id} have BGP settings.",
-    )

@@ -1,0 +1,1 @@
+"""How Azure is called: credential, clients, pace, retries, polling, errors, the request log."""

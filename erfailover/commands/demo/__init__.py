@@ -1,0 +1,1 @@
+"""``erfailover demo``: the whole story on a lab of its own."""

@@ -1,0 +1,1 @@
+"""``erfailover drill``: Azure's failover test, or a VPN that stands in for ExpressRoute."""

@@ -1,0 +1,1 @@
+"""``erfailover verify`` and the probes of a switch: who asks, from where, how often."""

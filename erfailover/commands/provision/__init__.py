@@ -1,0 +1,1 @@
+"""``erfailover provision`` and ``destroy``, and the keys that they need."""

@@ -1,0 +1,1 @@
+"""``erfailover init`` and ``export``: site files made, and a site as code."""

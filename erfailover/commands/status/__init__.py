@@ -1,0 +1,1 @@
+"""``erfailover status`` and ``diagram``: one reading of a site, shown."""

@@ -1,0 +1,1 @@
+"""``erfailover switch`` and ``prestage``: observe, plan, confirm, execute, verify."""

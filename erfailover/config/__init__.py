@@ -1,0 +1,1 @@
+"""The site file: read, checked with the line of each problem, made a site."""

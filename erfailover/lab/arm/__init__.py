@@ -1,0 +1,1 @@
+"""One ARM request: admission, reads, writes, actions, deployments."""

@@ -1,0 +1,1 @@
+"""``erfailover lab``: the lab's own command line."""

@@ -1,0 +1,1 @@
+"""What all of the lab stands on: world, ids, resource types, operations, clock, protocol."""

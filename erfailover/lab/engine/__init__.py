@@ -1,0 +1,1 @@
+"""The world by the clock: how operations end, faults, throttling, snapshots."""

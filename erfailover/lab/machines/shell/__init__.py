@@ -1,0 +1,1 @@
+"""The shell of a run command, and the programs that it knows."""

@@ -1,0 +1,1 @@
+"""Resource types: shapes, defaults, rules, presentation."""

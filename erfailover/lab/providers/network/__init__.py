@@ -1,0 +1,1 @@
+"""Resource types of Microsoft.Network, each in a module."""

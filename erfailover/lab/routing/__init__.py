@@ -1,0 +1,1 @@
+"""How routes come about: BGP, ExpressRoute, route servers, effective routes."""

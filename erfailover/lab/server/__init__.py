@@ -1,0 +1,1 @@
+"""The lab over HTTPS on this machine: server, control API, state folder."""

@@ -1,0 +1,1 @@
+"""Immutable values that all the rest passes on; no behaviour beyond themselves."""

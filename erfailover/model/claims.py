@@ -1,0 +1,27 @@
+"""A named condition with its verdict: what holds, fails, or is unknown. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What a condition comes to. UNKNOWN is neither of the others and permits nothing."""
+
+    HOLDS = "HOLDS"
+    FAILS = "FAILS"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A condition asked of what was observed."""
+
+    name: str
+    """The condition, as a claim: ``gateway_has_a_connected_bgp_peer``."""
+    verdict: Verdict
+    seen: str
+    """What was seen, and what was expected where it does not hold."""
+    remedy: str = ""
+    """What to do where it does not hold; empty where nothing is known."""

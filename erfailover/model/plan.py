@@ -1,0 +1,82 @@
+"""A plan of a switch: its steps, what each writes, and why. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from erfailover.model.claims import Claim
+from erfailover.model.site import Flags, Path
+
+
+class Change(StrEnum):
+    """What a step does to a resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class PeeringWrite:
+    """One write of a peering: read, change the flags, write the whole body back."""
+
+    change: Change
+    peering_id: str
+    remote_virtual_network: str
+    before: Flags | None
+    after: Flags | None
+    """None for a deletion."""
+
+    @property
+    def name(self) -> str:
+        """The name of the peering."""
+        return self.peering_id.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchStep:
+    """One step of a switch, as the operator sees it before it is done."""
+
+    number: int
+    spoke: str
+    title: str
+    why: str
+    write: PeeringWrite
+    gated: bool = False
+    """Whether the gate must hold immediately before."""
+    contingency: tuple[PeeringWrite, ...] = ()
+    """What is written, in this order, if Azure refuses this step or fails at it."""
+
+    @property
+    def id(self) -> str:
+        """Unique within a plan; what journal and schedule call it."""
+        return f"{self.spoke}/{self.number}"
+
+
+class Purpose(StrEnum):
+    """What a plan is for."""
+
+    SWITCH = "switch"
+    PRESTAGE = "prestage"
+    UNPRESTAGE = "unprestage"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPlan:
+    """What a switch would do: every write it may make, contingencies included."""
+
+    site: str
+    target: Path
+    steps: tuple[SwitchStep, ...]
+    guards: tuple[Claim, ...]
+    """What must hold before anything is written, as it stands now."""
+    purpose: Purpose = Purpose.SWITCH
+    hazards: tuple[Claim, ...] = ()
+    """What else could keep traffic off the target; see ``hazards``."""
+
+    @property
+    def writes(self) -> tuple[SwitchStep, ...]:
+        """The steps that change something."""
+        return tuple(step for step in self.steps if step.write.change is not Change.KEEP)

@@ -1,0 +1,1 @@
+"""Pure decisions: what to write, in which order, and whether that is safe."""

@@ -1,0 +1,1 @@
+"""A network that is there already, as a site file. Pure."""

@@ -1,0 +1,1 @@
+"""Whether a drill may start, and how one stands. Pure."""

@@ -1,0 +1,1 @@
+"""What the answers of probes mean, and what outage they make. Pure."""

@@ -1,0 +1,59 @@
+"""Plans and outcomes of ``destroy`` as text and as plain data. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from erfailover.model.durations import duration
+from erfailover.model.tasks import Results, State
+from erfailover.planning.provision.destroy import DestroyPlan
+
+
+def plan_text(plan: DestroyPlan) -> str:
+    """A plan for people: what goes, in order, and what stays."""
+    lines = [f"Plan: destroy {plan.site}"]
+    lines += [""] if plan.deletions else []
+    lines += [f"- {each.title}" for each in plan.deletions]
+    lines += ["", "Kept:", *(f"  {each}" for each in plan.kept)] if plan.kept else []
+    if plan.disconnected:
+        lines += ["", f"Becomes Disconnected: {', '.join(plan.disconnected)}"]
+    count = len(plan.deletions)
+    lines += [
+        "",
+        f"Plan: 0 to add, 0 to change, {count} to remove." if count else "Nothing to delete.",
+    ]
+    return "\n".join(lines)
+
+
+def plan_data(plan: DestroyPlan) -> dict[str, Any]:
+    """A plan as plain data."""
+    return {
+        "site": plan.site,
+        "changes": len(plan.deletions),
+        "delete": [
+            {"type": each.type, "name": each.title.split(" ")[-1], "id": each.id}
+            for each in plan.deletions
+        ],
+        "kept": list(plan.kept),
+    }
+
+
+def _outcome_text(plan: DestroyPlan, results: Results) -> str:
+    done, took = len(results.of(State.DONE)), duration(results.elapsed_s)
+    if not results.failures:
+        kept = f" Kept: {'; '.join(plan.kept)}." if plan.kept else ""
+        return f"{plan.site} is gone: {done} resource(s) deleted in {took}.{kept}"
+    lines = [f"{plan.site} is NOT wholly gone: {done} resource(s) deleted in {took}."]
+    lines += [f"Failed: {', '.join(task.title for task in results.of(State.FAILED))}"]
+    return "\n".join([*lines, "Run the same command again: it deletes only what is left."])
+
+
+def _outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:
+    return {
+        "site": plan.site,
+        "changes": len(results.of(State.DONE)),
+        "failed": len(results.failures),
+        "elapsed_s": round(results.elapsed_s, 1),
+        "deleted": [task.id for task in results.of(State.DONE)],
+        "kept": list(plan.kept),
+    }

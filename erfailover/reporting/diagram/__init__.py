@@ -1,0 +1,1 @@
+"""The topology as a sheet of cards in SVG. Pure."""

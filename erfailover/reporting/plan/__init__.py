@@ -1,0 +1,1 @@
+"""Plans of a switch as text, data, az script and saved document. Pure."""

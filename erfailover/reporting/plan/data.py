@@ -1,0 +1,79 @@
+"""A plan of a switch as plain data. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from erfailover.model.claims import Claim
+from erfailover.model.durations import Usual
+from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
+from erfailover.model.site import Site
+from erfailover.planning.switch.estimate import expected, step_usual
+from erfailover.reporting.plan.risks import UNTOUCHED, risks
+
+
+def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
+    """A plan as plain data."""
+    whole = expected(site, plan)
+    return {
+        "site": plan.site,
+        "purpose": str(plan.purpose),
+        "to": str(plan.target),
+        "guards": [_claim_data(claim) for claim in plan.guards],
+        "hazards": [
+            {**_claim_data(claim), "remedy": claim.remedy or None} for claim in plan.hazards
+        ],
+        "steps": [_step_data(step) for step in plan.steps],
+        "expected": {
+            "cut": _usual_data(whole.cut if whole else None),
+            "moved": _usual_data(whole.moved if whole else None),
+            "done": _usual_data(whole.done if whole else None),
+        },
+        "risks": [
+            {"when": each.when, "what": each.what, "expected": _usual_data(each.usual)}
+            for each in risks(site, plan, whole)
+        ],
+        "not_at_risk": UNTOUCHED,
+        **counts(plan),
+    }
+
+
+def counts(plan: SwitchPlan) -> dict[str, int]:
+    """How many writes a plan has of each kind, and how many steps need none."""
+    found = Counter(step.write.change for step in plan.steps)
+    words = {Change.CREATE: "add", Change.UPDATE: "change", Change.DELETE: "remove"}
+    return {word: found[change] for change, word in (words | {Change.KEEP: "keep"}).items()}
+
+
+def _claim_data(claim: Claim) -> dict[str, Any]:
+    return {"condition": claim.name, "verdict": str(claim.verdict), "seen": claim.seen}
+
+
+def _step_data(step: SwitchStep) -> dict[str, Any]:
+    return {
+        "number": step.number,
+        "spoke": step.spoke,
+        "title": step.title,
+        "why": step.why,
+        "gated": step.gated,
+        "write": _write_data(step.write),
+        "contingency": [_write_data(each) for each in step.contingency],
+        "expected": _usual_data(step_usual(step)),
+    }
+
+
+def _usual_data(usual: Usual | None) -> dict[str, float] | None:
+    if usual is None:
+        return None
+    return {"usually_s": usual.usually_s, "one_in_ten_s": usual.one_in_ten_s}
+
+
+def _write_data(write: PeeringWrite) -> dict[str, Any]:
+    return {
+        "change": str(write.change),
+        "peering": write.peering_id,
+        "before": asdict(write.before) if write.before else None,
+        "after": asdict(write.after) if write.after else None,
+    }

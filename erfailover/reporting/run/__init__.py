@@ -1,0 +1,1 @@
+"""What a run came to: text, data, HTML page, timeline. Pure."""

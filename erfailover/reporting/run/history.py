@@ -1,0 +1,95 @@
+"""Runs of the past as text and as plain data. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from erfailover.model.history import RunRecord
+from erfailover.model.lease import Holder
+from erfailover.reporting.tables import table
+
+Alive = Callable[[Holder], bool | None]
+"""Whether a holder's process lives; None where that cannot be known."""
+
+
+def outcome(run: RunRecord, alive: Alive) -> str:
+    """How a run ended, in words; what another machine does is not known from here."""
+    if run.outcome != "open":
+        return run.outcome
+    holder = Holder(run.who, run.host, run.pid, run.command, run.machine, run.started)
+    return {True: "under way", False: "died", None: f"not known (on {run.host})"}[alive(holder)]
+
+
+def open_data(run: RunRecord | None, alive: Alive) -> dict[str, Any] | None:
+    """A run that did not come to its end, for ``status``."""
+    if run is None:
+        return None
+    return {
+        "run": run.id,
+        "command": run.to_continue.removeprefix("erfailover "),
+        "began": run.began,
+        "who": f"{run.who}@{run.host}",
+        "outcome": outcome(run, alive),
+        "to_continue": run.to_continue,
+        "to_go_back": run.to_go_back,
+    }
+
+
+def open_text(run: RunRecord, alive: Alive) -> str:
+    """The same for people."""
+    what = run.to_continue.removeprefix("erfailover ")
+    who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
+    if outcome(run, alive) == "under way":
+        return f"UNDER WAY: {what} (run {run.id}, {who})"
+    lines = [f"UNFINISHED: {what} {outcome(run, alive)} (run {run.id}, {who})"]
+    lines.append(f"  to go on: {run.to_continue}")
+    if run.to_go_back:
+        lines.append(f"  to go back: {run.to_go_back}")
+    return "\n".join(lines)
+
+
+def _data(run: RunRecord, alive: Alive) -> dict[str, Any]:
+    told = {**asdict(run), "outcome": outcome(run, alive)}
+    return {key: value for key, value in told.items() if key != "result"}
+
+
+def list_text(found: list[RunRecord], alive: Alive) -> str:
+    """The runs as a table, the newest last."""
+    if not found:
+        return "Nothing was ever run on this site from here."
+    return table(
+        "Runs",
+        ("run", "began (UTC)", "who", "command", "outcome", "steps"),
+        [
+            (
+                each.id,
+                each.began[:19],
+                f"{each.who}@{each.host}",
+                each.to_continue.removeprefix("erfailover "),
+                outcome(each, alive),
+                len(each.steps),
+            )
+            for each in found
+        ],
+    )
+
+
+def run_text(run: RunRecord, alive: Alive) -> str:
+    """One run in full."""
+    lines = [
+        f"{run.to_continue}: {outcome(run, alive)}",
+        f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
+        f"began {run.began}, ended {run.ended or '-'}",
+    ]
+    if run.took_over:
+        lines.append(f"took over {run.took_over}")
+    if run.message:
+        lines.append(run.message)
+    for step in run.steps:
+        lines += ["", f"{step.outcome:>9}  {step.began[11:19]}  {step.title}"]
+        lines += [f"           {step.note}"] if step.note else []
+        lines += [f"           {step.change} {step.resource}"] if step.resource else []
+        lines += [f"           correlation id {each}" for each in step.correlation_ids]
+    return "\n".join(lines)

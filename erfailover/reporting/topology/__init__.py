@@ -1,0 +1,1 @@
+"""The topology as observed, with marks: what all pictures are drawn from. Pure."""

@@ -1,0 +1,1 @@
+"""Mechanisms that know nothing of Azure: clock, executor, waits, logs, journal, secrets."""

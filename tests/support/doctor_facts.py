@@ -1,0 +1,112 @@
+"""Facts for the doctor's checks: a site with which all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from typing import Any
+
+from erfailover.model.circuits import Circuits, Connection, FailoverTest
+from erfailover.model.claims import Verdict
+from erfailover.model.lease import Held, Standing
+from erfailover.model.observed import EXPRESSROUTE, VPN, Reading
+from erfailover.model.site import Drill, Path, Role, Site, SitePeering
+from erfailover.planning.doctor import environment
+from erfailover.planning.doctor.check import Check
+from erfailover.planning.doctor.facts import (
+    Facts,
+    GatewayDetail,
+    HostPath,
+    Identity,
+    Load,
+    Policies,
+)
+from erfailover.planning.doctor.permissions import Grant, On, groups, resources
+from tests.support import sites
+from tests.support.hazard_scenes import around
+
+SITE = sites.site()
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+HOLDS, FAILS, UNKNOWN = Verdict.HOLDS, Verdict.FAILS, Verdict.UNKNOWN
+OWNER = (Grant(("*",)),)
+GROUP = groups(SITE)[0].lower()
+PLACES = [each for on in On for each in resources(SITE, on)] + [*groups(SITE)]
+
+DRILL = Drill("lng1", IPv4Address("10.4.0.254"), IPv4Address("10.4.0.253"))
+
+
+def detail(name: str = "vng2", sku: str = "VpnGw1AZ", type_: str = "Vpn") -> GatewayDetail:
+    return GatewayDetail(name, type_, sku, "Generation1", ((f"{name}-ip", "Standard"),))
+
+
+def connected(
+    gateway: str, type_: str = VPN, *statuses: str | None, tests: tuple[FailoverTest, ...] = ()
+) -> Circuits:
+    """A gateway whose connections have a status each; None for one that could not be read."""
+    group = "/subscriptions/s/resourceGroups/rg-circuits"
+    found = tuple(
+        Connection(
+            f"{group}/providers/Microsoft.Network/connections/to-{number}",
+            f"to-{number}",
+            "IPsec",
+            "Succeeded",
+            Reading(status, None if status else "403"),
+        )
+        for number, status in enumerate(statuses or ("Connected",))
+    )
+    told = Reading(tests) if type_ == EXPRESSROUTE else None
+    return Circuits(
+        f"/subscriptions/s/resourceGroups/rg/x/y/z/{gateway}", type_, Reading(found), told
+    )
+
+
+def host(what: str, *addresses: str, proxy: str | None = None) -> HostPath:
+    return HostPath(what, "h.example", Reading(tuple(map(IPv4Address, addresses))), proxy)
+
+
+def facts(**changes: Any) -> Facts:
+    """Everything sound."""
+    sound = Facts(
+        NOW,
+        "https://management.azure.com",
+        Reading(Identity("anna@example.org", "user", "1", "2")),
+        sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE)),
+        date=Reading(NOW),
+        grants={each.lower(): Reading(OWNER) for each in PLACES},
+        locks={GROUP: Reading(())},
+        policies={GROUP: Reading(Policies(()))},
+        gateways={Role.PRIMARY: Reading(detail("vng1")), Role.BACKUP: Reading(detail())},
+        load=Reading(Load(1e6, 2e6, "24 hours")),
+        remaining={("s", "reads"): Reading(240), ("s", "writes"): Reading(190)},
+        lease=Reading(Held(Standing.FREE)),
+        around=around(),
+        circuits={Role.PRIMARY: connected("er", EXPRESSROUTE), Role.BACKUP: connected("vng2")},
+        hosts=(host(environment.ENDPOINT, "4.150.240.10"), host(environment.SIGN_IN, "20.1.1.1")),
+    )
+    return replace(sound, **changes)
+
+
+def lines_of(
+    check: Callable[[Site, Facts], Iterator[Check]], site: Site = SITE, **changes: Any
+) -> list[tuple[Verdict, str]]:
+    return [(each.verdict, each.seen) for each in check(site, facts(**changes))]
+
+
+def prestaged(site: Site) -> Site:
+    """The same site, with the backup peerings there on either path."""
+
+    def always(peering: SitePeering) -> SitePeering:
+        return SitePeering(peering.name, sites.OPEN, sites.OPEN)
+
+    spokes = tuple(
+        replace(
+            each,
+            spoke_to_backup=always(each.spoke_to_backup),
+            backup_to_spoke=always(each.backup_to_spoke),
+        )
+        for each in site.spokes
+    )
+    return replace(site, spokes=spokes)

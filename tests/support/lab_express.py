@@ -1,0 +1,78 @@
+"""ExpressRoute gateways and circuits of the lab, connected, and what is asked of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.arm_client import Arm
+
+GATEWAY = "virtualNetworkGateways/er"
+
+
+def circuit(arm: Arm, name: str, location: str, *prefixes: str) -> None:
+    provider = {
+        "serviceProviderName": "Equinix",
+        "peeringLocation": location,
+        "bandwidthInMbps": 50,
+    }
+    sku = {"name": "Standard_MeteredData", "tier": "Standard", "family": "MeteredData"}
+    tags = {"lab:on-premises": ", ".join(prefixes)}
+    properties = {"serviceProviderProperties": provider}
+    arm.put(f"expressRouteCircuits/{name}", properties, sku=sku, tags=tags)
+    private_peering(arm, name)
+
+
+def private_peering(arm: Arm, name: str, state: str = "Enabled") -> None:
+    properties = {
+        "peeringType": "AzurePrivatePeering",
+        "peerASN": 65020,
+        "primaryPeerAddressPrefix": "192.168.1.0/30",
+        "secondaryPeerAddressPrefix": "192.168.2.0/30",
+        "vlanId": 100,
+        "state": state,
+    }
+    arm.put(f"expressRouteCircuits/{name}/peerings/AzurePrivatePeering", properties)
+
+
+def gateway(arm: Arm, sku: str = "ErGw1AZ") -> Any:
+    inner = {"subnet": {"id": arm.id("virtualNetworks/hub/subnets/GatewaySubnet")}}
+    return arm.put(
+        GATEWAY,
+        {
+            "gatewayType": "ExpressRoute",
+            "sku": {"name": sku, "tier": sku},
+            "ipConfigurations": [{"name": "default", "properties": inner}],
+        },
+    )
+
+
+def connection(arm: Arm, name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "connectionType": "ExpressRoute",
+        "virtualNetworkGateway1": {"id": arm.id(GATEWAY)},
+        "peer": {"id": arm.id(f"expressRouteCircuits/{name}")},
+        **more,
+    }
+
+
+def act(arm: Arm, action: str, body: Any = None) -> Any:
+    reply = arm.wait(arm.call("POST", f"{GATEWAY}/{action}", body))
+    assert reply.status == 200, reply
+    return reply.body
+
+
+def peers(arm: Arm) -> list[tuple[Any, ...]]:
+    rows = act(arm, "getBgpPeerStatus")["value"]
+    return [(row["neighbor"], row["asn"], row["state"], row["routesReceived"]) for row in rows]
+
+
+def learned(arm: Arm) -> set[tuple[Any, ...]]:
+    rows = act(arm, "getLearnedRoutes")["value"]
+    names = ("network", "nextHop", "sourcePeer", "origin", "asPath", "weight")
+    return {tuple(row.get(name) for name in names) for row in rows}
+
+
+def heard(*prefixes: str, edges: tuple[str, ...] = ("10.2.0.4", "10.2.0.5")) -> set[Any]:
+    return {
+        (prefix, edge, edge, "EBgp", "12076-65020", 32769) for prefix in prefixes for edge in edges
+    }

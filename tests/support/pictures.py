@@ -1,0 +1,51 @@
+"""Sites in a few states, as pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from erfailover.model.observed import Gateway, Observed
+from erfailover.model.site import Path, Role, Site
+from tests.support.sites import State, gateway, observed, on, peer, route
+
+DARK = peer("10.4.0.253", "Connecting")
+
+
+def serving(of: Site, role: Role, spokes: list[str], **more: object) -> Gateway:
+    """A hub's gateway, healthy, that originates these spokes."""
+    networks = observed(of, {}, ()).networks
+    ids = [of.network_id(name).lower() for name in spokes]
+    prefixes = [str(prefix) for each in ids for prefix in networks[each].address_space]
+    own = "10.2.0.254" if role is Role.PRIMARY else "10.3.0.254"
+    routes = [route("10.5.0.0/16"), *(route(each, "Network", own) for each in prefixes)]
+    return replace(gateway(role, *routes), asn=65010, **more)  # type: ignore[arg-type]
+
+
+def healthy(of: Site) -> Observed:
+    names = [each.virtual_network for each in of.spokes]
+    gateways = (serving(of, Role.PRIMARY, names), serving(of, Role.BACKUP, []))
+    return observed(of, on(Path.EXPRESSROUTE, of), gateways)
+
+
+def dark(of: Site) -> Observed:
+    down = gateway(Role.PRIMARY, route("10.1.0.0/16", "Network", "10.2.0.254"), peers=(DARK,))
+    return observed(of, on(Path.EXPRESSROUTE, of), (down, serving(of, Role.BACKUP, [])))
+
+
+def mixed(of: Site, moved: int) -> Observed:
+    """So many of the spokes, the last ones, are on IPsec; the others on ExpressRoute."""
+    names = [each.virtual_network for each in of.spokes]
+    before, after = on(Path.EXPRESSROUTE, of), on(Path.IPSEC, of)
+    gone = names[-moved:]
+    state: State = {
+        key: value
+        for flags in (before, after)
+        for key, value in flags.items()
+        if any(key.startswith(f"{name}-to-") or key.endswith(f"-to-{name}") for name in gone)
+        is (flags is after)
+    }
+    gateways = (
+        serving(of, Role.PRIMARY, names[:-moved]),
+        serving(of, Role.BACKUP, gone),
+    )
+    return observed(of, state, gateways)
