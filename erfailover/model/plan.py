@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from erfailover.model.claims import Claim
 from erfailover.model.site import Flags, Path
@@ -16,6 +16,26 @@ class Change(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     KEEP = "keep"
+
+
+class Phase(Enum):
+    """A part of a switch, in the order in which they run."""
+
+    PREPARE = "prepare"
+    SWITCH = "switch"
+    CLEANUP = "clean up"
+
+
+class StepKind(Enum):
+    """What a step is for; ``planning.switch.procedure.STEPS`` has one row for each."""
+
+    ALLOW_TRANSIT = "allow transit"
+    PREPARE_SPOKE = "prepare spoke"
+    BREAK = "break"
+    MAKE = "make"
+    WITHDRAW_TRANSIT = "withdraw transit"
+    REMOVE_SPOKE_PEERING = "remove spoke peering"
+    REMOVE_HUB_PEERING = "remove hub peering"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +59,10 @@ class PeeringWrite:
 class SwitchStep:
     """One step of a switch, as the operator sees it before it is done."""
 
+    kind: StepKind
+    phase: Phase
     number: int
+    """For display, and in the id; decisions depend on ``kind`` and ``phase``."""
     spoke: str
     title: str
     why: str

@@ -6,6 +6,7 @@ out and asks the conditions again at the moment they matter.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -23,7 +24,7 @@ from erfailover.commands.switch.route_watch import FEW, Watch
 from erfailover.errors import AzureFailure, Kind, UnknownReading, VerificationFailed
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Observed
-from erfailover.model.plan import PeeringWrite, SwitchPlan, SwitchStep
+from erfailover.model.plan import PeeringWrite, Phase, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import network_of
 from erfailover.model.site import ROLE_OF_PATH, Site, Spoke
 from erfailover.model.tasks import Event, Listener, Results, State, Task
@@ -116,7 +117,7 @@ class SwitchRun:
         watch = Watch(
             self.readings, self.site, self.options.target, self.context.clock, self.observed
         )
-        written = {step.spoke for step in plan.writes if step.number < 5}
+        written = {step.spoke for step in plan.writes if step.phase is not Phase.CLEANUP}
         watch.begin()
         watch.expect(spoke.name for spoke in self.site.spokes if spoke.name not in written)
         return watch
@@ -124,9 +125,9 @@ class SwitchRun:
     def _write_all(self, plan: SwitchPlan, outcome: Outcome, watch: Watch) -> None:
         """Every write of the plan; what failed is noted, what did not goes on."""
         clock = self.context.clock
-        last = {step.spoke: step.id for step in plan.writes if procedure.phase(step.number) < 2}
+        last = {step.spoke: step.id for step in plan.writes if step.phase is not Phase.CLEANUP}
         left = {id_: spoke for spoke, id_ in last.items()}
-        prepared = {step.id for step in plan.writes if procedure.phase(step.number) == 0}
+        prepared = {step.id for step in plan.writes if step.phase is Phase.PREPARE}
         preparing = set(prepared)
 
         def listen(event: Event) -> None:
@@ -136,7 +137,7 @@ class SwitchRun:
                 watch.expect([left.pop(id_)])
                 if not left:
                     watch.hurry()
-                    if procedure.phase(plan.writes[-1].number) == 2 and len(last) > FEW:
+                    if plan.writes[-1].phase is Phase.CLEANUP and len(last) > FEW:
                         self.context.say("All are switched; the rest is off the critical path.")
             if event.state is State.STARTED:
                 preparing.discard(id_)
@@ -198,10 +199,9 @@ class SwitchRun:
     def _step(self, step: SwitchStep) -> str:
         if step.gated:
             self._passes_the_gate(step)
-        phase = procedure.phase(step.number)
-        max_age_s = GATE_NETWORKS_S if phase == 1 else BODY_S
-        size = len(self.site.spokes)
-        patient = (phase > 0 and size > HUNDREDS) or (phase == 2 and size > FEW)
+        max_age_s = GATE_NETWORKS_S if step.phase is Phase.SWITCH else BODY_S
+        most = {Phase.PREPARE: math.inf, Phase.SWITCH: HUNDREDS, Phase.CLEANUP: FEW}
+        patient = len(self.site.spokes) > most[step.phase]
         try:
             return self._write(step.write, max_age_s, PATIENT if patient else HURRIED)
         except AzureFailure as failure:

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
+from erfailover.model.plan import StepKind
 from erfailover.model.probes import interfaces, machines
 from erfailover.model.resource_ids import group_of
 from erfailover.model.site import Drill, Path, Role, Site, SiteFailoverTest
+from erfailover.planning.switch.procedure import STEPS, Goal, in_words
 
 NETWORK = "Microsoft.Network"
 NETWORKS = f"{NETWORK}/virtualNetworks"
@@ -86,7 +88,8 @@ READ, SWITCH = RoleKind.READ, RoleKind.SWITCH
 LOOKS = ("status", "doctor", "switch")
 DOCTOR = ("doctor",)
 AROUND = ("doctor", "switch: hazards")
-PEERING = ("switch: steps 1 to 5", "prestage")
+REMOVALS = frozenset(rule.kind for rule in STEPS if rule.goal is Goal.REMOVED)
+PEERING = (f"switch: {in_words(set(StepKind) - REMOVALS)}", "prestage")
 PROBES = ("verify", "switch: probes")
 
 NEEDS = (
@@ -120,7 +123,7 @@ NEEDS = (
     Need(f"{PEERINGS}/read", On.NETWORK, ("switch: a write whose answer was lost",), SWITCH),
     Need(f"{PEERINGS}/write", On.NETWORK, PEERING, SWITCH),
     Need(f"{NETWORKS}/peer/action", On.NETWORK, PEERING, SWITCH),
-    Need(f"{PEERINGS}/delete", On.NETWORK, ("switch: steps 6, 7", "unprestage"), SWITCH),
+    Need(f"{PEERINGS}/delete", On.NETWORK, (f"switch: {in_words(REMOVALS)}", "unprestage"), SWITCH),
     Need(f"{NETWORK}/locations/operations/read", On.POLLING, ("switch", "drill"), SWITCH),
     Need(f"{MACHINES}/runCommand/action", On.MACHINE, PROBES, SWITCH),
     Need(f"{INTERFACES}/effectiveRouteTable/action", On.INTERFACE, PROBES, SWITCH),

@@ -15,9 +15,9 @@ from random import Random
 from statistics import quantiles
 
 from erfailover.model.durations import PEERING_WRITES, Usual
-from erfailover.model.plan import SwitchPlan, SwitchStep
+from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.site import Site
-from erfailover.planning.switch.procedure import phase
+from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import batches
 
 DRAWS, FEWEST, MOST = 20_000, 9, 199
@@ -26,8 +26,6 @@ AT_ONCE, PER_SECOND = 200, 10.0
 """Writes that ARM takes at once, and then a second (documented)."""
 WINDOW, WINDOW_S = 1_000, 300.0
 """Writes that Microsoft.Network takes in five minutes (documented)."""
-OWNED_BY_A_HUB = frozenset({1, 5, 7})
-"""The steps that write a hub's peering; see ``procedure.STEPS``."""
 
 Draw = Callable[[SwitchStep], float]
 
@@ -64,9 +62,9 @@ def expected(site: Site, plan: SwitchPlan) -> Expected | None:
         return PEERING_WRITES[str(step.write.change)].draw(chance.random())
 
     played = [_played(site, writes, draw) for _ in range(runs)]
-    moves = any(phase(step.number) == 1 for step in writes)
-    broken = next((step for step in writes if step.number == 3), None)
-    made = next((step for step in writes if step.number == 4), None)
+    moves = any(step.phase is Phase.SWITCH for step in writes)
+    broken = next((step for step in writes if step.kind is StepKind.BREAK), None)
+    made = next((step for step in writes if step.kind is StepKind.MAKE), None)
     cut = None
     if broken and made:
         chance = Random(7)
@@ -83,7 +81,7 @@ def _usual(figures: list[float]) -> Usual:
 def _played(site: Site, writes: tuple[SwitchStep, ...], draw: Draw) -> tuple[float, float]:
     """When the last spoke is moved and when all is written, in one run."""
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
-    critical = [step for step in writes if phase(step.number) < 2]
+    critical = [step for step in writes if step.phase is not Phase.CLEANUP]
     now, sent = 0.0, 0
     for _, group in groupby(critical, key=lambda step: priorities[step.spoke]):
         members: dict[str, list[SwitchStep]] = {}
@@ -103,7 +101,7 @@ def _group(members: list[SwitchStep], draw: Draw) -> float:
     """Spokes of one priority: the hub's queue, then each spoke's own chain beside the others."""
     queue, chains = 0.0, dict.fromkeys((step.spoke for step in members), 0.0)
     for step in members:
-        if step.number in OWNED_BY_A_HUB:
+        if RULES[step.kind].writes_hub:
             queue += draw(step)
         else:
             chains[step.spoke] += draw(step)
@@ -112,8 +110,8 @@ def _group(members: list[SwitchStep], draw: Draw) -> float:
 
 def _late(writes: tuple[SwitchStep, ...], draw: Draw) -> Iterator[tuple[bool, float]]:
     for step in writes:
-        if phase(step.number) == 2:
-            yield step.number in OWNED_BY_A_HUB, draw(step)
+        if step.phase is Phase.CLEANUP:
+            yield RULES[step.kind].writes_hub, draw(step)
 
 
 def _limit(writes: int) -> float:

@@ -1,30 +1,71 @@
-"""THE procedure: what a switch does, in order, and why each step stands where it stands. Pure.
+"""The procedure of a switch: which peerings of a spoke are written, in what order, and why. Pure.
 
-Read ``STEPS`` from top to bottom. *Arriving* is the hub the spoke moves to, *leaving* the one it
-moves off; ``switch --to ipsec`` arrives at the backup hub, ``--to expressroute`` at the primary.
+Rule 1
+    Everything that decides which peerings of a spoke are written, and in what order, is in this
+    module, and everything that is known about a step is in one table, ``STEPS``. Other modules look
+    at a step's ``kind`` and ``phase``. Its ``number`` is for people, journals and saved plans;
+    nothing compares it.
 
-Invariants, in every intermediate state, also after a crash:
+Rule 2
+    Every intermediate state keeps four invariants, also if the run crashes in it:
 
-1. A peering between a spoke and the primary hub is never deleted, and never loses
-   ``allow_virtual_network_access``: the spoke's route to the NAT next hop depends on it.
-2. At most one peering of a spoke uses remote gateways (Azure refuses a second).
-3. No write is made on an UNKNOWN reading that the step's precondition names. Readings of the hub
-   being left never gate leaving it: a dead gateway does not answer.
-4. Nothing is written that the plan did not name, contingencies included.
+    1. A peering between a spoke and the primary hub is never deleted, and never loses
+       ``allow_virtual_network_access``: the spoke's route to the NAT next hop depends on it.
+    2. At most one peering of a spoke uses remote gateways (Azure refuses a second).
+    3. No write is made on an UNKNOWN reading that the step's precondition names. Readings of the
+       hub being left never gate leaving it: a dead gateway does not answer.
+    4. Nothing is written that the plan did not name, contingencies included.
 
-The world decides what is left to do: a step whose peering is already as it should be is kept as
-it is, so the plan after a crash is the rest of the plan before it.
+Rule 3
+    Azure is the state. A step whose peering already has the wanted flags is kept, so the plan
+    after a crash is the rest of the plan before it, and a second run has nothing to write.
+
+Theory of operation
+    A spoke VNet reaches the remote site through the gateway of the hub it has chosen. Choosing
+    takes two peerings: on the hub's side, *gateway transit* offers the gateway; on the spoke's
+    side, *remote gateways* uses it. With two hubs a spoke has four peerings, one ``Side`` each. The
+    hub the spoke moves to is *arriving*, the one it moves off *leaving*: ``switch --to ipsec``
+    arrives at the backup hub, ``switch --to expressroute`` at the primary. The table is the same
+    both ways.
+
+    Azure allows one peering with remote gateways per spoke, so the spoke cannot use the new
+    gateway before it stops using the old one: there is a break, then a make, and in between the
+    spoke has no gateway. All the rest is arranged around keeping that time short and sure:
+
+    - PREPARE does everything that can fail early. The arriving hub allows transit, and the
+      spoke's peering to it exists with remote gateways off. None of this changes the path in use,
+      so it can be done days ahead (``prestage``).
+    - The gate then reads everything again. Nothing is broken until the make is known to be
+      possible.
+    - SWITCH is the break and the make, two writes on the spoke's own VNet. If Azure refuses either
+      or fails at it, the step's contingency puts the spoke back on the gateway it had.
+    - CLEANUP is off the critical path. The leaving hub withdraws transit, which Azure refuses while
+      the spoke still uses it, and peerings that were made for the other path only are removed.
+
+    After the last step the outcome is verified from the gateways' BGP tables and by probes.
+
+    One thing to remember about timing: a write locks the VNet that owns the peering. Writes on
+    spokes run side by side; writes on a hub queue. ``schedule`` orders the spokes accordingly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from types import MappingProxyType
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed, Peering
-from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
+from erfailover.model.plan import (
+    Change,
+    PeeringWrite,
+    Phase,
+    Purpose,
+    StepKind,
+    SwitchPlan,
+    SwitchStep,
+)
 from erfailover.model.resource_ids import network_of
 from erfailover.model.site import ROLE_OF_PATH, Flags, Path, Role, Site, Spoke
 from erfailover.planning import conditions
@@ -67,8 +108,18 @@ class Goal(Enum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the procedure."""
+    """One row of the procedure.
 
+    Attributes:
+        number: for people; journals and saved plans name a step by it.
+        title: what the step does, as an imperative.
+        why: why it has this place in the order.
+        gated: whether the gate must hold immediately before.
+        contingency: whether it is taken back if Azure refuses it or fails at it.
+    """
+
+    kind: StepKind
+    phase: Phase
     number: int
     side: Side
     goal: Goal
@@ -77,18 +128,33 @@ class Rule:
     gated: bool = False
     contingency: bool = False
 
+    @property
+    def writes_hub(self) -> bool:
+        """Whether the peering belongs to a hub, whose writes queue."""
+        return self.side in (Side.ARRIVING_TO_SPOKE, Side.LEAVING_TO_SPOKE)
+
+    def words(self, spoke: str, arriving: str, leaving: str) -> tuple[str, str]:
+        """Return the title and the reason with names, and other steps' numbers, filled in."""
+        names: dict[str, object] = {"spoke": spoke, "arriving": arriving, "leaving": leaving}
+        names |= {rule.kind.name: rule.number for rule in STEPS}
+        return self.title.format(**names), self.why.format(**names)
+
 
 STEPS = (
     Rule(
+        StepKind.ALLOW_TRANSIT,
+        Phase.PREPARE,
         1,
         Side.ARRIVING_TO_SPOKE,
         Goal.FINAL,
         "lend the gateway of {arriving} to {spoke}",
-        "advertises nothing until step 4; what can go wrong goes wrong before the break. "
+        "advertises nothing until step {MAKE}; what can go wrong goes wrong before the break. "
         "Where the peering is new it adds routes between the two VNets and widens the "
         "VirtualNetwork tag of their security groups",
     ),
     Rule(
+        StepKind.PREPARE_SPOKE,
+        Phase.PREPARE,
         2,
         Side.SPOKE_TO_ARRIVING,
         Goal.PRESENT,
@@ -96,6 +162,8 @@ STEPS = (
         "what can go wrong with a creation goes wrong before the break",
     ),
     Rule(
+        StepKind.BREAK,
+        Phase.SWITCH,
         3,
         Side.SPOKE_TO_LEAVING,
         Goal.FINAL_OR_LEFT,
@@ -106,14 +174,18 @@ STEPS = (
         contingency=True,
     ),
     Rule(
+        StepKind.MAKE,
+        Phase.SWITCH,
         4,
         Side.SPOKE_TO_ARRIVING,
         Goal.FINAL,
         "use the gateway of {arriving} from {spoke}",
-        "the make. If Azure refuses it, step 3 is taken back",
+        "the make. If Azure refuses it, step {BREAK} is taken back",
         contingency=True,
     ),
     Rule(
+        StepKind.WITHDRAW_TRANSIT,
+        Phase.CLEANUP,
         5,
         Side.LEAVING_TO_SPOKE,
         Goal.FINAL,
@@ -121,6 +193,8 @@ STEPS = (
         "nobody uses it any more; off the critical path",
     ),
     Rule(
+        StepKind.REMOVE_SPOKE_PEERING,
+        Phase.CLEANUP,
         6,
         Side.SPOKE_TO_LEAVING,
         Goal.REMOVED,
@@ -128,6 +202,8 @@ STEPS = (
         "it was made for the time on the other path only",
     ),
     Rule(
+        StepKind.REMOVE_HUB_PEERING,
+        Phase.CLEANUP,
         7,
         Side.LEAVING_TO_SPOKE,
         Goal.REMOVED,
@@ -135,8 +211,20 @@ STEPS = (
         "it was made for the time on the other path only",
     ),
 )
-"""The order. The gate stands between 2 and 3: nothing is broken before the make is known to be
-possible. After the last step the outcome is verified."""
+"""The procedure, in order; the docs' picture is drawn from it."""
+
+RULES: Mapping[StepKind, Rule] = MappingProxyType({rule.kind: rule for rule in STEPS})
+
+NUMBERED: Mapping[int, Rule] = MappingProxyType({rule.number: rule for rule in STEPS})
+"""By the number in a journal. Renumbering a step mislabels it in the reports of older runs."""
+
+
+def in_words(kinds: Iterable[StepKind]) -> str:
+    """Return steps as people write them: ``step 3``, ``steps 6, 7``, ``steps 1 to 5``."""
+    numbers = sorted({RULES[kind].number for kind in kinds})
+    if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"steps {numbers[0]} to {numbers[-1]}"
+    return f"step{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def plan(
@@ -157,17 +245,19 @@ def plan(
     places = {spoke.name: (spoke.priority, n) for n, spoke in enumerate(site.spokes)}
 
     def rank(step: SwitchStep) -> tuple[int, ...]:
-        (priority, place), late = places[step.spoke], phase(step.number) == 2
-        return (int(late), 0 if late else priority, phase(step.number), place)
+        priority, place = places[step.spoke]
+        if step.phase is Phase.CLEANUP:
+            return (1, place)
+        return (0, priority, list(Phase).index(step.phase), place)
 
     steps.sort(key=rank)
     return SwitchPlan(site.name, target, tuple(steps), tuple(guards(site, observed, target)))
 
 
 def prestage(site: Site, observed: Observed) -> SwitchPlan:
-    """What makes the peerings with the backup hub ahead of time: steps 1 and 2 of a switch."""
+    """What makes the peerings with the backup hub ahead of time: the preparation of a switch."""
     there = plan(site, observed, Path.IPSEC)
-    steps = tuple(step for step in there.steps if phase(step.number) == 0)
+    steps = tuple(step for step in there.steps if step.phase is Phase.PREPARE)
     read = tuple(claim for claim in there.guards if claim.name not in READINESS)
     return replace(there, steps=steps, guards=read, purpose=Purpose.PRESTAGE)
 
@@ -192,11 +282,6 @@ def _outward_id(site: Site, spoke: Spoke, role: Role) -> str:
     return site.peering_id(spoke.virtual_network, spoke.outward(role).name)
 
 
-def phase(number: int) -> int:
-    """Preparation first, then break and make, then what is off the critical path."""
-    return 0 if number < 3 else 1 if number < 5 else 2
-
-
 class _Spoke:
     """The steps of one spoke, each decided on what the steps before it leave behind."""
 
@@ -209,21 +294,19 @@ class _Spoke:
         self.seen = {id_.lower(): observed.peering(id_) for id_ in site.peering_ids(spoke)}
 
     def steps(self) -> Iterator[SwitchStep]:
-        names = {
-            "spoke": self.spoke.name,
-            "arriving": _last(self.site.hub(self.arriving).virtual_network),
-            "leaving": _last(self.site.hub(self.leaving).virtual_network),
-        }
+        roles = self.arriving, self.leaving
+        hubs = [_last(self.site.hub(role).virtual_network) for role in roles]
         for rule in self._rules():
             write = self._write(rule)
             kept = write.change is Change.KEEP
             if rule.goal is Goal.REMOVED and kept:
                 continue
             yield SwitchStep(
+                rule.kind,
+                rule.phase,
                 rule.number,
                 self.spoke.name,
-                rule.title.format(**names),
-                rule.why.format(**names),
+                *rule.words(self.spoke.name, *hubs),
                 write,
                 rule.gated,
                 self._taken_back(rule, write) if rule.contingency and not kept else (),
@@ -231,7 +314,7 @@ class _Spoke:
             if not kept:
                 self.seen[write.peering_id.lower()] = _written(write)
 
-    def _rules(self) -> tuple[Rule, ...]:
+    def _rules(self) -> Sequence[Rule]:
         """The rows in order; a Disconnected peering of the spoke is mended before its opposite.
 
         Azure refuses to create a peering whose opposite is Disconnected
@@ -241,7 +324,7 @@ class _Spoke:
         found = self.seen[peering_id.lower()]
         if found is None or found.state != "Disconnected":
             return STEPS
-        return (STEPS[1], STEPS[0], *STEPS[2:])
+        return sorted(STEPS, key=lambda rule: rule.kind is not StepKind.PREPARE_SPOKE)
 
     def _place(self, side: Side) -> tuple[str, str, Flags | None]:
         """Where a side's peering is: its id, the VNet it leads to, its flags on the target."""

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 
-from erfailover.model.plan import SwitchPlan, SwitchStep
+from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.site import Site
-from erfailover.planning.switch.procedure import phase
 
 BATCH = 125
 """How many peerings of the hub are prepared at most before their spokes are moved. Preparing one
@@ -46,7 +45,7 @@ class Node:
     @property
     def completes(self) -> bool:
         """Whether it completes what was begun: the make of what was broken."""
-        return self.step is not None and self.step.number == 4
+        return self.step is not None and self.step.kind is StepKind.MAKE
 
 
 def schedule(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[Node, ...]:
@@ -81,16 +80,16 @@ def _nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
             passed = frozenset({f"check/{canary}"})
             yield Node(f"check/{canary}", checked=canary, needs=begun)
     for name in spokes:
-        before = frozenset(step.id for step in steps[name] if phase(step.number) < 2)
+        before = frozenset(step.id for step in steps[name] if step.phase is not Phase.CLEANUP)
         for step in steps[name]:
-            if phase(step.number) == 2:
+            if step.phase is Phase.CLEANUP:
                 yield Node(step.id, step, needs=before | passed, after=begun)
                 before |= {step.id}
 
 
 def batches(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
     """The spokes of one priority, in as few parts as ``BATCH`` allows, of about the same size."""
-    prepared = sum(any(step.number == 1 for step in steps) for _, steps in members)
+    prepared = sum(step.kind is StepKind.ALLOW_TRANSIT for _, steps in members for step in steps)
     size = -(-len(members) // max(1, -(-prepared // BATCH)))
     for begin in range(0, len(members), size):
         yield members[begin : begin + size]
@@ -111,17 +110,20 @@ def _group(
     prepared, made = f"prepared/{number}", f"made/{number}"
     before: dict[str, frozenset[str]] = {}
     lent: set[str] = set()
-    for place in (0, 1):
-        for name, steps in group:
-            for step in [each for each in steps if phase(each.number) == 0][place : place + 1]:
-                needs = before.get(name, frozenset())
-                yield Node(step.id, step, None, needs | passed, begun)
-                before[name] = needs | {step.id}
-                lent |= {step.id} if step.number == 1 else set()
+    for row in zip_longest(*(_of(Phase.PREPARE, steps) for _, steps in group)):
+        for step in filter(None, row):
+            needs = before.get(step.spoke, frozenset())
+            yield Node(step.id, step, None, needs | passed, begun)
+            before[step.spoke] = needs | {step.id}
+            lent |= {step.id} if step.kind is StepKind.ALLOW_TRANSIT else set()
     yield Node(prepared, after=frozenset(lent) | begun)
     for name, steps in group:
-        for step in [each for each in steps if phase(each.number) == 1]:
+        for step in _of(Phase.SWITCH, steps):
             needs = before.get(name, frozenset())
             yield Node(step.id, step, None, needs | passed, frozenset({prepared}))
             before[name] = needs | {step.id}
     yield Node(made, after=frozenset().union(*before.values(), {prepared}))
+
+
+def _of(phase: Phase, steps: Sequence[SwitchStep]) -> list[SwitchStep]:
+    return [step for step in steps if step.phase is phase]

@@ -51,7 +51,7 @@ def alike(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
 
 def _shape(step: SwitchStep) -> object:
     """What a step is without its names."""
-    return step.number, _written(step.write), tuple(map(_written, step.contingency))
+    return step.kind, _written(step.write), tuple(map(_written, step.contingency))
 
 
 def _written(write: PeeringWrite) -> object:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from erfailover.model.durations import HOLD_TIME_S, LEARNING_S, Usual, duration
-from erfailover.model.plan import Change, SwitchPlan
+from erfailover.model.plan import Change, Phase, StepKind, SwitchPlan
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.planning.switch.estimate import Expected
-from erfailover.planning.switch.procedure import phase
+from erfailover.planning.switch.procedure import RULES, in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +43,33 @@ def risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> tuple[Risk
 def _risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> Iterator[Risk]:
     arriving, leaving = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
     hub = last_of(site.hub(arriving).virtual_network)
-    added = sorted({step.number for step in plan.writes if step.write.change is Change.CREATE})
+    added = {step.kind for step in plan.writes if step.write.change is Change.CREATE}
     if added:
         yield Risk(
-            _steps(added),
+            in_words(added),
             f"new peerings: routes between the spokes and {hub}, and the VirtualNetwork tag of "
             "their security groups is wider. No path is touched",
         )
-    numbers = {step.number for step in plan.writes if phase(step.number) == 1}
-    if 3 in numbers:
+    moved = {step.kind for step in plan.writes if step.phase is Phase.SWITCH}
+    broken, made = RULES[StepKind.BREAK], RULES[StepKind.MAKE]
+    if StepKind.BREAK in moved:
         prefixes = ", ".join(map(str, site.remote_prefixes))
         lost = last_of(site.hub(leaving).gateway)
         yield Risk(
-            "between 3 and 4, each spoke",
+            f"between {broken.number} and {made.number}, each spoke",
             f"the spoke's path over the gateway is away, to {prefixes} and back; what {lost} does "
             "not carry any more is not lost by it",
             expected.cut if expected else None,
         )
-    if numbers:
+    if moved:
         yield Risk(
-            "after 4",
+            f"after {made.number}",
             f"the far end has yet to learn the way by BGP: about {duration(LEARNING_S)} (assumed), "
             f"up to {duration(HOLD_TIME_S)} while it holds the routes of a dead session",
         )
-    removed = sorted({step.number for step in plan.writes if step.write.change is Change.DELETE})
+    removed = {step.kind for step in plan.writes if step.write.change is Change.DELETE}
     if removed:
         yield Risk(
-            _steps(removed), "the routes of these peerings go; none is removed that carries a path"
+            in_words(removed),
+            "the routes of these peerings go; none is removed that carries a path",
         )
-
-
-def _steps(numbers: list[int]) -> str:
-    word = "step" if len(numbers) == 1 else "steps"
-    return f"{word} {', '.join(map(str, numbers))}"

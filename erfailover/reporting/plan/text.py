@@ -12,11 +12,11 @@ from itertools import groupby
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.durations import duration, usually
-from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
+from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.planning.switch.estimate import expected, step_usual
-from erfailover.planning.switch.procedure import STEPS
+from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import BATCH
 from erfailover.reporting.plan.data import counts
 from erfailover.reporting.plan.groups import Alike, alike, ranges
@@ -54,7 +54,7 @@ def text(site: Site, plan: SwitchPlan) -> str:
     if any(step.write.change is not Change.KEEP for step in plan.steps):
         lines += ["", LEGEND]
     lines += _order_lines(site, plan)
-    told: set[int] = set()
+    told: set[StepKind] = set()
     for group in groups:
         lines += ["", *_group_lines(site, plan, group, told, len(groups) > 1)]
     lines += _expected_lines(site, plan)
@@ -137,7 +137,7 @@ def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
 
 
 def _group_lines(
-    site: Site, plan: SwitchPlan, group: Alike, told: set[int], singled: bool
+    site: Site, plan: SwitchPlan, group: Alike, told: set[StepKind], singled: bool
 ) -> Iterator[str]:
     """The steps of spokes that are alike; why a step stands where it stands is told once."""
     many = len(group.names) > 1
@@ -153,22 +153,18 @@ def _group_lines(
             gate_told = True
             yield "  -- gate: all of the above is read again and must hold before anything breaks"
         title, why = _words(site, plan, step, many)
-        yield from _step_lines(step, title, "" if step.number in told else why)
+        yield from _step_lines(step, title, "" if step.kind in told else why)
         if write.change is not Change.KEEP:
-            told.add(step.number)
+            told.add(step.kind)
 
 
 def _words(site: Site, plan: SwitchPlan, step: SwitchStep, many: bool) -> tuple[str, str]:
     """A step's title and reason; of many spokes alike without the name of one."""
     if not many:
         return step.title, step.why
-    rule = next(each for each in STEPS if each.number == step.number)
-    names = {
-        "spoke": "the spoke",
-        "arriving": last_of(site.hub(ROLE_OF_PATH[plan.target]).virtual_network),
-        "leaving": last_of(site.hub(ROLE_OF_PATH[plan.target.other]).virtual_network),
-    }
-    return rule.title.format(**names), rule.why.format(**names)
+    roles = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
+    hubs = [last_of(site.hub(role).virtual_network) for role in roles]
+    return RULES[step.kind].words("the spoke", *hubs)
 
 
 def _step_lines(step: SwitchStep, title: str, why: str) -> Iterator[str]:

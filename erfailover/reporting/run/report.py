@@ -15,8 +15,10 @@ from functools import cached_property
 from typing import Any
 
 from erfailover.model.history import OPEN, RunRecord, StepRecord
+from erfailover.model.plan import StepKind
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Path
+from erfailover.planning.switch.procedure import NUMBERED
 from erfailover.reporting.run.outage import Outage, of_probes, of_steps
 from erfailover.reporting.tables import path_name
 
@@ -33,7 +35,12 @@ class Part(StrEnum):
 
 
 TAKEN_BACK = "taken back"
-PARTS = {1: Part.PREPARE, 2: Part.PREPARE, 3: Part.BREAK, 4: Part.MAKE}
+PARTS = {
+    StepKind.ALLOW_TRANSIT: Part.PREPARE,
+    StepKind.PREPARE_SPOKE: Part.PREPARE,
+    StepKind.BREAK: Part.BREAK,
+    StepKind.MAKE: Part.MAKE,
+}
 
 
 @dataclass(frozen=True)
@@ -270,7 +277,8 @@ def _step(run: RunRecord, record: StepRecord) -> Step:
         if label.startswith("back"):
             part = Part.TAKE_BACK
         elif label.isdigit():
-            part = PARTS.get(int(label), Part.AFTERWARDS)
+            rule = NUMBERED.get(int(label))
+            part = PARTS.get(rule.kind, Part.AFTERWARDS) if rule else Part.AFTERWARDS
     if part is Part.OTHER:
         spoke, label = "", ""
     began_s = record.began_s

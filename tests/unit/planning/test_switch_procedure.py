@@ -230,7 +230,8 @@ def test_a_plan_that_would_cut_the_internet_path_is_named_a_breach() -> None:
         Change.DELETE, SITE.peering_id("vnet1", OUT_P), SITE.network_id("vnet2"), OPEN, None
     )
     steps = tuple(
-        SwitchStep(step.number, step.spoke, step.title, step.why, broken) for step in good.steps[:1]
+        SwitchStep(step.kind, step.phase, step.number, step.spoke, step.title, step.why, broken)
+        for step in good.steps[:1]
     )
     assert procedure.breaches(SITE, SwitchPlan("poc", Path.IPSEC, steps, ())) == [
         f"step 1 deletes {OUT_P}"
