@@ -27,8 +27,8 @@ class Usual:
     one_in_ten_s: float
     quick_s: float = 0.0
 
-    def draw(self, quantile: float) -> float:
-        """The duration at a quantile, log-linear through the three; the outer lines go on."""
+    def at(self, quantile: float) -> float:
+        """Return the duration at a quantile: log-linear through the three, and on beyond them."""
         q = min(max(quantile, 0.01), 0.99)
         figures = (self.quick_s or self.usually_s, self.usually_s, self.one_in_ten_s)
         low, middle, high = (math.log(max(each, 0.1)) for each in figures)

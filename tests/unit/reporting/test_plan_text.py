@@ -136,10 +136,10 @@ def test_the_expected_time_is_the_hubs_queue_and_then_the_slowest_spoke() -> Non
     assert expected(sites.site(), planned(sites.site())[0]) == one, "always the same figures"
 
 
-def test_a_draw_goes_through_the_percentiles() -> None:
+def test_a_quantile_goes_through_the_percentiles() -> None:
     usual = Usual(3.0, 13.0, 2.0)
-    assert [round(usual.draw(q), 6) for q in (0.1, 0.5, 0.9)] == [2.0, 3.0, 13.0]
-    assert usual.draw(0.0) == usual.draw(0.01)
+    assert [round(usual.at(q), 6) for q in (0.1, 0.5, 0.9)] == [2.0, 3.0, 13.0]
+    assert usual.at(0.0) == usual.at(0.01)
 
 
 def test_colour_changes_no_letter_and_is_left_out_where_it_is_not_wanted() -> None:

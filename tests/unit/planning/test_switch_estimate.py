@@ -1,0 +1,81 @@
+"""The estimated times agree with runs that are played through with drawn durations."""
+
+from __future__ import annotations
+
+from random import Random
+from statistics import quantiles
+
+import pytest
+
+from erfailover.model.durations import PEERING_WRITES
+from erfailover.model.plan import Phase, SwitchPlan
+from erfailover.model.site import Path, Site
+from erfailover.planning.switch import procedure
+from erfailover.planning.switch.estimate import expected
+from erfailover.planning.switch.schedule import BATCH
+from tests.support import sites
+
+PLAYS = 400
+
+
+def planned(count: int, *, prestaged: bool) -> tuple[Site, SwitchPlan]:
+    site = sites.site(*(f"vnet{100 + n}" for n in range(count)))
+    state = sites.on(Path.EXPRESSROUTE, site)
+    plan = procedure.plan(site, sites.observed(site, state), Path.IPSEC)
+    if prestaged:
+        for step in plan.writes:
+            if step.phase is Phase.PREPARE and step.write.after:
+                state[step.write.name] = (step.write.after, "Connected")
+        plan = procedure.plan(site, sites.observed(site, state), Path.IPSEC)
+    return site, plan
+
+
+def played(plan: SwitchPlan) -> tuple[list[float], list[float]]:
+    """Medians and nineties of when the last spoke is moved and all is done, hubs one at a time."""
+    chance = Random(1)
+    moved, done = [], []
+    for _ in range(PLAYS):
+        chains: dict[str, float] = {}
+        queue = late = 0.0
+        for step in plan.writes:
+            seconds = PEERING_WRITES[str(step.write.change)].at(chance.random())
+            if not procedure.RULES[step.kind].writes_hub:
+                chains[step.spoke] = chains.get(step.spoke, 0.0) + seconds
+            elif step.phase is Phase.CLEANUP:
+                late += seconds
+            else:
+                queue += seconds
+        moved.append(queue + max(chains.values()))
+        done.append(moved[-1] + late)
+    deciles = (quantiles(each, n=10) for each in (moved, done))
+    return tuple([each[4], each[8]] for each in deciles)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("prestaged", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 12, 100])
+def test_the_arithmetic_is_near_what_is_played_through(count: int, prestaged: bool) -> None:
+    assert count <= BATCH
+    site, plan = planned(count, prestaged=prestaged)
+    found = expected(site, plan)
+    assert found
+    assert found.moved
+    for usual, (median, ninety) in zip((found.moved, found.done), played(plan), strict=True):
+        assert usual.usually_s == pytest.approx(median, rel=0.2)
+        assert 0.9 * ninety < usual.one_in_ten_s < 1.5 * ninety
+
+
+def test_the_limits_on_requests_are_a_lower_bound() -> None:
+    site, plan = planned(500, prestaged=True)
+    found = expected(site, plan)
+    assert found
+    assert found.moved
+    assert (found.moved.usually_s, found.moved.one_in_ten_s) == (80.0, 80.0), "1,000 writes"
+    assert found.cut
+    assert found.cut.usually_s < 20.0, "one spoke's cut does not depend on how many there are"
+
+
+def test_the_same_plan_has_the_same_figures_and_an_empty_one_has_none() -> None:
+    site, plan = planned(12, prestaged=False)
+    assert expected(site, plan) == expected(site, plan)
+    empty = procedure.plan(site, sites.observed(site, sites.on(Path.IPSEC, site)), Path.IPSEC)
+    assert expected(site, empty) is None
