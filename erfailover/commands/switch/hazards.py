@@ -17,7 +17,7 @@ from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import Surroundings
 from erfailover.model.site import ROLE_OF_PATH, Path
-from erfailover.planning.hazards import hazards
+from erfailover.planning.hazards.checks import hazards
 from erfailover.runtime.clock import start
 
 YOUNG_S = 60.0

@@ -35,7 +35,7 @@ from erfailover.planning.doctor.networks import (
     prestaged,
 )
 from erfailover.planning.doctor.rights import credentials, locks, policies, rights
-from erfailover.planning.hazards import hazards as claims
+from erfailover.planning.hazards.checks import hazards as claims
 
 
 def hazards(site: Site, facts: Facts) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Reading
 from erfailover.model.routing import RouteServer, RouteTable, StaticPrefix, Surroundings, UserRoute
 from erfailover.model.site import Path, Role, Site
-from erfailover.planning.hazards import hazards
+from erfailover.planning.hazards.checks import hazards
 from erfailover.planning.hazards.route_selection import pieces
 from erfailover.planning.hazards.scene import (
     ADVERTISED,

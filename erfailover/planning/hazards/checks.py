@@ -1,0 +1,79 @@
+"""What would keep traffic on the path that is left, or bring it back another way. Pure.
+
+Owns six claims about what lives around a spoke. A plan refuses where one FAILS, unless forced;
+an UNKNOWN one is said and refuses nothing: a table that may not be read must not keep a spoke on
+a dead hub. What each rests on stands at its function; ``docs/hazards.md`` tells it to operators.
+
+*Leaving* and *arriving* mean what they mean in ``procedure``: ``--to ipsec`` leaves the primary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.routing import Surroundings
+from erfailover.model.site import ROLE_OF_PATH, Path, Site
+from erfailover.planning.hazards import hubs, spokes
+from erfailover.planning.hazards.scene import (
+    ADVERTISED,
+    APPLIANCES,
+    GATEWAY_SUBNET,
+    NEXT_HOP,
+    PROPAGATION,
+    ROUTE_SERVER,
+    Scene,
+    unknown,
+)
+
+
+def hazards(
+    site: Site, surroundings: Surroundings, observed: Observed, target: Path
+) -> tuple[Claim, ...]:
+    """What else could go wrong with a switch of every spoke to a path.
+
+    Args:
+        site: what there should be.
+        surroundings: what lives around the spokes, see ``azure.readers.routing``.
+        observed: what a switch observes anyway.
+        target: the path to move to.
+
+    Returns:
+        For each of ``scene.NAMES``, in that order: one claim for every hazard found (FAILS) or not
+        decidable (UNKNOWN), each with its remedy; one claim that HOLDS where there is none.
+    """
+    arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
+    scene = Scene(site, surroundings, observed, arriving, leaving)
+    of_tables = (
+        (
+            PROPAGATION,
+            spokes.propagation(scene),
+            "every subnet takes a gateway's routes, or needs none",
+        ),
+        (
+            APPLIANCES,
+            spokes.appliances(scene),
+            f"none takes a remote prefix by {scene.hub_name(leaving)}",
+        ),
+        (
+            NEXT_HOP,
+            spokes.next_hops(scene),
+            "none has a next hop that only one kind of gateway serves",
+        ),
+    )
+    found: list[Claim] = []
+    unread = tuple(spokes.unread_tables(scene))
+    for name, claims, well in of_tables:
+        found += _summed(name, [*claims, *(unknown(name, why) for why in unread)], well)
+    hub = scene.hub_name(arriving)
+    found += _summed(GATEWAY_SUBNET, hubs.gateway_subnet(scene), f"{hub}'s GatewaySubnet is plain")
+    well = f"{scene.hub_name(leaving)} has no Route Server that they hear"
+    found += _summed(ROUTE_SERVER, hubs.route_server(scene), well)
+    well = f"nothing makes {scene.hub_name(leaving)} advertise their prefixes after a switch"
+    found += _summed(ADVERTISED, hubs.advertised(scene), well)
+    return tuple(found)
+
+
+def _summed(name: str, claims: Iterable[Claim], well: str) -> list[Claim]:
+    return list(dict.fromkeys(claims)) or [Claim(name, Verdict.HOLDS, well)]
