@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from erfailover.reporting.diagram import svg
 from erfailover.reporting.diagram.layout import Layout, Point, Rectangle, Size, arrange
-from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
+from erfailover.reporting.diagram.sheet import Card, Group, Line, Link, Note, Sheet
 from erfailover.reporting.diagram.text_width import shortened, width, wrapped
 from erfailover.reporting.marks import Mark
 
@@ -83,7 +83,11 @@ def draw(sheet: Sheet) -> str:
         *head,
         svg.element(
             "g",
-            [*_links(sheet.links, placed), *_cards(blocks, placed)],
+            [
+                *_groups(sheet.groups, placed),
+                *_links(sheet.links, placed),
+                *_cards(blocks, placed),
+            ],
             transform=f"translate({svg.number(MARGIN + shift)} {svg.number(MARGIN + head_height)})",
         ),
         svg.element("g", legend, transform=f"translate({svg.number(MARGIN)} {svg.number(below)})"),
@@ -91,6 +95,21 @@ def draw(sheet: Sheet) -> str:
     told = " ".join(note.text for note in sheet.head)
     full = below + legend_height + MARGIN
     return svg.document(room + 2 * MARGIN, full, sheet.name, told, parts)
+
+
+def _groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
+    """A frame around the cards of each group, its title in the upper left corner."""
+    for group in groups:
+        boxes = [placed.boxes[name] for name in group.cards]
+        left, top = min(box.x for box in boxes) - 12, min(box.y for box in boxes) - 22
+        right = max(box.x + box.width for box in boxes) + 12
+        bottom = max(box.y + box.height for box in boxes) + 8
+        frame = Rectangle(left, top, right - left, bottom - top)
+        parts = [
+            svg.rectangle(frame, 8, fill="#f6f8fa", stroke=RULE, stroke_width=1.2),
+            svg.text(left + 10, top + 15, group.title, 11, FAINT_INK, bold=True),
+        ]
+        yield svg.titled("", parts, class_="group")
 
 
 def _gaps(sheet: Sheet) -> tuple[float, float]:

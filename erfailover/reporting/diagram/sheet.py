@@ -1,6 +1,6 @@
 """A sheet to draw: cards with lines of text, links between them. Pure values.
 
-What is on a sheet is decided where its subject is known (``diagram``, ``procedure_diagram``); how
+What is on a sheet is decided where its subject is known (``site``; the docs' pictures); how
 it looks and where everything stands is ``drawing``'s. Cards stand in columns from left to right.
 """
 
@@ -68,6 +68,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Cards with a frame around them; no two groups share a place."""
+
+    title: str
+    cards: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line of the sheet's head; ``size`` in pixels."""
 
@@ -86,6 +94,7 @@ class Sheet:
         name: its title, for who hears it read out.
         legend: the signs explained at the bottom, in this order.
         stacks: ids of cards that stand above one another in this order.
+        groups: frames around cards.
         down: whether it reads from above to below; columns are then rows.
         widest: how wide the text of a card may be, in pixels.
     """
@@ -97,5 +106,6 @@ class Sheet:
     legend: tuple[tuple[Link, str], ...] = ()
     marks: tuple[tuple[Mark, str], ...] = ()
     stacks: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[Group, ...] = ()
     down: bool = False
     widest: float = 240.0

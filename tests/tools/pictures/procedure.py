@@ -1,44 +1,40 @@
-"""The procedure as a picture: what ``procedure`` and ``schedule`` make of one spoke's switch.
+"""The procedure as a picture: the table ``STEPS``, and what it gives for a first switch to IPsec.
 
-Every word but the frame's is theirs: the steps with their reasons, the flags that each write
-changes, the order, the guards, the gate, what is taken back, what must show at the end.
+Every word but the frame's is the product's: the phases, the steps with their peerings and reasons,
+the flags that each write changes, the guards, the gate, what is taken back, what must show at the
+end. A step that a first switch does not have is drawn too, and says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from erfailover.model.claims import Claim
-from erfailover.model.plan import Change, SwitchPlan, SwitchStep
+from erfailover.model.plan import Change, Phase, StepKind, SwitchStep
 from erfailover.model.site import Path, Role
 from erfailover.planning.switch import procedure
-from erfailover.planning.switch.schedule import Node, schedule
+from erfailover.planning.switch.procedure import STEPS, Rule
 from erfailover.reporting.diagram import drawing
-from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
+from erfailover.reporting.diagram.sheet import Card, Group, Line, Link, Note, Sheet
+from erfailover.reporting.marks import Mark
 from erfailover.reporting.plan.text import changes
 from tests.support.sites import gateway, observed, on, route, site
 
 WORDS = {Change.CREATE: "create", Change.UPDATE: "update", Change.DELETE: "delete"}
-FIRST, GATE, LAST = "guards", "gate", "outcome"
+REFUSED = "if Azure refuses the step, or fails at it"
 
 
 def drawn() -> str:
     """The picture, as SVG: a switch to IPsec, the peerings with the backup hub not yet there."""
-    return drawing.draw(_sheet())
-
-
-def _sheet() -> Sheet:
     of, target = site(), Path.IPSEC
     spoke = of.spokes[0]
-    healthy = observed(of, on(Path.EXPRESSROUTE, of))
-    plan = procedure.plan(of, healthy, target)
-    nodes = schedule(of, plan)
-    ready = {**on(Path.EXPRESSROUTE, of)}
-    for step in plan.writes[:2]:
-        assert step.write.after is not None
-        ready[step.write.name] = (step.write.after, "Connected")
-    at_the_gate = observed(of, ready)
+    plan = procedure.plan(of, observed(of, on(Path.EXPRESSROUTE, of)), target)
+    ready = on(Path.EXPRESSROUTE, of)
+    for step in plan.writes:
+        if step.phase is Phase.PREPARE:
+            assert step.write.after is not None
+            ready[step.write.name] = (step.write.after, "Connected")
     arrived = observed(
         of,
         on(target, of),
@@ -49,135 +45,104 @@ def _sheet() -> Sheet:
             ),
         ),
     )
-    return sheet(
-        plan,
-        nodes,
-        tuple(procedure.gate(of, at_the_gate, target, spoke)),
-        procedure.outcome(of, arrived, target, spoke),
+    return drawing.draw(
+        sheet(
+            {step.kind: step for step in plan.writes},
+            plan.guards,
+            tuple(procedure.gate(of, observed(of, ready), target, spoke)),
+            procedure.outcome(of, arrived, target, spoke),
+        )
     )
 
 
 def sheet(
-    plan: SwitchPlan, nodes: Sequence[Node], gate: Sequence[Claim], outcome: Sequence[Claim]
+    planned: Mapping[StepKind, SwitchStep],
+    guards: Sequence[Claim],
+    gate: Sequence[Claim],
+    outcome: Sequence[Claim],
 ) -> Sheet:
-    """A plan and its schedule as cards from above to below.
+    """The table's rows as cards from above to below, each phase in a frame.
 
     Args:
-        plan: of one spoke.
-        nodes: its schedule.
+        planned: what a plan of one spoke makes of the rows; it need not have all of them.
+        guards: what must hold before anything is written.
         gate: what is read again before the break.
         outcome: what must show at the end.
     """
-    needs = _reduced(_needs(nodes))
-    rows = _rows(needs)
-    cards = [_claims(FIRST, 0, "before the first write: must hold", plan.guards)]
-    links: list[Link] = []
-    for step in plan.writes:
-        row = rows[step.id]
-        cards.append(_step(step, row))
-        if step.gated:
-            cards.append(
-                _claims(GATE, rows[GATE], "the gate: read again, and must hold", gate, "gate")
-            )
-        if step.contingency:
-            cards.append(_taken_back(step, row))
-            title = "if Azure refuses the step, or fails at it"
-            links.append(Link(step.id, f"back/{step.number}", arrow=True, aside=True, title=title))
-    cards.append(_claims(LAST, rows[LAST], "verify: must show, and the probes pass", outcome))
-    links += [
-        Link(before, node, arrow=True) for node, those in needs.items() for before in sorted(those)
-    ]
+    course = [_claims("guards", 0, "before the first write: must hold", guards)]
+    beside: list[Card] = []
+    groups: dict[Phase, list[str]] = {phase: [] for phase in Phase}
+    for rule in STEPS:
+        if rule.gated:
+            heading = "the gate: read again, and must hold"
+            course.append(_claims("gate", len(course), heading, gate))
+        step = planned.get(rule.kind)
+        course.append(_step(rule, step, len(course)))
+        groups[rule.phase].append(course[-1].id)
+        if step and step.contingency:
+            beside.append(_taken_back(step, course[-1].column))
+            groups[rule.phase].append(beside[-1].id)
+    course.append(
+        _claims("outcome", len(course), "verify: must show, and the probes pass", outcome)
+    )
+    tails = {card.column: card.id for card in course}
     return Sheet(
         name="The procedure of a switch to IPsec, one spoke",
         head=(
             Note("switch --to ipsec: one spoke, its peerings with the backup hub not yet there"),
-            Note("Made from procedure.py and schedule.py", faint=True, size=11.0),
+            Note("Made from the table STEPS in procedure.py", faint=True, size=11.0),
         ),
-        cards=tuple(cards),
-        links=tuple(links),
+        cards=(*course, *beside),
+        links=(
+            *(Link(above.id, below.id, arrow=True) for above, below in pairwise(course)),
+            *(
+                Link(tails[card.column], card.id, arrow=True, aside=True, title=REFUSED)
+                for card in beside
+            ),
+        ),
         legend=(
             (Link("", "", arrow=True), "then"),
-            (Link("", "", arrow=True, aside=True), "if Azure refuses the step, or fails at it"),
+            (Link("", "", arrow=True, aside=True), REFUSED),
         ),
+        groups=tuple(Group(phase.value, tuple(names)) for phase, names in groups.items()),
         down=True,
         widest=470.0,
     )
 
 
-def _needs(nodes: Sequence[Node]) -> dict[str, set[str]]:
-    """What each step waits for, milestones resolved; guards first, the gate, the outcome last."""
-    known = {node.id: node for node in nodes}
-
-    def steps_before(node: Node) -> Iterator[str]:
-        for name in node.needs | node.after:
-            before = known[name]
-            if before.step is not None:
-                yield name
-            else:
-                yield from steps_before(before)
-
-    found: dict[str, set[str]] = {FIRST: set()}
-    for node in nodes:
-        if node.step is None:
-            continue
-        before = set(steps_before(node)) or {FIRST}
-        if node.step.gated:
-            found[GATE] = before
-            before = {GATE}
-        found[node.id] = before
-    waited_for = set().union(*found.values())
-    found[LAST] = set(found) - waited_for
-    return found
-
-
-def _reduced(needs: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Without what follows from the rest: who waits for 4 waits for 3 too."""
-
-    def all_before(name: str) -> set[str]:
-        direct = needs[name]
-        return direct.union(*(all_before(each) for each in direct)) if direct else set()
-
-    return {
-        name: direct - set().union(*(all_before(each) for each in direct)) if direct else set[str]()
-        for name, direct in needs.items()
-    }
-
-
-def _rows(needs: dict[str, set[str]]) -> dict[str, int]:
-    """Which row each stands in: below all that it waits for."""
-    rows: dict[str, int] = {}
-
-    def row(name: str) -> int:
-        if name not in rows:
-            rows[name] = 1 + max((row(each) for each in needs[name]), default=-1)
-        return rows[name]
-
-    for name in needs:
-        row(name)
-    return rows
-
-
-def _claims(
-    name: str, row: int, heading: str, claims: Sequence[Claim], kind: str = "claims"
-) -> Card:
+def _claims(name: str, row: int, heading: str, claims: Sequence[Claim]) -> Card:
     seen = list(dict.fromkeys(claim.seen for claim in claims))
-    return Card(name, row, tuple(Line(each, at_most=2) for each in seen), heading, kind=kind)
+    return Card(name, row, tuple(Line(each, at_most=2) for each in seen), heading, kind="claims")
 
 
-def _step(step: SwitchStep, row: int) -> Card:
-    title = f"{step.number}. {step.title}"
-    lines = [
-        Line(title, strong=True, at_most=2),
-        Line(f"{WORDS[step.write.change]} {step.write.name}"),
-        Line("; ".join(changes(step.write)), at_most=2),
-        Line(f"why here: {step.why}", faint=True, at_most=5, rule=True),
-    ]
-    return Card(step.id, row, tuple(lines), kind="step", active=step.number in (3, 4))
+def _step(rule: Rule, step: SwitchStep | None, row: int) -> Card:
+    if step:
+        title, why = step.title, step.why
+        write = f"{WORDS[step.write.change]} {step.write.name}, {rule.side.value}"
+        flags = "; ".join(changes(step.write))
+    else:
+        title, why = rule.words("the spoke", "the arriving hub", "the leaving hub")
+        write, flags = rule.side.value, rule.goal.value
+    lines = (
+        Line(f"{rule.number}. {title}", strong=True, at_most=2),
+        Line(write, at_most=2),
+        Line(flags, at_most=2),
+        Line(f"why here: {why}", faint=True, at_most=5, rule=True),
+    )
+    return Card(
+        f"step/{rule.number}",
+        row,
+        lines,
+        "" if step else "not in this plan: only on the way back, if erfailover made the peering",
+        mark=None if step else Mark.ABSENT,
+        active=rule.phase is Phase.SWITCH,
+        kind="step",
+    )
 
 
 def _taken_back(step: SwitchStep, row: int) -> Card:
-    lines = [
+    lines = tuple(
         Line(f"{write.name}: {'; '.join(changes(write))}", at_most=2) for write in step.contingency
-    ]
+    )
     heading = f"step {step.number} refused or failed: taken back"
-    return replace(Card(f"back/{step.number}", row, tuple(lines), heading), kind="contingency")
+    return Card(f"back/{step.number}", row, lines, heading, kind="contingency")

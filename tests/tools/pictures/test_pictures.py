@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from erfailover.model.plan import Phase
 from erfailover.planning.switch.procedure import STEPS
 from tests.tools.pictures import procedure
 from tests.tools.pictures.__main__ import STORY
@@ -29,10 +30,24 @@ def test_the_picture_of_the_procedure_is_what_procedure_and_schedule_give() -> N
     assert told(committed) == told(procedure.drawn()), "run scripts/update-pictures"
 
 
-def test_it_has_every_step_of_a_first_switch_the_gate_and_what_is_taken_back() -> None:
+def test_it_has_every_step_of_the_table_the_gate_and_what_is_taken_back() -> None:
     ids = [name for name, _, _ in told(procedure.drawn()) if name]
-    steps = [f"vnet1/{rule.number}" for rule in STEPS[:5]]
-    assert set(ids) == {"guards", *steps, "gate", "back/3", "back/4", "outcome"}
+    steps = [f"step/{rule.number}" for rule in STEPS]
+    assert ids == [
+        *("guards", *steps[:2], "gate", *steps[2:], "outcome"),
+        *(f"back/{rule.number}" for rule in STEPS if rule.contingency),
+    ]
+
+
+def test_it_frames_every_phase_and_says_whose_peering_a_step_writes() -> None:
+    parts = told(procedure.drawn())
+    frames = [n for n, (_, kind, _) in enumerate(parts) if kind == "group"]
+    titles = [next(text for _, _, text in parts[n:] if text) for n in frames]
+    assert titles == [phase.value for phase in Phase]
+    words = [text for _, _, text in parts]
+    for rule in STEPS:
+        title = next(n for n, each in enumerate(words) if each.startswith(f"{rule.number}. "))
+        assert words[title + 1].endswith(rule.side.value)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in STORY])
