@@ -138,6 +138,20 @@ def test_a_journal_without_seconds_is_read_by_its_dates() -> None:
     assert (found.began_s, found.ended_s) == (5.0, 9.5)
 
 
+@pytest.mark.parametrize(
+    ("label", "part"),
+    [
+        *(("1", "prepare"), ("2", "prepare"), ("3", "break"), ("4", "make")),
+        *(("5", "afterwards"), ("6", "afterwards"), ("7", "afterwards")),
+        ("12", "afterwards"),  # of a version with more steps
+        *(("back1", "take back"), ("prepared", "other")),
+    ],
+)
+def test_what_a_step_was_for_is_read_from_its_number_in_the_journal(label: str, part: str) -> None:
+    (found,) = RunReport(run(*step(f"vnet1/{label}", "a step", 5.0, 9.5))).steps
+    assert str(found.part) == part
+
+
 def test_a_run_that_is_no_switch_has_a_page_of_its_steps() -> None:
     found = runs(
         {"run": "0123456789ab", **each}
