@@ -32,7 +32,7 @@ def answer(
     headers: Mapping[str, str],
 ) -> TokenAnswer:
     """Answer a request for a token of the managed identity."""
-    sent = headers.get(HEADER, "").encode()
+    sent = headers.get(HEADER, "").encode(errors="surrogateescape")
     if not hmac.compare_digest(sent, header_value(identity).encode()):
         return TokenAnswer(401, {"statusCode": 401, "message": "The identity header is wrong."})
     named = query.get("client_id") or identity.client_id

@@ -6,7 +6,6 @@ run on wall time. It must never log a token, a secret or an assertion.
 
 from __future__ import annotations
 
-import base64
 import hmac
 import time
 import uuid
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 
 from erfailover.lab.auth.identity import Identity
 from erfailover.lab.core.errors import Refusal
@@ -207,7 +207,7 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             return self.expired(base)
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeEncodeError):
             text = "The access token is invalid."
             return _unauthorized(base, tenant, "InvalidAuthenticationToken", text)
         if claims["tid"] != tenant:
@@ -228,19 +228,9 @@ class Tokens:
 
     def keys(self) -> Body:
         """The public key, as the ``keys`` endpoint shows it."""
-        numbers = self._public.public_numbers()
-        return {
-            "keys": [
-                {
-                    "kty": "RSA",
-                    "use": "sig",
-                    "kid": self._key_id,
-                    "x5t": self._key_id,
-                    "n": _number(numbers.n),
-                    "e": _number(numbers.e),
-                }
-            ]
-        }
+        found = RSAAlgorithm.to_jwk(self._public, as_dict=True)
+        named = {"use": "sig", "kid": self._key_id, "x5t": self._key_id}
+        return {"keys": [{**named, **{name: found[name] for name in ("kty", "n", "e")}}]}
 
     def configuration(self, base: str, tenant: str) -> Body:
         """The OpenID configuration of a tenant."""
@@ -258,11 +248,6 @@ class Tokens:
             "tenant_region_scope": None,
             "cloud_instance_name": base.removeprefix("https://"),
         }
-
-
-def _number(value: int) -> str:
-    raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _loopback_names(base: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from erfailover.lab.auth.identity import Identity, subscription_name
-from erfailover.lab.server.certificates import write_private
+from erfailover.lab.server.files import write_private
 
 CLOUD = "ErfailoverLab"
 

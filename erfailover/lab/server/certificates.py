@@ -6,13 +6,13 @@ the same over restarts, so that clients need to trust it once.
 
 from __future__ import annotations
 
-import os
 import ssl
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+
+from erfailover.lab.server.files import write_private
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -39,13 +39,5 @@ def authority(directory: Path) -> Authority:
         return Authority(trustme.CA.from_pem(ca_file.read_bytes(), key_file.read_bytes()), ca_file)
     ca = trustme.CA(organization_name="erfailover lab")
     write_private(key_file, ca.private_key_pem.bytes())
-    ca_file.write_bytes(ca.cert_pem.bytes())
+    write_private(ca_file, ca.cert_pem.bytes())
     return Authority(ca, ca_file)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone may read."""
-    handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(temporary, path)

@@ -1,156 +1,190 @@
-"""The lab's own paths, outside of ARM: its clock, its trace, reachability for people.
+"""The lab's own paths, outside of ARM: its clock, trace, faults, snapshots and reachability.
 
-Owns ``/lab/...``. They open to the lab's secret only, as a bearer token; a lab can refuse
-them altogether, so that a test shows that a client knows nothing but ARM.
+Owns ``/lab/...``. These paths need the lab's secret as a bearer token. A lab can refuse all of
+them, so that a test shows that a client knows nothing but ARM.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from erfailover.lab.auth.rbac import Access, read_roles
+from erfailover.lab.core import ids
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.protocol import Answer
-from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.core.world import Body
 from erfailover.lab.engine import faults
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.machines.reachability import reaches
-from erfailover.lab.server.certificates import write_private
+from erfailover.lab.server.files import write_private
+
+Action = Callable[[Lab, Any], Body]
+"""Does what a request asks, with its JSON or else its parameters; ValueError if they are wrong."""
+
+_WITH_JSON = ("POST", "PUT")
 
 
-async def handle(lab: Lab, request: web.Request, path: str, body: bytes) -> Answer:
-    """Answer a request to one of the lab's own paths."""
-    if lab.refuse_lab_paths:
-        return _error(403, "LabPathsRefused", "This lab refuses its own paths.")
-    sent = request.headers.get("Authorization", "").encode()
-    if not hmac.compare_digest(sent, f"Bearer {lab.identity.lab_secret}".encode()):
-        return _error(401, "LabSecretRequired", "The lab's own paths need the lab's secret.")
-    name = path.strip("/").lower().removeprefix("lab").strip("/")
-    with lab.lock:
-        lab.catch_up()
-        match (request.method, name):
-            case ("GET", "status"):
-                return Answer(200, status(lab))
-            case ("GET", "clock"):
-                return Answer(200, clock(lab))
-            case ("GET", "trace"):
-                return Answer(200, {"value": [asdict(each) for each in lab.trace]})
-            case ("GET", "reachability"):
-                query = request.query
-                return _reachability(lab, query.get("from", ""), query.get("to", ""))
-            case ("POST", "reset"):
-                lab.reset()
-                return Answer(200, status(lab))
-            case ("POST", "shutdown"):
-                lab.stop()
-                return Answer(202, status(lab))
-            case ("POST", "save" | "restore"):
-                return _snapshot(lab, name, body)
-            case ("GET" | "PUT" | "DELETE", "role"):
-                return _role(lab, request.method, body)
-            case ("PUT", "metric"):
-                return _metric(lab, body)
-            case (_, named) if named.split("/")[0] == "faults":
-                return _faults(lab, request.method, named.removeprefix("faults").strip("/"), body)
-            case _:
-                return _error(404, "NotFound", f"The lab has no path {path}.")
+def application(lab: Lab) -> web.Application:
+    """Return the application that serves a lab's own paths, below ``/lab``."""
 
-
-def _faults(lab: Lab, method: str, fault_id: str, body: bytes) -> Answer:
-    match method:
-        case "GET":
-            return Answer(200, {"value": [faults.shown(each) for each in lab.faults.armed()]})
-        case "POST":
-            try:
-                found = faults.read_faults(json.loads(body or b"null"))
-            except ValueError as problem:
-                return _error(400, "InvalidFault", str(problem))
-            return Answer(200, {"ids": list(lab.add_faults(*found))})
-        case "DELETE":
-            return Answer(200, {"cleared": list(lab.clear_faults(fault_id))})
-        case _:
-            return _error(405, "MethodNotAllowed", f"Faults have no {method}.")
-
-
-def _snapshot(lab: Lab, name: str, body: bytes) -> Answer:
-    """Save the world to a file of this machine, or restore it from one."""
-    try:
-        file = Path(json.loads(body)["file"])
-        if name == "save":
-            write_private(file, lab.snapshot())
-        else:
-            lab.restore(file.read_bytes())
-    except (ValueError, KeyError, TypeError, OSError) as problem:
-        return _error(400, "InvalidSnapshot", str(problem))
-    return Answer(200, {"resources": len(lab.world.resources), "now_s": lab.world.now})
-
-
-def _role(lab: Lab, method: str, body: bytes) -> Answer:
-    """What the lab's client may do: shown, limited to role definitions, or everything again."""
-    if method == "PUT":
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if lab.refuse_lab_paths:
+            return _error(403, "LabPathsRefused", "This lab refuses its own paths.")
+        sent = request.headers.get("Authorization", "").encode(errors="surrogateescape")
+        if not hmac.compare_digest(sent, f"Bearer {lab.identity.lab_secret}".encode()):
+            return _error(401, "LabSecretRequired", "The lab's own paths need the lab's secret.")
         try:
-            lab.access = Access(read_roles(json.loads(body or b"null")))
-        except ValueError as problem:
-            return _error(400, "InvalidRole", str(problem))
-    if method == "DELETE":
-        lab.access = Access()
-    return Answer(200, {"value": [asdict(each) for each in lab.access.assignments]})
+            return await handler(request)
+        except web.HTTPException as refusal:
+            code, text = refusal.reason.replace(" ", ""), f"{request.method} {request.path}"
+            refusal.content_type = "application/json"
+            refusal.text = json.dumps({"error": {"code": code, "message": text}})
+            raise
+
+    def route(
+        method: str, path: str, action: Action, invalid: str = "InvalidRequest", status: int = 200
+    ) -> web.RouteDef:
+        async def handle(request: web.Request) -> web.Response:
+            body = await request.read()
+            parameters = {**request.query, **request.match_info}
+            with lab.lock:
+                lab.catch_up()
+                try:
+                    given = json.loads(body or b"null") if method in _WITH_JSON else parameters
+                    return web.json_response(action(lab, given), status=status)
+                except (ValueError, TypeError, OSError) as problem:
+                    return _error(400, invalid, str(problem))
+
+        return web.route(method, path, handle)
+
+    app = web.Application(middlewares=[guard])
+    app.add_routes(
+        [
+            route("GET", "/status", _show_status),
+            route("GET", "/clock", _show_clock),
+            route("GET", "/trace", _show_trace),
+            route("GET", "/reachability", _trace_packet, "InvalidParameter"),
+            route("POST", "/reset", _reset),
+            route("POST", "/shutdown", _shut_down, status=202),
+            route("POST", "/save", _save, "InvalidSnapshot"),
+            route("POST", "/restore", _restore, "InvalidSnapshot"),
+            route("GET", "/role", _show_role),
+            route("PUT", "/role", _limit_role, "InvalidRole"),
+            route("DELETE", "/role", _clear_role),
+            route("PUT", "/metric", _set_metric, "InvalidMetric"),
+            route("GET", "/faults", _show_faults),
+            route("POST", "/faults", _add_faults, "InvalidFault"),
+            route("DELETE", "/faults", _clear_faults),
+            route("DELETE", "/faults/{id}", _clear_faults),
+        ]
+    )
+    return app
 
 
-def _metric(lab: Lab, body: bytes) -> Answer:
-    """Let a metric of a resource have a value."""
-    try:
-        told = json.loads(body or b"null")
-        lab.metrics.set(str(told["resource"]), str(told["metric"]), float(told["value"]))
-    except (ValueError, KeyError, TypeError) as problem:
-        return _error(400, "InvalidMetric", str(problem))
-    return Answer(200, {key: told[key] for key in ("resource", "metric", "value")})
+def _error(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"error": {"code": code, "message": message}}, status=status)
 
 
-def clock(lab: Lab) -> Body:
-    """The lab's time: modelled seconds, and how fast they pass."""
-    return {"now_s": lab.world.now, "speed": lab.speed, "date": lab.timestamp()}
-
-
-def status(lab: Lab) -> Body:
-    """What the lab holds."""
-    counts: dict[str, int] = {}
-    for each in lab.world.resources.values():
-        counts[each.id.type] = counts.get(each.id.type, 0) + 1
+def _show_status(lab: Lab, _: Any) -> Body:
+    """Return what the lab holds."""
     return {
-        "clock": clock(lab),
-        "resources": counts,
+        "clock": _show_clock(lab, _),
+        "resources": Counter(each.id.type for each in lab.world.resources.values()),
         "operations_under_way": len(lab.operations.under_way()),
         "requests": len(lab.trace),
     }
 
 
-def _reachability(lab: Lab, source: str, destination: str) -> Answer:
-    machine = _machine(lab, source)
+def _show_clock(lab: Lab, _: Any) -> Body:
+    """Return the lab's time: modelled seconds, and how fast they pass."""
+    return {"now_s": lab.world.now, "speed": lab.speed, "date": lab.timestamp()}
+
+
+def _show_trace(lab: Lab, _: Any) -> Body:
+    return {"value": [asdict(each) for each in lab.trace]}
+
+
+def _trace_packet(lab: Lab, given: Any) -> Body:
+    """Follow a packet from a machine, by its name or id, to an address and back."""
+    source, destination = given.get("from", "").lower(), given.get("to")
+    machines = lab.world.of_type(rt.VM)
+    machine = next((m for m in machines if source in (m.id.name.lower(), ids.key(m.id))), None)
     if machine is None or not destination:
-        text = "Give from=<id or name of a virtual machine> and to=<address>."
-        return _error(400, "InvalidParameter", text)
-    first = machine.properties["networkProfile"]["networkInterfaces"][0]["id"]
-    nic = lab.world.get(first)
+        raise ValueError("Give from=<id or name of a virtual machine> and to=<address>.")
+    nic = lab.world.get(machine.properties["networkProfile"]["networkInterfaces"][0]["id"])
     if nic is None:
-        return _error(404, "NotFound", f"Virtual machine {source} has no network interface.")
+        raise ValueError(f"Virtual machine {source} has no network interface.")
     trace = reaches(lab.world, lab.bgp, lab.machines, nic, destination)
-    found = {"reached": trace.reached, "hops": list(trace.hops), "reason": trace.reason}
-    return Answer(200, json.loads(json.dumps(found)))
+    return {"reached": trace.reached, "hops": trace.hops, "reason": trace.reason}
 
 
-def _machine(lab: Lab, name: str) -> Resource | None:
-    found = lab.world.get(name)
-    if found is not None:
-        return found
-    machines = (each for each in lab.world.of_type(rt.VM) if each.id.name.lower() == name.lower())
-    return next(machines, None)
+def _reset(lab: Lab, _: Any) -> Body:
+    lab.reset()
+    return _show_status(lab, _)
 
 
-def _error(status_: int, code: str, message: str) -> Answer:
-    return Answer(status_, {"error": {"code": code, "message": message}}, code=code)
+def _shut_down(lab: Lab, _: Any) -> Body:
+    lab.stop()
+    return _show_status(lab, _)
+
+
+def _save(lab: Lab, given: Any) -> Body:
+    """Save the world to a file of this machine."""
+    write_private(Path(_field(given, "file")), lab.snapshot())
+    return {"resources": len(lab.world.resources), "now_s": lab.world.now}
+
+
+def _restore(lab: Lab, given: Any) -> Body:
+    """Restore the world from a file of this machine."""
+    lab.restore(Path(_field(given, "file")).read_bytes())
+    return {"resources": len(lab.world.resources), "now_s": lab.world.now}
+
+
+def _field(given: Any, name: str) -> Any:
+    if not isinstance(given, dict) or name not in given:
+        raise ValueError(f"a JSON object with {name!r} is needed")
+    return given[name]
+
+
+def _show_role(lab: Lab, _: Any) -> Body:
+    """Return what the lab's client may do."""
+    return {"value": [asdict(each) for each in lab.access.assignments]}
+
+
+def _limit_role(lab: Lab, given: Any) -> Body:
+    """Let the lab's client do what role definitions grant, and nothing else."""
+    lab.access = Access(read_roles(given))
+    return _show_role(lab, given)
+
+
+def _clear_role(lab: Lab, _: Any) -> Body:
+    """Let the lab's client do everything again."""
+    lab.access = Access()
+    return _show_role(lab, _)
+
+
+def _set_metric(lab: Lab, given: Any) -> Body:
+    found = {name: _field(given, name) for name in ("resource", "metric", "value")}
+    lab.metrics.set(str(found["resource"]), str(found["metric"]), float(found["value"]))
+    return found
+
+
+def _show_faults(lab: Lab, _: Any) -> Body:
+    return {"value": [faults.shown(each) for each in lab.faults.armed()]}
+
+
+def _add_faults(lab: Lab, given: Any) -> Body:
+    return {"ids": lab.add_faults(*faults.read_faults(given))}
+
+
+def _clear_faults(lab: Lab, given: Any) -> Body:
+    return {"cleared": lab.clear_faults(given.get("id", ""))}

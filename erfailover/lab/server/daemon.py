@@ -21,7 +21,8 @@ from erfailover.lab.core.clock import ScaledClock
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.engine.snapshots import SnapshotProblem
 from erfailover.lab.server.az_config import write_configuration
-from erfailover.lab.server.certificates import authority, write_private
+from erfailover.lab.server.certificates import authority
+from erfailover.lab.server.files import write_private
 from erfailover.lab.server.server import client_environment, end, serve, tick
 from erfailover.lab.server.state_folder import Folder, LabProblem
 
@@ -55,7 +56,7 @@ async def _bind(
         with contextlib.suppress(OSError, ValueError):
             return await serve(lab, context, int(kept.read_text()))
     runner, bound = await serve(lab, context, port)
-    kept.write_text(f"{bound}\n")
+    write_private(kept, f"{bound}\n".encode())
     return runner, bound
 
 

@@ -20,7 +20,8 @@ from aiohttp import web
 from erfailover.lab.auth import managed_identity
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.server.application import application
-from erfailover.lab.server.certificates import Authority, authority, write_private
+from erfailover.lab.server.certificates import Authority, authority
+from erfailover.lab.server.files import write_private
 
 log = logging.getLogger("erfailover.lab.server")
 

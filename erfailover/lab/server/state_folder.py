@@ -13,7 +13,7 @@ import platformdirs
 
 from erfailover.lab.auth import identity
 from erfailover.lab.auth.identity import Identity
-from erfailover.lab.server.certificates import write_private
+from erfailover.lab.server.files import write_private
 
 STATE_VARIABLE = "ERFAILOVER_LAB_STATE_DIR"
 

@@ -197,3 +197,11 @@ def test_the_default_credential_takes_the_managed_identity_by_variables(
     with DefaultAzureCredential() as credential:
         token = credential.get_token(f"{server.endpoint}/.default").token
     assert arm.lab.tokens.check(arm.endpoint, f"Bearer {token}") is None
+
+
+def test_the_published_key_verifies_the_tokens_that_it_is_named_in(arm: Arm) -> None:
+    found = arm.pool.request("GET", f"{arm.endpoint}/common/discovery/v2.0/keys").json()
+    named = jwt.PyJWKSet.from_dict(found)[jwt.get_unverified_header(arm.token)["kid"]]
+    assert named.public_key_use == "sig"
+    claims = jwt.decode(arm.token, named, algorithms=["RS256"], audience=arm.endpoint)
+    assert claims["tid"] == arm.lab.identity.tenant
