@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock, Timeout, UnixFileLock, WindowsFileLock
 
 from erfailover.lab.auth import identity
 from erfailover.lab.auth.identity import Identity
 from erfailover.lab.server.files import write_private
 
 STATE_VARIABLE = "ERFAILOVER_LAB_STATE_DIR"
+HOLD_TIMEOUT_S = 1.0
+"""How long a lab that starts waits for the lock, which ``held`` takes for a moment."""
 
 
 class LabProblem(Exception):
@@ -52,6 +54,10 @@ class Folder:
         """The az CLI's configuration folder."""
         return self.path / "az"
 
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / "lock"
+
     def make(self) -> None:
         """Make the folder, its owner's alone."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -83,31 +89,40 @@ class Folder:
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold the folder while a lab serves from it; raises LabProblem where one does."""
+        """Hold the folder while a lab serves from it; raises LabProblem if another one does."""
         self.make()
-        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = self._acquire(HOLD_TIMEOUT_S)
+        if lock is None:
+            raise LabProblem(f"a lab runs already from {self.path}")
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LabProblem(f"a lab runs already from {self.path}") from None
             yield
         finally:
-            os.close(handle)
+            lock.release()
 
     def held(self) -> bool:
-        """Whether a lab serves from the folder."""
-        try:
-            handle = os.open(self.path / "lock", os.O_RDWR)
-        except FileNotFoundError:
+        """Return whether a lab serves from the folder."""
+        if not self._lock_file.is_file():
             return False
+        lock = self._acquire(0)
+        if lock is not None:
+            lock.release()
+        return lock is None
+
+    def _acquire(self, timeout_s: float) -> FileLock | None:
+        """Acquire the operating system's own lock, which ends with the process that has it.
+
+        If there is none, filelock would make do with a file that outlives its process.
+        """
+        if not issubclass(FileLock, (UnixFileLock, WindowsFileLock)):
+            raise LabProblem("the lab needs file locks, and this platform has none")
+        lock = FileLock(self._lock_file, mode=0o600, fallback_to_soft=False)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+            lock.acquire(timeout=timeout_s)
+        except Timeout:
+            return None
+        except OSError as error:
+            raise LabProblem(f"the lab cannot lock {self._lock_file}: {error}") from error
+        return lock
 
 
 def folder(chosen: Path | None) -> Folder:
