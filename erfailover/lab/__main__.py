@@ -1,6 +1,28 @@
-"""``python -m erfailover.lab``: the lab's own command line."""
+"""``python -m erfailover.lab``: the lab's own command line, if the lab is installed."""
 
-from erfailover.lab.cli.main import main
+import os
+import sys
+from importlib.util import find_spec
+
+NEEDED = ("aiohttp", "jwt", "trustme")
+"""What only the extra ``lab`` installs."""
+COMPLETION = "_ERFAILOVER LAB_COMPLETE"
+"""Set if a shell asks for completions, which is no place for an error."""
+
+
+def main() -> None:
+    """Run the lab's command line, or say what to install."""
+    if any(find_spec(name) is None for name in NEEDED):
+        if COMPLETION not in os.environ:
+            print(
+                "the lab is not installed; install it with: pip install 'erfailover[lab]'",
+                file=sys.stderr,
+            )
+        sys.exit(2)
+    from erfailover.lab.cli.main import main as lab
+
+    lab(prog_name="erfailover lab")
+
 
 if __name__ == "__main__":
-    main(prog_name="erfailover lab")
+    main()

@@ -14,10 +14,7 @@ def up(options: Sequence[str] = ()) -> dict[str, str]:
     """Start the lab unless it runs; returns the environment variables that lead to it."""
     started = _lab("up", *options)
     if started.returncode:
-        raise UsageFailure(
-            f"the lab did not start: {_last_line(started)}",
-            "If it is not installed: pip install 'erfailover[lab]'",
-        )
+        raise UsageFailure(f"the lab did not start: {_last_line(started)}")
     told = _lab("env", "--json", *options)
     try:
         environment = json.loads(told.stdout)["environment"]
