@@ -1,11 +1,7 @@
-"""Asks the lab that runs, for the lab's own subcommands.
-
-The options that several of the lab's commands take.
-"""
+"""What several of the lab's commands share: their option, and the request to the lab that runs."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +19,5 @@ state_dir_option = click.option(
 
 
 def ask(state_dir: Path | None, method: str, path: str, body: Any = None) -> Any:
-    """What the lab of a state folder answers on one of its own paths.
-
-    No lab runs: exit code 2; anything else that keeps it from answering: 1.
-    """
-    try:
-        return process.find(state_folder.folder(state_dir)).request(method, path, body=body)
-    except state_folder.NotRunning as problem:
-        click.echo(str(problem), err=True)
-        sys.exit(2)
-    except state_folder.LabProblem as problem:
-        raise click.ClickException(str(problem)) from None
+    """Return what the lab of a state folder answers on one of its own paths."""
+    return process.find(state_folder.folder(state_dir)).request(method, path, body=body)

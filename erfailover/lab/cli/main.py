@@ -8,39 +8,32 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any
 
 import click
 
 from erfailover.lab.cli import process
 from erfailover.lab.cli.access import metric, role
-from erfailover.lab.cli.client import state_dir_option
+from erfailover.lab.cli.client import ask, state_dir_option
 from erfailover.lab.cli.faults import fault
 from erfailover.lab.cli.world import reach, restore, save
 from erfailover.lab.server import state_folder
-
-P = ParamSpec("P")
 
 _UNSET = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
 """With either set, DefaultAzureCredential would ask the public cloud about the authority."""
 
 
-def _explained(command: Callable[P, None]) -> Callable[P, None]:
-    @wraps(command)
-    def explained(*args: P.args, **kwargs: P.kwargs) -> None:
+class _Commands(click.Group):
+    """Commands that end with a message and an exit code if the lab has a problem."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was chosen."""
         try:
-            command(*args, **kwargs)
-        except state_folder.NotRunning as problem:
-            click.echo(str(problem), err=True)
-            sys.exit(2)
+            return super().invoke(ctx)
         except state_folder.LabProblem as problem:
             click.echo(str(problem), err=True)
-            sys.exit(1)
-
-    return explained
+            sys.exit(2 if isinstance(problem, state_folder.NotRunning) else 1)
 
 
 EXAMPLES = """\b
@@ -68,6 +61,7 @@ _output = click.option(
 
 
 @click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXAMPLES,
 )
@@ -92,7 +86,6 @@ def main() -> None:
     default=1,
     help="How many subscriptions the tenant has at least; what there were stay.",
 )
-@_explained
 def up(state_dir: Path | None, output: str, port: int, speed: float, subscriptions: int) -> None:
     """Start the lab in the background, unless it runs already."""
     running, started = process.start(
@@ -109,7 +102,6 @@ def up(state_dir: Path | None, output: str, port: int, speed: float, subscriptio
 
 @main.command()
 @state_dir_option
-@_explained
 def down(state_dir: Path | None) -> None:
     """End the lab; its world is there again at the next up."""
     where = state_folder.folder(state_dir)
@@ -120,7 +112,6 @@ def down(state_dir: Path | None) -> None:
 @main.command()
 @state_dir_option
 @_output
-@_explained
 def status(state_dir: Path | None, output: str) -> None:
     """Say where the lab is and what it holds."""
     running = process.find(state_folder.folder(state_dir))
@@ -139,7 +130,6 @@ def status(state_dir: Path | None, output: str) -> None:
 @main.command()
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One object, the client's secret included.")
-@_explained
 def env(state_dir: Path | None, as_json: bool) -> None:
     """Print what a shell must export for clients to find the lab."""
     running = process.find(state_folder.folder(state_dir))
@@ -153,10 +143,9 @@ def env(state_dir: Path | None, as_json: bool) -> None:
 
 @main.command()
 @state_dir_option
-@_explained
 def reset(state_dir: Path | None) -> None:
     """Empty the lab's world; the clock goes on."""
-    process.find(state_folder.folder(state_dir)).request("POST", "/lab/reset")
+    ask(state_dir, "POST", "/lab/reset")
     click.echo("The lab's world is empty.")
 
 
@@ -164,7 +153,6 @@ def reset(state_dir: Path | None) -> None:
 @state_dir_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0)
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=process.DEFAULT_SPEED)
-@_explained
 def serve(state_dir: Path | None, port: int, speed: float) -> None:
     """Serve in the foreground; what ``up`` runs in the background."""
     from erfailover.lab.server.daemon import run
