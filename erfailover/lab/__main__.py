@@ -5,7 +5,7 @@ import sys
 from importlib.util import find_spec
 
 NEEDED = ("aiohttp", "jwt", "trustme")
-"""What only the extra ``lab`` installs."""
+"""What the extra ``lab`` installs."""
 COMPLETION = "_ERFAILOVER LAB_COMPLETE"
 """Set if a shell asks for completions, which is no place for an error."""
 

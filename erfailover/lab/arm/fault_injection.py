@@ -1,8 +1,9 @@
-"""What a fault does to a request: to its answer, its connection, or the operation it starts.
+"""What a fault does to the request that it strikes.
 
-Owns the effects of ``faults``; it decides nothing about when one strikes. Every fault that
-struck a request is told, for the trace. Codes and messages are those of ``errors`` and of
-recorded traffic; where a fault carries its own, those.
+Owns the effects of ``engine.faults`` on the answer, on the connection and on the operation that
+the request starts; it does not decide which requests are struck. Every fault that struck is
+returned, for the trace. A fault's own status, code and message are used if it has any, otherwise
+those of ``core.errors`` and of recorded traffic.
 """
 
 from __future__ import annotations

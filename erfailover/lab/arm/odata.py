@@ -1,12 +1,9 @@
-"""Lists page by page: ``$top``, ``$skiptoken`` and ``nextLink``.
+"""OData options of ARM's reads: pages of a list, and expanded references.
 
-Owns the cutting of a list's answer. A ``nextLink`` repeats the request's query. How many rows
-Azure puts on a page is not published for these lists; the lab's size is an option.
-
-``$expand``: references in an answer replaced by what they refer to.
-
-Owns the following of a path such as ``subnets/ipConfigurations``; it changes no resource.
-Where a part of the path is not there, the answer stays as it is.
+Owns ``$top``, ``$skiptoken`` and ``nextLink``, which repeats the request's query, and ``$expand``,
+which replaces references by what they refer to. It changes no resource. How many rows Azure puts
+on a page is not published for these lists; the lab's page size is an option. A path of ``$expand``
+that a body does not have is ignored.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What ARM says when rights, locks or policies are in the way; ``errors`` owns all else.
+"""What ARM answers if rights, locks or policies forbid a request.
 
-Owns those codes and messages; it decides nothing.
+Owns those codes and messages; ``core.errors`` has all others. It decides nothing.
 """
 
 from __future__ import annotations

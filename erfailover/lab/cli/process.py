@@ -1,8 +1,7 @@
-"""The lab as a background process: start it, find it, ask it, end it.
+"""The lab as a background process: start it, find it, ask it, stop it.
 
-Owns the state folder: who the lab is, its certificate authority, its log, and the note that
-says where it serves. The process holds a lock on the folder while it lives, which is how
-everybody else tells that it runs. Private files are readable by their owner alone.
+Owns the process as its callers see it. What it keeps on disk, and the lock that shows that it
+runs, are ``server.state_folder``'s; what it does while it runs is ``server.daemon``'s.
 """
 
 from __future__ import annotations

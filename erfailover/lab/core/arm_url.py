@@ -1,12 +1,9 @@
-"""What an ARM URL addresses.
+"""What an ARM URL addresses; pure.
 
-Owns the taking apart of paths, in any letter case and with doubled slashes; it must never
-look at the world.
-
-Providers that extend any scope: ``{scope}/providers/Microsoft.Authorization/...``; pure.
-
-Owns their names, and which action of Azure RBAC a request to them is (published: resource
-provider operations of Microsoft.Authorization, Microsoft.PolicyInsights, Microsoft.Insights).
+Owns the parsing of paths, in any letter case and with doubled slashes, and the names of the
+providers that extend any scope (``{scope}/providers/Microsoft.Authorization/...``) with the action
+of Azure RBAC that a request to them needs (published: resource provider operations of
+Microsoft.Authorization, Microsoft.PolicyInsights, Microsoft.Insights). It never looks at the world.
 """
 
 from __future__ import annotations

@@ -1,14 +1,10 @@
-"""Requests and answers as the lab's ARM service sees them, free of any web framework.
+"""Requests and answers as the lab's ARM service sees them, without a web framework.
 
-Owns the headers of asynchronous operations: which URLs, which ``Retry-After``.
-
-The JSON object that a request carries; what is none is refused as ARM does.
-
-Since when an answer carries ``azure-asyncnotification``.
-
-Owns the days. All from recordings: Microsoft.Compute between 2018-08 and 2019-12; what
-Microsoft.Network tracks between 2019-12 and 2020-09, its children, connections, and updates
-of VNets and network interfaces between 2020-12 and 2023-01. The days in between are assumed.
+Owns the JSON object in a request, and the headers of asynchronous operations: which URLs, which
+``Retry-After``, and since which day ``azure-asyncnotification``. Those days are from recordings:
+for Microsoft.Compute between 2018-08 and 2019-12; for tracked resources of Microsoft.Network
+between 2019-12 and 2020-09; for their children, connections, and updates of VNets and network
+interfaces between 2020-12 and 2023-01. The exact days are assumed.
 """
 
 from __future__ import annotations

@@ -130,5 +130,8 @@ class World:
         self.now = max(self.now, when)
 
     def next_event(self) -> float | None:
-        """When the next event is due, in seconds since the world began."""
+        """Return when the next event is due, in seconds since the world began.
+
+        For tests and benchmarks, which step the clock; the lab itself never asks.
+        """
         return self._events[0][0] if self._events else None

@@ -1,6 +1,7 @@
-"""The lab as one object: its world, its clock, its operations, its routing.
+"""A local Azure as one object: its world, clock, operations, routing, rights and faults.
 
-Owns nothing but the wiring. It speaks no HTTP; ``server`` serves one.
+Owns how these parts are connected, and the lock that guards them. It knows no HTTP and does not
+say what the end of an operation does to the world; ``engine.lab`` does.
 """
 
 from __future__ import annotations

@@ -57,8 +57,7 @@ class SnapshotProblem(ValueError):
     """What is to be read back is no snapshot of this version."""
 
 
-def _header() -> bytes:
-    return f"erfailover lab world, form 2, version {erfailover.__version__}\n".encode()
+_HEADER = f"erfailover lab world, form 2, version {erfailover.__version__}"
 
 
 class _Pickler(pickle.Pickler):
@@ -112,7 +111,7 @@ def _method(owner: object, name: str) -> object:
 def save(lab: Cloud) -> bytes:
     """Everything that a lab holds, at its present time. The caller holds the lab's lock."""
     file = io.BytesIO()
-    file.write(_header())
+    file.write(f"{_HEADER}\n".encode())
     _Pickler(file, lab).dump({name: getattr(lab, name) for name in PARTS})
     return file.getvalue()
 
@@ -123,10 +122,15 @@ def load(lab: Cloud, data: bytes) -> dict[str, Any]:
     Raises:
         SnapshotProblem: where the data is anything else, or of another version.
     """
-    header, separator, rest = data.partition(b"\n")
-    if header + separator != _header():
-        seen = header[:80].decode("utf-8", "replace")
-        raise SnapshotProblem(f"expected {_header().decode().strip()!r}, not {seen!r}")
+    header, _, rest = data.partition(b"\n")
+    seen = header[:80].decode("utf-8", "replace")
+    if seen.startswith("erfailover lab world, ") and seen != _HEADER:
+        raise SnapshotProblem(
+            f"the world was saved by another version of the lab ({seen!r}), and this one reads "
+            f"only {_HEADER!r}: make the world anew"
+        )
+    if seen != _HEADER:
+        raise SnapshotProblem("the file holds no saved world of a lab")
     try:
         found = _Unpickler(io.BytesIO(rest), lab).load()
     except SnapshotProblem:

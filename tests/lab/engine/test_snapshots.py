@@ -152,6 +152,17 @@ def test_anything_else_is_refused_and_the_lab_stays(arm: Arm, data: bytes) -> No
     assert arm.get("virtualNetworks/v")["name"] == "v"
 
 
+@pytest.mark.parametrize("version", ["form 1, version 0.1.0", "form 2, version 0"])
+def test_a_world_of_another_version_is_refused_in_a_sentence(arm: Arm, version: str) -> None:
+    header = f"erfailover lab world, {version}"
+    with pytest.raises(SnapshotProblem) as caught:
+        arm.lab.restore(f"{header}\nx".encode())
+    assert str(caught.value) == (
+        f"the world was saved by another version of the lab ('{header}'), and this one reads only "
+        f"'erfailover lab world, form 2, version {erfailover.__version__}': make the world anew"
+    )
+
+
 def test_a_doctored_snapshot_runs_nothing(arm: Arm) -> None:
     header = f"erfailover lab world, form 2, version {erfailover.__version__}\n".encode()
     with pytest.raises(SnapshotProblem, match="eval"):
