@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from erfailover.lab.core import ids
 from erfailover.lab.core.protocol import Answer, Request
@@ -37,7 +37,7 @@ def paged(request: Request, answer: Answer, size: int) -> Answer:
     page = {**body, "value": rows[skip : skip + length]}
     if skip + length < len(rows):
         query = {**request.query, "$skiptoken": str(skip + length)}
-        text = "&".join(f"{quote(name)}={quote(value)}" for name, value in query.items())
+        text = urlencode(query, safe="/", quote_via=quote)
         page["nextLink"] = f"{request.base}{quote(request.path)}?{text}"
     return replace(answer, body=page)
 

@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from erfailover.lab.core import prefixes
+from erfailover.lab.core import addresses
 from erfailover.lab.machines.netfilter import Firewall, Rule
 from erfailover.lab.routing.security_groups import Packet
 
@@ -174,7 +174,7 @@ class Linux:
 
     def route_to(self, destination: str) -> KernelRoute | None:
         """The kernel's route to an address: longest prefix, then lowest metric."""
-        found = [each for each in self.routes if prefixes.holds(each.prefix, destination)]
+        found = [each for each in self.routes if addresses.holds(each.prefix, destination)]
         return min(found, key=lambda each: (-_length(each.prefix), each.metric), default=None)
 
     def is_local(self, address: str) -> bool:
@@ -284,7 +284,7 @@ def initial_routes(interfaces: Sequence[Interface]) -> list[KernelRoute]:
 
 
 def _length(prefix: str) -> int:
-    parsed = prefixes.network(prefix)
+    parsed = addresses.ipv4_network(prefix)
     return parsed.prefixlen if parsed is not None else 0
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from erfailover.lab.core import ids, prefixes
+from erfailover.lab.core import addresses, ids
 from erfailover.lab.core.world import Resource, World
 from erfailover.lab.machines.linux import Interface, Linux
 from erfailover.lab.machines.reachability import Trace, reaches
@@ -234,8 +234,8 @@ class Machines:
             subnet = self._bgp.network.subnets.get(nic.subnet) if nic is not None else None
             if nic is None or subnet is None:
                 continue
-            holding = (each for each in subnet.prefixes if prefixes.holds(each, nic.address))
-            prefix = prefixes.network(next(holding, f"{nic.address}/32"))
+            holding = (each for each in subnet.prefixes if addresses.holds(each, nic.address))
+            prefix = addresses.ipv4_network(next(holding, f"{nic.address}/32"))
             if prefix is not None:
                 name = f"eth{len(found)}"
                 found.append(Interface(name, nic.address, prefix.prefixlen, nic.key))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-from erfailover.lab.core import prefixes
+from erfailover.lab.core import addresses
 from erfailover.lab.routing.security_groups import Packet
 
 CHAINS = {
@@ -74,8 +74,8 @@ class Rule:
     def matches(self, packet: Packet, state: str, in_interface: str, out_interface: str) -> bool:
         """Whether a packet of a flow in some state matches on its way between interfaces."""
         return (
-            (not self.source or prefixes.holds(self.source, packet.source))
-            and (not self.destination or prefixes.holds(self.destination, packet.destination))
+            (not self.source or addresses.holds(self.source, packet.source))
+            and (not self.destination or addresses.holds(self.destination, packet.destination))
             and self.in_interface in ("", in_interface)
             and self.out_interface in ("", out_interface)
             and self.protocol in ("", "all", packet.protocol)
@@ -201,7 +201,7 @@ def _check(table: str, chain: str, rule: Rule) -> None:
     if rule.target == "SNAT" and not rule.to_source:
         raise UsageError('SNAT: option "--to-source" must be specified')
     for text in (rule.source, rule.destination):
-        if text and prefixes.network(text) is None:
+        if text and addresses.ipv4_network(text) is None:
             raise UsageError(f"host/network `{text}' not found")
 
 
@@ -209,7 +209,7 @@ def _normal(rule: Rule) -> Rule:
     """A rule as the kernel keeps it, so that equal rules compare equal."""
     values = {each.name: getattr(rule, each.name) for each in fields(rule)}
     for name in ("source", "destination"):
-        parsed = prefixes.network(values[name]) if values[name] else None
+        parsed = addresses.ipv4_network(values[name]) if values[name] else None
         whole = parsed is None or parsed.prefixlen == 0
         values[name] = "" if whole else str(parsed)
     if values["protocol"] == "all":

@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from erfailover.lab.core import ids, prefixes
+from erfailover.lab.core import addresses, ids
 from erfailover.lab.core.world import Resource, World
 from erfailover.lab.machines.linux import Decision, Flow, Linux
 from erfailover.lab.routing import records
@@ -288,7 +288,7 @@ class _Walk:
         if not (here.access and there.access):
             raise _Dropped(f"{way}: allowVirtualNetworkAccess is off")
         own = network.vnets.all[vnet].prefixes
-        forwarded = not any(prefixes.holds(prefix, packet.source) for prefix in own)
+        forwarded = not any(addresses.holds(prefix, packet.source) for prefix in own)
         answer = (remote, vnet, packet.destination, packet.source) in self.over_peerings
         if forwarded and not answer and not there.forwarded:
             raise _Dropped(f"{way}: {there.name} does not allow forwarded traffic")
@@ -357,7 +357,7 @@ class _Walk:
 
     def _to_internet(self, nic: records.Nic, packet: Packet) -> _Arrival:
         """Out to a host on the Internet, which answers to the interface's public address."""
-        if not prefixes.is_public(packet.destination):
+        if not addresses.is_public(packet.destination):
             raise _Dropped(f"{nic.name}: {packet.destination} is no address of the Internet")
         if packet.destination in self.bgp.network.public_ips.all.values():
             raise _Dropped(f"{packet.destination} does not let the Internet in")

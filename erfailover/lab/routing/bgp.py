@@ -20,8 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from erfailover.lab.core import ids, prefixes
-from erfailover.lab.core.prefixes import PrefixMap
+from erfailover.lab.core import addresses, ids
+from erfailover.lab.core.addresses import PrefixMap
 from erfailover.lab.core.world import Body, Resource, World
 from erfailover.lab.routing import records
 from erfailover.lab.routing.bgp_rows import (
@@ -330,7 +330,7 @@ class Bgp:
         summarized = vnet.summarized if vnet is not None else ()
         found = dict.fromkeys(summarized or self._own_prefixes(gateway))
         for prefix, _ in self._spokes.get(gateway.key, ()):
-            if not any(prefixes.covers(each, prefix) for each in summarized):
+            if not any(addresses.covers(each, prefix) for each in summarized):
                 found[prefix] = None
         for end in self._ends_of(gateway.key):
             found.update(dict.fromkeys(end.local_gateway.prefixes))

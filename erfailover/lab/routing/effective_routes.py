@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from erfailover.lab.core import ids, prefixes
+from erfailover.lab.core import addresses, ids
 from erfailover.lab.core.world import Body, Resource, World
 from erfailover.lab.routing import records
 from erfailover.lab.routing.bgp import Bgp
@@ -74,7 +74,7 @@ def routes_of_subnet(bgp: Bgp, subnet: str) -> list[EffectiveRoute]:
     system = [*_system(network, vnet)]
     user = [*_user(bgp, place, vnet)]
     gateway = [] if network.tables.get(place.route_table) else [*_gateway(bgp, vnet)]
-    strong: prefixes.PrefixMap[str] = prefixes.PrefixMap()
+    strong: addresses.PrefixMap[str] = addresses.PrefixMap()
     for route in system:
         if route.next_hop_type in (VNET_LOCAL, VNET_PEERING):
             strong.set_default(route.prefix, route.prefix)
@@ -82,7 +82,7 @@ def routes_of_subnet(bgp: Bgp, subnet: str) -> list[EffectiveRoute]:
     shown = [replace(each, active=each.prefix not in taken) for each in system]
     for route in gateway:
         wider = strong.matches(route.prefix.partition("/")[0])
-        beaten = any(prefixes.covers(each, route.prefix) for each in wider)
+        beaten = any(addresses.covers(each, route.prefix) for each in wider)
         shown.append(replace(route, active=not beaten and route.prefix not in taken))
     heard = {route.prefix for route in shown if route.source == GATEWAY and route.active}
     shown = [
@@ -98,7 +98,7 @@ def select(routes: Iterable[EffectiveRoute], destination: str) -> EffectiveRoute
     """The route that a destination address takes; None where none holds it."""
     best: EffectiveRoute | None = None
     for route in routes:
-        if not route.active or not prefixes.holds(route.prefix, destination):
+        if not route.active or not addresses.holds(route.prefix, destination):
             continue
         if best is None or _precedence(route) > _precedence(best):
             best = route
@@ -135,7 +135,7 @@ def lender_of(network: Network, vnet: str) -> str | None:
 
 
 def _precedence(route: EffectiveRoute) -> tuple[int, int]:
-    parsed_prefix = prefixes.network(route.prefix)
+    parsed_prefix = addresses.ipv4_network(route.prefix)
     return (parsed_prefix.prefixlen if parsed_prefix is not None else 0, _RANK[route.source])
 
 
@@ -148,8 +148,8 @@ def _system(network: Network, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
             for prefix in peering.remote_prefixes or remote.prefixes:
                 yield EffectiveRoute(DEFAULT, prefix, VNET_PEERING, target=remote.key)
     yield EffectiveRoute(DEFAULT, "0.0.0.0/0", INTERNET)
-    for prefix in prefixes.PRIVATE:
-        if not any(prefixes.covers(own, prefix) for own in vnet.prefixes):
+    for prefix in addresses.PRIVATE:
+        if not any(addresses.covers(own, prefix) for own in vnet.prefixes):
             yield EffectiveRoute(DEFAULT, prefix, NONE)
 
 
@@ -174,7 +174,7 @@ def _gateway(bgp: Bgp, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
 def _user(bgp: Bgp, subnet: records.Subnet, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
     gateway = gateway_of(bgp.network, vnet.key)
     for route in bgp.network.routes.of(subnet.route_table):
-        parsed_prefix = prefixes.network(route.prefix)
+        parsed_prefix = addresses.ipv4_network(route.prefix)
         if parsed_prefix is None:
             continue
         target = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.lab.core import ids, prefixes
+from erfailover.lab.core import addresses, ids
 from erfailover.lab.core.world import Body, Resource
 
 VNET = "microsoft.network/virtualnetworks"
@@ -220,7 +220,7 @@ def _reference(body: Body, name: str) -> str:
 
 
 def _space(body: Body, name: str) -> tuple[str, ...]:
-    return prefixes.networks((body.get(name) or {}).get("addressPrefixes") or ())
+    return addresses.networks((body.get(name) or {}).get("addressPrefixes") or ())
 
 
 def _either(body: Body, one: str, several: str) -> tuple[str, ...]:
@@ -242,7 +242,7 @@ def subnet(key: str, vnet: str, body: Body) -> Subnet:
     return Subnet(
         key,
         vnet,
-        prefixes.networks(_either(body, "addressPrefix", "addressPrefixes")),
+        addresses.networks(_either(body, "addressPrefix", "addressPrefixes")),
         _reference(body, "networkSecurityGroup"),
         _reference(body, "routeTable"),
         _reference(body, "natGateway"),
@@ -339,7 +339,7 @@ def circuit(key: str, resource: Resource) -> Circuit:
         key,
         str((body.get("serviceProviderProperties") or {}).get("peeringLocation") or ""),
         states == ("Enabled", "Provisioned"),
-        prefixes.networks(announced),
+        addresses.networks(announced),
         ("primary" not in down, "secondary" not in down),
     )
 

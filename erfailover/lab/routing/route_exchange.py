@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from erfailover.lab.core import prefixes
+from erfailover.lab.core import addresses
 
 SpeakerKey = tuple[str, int]
 """A gateway's key and the number of its instance."""
@@ -109,7 +109,7 @@ def _best(tables: Iterable[Mapping[str, Path]]) -> dict[str, Path]:
 
 
 def _rank(path: Path) -> tuple[int, bool, int]:
-    return len(path.as_path), path.internal, prefixes.address(path.peer) or 0
+    return len(path.as_path), path.internal, addresses.ipv4_number(path.peer) or 0
 
 
 def _told(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.lab.core import addresses, ids, prefixes
+from erfailover.lab.core import addresses, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.world import Body, Resource, World
 
@@ -67,5 +67,5 @@ def _told(hub: Resource, connection: str) -> tuple[str, ...]:
     for part in text.split():
         name, _, told = part.partition("=")
         if name.lower() == connection.lower():
-            return prefixes.networks(told.split(","))
+            return addresses.networks(told.split(","))
     return ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from erfailover.lab.core import prefixes
+from erfailover.lab.core import addresses
 from erfailover.lab.routing.records import SecurityRule
 
 VIRTUAL_NETWORK, INTERNET, LOAD_BALANCER = "virtualnetwork", "internet", "azureloadbalancer"
@@ -91,8 +91,8 @@ def _covers(written: str, address: str, space: Sequence[str]) -> bool:
     if tag in ("*", "any"):
         return True
     if tag == VIRTUAL_NETWORK:
-        return any(prefixes.holds(each, address) for each in space)
+        return any(addresses.holds(each, address) for each in space)
     if tag == INTERNET:
-        inside = any(prefixes.holds(each, address) for each in space)
-        return prefixes.is_public(address) and not inside
-    return prefixes.holds(written, address)
+        inside = any(addresses.holds(each, address) for each in space)
+        return addresses.is_public(address) and not inside
+    return addresses.holds(written, address)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.lab.core import prefixes
+from erfailover.lab.core import addresses
 from erfailover.lab.machines.linux import (
     ICMP_TIMEOUT_S,
     Flow,
@@ -153,7 +153,7 @@ def _route(call: Call, rest: list[str]) -> int:
         raise Unmodelled(f"ip route {action}")
     if action in ("append", "change"):
         raise Unmodelled(f"ip route {action}")
-    prefix = "0.0.0.0/0" if rest[0] == "default" else str(prefixes.network(rest[0]) or "")
+    prefix = "0.0.0.0/0" if rest[0] == "default" else str(addresses.ipv4_network(rest[0]) or "")
     if not prefix:
         call.err(f'Error: any valid prefix is expected rather than "{rest[0]}".')
         return 1
@@ -190,7 +190,9 @@ def _wanted(call: Call, prefix: str, rest: list[str]) -> KernelRoute | int:
         return 1
     if values["via"] and interface is None:
         interface = _on_link(call, values["via"])
-    if values["via"] and (interface is None or not prefixes.holds(interface.subnet, values["via"])):
+    if values["via"] and (
+        interface is None or not addresses.holds(interface.subnet, values["via"])
+    ):
         call.err("Error: Nexthop has invalid gateway.")
         return 2
     name = interface.name if interface is not None else ""
@@ -200,7 +202,7 @@ def _wanted(call: Call, prefix: str, rest: list[str]) -> KernelRoute | int:
 
 def _on_link(call: Call, address: str) -> Interface | None:
     return next(
-        (each for each in call.linux.interfaces if prefixes.holds(each.subnet, address)), None
+        (each for each in call.linux.interfaces if addresses.holds(each.subnet, address)), None
     )
 
 
@@ -219,8 +221,8 @@ def _show_routes(call: Call, rest: list[str]) -> int:
         word = rest.pop(0)
         if word == "dev" and rest:
             device = rest.pop(0)
-        elif word == "default" or prefixes.network(word) is not None:
-            wanted = "0.0.0.0/0" if word == "default" else str(prefixes.network(word))
+        elif word == "default" or addresses.ipv4_network(word) is not None:
+            wanted = "0.0.0.0/0" if word == "default" else str(addresses.ipv4_network(word))
         else:
             raise Unmodelled(f"ip route show {word}")
     ordered = sorted(
@@ -233,7 +235,7 @@ def _show_routes(call: Call, rest: list[str]) -> int:
 
 
 def _sort_key(route: KernelRoute) -> int:
-    return prefixes.address(route.prefix.partition("/")[0]) or 0
+    return addresses.ipv4_number(route.prefix.partition("/")[0]) or 0
 
 
 def _get_route(call: Call, destination: str) -> int:

@@ -11,7 +11,7 @@ import statistics
 import zlib
 from dataclasses import dataclass
 
-from erfailover.lab.core import prefixes
+from erfailover.lab.core import addresses
 from erfailover.lab.machines.netfilter import Unmodelled
 from erfailover.lab.machines.reachability import Trace
 from erfailover.lab.machines.shell.shell import Call, Running
@@ -96,7 +96,7 @@ def _parse(call: Call) -> _Options | None:
     if not hosts:
         call.err("ping: usage error: Destination address required")
         return None
-    if prefixes.address(hosts[-1]) is None:
+    if addresses.ipv4_number(hosts[-1]) is None:
         raise Unmodelled(f"the resolution of names (ping {hosts[-1]})")
     if not values["-c"] and not values["-w"]:
         raise Unmodelled("ping without -c, which never ends")
