@@ -17,6 +17,7 @@ PACKAGES = (
     "azure-mgmt-network",
     "azure-mgmt-resource",
     "click",
+    "filelock",
     "Jinja2",
     "jmespath",
     "msal",
