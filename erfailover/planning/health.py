@@ -11,7 +11,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import gates
 
 HEALTHY = {Verdict.HOLDS: True, Verdict.FAILS: False, Verdict.UNKNOWN: None}
 
@@ -79,7 +79,7 @@ def judge(
     warnings = tuple(_warnings(observed, circuits or {}))
     if path not in tuple(Path):
         return Health(path, healthy, spokes, None, (), warnings)
-    readiness = tuple(procedure.guards(site, observed, Path(path).other))
+    readiness = tuple(gates.guards(site, observed, Path(path).other))
     return Health(path, healthy, spokes, conditions.all_of(readiness), readiness, warnings)
 
 

@@ -38,7 +38,7 @@ from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Role, Site
 from erfailover.planning import conditions
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import gates, procedure
 from erfailover.planning.switch.result import Outcome, missing, verified
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text
@@ -151,7 +151,7 @@ def _planned(context: Context, options: Options, readings: Readings) -> tuple[Ob
         plan = procedure.plan(planned_for, observed, options.target, mine)
         plan = lookout.with_hazards(plan, observed)
         unknown = [claim.seen for claim in plan.guards if claim.verdict is Verdict.UNKNOWN]
-        busy = [] if options.dry_run else procedure.under_way(site, observed)
+        busy = [] if options.dry_run else gates.under_way(site, observed)
         patience_s = site.timing.step_deadline_s if busy else PATIENCE_S
         if clock.now() - began >= patience_s and busy:
             raise UnknownReading(
@@ -191,7 +191,7 @@ def insist_on_having_read(plan: SwitchPlan) -> None:
     unread = [
         claim.seen
         for claim in plan.guards
-        if claim.verdict is Verdict.UNKNOWN and claim.name not in procedure.READINESS
+        if claim.verdict is Verdict.UNKNOWN and claim.name not in gates.READINESS
     ]
     if unread:
         raise UnknownReading(
@@ -216,7 +216,7 @@ def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Obser
 def _held(context: Context, options: Options, observed: Observed) -> Claim:
     """Wait until the primary has been healthy for the hold time, with a countdown."""
     site = context.site
-    claim = procedure.hold_guard(site, observed)
+    claim = gates.hold_guard(site, observed)
     deadline = context.clock.now() + 2 * site.timing.failback_hold_time_s + 60.0
     while claim.verdict is Verdict.FAILS and options.wait and not options.force:
         gateway = observed.gateways.get(Role.PRIMARY)
@@ -227,7 +227,7 @@ def _held(context: Context, options: Options, observed: Observed) -> Claim:
         context.say(f"Waiting for the hold time: {claim.seen}; {duration(left)} left")
         context.clock.sleep(min(left, 15.0))
         observed = observe(context.azure, site, [Role.PRIMARY], [])
-        claim = procedure.hold_guard(site, observed)
+        claim = gates.hold_guard(site, observed)
     return claim
 
 

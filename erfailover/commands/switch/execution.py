@@ -29,7 +29,7 @@ from erfailover.model.resource_ids import network_of
 from erfailover.model.site import ROLE_OF_PATH, Site, Spoke
 from erfailover.model.tasks import Event, Listener, Results, State, Task
 from erfailover.planning import conditions
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import gates
 from erfailover.planning.switch.result import Outcome, missing, probed, shown
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.runtime import waits
@@ -255,7 +255,7 @@ class SwitchRun:
         ages = GATE_NETWORKS_S, gateway_age_s
         for tries in count(1):
             observed = self.readings.observe(networks, role, *ages, of=own)
-            claims = tuple(procedure.gate(site, observed, target, spoke))
+            claims = tuple(gates.gate(site, observed, target, spoke))
             ages = 1.0, 1.0
             late = clock.now() >= deadline
             if self.readings.gateway_age_s(role) > 2 * GATE_GATEWAY_S and not self.options.force:

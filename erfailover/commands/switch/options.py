@@ -12,7 +12,7 @@ from erfailover.errors import Refused, UnknownReading
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.site import Path
 from erfailover.planning.hazards.scene import NAMES as HAZARDS
-from erfailover.planning.switch.procedure import READINESS
+from erfailover.planning.switch.gates import READINESS
 
 FORCEABLE = READINESS | frozenset(HAZARDS)
 """What ``--force`` overrides: that the path to switch to is not ready, and hazards."""

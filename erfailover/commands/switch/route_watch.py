@@ -14,7 +14,7 @@ from erfailover.errors import AzureFailure
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import gates
 from erfailover.runtime.clock import Clock, start
 
 BUSY_PAUSE_S = 20.0
@@ -105,7 +105,7 @@ class Watch:
         )
         arriving = role is self._arriving
         for name in expected:
-            pair = procedure.outcome(self.site, observed, self.target, self._spokes[name])
+            pair = gates.outcome(self.site, observed, self.target, self._spokes[name])
             claim = pair[0] if arriving else pair[1]
             self._claims[role][name] = claim
             if claim.verdict is Verdict.HOLDS:

@@ -35,8 +35,8 @@ Theory of operation
     - PREPARE does everything that can fail early. The arriving hub allows transit, and the
       spoke's peering to it exists with remote gateways off. None of this changes the path in use,
       so it can be done days ahead (``prestage``).
-    - The gate then reads everything again. Nothing is broken until the make is known to be
-      possible.
+    - The gate (``gates``) then reads everything again. Nothing is broken until the make is known to
+      be possible.
     - SWITCH is the break and the make, two writes on the spoke's own VNet. If Azure refuses either
       or fails at it, the step's contingency puts the spoke back on the gateway it had.
     - CLEANUP is off the critical path. The leaving hub withdraws transit, which Azure refuses while
@@ -55,7 +55,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 
-from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed, Peering
 from erfailover.model.plan import (
     Change,
@@ -66,23 +65,9 @@ from erfailover.model.plan import (
     SwitchPlan,
     SwitchStep,
 )
-from erfailover.model.resource_ids import network_of
+from erfailover.model.resource_ids import last_of, network_of
 from erfailover.model.site import ROLE_OF_PATH, Flags, Path, Role, Site, Spoke
-from erfailover.planning import conditions
-
-UNDER_WAY = frozenset({"Updating", "Deleting"})
-"""Provisioning states of what an operation is changing (recorded)."""
-
-
-READINESS = frozenset(
-    {
-        "gateway_is_provisioned",
-        "gateway_has_a_connected_bgp_peer",
-        "gateway_has_learned_the_remote_prefixes",
-        "gateway_has_been_healthy_for_the_hold_time",
-    }
-)
-"""The conditions that say whether the path to switch to is ready; ``--force`` overrides them."""
+from erfailover.planning.switch.gates import READINESS, guards
 
 
 class Side(Enum):
@@ -295,7 +280,7 @@ class _Spoke:
 
     def steps(self) -> Iterator[SwitchStep]:
         roles = self.arriving, self.leaving
-        hubs = [_last(self.site.hub(role).virtual_network) for role in roles]
+        hubs = [last_of(self.site.hub(role).virtual_network) for role in roles]
         for rule in self._rules():
             write = self._write(rule)
             kept = write.change is Change.KEEP
@@ -420,36 +405,6 @@ def _change(found: Peering | None, after: Flags | None, *, removed: bool) -> Cha
     return Change.KEEP if after is None else Change.UPDATE
 
 
-def guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:
-    """Step 0: what must hold before anything is written. The arriving hub's readiness."""
-    role = ROLE_OF_PATH[target]
-    gateway = observed.gateways.get(role)
-    yield conditions.gateway_is_provisioned(gateway, role)
-    yield conditions.gateway_has_a_connected_bgp_peer(gateway, role)
-    yield conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
-    hub = site.network_id(site.hub(role).virtual_network)
-    yield conditions.network_was_read(observed, hub)
-    for spoke in site.spokes:
-        network = observed.network(site.network_id(spoke.virtual_network))
-        yield conditions.spoke_has_no_gateway_of_its_own(network, spoke.name)
-
-
-def under_way(site: Site, observed: Observed) -> list[str]:
-    """What somebody's operation is changing, in words: a plan waits for its end.
-
-    A GET shows the flags of a write as soon as that is accepted, before they are in force and
-    although it may yet fail (seen of a failed operation: the flags stay, with state Failed).
-    """
-    found = []
-    for name in site.network_names():
-        network = observed.network(site.network_id(name))
-        if network is not None:
-            states = {each.name: each.provisioning_state for each in network.peerings}
-            states[network.name] = network.provisioning_state
-            found += [f"{each} is {at}" for each, at in states.items() if at in UNDER_WAY]
-    return found
-
-
 def breaches(site: Site, plan: SwitchPlan) -> list[str]:
     """What in a plan would break an invariant: nothing, unless there is a bug."""
     found = []
@@ -470,50 +425,3 @@ def breaches(site: Site, plan: SwitchPlan) -> list[str]:
             elif write.after is None or not write.after.allow_virtual_network_access:
                 found.append(f"step {step.number} closes {write.name}")
     return found
-
-
-def hold_guard(site: Site, observed: Observed) -> Claim:
-    """Before a switch back: the primary has been healthy for the site's hold time."""
-    return conditions.gateway_has_been_healthy_for(
-        observed.gateways.get(Role.PRIMARY),
-        Role.PRIMARY,
-        site.remote_prefixes,
-        site.timing.failback_hold_time_s,
-    )
-
-
-def gate(site: Site, observed: Observed, target: Path, spoke: Spoke) -> Iterator[Claim]:
-    """What is read again immediately before the break of a spoke, and must hold."""
-    role = ROLE_OF_PATH[target]
-    hub = site.hub(role)
-    gateway = observed.gateways.get(role)
-    yield conditions.gateway_is_provisioned(gateway, role)
-    yield conditions.gateway_has_a_connected_bgp_peer(gateway, role)
-    yield conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
-    for network in (hub.virtual_network, spoke.virtual_network):
-        found = observed.network(site.network_id(network))
-        yield conditions.network_is_at_rest(found, _last(network))
-    for owner, peering in (
-        (hub.virtual_network, spoke.inward(role)),
-        (spoke.virtual_network, spoke.outward(role)),
-    ):
-        found_peering = observed.peering(site.peering_id(owner, peering.name))
-        yield conditions.peering_is_connected_and_in_sync(found_peering, peering.name)
-
-
-def outcome(site: Site, observed: Observed, target: Path, spoke: Spoke) -> tuple[Claim, Claim]:
-    """What must show after a switch: the target originates the spoke, the other no longer does."""
-    network = observed.network(site.network_id(spoke.virtual_network))
-    prefixes = network.address_space if network else ()
-    arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
-    if not prefixes:
-        unread = Claim("spoke_was_read", Verdict.UNKNOWN, f"{spoke.name} could not be read")
-        return unread, unread
-    return (
-        conditions.gateway_originates(observed.gateways.get(arriving), arriving, prefixes),
-        conditions.gateway_does_not_originate(observed.gateways.get(leaving), leaving, prefixes),
-    )
-
-
-def _last(name: str) -> str:
-    return name.rsplit("/", 1)[-1]

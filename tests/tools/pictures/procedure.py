@@ -13,7 +13,7 @@ from itertools import pairwise
 from erfailover.model.claims import Claim
 from erfailover.model.plan import Change, Phase, StepKind, SwitchStep
 from erfailover.model.site import Path, Role
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import gates, procedure
 from erfailover.planning.switch.procedure import STEPS, Rule
 from erfailover.reporting.diagram import drawing
 from erfailover.reporting.diagram.sheet import Card, Group, Line, Link, Note, Sheet
@@ -49,8 +49,8 @@ def drawn() -> str:
         sheet(
             {step.kind: step for step in plan.writes},
             plan.guards,
-            tuple(procedure.gate(of, observed(of, ready), target, spoke)),
-            procedure.outcome(of, arrived, target, spoke),
+            tuple(gates.gate(of, observed(of, ready), target, spoke)),
+            gates.outcome(of, arrived, target, spoke),
         )
     )
 

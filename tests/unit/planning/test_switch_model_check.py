@@ -21,7 +21,7 @@ from erfailover.model.claims import Verdict
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Change, PeeringWrite
 from erfailover.model.site import Flags, Path
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import gates, procedure
 from tests.support import sites
 from tests.support.peering_states import IN_P, OPPOSITE, OURS, OUT_B, OUT_P, SITE, STATES
 
@@ -182,7 +182,7 @@ def needed(world: World, write: PeeringWrite) -> bool:
 
 
 def gate_holds(world: World, target: Path) -> bool:
-    claims = procedure.gate(SITE, observed(world), target, SITE.spokes[0])
+    claims = gates.gate(SITE, observed(world), target, SITE.spokes[0])
     return all(claim.verdict is Verdict.HOLDS for claim in claims)
 
 

@@ -10,7 +10,7 @@ import pytest
 from erfailover.model.claims import Verdict
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
 from erfailover.model.site import Flags, Path, Role, SitePeering
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import gates, procedure
 from tests.support import sites
 from tests.support.peering_states import IN_B, IN_P, OPPOSITE, OURS, OUT_B, OUT_P, SITE, STATES
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, State
@@ -195,7 +195,7 @@ def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unkno
         ((silent,), Verdict.UNKNOWN),
         ((), Verdict.UNKNOWN),
     ):
-        guards = list(procedure.guards(SITE, sites.observed(SITE, state, gateways), Path.IPSEC))
+        guards = list(gates.guards(SITE, sites.observed(SITE, state, gateways), Path.IPSEC))
         verdicts = {claim.verdict for claim in guards if claim.name.startswith("gateway_has")}
         assert verdicts == {expected}
 
@@ -203,12 +203,12 @@ def test_a_target_without_a_connected_peer_is_refused_and_an_unread_one_is_unkno
 def test_the_state_of_the_hub_being_left_gates_nothing() -> None:
     backup = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
     seen = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), (backup,))
-    assert {claim.verdict for claim in procedure.guards(SITE, seen, Path.IPSEC)} == {Verdict.HOLDS}
+    assert {claim.verdict for claim in gates.guards(SITE, seen, Path.IPSEC)} == {Verdict.HOLDS}
     ready = dict(sites.on(Path.EXPRESSROUTE, SITE))
     ready[OUT_B] = (SPOKE_USES.without_remote_gateways(), "Connected")
     ready[IN_B] = (HUB_LENDS, "Connected")
     seen = sites.observed(SITE, ready, (backup,))
-    gate = list(procedure.gate(SITE, seen, Path.IPSEC, SITE.spokes[0]))
+    gate = list(gates.gate(SITE, seen, Path.IPSEC, SITE.spokes[0]))
     assert {claim.verdict for claim in gate} == {Verdict.HOLDS}
 
 
@@ -217,7 +217,7 @@ def test_the_gate_is_closed_while_a_peering_is_not_connected(state: str) -> None
     start = dict(sites.on(Path.EXPRESSROUTE, SITE))
     start[OUT_B] = (SPOKE_USES.without_remote_gateways(), state)
     start[IN_B] = (HUB_LENDS, "Connected")
-    gate = procedure.gate(SITE, sites.observed(SITE, start), Path.IPSEC, SITE.spokes[0])
+    gate = gates.gate(SITE, sites.observed(SITE, start), Path.IPSEC, SITE.spokes[0])
     assert [claim.seen for claim in gate if claim.verdict is Verdict.FAILS] == [
         f"{OUT_B} is {state}, FullyInSync; expected Connected, FullyInSync"
     ]
