@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from erfailover.reporting.diagram import svg
+from erfailover.reporting import svg
 from erfailover.reporting.diagram.layout import Layout, Point, Rectangle, Size, arrange
 from erfailover.reporting.diagram.sheet import Card, Group, Line, Link, Note, Sheet
-from erfailover.reporting.diagram.text_width import shortened, width, wrapped
+from erfailover.reporting.diagram.text_width import FAMILY, shortened, width, wrapped
 from erfailover.reporting.marks import Mark
 
 INK, FAINT_INK, RULE = "#1f2328", "#57606a", "#d0d7de"
@@ -94,7 +94,7 @@ def draw(sheet: Sheet) -> str:
     ]
     told = " ".join(note.text for note in sheet.head)
     full = below + legend_height + MARGIN
-    return svg.document(room + 2 * MARGIN, full, sheet.name, told, parts)
+    return svg.file(room + 2 * MARGIN, full, sheet.name, parts, told, font_family=FAMILY)
 
 
 def _groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
@@ -104,12 +104,12 @@ def _groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
         left, top = min(box.x for box in boxes) - 12, min(box.y for box in boxes) - 22
         right = max(box.x + box.width for box in boxes) + 12
         bottom = max(box.y + box.height for box in boxes) + 8
-        frame = Rectangle(left, top, right - left, bottom - top)
+        edge: svg.Style = {"fill": "#f6f8fa", "stroke": RULE, "stroke_width": 1.2}
         parts = [
-            svg.rectangle(frame, 8, fill="#f6f8fa", stroke=RULE, stroke_width=1.2),
-            svg.text(left + 10, top + 15, group.title, 11, FAINT_INK, bold=True),
+            svg.rectangle(left, top, right - left, bottom - top, rx=8, **edge),
+            _text(left + 10, top + 15, group.title, 11, FAINT_INK, bold=True),
         ]
-        yield svg.titled("", parts, class_="group")
+        yield svg.element("g", parts, class_="group")
 
 
 def _gaps(sheet: Sheet) -> tuple[float, float]:
@@ -153,55 +153,67 @@ def _cards(blocks: dict[str, Block], placed: Layout) -> Iterator[svg.Element]:
         words = " ".join(
             [card.kind, *(["active"] if card.active else []), str(card.mark or "plain")]
         )
-        yield svg.titled(card.title, _card(block, place), class_=words, id=name)
+        group = svg.element("g", _card(block, place), class_=words, id=name)
+        yield svg.titled(card.title, group)
 
 
 def _card(block: Block, place: Rectangle) -> Iterator[svg.Element]:
     card = block.card
     stroke, thick, fill = "#8c959f", 1.2, "#ffffff"
-    more = {}
+    dashes = None
     if card.active:
         stroke, thick, fill = ACTIVE, 2.4, ACTIVE_FILL
     if card.mark in DASHES:
         stroke, thick = COLOUR[card.mark], 2.4 if card.mark is not Mark.ABSENT else 1.2
-        more = {"stroke_dasharray": DASHES[card.mark]} if card.mark is not Mark.DEGRADED else {}
+        dashes = DASHES[card.mark] if card.mark is not Mark.DEGRADED else None
     if card.mark is Mark.BROKEN:
         fill = "#fff1f1"
-    yield svg.rectangle(place, 6, fill=fill, stroke=stroke, stroke_width=thick, **more)
+    edge: svg.Style = {"stroke": stroke, "stroke_width": thick, "stroke_dasharray": dashes}
+    yield svg.rectangle(place.x, place.y, place.width, place.height, rx=6, fill=fill, **edge)
     if card.mark:
         yield sign(Point(place.x + place.width - PADDING - 5, place.y + 14), card.mark)
     y = place.y + PADDING + 9
     if card.heading:
-        yield svg.text(place.x + PADDING, y - 1, card.heading, HEADING_SIZE, FAINT_INK)
+        yield _text(place.x + PADDING, y - 1, card.heading, HEADING_SIZE, FAINT_INK)
         y += LEADING - 1
     for row in block.rows:
         x = place.x + PADDING
         if row.line.rule and row.first:
-            edge = Rectangle(x, y - 11, place.width - 2 * PADDING, 1)
-            yield svg.rectangle(edge, fill=RULE)
+            yield svg.rectangle(x, y - 11, place.width - 2 * PADDING, 1, fill=RULE)
             y += 4
         if row.line.mark:
             if row.first:
                 yield sign(Point(x + 5, y - 4), row.line.mark)
             x += SIGN
         fill = FAINT_INK if row.line.faint or card.mark is Mark.ABSENT else INK
-        yield svg.text(x, y, row.text, SIZE, fill, bold=row.line.strong)
+        yield _text(x, y, row.text, SIZE, fill, bold=row.line.strong)
         y += LEADING
+
+
+def _text(
+    x: float, y: float, line: str, size: float, fill: str, *, bold: bool = False
+) -> svg.Element:
+    weight = "bold" if bold else None
+    return svg.text(x, y, line, font_size=size, fill=fill, font_weight=weight)
+
+
+def _curve(points: Sequence[Point], **style: svg.Attribute) -> svg.Element:
+    """A curve through Graphviz's control points: the first, then three for every piece."""
+    first, *others = (svg.points([(each.x, each.y)]) for each in points)
+    return svg.element("path", d=f"M{first} C{' '.join(others)}", fill="none", **style)
 
 
 def sign(at: Point, mark: Mark, radius: float = 6.0) -> svg.Element:
     """The sign of a mark: a tick, an exclamation mark, a cross, a question mark, an empty ring."""
     colour = COLOUR[mark]
     if mark is Mark.ABSENT:
-        ring = svg.element(
-            "circle",
-            cx=at.x,
-            cy=at.y,
-            r=radius - 1,
-            fill="#ffffff",
-            stroke=colour,
-            stroke_width=1.4,
-        )
+        edge: svg.Style = {
+            "r": radius - 1,
+            "fill": "#ffffff",
+            "stroke": colour,
+            "stroke_width": 1.4,
+        }
+        ring = svg.element("circle", cx=at.x, cy=at.y, **edge)
         return svg.element("g", [ring], class_="sign absent")
     strokes = {
         Mark.SOUND: "M-3,0.2 L-0.8,2.6 L3.2,-2.6",
@@ -213,15 +225,9 @@ def sign(at: Point, mark: Mark, radius: float = 6.0) -> svg.Element:
     if mark is Mark.DEGRADED:
         body = svg.element("path", d="M0,-7.4 L7.4,6 L-7.4,6 Z", fill=colour)
     elif mark is Mark.BROKEN:
-        body = svg.rectangle(Rectangle(-radius, -radius, 2 * radius, 2 * radius), 2, fill=colour)
-    stroke = svg.element(
-        "path",
-        d=strokes[mark],
-        fill="none",
-        stroke="#ffffff",
-        stroke_width=1.8,
-        stroke_linecap="round",
-    )
+        body = svg.rectangle(-radius, -radius, 2 * radius, 2 * radius, rx=2, fill=colour)
+    white: svg.Style = {"stroke": "#ffffff", "stroke_width": 1.8, "stroke_linecap": "round"}
+    stroke = svg.element("path", d=strokes[mark], fill="none", **white)
     where = f"translate({svg.number(at.x)} {svg.number(at.y)})"
     return svg.element("g", [body, stroke], transform=where, class_=f"sign {mark}")
 
@@ -229,19 +235,19 @@ def sign(at: Point, mark: Mark, radius: float = 6.0) -> svg.Element:
 def _links(links: Sequence[Link], placed: Layout) -> Iterator[svg.Element]:
     drawn = sorted(zip(links, placed.lines, strict=True), key=lambda each: each[0].active)
     for link, points in drawn:
-        parts = [svg.curve(points, **_stroke(link))]
+        parts = [_curve(points, **_stroke(link))]
         if link.arrow:
             parts.append(_arrow_head(points, str(_stroke(link)["stroke"])))
         if link.mark in DASHES and link.mark is not Mark.ABSENT:
             parts.append(sign(_middle(points), link.mark, 7.0))
         words = " ".join(["link", *(["active"] if link.active else []), str(link.mark or "plain")])
-        yield svg.titled(link.title, parts, class_=words)
+        yield svg.titled(link.title, svg.element("g", parts, class_=words))
 
 
-def _stroke(link: Link) -> dict[str, str | float]:
+def _stroke(link: Link) -> svg.Style:
     colour = ACTIVE if link.active else FAINT_INK if link.arrow else "#8c959f"
     thin = 2.2 if link.arrow else 1.6
-    style: dict[str, str | float] = {"stroke_width": 4.5 if link.active else thin}
+    style: svg.Style = {"stroke_width": 4.5 if link.active else thin}
     if link.mark in DASHES:
         colour = COLOUR[link.mark]
         style["stroke_dasharray"] = DASHES[link.mark]
@@ -264,8 +270,7 @@ def _arrow_head(points: Sequence[Point], colour: str) -> svg.Element:
         (end.x - 9 * ux + 4.5 * uy, end.y - 9 * uy - 4.5 * ux),
         (end.x - 9 * ux - 4.5 * uy, end.y - 9 * uy + 4.5 * ux),
     ]
-    told = " ".join(f"{svg.number(x)},{svg.number(y)}" for x, y in corners)
-    return svg.element("polygon", points=told, fill=colour)
+    return svg.element("polygon", points=svg.points(corners), fill=colour)
 
 
 def _middle(points: Sequence[Point]) -> Point:
@@ -288,7 +293,7 @@ def _head(notes: Sequence[Note], room: float) -> tuple[list[svg.Element], float]
             if note.mark and place == 0:
                 parts.append(sign(Point(MARGIN + 8, y - note.size * 0.36), note.mark, 7.0))
             fill = FAINT_INK if note.faint else INK
-            parts.append(svg.text(MARGIN + indent, y, line, note.size, fill, bold=note.strong))
+            parts.append(_text(MARGIN + indent, y, line, note.size, fill, bold=note.strong))
         y += 3
     return parts, y - MARGIN + 18
 
@@ -317,9 +322,9 @@ def _legend(sheet: Sheet, room: float) -> tuple[list[svg.Element], float]:
         if isinstance(what, Link):
             points = [Point(x + each, y - 4) for each in (0, 12, 24, 36)]
             parts += _links([what], Layout(Size(0, 0), {}, (tuple(points),)))
-            parts.append(svg.text(x + 44, y, words, 11, FAINT_INK))
+            parts.append(_text(x + 44, y, words, 11, FAINT_INK))
         else:
             parts.append(sign(Point(x + 8, y - 4), what))
-            parts.append(svg.text(x + 22, y, words, 11, FAINT_INK))
+            parts.append(_text(x + 22, y, words, 11, FAINT_INK))
         x += wide
     return parts, y if parts else 0.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from erfailover.model.durations import duration
 from erfailover.reporting.run.report import Part, RunReport, SpokeRun, Step
-from erfailover.reporting.run.timeline_svg import Bar, Lane, Mark, svg
+from erfailover.reporting.run.timeline_svg import Bar, Lane, Moment, svg
 
 MOST = 20
 """So many spokes or steps are drawn at most: those that were slowest, or went wrong."""
@@ -26,7 +26,7 @@ def picture(report: RunReport) -> str | None:
     return svg(
         f"Timeline of {report.run.to_continue.removeprefix('erfailover ')}: {report.headline}",
         lanes,
-        _marks(report),
+        _moments(report),
         max(0.0, first_s - margin_s),
         last_s + margin_s,
         left,
@@ -38,7 +38,7 @@ def left_out(report: RunReport) -> int:
     return max(0, len(report.spokes or report.steps) - MOST)
 
 
-def _marks(report: RunReport) -> Iterator[Mark]:
+def _moments(report: RunReport) -> Iterator[Moment]:
     result = report.result
     names = {
         "decision_s": "decided",
@@ -48,7 +48,7 @@ def _marks(report: RunReport) -> Iterator[Mark]:
     }
     for key, told in names.items():
         if result.get(key):
-            yield Mark(float(result[key]), f"{told} {duration(result[key])}")
+            yield Moment(float(result[key]), f"{told} {duration(result[key])}")
 
 
 def _probe_lanes(report: RunReport) -> Iterator[Lane]:

@@ -8,10 +8,11 @@ carry a word or a number, and time without an answer is hatched.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from xml.etree import ElementTree as Xml
+
+from erfailover.reporting.svg import Element, element, line, markup, rectangle, text, titled, words
 
 WIDTH, RIGHT, LANE, THICK = 960.0, 28.0, 24.0, 15.0
 ROW, AXIS = 17.0, 40.0
@@ -88,7 +89,7 @@ class Lane:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Moment:
     """A moment, in seconds, for all lanes."""
 
     at_s: float
@@ -98,23 +99,20 @@ class Mark:
 def svg(
     title: str,
     lanes: Sequence[Lane],
-    marks: Iterable[Mark],
+    moments: Iterable[Moment],
     first_s: float,
     last_s: float,
     left: float = 150.0,
-    *,
-    standalone: bool = False,
 ) -> str:
-    """The picture as SVG text.
+    """The picture as SVG text, to stand in a page.
 
     Args:
         title: what it shows, for those who cannot see it.
         lanes: from top to bottom.
-        marks: moments that go through all lanes.
+        moments: those that go through all lanes.
         first_s: where the axis begins, in seconds.
         last_s: where it ends.
         left: how wide the column with the lanes' names is.
-        standalone: it stands in a file of its own, not in a page.
     """
     span_s = max(last_s - first_s, 1.0)
 
@@ -122,118 +120,101 @@ def svg(
         share = min(max((seconds - first_s) / span_s, 0.0), 1.0)
         return left + (WIDTH - left - RIGHT) * share
 
-    placed = _placed(marks, x, left)
+    placed = _placed(moments, x)
     rows = 1 + max((row for _, row in placed), default=-1)
     top = 30.0 + ROW * rows + 8
     bottom = top + LANE * len(lanes)
     height = bottom + AXIS
-    root = Xml.Element(
-        "svg",
-        {
-            "viewBox": f"0 0 {WIDTH:g} {height:g}",
-            "class": "timeline",
-            "role": "img",
-            "aria-label": title,
-        },
-    )
-    if standalone:
-        root.set("xmlns", "http://www.w3.org/2000/svg")
-    Xml.SubElement(root, "title").text = title
-    Xml.SubElement(root, "style").text = STYLE
-    _hatching(root)
-    _box(root, 0, 0, WIDTH, height, "ground")
-    _legend(root, lanes)
-    _axis(root, x, first_s, last_s, top, bottom)
+    parts = [
+        words("title", title),
+        words("style", STYLE),
+        _hatching(),
+        rectangle(0, 0, WIDTH, height, class_="ground"),
+        *_legend(lanes),
+        *_axis(x, first_s, last_s, top, bottom),
+    ]
     for number, lane in enumerate(lanes):
-        _lane(root, lane, x, top + LANE * number, left, last_s)
-    for mark, row in placed:
-        _line(root, x(mark.at_s), 30.0 + ROW * row, x(mark.at_s), bottom, "mark")
-    for mark, row in placed:
-        _mark(root, mark, x(mark.at_s), 30.0 + ROW * row)
-    return Xml.tostring(root, encoding="unicode")
+        parts += _lane(lane, x, top + LANE * number, left, last_s)
+    for moment, row in placed:
+        at = x(moment.at_s)
+        parts.append(line(at, 30.0 + ROW * row, at, bottom, class_="mark"))
+    parts += [_told(moment, x(moment.at_s), 30.0 + ROW * row) for moment, row in placed]
+    view = f"0 0 {WIDTH:g} {height:g}"
+    return markup(
+        element("svg", parts, viewBox=view, class_="timeline", role="img", aria_label=title)
+    )
 
 
-def _hatching(root: Xml.Element) -> None:
-    shape = {"id": "hatched", "width": "5", "height": "5", "patternUnits": "userSpaceOnUse"}
-    pattern = Xml.SubElement(Xml.SubElement(root, "defs"), "pattern", shape)
-    Xml.SubElement(pattern, "path", {"d": "M0,5 L5,0", "class": "hatch"})
+def _hatching() -> Element:
+    path = element("path", d="M0,5 L5,0", class_="hatch")
+    units = "userSpaceOnUse"
+    pattern = element("pattern", [path], id="hatched", width=5, height=5, patternUnits=units)
+    return element("defs", [pattern])
 
 
-def _legend(root: Xml.Element, lanes: Iterable[Lane]) -> None:
+def _legend(lanes: Iterable[Lane]) -> Iterator[Element]:
     used = {bar.kind for lane in lanes for bar in lane.bars}
     at = 4.0
     for kind, told in KINDS.items():
         if kind in used:
-            _box(root, at, 5, 13, 13, _class(kind))
-            _text(root, at + 18, 16, told, "small")
+            yield rectangle(at, 5, 13, 13, class_=_class(kind))
+            yield _text(at + 18, 16, told, "small")
             at += 34 + LETTER * len(told)
 
 
 def _axis(
-    root: Xml.Element,
-    x: Callable[[float], float],
-    first_s: float,
-    last_s: float,
-    top: float,
-    bottom: float,
-) -> None:
+    x: Callable[[float], float], first_s: float, last_s: float, top: float, bottom: float
+) -> Iterator[Element]:
     step_s = round_step((last_s - first_s) / 9)
     at_s = math.ceil(first_s / step_s) * step_s
     while at_s <= last_s:
-        _line(root, x(at_s), top, x(at_s), bottom, "grid")
-        _text(root, x(at_s), bottom + 16, _moment(at_s), "small", "middle")
+        yield line(x(at_s), top, x(at_s), bottom, class_="grid")
+        yield _text(x(at_s), bottom + 16, _moment(at_s), "small", "middle")
         at_s += step_s
-    _text(root, WIDTH - RIGHT, bottom + 33, "since the command began", "small", "end")
+    yield _text(WIDTH - RIGHT, bottom + 33, "since the command began", "small", "end")
 
 
 def _lane(
-    root: Xml.Element,
-    lane: Lane,
-    x: Callable[[float], float],
-    top: float,
-    left: float,
-    last_s: float,
-) -> None:
+    lane: Lane, x: Callable[[float], float], top: float, left: float, last_s: float
+) -> Iterator[Element]:
     most = int((left - 12) / LETTER)
-    name = lane.name if len(lane.name) <= most else lane.name[: most - 1] + "…"
-    _text(root, left - 8, top + 16, name, "", "end", lane.name)
+    cut = len(lane.name) > most
+    name = _text(left - 8, top + 16, f"{lane.name[: most - 1]}…" if cut else lane.name, None, "end")
+    yield titled(lane.name if cut else "", name)
     for bar in lane.bars:
         ended_s = last_s if bar.ended_s is None else bar.ended_s
         wide = max(x(ended_s) - x(bar.began_s), 2.0)
         y, high = (top + 1, LANE - 2) if bar.kind in HATCHED else (top + 4.5, THICK)
-        drawn = _box(root, x(bar.began_s), y, wide, high, _class(bar.kind))
-        Xml.SubElement(drawn, "title").text = bar.title or bar.label
+        drawn = rectangle(x(bar.began_s), y, wide, high, class_=_class(bar.kind))
+        yield titled(bar.title or bar.label, drawn)
         if bar.label and wide > LETTER * len(bar.label) + 4:
-            _text(root, x(bar.began_s) + wide / 2, top + 16, bar.label, "in", "middle")
+            yield _text(x(bar.began_s) + wide / 2, top + 16, bar.label, "in", "middle")
 
 
-def _placed(
-    marks: Iterable[Mark], x: Callable[[float], float], left: float
-) -> list[tuple[Mark, int]]:
-    """The marks, each with the row of its words, so that none covers another's."""
+def _placed(moments: Iterable[Moment], x: Callable[[float], float]) -> list[tuple[Moment, int]]:
+    """The moments, each with the row of its words, so that none covers another's."""
     ends: list[float] = []
     placed = []
-    for mark in sorted(marks, key=lambda each: each.at_s):
-        began, ended = _words(mark, x(mark.at_s))
+    for moment in sorted(moments, key=lambda each: each.at_s):
+        began, ended = _reach(moment, x(moment.at_s))
         free = (row for row, end in enumerate(ends) if end + 8 < began)
         row = next(free, len(ends))
         ends[row : row + 1] = [ended]
-        placed.append((mark, row))
+        placed.append((moment, row))
     return placed
 
 
-def _words(mark: Mark, at: float) -> tuple[float, float]:
-    """From where to where a mark's words reach: right of it, or left near the edge."""
-    wide = LETTER * len(mark.told)
+def _reach(moment: Moment, at: float) -> tuple[float, float]:
+    """From where to where a moment's words reach: right of it, or left near the edge."""
+    wide = LETTER * len(moment.told)
     return (at, at + wide) if at + wide < WIDTH else (at - wide, at)
 
 
-def _mark(root: Xml.Element, mark: Mark, at: float, top: float) -> None:
-    began, _ = _words(mark, at)
+def _told(moment: Moment, at: float, top: float) -> Element:
+    began, _ = _reach(moment, at)
     if began < at:
-        _text(root, at - 4, top + 11, mark.told, "small", "end")
-    else:
-        _text(root, at + 4, top + 11, mark.told, "small")
+        return _text(at - 4, top + 11, moment.told, "small", "end")
+    return _text(at + 4, top + 11, moment.told, "small")
 
 
 def round_step(wanted: float) -> float:
@@ -253,36 +234,5 @@ def _class(kind: str) -> str:
     return kind.replace(" ", "-")
 
 
-def _box(
-    root: Xml.Element, x: float, y: float, width: float, height: float, class_: str
-) -> Xml.Element:
-    place = {"x": _number(x), "y": _number(y)}
-    size = {"width": _number(width), "height": _number(height)}
-    return Xml.SubElement(root, "rect", {**place, **size, "class": class_})
-
-
-def _line(
-    root: Xml.Element, x1: float, y1: float, x2: float, y2: float, class_: str
-) -> Xml.Element:
-    ends = {"x1": _number(x1), "y1": _number(y1), "x2": _number(x2), "y2": _number(y2)}
-    return Xml.SubElement(root, "line", {**ends, "class": class_})
-
-
-def _text(
-    root: Xml.Element,
-    x: float,
-    y: float,
-    words: str,
-    class_: str = "",
-    anchor: str = "start",
-    title: str = "",
-) -> None:
-    where = {"x": _number(x), "y": _number(y), "text-anchor": anchor}
-    drawn = Xml.SubElement(root, "text", {**where, **({"class": class_} if class_ else {})})
-    drawn.text = words
-    if title and title != words:
-        Xml.SubElement(drawn, "title").text = title
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}".rstrip("0").rstrip(".")
+def _text(x: float, y: float, told: str, class_: str | None, anchor: str = "start") -> Element:
+    return text(x, y, told, text_anchor=anchor, class_=class_)

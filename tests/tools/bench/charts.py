@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean
 from types import MappingProxyType
 
+from erfailover.reporting.svg import Element, file
 from tests.tools.bench import svg, worlds
 from tests.tools.bench.rows import Measured, Switch, Way
 from tests.tools.bench.watching import LEARN_S, Bar
@@ -75,18 +76,18 @@ def timeline(switch: Switch) -> str:
         svg.line(x(switch.whole_s), TOP - 6, x(switch.whole_s), y(len(lanes)), svg.INK, 1.5),
         svg.text(x(switch.whole_s) - 5, TOP - 8, f"shown {switch.whole_s:.0f} s", 11, "end"),
     ]
-    return svg.picture(WIDTH, height, f"Timeline of a switch, {switch.way}", parts)
+    return file(WIDTH, height, f"Timeline of a switch, {switch.way}", parts)
 
 
-def _legend() -> Iterator[str]:
+def _legend() -> Iterator[Element]:
     at = 24.0
     for name, colour in {**COLOURS, "outage": OUTAGE}.items():
-        yield svg.rectangle(at, 38, 12, 12, colour, more=f"stroke='{svg.FAINT}'")
+        yield svg.rectangle(at, 38, 12, 12, colour, stroke=svg.FAINT)
         yield svg.text(at + 16, 48, name, 11)
         at += 30 + 5.9 * len(name)
 
 
-def _axis(x: object, span_s: float, bottom: float) -> Iterator[str]:
+def _axis(x: object, span_s: float, bottom: float) -> Iterator[Element]:
     assert callable(x)
     step_s = _round_step(span_s / 10)
     for number in range(int(span_s / step_s) + 1):
@@ -95,7 +96,7 @@ def _axis(x: object, span_s: float, bottom: float) -> Iterator[str]:
         yield svg.text(at, bottom + 16, f"{number * step_s:g} s", 11, "middle")
 
 
-def _bars(bars: Iterable[Bar], lane: str, x: object, top: float) -> Iterator[str]:
+def _bars(bars: Iterable[Bar], lane: str, x: object, top: float) -> Iterator[Element]:
     assert callable(x)
     for bar in bars:
         step = _step(bar, lane.removesuffix(", readings"))
@@ -104,7 +105,7 @@ def _bars(bars: Iterable[Bar], lane: str, x: object, top: float) -> Iterator[str
         title = f"{step}: {bar.began_s:.1f} to {bar.ended_s:.1f} s"
         wide = x(bar.ended_s) - x(bar.began_s)
         yield svg.rectangle(
-            x(bar.began_s), top + 5, wide, THICK, COLOURS[step], title, "fill-opacity='0.9'"
+            x(bar.began_s), top + 5, wide, THICK, COLOURS[step], title, fill_opacity="0.9"
         )
         if step == "4 make":
             learnt = x(bar.ended_s + LEARN_S) - x(bar.ended_s)
@@ -163,16 +164,16 @@ def growth(measured: Measured) -> str:
         ]
     parts.append(svg.text((80 + WIDTH - right) / 2, bottom + 44, "spokes", 12, "middle"))
     for number, (name, colour, points, dashed) in enumerate(lines):
-        more = "stroke-dasharray='5 4'" if dashed else ""
-        parts.append(svg.polyline([(x(n), y(s)) for n, s, _ in points], colour, more))
+        dashes = "5 4" if dashed else None
+        parts.append(svg.polyline([(x(n), y(s)) for n, s, _ in points], colour, dashes))
         if not dashed:
             parts += [svg.dot(x(n), y(s), colour, hollow) for n, s, hollow in points]
         at = 70.0 + 22 * number
         left = WIDTH - right + 16
-        parts.append(svg.polyline([(left, at), (left + 26, at)], colour, more))
+        parts.append(svg.polyline([(left, at), (left + 26, at)], colour, dashes))
         parts.append(svg.text(left + 34, at + 4, name, 12))
     parts.append(svg.text(WIDTH - right + 16, 78 + 22 * len(lines), "hollow: by arithmetic", 11))
-    return svg.picture(WIDTH, height, "Time of a switch over the number of spokes", parts)
+    return file(WIDTH, height, "Time of a switch over the number of spokes", parts)
 
 
 Line = tuple[str, str, list[tuple[int, float, bool]], bool]

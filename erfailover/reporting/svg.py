@@ -1,0 +1,114 @@
+"""The shapes of SVG that every picture is made of. Pure.
+
+Elements of the standard library's ElementTree, which escapes whatever a name holds; a text is
+never pasted into markup. Coordinates are pixels. An attribute that is None is left out;
+``stroke_width=2`` becomes ``stroke-width="2"``, ``class_`` becomes ``class``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from xml.etree import ElementTree
+
+Element = ElementTree.Element
+Attribute = str | float | None
+Style = dict[str, Attribute]
+NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML document may hold, escaped or not (XML 1.0, section 2.2)."""
+
+
+def clean(text: str) -> str:
+    """A text as XML may hold it."""
+    return NOT_XML.sub("\ufffd", text)
+
+
+def number(value: float) -> str:
+    """A coordinate, short; the same on every machine."""
+    short = f"{value:.1f}".removesuffix(".0")
+    return "0" if short == "-0" else short
+
+
+def element(tag: str, children: Iterable[Element] = (), /, **attributes: Attribute) -> Element:
+    """Return an element."""
+    made = Element(tag)
+    for name, value in attributes.items():
+        if value is not None:
+            text = clean(value) if isinstance(value, str) else number(value)
+            made.set(name.rstrip("_").replace("_", "-"), text)
+    made.extend(children)
+    return made
+
+
+def words(tag: str, text: str, /, **attributes: Attribute) -> Element:
+    """Return an element that holds a text: ``title``, ``desc``, ``style``."""
+    made = element(tag, **attributes)
+    made.text = clean(text)
+    return made
+
+
+def titled(title: str, made: Element) -> Element:
+    """Give an element a title, if any: a viewer shows it when the pointer rests on it."""
+    if title:
+        made.insert(0, words("title", title))
+    return made
+
+
+def text(x: float, y: float, line: str, /, **style: Attribute) -> Element:
+    """Return a line of text; ``y`` is its base line."""
+    return words("text", line, x=x, y=y, **style)
+
+
+def rectangle(x: float, y: float, width: float, height: float, **style: Attribute) -> Element:
+    """Return a rectangle."""
+    return element("rect", x=x, y=y, width=width, height=height, **style)
+
+
+def line(x1: float, y1: float, x2: float, y2: float, **style: Attribute) -> Element:
+    """Return a straight line."""
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, **style)
+
+
+def points(places: Iterable[tuple[float, float]]) -> str:
+    """Return the ``points`` of a polygon or polyline."""
+    return " ".join(f"{number(x)},{number(y)}" for x, y in places)
+
+
+def file(
+    width: float,
+    height: float,
+    title: str,
+    parts: Iterable[Element],
+    description: str = "",
+    **style: Attribute,
+) -> str:
+    """Return a picture as a file, with a ground of its own: it is read in dark viewers too.
+
+    Args:
+        width: of the picture.
+        height: of the picture.
+        title: what it shows, for who cannot see it.
+        parts: what it is made of.
+        description: the same at more length.
+        style: further attributes of the whole.
+    """
+    root = element(
+        "svg",
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {number(width)} {number(height)}",
+        width=width,
+        height=height,
+        role="img",
+        **style,
+    )
+    root.append(words("title", title))
+    root.extend([words("desc", description)] if description else [])
+    root.append(rectangle(0, 0, width, height, fill="#ffffff"))
+    root.extend(parts)
+    ElementTree.indent(root, " ")
+    return markup(root) + "\n"
+
+
+def markup(root: Element) -> str:
+    """Return a picture as text that can stand in a page."""
+    return ElementTree.tostring(root, encoding="unicode")
