@@ -16,8 +16,8 @@ from rich.live import Live
 
 from erfailover.model.tasks import Event, State, Task
 from erfailover.reporting.progress import (
-    Picture,
-    Row,
+    ProgressView,
+    TaskRow,
     expectation,
     line,
     table,
@@ -146,12 +146,12 @@ class Progress:
     def _drawn(self) -> RenderableType:
         now = self._clock.now()
         rows = [
-            Row(each.task.title, now - each.began_s, each.task.usual, self._why(each, now))
+            TaskRow(each.task.title, now - each.began_s, each.task.usual, self._why(each, now))
             for each in list(self._in_flight.values())
         ]
         ended = self._ended
         return table(
-            Picture(
+            ProgressView(
                 now - self._began_s,
                 self._total,
                 ended[State.DONE],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,9 +9,11 @@ from erfailover.model.claims import Verdict
 from erfailover.model.site import Site
 from erfailover.planning.doctor.check import Check, Group, verdict_of
 from erfailover.planning.doctor.permissions import BLOB_ROLE, Need
+from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.screen import WIDTH
+from erfailover.reporting.words import wrap
 
-WORD = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAIL", Verdict.UNKNOWN: "unknown"}
+WORD = VERDICT_WORD | {Verdict.FAILS: "FAIL"}
 MARGIN = 11
 Rows = Sequence[tuple[Need, tuple[str, ...]]]
 
@@ -47,17 +48,8 @@ def _rows(line: Check) -> list[str]:
     if line.verdict is Verdict.UNKNOWN and not line.required:
         mark = "unknown*"
     indent = " " * MARGIN
-    told = f"{line.name}: {line.seen}"
-    first, *more = textwrap.wrap(
-        told, WIDTH - MARGIN, break_long_words=False, break_on_hyphens=False
-    ) or [""]
-    rows = [f"{mark:>{MARGIN - 2}}  {first}", *(indent + each for each in more)]
-    if line.remedy:
-        wrapped = textwrap.wrap(
-            line.remedy, WIDTH - MARGIN - 3, break_long_words=False, break_on_hyphens=False
-        )
-        rows += [f"{indent}{'-> ' if not at else '   '}{each}" for at, each in enumerate(wrapped)]
-    return rows
+    rows = wrap(f"{line.name}: {line.seen}", WIDTH, f"{mark:>{MARGIN - 2}}  ")
+    return rows + wrap(line.remedy, WIDTH, f"{indent}-> ")
 
 
 def data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:

@@ -170,9 +170,7 @@ def table(plain: Any, screen: Screen | None = None) -> str:
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if not columns:
         return ""
-    plain_box = box.Box(str(box.SIMPLE_HEAD).replace("─", "-"), ascii=True)
-    kind = box.SIMPLE_HEAD if screen.drawing else plain_box
-    drawn = Table(box=kind, show_edge=False, pad_edge=False)
+    drawn = Table(box=screen.box(box.SIMPLE_HEAD), show_edge=False, pad_edge=False)
     for column in columns:
         drawn.add_column(Text(column[:1].upper() + column[1:]), overflow="fold")
     for row in rows:

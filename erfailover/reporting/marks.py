@@ -1,10 +1,12 @@
-"""Marks of what is drawn: how well something is, and which mark is the worst. Pure."""
+"""Marks, signs and words for how well something is, in one place for all output. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from erfailover.model.claims import Claim, Verdict
 
 
 class Mark(StrEnum):
@@ -21,6 +23,40 @@ class Mark(StrEnum):
 
 WORST_FIRST = (Mark.BROKEN, Mark.UNKNOWN, Mark.DEGRADED, Mark.SOUND, Mark.ABSENT)
 
+MARK_OF_VERDICT = {
+    Verdict.HOLDS: Mark.SOUND,
+    Verdict.FAILS: Mark.BROKEN,
+    Verdict.UNKNOWN: Mark.UNKNOWN,
+}
+MARK_OF_HEALTH = {True: Mark.SOUND, False: Mark.BROKEN, None: Mark.UNKNOWN}
+
+MARK_WORD = {
+    Mark.SOUND: "ok",
+    Mark.DEGRADED: "degraded",
+    Mark.BROKEN: "broken",
+    Mark.UNKNOWN: "unknown",
+}
+VERDICT_WORD = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAILS", Verdict.UNKNOWN: "unknown"}
+HEALTH_WORD = {True: "healthy", False: "NOT healthy", None: "health unknown"}
+SHORT_HEALTH_WORD = HEALTH_WORD | {None: "unknown"}
+"""For places that say themselves that they are about health."""
+
+COLOUR = {
+    Mark.SOUND: "green",
+    Mark.DEGRADED: "yellow",
+    Mark.BROKEN: "bold red",
+    Mark.UNKNOWN: "yellow",
+    Mark.ABSENT: "dim",
+}
+SIGN = {
+    Mark.SOUND: "✓",
+    Mark.DEGRADED: "!",
+    Mark.BROKEN: "✗",
+    Mark.UNKNOWN: "?",
+    Mark.ABSENT: "-",
+}
+ASCII_SIGN = SIGN | {Mark.SOUND: "ok", Mark.BROKEN: "X"}
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -28,6 +64,11 @@ class Condition:
 
     mark: Mark
     why: str
+
+    @classmethod
+    def of(cls, claim: Claim) -> Condition:
+        """Return a claim as a mark and its reason."""
+        return cls(MARK_OF_VERDICT[claim.verdict], claim.seen)
 
     @property
     def good(self) -> bool:
@@ -38,3 +79,8 @@ class Condition:
 def worst(of: Iterable[Condition]) -> Condition | None:
     """The worst of several conditions, the first of its kind; None where there are none."""
     return min(of, key=lambda each: WORST_FIRST.index(each.mark), default=None)
+
+
+def verdict_line(verdict: Verdict, seen: str) -> str:
+    """Return what was seen behind the word of its verdict, in a column: ``  FAILS  ...``."""
+    return f"{VERDICT_WORD[verdict]:>7}  {seen}"

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from erfailover.model.claims import Verdict
 from erfailover.planning.probes.results import ProbeResult
+from erfailover.reporting.marks import VERDICT_WORD, verdict_line
 from erfailover.reporting.screen import PLAIN, Screen
 from erfailover.reporting.tables import table
 
@@ -18,11 +20,11 @@ def data(results: Sequence[ProbeResult]) -> list[dict[str, Any]]:
 
 def line(probe: Mapping[str, Any]) -> str:
     """One probe's result, as plain data, in one line for people."""
-    mark = "unknown" if probe["up"] is None else "ok" if probe["as_expected"] else "FAILS"
     seen = f" ({probe['seen']})" if probe.get("seen") and not probe["as_expected"] else ""
-    return (
-        f"{mark:>7}  {probe['name']}: {probe['check']}: expected {_up(probe['expected'])}, "
-        f"is {_up(probe['up'])}{seen}"
+    return verdict_line(
+        _verdict(probe["up"], probe["as_expected"]),
+        f"{probe['name']}: {probe['check']}: expected {_up(probe['expected'])}, "
+        f"is {_up(probe['up'])}{seen}",
     )
 
 
@@ -30,7 +32,7 @@ def text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
     """Probe results for people: a table, then what came back where it was not as expected."""
     rows = [
         (
-            _mark(each),
+            VERDICT_WORD[_verdict(each.up, each.as_expected)],
             each.name,
             _shortened(each.what),
             each.where,
@@ -44,13 +46,16 @@ def text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
     lines = [table("", headings, rows, screen, ("what",)).lstrip("\n")]
     for each in results:
         if not each.as_expected:
-            lines += ["", f"{_mark(each):>7}  {each.name}: {each.seen}"]
+            verdict = _verdict(each.up, each.as_expected)
+            lines += ["", verdict_line(verdict, f"{each.name}: {each.seen}")]
             lines += [f"           | {part}" for part in each.output.splitlines() if part.strip()]
     return "\n".join(lines)
 
 
-def _mark(each: ProbeResult) -> str:
-    return "unknown" if each.up is None else "ok" if each.as_expected else "FAILS"
+def _verdict(up: bool | None, as_expected: bool) -> Verdict:
+    if up is None:
+        return Verdict.UNKNOWN
+    return Verdict.HOLDS if as_expected else Verdict.FAILS
 
 
 def _shortened(what: str, most: int = 36) -> str:

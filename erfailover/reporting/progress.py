@@ -6,7 +6,6 @@ second on a terminal, and shows counts and what matters most, never hundreds of 
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from erfailover.model.durations import Usual, duration, usually
+from erfailover.reporting.words import wrap
 
 ROWS = 8
 """So many tasks in flight are shown, and half as many that wait for their turn."""
@@ -29,13 +29,7 @@ def line(word: str, at_s: float, title: str, detail: str = "", note: str | None 
 
 def wrapped(told: str, width: int) -> list[str]:
     """A line cut to a terminal's width, the rest below its title."""
-    return textwrap.wrap(
-        told,
-        max(width, 40),
-        subsequent_indent=" " * 20,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    )
+    return wrap(told, max(width, 40), rest=" " * 20, cut_words=True)
 
 
 def took(elapsed_s: float, attempts: int) -> str:
@@ -53,7 +47,7 @@ def waits(why: str, seconds: float | None, attempt: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TaskRow:
     """A task that is in flight.
 
     Attributes:
@@ -68,7 +62,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ProgressView:
     """A run at one moment.
 
     Attributes:
@@ -82,14 +76,14 @@ class Picture:
     done: int
     failed: int
     skipped: int
-    in_flight: Sequence[Row]
+    in_flight: Sequence[TaskRow]
     held_up: Sequence[tuple[str, str]]
 
 
-def table(picture: Picture) -> RenderableType:
+def table(view: ProgressView) -> RenderableType:
     """The picture of a run, for a terminal of any width."""
-    rows = sorted(picture.in_flight, key=lambda row: -row.elapsed_s)
-    lines = [Text(_counts(picture), style="bold")]
+    rows = sorted(view.in_flight, key=lambda row: -row.elapsed_s)
+    lines = [Text(_counts(view), style="bold")]
     for row in rows[:ROWS]:
         late = row.usual is not None and row.elapsed_s > row.usual.one_in_ten_s
         lines.append(Text(f"  {_elapsed(row, late=late)}  {row.title}", "yellow" if late else ""))
@@ -97,23 +91,23 @@ def table(picture: Picture) -> RenderableType:
             lines.append(Text(f"{'':12}{row.why}", style="yellow"))
     if len(rows) > ROWS:
         lines.append(Text(f"{'':12}... and {len(rows) - ROWS} more in flight"))
-    for title, why in picture.held_up[: ROWS // 2]:
+    for title, why in view.held_up[: ROWS // 2]:
         lines.append(Text(f"     turn  {title}: {why}", style="dim"))
     for each in lines:
         each.no_wrap, each.overflow = True, "ellipsis"
     return Group(*lines)
 
 
-def _counts(picture: Picture) -> str:
-    of = f" of {picture.total}" if picture.total is not None else ""
-    parts = [f"{picture.done}{of} done", f"{len(picture.in_flight)} in flight"]
-    parts += [f"{len(picture.held_up)} wait for their turn"] if picture.held_up else []
-    parts += [f"{picture.failed} FAILED"] if picture.failed else []
-    parts += [f"{picture.skipped} skipped"] if picture.skipped else []
-    return f"{duration(picture.elapsed_s):>9}  {', '.join(parts)}"
+def _counts(view: ProgressView) -> str:
+    of = f" of {view.total}" if view.total is not None else ""
+    parts = [f"{view.done}{of} done", f"{len(view.in_flight)} in flight"]
+    parts += [f"{len(view.held_up)} wait for their turn"] if view.held_up else []
+    parts += [f"{view.failed} FAILED"] if view.failed else []
+    parts += [f"{view.skipped} skipped"] if view.skipped else []
+    return f"{duration(view.elapsed_s):>9}  {', '.join(parts)}"
 
 
-def _elapsed(row: Row, *, late: bool) -> str:
+def _elapsed(row: TaskRow, *, late: bool) -> str:
     """How long a task is in flight, against what is usual."""
     told = f"{duration(row.elapsed_s):>7}"
     if row.usual is None:

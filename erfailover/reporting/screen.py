@@ -9,30 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from io import StringIO
 
+from rich.box import Box
 from rich.console import Console, RenderableType
 from rich.style import Style
 
-from erfailover.reporting.marks import Mark
+from erfailover.reporting.marks import ASCII_SIGN, COLOUR, SIGN, Mark
 
 WIDTH = 100
 """Where there is no terminal: so that files and documents do not depend on a window."""
 NARROWEST = 80
 
-COLOUR = {
-    Mark.SOUND: "green",
-    Mark.DEGRADED: "yellow",
-    Mark.BROKEN: "bold red",
-    Mark.UNKNOWN: "yellow",
-    Mark.ABSENT: "dim",
-}
-SIGNS = {
-    Mark.SOUND: "✓",
-    Mark.DEGRADED: "!",
-    Mark.BROKEN: "✗",
-    Mark.UNKNOWN: "?",
-    Mark.ABSENT: "-",
-}
-ASCII_SIGNS = SIGNS | {Mark.SOUND: "ok", Mark.BROKEN: "X"}
 DRAWN = "╔═╗║╚╝┌─┐│└┘╣╠╢╟╡╞┤├┄✓✗…"
 """Every character that is not ASCII and that a picture may be drawn with."""
 
@@ -53,7 +39,15 @@ class Screen:
 
     def sign(self, mark: Mark) -> str:
         """The sign of a mark."""
-        return (SIGNS if self.drawing else ASCII_SIGNS)[mark]
+        return (SIGN if self.drawing else ASCII_SIGN)[mark]
+
+    def style(self, mark: Mark) -> str:
+        """Return the style of a mark; none if there is no colour."""
+        return COLOUR[mark] if self.colour else ""
+
+    def box(self, kind: Box) -> Box:
+        """Return the lines of a table; in ASCII if nothing else can be shown."""
+        return kind if self.drawing else Box(str(kind).replace("─", "-"), ascii=True)
 
     def drawn(self, what: RenderableType) -> str:
         """Something of rich's as text, without trailing blanks."""

@@ -1,4 +1,4 @@
-"""The words and the tables that all output shares. Pure."""
+"""The table that all output shares, as plain text. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from erfailover.model.claims import Verdict
-from erfailover.reporting.screen import PLAIN, WIDTH, Screen
-
-__all__ = ["MARK", "PATH_NAMES", "WIDTH", "path_name", "table"]
-
-ASCII_SIMPLE = box.Box(str(box.SIMPLE).replace("─", "-"), ascii=True)
-MARK = {Verdict.HOLDS: "ok", Verdict.FAILS: "FAILS", Verdict.UNKNOWN: "unknown"}
-PATH_NAMES = {"expressroute": "ExpressRoute", "ipsec": "IPsec"}
-
-
-def path_name(path: str) -> str:
-    """A path as people write it: ``ExpressRoute``, ``IPsec``."""
-    return PATH_NAMES.get(path, path)
+from erfailover.reporting.screen import PLAIN, Screen
 
 
 def table(
@@ -45,7 +33,7 @@ def table(
     shown, tight = _fitting(headings, cells, spare, screen.width)
     drawn = Table(
         title=title,
-        box=box.SIMPLE if screen.drawing else ASCII_SIMPLE,
+        box=screen.box(box.SIMPLE),
         title_justify="left",
         title_style="bold" if screen.colour else "",
         pad_edge=False,

@@ -17,6 +17,7 @@ from erfailover.reporting.topology.model import (
     RemotePrefix,
     SessionPicture,
 )
+from erfailover.reporting.words import join_names
 
 SESSIONS, FAR_ENDS, PREFIXES = 3, 4, 5
 MOST_ROWS = 6
@@ -213,10 +214,8 @@ def _far_card(group: _Group) -> Card:
             lines.append(Line(f"AS {end.asn}"))
         lines.append(Line(", ".join(end.neighbors), faint=True, at_most=3))
     else:
-        names = ", ".join(each.name for each in group.ends[:4])
-        more = f" and {len(group.ends) - 4} more" if len(group.ends) > 4 else ""
         lines = [Line(f"{len(group.ends)} far ends", strong=True)]
-        lines.append(Line(f"{names}{more}", at_most=4))
+        lines.append(Line(join_names([each.name for each in group.ends], 4), at_most=4))
     return Card(
         group.id,
         FAR_ENDS,

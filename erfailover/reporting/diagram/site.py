@@ -13,8 +13,7 @@ from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.site import Flags
 from erfailover.reporting.diagram.far_side import FarSide, far_side
 from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
-from erfailover.reporting.marks import Condition, Mark, worst
-from erfailover.reporting.tables import path_name
+from erfailover.reporting.marks import HEALTH_WORD, MARK_OF_HEALTH, Condition, Mark, worst
 from erfailover.reporting.topology.model import (
     HubPicture,
     PeeringPair,
@@ -23,13 +22,12 @@ from erfailover.reporting.topology.model import (
     SpokeGroup,
     SpokePicture,
 )
+from erfailover.reporting.words import NO_PATH, join_names, path_name
 
 SPOKES, PEERINGS, HUBS = 0, 1, 2
 MOST_GROUPS = 8
 """How many cards of spokes there are at most: the worst, then the largest groups."""
 MOST_WARNINGS = 3
-HEALTH_MARK = {True: Mark.SOUND, False: Mark.BROKEN, None: Mark.UNKNOWN}
-HEALTH_WORD = {True: "healthy", False: "NOT healthy", None: "health unknown"}
 FLAG_WORDS = {
     "allow_forwarded_traffic": "forwarded traffic",
     "allow_gateway_transit": "gateway transit",
@@ -98,7 +96,7 @@ def _stacks(
 def _head(picture: Picture, verdict: str) -> Iterator[Note]:
     read = picture.taken_at.replace("T", " ").replace("Z", " UTC")
     yield Note(f"Site {picture.site}, read {read}", faint=True)
-    yield Note(verdict, size=17.0, strong=True, mark=HEALTH_MARK[picture.healthy])
+    yield Note(verdict, size=17.0, strong=True, mark=MARK_OF_HEALTH[picture.healthy])
     drill = picture.drill
     if drill is not None and drill.told and drill.running is not False:
         yield Note(drill.told, mark=Mark.DEGRADED if drill.running else Mark.UNKNOWN)
@@ -137,11 +135,8 @@ def _spoke_card(number: int, group: SpokeGroup) -> Card:
 
 
 def _path_told(spoke: SpokePicture) -> str:
-    if spoke.path == "unknown":
-        return "path unknown"
-    if spoke.path == "none":
-        return "on NO path"
-    return f"on {path_name(spoke.path)}, {HEALTH_WORD[spoke.healthy]}"
+    on = f"on {path_name(spoke.path)}, {HEALTH_WORD[spoke.healthy]}"
+    return NO_PATH.get(spoke.path, on)
 
 
 def _left_out(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
@@ -289,5 +284,4 @@ def _inner_sessions(hub: HubPicture) -> list[Line]:
 
 
 def _prefixes(prefixes: Sequence[object]) -> str:
-    told = ", ".join(map(str, prefixes[:4])) or "prefixes unknown"
-    return f"{told} and {len(prefixes) - 4} more" if len(prefixes) > 4 else told
+    return join_names([str(each) for each in prefixes], 4) or "prefixes unknown"

@@ -9,7 +9,6 @@ so that what others have set on it stays. The lease is not taken: nobody else ma
 from __future__ import annotations
 
 import shlex
-import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
@@ -19,10 +18,10 @@ from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, Swi
 from erfailover.model.resource_ids import last_of, network_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions
-from erfailover.reporting.plan.text import PLANS, changes, summary
-from erfailover.reporting.tables import MARK, path_name
+from erfailover.reporting.marks import VERDICT_WORD
+from erfailover.reporting.plan.text import COLUMNS, PLANS, changes, summary
+from erfailover.reporting.words import path_name, wrap
 
-COLUMNS = 80
 FIELDS = {
     "allow_virtual_network_access": "allowVirtualNetworkAccess",
     "allow_forwarded_traffic": "allowForwardedTraffic",
@@ -85,21 +84,14 @@ def _head(plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
     yield "#"
     for claim in (*plan.guards, *plan.hazards):
         if claim.verdict is not Verdict.HOLDS:
-            yield from _comment(f"{MARK[claim.verdict]}: {claim.seen}")
+            yield from _comment(f"{VERDICT_WORD[claim.verdict]}: {claim.seen}")
             if claim.remedy:
                 yield from _comment(f"remedy: {claim.remedy}", 3)
     yield "set -eu"
 
 
 def _comment(text: str, indent: int = 0) -> list[str]:
-    return textwrap.wrap(
-        text,
-        COLUMNS,
-        initial_indent="# " + " " * indent,
-        subsequent_indent="# " + " " * (indent and indent + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrap(text, COLUMNS, "# " + " " * indent, "# " + " " * (indent and indent + 2))
 
 
 def _command(*words: str, commented: bool = False) -> str:

@@ -1,11 +1,10 @@
-"""What a plan of peerings says, as text and as plain data. Pure.
+"""A plan of peerings as text of 80 columns; steps of spokes that are alike are shown once. Pure.
 
-The text fits 80 columns. Spokes whose steps are alike are told once; ``data`` tells all of them.
+``data`` has the steps of every spoke.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import groupby
@@ -18,10 +17,11 @@ from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.planning.switch.estimate import expected, step_usual
 from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import BATCH
+from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.plan.data import counts
 from erfailover.reporting.plan.groups import Alike, alike, ranges
 from erfailover.reporting.plan.risks import UNTOUCHED, risks
-from erfailover.reporting.tables import MARK, path_name
+from erfailover.reporting.words import path_name, wrap
 
 COLUMNS = 80
 FLAG_NAMES = {
@@ -76,18 +76,11 @@ def summary_line(add: int, change: int, remove: int) -> str:
 
 def _wrapped(line: str, first: int, rest: int) -> list[str]:
     """A line cut to the width, its first part and the others indented."""
-    return textwrap.wrap(
-        line,
-        COLUMNS,
-        initial_indent=" " * first,
-        subsequent_indent=" " * rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrap(line, COLUMNS, " " * first, " " * rest)
 
 
 def _marked(claim: Claim) -> list[str]:
-    return _wrapped(f"{MARK[claim.verdict]:>7}  {claim.seen}", 2, 11)
+    return _wrapped(verdict_line(claim.verdict, claim.seen), 2, 11)
 
 
 def _claim_lines(claims: Iterable[Claim]) -> list[str]:
@@ -101,8 +94,8 @@ def _claim_lines(claims: Iterable[Claim]) -> list[str]:
         for claim in shown:
             lines += _marked(claim)
         if len(shown) < len(same):
-            more = len(same) - len(shown)
-            lines.append(f"  {MARK[verdict]:>7}  ... and {more} more of the same (-o json: all)")
+            more = f"... and {len(same) - len(shown)} more of the same (-o json: all)"
+            lines.append("  " + verdict_line(verdict, more))
     return lines
 
 
@@ -114,7 +107,8 @@ def _hazard_lines(plan: SwitchPlan) -> list[str]:
             lines += _marked(claim)
             lines += _wrapped(f"remedy: {claim.remedy}", 11, 13)
     if plan.hazards and not lines:
-        lines.append(f"  {MARK[Verdict.HOLDS]:>7}  nothing else was found to hold traffic back")
+        nothing = "nothing else was found to hold traffic back"
+        lines.append("  " + verdict_line(Verdict.HOLDS, nothing))
     return lines
 
 

@@ -20,7 +20,7 @@ from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Path
 from erfailover.planning.switch.procedure import NUMBERED
 from erfailover.reporting.run.outage import Outage, of_probes, of_steps
-from erfailover.reporting.tables import path_name
+from erfailover.reporting.words import path_name
 
 
 class Part(StrEnum):

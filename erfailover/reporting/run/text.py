@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from textwrap import fill
+from collections.abc import Iterable, Iterator
 
 from erfailover.model.claims import Verdict
 from erfailover.model.durations import duration
+from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.probes import line as probe_line
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
-from erfailover.reporting.tables import MARK
+from erfailover.reporting.words import join_names, wrap
 
 MANY = 10
 """From how many on a list is cut short for people."""
@@ -50,7 +50,7 @@ def whole(report: RunReport) -> str:
 def _switched(report: RunReport) -> Iterator[str]:
     changed = report.changed
     if changed:
-        yield _wrapped(f"{len(changed)} peering(s) written: {_some(changed)}")
+        yield _wrapped(f"{len(changed)} peering(s) written: {join_names(changed, NAMED)}")
     elif report.run.outcome == "done":
         yield "Nothing had to be changed."
     for each in report.outages:
@@ -80,8 +80,7 @@ def _troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
     for each in found[:MANY]:
         error = f": {each.error}" if each.error else ""
         yield _wrapped(f" FAILED  {each.name}: {each.state}{error}", "         ", LONG)
-    if len(found) > MANY:
-        yield f"         ... and {len(found) - MANY} more (-o json tells all)"
+    yield from _more(len(found) - MANY, " " * 9)
 
 
 def _timeline(report: RunReport) -> Iterator[str]:
@@ -139,8 +138,13 @@ def _slowest(report: RunReport) -> Iterator[str]:
             f"{duration(each.without_s or 0.0):>12}  {each.name} ({duration(each.off_s or 0.0)} to "
             f"{duration(each.again_s or 0.0)})"
         )
-    if len(known) > MANY:
-        yield f"              ... and {len(known) - MANY} more (-o json tells all)"
+    yield from _more(len(known) - MANY, " " * 14)
+
+
+def _more(count: int, indent: str) -> Iterator[str]:
+    """How many a list leaves out, if any."""
+    if count > 0:
+        yield f"{indent}... and {count} more (-o json tells all)"
 
 
 def _step_line(step: Step) -> str:
@@ -167,9 +171,8 @@ def _shown(report: RunReport) -> Iterator[str]:
     bad = [each for each in routes if each["verdict"] != Verdict.HOLDS]
     told = routes if len(routes) <= 2 * MANY else [*bad, *routes][: 2 * MANY]
     for each in told:
-        yield _wrapped(f"{MARK[Verdict(each['verdict'])]:>7}  {each['seen']}", " " * 9)
-    if len(routes) > len(told):
-        yield f"         ... and {len(routes) - len(told)} more (-o json tells all)"
+        yield _wrapped(verdict_line(Verdict(each["verdict"]), each["seen"]), " " * 9)
+    yield from _more(len(routes) - len(told), " " * 9)
     yield from (_wrapped(probe_line(each), " " * 9) for each in probes)
 
 
@@ -187,9 +190,4 @@ def _next(report: RunReport) -> Iterator[str]:
 def _wrapped(told: str, indent: str = "  ", most: int = 1000) -> str:
     """Words in lines that a terminal of 80 columns shows whole; cut short after ``most``."""
     told = told if len(told) <= most else f"{told[:most].rstrip()} ..."
-    return fill(told, 79, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return "\n".join(wrap(told, 79, rest=indent))

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from erfailover.model.site import Role
-from erfailover.reporting.marks import Mark
-from erfailover.reporting.status.headline import HEALTH_WORD
-from erfailover.reporting.tables import path_name
+from erfailover.reporting.marks import HEALTH_WORD, Mark
 from erfailover.reporting.topology.model import HubPicture, PeeringSide, Picture
+from erfailover.reporting.words import path_name
 
 FLAG_WORDS = {
     "allow_virtual_network_access": "access",

@@ -9,8 +9,9 @@ from erfailover.model.circuits import Circuits, claims
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role
 from erfailover.planning.drill.state import STOP, DrillState
+from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.screen import PLAIN, Screen
-from erfailover.reporting.tables import MARK, table
+from erfailover.reporting.tables import table
 
 
 def text(state: DrillState) -> str | None:
@@ -35,7 +36,7 @@ def data(state: DrillState) -> dict[str, Any]:
 def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
     """What a gateway hangs on, for people; empty where it has no connection."""
     unread = [claim for claim in claims(circuits) if claim.verdict == "UNKNOWN"]
-    lines = [f"  {MARK[claim.verdict]:>7}  {claim.seen}" for claim in unread]
+    lines = ["  " + verdict_line(claim.verdict, claim.seen) for claim in unread]
     rows = []
     for each in circuits.connections.value or ():
         found = each.circuit.value if each.circuit else None

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from erfailover.model.claims import Verdict
 from erfailover.model.site import Path
 from erfailover.planning.health import Health, SpokeHealth
-from erfailover.reporting.tables import path_name
+from erfailover.reporting.marks import HEALTH_WORD, SHORT_HEALTH_WORD
+from erfailover.reporting.words import join_names, path_name
 
-HEALTH_WORD = {True: "healthy", False: "NOT healthy", None: "health unknown"}
 NAMED = 3
 """So many spokes are named; of more, how many they are."""
 
@@ -32,9 +32,7 @@ def headline(health: Health, *, drill: bool = False) -> str:
 
 def named(spokes: Sequence[SpokeHealth]) -> str:
     """Their names; of many, the first and how many more."""
-    names = ", ".join(each.name for each in spokes[:NAMED])
-    more = len(spokes) - NAMED
-    return f"{names} and {more} more" if more > 0 else names
+    return join_names([each.name for each in spokes], NAMED)
 
 
 def _subject(spokes: Sequence[SpokeHealth]) -> str:
@@ -71,10 +69,10 @@ def _works(spokes: Sequence[SpokeHealth]) -> str:
 
 
 def _exceptions(spokes: Sequence[SpokeHealth]) -> Iterator[str]:
-    for state, word in ((False, "NOT healthy"), (None, "unknown")):
+    for state in (False, None):
         found = [each for each in spokes if each.healthy is state]
         if found:
-            yield f"{len(found)} of {len(spokes)} {word}: {named(found)}"
+            yield f"{len(found)} of {len(spokes)} {SHORT_HEALTH_WORD[state]}: {named(found)}"
 
 
 def _readiness(health: Health) -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 from erfailover.model.observed import Gateway, GatewayRoute, Observed
 from erfailover.planning.conditions import CONNECTED, covering
 from erfailover.reporting.marks import WORST_FIRST, Mark
-from erfailover.reporting.screen import COLOUR, Screen
+from erfailover.reporting.screen import Screen
 from erfailover.reporting.tables import table
 from erfailover.reporting.topology.model import PeeringSide, Picture
 
@@ -72,7 +72,7 @@ def _sound_beyond(sides: Sequence[PeeringSide]) -> str:
 def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str, object]:
     """A row by its headings; the first of them is the sign of what is not sound."""
     mark, good = side.condition.mark, side.condition.good
-    style = COLOUR[mark] if screen.colour and not good else ""
+    style = "" if good else screen.style(mark)
     absent = "not there" if mark is Mark.BROKEN else "unknown"
     flags = asdict(side.flags).values() if side.flags else (None,) * 4
     words = (None if flag is None else "yes" if flag else "no" for flag in flags)
@@ -111,7 +111,7 @@ def peer_table(gateway: Gateway, screen: Screen) -> str:
 
 
 def _colour(good: bool, screen: Screen) -> str:
-    return COLOUR[Mark.SOUND if good else Mark.BROKEN] if screen.colour else ""
+    return screen.style(Mark.SOUND if good else Mark.BROKEN)
 
 
 def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Screen) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -12,20 +11,26 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Gateway, Observed, Peering
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Path, Site
-from erfailover.planning.health import Health
-from erfailover.reporting.marks import Condition, Mark
-from erfailover.reporting.screen import COLOUR, PLAIN, Screen
+from erfailover.planning.health import HEALTHY, Health
+from erfailover.reporting.marks import (
+    COLOUR,
+    HEALTH_WORD,
+    MARK_OF_VERDICT,
+    VERDICT_WORD,
+    Condition,
+    Mark,
+)
+from erfailover.reporting.screen import PLAIN, Screen
 from erfailover.reporting.status import tables
-from erfailover.reporting.status.headline import HEALTH_WORD, headline
-from erfailover.reporting.tables import MARK, path_name
+from erfailover.reporting.status.headline import headline
 from erfailover.reporting.terminal.picture import terminal_picture
 from erfailover.reporting.topology.model import Picture, SpokeGroup
+from erfailover.reporting.words import NO_PATH, path_name, wrap
 
 ALIKE = 3
 """So many claims of one name that hold are shown; of more, how many."""
 GROUPS = 8
 """So many groups of spokes are told of; of more, how many."""
-MARKS = {Verdict.HOLDS: Mark.SOUND, Verdict.FAILS: Mark.BROKEN, Verdict.UNKNOWN: Mark.UNKNOWN}
 
 
 def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
         "taken_at": observed.taken_at,
         "path": health.path,
         "healthy": health.healthy,
-        "ready": None if health.ready is None else _known(health.ready),
+        "ready": None if health.ready is None else HEALTHY[health.ready],
         "warnings": list(health.warnings),
         "gateways": [_gateway_data(each) for each in observed.gateways.values()],
         "peerings": [_peering_data(each, observed) for each in _peerings(site, observed)],
@@ -51,10 +56,6 @@ def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
         ],
         "unknown": dict(observed.unknown),
     }
-
-
-def _known(verdict: Verdict) -> bool | None:
-    return None if verdict is Verdict.UNKNOWN else verdict is Verdict.HOLDS
 
 
 def _gateway_data(gateway: Gateway) -> dict[str, Any]:
@@ -123,40 +124,27 @@ def text(
 
 def opening(seen: Picture, health: Health, notes: Sequence[str], screen: Screen) -> Iterator[str]:
     """The first lines: the verdict, what must be known before all else, the warnings."""
-    running = bool(seen.drill and seen.drill.running)
     good = health.healthy and health.ready is Verdict.HOLDS
     mark = Mark.BROKEN if health.healthy is False else Mark.SOUND if good else Mark.DEGRADED
-    told = "\n".join(_lines(headline(health, drill=running), "", screen))
+    told = "\n".join(wrap(headline(health, drill=seen.drill_runs), screen.width))
     yield screen.styled(told, "bold " + COLOUR[mark].removeprefix("bold "))
     for note in notes:
         for each in note.splitlines():
             text = each.lstrip(" *")
-            yield from _lines(text, each[: len(each) - len(text)], screen)
+            yield from wrap(text, screen.width, each[: len(each) - len(text)])
     for each in health.warnings:
-        yield from _lines(each, "  warning  ", screen)
-
-
-def _lines(told: str, indent: str, screen: Screen) -> list[str]:
-    """A text in as many lines as it needs, all after the first as far in."""
-    return textwrap.wrap(
-        told,
-        screen.width,
-        initial_indent=indent,
-        subsequent_indent=" " * len(indent),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+        yield from wrap(each, screen.width, "  warning  ")
 
 
 def _claims(seen: Picture, health: Health, screen: Screen) -> Iterator[str]:
     by_name = {each.name: each for each in health.spokes}
     for group in seen.groups[:GROUPS]:
         claims = by_name[group.sample.name].claims
-        yield from _lines(f"{_who(group)}:", "", screen)
+        yield from wrap(f"{_who(group)}:", screen.width)
         yield from claim_lines(claims, screen)
         wrong = _beside(group, claims)
         if wrong is not None:
-            yield from _marked(MARK[Verdict.FAILS], Mark.BROKEN, wrong.why, screen)
+            yield from _marked(Verdict.FAILS, wrong.why, screen)
         if group.sample.prestaged and group.sample.path == Path.EXPRESSROUTE:
             yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
     if len(seen.groups) > GROUPS:
@@ -168,7 +156,7 @@ def _claims(seen: Picture, health: Health, screen: Screen) -> Iterator[str]:
 
 def _who(group: SpokeGroup) -> str:
     spoke = group.sample
-    on = {"none": "on NO path", "unknown": "path unknown"}.get(spoke.path, path_name(spoke.path))
+    on = NO_PATH.get(spoke.path, path_name(spoke.path))
     works = HEALTH_WORD[spoke.healthy]
     if len(group.spokes) == 1:
         return f"{spoke.name}: {on}, {works}"
@@ -192,13 +180,14 @@ def claim_lines(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:
         found = list(same)
         shown = found if len(found) <= ALIKE else found[: ALIKE - 1]
         for claim in shown:
-            yield from _marked(MARK[verdict], MARKS[verdict], claim.seen, screen)
+            yield from _marked(verdict, claim.seen, screen)
         if len(found) > len(shown):
             more = f"and {len(found) - len(shown)} more likewise"
-            yield from _marked(MARK[verdict], MARKS[verdict], more, screen)
+            yield from _marked(verdict, more, screen)
 
 
-def _marked(word: str, mark: Mark, told: str, screen: Screen) -> Iterator[str]:
-    first, *more = _lines(told, " " * 11, screen)
-    yield f"  {screen.styled(f'{word:>7}', COLOUR[mark])}  {first.strip()}"
+def _marked(verdict: Verdict, told: str, screen: Screen) -> Iterator[str]:
+    first, *more = wrap(told, screen.width, " " * 11)
+    word = screen.styled(f"{VERDICT_WORD[verdict]:>7}", COLOUR[MARK_OF_VERDICT[verdict]])
+    yield f"  {word}  {first.strip()}"
     yield from more

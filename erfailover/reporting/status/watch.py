@@ -90,8 +90,7 @@ def _event_lines(shown: Page, room: int, screen: Screen) -> list[str]:
 def first_lines(shown: Page) -> list[Event]:
     """How a watch without a terminal begins: the verdict, and what must be known besides."""
     at = shown.seen.taken_at
-    running = bool(shown.seen.drill and shown.seen.drill.running)
-    told = [headline(shown.health, drill=running)]
+    told = [headline(shown.health, drill=shown.seen.drill_runs)]
     told += [note.splitlines()[0].lstrip("* ") for note in shown.notes]
     told += [f"warning: {each}" for each in shown.health.warnings]
     return [Event(at, each) for each in told]
@@ -101,10 +100,7 @@ def events(before: Page, after: Page, found: Sequence[Changed]) -> list[Event]:
     """What a reading shows that the one before did not; the verdict itself last, if it is new."""
     at = after.seen.taken_at
     told = texts(found)
-    old, new = (
-        headline(each.health, drill=bool(each.seen.drill and each.seen.drill.running))
-        for each in (before, after)
-    )
+    old, new = (headline(each.health, drill=each.seen.drill_runs) for each in (before, after))
     if old != new:
         told.append(new)
     return [Event(at, each) for each in told]

@@ -8,7 +8,7 @@ from enum import Enum
 from rich.text import Text
 
 from erfailover.reporting.marks import Mark
-from erfailover.reporting.screen import COLOUR, Screen
+from erfailover.reporting.screen import Screen
 
 STRONG, LIGHT, ASCII_STRONG, ASCII = (
     tuple("╔═╗║╚╝"),
@@ -73,7 +73,7 @@ def boxed(
 def line(stroke: Stroke, mark: Mark, width: int, screen: Screen) -> Text:
     """A line between two boxes; what is not sound stands in its middle as a sign."""
     drawn = (stroke.value if screen.drawing else ASCII_STROKES[stroke]) * width
-    style = COLOUR[mark] if screen.colour else ""
+    style = screen.style(mark)
     if mark in (Mark.SOUND, Mark.ABSENT):
         return Text(drawn, style)
     sign = f" {screen.sign(mark)} "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from erfailover.model.observed import EXPRESSROUTE
-from erfailover.model.site import Path, Role
-from erfailover.reporting.marks import Condition, Mark, worst
-from erfailover.reporting.screen import COLOUR, Screen
-from erfailover.reporting.tables import path_name
+from erfailover.model.site import Role
+from erfailover.reporting.marks import MARK_WORD, SHORT_HEALTH_WORD, Condition, Mark, worst
+from erfailover.reporting.screen import Screen
 from erfailover.reporting.terminal.boxes import ASCII_STROKES, Stroke, cut
 from erfailover.reporting.topology.model import (
     FarEnd,
@@ -22,8 +20,8 @@ from erfailover.reporting.topology.model import (
     Picture,
     SpokeGroup,
 )
+from erfailover.reporting.words import NO_PATH, path_name, wrap
 
-HEALTH_WORDS = {True: "healthy", False: "NOT healthy", None: "unknown"}
 CHANGED = "*"
 
 
@@ -61,7 +59,7 @@ def _one_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator
     if len(spoke.prefixes) > 2:
         yield Text(f"and {len(spoke.prefixes) - 2} more")
     yield Text("")
-    yield Text(_on(spoke.path))
+    yield Text(NO_PATH.get(spoke.path, f"on {path_name(spoke.path)}"))
     yield signed(spoke.condition.mark, _health_of(spoke.healthy, spoke.condition), screen)
     if spoke.prestaged and spoke.path == "expressroute":
         yield Text("prestaged")
@@ -71,16 +69,11 @@ def _group(group: SpokeGroup, width: int, screen: Screen) -> Iterator[Text]:
     title = cut(group.title, width - 2, screen)
     yield signed(group.condition.mark, title, screen)
     path = group.sample.path
-    known = path_name(path) if path in tuple(Path) else _on(path)
-    yield Text(f"  {known}")
-
-
-def _on(path: str) -> str:
-    return {"none": "on NO path", "unknown": "path unknown"}.get(path, f"on {path_name(path)}")
+    yield Text(f"  {NO_PATH.get(path, path_name(path))}")
 
 
 def _health_of(healthy: bool | None, condition: Condition) -> str:
-    return "degraded" if condition.mark is Mark.DEGRADED else HEALTH_WORDS[healthy]
+    return "degraded" if condition.mark is Mark.DEGRADED else SHORT_HEALTH_WORD[healthy]
 
 
 def hub_title(hub: HubPicture) -> str:
@@ -197,13 +190,7 @@ def sessions(hub: HubPicture, changed: Set[str]) -> Words:
 
 def _counted(mark: Mark, of: Sequence[Condition]) -> str:
     """What is wrong, and with how many where there are many."""
-    word = {
-        Mark.SOUND: "ok",
-        Mark.ABSENT: "",
-        Mark.BROKEN: "BROKEN",
-        Mark.UNKNOWN: "unknown",
-        Mark.DEGRADED: "degraded",
-    }[mark]
+    word = "BROKEN" if mark is Mark.BROKEN else MARK_WORD.get(mark, "")
     count = sum(each.mark is mark for each in of)
     return word if mark in (Mark.SOUND, Mark.ABSENT) or len(of) == 1 else f"{count} {word}"
 
@@ -246,15 +233,9 @@ def legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
         Stroke.LIGHT: "standing by",
         Stroke.DOTTED: "not there",
     }
-    signs = {
-        Mark.SOUND: "ok",
-        Mark.DEGRADED: "degraded",
-        Mark.BROKEN: "broken",
-        Mark.UNKNOWN: "unknown",
-    }
     drawn = "".join(row.plain for row in rows)
     words = [f"{_stroke(each, screen)} {told}" for each, told in strokes.items()]
-    for mark, told in signs.items():
+    for mark, told in MARK_WORD.items():
         sign = screen.sign(mark)
         if f"{sign} " in drawn and sign != told:
             words.append(f"{sign} {told}")
@@ -269,21 +250,14 @@ def _stroke(stroke: Stroke, screen: Screen) -> str:
 
 def signed(mark: Mark, text: str, screen: Screen) -> Text:
     """A text after its sign."""
-    return Text(f"{screen.sign(mark)} {text}", style=COLOUR[mark] if screen.colour else "")
+    return Text(f"{screen.sign(mark)} {text}", style=screen.style(mark))
 
 
 def wrapped(mark: Mark, text: str, width: int, screen: Screen) -> Iterable[Text]:
     """A text after its sign, in as many lines as it needs."""
-    style = COLOUR[mark] if screen.colour else ""
-    sign = f"{screen.sign(mark)} "
-    lines = textwrap.wrap(
-        text, width, initial_indent=sign, subsequent_indent="  ", break_on_hyphens=False
-    )
-    return [Text(each, style) for each in lines]
+    lines = wrap(text, width, f"{screen.sign(mark)} ", "  ", cut_words=True)
+    return [Text(each, screen.style(mark)) for each in lines]
 
 
 def _indented(text: str, width: int) -> list[Text]:
-    return [
-        Text(each)
-        for each in textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
-    ]
+    return [Text(each) for each in wrap(text, width, "  ", cut_words=True)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from erfailover.model.site import Role
-from erfailover.reporting.screen import COLOUR, Screen
+from erfailover.reporting.screen import Screen
 from erfailover.reporting.terminal import parts
 from erfailover.reporting.terminal.boxes import boxed, join, line
 from erfailover.reporting.topology.model import HubPicture, Picture
@@ -74,13 +74,12 @@ def terminal_picture(seen: Picture, screen: Screen, changed: Set[str] = frozense
 
 def _between(words: parts.Words, row: int, width: int, screen: Screen) -> Text:
     """What stands between two boxes in a row: a word, the line, a word, or nothing."""
-    style = COLOUR[words.mark] if screen.colour else ""
     if row == LINK_AT:
         return line(words.stroke, words.mark, width, screen)
     if row == LINK_AT - 1:
         return Text(words.above.center(width)[:width])
     if row == LINK_AT + 1:
-        return Text(words.below.center(width)[:width], style)
+        return Text(words.below.center(width)[:width], screen.style(words.mark))
     return Text(" " * width)
 
 

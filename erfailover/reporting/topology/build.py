@@ -1,9 +1,8 @@
-"""The topology of a site as observed, independent of how it is drawn. Pure.
+"""Build the topology that status, terminal picture and diagram show, from what was read. Pure.
 
-``picture`` puts together what status, terminal picture and diagram show: hubs, gateways, BGP
-sessions, connections, far ends, spokes and their peerings, each with a mark and the reason in
-words. The shape is ``model``'s, the spokes are ``spokes``'s. It decides nothing:
-the verdict is ``health``'s, and a mark never changes it.
+Hubs, gateways, BGP sessions, connections, far ends, spokes and their peerings, each with a mark
+and the reason in words. It decides nothing: the verdict comes from ``planning.health``, and a mark
+never changes it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from ipaddress import IPv4Network
 
 from erfailover.model.circuits import Circuits, Connection
 from erfailover.model.circuits import claims as circuit_claims
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Verdict
 from erfailover.model.observed import BgpPeer, Gateway, Observed, Reading
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Role, Site
@@ -34,11 +33,6 @@ from erfailover.reporting.topology.model import (
 )
 from erfailover.reporting.topology.spokes import groups, spoke_picture
 
-MARK_OF_VERDICT = {
-    Verdict.HOLDS: Mark.SOUND,
-    Verdict.FAILS: Mark.BROKEN,
-    Verdict.UNKNOWN: Mark.UNKNOWN,
-}
 PATH_OF_ROLE = {role: path for path, role in ROLE_OF_PATH.items()}
 
 
@@ -94,7 +88,7 @@ def _hub(
     network = observed.network(network_id)
     read = conditions.network_was_read(observed, network_id)
     rest = conditions.network_is_at_rest(network, last_of(network_id))
-    condition = _condition(read)
+    condition = Condition.of(read)
     if read.verdict is Verdict.HOLDS and rest.verdict is not Verdict.HOLDS:
         condition = Condition(Mark.DEGRADED, rest.seen)
     return HubPicture(
@@ -150,7 +144,7 @@ def _gateway_condition(site: Site, observed: Observed, role: Role, gateway_id: s
         return Condition(Mark.UNKNOWN, observed.unknown.get(gateway_id.lower(), unread))
     connected = conditions.gateway_has_a_connected_bgp_peer(gateway, role)
     learned = conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
-    needed = worst(map(_condition, (connected, learned)))
+    needed = worst(map(Condition.of, (connected, learned)))
     if needed is not None and needed.mark is not Mark.SOUND:
         return needed
     for claim in (
@@ -195,7 +189,7 @@ def _connection(circuits: Circuits, each: Connection, *, active: bool) -> Connec
         status=each.status.value,
         circuit=each.circuit.value if each.circuit else None,
         active=active,
-        condition=worst(map(_condition, told)) or Condition(Mark.UNKNOWN, "nothing was told"),
+        condition=worst(map(Condition.of, told)) or Condition(Mark.UNKNOWN, "nothing was told"),
     )
 
 
@@ -262,8 +256,4 @@ def _learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Learne
         for each in routes
         if each.source_peer and conditions.covering((each,), prefix) is not None
     ]
-    return Learned(role, tuple(dict.fromkeys(sources)), _condition(claim))
-
-
-def _condition(claim: Claim) -> Condition:
-    return Condition(MARK_OF_VERDICT[claim.verdict], claim.seen)
+    return Learned(role, tuple(dict.fromkeys(sources)), Condition.of(claim))

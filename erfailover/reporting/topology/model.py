@@ -1,7 +1,7 @@
-"""The topology of a site as observed, as values to draw: what there is, and what is wrong. Pure.
+"""The topology of a site as observed, as values to draw: every element with its mark. Pure.
 
-Owns the shape alone: ``build`` makes one, what draws it (a terminal, an SVG) only reads it.
-Nothing here knows of a colour, a width or a place on a page.
+``build`` makes a ``Picture``; the terminal, the diagram and the status only read it. Nothing here
+knows of a colour, a width or a place on a page.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from erfailover.model.claims import Verdict
 from erfailover.model.site import Flags, Role
 from erfailover.planning.drill.state import DrillState
 from erfailover.reporting.marks import Condition
+from erfailover.reporting.words import join_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +197,7 @@ class SpokeGroup:
 
     def named(self, at_most: int = 3) -> str:
         """Some of the names: ``spoke1, spoke2, spoke3 and 235 more``."""
-        names = ", ".join(each.name for each in self.spokes[:at_most])
-        more = len(self.spokes) - at_most
-        return f"{names} and {more} more" if more > 0 else names
+        return join_names([each.name for each in self.spokes], at_most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +267,11 @@ class Picture:
     remote_prefixes: tuple[RemotePrefix, ...]
     warnings: tuple[str, ...]
     drill: DrillState | None = None
+
+    @property
+    def drill_runs(self) -> bool:
+        """Whether a drill is known to run."""
+        return bool(self.drill and self.drill.running)
 
     def hub(self, role: Role) -> HubPicture:
         """One of the two hubs."""

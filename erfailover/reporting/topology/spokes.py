@@ -11,10 +11,9 @@ from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Flags, Path, Role, Site, SitePeering, Spoke
 from erfailover.planning.conditions import CONNECTED, peering_is_connected_and_in_sync
 from erfailover.planning.health import SpokeHealth
-from erfailover.reporting.marks import WORST_FIRST, Condition, Mark, worst
+from erfailover.reporting.marks import MARK_OF_HEALTH, WORST_FIRST, Condition, Mark, worst
 from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup, SpokePicture
 
-MARK_OF_HEALTH = {True: Mark.SOUND, False: Mark.BROKEN, None: Mark.UNKNOWN}
 UNSURE = frozenset({"Updating", "Deleting"})
 """Provisioning states in which a peering does what it did until now."""
 

@@ -14,7 +14,7 @@ from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.model.durations import Usual
 from erfailover.model.tasks import Task
-from erfailover.reporting.progress import Picture, Row, table
+from erfailover.reporting.progress import ProgressView, TaskRow, table
 from erfailover.runtime import logs, waits
 from erfailover.runtime.executor import run
 
@@ -134,7 +134,7 @@ def test_what_a_task_starts_elsewhere_waits_in_its_name() -> None:
     assert not waits.heard()
 
 
-def drawn(picture: Picture, width: int) -> list[str]:
+def drawn(picture: ProgressView, width: int) -> list[str]:
     out = StringIO()
     Console(file=out, width=width, color_system=None).print(table(picture))
     return out.getvalue().splitlines()
@@ -142,9 +142,9 @@ def drawn(picture: Picture, width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_hundreds_of_tasks_are_counts_and_the_longest_in_flight(width: int) -> None:
-    rows = [Row(f"use the gateway of vnet3 from spoke{n:03}", float(n)) for n in range(128)]
+    rows = [TaskRow(f"use the gateway of vnet3 from spoke{n:03}", float(n)) for n in range(128)]
     held = [(f"3. spoke{n}", "waits for another") for n in range(300)]
-    lines = drawn(Picture(75.0, 2500, 1200, 2, 0, rows, held), width)
+    lines = drawn(ProgressView(75.0, 2500, 1200, 2, 0, rows, held), width)
     assert len(lines) <= 14
     assert max(map(len, lines)) <= width
     if width >= 80:
@@ -156,10 +156,10 @@ def test_hundreds_of_tasks_are_counts_and_the_longest_in_flight(width: int) -> N
 
 
 def test_a_row_says_what_is_usual_and_why_it_waits() -> None:
-    row = Row(
+    row = TaskRow(
         "3. stop using it", 20.0, Usual(3.0, 13.0), "Azure is updating vnet1; attempt 2 in 9 s"
     )
-    lines = drawn(Picture(30.0, 5, 2, 0, 0, [row], []), 80)
+    lines = drawn(ProgressView(30.0, 5, 2, 0, 0, [row], []), 80)
     assert lines[1] == "     20 s (LATE, usually 3 s)  3. stop using it"
     assert lines[2].strip() == "Azure is updating vnet1; attempt 2 in 9 s"
 
