@@ -7,6 +7,7 @@ from typing import Any
 from erfailover.model.durations import duration
 from erfailover.model.tasks import Results, State
 from erfailover.planning.provision.destroy import DestroyPlan
+from erfailover.reporting.plan.text import summary_line
 
 
 def plan_text(plan: DestroyPlan) -> str:
@@ -18,11 +19,7 @@ def plan_text(plan: DestroyPlan) -> str:
     if plan.disconnected:
         lines += ["", f"Becomes Disconnected: {', '.join(plan.disconnected)}"]
     count = len(plan.deletions)
-    lines += [
-        "",
-        f"Plan: 0 to add, 0 to change, {count} to remove." if count else "Nothing to delete.",
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", summary_line(0, 0, count) if count else "Nothing to delete."])
 
 
 def plan_data(plan: DestroyPlan) -> dict[str, Any]:
@@ -38,7 +35,8 @@ def plan_data(plan: DestroyPlan) -> dict[str, Any]:
     }
 
 
-def _outcome_text(plan: DestroyPlan, results: Results) -> str:
+def outcome_text(plan: DestroyPlan, results: Results) -> str:
+    """What a run came to, for people."""
     done, took = len(results.of(State.DONE)), duration(results.elapsed_s)
     if not results.failures:
         kept = f" Kept: {'; '.join(plan.kept)}." if plan.kept else ""
@@ -48,7 +46,8 @@ def _outcome_text(plan: DestroyPlan, results: Results) -> str:
     return "\n".join([*lines, "Run the same command again: it deletes only what is left."])
 
 
-def _outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:
+def outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:
+    """What a run came to, as plain data."""
     return {
         "site": plan.site,
         "changes": len(results.of(State.DONE)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from erfailover.model.durations import duration
@@ -15,14 +15,6 @@ from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupActio
 from erfailover.reporting.plan.text import LEGEND, SIGN, summary_line
 
 TOLD = (Change.CREATE, Change.UPDATE, Change.KEEP)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A plan and what has become of it."""
-
-    plan: ProvisionPlan
-    results: Results
 
 
 def plan_text(plan: ProvisionPlan) -> str:
@@ -110,26 +102,24 @@ def _setup_data(action: SetupAction) -> dict[str, Any]:
     }
 
 
-def outcome_text(outcome: Outcome) -> str:
+def outcome_text(plan: ProvisionPlan, results: Results) -> str:
     """What a run came to, for people."""
-    results = outcome.results
     done, failed = results.of(State.DONE), results.of(State.FAILED)
     skipped = results.of(State.SKIPPED)
     took = duration(results.elapsed_s)
     if not failed:
-        return f"{outcome.plan.site} is provisioned: {len(done)} change(s) in {took}."
-    lines = [f"{outcome.plan.site} is NOT wholly provisioned: {len(done)} change(s) in {took}."]
+        return f"{plan.site} is provisioned: {len(done)} change(s) in {took}."
+    lines = [f"{plan.site} is NOT wholly provisioned: {len(done)} change(s) in {took}."]
     lines += [f"Failed: {', '.join(each.title for each in failed)}"]
     lines += [f"Not begun: {', '.join(each.title for each in skipped)}"] if skipped else []
     return "\n".join([*lines, "Run the same command again: it does only what is left."])
 
 
-def outcome_data(outcome: Outcome) -> dict[str, Any]:
+def outcome_data(plan: ProvisionPlan, results: Results) -> dict[str, Any]:
     """What a run came to, as plain data."""
-    results = outcome.results
     ended = (State.DONE, State.FAILED, State.SKIPPED)
     return {
-        "site": outcome.plan.site,
+        "site": plan.site,
         "changes": len(results.of(State.DONE)),
         "failed": len(results.failures),
         "elapsed_s": round(results.elapsed_s, 1),

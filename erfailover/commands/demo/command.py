@@ -11,10 +11,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
@@ -31,92 +31,20 @@ from erfailover.errors import Failure, VerificationFailed
 from erfailover.model.site import Path as SitePath
 from erfailover.planning.health import judge
 from erfailover.reporting import probes as checks
-from erfailover.reporting import tables
+from erfailover.reporting.demo import STORY, Told, summary_data, summary_text
 from erfailover.reporting.formats import Query
 
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of the story.
-
-    Attributes:
-        told: what happens, in words.
-        command: what an operator types.
-        act: does it.
-        path: the path that the spoke must then be on; None after the end.
-        office: whether VM1 must then reach the office.
-        internet: whether VM1 must then reach the Internet by the NAT machine.
-    """
-
-    told: str
-    command: str
-    act: Callable[[Context], None]
-    path: str | None = None
-    office: bool = True
-    internet: bool = True
-
-
-STORY = (
-    Stage(
-        "The whole topology is made.",
-        "provision --yes",
-        lambda context: provision_command.run(context, dry_run=False),
-        "expressroute",
+ACTS: Mapping[str, Callable[[Context], None]] = {
+    "provision --yes": partial(provision_command.run, dry_run=False),
+    "drill start --yes": partial(drill_command.run, start=True),
+    "switch --to ipsec --yes": partial(switch_command.run, options=Options(SitePath.IPSEC)),
+    "drill stop --yes": partial(drill_command.run, start=False),
+    "switch --to expressroute --yes": partial(
+        switch_command.run, options=Options(SitePath.EXPRESSROUTE)
     ),
-    Stage(
-        "ExpressRoute fails. The office is cut off; the Internet path stays.",
-        "drill start --yes",
-        lambda context: drill_command.run(context, start=True),
-        "expressroute",
-        office=False,
-    ),
-    Stage(
-        "The spoke moves to the IPsec hub, and the office is back.",
-        "switch --to ipsec --yes",
-        lambda context: switch_command.run(context, Options(SitePath.IPSEC)),
-        "ipsec",
-    ),
-    Stage(
-        "ExpressRoute is repaired. Nothing moves by itself.",
-        "drill stop --yes",
-        lambda context: drill_command.run(context, start=False),
-        "ipsec",
-    ),
-    Stage(
-        "The spoke goes back, once ExpressRoute has held for a while.",
-        "switch --to expressroute --yes",
-        lambda context: switch_command.run(context, Options(SitePath.EXPRESSROUTE)),
-        "expressroute",
-    ),
-    Stage(
-        "Everything is torn down.",
-        "destroy --yes",
-        lambda context: destroy.run(context, dry_run=False),
-    ),
-)
-
-
-@dataclass
-class Told:
-    """How a stage came out."""
-
-    stage: Stage
-    seconds: float = 0.0
-    office: bool | None = None
-    internet: bool | None = None
-    path: str | None = None
-    error: str | None = None
-    gone: bool | None = None
-
-    @property
-    def as_told(self) -> bool:
-        """Whether it came out as the proof of concept says."""
-        if self.error:
-            return False
-        if self.stage.path is None:
-            return self.gone is True
-        found = (self.path, self.office, self.internet)
-        return found == (self.stage.path, self.stage.office, self.stage.internet)
+    "destroy --yes": partial(destroy.run, dry_run=False),
+}
+"""What carries out the command of each stage."""
 
 
 @dataclass
@@ -134,7 +62,7 @@ class _Demo:
             self.context = Context(before.site_file, yes=True, json_log=before.json_log)
             began = self.context.clock.now()
             try:
-                stage.act(self.context)
+                ACTS[stage.command](self.context)
             except Failure as failure:
                 told.error = failure.message
                 print(f"erfailover: {failure.message}", flush=True)
@@ -214,59 +142,3 @@ def _stage_set(keep: bool) -> Iterator[Path]:
         else:
             lab_process.down(["--state-dir", str(folder / "lab")])
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def summary_text(story: list[Told], total_s: float) -> str:
-    """The summary for people."""
-    rows = [
-        (
-            told.stage.command.removesuffix(" --yes").replace(" --to ", " "),
-            _path(told),
-            _found(told.office, told.stage.office, told.stage.path),
-            _found(told.internet, told.stage.internet, told.stage.path),
-            "yes" if told.as_told else f"NO {told.error or ''}",
-            f"{told.seconds:.0f}",
-        )
-        for told in story
-    ]
-    table = tables.table(
-        "The story, as it came out (seconds: modelled, Azure's time)",
-        ("stage", "path", "office", "Internet", "as told", "seconds"),
-        rows,
-    )
-    good = all(told.as_told for told in story) and len(story) == len(STORY)
-    end = "All as the proof of concept says." if good else "NOT as the proof of concept says."
-    return f"{table}\n{end} {total_s:.0f} modelled seconds in all, checks included."
-
-
-def _path(told: Told) -> str:
-    if told.stage.path is None:
-        return "all gone" if told.gone else "NOT all gone"
-    return told.path or "unknown"
-
-
-def _found(found: bool | None, expected: bool, path: str | None) -> str:
-    if path is None:
-        return "-"
-    word = {True: "reachable", False: "cut off", None: "unknown"}[found]
-    return f"{word}, {'expected' if found is expected else 'NOT EXPECTED'}"
-
-
-def summary_data(story: list[Told], total_s: float) -> dict[str, Any]:
-    """The summary as plain data."""
-    return {
-        "as_told": all(told.as_told for told in story) and len(story) == len(STORY),
-        "modelled_s": round(total_s, 1),
-        "stages": [
-            {
-                "command": told.stage.command,
-                "path": told.path,
-                "office": told.office,
-                "internet": told.internet,
-                "as_told": told.as_told,
-                "modelled_s": round(told.seconds, 1),
-                "error": told.error,
-            }
-            for told in story
-        ],
-    }

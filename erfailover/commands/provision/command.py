@@ -19,12 +19,11 @@ from erfailover.commands.progress import Progress
 from erfailover.commands.provision.keys import read_shared_key, with_ssh_keys
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
-from erfailover.model import tasks as model_tasks
 from erfailover.model.claims import Verdict
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP
 from erfailover.model.site import Site
-from erfailover.model.tasks import Task
+from erfailover.model.tasks import Results, Task
 from erfailover.planning.provision import diff, offers
 from erfailover.planning.provision import plan as provision_plan
 from erfailover.planning.provision.arm_bodies import TAG, Body, Reference
@@ -85,8 +84,8 @@ def _run(context: Context, dry_run: bool) -> None:
         context.show(provision.plan_text(plan), provision.plan_data(plan))
         return
     if not plan.changes:
-        nothing = provision.Outcome(plan, model_tasks.Results())
-        context.show(provision.plan_text(plan), provision.outcome_data(nothing))
+        nothing = provision.outcome_data(plan, Results())
+        context.show(provision.plan_text(plan), nothing)
         return
     plans.tell(context, provision.plan_text(plan))
     context.confirm(f"Make these {len(plan.changes)} change(s)?")
@@ -95,8 +94,8 @@ def _run(context: Context, dry_run: bool) -> None:
         with Progress(context.console, context.clock, len(tasks)) as progress:
             listener = recorder.listener(progress.tell)
             results = executor.run(tasks, context.clock, listener, executor.Width(WRITES_AT_ONCE))
-        outcome = provision.Outcome(plan, results)
-        context.show(provision.outcome_text(outcome), provision.outcome_data(outcome))
+        outcome = provision.outcome_data(plan, results)
+        context.show(provision.outcome_text(plan, results), outcome)
         results.raise_first()
 
 

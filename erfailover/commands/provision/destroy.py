@@ -21,8 +21,7 @@ from erfailover.model.tasks import Results, Task
 from erfailover.planning.provision import destroy as provision_destroy
 from erfailover.planning.provision.arm_bodies import Body
 from erfailover.planning.provision.destroy import TYPES, Deletion, DestroyPlan
-from erfailover.reporting import destroy as reporting_destroy
-from erfailover.reporting.destroy import _outcome_data, _outcome_text
+from erfailover.reporting import destroy as report
 from erfailover.runtime import executor
 from erfailover.runtime.clock import all_at_once
 from erfailover.runtime.secrets import Secrets
@@ -67,16 +66,16 @@ def _run(context: Context, dry_run: bool) -> None:
     context.say(f"Reading what there is of {site.name} ...")
     plan = _plan(context, azure, site)
     if dry_run:
-        context.show(reporting_destroy.plan_text(plan), reporting_destroy.plan_data(plan))
+        context.show(report.plan_text(plan), report.plan_data(plan))
         return
     if not plan.deletions:
         _forget(context)
-        context.show(reporting_destroy.plan_text(plan), _outcome_data(plan, Results()))
+        context.show(report.plan_text(plan), report.outcome_data(plan, Results()))
         return
-    plans.tell(context, reporting_destroy.plan_text(plan))
+    plans.tell(context, report.plan_text(plan))
     context.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
     tasks = [_task(context, azure, site, each) for each in plan.deletions]
-    with recorded(context, "destroy", reporting_destroy.plan_data(plan)) as recorder:
+    with recorded(context, "destroy", report.plan_data(plan)) as recorder:
         with Progress(context.console, context.clock, len(tasks)) as progress:
             listener = recorder.listener(progress.tell)
             results = executor.run(
@@ -84,7 +83,7 @@ def _run(context: Context, dry_run: bool) -> None:
             )
         if not results.failures:
             _forget(context)
-        context.show(_outcome_text(plan, results), _outcome_data(plan, results))
+        context.show(report.outcome_text(plan, results), report.outcome_data(plan, results))
         results.raise_first()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.model.history import RunRecord, runs
-from erfailover.reporting.run.history import _data, list_text, run_text
+from erfailover.reporting.run.history import list_text, run_data, run_text
 from erfailover.runtime.state.process import alive
 
 
@@ -25,10 +25,10 @@ def run(context: Context, wanted: str | None) -> None:
     if context.report is not None:
         _report(context, _found(context, found, wanted), context.report)
     elif wanted is None:
-        context.show(list_text(found, alive), [_data(each, alive) for each in found])
+        context.show(list_text(found, alive), [run_data(each, alive) for each in found])
     else:
         each = _found(context, found, wanted)
-        context.show(run_text(each, alive), {**_data(each, alive), "result": each.result})
+        context.show(run_text(each, alive), {**run_data(each, alive), "result": each.result})
 
 
 def _report(context: Context, run: RunRecord, file: Path) -> None:

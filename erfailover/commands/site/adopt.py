@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Any
 
 from erfailover.azure.readers.adoption import discover
 from erfailover.commands.context import Context
@@ -19,8 +18,8 @@ from erfailover.config.validate_probes import NAME
 from erfailover.errors import UsageFailure
 from erfailover.model.resource_ids import GATEWAY, NETWORK
 from erfailover.model.site import CloudName, Hub, Role, Site
-from erfailover.planning.adoption.adopt import Adoption, Found, Wanted, adopt
-from erfailover.planning.adoption.site_file import hub_words, paths, site_file
+from erfailover.planning.adoption.adopt import Wanted, adopt
+from erfailover.reporting import adoption as adoption_report
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,13 @@ def run(context: Context, options: Options) -> None:
     context.say("Reading both hubs, their gateways and every VNet peered with them ...")
     found = discover(context.azure, hubs, gateways)
     adoption = adopt(found, wanted)
-    schema = init.write(context, site_file(found, adoption), force=options.force)
+    schema = init.write(context, adoption_report.site_file(found, adoption), force=options.force)
     loader.load(context.site_file, context.environment)
     for remark in adoption.remarks:
         context.say(f"To look at: {remark}")
     context.show(
-        _text(context, found, adoption) + init.told(schema), _data(context, found, adoption, schema)
+        adoption_report.text(context.site_file, found, adoption) + init.told(schema),
+        adoption_report.data(context.site_file, found, adoption, schema),
     )
 
 
@@ -108,42 +108,3 @@ def _networks(texts: Sequence[str]) -> tuple[IPv4Network, ...]:
             expected = "an IPv4 prefix like 10.5.0.0/16"
             raise UsageFailure(f"--remote-prefix: expected {expected}, found {text!r}") from None
     return tuple(dict.fromkeys(found))
-
-
-def _text(context: Context, found: Found, adoption: Adoption) -> str:
-    active = [str(each.network) for each in adoption.prefixes if each.active]
-    lines = [
-        f"Wrote {context.site_file}: site {adoption.site.name}, {len(adoption.spokes)} spoke(s), "
-        f"{paths(adoption.spokes)}.",
-        f"  primary  {found.primary.name}: {hub_words(found.primary)}",
-        f"  backup   {found.backup.name}: {hub_words(found.backup)}",
-        f"  remote   {', '.join(active)}",
-        f"  spokes   {', '.join(each.spoke.name for each in adoption.spokes)}",
-    ]
-    if adoption.remarks:
-        lines.append(f"{len(adoption.remarks)} thing(s) to look at: they stand in the file's head.")
-    lines += ["Then:", "  erfailover status", "  erfailover switch --to ipsec --dry-run"]
-    return "\n".join(lines)
-
-
-def _data(context: Context, found: Found, adoption: Adoption, schema: str | None) -> dict[str, Any]:
-    return {
-        "site_file": str(context.site_file),
-        "schema_file": schema,
-        "site": adoption.site.name,
-        "primary": {"virtual_network": found.primary.hub, "gateway": found.primary.gateway},
-        "backup": {"virtual_network": found.backup.hub, "gateway": found.backup.gateway},
-        "remote_prefixes": [
-            {"prefix": str(each.network), "adopted": each.active, "note": each.note}
-            for each in adoption.prefixes
-        ],
-        "spokes": [
-            {
-                "name": each.spoke.name,
-                "virtual_network": each.spoke.virtual_network,
-                "path": str(each.path),
-            }
-            for each in adoption.spokes
-        ],
-        "remarks": list(adoption.remarks),
-    }

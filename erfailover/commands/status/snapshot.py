@@ -21,6 +21,7 @@ from erfailover.planning.health import Health, judge
 from erfailover.planning.iac.drift import AsCode, as_code_warning
 from erfailover.reporting.run import history
 from erfailover.reporting.screen import Screen
+from erfailover.reporting.status import drift
 from erfailover.reporting.status import drill as drills
 from erfailover.reporting.status import text as status_text
 from erfailover.reporting.topology.build import picture
@@ -50,7 +51,7 @@ class StatusReading:
         parts = [
             drills.text(self.drill),
             history.open_text(self.open_run, alive) if self.open_run is not None else None,
-            self.as_code.text if self.as_code is not None else None,
+            drift.text(self.as_code) if self.as_code is not None else None,
         ]
         return tuple(filter(None, parts))
 
@@ -97,7 +98,7 @@ def data(context: Context, found: StatusReading) -> dict[str, Any]:
         **status_text.data(context.site, found.observed, found.health),
         "connections": drills.circuits_data(found.circuits),
         "drill": drills.data(found.drill),
-        "as_code": None if found.as_code is None else found.as_code.data,
+        "as_code": None if found.as_code is None else drift.data(found.as_code),
         "unfinished": history.open_data(found.open_run, alive),
     }
 

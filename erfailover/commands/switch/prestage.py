@@ -20,13 +20,12 @@ from erfailover.commands.switch import tasks as switch_tasks
 from erfailover.commands.switch.command import insist_on_having_read, ours
 from erfailover.errors import Refused, UsageFailure
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.durations import duration
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Purpose, SwitchPlan, SwitchStep
-from erfailover.model.site import Site
-from erfailover.model.tasks import State, Task
+from erfailover.model.tasks import Task
 from erfailover.planning.switch import procedure
 from erfailover.planning.switch.schedule import Node, schedule
+from erfailover.reporting.plan import prestage
 from erfailover.reporting.plan import text as plan_text
 from erfailover.runtime.executor import run as execute
 
@@ -87,33 +86,9 @@ def _carry_out(
         with Progress(context.console, clock, len(plan.writes)) as progress:
             tasks = [_task(context, readings, node) for node in schedule(site, plan)]
             results = execute(tasks, clock, recorder.listener(progress.tell))
-        done = {task.resource for task in results.of(State.DONE)}
-        names = [step.write.name for step in plan.writes if step.write.peering_id in done]
-        context.show(
-            _text(site, plan, names, clock.now() - began),
-            {
-                "site": site.name,
-                "purpose": str(plan.purpose),
-                "changed": names,
-                "failed": {key: each.message for key, each in results.failures.items()},
-            },
-        )
+        text = prestage.text(site, plan, results, clock.now() - began)
+        context.show(text, prestage.data(site, plan, results))
         results.raise_first()
-
-
-def _text(site: Site, plan: SwitchPlan, names: list[str], seconds: float) -> str:
-    if not plan.writes:
-        return f"{site.name}: nothing had to be changed."
-    word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
-    text = (
-        f"{site.name}: {len(names)} of {len(plan.writes)} peering(s) {word}, {duration(seconds)}."
-    )
-    if plan.purpose is Purpose.PRESTAGE and not site.prestaged:
-        text += (
-            "\nAdd prestaged: true to the site file, and every machine that uses it leaves them "
-            "there after a switch back."
-        )
-    return text
 
 
 def _task(context: Context, readings: Readings, node: Node) -> Task:

@@ -2,7 +2,7 @@
 
 A site whose file says ``managed_by: terraform`` or ``bicep`` has its peerings in code, which
 holds the flags of the path ExpressRoute. After a switch Azure differs from that, and the next
-apply would take the spokes back, in an order that nobody has planned. This module only says so;
+apply would take the spokes back, in an order that nobody has planned. This module only finds it;
 ``export`` writes what the code would have to say.
 """
 
@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from erfailover.model.observed import Observed
 from erfailover.model.site import Path, Role, Site
-
-TOOLS = {"terraform": "Terraform's next apply", "bicep": "The next deployment of the Bicep files"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +25,6 @@ class AsCode:
 
     managed_by: str
     differing: tuple[str, ...]
-
-    @property
-    def command(self) -> str:
-        """What prints the peerings as they are."""
-        return f"erfailover export {self.managed_by}"
-
-    @property
-    def data(self) -> dict[str, object]:
-        """The warning as plain data."""
-        return {
-            "managed_by": self.managed_by,
-            "differing": list(self.differing),
-            "warning": self.text,
-            "command": self.command,
-        }
-
-    @property
-    def text(self) -> str:
-        """The warning, in words."""
-        names = ", ".join(each.rsplit("/", 1)[-1] for each in self.differing[:4])
-        more = f" and {len(self.differing) - 4} more" if len(self.differing) > 4 else ""
-        return (
-            f"WARNING: {TOOLS[self.managed_by]} would undo this: {len(self.differing)} peering(s) "
-            f"differ from on_expressroute ({names}{more}). Hold it back, or take over what "
-            f"{self.command} prints."
-        )
 
 
 def as_code_warning(site: Site, observed: Observed) -> AsCode | None:

@@ -50,7 +50,8 @@ def open_text(run: RunRecord, alive: Alive) -> str:
     return "\n".join(lines)
 
 
-def _data(run: RunRecord, alive: Alive) -> dict[str, Any]:
+def run_data(run: RunRecord, alive: Alive) -> dict[str, Any]:
+    """Return a run as plain data, without its result."""
     told = {**asdict(run), "outcome": outcome(run, alive)}
     return {key: value for key, value in told.items() if key != "result"}
 

@@ -13,7 +13,7 @@ from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.observed import Gateway, Observed, Peering, Reading, VirtualNetwork
 from erfailover.model.site import Flags, Role
 from erfailover.planning.adoption.adopt import Adoption, Found, HubFacts, Wanted, adopt, spoke_names
-from erfailover.planning.adoption.site_file import site_file
+from erfailover.reporting.adoption import site_file
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from erfailover.model.site import Flags, Path, SitePeering
 from erfailover.planning.iac.drift import as_code_warning
+from erfailover.reporting.status import drift
 from tests.support import sites
 
 SITE = replace(sites.site("vnet1", "vnet9"), managed_by="terraform")
@@ -25,8 +26,8 @@ def test_on_ipsec_the_primary_peerings_differ_and_the_command_is_named() -> None
         "vnet9-to-vnet2",
         "vnet2-to-vnet9",
     ]
-    assert "Terraform's next apply would undo this: 4 peering(s)" in told.text
-    assert "erfailover export terraform" in told.text
+    assert "Terraform's next apply would undo this: 4 peering(s)" in drift.text(told)
+    assert "erfailover export terraform" in drift.text(told)
 
 
 def test_without_code_there_is_nothing_to_warn_of() -> None:

@@ -13,9 +13,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from erfailover.cli.main import invoke
-from erfailover.commands.demo.command import STORY, Told, summary_data
 from erfailover.config.loader import template
 from erfailover.reporting import schemas
+from erfailover.reporting.demo import STORY, Told, summary_data
 from tests.support.commands import prints_data
 from tests.support.schemas import hold, schema_of
 from tests.tools import site_schema

@@ -1,25 +1,26 @@
-"""An adopted site as the text of a site file, with a comment wherever a person may wonder. Pure.
+"""An adopted site as a commented site file, and the result of adopting it. Pure.
 
-Owns the words and the layout only; what stands in the file is ``adopt``'s decision.
+Owns the words and the layout only; ``planning.adoption`` decides what is in the file.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from pathlib import Path as FilePath
+from typing import Any
 
 import yaml
 
 from erfailover.model.site import Absent, Flags, Path, Role, SiteFailoverTest, SitePeering
 from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts, last
 from erfailover.planning.adoption.prefixes import Prefix
+from erfailover.reporting.words import path_name, wrap
 
 WIDTH = 98
 NOTE_AT = 34
 """The column at which a note beside a value begins."""
-PATH_WORDS = {Path.EXPRESSROUTE: "on ExpressRoute now", Path.IPSEC: "on IPsec now"}
 
 
 def site_file(found: Found, adoption: Adoption) -> str:
@@ -73,24 +74,23 @@ def _site(adoption: Adoption) -> Iterator[str]:
 def _hubs(found: Found) -> Iterator[str]:
     for role, word in ((Role.PRIMARY, "in normal times"), (Role.BACKUP, "while it is down")):
         hub = found.hub(role)
-        yield from _comment(f"{role}, the path {word}: {hub_words(hub)}")
+        yield from _comment(f"{role}, the path {word}: {_hub_words(hub)}")
         yield f"{role}:"
         yield f"  virtual_network: {_scalar(hub.hub)}"
         yield f"  gateway: {_scalar(hub.gateway)}"
 
 
-def hub_words(hub: HubFacts) -> str:
+def _hub_words(hub: HubFacts) -> str:
     """A hub's gateway in words: ``ergw-weu, ExpressRoute, ErGw1AZ; circuits at Amsterdam``."""
     words = ", ".join((last(hub.gateway), hub.kind, *hub.traits))
     places = ", ".join((*hub.locations, *hub.unread))
     return words + (f"; circuits at {places}" if places else "")
 
 
-def paths(spokes: Iterable[AdoptedSpoke]) -> str:
+def _paths(spokes: Iterable[AdoptedSpoke]) -> str:
     """On which path how many spokes are, in words."""
     counted = Counter(each.path for each in spokes)
-    words = {Path.EXPRESSROUTE: "ExpressRoute", Path.IPSEC: "IPsec"}
-    return ", ".join(f"{counted[path]} on {words[path]}" for path in Path if counted[path])
+    return ", ".join(f"{counted[path]} on {path_name(path)}" for path in Path if counted[path])
 
 
 def _prefixes(adoption: Adoption) -> Iterator[str]:
@@ -124,7 +124,7 @@ def _spokes(adoption: Adoption) -> Iterator[str]:
 def _spoke(adopted: AdoptedSpoke) -> Iterator[str]:
     spoke = adopted.spoke
     space = ", ".join(map(str, adopted.address_space)) or "no IPv4 address space"
-    yield f"  # {spoke.name}: {space}; {PATH_WORDS[adopted.path]}"
+    yield f"  # {spoke.name}: {space}; on {path_name(adopted.path)} now"
     yield f"  - virtual_network: {_scalar(spoke.virtual_network)}"
     if spoke.name != last(spoke.virtual_network):
         yield _noted(f"    name: {_scalar(spoke.name)}", "another spoke's VNet is called the same")
@@ -192,14 +192,7 @@ def _rest(found: Found, adoption: Adoption) -> Iterator[str]:
 
 
 def _comment(text: str, first: str = "# ", then: str = "# ") -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=then,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrap(text, WIDTH, first, then)
 
 
 def _noted(line: str, note: str) -> str:
@@ -209,3 +202,46 @@ def _noted(line: str, note: str) -> str:
 def _scalar(text: str) -> str:
     """A text as YAML writes it, in quotes where it would be read as something else."""
     return yaml.safe_dump([text], width=10_000, allow_unicode=True)[2:].rstrip("\n")
+
+
+def text(site_file: FilePath, found: Found, adoption: Adoption) -> str:
+    """Return what ``init --from-azure`` has written, for people."""
+    active = [str(each.network) for each in adoption.prefixes if each.active]
+    lines = [
+        f"Wrote {site_file}: site {adoption.site.name}, {len(adoption.spokes)} spoke(s), "
+        f"{_paths(adoption.spokes)}.",
+        f"  primary  {found.primary.name}: {_hub_words(found.primary)}",
+        f"  backup   {found.backup.name}: {_hub_words(found.backup)}",
+        f"  remote   {', '.join(active)}",
+        f"  spokes   {', '.join(each.spoke.name for each in adoption.spokes)}",
+    ]
+    if adoption.remarks:
+        lines.append(f"{len(adoption.remarks)} thing(s) to look at: they stand in the file's head.")
+    lines += ["Then:", "  erfailover status", "  erfailover switch --to ipsec --dry-run"]
+    return "\n".join(lines)
+
+
+def data(
+    site_file: FilePath, found: Found, adoption: Adoption, schema: str | None
+) -> dict[str, Any]:
+    """Return the same as plain data; ``schema`` is the file with the schema of the site file."""
+    return {
+        "site_file": str(site_file),
+        "schema_file": schema,
+        "site": adoption.site.name,
+        "primary": {"virtual_network": found.primary.hub, "gateway": found.primary.gateway},
+        "backup": {"virtual_network": found.backup.hub, "gateway": found.backup.gateway},
+        "remote_prefixes": [
+            {"prefix": str(each.network), "adopted": each.active, "note": each.note}
+            for each in adoption.prefixes
+        ],
+        "spokes": [
+            {
+                "name": each.spoke.name,
+                "virtual_network": each.spoke.virtual_network,
+                "path": str(each.path),
+            }
+            for each in adoption.spokes
+        ],
+        "remarks": list(adoption.remarks),
+    }

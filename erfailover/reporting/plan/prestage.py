@@ -1,0 +1,40 @@
+"""The result of ``prestage`` and ``unprestage``, as text and as plain data. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from erfailover.model.durations import duration
+from erfailover.model.plan import Purpose, SwitchPlan
+from erfailover.model.site import Site
+from erfailover.model.tasks import Results, State
+
+
+def text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
+    """Return the result for people; ``seconds`` is how long it took."""
+    if not plan.writes:
+        return f"{site.name}: nothing had to be changed."
+    word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
+    count = f"{len(_changed(plan, results))} of {len(plan.writes)}"
+    said = f"{site.name}: {count} peering(s) {word}, {duration(seconds)}."
+    if plan.purpose is Purpose.PRESTAGE and not site.prestaged:
+        said += (
+            "\nAdd prestaged: true to the site file, and every machine that uses it leaves them "
+            "there after a switch back."
+        )
+    return said
+
+
+def data(site: Site, plan: SwitchPlan, results: Results) -> dict[str, Any]:
+    """Return the result as plain data."""
+    return {
+        "site": site.name,
+        "purpose": str(plan.purpose),
+        "changed": _changed(plan, results),
+        "failed": {key: each.message for key, each in results.failures.items()},
+    }
+
+
+def _changed(plan: SwitchPlan, results: Results) -> list[str]:
+    done = {task.resource for task in results.of(State.DONE)}
+    return [step.write.name for step in plan.writes if step.write.peering_id in done]

@@ -1,0 +1,36 @@
+"""The warning that the next apply of code would undo a switch, as text and as plain data. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from erfailover.model.resource_ids import last_of
+from erfailover.planning.iac.drift import AsCode
+from erfailover.reporting.words import join_names
+
+TOOLS = {"terraform": "Terraform's next apply", "bicep": "The next deployment of the Bicep files"}
+
+
+def text(found: AsCode) -> str:
+    """Return the warning for people."""
+    names = join_names([last_of(each) for each in found.differing], 4)
+    return (
+        f"WARNING: {TOOLS[found.managed_by]} would undo this: {len(found.differing)} peering(s) "
+        f"differ from on_expressroute ({names}). Hold it back, or take over what "
+        f"{_command(found)} prints."
+    )
+
+
+def data(found: AsCode) -> dict[str, Any]:
+    """Return the warning as plain data."""
+    return {
+        "managed_by": found.managed_by,
+        "differing": list(found.differing),
+        "warning": text(found),
+        "command": _command(found),
+    }
+
+
+def _command(found: AsCode) -> str:
+    """What prints the peerings as they are."""
+    return f"erfailover export {found.managed_by}"
