@@ -46,6 +46,11 @@ class Connection:
     circuit_id: str | None = None
     circuit: Reading[Circuit] | None = None
 
+    @property
+    def known_circuit(self) -> Circuit | None:
+        """The circuit that it leads to; None if it leads to none, or it could not be read."""
+        return self.circuit.value if self.circuit else None
+
 
 @dataclass(frozen=True, slots=True)
 class FailoverTest:

@@ -32,7 +32,7 @@ def run(context: Context) -> None:
 
 def _first_reasons(found: snapshot.StatusReading) -> str:
     """Why, for a group of spokes each; of many groups the first."""
-    unsure = [each for each in found.picture.groups if each.sample.healthy is None]
+    unsure = [each for each in found.picture.groups if each.sample.health.healthy is None]
     reasons = dict.fromkeys(each.condition.why.split("; ")[0] for each in unsure[:3])
     return "; ".join(reasons)
 

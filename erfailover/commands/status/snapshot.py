@@ -105,7 +105,7 @@ def data(context: Context, found: StatusReading) -> dict[str, Any]:
 
 def text(found: StatusReading, screen: Screen) -> str:
     """A reading for people."""
-    parts = [status_text.text(found.picture, found.observed, found.health, found.notes, screen)]
+    parts = [status_text.text(found.picture, found.observed, found.notes, screen)]
     parts += [drills.circuits_text(each, screen) for each in found.circuits.values()]
     return "\n\n".join(filter(None, parts))
 

@@ -72,7 +72,7 @@ def run(context: Context, every_s: float) -> None:
 
 
 def _page(found: StatusReading, took_s: float) -> Page:
-    return Page(found.picture, found.health, found.notes, took_s=took_s)
+    return Page(found.picture, found.notes, took_s=took_s)
 
 
 def _again(context: Context, shower: Shower, before: Page) -> Page:

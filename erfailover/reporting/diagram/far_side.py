@@ -171,10 +171,11 @@ def _connection_lines(hub: HubPicture) -> Iterator[Line]:
         yield Line(gateway.connections_unknown, faint=True, at_most=2)
     shown = _worst_first(gateway.connections)[:MOST_ROWS]
     for each in shown:
-        yield Line(each.name, each.condition.mark, strong=True)
-        yield Line(f"{each.type}, {each.status or 'status unknown'}")
-        if each.circuit is not None:
-            yield Line(_circuit_told(each.circuit), faint=True, at_most=2)
+        found = each.found
+        yield Line(found.name, each.condition.mark, strong=True)
+        yield Line(f"{found.type}, {found.status.value or 'status unknown'}")
+        if found.known_circuit is not None:
+            yield Line(_circuit_told(found.known_circuit), faint=True, at_most=2)
     if len(gateway.connections) > len(shown):
         yield Line(f"and {len(gateway.connections) - len(shown)} more connections", faint=True)
 
@@ -186,18 +187,21 @@ def _circuit_told(circuit: Circuit) -> str:
 
 
 def _sessions_with(hub: HubPicture, group: _Group) -> list[SessionPicture]:
-    found = [each for each in hub.gateway.external_sessions if each.neighbor in group.neighbors]
+    found = [
+        each for each in hub.gateway.external_sessions if each.peer.neighbor in group.neighbors
+    ]
     return sorted(found, key=lambda each: WORST_FIRST.index(each.condition.mark))
 
 
 def _session_lines(sessions: Sequence[SessionPicture]) -> Iterator[Line]:
-    neighbors = [each.neighbor for each in sessions]
+    neighbors = [each.peer.neighbor for each in sessions]
     for each in sessions[:MOST_ROWS]:
-        up = each.condition.mark is Mark.SOUND and each.routes_received is not None
-        routes = f", {each.routes_received} routes" if up else ""
-        twice = neighbors.count(each.neighbor) > 1  # from either instance of the gateway
-        own = f" from {each.local_address}" if twice and each.local_address else ""
-        words = f"BGP {each.neighbor}{own} {each.state}{routes}"
+        peer = each.peer
+        up = each.condition.mark is Mark.SOUND and peer.routes_received is not None
+        routes = f", {peer.routes_received} routes" if up else ""
+        twice = neighbors.count(peer.neighbor) > 1  # from either instance of the gateway
+        own = f" from {peer.local_address}" if twice and peer.local_address else ""
+        words = f"BGP {peer.neighbor}{own} {peer.state}{routes}"
         yield Line(words, each.condition.mark, at_most=2)
     more = len(sessions) - MOST_ROWS
     if more > 0:

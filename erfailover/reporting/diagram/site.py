@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.site import Flags
+from erfailover.planning.health import SpokeHealth
 from erfailover.reporting.diagram.far_side import FarSide, far_side
 from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
 from erfailover.reporting.marks import HEALTH_WORD, MARK_OF_HEALTH, Condition, Mark, worst
@@ -20,7 +21,6 @@ from erfailover.reporting.topology.model import (
     PeeringSide,
     Picture,
     SpokeGroup,
-    SpokePicture,
 )
 from erfailover.reporting.words import NO_PATH, join_names, path_name
 
@@ -96,13 +96,13 @@ def _stacks(
 def _head(picture: Picture, verdict: str) -> Iterator[Note]:
     read = picture.taken_at.replace("T", " ").replace("Z", " UTC")
     yield Note(f"Site {picture.site}, read {read}", faint=True)
-    yield Note(verdict, size=17.0, strong=True, mark=MARK_OF_HEALTH[picture.healthy])
+    yield Note(verdict, size=17.0, strong=True, mark=MARK_OF_HEALTH[picture.health.healthy])
     drill = picture.drill
     if drill is not None and drill.told and drill.running is not False:
         yield Note(drill.told, mark=Mark.DEGRADED if drill.running else Mark.UNKNOWN)
-    for each in picture.warnings[:MOST_WARNINGS]:
+    for each in picture.health.warnings[:MOST_WARNINGS]:
         yield Note(each, mark=Mark.DEGRADED)
-    more = len(picture.warnings) - MOST_WARNINGS
+    more = len(picture.health.warnings) - MOST_WARNINGS
     if more > 0:
         yield Note(f"and {more} more such warnings: erfailover status", faint=True)
 
@@ -116,11 +116,11 @@ def _spoke_card(number: int, group: SpokeGroup) -> Card:
         lines.append(Line(f"VNet {sample.virtual_network}"))
     if not several:
         lines.append(Line(_prefixes(sample.prefixes), faint=True, at_most=2))
-    lines.append(Line(_path_told(sample), sample.condition.mark, at_most=2))
+    lines.append(Line(_path_told(sample.health), sample.condition.mark, at_most=2))
     if not group.condition.good:
         why = group.condition.why if not several else f"such as: {group.condition.why}"
         lines.append(Line(why, at_most=3))
-    if sample.prestaged and sample.path == "expressroute":
+    if sample.health.prestaged and sample.health.path == "expressroute":
         lines.append(Line("prestaged", faint=True))
     return Card(
         f"spokes/{number}",
@@ -134,9 +134,9 @@ def _spoke_card(number: int, group: SpokeGroup) -> Card:
     )
 
 
-def _path_told(spoke: SpokePicture) -> str:
-    on = f"on {path_name(spoke.path)}, {HEALTH_WORD[spoke.healthy]}"
-    return NO_PATH.get(spoke.path, on)
+def _path_told(health: SpokeHealth) -> str:
+    on = f"on {path_name(health.path)}, {HEALTH_WORD[health.healthy]}"
+    return NO_PATH.get(health.path, on)
 
 
 def _left_out(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
@@ -198,15 +198,15 @@ def _missing_cards(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[Ca
 def _side_lines(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
     others = f" and {count - 1} more" if count > 1 else ""
     lines = [Line(f"{side.name}{others}", side.condition.mark, strong=True, rule=rule)]
-    if side.flags is None:
+    found = side.found
+    if found is None:
         unread = side.condition.mark is Mark.UNKNOWN
-        lines.append(Line("could not be read" if unread else "does not exist"))
-    else:
-        sync = "in sync" if side.sync_level == "FullyInSync" else side.sync_level or "sync unknown"
-        lines.append(Line(f"{side.state}, {sync}"))
-        lines.append(Line(flags_told(side.flags), faint=True, at_most=2))
-    if side.flags is not None and side.provisioning_state != "Succeeded":
-        lines.append(Line(f"{side.provisioning_state}", faint=True))
+        return [*lines, Line("could not be read" if unread else "does not exist")]
+    sync = "in sync" if found.sync_level == "FullyInSync" else found.sync_level or "sync unknown"
+    lines.append(Line(f"{found.state}, {sync}"))
+    lines.append(Line(flags_told(found.flags), faint=True, at_most=2))
+    if found.provisioning_state != "Succeeded":
+        lines.append(Line(found.provisioning_state, faint=True))
     return lines
 
 
@@ -241,18 +241,19 @@ def _peering_links(number: int, pair: PeeringPair) -> Iterator[Link]:
 
 def _hub_card(hub: HubPicture) -> Card:
     gateway = hub.gateway
-    lines = [Line(hub.name, strong=True), Line(_prefixes(hub.prefixes), faint=True, at_most=2)]
+    prefixes = hub.network.address_space if hub.network else ()
+    lines = [Line(hub.name, strong=True), Line(_prefixes(prefixes), faint=True, at_most=2)]
     if not hub.condition.good:
         lines.append(Line(hub.condition.why, hub.condition.mark, at_most=3))
     lines.append(Line(f"gateway {gateway.name}", gateway.condition.mark, strong=True, rule=True))
-    if gateway.read:
-        kind = "ExpressRoute" if gateway.type == EXPRESSROUTE else "VPN"
-        lines.append(Line(", ".join(filter(None, (f"{kind} gateway", gateway.sku)))))
-        shape = "active-active" if gateway.active_active else None
-        asn = f"AS {gateway.asn}" if gateway.asn is not None else "AS unknown"
+    if found := gateway.found:
+        kind = "ExpressRoute" if found.type == EXPRESSROUTE else "VPN"
+        lines.append(Line(", ".join(filter(None, (f"{kind} gateway", found.sku)))))
+        shape = "active-active" if found.active_active else None
+        asn = f"AS {found.asn}" if found.asn is not None else "AS unknown"
         lines.append(Line(", ".join(filter(None, (asn, shape)))))
-        if gateway.provisioning_state != "Succeeded":
-            lines.append(Line(f"{gateway.provisioning_state}"))
+        if found.provisioning_state != "Succeeded":
+            lines.append(Line(found.provisioning_state))
     if not gateway.condition.good:
         lines.append(Line(gateway.condition.why, at_most=4))
     lines += _inner_sessions(hub)
@@ -274,7 +275,8 @@ def _inner_sessions(hub: HubPicture) -> list[Line]:
     inner = [
         each
         for each in hub.gateway.sessions
-        if not each.external and each.neighbor != each.local_address  # an instance lists itself
+        if not each.external
+        and each.peer.neighbor != each.peer.local_address  # an instance lists itself
     ]
     if not inner:
         return []

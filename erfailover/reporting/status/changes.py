@@ -108,49 +108,50 @@ def _notes(notes: Sequence[str]) -> Iterator[tuple[Key, str]]:
 
 def _facts(seen: Picture) -> Iterator[tuple[Key, str]]:
     for spoke in seen.spokes:
-        yield ("spokes", spoke.name, "path"), path_name(spoke.path)
-        yield ("spokes", spoke.name, ""), HEALTH_WORD[spoke.healthy]
+        yield ("spokes", spoke.name, "path"), path_name(spoke.health.path)
+        yield ("spokes", spoke.name, ""), HEALTH_WORD[spoke.health.healthy]
     for hub in seen.hubs:
         yield from _of_hub(seen, hub)
     for spoke in seen.spokes:
         for pair in spoke.pairs:
             for side in pair.sides:
                 yield from _of_side(pair.role, side)
-    for warning in seen.warnings:
+    for warning in seen.health.warnings:
         yield ("site", "", warning), SAID
 
 
 def _of_hub(seen: Picture, hub: HubPicture) -> Iterator[tuple[Key, str]]:
     part, gateway = f"hub/{hub.role}", hub.gateway
-    yield (part, hub.name, ""), hub.provisioning_state or "not read"
-    yield (part, gateway.name, ""), gateway.provisioning_state or "not read"
+    for name, read in ((hub.name, hub.network), (gateway.name, gateway.found)):
+        yield (part, name, ""), read.provisioning_state if read else "not read"
     for each in seen.remote_prefixes:
         mark = each.by(hub.role).condition.mark
         yield (part, f"{gateway.name}: {each.prefix}", ""), LEARNED.get(mark, "unknown")
-    for connection in gateway.connections:
-        yield (part, f"connection {connection.name}", ""), connection.status or "unknown"
-        circuit = connection.circuit
+    for connection in (each.found for each in gateway.connections):
+        yield (part, f"connection {connection.name}", ""), connection.status.value or "unknown"
+        circuit = connection.known_circuit
         if circuit is not None:
             states = f"{circuit.circuit_state}, {circuit.provider_state}, {circuit.peering_state}"
             yield (part, f"circuit {circuit.name}", ""), states
-    neighbors = [session.neighbor for session in gateway.sessions]
-    for session in gateway.sessions:
-        twice = neighbors.count(session.neighbor) > 1
-        at = f" at {session.local_address}" if twice else ""
-        subject = f"{gateway.name}: BGP session with {session.neighbor}{at}"
-        yield (f"sessions/{hub.role}", subject, ""), session.state
-    if not gateway.sessions and gateway.read:
+    neighbors = [session.peer.neighbor for session in gateway.sessions]
+    for peer in (session.peer for session in gateway.sessions):
+        twice = neighbors.count(peer.neighbor) > 1
+        at = f" at {peer.local_address}" if twice else ""
+        subject = f"{gateway.name}: BGP session with {peer.neighbor}{at}"
+        yield (f"sessions/{hub.role}", subject, ""), peer.state
+    if not gateway.sessions and gateway.found:
         yield (f"sessions/{hub.role}", f"{gateway.name}: BGP sessions", ""), "unknown"
 
 
 def _of_side(role: Role, side: PeeringSide) -> Iterator[tuple[Key, str]]:
     part, subject = f"peerings/{role}", f"{side.owner}/{side.name}"
-    if not side.there:
+    found = side.found
+    if found is None:
         unknown = side.condition.mark is Mark.UNKNOWN
         yield (part, subject, ""), "unknown" if unknown else "not there"
         return
-    yield (part, subject, ""), f"{side.state}, {side.sync_level or 'sync level not told'}"
-    if side.provisioning_state != "Succeeded":
-        yield (part, subject, "provisioning"), side.provisioning_state or "unknown"
-    for flag, value in asdict(side.flags).items() if side.flags else ():
+    yield (part, subject, ""), f"{found.state}, {found.sync_level or 'sync level not told'}"
+    if found.provisioning_state != "Succeeded":
+        yield (part, subject, "provisioning"), found.provisioning_state or "unknown"
+    for flag, value in asdict(found.flags).items():
         yield (part, subject, FLAG_WORDS[flag]), "on" if value else "off"

@@ -39,7 +39,7 @@ def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
     lines = ["  " + verdict_line(claim.verdict, claim.seen) for claim in unread]
     rows = []
     for each in circuits.connections.value or ():
-        found = each.circuit.value if each.circuit else None
+        found = each.known_circuit
         rows.append(
             (
                 each.name,
@@ -63,7 +63,7 @@ def circuits_data(circuits: Mapping[Role, Circuits]) -> dict[str, list[dict[str,
 
 def _connections(circuits: Circuits) -> Iterator[dict[str, Any]]:
     for each in circuits.connections.value or ():
-        circuit = each.circuit.value if each.circuit else None
+        circuit = each.known_circuit
         yield {
             "id": each.id,
             "name": each.name,

@@ -44,7 +44,7 @@ def peering_table(seen: Picture, screen: Screen) -> str:
         for spoke in seen.spokes
         for pair in spoke.pairs
         for side in pair.sides
-        if side.there or not side.condition.good
+        if side.found or not side.condition.good
     ]
     if len(sides) > ROWS:
         sides.sort(key=lambda side: WORST_FIRST.index(side.condition.mark))
@@ -74,14 +74,15 @@ def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str,
     mark, good = side.condition.mark, side.condition.good
     style = "" if good else screen.style(mark)
     absent = "not there" if mark is Mark.BROKEN else "unknown"
-    flags = asdict(side.flags).values() if side.flags else (None,) * 4
+    found = side.found
+    flags = asdict(found.flags).values() if found else (None,) * 4
     words = (None if flag is None else "yes" if flag else "no" for flag in flags)
     return {
         "": "" if good else Text(screen.sign(mark), style),
         "peering": Text(f"{side.owner}/{side.name}" if owner else side.name, style),
         "to": side.remote,
-        "state": Text(side.state or absent, style),
-        "sync": side.sync_level,
+        "state": Text(found.state if found else absent, style),
+        "sync": found.sync_level if found else None,
         **dict(zip(PEERING[-4:], words, strict=True)),
     }
 

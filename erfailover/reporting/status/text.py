@@ -96,34 +96,33 @@ def _peering_data(peering: Peering, observed: Observed) -> dict[str, Any]:
 def text(
     seen: Picture,
     observed: Observed,
-    health: Health,
     notes: Sequence[str] = (),
     screen: Screen = PLAIN,
 ) -> str:
     """A status for people: the verdict first, then the picture, then what they rest on.
 
     Args:
-        seen: the site as it can be drawn.
+        seen: the site as it can be drawn, with the verdict and its claims.
         observed: with the gateways' tables.
-        health: the verdict and its claims.
         notes: what must be known before all else: a drill, a run that did not end.
         screen: what it is shown on.
     """
     return "\n".join(
         [
-            *opening(seen, health, notes, screen),
+            *opening(seen, notes, screen),
             "",
             terminal_picture(seen, screen),
             "",
-            *_claims(seen, health, screen),
+            *_claims(seen, screen),
             "",
             *tables.all_tables(seen, observed, screen),
         ]
     )
 
 
-def opening(seen: Picture, health: Health, notes: Sequence[str], screen: Screen) -> Iterator[str]:
+def opening(seen: Picture, notes: Sequence[str], screen: Screen) -> Iterator[str]:
     """The first lines: the verdict, what must be known before all else, the warnings."""
+    health = seen.health
     good = health.healthy and health.ready is Verdict.HOLDS
     mark = Mark.BROKEN if health.healthy is False else Mark.SOUND if good else Mark.DEGRADED
     told = "\n".join(wrap(headline(health, drill=seen.drill_runs), screen.width))
@@ -136,26 +135,25 @@ def opening(seen: Picture, health: Health, notes: Sequence[str], screen: Screen)
         yield from wrap(each, screen.width, "  warning  ")
 
 
-def _claims(seen: Picture, health: Health, screen: Screen) -> Iterator[str]:
-    by_name = {each.name: each for each in health.spokes}
+def _claims(seen: Picture, screen: Screen) -> Iterator[str]:
     for group in seen.groups[:GROUPS]:
-        claims = by_name[group.sample.name].claims
+        spoke = group.sample.health
         yield from wrap(f"{_who(group)}:", screen.width)
-        yield from claim_lines(claims, screen)
-        wrong = _beside(group, claims)
+        yield from claim_lines(spoke.claims, screen)
+        wrong = _beside(group, spoke.claims)
         if wrong is not None:
             yield from _marked(Verdict.FAILS, wrong.why, screen)
-        if group.sample.prestaged and group.sample.path == Path.EXPRESSROUTE:
+        if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
             yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
     if len(seen.groups) > GROUPS:
         yield f"... and {len(seen.groups) - GROUPS} groups more: erfailover status -o json"
-    if health.readiness:
-        yield f"{path_name(Path(health.path).other)}, if switched to:"
-        yield from claim_lines(health.readiness, screen)
+    if seen.health.readiness:
+        yield f"{path_name(Path(seen.health.path).other)}, if switched to:"
+        yield from claim_lines(seen.health.readiness, screen)
 
 
 def _who(group: SpokeGroup) -> str:
-    spoke = group.sample
+    spoke = group.sample.health
     on = NO_PATH.get(spoke.path, path_name(spoke.path))
     works = HEALTH_WORD[spoke.healthy]
     if len(group.spokes) == 1:

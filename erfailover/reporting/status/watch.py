@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erfailover.planning.health import Health
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status.changes import Changed, parts_of, texts
 from erfailover.reporting.status.headline import headline
@@ -46,7 +45,6 @@ class Page:
     """
 
     seen: Picture
-    health: Health
     notes: tuple[str, ...]
     changed: tuple[Changed, ...] = ()
     events: tuple[Event, ...] = ()
@@ -63,7 +61,7 @@ def page(shown: Page, now: str, screen: Screen, height: int | None = None) -> st
         screen: what it is shown on.
         height: how many lines there are; None for as many as needed.
     """
-    first, *rest = opening(shown.seen, shown.health, shown.notes, screen)
+    first, *rest = opening(shown.seen, shown.notes, screen)
     read = f"read at {shown.seen.taken_at[11:19]} UTC, took {shown.took_s:.0f} s"
     lines = [*first.splitlines(), screen.styled(cut(f"{read}; {now}", screen.width, screen), "dim")]
     if shown.failure:
@@ -90,9 +88,9 @@ def _event_lines(shown: Page, room: int, screen: Screen) -> list[str]:
 def first_lines(shown: Page) -> list[Event]:
     """How a watch without a terminal begins: the verdict, and what must be known besides."""
     at = shown.seen.taken_at
-    told = [headline(shown.health, drill=shown.seen.drill_runs)]
+    told = [headline(shown.seen.health, drill=shown.seen.drill_runs)]
     told += [note.splitlines()[0].lstrip("* ") for note in shown.notes]
-    told += [f"warning: {each}" for each in shown.health.warnings]
+    told += [f"warning: {each}" for each in shown.seen.health.warnings]
     return [Event(at, each) for each in told]
 
 
@@ -100,7 +98,7 @@ def events(before: Page, after: Page, found: Sequence[Changed]) -> list[Event]:
     """What a reading shows that the one before did not; the verdict itself last, if it is new."""
     at = after.seen.taken_at
     told = texts(found)
-    old, new = (headline(each.health, drill=each.seen.drill_runs) for each in (before, after))
+    old, new = (headline(each.seen.health, drill=each.seen.drill_runs) for each in (before, after))
     if old != new:
         told.append(new)
     return [Event(at, each) for each in told]

@@ -53,22 +53,23 @@ def spokes(seen: Picture, width: int, rows: int, screen: Screen, changed: Set[st
 
 def _one_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator[Text]:
     spoke = seen.spokes[0]
+    health = spoke.health
     yield Text(cut(spoke.virtual_network, width - len(star), screen) + star)
     for prefix in spoke.prefixes[:2]:
         yield Text(str(prefix))
     if len(spoke.prefixes) > 2:
         yield Text(f"and {len(spoke.prefixes) - 2} more")
     yield Text("")
-    yield Text(NO_PATH.get(spoke.path, f"on {path_name(spoke.path)}"))
-    yield signed(spoke.condition.mark, _health_of(spoke.healthy, spoke.condition), screen)
-    if spoke.prestaged and spoke.path == "expressroute":
+    yield Text(NO_PATH.get(health.path, f"on {path_name(health.path)}"))
+    yield signed(spoke.condition.mark, _health_of(health.healthy, spoke.condition), screen)
+    if health.prestaged and health.path == "expressroute":
         yield Text("prestaged")
 
 
 def _group(group: SpokeGroup, width: int, screen: Screen) -> Iterator[Text]:
     title = cut(group.title, width - 2, screen)
     yield signed(group.condition.mark, title, screen)
-    path = group.sample.path
+    path = group.sample.health.path
     yield Text(f"  {NO_PATH.get(path, path_name(path))}")
 
 
@@ -89,13 +90,13 @@ def hub(
     star = f" {CHANGED}" if f"hub/{hub.role}" in changed else ""
     told: list[tuple[Mark, str]] = []
     if not hub.condition.good:
-        state = f"VNet {hub.provisioning_state}" if hub.read else "VNet: not read"
+        state = f"VNet {hub.network.provisioning_state}" if hub.network else "VNet: not read"
         told.append((hub.condition.mark, state))
     told.append((_gateway_mark(gateway), _gateway_name(gateway) + star))
     lines = [line for each in told for line in wrapped(*each, width, screen)]
-    if gateway.read:
-        kind = " ".join(filter(None, (gateway.type, gateway.sku)))
-        extra = ", active-active" if gateway.active_active else ""
+    if found := gateway.found:
+        kind = " ".join(filter(None, (found.type, found.sku)))
+        extra = ", active-active" if found.active_active else ""
         lines += _indented(kind + extra, width)
     for mark, text in (*_hanging(gateway), *_learned(seen, hub.role)):
         lines += wrapped(mark, text, width, screen)
@@ -103,23 +104,24 @@ def hub(
 
 
 def _gateway_name(gateway: GatewayPicture) -> str:
-    if not gateway.read:
+    if gateway.found is None:
         return f"{gateway.name}: not read"
-    asn = f"  AS {gateway.asn}" if gateway.asn is not None else ""
-    state = gateway.provisioning_state
+    asn = f"  AS {gateway.found.asn}" if gateway.found.asn is not None else ""
+    state = gateway.found.provisioning_state
     return f"{gateway.name}{asn}" + ("" if state == "Succeeded" else f" {state}")
 
 
 def _gateway_mark(gateway: GatewayPicture) -> Mark:
     """Of the gateway itself: what it has learned has a line of its own."""
-    if not gateway.read:
+    if gateway.found is None:
         return Mark.UNKNOWN
-    return Mark.SOUND if gateway.provisioning_state == "Succeeded" else Mark.DEGRADED
+    return Mark.SOUND if gateway.found.provisioning_state == "Succeeded" else Mark.DEGRADED
 
 
 def _hanging(gateway: GatewayPicture) -> Iterator[tuple[Mark, str]]:
     """Its tunnels and circuits, in one line."""
-    what = "circuit" if gateway.type == EXPRESSROUTE else "tunnel"
+    expressroute = gateway.found is not None and gateway.found.type == EXPRESSROUTE
+    what = "circuit" if expressroute else "tunnel"
     found = gateway.connections
     wrong = worst(each.condition for each in found)
     if wrong is None:
@@ -154,7 +156,7 @@ def peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
     """What is said of the peerings between the spokes and a hub."""
     pairs = [spoke.pair(role) for spoke in seen.spokes]
     used = sum(pair.active for pair in pairs)
-    there = [pair for pair in pairs if any(side.there for side in pair.sides)]
+    there = [pair for pair in pairs if any(side.found for side in pair.sides)]
     wrong = worst(pair.condition for pair in pairs)
     mark = wrong.mark if wrong else Mark.ABSENT
     stroke = Stroke.STRONG if used else Stroke.LIGHT if there else Stroke.DOTTED

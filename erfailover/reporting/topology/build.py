@@ -57,18 +57,16 @@ def picture(
     spokes = tuple(
         spoke_picture(site, observed, spoke, by_name[spoke.name]) for spoke in site.spokes
     )
-    used = [each.path for each in health.spokes]
+    used = {each.path for each in health.spokes}
     hubs = tuple(
-        _hub(site, observed, role, circuits.get(role), used.count(PATH_OF_ROLE[role]))
+        _hub(site, observed, role, circuits.get(role), active=PATH_OF_ROLE[role] in used)
         for role in Role
     )
     active = [hub.role for hub in hubs if hub.active]
     return Picture(
         site=site.name,
         taken_at=observed.taken_at,
-        path=health.path,
-        healthy=health.healthy,
-        ready=health.ready,
+        health=health,
         hubs=hubs,
         spokes=spokes,
         groups=groups(spokes),
@@ -76,13 +74,12 @@ def picture(
         remote_prefixes=tuple(
             _remote_prefix(site, observed, each, active) for each in site.remote_prefixes
         ),
-        warnings=health.warnings,
         drill=drill,
     )
 
 
 def _hub(
-    site: Site, observed: Observed, role: Role, circuits: Circuits | None, spokes_on: int
+    site: Site, observed: Observed, role: Role, circuits: Circuits | None, *, active: bool
 ) -> HubPicture:
     network_id = site.network_id(site.hub(role).virtual_network)
     network = observed.network(network_id)
@@ -92,16 +89,12 @@ def _hub(
     if read.verdict is Verdict.HOLDS and rest.verdict is not Verdict.HOLDS:
         condition = Condition(Mark.DEGRADED, rest.seen)
     return HubPicture(
-        id=network_id,
         name=last_of(network_id),
         role=role,
         path=PATH_OF_ROLE[role],
-        prefixes=network.address_space if network else (),
-        read=network is not None,
-        provisioning_state=network.provisioning_state if network else None,
-        gateway=_gateway(site, observed, role, circuits, active=spokes_on > 0),
-        spokes_on=spokes_on,
-        active=spokes_on > 0,
+        network=network,
+        gateway=_gateway(site, observed, role, circuits, active=active),
+        active=active,
         condition=condition,
     )
 
@@ -112,18 +105,9 @@ def _gateway(
     gateway_id = site.gateway_id(site.hub(role).gateway)
     found = observed.gateways.get(role)
     listed = circuits.connections if circuits else Reading(None, "they were not read")
-    originates = found is not None and found.learned_routes.value
     return GatewayPicture(
-        id=gateway_id,
         name=last_of(gateway_id),
-        role=role,
-        read=found is not None,
-        type=found.type if found else None,
-        sku=found.sku if found else None,
-        asn=found.asn if found else None,
-        active_active=bool(found and found.active_active),
-        provisioning_state=found.provisioning_state if found else None,
-        bgp_addresses=found.bgp_addresses if found else (),
+        found=found,
         sessions=tuple(_sessions(found, active=active)),
         connections=tuple(
             _connection(circuits, each, active=active)
@@ -131,7 +115,6 @@ def _gateway(
             if circuits is not None
         ),
         connections_unknown=None if listed.value is not None else listed.unknown,
-        originated=len(conditions.originated(found)) if found and originates else None,
         active=active,
         condition=_gateway_condition(site, observed, role, gateway_id),
     )
@@ -161,12 +144,7 @@ def _sessions(gateway: Gateway | None, *, active: bool) -> Iterator[SessionPictu
     for peer in conditions.peers_of(gateway):
         leads_out = peer in external
         yield SessionPicture(
-            neighbor=peer.neighbor,
-            local_address=peer.local_address,
-            asn=peer.asn,
-            state=peer.state,
-            connected_duration=peer.connected_duration,
-            routes_received=peer.routes_received,
+            peer=peer,
             external=leads_out,
             active=active and leads_out,
             condition=_session_condition(peer),
@@ -182,15 +160,8 @@ def _session_condition(peer: BgpPeer) -> Condition:
 
 def _connection(circuits: Circuits, each: Connection, *, active: bool) -> ConnectionPicture:
     told = circuit_claims(replace(circuits, connections=Reading((each,))))
-    return ConnectionPicture(
-        id=each.id,
-        name=each.name,
-        type=each.type,
-        status=each.status.value,
-        circuit=each.circuit.value if each.circuit else None,
-        active=active,
-        condition=worst(map(Condition.of, told)) or Condition(Mark.UNKNOWN, "nothing was told"),
-    )
+    condition = worst(map(Condition.of, told)) or Condition(Mark.UNKNOWN, "nothing was told")
+    return ConnectionPicture(each, active, condition)
 
 
 def _far_ends(site: Site, hubs: Sequence[HubPicture]) -> Iterator[FarEnd]:
@@ -198,7 +169,7 @@ def _far_ends(site: Site, hubs: Sequence[HubPicture]) -> Iterator[FarEnd]:
     met: dict[int | str, list[tuple[Role, SessionPicture]]] = {}
     for hub in hubs:
         for session in hub.gateway.external_sessions:
-            key = session.neighbor if session.asn is None else session.asn
+            key = session.peer.neighbor if session.peer.asn is None else session.peer.asn
             met.setdefault(key, []).append((hub.role, session))
     for key, found in met.items():
         sessions = [session for _, session in found]
@@ -206,7 +177,7 @@ def _far_ends(site: Site, hubs: Sequence[HubPicture]) -> Iterator[FarEnd]:
         yield FarEnd(
             name=_far_name(site, asn) or str(key),
             asn=asn,
-            neighbors=tuple(dict.fromkeys(each.neighbor for each in sessions)),
+            neighbors=tuple(dict.fromkeys(each.peer.neighbor for each in sessions)),
             roles=tuple(dict.fromkeys(role for role, _ in found)),
             active=any(each.active for each in sessions),
             condition=_far_condition(sessions),

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from erfailover.model.circuits import Circuit
-from erfailover.model.claims import Verdict
-from erfailover.model.site import Flags, Role
+from erfailover.model.circuits import Connection
+from erfailover.model.observed import BgpPeer, Gateway, Peering, VirtualNetwork
+from erfailover.model.site import Role
 from erfailover.planning.drill.state import DrillState
+from erfailover.planning.health import Health, SpokeHealth
 from erfailover.reporting.marks import Condition
 from erfailover.reporting.words import join_names
 
@@ -27,12 +28,7 @@ class SessionPicture:
         active: whether the path in use runs over it, were it up.
     """
 
-    neighbor: str
-    local_address: str | None
-    asn: int | None
-    state: str
-    connected_duration: str | None
-    routes_received: int | None
+    peer: BgpPeer
     external: bool
     active: bool
     condition: Condition
@@ -40,47 +36,30 @@ class SessionPicture:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPicture:
-    """A connection of a gateway, and the circuit that it leads to; None where to none, or unread.
+    """A connection of a gateway; the condition is the worse of its own and its circuit's."""
 
-    ``status`` is Azure's ``connectionStatus``; None where it is unread. The condition is the
-    worse of the connection's and its circuit's.
-    """
-
-    id: str
-    name: str
-    type: str
-    status: str | None
-    circuit: Circuit | None
+    found: Connection
     active: bool
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayPicture:
-    """A hub's gateway; where it could not be read, its name and the reason alone.
+    """A hub's gateway.
 
     Attributes:
-        sessions: its BGP sessions; empty where they are unknown, as the condition then says.
-        connections: what it hangs on.
-        connections_unknown: why those are not known; None where they are.
-        originated: how many prefixes it originates; None where its routes are unknown.
+        found: as read; None if it could not be read, as the condition then says.
+        sessions: its BGP sessions; empty if they are unknown, as the condition then says.
+        connections: its connections.
+        connections_unknown: why those are not known; None if they are.
         active: whether a spoke uses it.
     """
 
-    id: str
     name: str
-    role: Role
-    read: bool
-    type: str | None
-    sku: str | None
-    asn: int | None
-    active_active: bool
-    provisioning_state: str | None
-    bgp_addresses: tuple[str, ...]
+    found: Gateway | None
     sessions: tuple[SessionPicture, ...]
     connections: tuple[ConnectionPicture, ...]
     connections_unknown: str | None
-    originated: int | None
     active: bool
     condition: Condition
 
@@ -92,47 +71,34 @@ class GatewayPicture:
 
 @dataclass(frozen=True, slots=True)
 class HubPicture:
-    """A hub. ``spokes_on`` is how many spokes use its gateway."""
+    """A hub; ``network`` is its VNet as read, None if it could not be read."""
 
-    id: str
     name: str
     role: Role
     path: str
     """The path that it serves: ``expressroute`` or ``ipsec``."""
-    prefixes: tuple[IPv4Network, ...]
-    read: bool
-    provisioning_state: str | None
+    network: VirtualNetwork | None
     gateway: GatewayPicture
-    spokes_on: int
     active: bool
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class PeeringSide:
-    """One of the two peerings between a spoke and a hub; flags and state None where there is none.
+    """One of the two peerings between a spoke and a hub.
 
-    ``name`` is the site file's where it is not there. ``expected`` tells whether the site file
-    wants one on the path that the spoke is on.
+    Attributes:
+        name: in the site file.
+        owner: the name of the VNet that owns it.
+        remote: the name of the VNet that it leads to.
+        found: as read; None if it is not there, or could not be read.
     """
 
-    id: str
     name: str
     owner: str
-    """The name of the VNet that owns it."""
     remote: str
-    """The name of the VNet that it leads to."""
-    expected: bool
-    state: str | None
-    sync_level: str | None
-    provisioning_state: str | None
-    flags: Flags | None
+    found: Peering | None
     condition: Condition
-
-    @property
-    def there(self) -> bool:
-        """Whether it was found."""
-        return self.flags is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +121,12 @@ class PeeringPair:
 
 @dataclass(frozen=True, slots=True)
 class SpokePicture:
-    """A spoke. ``path`` and ``healthy`` are those of ``health.SpokeHealth``."""
+    """A spoke, with the verdict on it; ``prefixes`` is empty if its VNet could not be read."""
 
-    id: str
     name: str
     virtual_network: str
     prefixes: tuple[IPv4Network, ...]
-    read: bool
-    path: str
-    healthy: bool | None
-    prestaged: bool
+    health: SpokeHealth
     pairs: tuple[PeeringPair, ...]
     """With the primary hub, then with the backup hub."""
     condition: Condition
@@ -247,16 +209,11 @@ class RemotePrefix:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All of a site that can be drawn.
-
-    ``path``, ``healthy``, ``ready`` and ``warnings`` are those of ``health.Health``.
-    """
+    """All of a site that can be drawn, with the verdict on it."""
 
     site: str
     taken_at: str
-    path: str
-    healthy: bool | None
-    ready: Verdict | None
+    health: Health
     hubs: tuple[HubPicture, ...]
     """The primary, then the backup."""
     spokes: tuple[SpokePicture, ...]
@@ -265,7 +222,6 @@ class Picture:
     """The same, those in the same condition together; what is broken first."""
     far_ends: tuple[FarEnd, ...]
     remote_prefixes: tuple[RemotePrefix, ...]
-    warnings: tuple[str, ...]
     drill: DrillState | None = None
 
     @property

@@ -29,22 +29,17 @@ def spoke_picture(
         spoke: which of the site's.
         health: the verdict on it.
     """
-    network_id = site.network_id(spoke.virtual_network)
-    network = observed.network(network_id)
+    network = observed.network(site.network_id(spoke.virtual_network))
     pairs = tuple(_pair(site, observed, spoke, role, health.path) for role in Role)
     condition = Condition(MARK_OF_HEALTH[health.healthy], "; ".join(health.reasons))
     wrong = worst(side.condition for pair in pairs for side in pair.sides)
     if condition.mark is Mark.SOUND and wrong is not None and not wrong.good:
         condition = Condition(Mark.DEGRADED, wrong.why)
     return SpokePicture(
-        id=network_id,
         name=spoke.name,
         virtual_network=last_of(spoke.virtual_network),
         prefixes=network.address_space if network else (),
-        read=network is not None,
-        path=health.path,
-        healthy=health.healthy,
-        prestaged=health.prestaged,
+        health=health,
         pairs=pairs,
         condition=condition,
     )
@@ -63,11 +58,13 @@ def groups(spokes: Sequence[SpokePicture]) -> tuple[SpokeGroup, ...]:
 def _likeness(spoke: SpokePicture) -> object:
     """What two spokes must share to be drawn as one: all but names and prefixes."""
     sides = tuple(
-        (side.condition.mark, side.state, side.sync_level, side.flags)
+        (side.condition.mark, found and (found.state, found.sync_level, found.flags))
         for pair in spoke.pairs
         for side in pair.sides
+        for found in (side.found,)
     )
-    return (spoke.path, spoke.healthy, spoke.prestaged, spoke.condition.mark, sides)
+    health = spoke.health
+    return (health.path, health.healthy, health.prestaged, spoke.condition.mark, sides)
 
 
 def _pair(site: Site, observed: Observed, spoke: Spoke, role: Role, path: str) -> PeeringPair:
@@ -98,8 +95,7 @@ def _side(
     site: Site, observed: Observed, owner: str, remote: str, wanted: tuple[str, Flags | None]
 ) -> PeeringSide:
     name, flags = wanted
-    peering_id = site.peering_id(owner, name)
-    found = observed.peering(peering_id)
+    found = observed.peering(site.peering_id(owner, name))
     if observed.network(site.network_id(owner)) is None:
         why = observed.unknown.get(
             site.network_id(owner).lower(), f"{last_of(owner)} could not be read"
@@ -110,18 +106,7 @@ def _side(
         condition = Condition(mark, f"{name} does not exist")
     else:
         condition = _condition(found, flags)
-    return PeeringSide(
-        id=found.id if found else peering_id,
-        name=name,
-        owner=last_of(owner),
-        remote=last_of(remote),
-        expected=flags is not None,
-        state=found.state if found else None,
-        sync_level=found.sync_level if found else None,
-        provisioning_state=found.provisioning_state if found else None,
-        flags=found.flags if found else None,
-        condition=condition,
-    )
+    return PeeringSide(name, last_of(owner), last_of(remote), found, condition)
 
 
 def _condition(found: Peering, wanted: Flags | None) -> Condition:
@@ -140,7 +125,7 @@ def _condition(found: Peering, wanted: Flags | None) -> Condition:
 
 def _opposite(side: PeeringSide, other: PeeringSide) -> PeeringSide:
     """A side that is not there although its counterpart is: half a peering carries nothing."""
-    if side.condition.mark is Mark.ABSENT and other.there:
+    if side.condition.mark is Mark.ABSENT and other.found:
         why = f"{side.name} does not exist, and {other.name} does"
         return replace(side, condition=Condition(Mark.BROKEN, why))
     return side

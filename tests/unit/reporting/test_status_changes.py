@@ -21,7 +21,7 @@ def seen(of: Site, found: Observed) -> Picture:
 
 
 def shown(of: Site, found: Observed) -> Page:
-    return Page(seen(of, found), judge(of, found), ())
+    return Page(seen(of, found), ())
 
 
 def test_two_equal_readings_differ_in_nothing_though_sessions_grow_older() -> None:

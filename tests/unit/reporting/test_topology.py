@@ -25,7 +25,7 @@ def test_a_healthy_site_has_nothing_wrong_and_its_backup_peerings_are_rightly_ab
     of = site()
     seen = sees(of, healthy(of))
     spoke = seen.spokes[0]
-    assert seen.healthy is True
+    assert seen.health.healthy is True
     assert [each.mark for each in (spoke.condition, seen.hubs[0].condition)] == [Mark.SOUND] * 2
     assert spoke.pair(Role.PRIMARY).active
     assert spoke.pair(Role.BACKUP).condition.mark is Mark.ABSENT
