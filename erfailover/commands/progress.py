@@ -14,17 +14,17 @@ from types import TracebackType
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from erfailover.model.durations import usually
 from erfailover.model.tasks import Event, State, Task
 from erfailover.reporting.progress import (
     ProgressView,
     TaskRow,
-    expectation,
     line,
     table,
     took,
     waits,
-    wrapped,
 )
+from erfailover.reporting.words import wrap
 from erfailover.runtime import logs
 from erfailover.runtime.clock import Clock
 
@@ -127,7 +127,7 @@ class Progress:
     def _print(self, event: Event, attempts: int) -> None:
         detail, note = "", event.note
         if event.state is State.STARTED:
-            detail = expectation(event.task.usual)
+            detail = usually(event.task.usual) if event.task.usual else ""
         elif event.state is State.WAITING:
             note = waits(event.note or "", event.wait_s, event.attempt)
         elif event.state is not State.SKIPPED:
@@ -137,7 +137,8 @@ class Progress:
             fields = _fields(event, max(attempts, event.attempt))
             logging.getLogger(logs.PROGRESS).info("%s", told.strip(), extra={"fields": fields})
         elif self._live:
-            for each in wrapped(told, self._console.width):
+            width = max(self._console.width, 40)
+            for each in wrap(told, width, rest=" " * 20, cut_words=True):
                 self._console.print(each, markup=False)
         else:  # rich takes as long for a line as the whole step takes otherwise
             self._console.file.write(told + "\n")

@@ -75,9 +75,14 @@ class RunRecord:
         return [step for step in self.steps if step.outcome == OPEN]
 
     @property
+    def typed(self) -> str:
+        """The command with the path it leads to: ``switch --to ipsec``."""
+        return self.command + (f" --to {self.target}" if self.target else "")
+
+    @property
     def to_continue(self) -> str:
         """The command that goes on with this run."""
-        return _command(self.command, self.target)
+        return f"erfailover {self.typed}"
 
     @property
     def to_go_back(self) -> str | None:
@@ -88,10 +93,6 @@ class RunRecord:
         if self.command in opposite:
             return f"erfailover {opposite[self.command]}"
         return "erfailover destroy" if self.command == "provision" else None
-
-
-def _command(command: str, target: str | None) -> str:
-    return f"erfailover {command}" + (f" --to {target}" if target else "")
 
 
 def runs(records: Iterable[Mapping[str, Any]]) -> list[RunRecord]:

@@ -71,6 +71,11 @@ class Condition:
         return cls(MARK_OF_VERDICT[claim.verdict], claim.seen)
 
     @property
+    def rank(self) -> int:
+        """The place in a list that has the worst first."""
+        return WORST_FIRST.index(self.mark)
+
+    @property
     def good(self) -> bool:
         """Whether nothing is wrong: sound, or rightly absent."""
         return self.mark in (Mark.SOUND, Mark.ABSENT)
@@ -78,7 +83,7 @@ class Condition:
 
 def worst(of: Iterable[Condition]) -> Condition | None:
     """The worst of several conditions, the first of its kind; None where there are none."""
-    return min(of, key=lambda each: WORST_FIRST.index(each.mark), default=None)
+    return min(of, key=lambda each: each.rank, default=None)
 
 
 def verdict_line(verdict: Verdict, seen: str) -> str:

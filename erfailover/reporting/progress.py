@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from erfailover.model.durations import Usual, duration, usually
-from erfailover.reporting.words import wrap
+from erfailover.model.durations import Usual, duration
 
 ROWS = 8
 """So many tasks in flight are shown, and half as many that wait for their turn."""
@@ -25,11 +24,6 @@ def line(word: str, at_s: float, title: str, detail: str = "", note: str | None 
     if detail:
         told += f"  ({detail})"
     return f"{told}: {note}" if note else told
-
-
-def wrapped(told: str, width: int) -> list[str]:
-    """A line cut to a terminal's width, the rest below its title."""
-    return wrap(told, max(width, 40), rest=" " * 20, cut_words=True)
 
 
 def took(elapsed_s: float, attempts: int) -> str:
@@ -113,8 +107,3 @@ def _elapsed(row: TaskRow, *, late: bool) -> str:
     if row.usual is None:
         return told
     return f"{told} ({'LATE, ' if late else ''}usually {duration(row.usual.usually_s)})"
-
-
-def expectation(usual: Usual | None) -> str:
-    """What is usual, for a line; empty where nothing is known."""
-    return usually(usual) if usual else ""

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from erfailover.model.circuits import Circuit
 from erfailover.model.site import Role
 from erfailover.reporting.diagram.sheet import Card, Line, Link
-from erfailover.reporting.marks import WORST_FIRST, Condition, Mark, worst
+from erfailover.reporting.marks import Condition, Mark, worst
 from erfailover.reporting.topology.model import (
-    ConnectionPicture,
     FarEnd,
     HubPicture,
     Picture,
@@ -33,7 +32,6 @@ class FarSide:
 
     cards: tuple[Card, ...]
     links: tuple[Link, ...]
-    stacks: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def far_side(picture: Picture) -> FarSide:
     cards += [_far_card(each) for each in groups]
     cards += [_prefix_card(name, each, picture) for name, each in prefixes]
     links += [link for group in groups for link in _to_prefixes(group, prefixes, in_use)]
-    return FarSide(tuple(cards), tuple(links), ())
+    return FarSide(tuple(cards), tuple(links))
 
 
 def _grouped(ends: Sequence[FarEnd]) -> list[_Group]:
@@ -160,16 +158,12 @@ def _connections_condition(hub: HubPicture) -> Condition:
     return found or Condition(Mark.SOUND, "no connection")
 
 
-def _worst_first(items: Sequence[ConnectionPicture]) -> list[ConnectionPicture]:
-    return sorted(items, key=lambda each: WORST_FIRST.index(each.condition.mark))
-
-
 def _connection_lines(hub: HubPicture) -> Iterator[Line]:
     gateway = hub.gateway
     if gateway.connections_unknown:
         yield Line("connections unknown", Mark.UNKNOWN)
         yield Line(gateway.connections_unknown, faint=True, at_most=2)
-    shown = _worst_first(gateway.connections)[:MOST_ROWS]
+    shown = sorted(gateway.connections, key=lambda each: each.condition.rank)[:MOST_ROWS]
     for each in shown:
         found = each.found
         yield Line(found.name, each.condition.mark, strong=True)
@@ -190,7 +184,7 @@ def _sessions_with(hub: HubPicture, group: _Group) -> list[SessionPicture]:
     found = [
         each for each in hub.gateway.external_sessions if each.peer.neighbor in group.neighbors
     ]
-    return sorted(found, key=lambda each: WORST_FIRST.index(each.condition.mark))
+    return sorted(found, key=lambda each: each.condition.rank)
 
 
 def _session_lines(sessions: Sequence[SessionPicture]) -> Iterator[Line]:

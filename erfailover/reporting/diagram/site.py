@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.site import Flags
 from erfailover.planning.health import SpokeHealth
-from erfailover.reporting.diagram.far_side import FarSide, far_side
+from erfailover.reporting.diagram.far_side import far_side
 from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
 from erfailover.reporting.marks import HEALTH_WORD, MARK_OF_HEALTH, Condition, Mark, worst
 from erfailover.reporting.topology.model import (
@@ -79,18 +79,15 @@ def sheet(picture: Picture, verdict: str) -> Sheet:
         links=tuple(links),
         legend=LEGEND,
         marks=MARKS,
-        stacks=tuple(_stacks(picture, shown, beyond)),
+        stacks=tuple(_stacks(picture, shown)),
     )
 
 
-def _stacks(
-    picture: Picture, shown: Sequence[SpokeGroup], beyond: FarSide
-) -> Iterator[tuple[str, ...]]:
+def _stacks(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[tuple[str, ...]]:
     """The primary's above the backup's, the worst above the others."""
     left_out = ("spokes/more",) if len(picture.groups) > MOST_GROUPS else ()
     yield (*(f"spokes/{number}" for number in range(len(shown))), *left_out)
     yield tuple(f"hub/{hub.role}" for hub in picture.hubs)
-    yield from beyond.stacks
 
 
 def _head(picture: Picture, verdict: str) -> Iterator[Note]:

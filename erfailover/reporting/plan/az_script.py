@@ -164,20 +164,18 @@ def _step(step: SwitchStep) -> Iterator[str]:
     yield from _comment(f"{step.write.name}: {'; '.join(changes(step.write))}", 3)
     yield from _comment(f"why here: {step.why}", 3)
     if step.write.change is Change.DELETE:
-        yield _stop_unless(
-            "unused",
-            _command(
-                *("network", "vnet", "peering", "show"),
-                *_of_peering(step.write.peering_id),
-                *("--query", "useRemoteGateways && 'in use' || 'unused'", "--output", "tsv"),
-            ),
-            f"{step.write.name} uses remote gateways: it carries a path",
+        used = _query(
+            *("vnet", "peering", "show"),
+            *_of_peering(step.write.peering_id),
+            query="useRemoteGateways && 'in use' || 'unused'",
         )
+        carries = f"{step.write.name} uses remote gateways: it carries a path"
+        yield _stop_unless("unused", used, carries)
     if not step.contingency:
         yield _write(step.write)
         return
-    failed = f"STOP: step {step.number} of {step.spoke} failed; take it back as said below it"
-    yield _write(step.write) + f" \\\n    || {{ echo {shlex.quote(failed)} >&2; false; }}"
+    failed = f"step {step.number} of {step.spoke} failed; take it back as said below it"
+    yield _or_stop(_write(step.write), failed)
     yield from _comment(f"If step {step.number} is refused or fails, take it back:")
     for back in step.contingency:
         yield _write(back, commented=True)
@@ -201,32 +199,17 @@ def _gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[
         )
     yield _stop_unless("Succeeded", _state("vnet-gateway", gateway_id), f"{name} is not Succeeded")
     yield _stop_unless("Succeeded", _state("vnet", hub_id), f"{last_of(hub_id)} is not Succeeded")
-    action = "network", "vnet-gateway"
     peers = f"value[?state=='Connected'{_any_of('neighbor', _neighbors(gateway))}].neighbor"
-    yield _stop_if_empty(
-        _command(
-            *action, "list-bgp-peer-status", *_of(gateway_id), "--query", peers, "--output", "tsv"
-        ),
-        f"no BGP peer of {name} is Connected",
-    )
+    listed = _query("vnet-gateway", "list-bgp-peer-status", *_of(gateway_id), query=peers)
+    yield _stop_if_empty(listed, f"no BGP peer of {name} is Connected")
     for prefix in site.remote_prefixes:
         networks = {str(prefix)}
         if gateway is not None:
             found = conditions.covering(conditions.learned_routes(gateway), prefix)
             networks |= {found.network} if found else set()
         query = f"value[?(origin=='EBgp' || origin=='IBgp'){_any_of('network', networks)}].network"
-        yield _stop_if_empty(
-            _command(
-                *action,
-                "list-learned-routes",
-                *_of(gateway_id),
-                "--query",
-                query,
-                "--output",
-                "tsv",
-            ),
-            f"{name} has not learned {prefix} by BGP",
-        )
+        routes = _query("vnet-gateway", "list-learned-routes", *_of(gateway_id), query=query)
+        yield _stop_if_empty(routes, f"{name} has not learned {prefix} by BGP")
 
 
 def _neighbors(gateway: Gateway | None) -> set[str]:
@@ -250,30 +233,36 @@ def _spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[str]:
         site.peering_id(hub, spoke.inward(role).name),
         site.peering_id(spoke.virtual_network, spoke.outward(role).name),
     ):
-        yield _stop_unless(
-            "Connected/FullyInSync",
-            _command(
-                *("network", "vnet", "peering", "show"),
-                *_of_peering(peering_id),
-                *("--query", "join('/', [peeringState, peeringSyncLevel])", "--output", "tsv"),
-            ),
-            f"{last_of(peering_id)} is not Connected and FullyInSync",
+        state = _query(
+            *("vnet", "peering", "show"),
+            *_of_peering(peering_id),
+            query="join('/', [peeringState, peeringSyncLevel])",
         )
+        not_ready = f"{last_of(peering_id)} is not Connected and FullyInSync"
+        yield _stop_unless("Connected/FullyInSync", state, not_ready)
 
 
 def _state(kind: str, resource_id: str) -> str:
-    query = ("--query", "provisioningState", "--output", "tsv")
-    return _command("network", kind, "show", *_of(resource_id), *query)
+    return _query(kind, "show", *_of(resource_id), query="provisioningState")
+
+
+def _query(*words: str, query: str, commented: bool = False) -> str:
+    """An az command that prints what a query selects."""
+    output = ("--query", query, "--output", "tsv")
+    return _command("network", *words, *output, commented=commented)
 
 
 def _stop_unless(wanted: str, command: str, why: str) -> str:
-    said = shlex.quote(f"STOP: {why}")
-    return f'[ "$({command})" = {shlex.quote(wanted)} ] \\\n    || {{ echo {said} >&2; false; }}'
+    return _or_stop(f'[ "$({command})" = {shlex.quote(wanted)} ]', why)
 
 
 def _stop_if_empty(command: str, why: str) -> str:
-    said = shlex.quote(f"STOP: {why}")
-    return f'[ -n "$({command})" ] \\\n    || {{ echo {said} >&2; false; }}'
+    return _or_stop(f'[ -n "$({command})" ]', why)
+
+
+def _or_stop(command: str, why: str) -> str:
+    """A command after which the script stops if it fails, saying why."""
+    return f"{command} \\\n    || {{ echo {shlex.quote(f'STOP: {why}')} >&2; false; }}"
 
 
 def _tail(site: Site, plan: SwitchPlan) -> Iterator[str]:
@@ -290,10 +279,8 @@ def _tail(site: Site, plan: SwitchPlan) -> Iterator[str]:
     )
     for role in (arriving, leaving):
         where = _of(site.gateway_id(site.hub(role).gateway))
-        query = ("--query", "value[?origin=='Network'].network", "--output", "tsv")
-        yield _command(
-            "network", "vnet-gateway", "list-learned-routes", *where, *query, commented=True
-        )
+        query = "value[?origin=='Network'].network"
+        yield _query("vnet-gateway", "list-learned-routes", *where, query=query, commented=True)
 
 
 def _gateway(site: Site, role: Role) -> str:

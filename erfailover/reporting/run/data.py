@@ -18,7 +18,7 @@ def data(report: RunReport) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "run": run.id,
-        "command": run.to_continue.removeprefix("erfailover "),
+        "command": run.typed,
         "outcome": run.outcome,
         "headline": report.headline,
         "message": run.message,

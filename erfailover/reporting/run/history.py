@@ -28,7 +28,7 @@ def open_data(run: RunRecord | None, alive: Alive) -> dict[str, Any] | None:
         return None
     return {
         "run": run.id,
-        "command": run.to_continue.removeprefix("erfailover "),
+        "command": run.typed,
         "began": run.began,
         "who": f"{run.who}@{run.host}",
         "outcome": outcome(run, alive),
@@ -39,7 +39,7 @@ def open_data(run: RunRecord | None, alive: Alive) -> dict[str, Any] | None:
 
 def open_text(run: RunRecord, alive: Alive) -> str:
     """The same for people."""
-    what = run.to_continue.removeprefix("erfailover ")
+    what = run.typed
     who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
     if outcome(run, alive) == "under way":
         return f"UNDER WAY: {what} (run {run.id}, {who})"
@@ -68,7 +68,7 @@ def list_text(found: list[RunRecord], alive: Alive) -> str:
                 each.id,
                 each.began[:19],
                 f"{each.who}@{each.host}",
-                each.to_continue.removeprefix("erfailover "),
+                each.typed,
                 outcome(each, alive),
                 len(each.steps),
             )

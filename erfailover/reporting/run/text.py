@@ -34,7 +34,7 @@ def whole(report: RunReport) -> str:
     """The same, with who ran what, and every step with its correlation ids: for a file."""
     run = report.run
     lines = [text(report), "", f"Run {run.id}, plan {run.digest}"]
-    lines += [f"  erfailover {run.to_continue.removeprefix('erfailover ')}"]
+    lines += [f"  {run.to_continue}"]
     lines += [f"  by {run.who} on {run.host} (process {run.pid})"]
     lines += [f"  began {run.began}, ended {run.ended or '-'}"]
     lines += [f"  took over {run.took_over}"] if run.took_over else []

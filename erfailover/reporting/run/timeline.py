@@ -24,7 +24,7 @@ def picture(report: RunReport) -> str | None:
     margin_s = 0.02 * max(last_s - first_s, 1.0)
     left = 150.0 if report.is_switch else 330.0
     return svg(
-        f"Timeline of {report.run.to_continue.removeprefix('erfailover ')}: {report.headline}",
+        f"Timeline of {report.run.typed}: {report.headline}",
         lanes,
         _moments(report),
         max(0.0, first_s - margin_s),

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from erfailover.model.observed import Gateway, GatewayRoute, Observed
 from erfailover.planning.conditions import CONNECTED, covering
-from erfailover.reporting.marks import WORST_FIRST, Mark
+from erfailover.reporting.marks import Mark
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.tables import table
 from erfailover.reporting.topology.model import PeeringSide, Picture
@@ -47,7 +47,7 @@ def peering_table(seen: Picture, screen: Screen) -> str:
         if side.found or not side.condition.good
     ]
     if len(sides) > ROWS:
-        sides.sort(key=lambda side: WORST_FIRST.index(side.condition.mark))
+        sides.sort(key=lambda side: side.condition.rank)
     shown = sides[:ROWS]
     several = len({side.name for side in sides}) < len(sides)
     rows = [_peering_row(side, screen, owner=several) for side in shown]

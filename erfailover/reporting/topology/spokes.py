@@ -11,7 +11,7 @@ from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Flags, Path, Role, Site, SitePeering, Spoke
 from erfailover.planning.conditions import CONNECTED, peering_is_connected_and_in_sync
 from erfailover.planning.health import SpokeHealth
-from erfailover.reporting.marks import MARK_OF_HEALTH, WORST_FIRST, Condition, Mark, worst
+from erfailover.reporting.marks import MARK_OF_HEALTH, Condition, Mark, worst
 from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup, SpokePicture
 
 UNSURE = frozenset({"Updating", "Deleting"})
@@ -51,7 +51,7 @@ def groups(spokes: Sequence[SpokePicture]) -> tuple[SpokeGroup, ...]:
     for each in spokes:
         alike.setdefault(_likeness(each), []).append(each)
     found = [SpokeGroup(tuple(each)) for each in alike.values()]
-    found.sort(key=lambda group: (WORST_FIRST.index(group.condition.mark), -len(group.spokes)))
+    found.sort(key=lambda group: (group.condition.rank, -len(group.spokes)))
     return tuple(found)
 
 
