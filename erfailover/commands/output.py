@@ -1,6 +1,4 @@
-"""Results on standard output: the one place that prints them.
-
-What a command's results are shown on: looks at standard output, and at what the user set.
+"""Print results on standard output, and find out what it can show. Nothing else prints results.
 
 ``NO_COLOR`` and ``TERM=dumb`` are heeded; what is no terminal gets neither colour nor its width.
 """

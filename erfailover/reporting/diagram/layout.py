@@ -42,24 +42,6 @@ class Rectangle:
     width: float
     height: float
 
-    def holds(self, other: Rectangle) -> bool:
-        """Whether another box lies wholly within this one."""
-        return (
-            self.x <= other.x
-            and other.x + other.width <= self.x + self.width
-            and self.y <= other.y
-            and other.y + other.height <= self.y + self.height
-        )
-
-    def overlaps(self, other: Rectangle) -> bool:
-        """Whether two boxes share more than an edge."""
-        return (
-            self.x < other.x + other.width
-            and other.x < self.x + self.width
-            and self.y < other.y + other.height
-            and other.y < self.y + self.height
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:

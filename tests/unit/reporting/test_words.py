@@ -1,0 +1,34 @@
+"""The plain text and the shapes that all output shares."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from erfailover.reporting import svg
+from erfailover.reporting.words import join_names, wrap
+
+
+def test_lines_after_the_first_are_indented_as_far_as_the_first() -> None:
+    assert wrap("one two three", 11, "  ok  ") == ["  ok  one", "      two", "      three"]
+
+
+def test_a_name_is_never_broken_at_a_hyphen_and_sticks_out_unless_words_may_be_cut() -> None:
+    assert wrap("on vnet1-to-vnet2", 10) == ["on", "vnet1-to-vnet2"]
+    assert wrap("vnet1-to-vnet2", 10, cut_words=True) == ["vnet1-to-v", "net2"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [([], ""), (["a", "b"], "a, b"), (["a", "b", "c", "d"], "a, b and 2 more")],
+)
+def test_names_beyond_the_most_are_counted(names: list[str], told: str) -> None:
+    assert join_names(names, 2) == told
+
+
+def test_whatever_a_name_holds_the_picture_is_xml() -> None:
+    shape = svg.titled("a\x00<b>", svg.rectangle(0, 0.25, 10, 5, fill=None, rx=2))
+    read = ElementTree.fromstring(svg.markup(shape))
+    assert read.findtext("title") == "a\ufffd<b>"
+    assert read.attrib == {"x": "0", "y": "0.2", "width": "10", "height": "5", "rx": "2"}
