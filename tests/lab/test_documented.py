@@ -12,6 +12,7 @@ from erfailover.lab.core import resource_types as rt
 from erfailover.lab.engine.faults import read_faults
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.machines.shell.programs import machine_programs
+from erfailover.lab.providers.registry import PROVIDERS
 from erfailover.lab.server.server import LabServer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -24,7 +25,7 @@ def named() -> set[str]:
     return {each.lower() for row in rows for each in re.findall(r"`([^`]+)`", row)}
 
 
-@pytest.mark.parametrize("found", rt.TYPES.values(), ids=lambda found: found.type)
+@pytest.mark.parametrize("found", list(PROVIDERS), ids=lambda found: found.type)
 def test_every_type_and_action_is_documented(found: rt.ResourceType) -> None:
     names = named()
     tails = {found.type.lower(), found.type.split("/", 1)[1].lower()}

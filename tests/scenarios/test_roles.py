@@ -16,6 +16,7 @@ from erfailover.lab.core.arm_url import Kind as Asked
 from erfailover.lab.core.arm_url import parse
 from erfailover.lab.engine.cloud import Traced
 from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.providers.registry import PROVIDERS
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.adopted_world import AdoptedWorld, Arm
 from tests.support.resources import network
@@ -65,7 +66,7 @@ def asked(stage: Stage, trace: list[Traced]) -> set[str]:
     """The actions of the requests that the lab has seen; polls under their documented names."""
     found = set()
     for each in trace:
-        target = parse(each.path)
+        target = parse(each.path, PROVIDERS)
         polled = POLLED.search(each.path)
         if polled and target.kind in (Asked.OPERATION, Asked.OPERATION_RESULT):
             found.add(f"{polled[1]}/locations/{polled[2]}/read")
@@ -79,7 +80,7 @@ def asked(stage: Stage, trace: list[Traced]) -> set[str]:
         found.add(action.action)
         if each.method == "PUT" and target.type is not None:
             remote = {"properties": {"remoteVirtualNetwork": {"id": "/"}}}
-            found |= {other.action for other in linked(target.type.type, remote)}
+            found |= {other.action for other in linked(target.type, remote)}
     return {each.lower() for each in found}
 
 

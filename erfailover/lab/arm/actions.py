@@ -22,6 +22,7 @@ from erfailover.lab.engine.action_results import StartScript
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.engine.instance_view import instance_view
 from erfailover.lab.providers import rules
+from erfailover.lab.providers.registry import PROVIDERS
 
 SLOWEST_SCRIPT_S = 5400.0
 """A run command ends after 90 minutes at most (documented)."""
@@ -65,7 +66,7 @@ def _start(
     secrets: dict[str, str] | None = None,
 ) -> Operation:
     name = ids.key(resource.id)
-    noun = rt.TYPES[resource.type].noun
+    noun = PROVIDERS[resource.type].noun
     operation = Operation(
         id=lab.fresh.guid(),
         name=f"{action[:1].upper()}{action[1:]}{noun}Operation",

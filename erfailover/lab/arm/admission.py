@@ -32,7 +32,7 @@ def admit(lab: Cloud, request: Request, target: Target) -> None:
         raise Refused(errors.forbidden(known, wanted.action, wanted.scope))
     body = _body(request) if request.method in ("PUT", "PATCH") else {}
     if wanted is not None and target.kind is Kind.ITEM and target.type is not None:
-        for each in required_actions.linked(target.type.type, body):
+        for each in required_actions.linked(target.type, body):
             if not lab.access.may(each.action, each.scope):
                 refuse(
                     auth_errors.linked_forbidden(

@@ -21,6 +21,7 @@ from erfailover.lab.core.protocol import Request
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.providers import presentation
+from erfailover.lab.providers.registry import PROVIDERS
 
 LOOK_AGAIN_S = 60.0
 """How long at most until a deployment looks again at what it waits for."""
@@ -138,7 +139,7 @@ def _start(lab: Cloud, deployment: Resource, step: Step) -> float:
         json.dumps(step.body).encode(),
     )
     try:
-        writes.put(lab, request, parse(step.id))
+        writes.put(lab, request, parse(step.id, PROVIDERS))
     except Refused as found:
         refusal: Refusal = found.refusal
         if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -14,6 +14,7 @@ from erfailover.lab.core.protocol import Answer
 from erfailover.lab.core.world import Body
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.providers.regions import REGIONS, ZONED, ZONES
+from erfailover.lab.providers.registry import PROVIDERS
 
 API_VERSIONS = ("2025-05-01", "2024-07-01", "2024-05-01", "2023-11-01", "2021-08-01", "2018-11-01")
 LOCATIONS = ("westeurope", "northeurope", "germanywestcentral", "westus", "westus2", "eastus")
@@ -86,7 +87,7 @@ def _location(target: Target, name: str) -> Body:
 
 
 def _provider(target: Target, namespace: str) -> Body:
-    types = [each.type.split("/", 1)[1] for each in rt.TYPES.values() if each.provider == namespace]
+    types = [each.type.split("/", 1)[1] for each in PROVIDERS if each.provider == namespace]
     if namespace == "Microsoft.Resources":
         types = ["resourceGroups", "subscriptions"]
     return {

@@ -20,6 +20,7 @@ from erfailover.lab.core.protocol import Answer, Request, refused
 from erfailover.lab.core.world import Body
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.engine.faults import Armed, Fault, Kind, Strike
+from erfailover.lab.providers.registry import PROVIDERS
 
 _READINGS = frozenset({Kind.EMPTY, Kind.STALE, Kind.INSTANCE_MISSING})
 _ENDINGS = {
@@ -93,7 +94,7 @@ def _instead(lab: Cloud, request: Request, armed: Armed) -> Answer | None:
         case Kind.EXPIRED_TOKEN:
             return refused(lab.tokens.expired(request.base), lab.speed)
         case Kind.FORBIDDEN:
-            target = parse(request.path)
+            target = parse(request.path, PROVIDERS)
             what = target.type.type if target.type else "Microsoft.Resources/subscriptions"
             action = f"{what}/{_VERBS.get(request.method, f'{target.name}/action')}"
             return refused(

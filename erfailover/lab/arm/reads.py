@@ -27,6 +27,7 @@ from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.engine.instance_view import instance_view
 from erfailover.lab.providers import presentation
+from erfailover.lab.providers.registry import PROVIDERS
 
 _FILTER = re.compile(r"(resourceType|name|resourceGroup)\s+eq\s+'([^']*)'", re.IGNORECASE)
 
@@ -55,7 +56,7 @@ def get(lab: Cloud, request: Request, target: Target) -> Answer:
     else:
         expand(body, request.query.get("$expand", ""), partial(_expanded, lab))
     headers = {}
-    if "etag" in body and resource.id.type not in {rt.GATEWAY, rt.CONNECTION}:
+    if "etag" in body and PROVIDERS[resource.id.type].etag_header:
         headers["ETag"] = body["etag"]  # recorded: not for gateways and connections
     return Answer(200, body, headers)
 
@@ -87,11 +88,9 @@ def list_(lab: Cloud, target: Target) -> Answer:
         found = (
             each for each in lab.world.of_type(target.type.type) if ids.key(each.id.group) == group
         )
-    status = target.type.type != rt.CONNECTION  # reported: connectionStatus is in no list
-    return Answer(
-        200,
-        {"value": [presentation.shown(lab.scene, lab.bgp, each, read=status) for each in found]},
-    )
+    # Reported: connectionStatus is in no list.
+    rows = [presentation.shown(lab.scene, lab.bgp, each, read=False) for each in found]
+    return Answer(200, {"value": rows})
 
 
 def connections(lab: Cloud, target: Target) -> Answer:
@@ -111,7 +110,7 @@ def list_resources(lab: Cloud, request: Request, target: Target) -> Answer:
         raise Refused(errors.not_modelled(f"the filter {text}"))
     rows: list[Body] = []
     for each in lab.world.resources.values():
-        known = rt.TYPES.get(each.type)
+        known = PROVIDERS.get(each.type)
         if known is None or not known.tracked or each.id.subscription != target.subscription:
             continue
         if target.group and each.id.resource_group.lower() != target.group.lower():

@@ -15,7 +15,7 @@ from erfailover.lab.core.operations import Operation
 from erfailover.lab.core.protocol import Answer, Request, operation_headers, parse_body
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.engine.cloud import Cloud
-from erfailover.lab.engine.completion import GROUP_ORDER
+from erfailover.lab.engine.completion import DELETION_ORDER
 from erfailover.lab.providers import rules
 from erfailover.lab.providers.bodies import location_name
 from erfailover.lab.providers.regions import REGIONS
@@ -59,7 +59,7 @@ def _id(target: Target) -> ids.ResourceId:
 
 def _put(lab: Cloud, request: Request, target: Target) -> Answer:
     body = parse_body(request)
-    wrong = fault(rt.GROUP, body)
+    wrong = fault(body, {})
     if wrong is not None:
         raise Refused(errors.content_invalid(wrong))
     if not valid_name(target.group):
@@ -98,7 +98,7 @@ def _put(lab: Cloud, request: Request, target: Target) -> Answer:
 def _patch(lab: Cloud, request: Request, target: Target) -> Answer:
     body = parse_body(request)
     group = find_group(lab, target)
-    wrong = fault(rt.GROUP, body)
+    wrong = fault(body, {})
     if wrong is not None:
         raise Refused(errors.content_invalid(wrong))
     if isinstance(body.get("tags"), dict):
@@ -113,7 +113,7 @@ def _delete(lab: Cloud, request: Request, target: Target) -> Answer:
     name = ids.key(group.id)
     inside = [each for each in lab.world.resources.values() if ids.key(each.id.group) == name]
     refuse(_blocked(lab, target, inside))
-    types = {each.id.type for each in inside if each.id.type in GROUP_ORDER}
+    types = {each.id.type for each in inside if each.id.type in DELETION_ORDER}
     one_by_one_s = sum(
         lab.durations.seconds(type_, "delete", resource=name) for type_ in sorted(types)
     )

@@ -29,6 +29,7 @@ from erfailover.lab.core.errors import Refused
 from erfailover.lab.core.protocol import Answer, Request, refused
 from erfailover.lab.engine.cloud import Cloud, Traced
 from erfailover.lab.providers.compute import images, sizes
+from erfailover.lab.providers.registry import PROVIDERS
 
 log = logging.getLogger("erfailover.lab.arm")
 
@@ -86,7 +87,7 @@ def _judge(lab: Cloud, request: Request, remaining: dict[str, str]) -> Answer:
     refusal = lab.tokens.check(request.base, request.headers.get("Authorization", ""))
     if refusal is not None:
         raise Refused(refusal)
-    target = parse(request.path)
+    target = parse(request.path, PROVIDERS)
     headers, refusal = lab.throttling.take(
         request.method,
         request.path,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from erfailover.lab.core import ids
-from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.world import Body
+from erfailover.lab.providers.registry import PROVIDERS
 
 PARAMETER_TYPES = ("String", "SecureString", "Int", "Bool", "Object", "SecureObject", "Array")
 """The types of parameters, as deployments show them."""
@@ -179,14 +179,15 @@ def _planned(scope: Scope, resource: object) -> Planned:
 
 
 def _id(group: ids.ResourceId, type_: str, name: str) -> ids.ResourceId:
-    known = rt.TYPES.get(type_.lower())
+    known = PROVIDERS.get(type_)
     if known is None:
         raise NotModelled(f"{type_} in a template")
-    provider, types = rt.spelled(known)
     names = tuple(name.split("/"))
-    if len(names) != len(types) or not all(names):
+    if len(names) != len(known.types) or not all(names):
         raise Invalid(f"the name '{name}' does not fit the type '{type_}'")
-    return ids.ResourceId(group.subscription, group.resource_group, provider, types, names)
+    return ids.ResourceId(
+        group.subscription, group.resource_group, known.provider, known.types, names
+    )
 
 
 def _linked(planned: Planned, others: list[Planned]) -> Planned:

@@ -7,9 +7,8 @@ business; what happens when the operation ends is ``completion``'.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 
-from erfailover.lab.core import addresses, errors, ids, timing
+from erfailover.lab.core import errors, ids, timing
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.arm_url import Target, valid_name
 from erfailover.lab.core.errors import Refused
@@ -17,24 +16,10 @@ from erfailover.lab.core.operations import Operation
 from erfailover.lab.core.protocol import Answer, Request, notifies, operation_headers, parse_body
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.engine.cloud import Cloud
-from erfailover.lab.providers import defaults, presentation, registry, rules, shapes
+from erfailover.lab.providers import defaults, presentation, rules, shapes
 from erfailover.lab.providers.bodies import Draft, location_name
-from erfailover.lab.providers.network import nic, peering
-from erfailover.lab.providers.network import vnet as network_vnet
-from erfailover.lab.providers.registry import type_refused
-
-SLOW_WITHOUT_CHANGE = frozenset({rt.GATEWAY, rt.CONNECTION, rt.VM})
-"""Types whose PUT takes its time even where nothing changes (recorded)."""
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What one PUT writes: itself, children that its body names, children it leaves out."""
-
-    draft: Draft
-    existing: Resource | None
-    children: list[tuple[Draft, Resource | None]] = field(default_factory=list)
-    dropped: list[Resource] = field(default_factory=list)
+from erfailover.lab.providers.provider import Plan
+from erfailover.lab.providers.registry import PROVIDERS
 
 
 def resource_id(target: Target) -> ids.ResourceId:
@@ -68,13 +53,13 @@ def put(lab: Cloud, request: Request, target: Target) -> Answer:
         raise Refused(errors.group_being_deleted(target.group))
     if where.parent is not None and lab.world.get(where.parent) is None:
         raise Refused(errors.parent_not_found(where))
-    wrong = shapes.fault(where.type, body)
+    wrong = shapes.fault(body, PROVIDERS[where.type].shape)
     if wrong is not None:
         raise Refused(errors.format_invalid(wrong))
     existing = lab.world.get(where)
     _check_place(target.type, where, body, existing)
     _check_etag(request, existing, where)
-    plan = _plan(lab, where, body, existing)
+    plan = _plan(lab, request, where, body, existing)
     _check(lab, request, plan)
     return _accept(lab, request, plan)
 
@@ -102,33 +87,35 @@ def _check_etag(request: Request, existing: Resource | None, where: ids.Resource
         raise Refused(errors.etag_mismatch(str(where)))
 
 
-def _plan(lab: Cloud, where: ids.ResourceId, body: Body, existing: Resource | None) -> _Plan:
-    plan = _Plan(defaults.complete(where, body, existing, lab.fresh), existing)
+def _plan(
+    lab: Cloud, request: Request, where: ids.ResourceId, body: Body, existing: Resource | None
+) -> Plan:
+    query = request.query
+    plan = Plan(defaults.complete(where, body, existing, lab.fresh, query), existing)
     for child_type, named in plan.draft.children.items():
         if not all(valid_name(child_id.name) for child_id, _ in named):
             raise Refused(errors.name_invalid("of a child"))
         for child_id, child in named:
             known = lab.world.get(child_id)
-            plan.children.append((defaults.complete(child_id, child, known, lab.fresh), known))
+            draft = defaults.complete(child_id, child, known, lab.fresh, query)
+            plan.children.append((draft, known))
         kept = {ids.key(child_id) for child_id, _ in named}
         present = lab.world.children(where, child_type.rsplit("/", 1)[1])
         plan.dropped += [each for each in present if ids.key(each.id) not in kept]
     return plan
 
 
-def _check(lab: Cloud, request: Request, plan: _Plan) -> None:
+def _check(lab: Cloud, request: Request, plan: Plan) -> None:
     scene, where = lab.scene, plan.draft.id
     refuse(rules.held(scene, where, _operations_uri(lab, request, where)))
     for draft, known in ((plan.draft, plan.existing), *plan.children):
-        refuse(rules.references_refused(scene, draft.id, draft.body))
-        if draft.id.type == rt.PEERING:
-            if request.query.get("syncremoteaddressspace", "").lower() == "true":
-                draft.body["properties"]["syncRemoteAddressSpace"] = True
-            peering.begin(scene, draft.id, draft.body, known)
-        refuse(type_refused(scene, draft, known))
-    refuse(_subnets_refused(lab, plan))
+        refuse(rules.references_refused(scene, PROVIDERS, draft.id, draft.body))
+        provider = PROVIDERS[draft.id.type]
+        provider.prepare(scene, draft, known)
+        refuse(provider.validate(scene, draft, known))
+    refuse(PROVIDERS[where.type].validate_plan(scene, plan))
     for each in plan.dropped:
-        refuse(registry.deletion_refused(scene, each))
+        refuse(PROVIDERS[each.id.type].validate_delete(scene, each))
 
 
 def _operations_uri(lab: Cloud, request: Request, where: ids.ResourceId) -> str:
@@ -140,34 +127,11 @@ def _operations_uri(lab: Cloud, request: Request, where: ids.ResourceId) -> str:
     )
 
 
-def _subnets_refused(lab: Cloud, plan: _Plan) -> errors.Refusal | None:
-    """The subnets of a VNet as they will be, against its address space and one another."""
-    where = plan.draft.id
-    if where.type == rt.VNET:
-        vnet, written = plan.draft.body, [draft for draft, _ in plan.children]
-    elif where.type == rt.SUBNET and where.parent is not None:
-        owner = lab.world.get(where.parent)
-        vnet, written = (owner.body if owner else {}), [plan.draft]
-    else:
-        return None
-    vnet_id = where if where.type == rt.VNET else where.parent
-    assert vnet_id is not None
-    present = lab.world.children(vnet_id, "subnets")
-    found = {ids.key(each.id): (each.id, each.properties) for each in present}
-    for each in plan.dropped:
-        found.pop(ids.key(each.id), None)
-    for draft in written:
-        if draft.id.type == rt.SUBNET:
-            found[ids.key(draft.id)] = (draft.id, draft.body["properties"])
-    prefixes = ((vnet.get("properties") or {}).get("addressSpace") or {}).get("addressPrefixes", [])
-    return network_vnet.subnets_refused(vnet_id, prefixes, list(found.values()))
-
-
-def _accept(lab: Cloud, request: Request, plan: _Plan) -> Answer:
+def _accept(lab: Cloud, request: Request, plan: Plan) -> Answer:
     where, existing = plan.draft.id, plan.existing
-    type_ = where.type
+    type_, provider = where.type, PROVIDERS[where.type]
     first_s = timing.first_answer_s(type_, "PUT")
-    unchanged = existing is not None and _unchanged(plan) and type_ not in SLOW_WITHOUT_CHANGE
+    unchanged = existing is not None and _unchanged(plan) and not provider.slow_without_change
     verb = "create" if existing is None else "update"
     size = _size(plan.draft.body)
     duration_s = 0.0 if unchanged else lab.durations.seconds(type_, verb, size, ids.key(where))
@@ -175,7 +139,7 @@ def _accept(lab: Cloud, request: Request, plan: _Plan) -> Answer:
     resource = _store(lab, plan)
     operation = Operation(
         id=lab.fresh.guid(),
-        name=f"Put{rt.TYPES[type_.lower()].noun}Operation",
+        name=f"Put{provider.noun}Operation",
         type=type_,
         subscription=where.subscription,
         location=_place(lab, resource),
@@ -189,7 +153,7 @@ def _accept(lab: Cloud, request: Request, plan: _Plan) -> Answer:
         notifies=notifies(type_, verb, lab.today),
         arguments={"verb": verb},
     )
-    at_once = unchanged or _at_once(lab, plan)
+    at_once = unchanged or provider.is_instant(lab.scene, plan.draft)
     if at_once and lab.operations.doom is None:
         lab.operations.start(operation)
         lab.operations.end(operation.id)
@@ -204,21 +168,13 @@ def _accept(lab: Cloud, request: Request, plan: _Plan) -> Answer:
     return Answer(201 if existing is None else 200, body, headers, pause_s=first_s)
 
 
-def _at_once(lab: Cloud, plan: _Plan) -> bool:
-    """A network interface that no machine has is written at once (recorded)."""
-    where = plan.draft.id
-    if where.type != rt.NIC:
-        return False
-    return not lab.references.users(where, "networkProfile.networkInterfaces")
-
-
 def _lock_parent(lab: Cloud, where: ids.ResourceId) -> None:
     parent = lab.world.get(where.parent) if where.parent else None
     if parent is not None:
         parent.properties["provisioningState"] = "Updating"
 
 
-def _store(lab: Cloud, plan: _Plan) -> Resource:
+def _store(lab: Cloud, plan: Plan) -> Resource:
     for draft, known in plan.children:
         _store_one(lab, draft, known)
     return _store_one(lab, plan.draft, plan.existing, first=True)
@@ -227,7 +183,6 @@ def _store(lab: Cloud, plan: _Plan) -> Resource:
 def _store_one(
     lab: Cloud, draft: Draft, known: Resource | None, *, first: bool = False
 ) -> Resource:
-    _give_addresses(lab, draft)
     if known is None:
         resource = Resource(draft.id, draft.body)
         if first:
@@ -240,22 +195,7 @@ def _store_one(
     return resource
 
 
-def _give_addresses(lab: Cloud, draft: Draft) -> None:
-    """Dynamic private addresses are assigned when a write is accepted (recorded)."""
-    if draft.id.type != rt.NIC:
-        return
-    for each in draft.body["properties"]["ipConfigurations"]:
-        inner = each["properties"]
-        if inner.get("privateIPAddress"):
-            continue
-        subnet = lab.world.get(inner["subnet"]["id"])
-        if subnet is not None:
-            taken = nic.taken_addresses(lab.scene, subnet, each["id"])
-            prefix = str(subnet.properties.get("addressPrefix"))
-            inner["privateIPAddress"] = addresses.first_free(prefix, taken)
-
-
-def _unchanged(plan: _Plan) -> bool:
+def _unchanged(plan: Plan) -> bool:
     pairs = ((plan.draft, plan.existing), *plan.children)
     return not plan.dropped and all(
         known is not None and known.active is not None and _same(draft.body, known.active)
@@ -309,14 +249,18 @@ def delete(lab: Cloud, request: Request, target: Target) -> Answer:
     _check_etag(request, resource, where)
     scene = lab.scene
     refuse(rules.held(scene, where, _operations_uri(lab, request, where)))
-    if where.type == rt.PEERING:
-        remote = (resource.properties.get("remoteVirtualNetwork") or {}).get("id", "")
-        refuse(rules.provisioned(scene, where, [remote]))
-    refuse(registry.deletion_refused(scene, resource))
+    provider = PROVIDERS[where.type]
+    targets = (
+        each.target
+        for each in scene.references.read(where, resource.body)
+        if each.path in provider.idle_on_delete
+    )
+    refuse(rules.provisioned(scene, where, targets))
+    refuse(provider.validate_delete(scene, resource))
     size = _size(resource.body)
     operation = Operation(
         id=lab.fresh.guid(),
-        name=f"Delete{rt.TYPES[where.type.lower()].noun}Operation",
+        name=f"Delete{provider.noun}Operation",
         type=where.type,
         subscription=where.subscription,
         location=_place(lab, resource),
@@ -344,7 +288,7 @@ def patch(lab: Cloud, request: Request, target: Target) -> Answer:
         raise Refused(errors.resource_not_found(where, lab.today))
     if not target.type.tracked:
         raise Refused(errors.method_not_allowed("PATCH", where.type))
-    wrong = shapes.fault(where.type, {key: body[key] for key in body if key == "tags"})
+    wrong = shapes.fault({key: body[key] for key in body if key == "tags"}, {})
     if wrong is not None:
         raise Refused(errors.format_invalid(wrong))
     others = set(body) - {"tags", "id", "name", "type", "location", "etag"}
@@ -357,23 +301,24 @@ def patch(lab: Cloud, request: Request, target: Target) -> Answer:
             resource.active = {**resource.active, "tags": dict(body["tags"])}
     if "etag" in resource.body:
         resource.body["etag"] = lab.fresh.etag()
-    if where.type == rt.GATEWAY:
-        _patch_gateway(lab, request, resource)
+    if PROVIDERS[where.type].slow_patch:
+        _patch_slowly(lab, resource)
     lab.world.changed()
     return Answer(200, presentation.shown(lab.scene, lab.bgp, resource, read=False))
 
 
-def _patch_gateway(lab: Cloud, request: Request, gateway: Resource) -> None:
-    gateway.properties["provisioningState"] = "Updating"
+def _patch_slowly(lab: Cloud, resource: Resource) -> None:
+    type_, key = resource.id.type, ids.key(resource.id)
+    resource.properties["provisioningState"] = "Updating"
     operation = Operation(
         id=lab.fresh.guid(),
-        name="PutVirtualNetworkGatewayOperation",
-        type=rt.GATEWAY,
-        subscription=gateway.id.subscription,
-        location=_place(lab, gateway),
+        name=f"Put{PROVIDERS[type_].noun}Operation",
+        type=type_,
+        subscription=resource.id.subscription,
+        location=_place(lab, resource),
         effect="write",
         started=lab.world.now,
-        ends=lab.world.now + lab.durations.seconds(rt.GATEWAY, "patch", "", ids.key(gateway.id)),
-        writes=(ids.key(gateway.id),),
+        ends=lab.world.now + lab.durations.seconds(type_, "patch", "", key),
+        writes=(key,),
     )
     lab.operations.start(operation)

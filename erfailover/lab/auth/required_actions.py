@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from erfailover.lab.core import arm_url
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.arm_url import Kind, Target
+from erfailover.lab.core.references import references_at
 from erfailover.lab.core.world import Body
 
 GROUP = "Microsoft.Resources/subscriptions/resourceGroups"
@@ -51,30 +52,22 @@ def wanted(method: str, target: Target) -> Wanted | None:
     return Wanted(name, str(target.id))
 
 
-def linked(type_: str, body: Body) -> Iterator[Wanted]:
+_LINKED = {
+    "remoteVirtualNetwork": f"{rt.VNET}/peer/action",
+    "ipConfigurations.subnet": f"{rt.SUBNET}/join/action",
+    "ipConfigurations.publicIPAddress": f"{rt.PUBLIC_IP}/join/action",
+}
+"""The action on the other resource that a reference needs, by its path."""
+
+
+def linked(type_: rt.ResourceType, body: Body) -> Iterator[Wanted]:
     """What a client must be allowed to do to other resources that a body names.
 
     Published: peering needs ``peer/action`` on the remote VNet; an interface and a gateway need
     ``join/action`` on their subnet and public address.
     """
-    properties = _mapping(body.get("properties"))
-    if type_ == rt.PEERING:
-        remote = _mapping(properties.get("remoteVirtualNetwork")).get("id")
-        if isinstance(remote, str):
-            yield Wanted(f"{rt.VNET}/peer/action", remote)
-    if type_ not in (rt.NIC, rt.GATEWAY):
-        return
-    rows = properties.get("ipConfigurations")
-    for row in rows if isinstance(rows, list) else ():
-        inner = _mapping(_mapping(row).get("properties"))
-        for name, action in (
-            ("subnet", f"{rt.SUBNET}/join/action"),
-            ("publicIPAddress", f"{rt.PUBLIC_IP}/join/action"),
-        ):
-            joined = _mapping(inner.get(name)).get("id")
-            if isinstance(joined, str):
-                yield Wanted(action, joined)
-
-
-def _mapping(found: object) -> Body:
-    return found if isinstance(found, dict) else {}
+    properties = body.get("properties")
+    for path in type_.references:
+        if path in _LINKED and isinstance(properties, dict):
+            for each in references_at(properties, path, ""):
+                yield Wanted(_LINKED[path], each.target)

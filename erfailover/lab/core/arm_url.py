@@ -95,14 +95,14 @@ def valid_name(name: str) -> bool:
     return bool(_NAME.fullmatch(name)) and not name.endswith(".")
 
 
-def parse(path: str) -> Target:
-    """Take an ARM path apart."""
+def parse(path: str, types: rt.ResourceTypes[rt.ResourceType]) -> Target:
+    """Take an ARM path apart; ``types`` are those that the lab models."""
     parts = [part for part in path.split("/") if part]
     low = [part.lower() for part in parts]
     at = split(parts)
     if at is not None:
         scope = f"/{'/'.join(parts[: at - 1])}"
-        name, extended = "/".join(parts[at:]), parse(scope)
+        name, extended = "/".join(parts[at:]), parse(scope, types)
         known = extended.kind in (Kind.SUBSCRIPTION, Kind.GROUP, Kind.ITEM)
         kind = Kind.EXTENSION if known else Kind.UNKNOWN
         return replace(extended, kind=kind, name=name, scope=scope)
@@ -116,9 +116,9 @@ def parse(path: str) -> Target:
     if len(low) == 2:
         return Target(Kind.SUBSCRIPTION, subscription)
     if low[2] == "resourcegroups":
-        return _in_groups(subscription, parts[3:], low[3:])
+        return _in_groups(types, subscription, parts[3:], low[3:])
     if low[2] == "providers":
-        return _in_subscription(subscription, parts[3:], low[3:])
+        return _in_subscription(types, subscription, parts[3:], low[3:])
     if low[2] == "operationresults" and len(low) == 4:
         return Target(Kind.OPERATION_RESULT, subscription, name=low[3])
     if low[2:] == ["resources"]:
@@ -128,7 +128,9 @@ def parse(path: str) -> Target:
     return Target(Kind.UNKNOWN, subscription, name="/".join(parts[2:]))
 
 
-def _in_groups(subscription: str, parts: list[str], low: list[str]) -> Target:
+def _in_groups(
+    modelled: rt.ResourceTypes[rt.ResourceType], subscription: str, parts: list[str], low: list[str]
+) -> Target:
     if not parts:
         return Target(Kind.GROUPS, subscription)
     group = ids.ResourceId(subscription, parts[0], "", (), ())
@@ -142,10 +144,12 @@ def _in_groups(subscription: str, parts: list[str], low: list[str]) -> Target:
     if low[1] != "providers" or len(parts) < 4:
         name = f"Microsoft.Resources/resourceGroups/{'/'.join(parts[1:])}"
         return Target(Kind.UNKNOWN, subscription, parts[0], group, name=name)
-    return _resource(group, parts[2], parts[3:])
+    return _resource(modelled, group, parts[2], parts[3:])
 
 
-def _in_subscription(subscription: str, parts: list[str], low: list[str]) -> Target:
+def _in_subscription(
+    modelled: rt.ResourceTypes[rt.ResourceType], subscription: str, parts: list[str], low: list[str]
+) -> Target:
     if not parts:
         return Target(Kind.PROVIDERS, subscription)
     if len(parts) == 1 or (len(parts) == 2 and low[1] == "register"):
@@ -160,20 +164,25 @@ def _in_subscription(subscription: str, parts: list[str], low: list[str]) -> Tar
     if low == ["microsoft.compute", "skus"]:
         return Target(Kind.SIZES, subscription, name="Microsoft.Compute/skus")
     if len(parts) == 2:
-        found = rt.find(parts[0], (parts[1],))
+        found = modelled.find(parts[0], (parts[1],))
         if found is not None:
             return Target(Kind.COLLECTION, subscription, type=found, name=found.type)
     return Target(Kind.UNKNOWN, subscription, name="/".join(parts))
 
 
-def _resource(group: ids.ResourceId, provider: str, parts: list[str]) -> Target:
+def _resource(
+    modelled: rt.ResourceTypes[rt.ResourceType],
+    group: ids.ResourceId,
+    provider: str,
+    parts: list[str],
+) -> Target:
     types, names = tuple(parts[::2]), tuple(parts[1::2])
-    found = rt.find(provider, types)
+    found = modelled.find(provider, types)
     at = (group.subscription, group.resource_group)
     if found is None:
-        owner = rt.find(provider, types[:-1]) if len(parts) % 2 else None
+        owner = modelled.find(provider, types[:-1]) if len(parts) % 2 else None
         if owner is None and len(parts) == 4:  # a part of a part: sharedkey/reset
-            owner, part = rt.find(provider, types[:1]), "/".join(parts[2:])
+            owner, part = modelled.find(provider, types[:1]), "/".join(parts[2:])
             names = names[:1]
         else:
             part = parts[-1]
@@ -181,7 +190,7 @@ def _resource(group: ids.ResourceId, provider: str, parts: list[str]) -> Target:
             return Target(Kind.UNKNOWN, *at, group, name="/".join((provider, *types)))
         return Target(Kind.PART, *at, _id(group, owner, names), owner, part.lower())
     if len(parts) % 2:
-        parent = rt.TYPES[found.parent.lower()] if found.parent else None
+        parent = modelled[found.parent] if found.parent else None
         owner_id = _id(group, parent, names) if parent else group
         return Target(Kind.COLLECTION, *at, owner_id, found, found.type)
     return Target(Kind.ITEM, *at, _id(group, found, names), found)
@@ -190,8 +199,9 @@ def _resource(group: ids.ResourceId, provider: str, parts: list[str]) -> Target:
 def _id(
     group: ids.ResourceId, resource_type: rt.ResourceType, names: tuple[str, ...]
 ) -> ids.ResourceId:
-    provider, types = rt.spelled(resource_type)
-    return ids.ResourceId(group.subscription, group.resource_group, provider, types, names)
+    return ids.ResourceId(
+        group.subscription, group.resource_group, resource_type.provider, resource_type.types, names
+    )
 
 
 def split(parts: list[str]) -> int | None:

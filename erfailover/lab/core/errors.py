@@ -70,36 +70,6 @@ def resource_not_found(resource_id: ids.ResourceId, today: dt.date = dt.date.max
     )
 
 
-def subnet_in_use(name: str, user: str, today: dt.date) -> Refusal:
-    """400 for the deletion of a subnet that something is in (recorded)."""
-    more = (
-        " In order to delete the subnet, delete all the resources within the subnet. See "
-        "aka.ms/deletesubnet."
-    )
-    return Refusal(
-        400,
-        "InUseSubnetCannotBeDeleted",
-        f"Subnet {name} is in use by {user} and cannot be deleted."
-        + (more if today >= WHAT_TO_DO_SINCE else ""),
-        details=(),
-    )
-
-
-def public_ip_in_use(public_ip: str, user: str, today: dt.date) -> Refusal:
-    """400 for the deletion of a public IP address that something has (recorded)."""
-    more = (
-        " In order to delete the public IP, disassociate/detach the Public IP address from the "
-        "resource.  To learn how to do this, see aka.ms/deletepublicip."
-    )
-    return Refusal(
-        400,
-        "PublicIPAddressCannotBeDeleted",
-        f"Public IP address {public_ip} can not be deleted since it is still allocated to "
-        f"resource {user}." + (more if today >= WHAT_TO_DO_SINCE else ""),
-        details=(),
-    )
-
-
 def child_not_found(resource_id: ids.ResourceId) -> Refusal:
     """404 of the provider for a missing child of an existing parent (recorded)."""
     return Refusal(404, "NotFound", f"Resource {resource_id} not found.", details=())
@@ -451,14 +421,3 @@ class UnknownCodes:
     def refuse(self, name: str, message: str, status: int = 400) -> Refusal:
         """A refusal with the code of this run."""
         return Refusal(status, self.code(name), message, details=())
-
-
-def metric_unknown(type_: str, names: str, known: Iterable[str]) -> Refusal:
-    """400 for a metric that a type does not have (seen in public)."""
-    provider, _, kind = type_.partition("/")
-    return Refusal(
-        400,
-        "BadRequest",
-        f"Failed to find metric configuration for provider: {provider}, resource Type: {kind}, "
-        f"metric: {names}, Valid metrics: {','.join(known)}",
-    )

@@ -138,7 +138,6 @@ def notifies(type_: str, verb: str, today: dt.date) -> bool:
     """Whether the answers to a write carry the header; ``verb`` is create, update, delete, post."""
     if type_.startswith(rt.COMPUTE):
         return verb != "post" and today >= COMPUTE_SINCE
-    known = rt.TYPES[type_.lower()]
-    late = not known.tracked or type_ == rt.CONNECTION
+    late = rt.is_child(type_) or type_ == rt.CONNECTION
     late = late or (verb == "update" and type_ in {rt.VNET, rt.NIC})
     return today >= (ALL_SINCE if late else TRACKED_SINCE)

@@ -1,17 +1,16 @@
 """Which resource refers to which: read off the bodies, and kept as an index both ways.
 
-Owns the paths in a body that hold another resource's id, and the index that answers "who
-uses this?" without a search. It must never decide what a reference allows or forbids.
+Owns the reading of ids out of a body, at the paths that its type names, and the index that
+answers "who uses this?" without a search. It must never decide what a reference allows or forbids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from erfailover.lab.core import ids
-from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.resource_types import ResourceType, ResourceTypes
 from erfailover.lab.core.world import Body, Resource
 
 
@@ -29,35 +28,13 @@ class Reference:
     source: str
 
 
-_PATHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        rt.SUBNET: ("networkSecurityGroup", "routeTable", "natGateway"),
-        rt.PEERING: ("remoteVirtualNetwork",),
-        rt.PUBLIC_IP: ("publicIPPrefix",),
-        rt.NIC: (
-            "networkSecurityGroup",
-            "ipConfigurations.subnet",
-            "ipConfigurations.publicIPAddress",
-        ),
-        rt.GATEWAY: ("ipConfigurations.subnet", "ipConfigurations.publicIPAddress"),
-        rt.CONNECTION: (
-            "virtualNetworkGateway1",
-            "virtualNetworkGateway2",
-            "localNetworkGateway2",
-            "peer",
-        ),
-        rt.HUB_CONFIGURATION: ("subnet", "publicIPAddress"),
-        rt.VM: ("networkProfile.networkInterfaces",),
-    }
-)
-
-
 def _referred(value: object) -> str | None:
     found = value.get("id") if isinstance(value, dict) else None
     return found if isinstance(found, str) and found else None
 
 
-def _found(properties: Body, path: str, source: str) -> Iterator[Reference]:
+def references_at(properties: Body, path: str, source: str) -> Iterator[Reference]:
+    """Read the references at one path of a resource's properties, whatever else they hold."""
     first, _, rest = path.partition(".")
     value = properties.get(first)
     if not rest:
@@ -76,34 +53,38 @@ def _found(properties: Body, path: str, source: str) -> Iterator[Reference]:
         if rest and not isinstance(inner, dict):
             continue
         if target is not None:
-            via = f"{source}/{first}/{each.get('name', '')}" if rest else source
+            part = str(each.get("id") or f"{source}/{first}/{each.get('name', '')}")
+            via = part if rest else source
             yield Reference(path, target, via, source)
 
 
-def references(resource_id: ids.ResourceId, body: Body) -> tuple[Reference, ...]:
-    """Every reference in a body, in the order in which it is written."""
-    properties = body.get("properties")
-    if not isinstance(properties, dict):
-        return ()
-    return tuple(
-        found
-        for path in _PATHS.get(resource_id.type, ())
-        for found in _found(properties, path, str(resource_id))
-    )
-
-
 class References:
-    """The index: who uses a resource, by the bodies as last accepted."""
+    """The index: who uses a resource, by the bodies as last accepted.
 
-    def __init__(self) -> None:
+    ``types`` say at which paths a body holds references.
+    """
+
+    def __init__(self, types: ResourceTypes[ResourceType]) -> None:
+        self._types = types
         self._users: dict[str, dict[tuple[str, str, str], Reference]] = {}
         self._uses: dict[str, tuple[Reference, ...]] = {}
         self._between: dict[tuple[str, str], str] = {}
 
+    def read(self, resource_id: ids.ResourceId, body: Body) -> tuple[Reference, ...]:
+        """Return every reference in a body, in the order in which it is written."""
+        properties, known = body.get("properties"), self._types.get(resource_id.type)
+        if known is None or not isinstance(properties, dict):
+            return ()
+        return tuple(
+            found
+            for path in known.references
+            for found in references_at(properties, path, str(resource_id))
+        )
+
     def put(self, resource: Resource) -> None:
         """Take in a resource that was written."""
         self.drop(resource.id)
-        found = references(resource.id, resource.body)
+        found = self.read(resource.id, resource.body)
         name = ids.key(resource.id)
         if found:
             self._uses[name] = found

@@ -1,15 +1,15 @@
-"""The resource types that the lab models, with the names Azure uses for them.
+"""Names of resource types, and the set of those that a lab models.
 
-Owns names only: the spelling of a type, what it is a child of, what Azure calls the
-operation that writes it. What a body looks like stands in ``defaults``, what is refused in
-``rules``.
+Owns the spelling of the types that more than one package names; a type that nothing else names
+keeps its name in its own module. Which types are modelled is not decided here: the providers'
+registry hands a ``ResourceTypes`` to whoever looks one up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import Generic, TypeVar
 
 NETWORK = "Microsoft.Network"
 COMPUTE = "Microsoft.Compute"
@@ -36,23 +36,31 @@ GROUP = "Microsoft.Resources/resourceGroups"
 DEPLOYMENT = "Microsoft.Resources/deployments"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """One type.
+    """What requests to a resource type need to know of it.
 
-    ``noun`` is what Azure's operations call it (``Put<noun>Operation``); ``tracked`` types
-    have a location and tags; ``actions`` are the POSTs that the lab models, in lower case.
+    Attributes:
+        type: its name as Azure spells it.
+        noun: what Azure's operations call it (``Put<noun>Operation``).
+        actions: the POSTs that the lab models, in lower case.
+        references: where its properties hold another resource's id, as paths.
     """
 
     type: str
     noun: str
-    tracked: bool = True
     actions: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
     @property
     def provider(self) -> str:
         """The provider's namespace."""
         return self.type.split("/", 1)[0]
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The names of the type and its parents, without the namespace."""
+        return tuple(self.type.split("/")[1:])
 
     @property
     def collection(self) -> str:
@@ -62,64 +70,42 @@ class ResourceType:
     @property
     def parent(self) -> str | None:
         """The type of the parent; None for a type that is no child."""
-        return self.type.rsplit("/", 1)[0] if self.type.count("/") > 1 else None
+        return self.type.rsplit("/", 1)[0] if is_child(self.type) else None
+
+    @property
+    def tracked(self) -> bool:
+        """Whether resources of the type have a location and tags; children have none."""
+        return self.parent is None
 
 
-_ALL = (
-    ResourceType(VNET, "VirtualNetwork"),
-    ResourceType(SUBNET, "Subnet", tracked=False),
-    ResourceType(PEERING, "VirtualNetworkPeering", tracked=False),
-    ResourceType(PUBLIC_IP, "PublicIpAddress"),
-    ResourceType(NIC, "NetworkInterface", actions=("effectiveroutetable",)),
-    ResourceType(ROUTE_TABLE, "RouteTable"),
-    ResourceType(ROUTE, "Route", tracked=False),
-    ResourceType(SECURITY_GROUP, "NetworkSecurityGroup"),
-    ResourceType(SECURITY_RULE, "SecurityRule", tracked=False),
-    ResourceType(
-        GATEWAY,
-        "VirtualNetworkGateway",
-        actions=(
-            "getbgppeerstatus",
-            "getlearnedroutes",
-            "getadvertisedroutes",
-            "reset",
-            "startsitefailovertest",
-            "stopsitefailovertest",
-            "getfailoveralltestsdetails",
-            "getfailoversingletestdetails",
-        ),
-    ),
-    ResourceType(LOCAL_GATEWAY, "LocalNetworkGateway"),
-    ResourceType(CONNECTION, "VirtualNetworkGatewayConnection"),
-    ResourceType(CIRCUIT, "ExpressRouteCircuit"),
-    ResourceType(CIRCUIT_PEERING, "ExpressRouteCircuitPeering", tracked=False),
-    ResourceType(VIRTUAL_HUB, "VirtualHub"),
-    ResourceType(HUB_CONFIGURATION, "VirtualHubIpConfiguration", tracked=False),
-    ResourceType(
-        HUB_CONNECTION, "VirtualHubBgpConnection", tracked=False, actions=("learnedroutes",)
-    ),
-    ResourceType(
-        VM,
-        "VirtualMachine",
-        actions=("runcommand", "start", "restart", "poweroff", "deallocate"),
-    ),
-)
-
-TYPES: Mapping[str, ResourceType] = MappingProxyType({each.type.lower(): each for each in _ALL})
-"""Every modelled type by its name in lower case."""
+T_co = TypeVar("T_co", bound=ResourceType, covariant=True)
 
 
-def find(provider: str, types: tuple[str, ...]) -> ResourceType | None:
-    """The modelled type of that name, whatever the case it is written in."""
-    return TYPES.get("/".join((provider, *types)).lower())
+class ResourceTypes(Generic[T_co]):
+    """A set of resource types, looked up by name in any letter case."""
+
+    def __init__(self, types: Iterable[T_co]) -> None:
+        self._types = {each.type.lower(): each for each in types}
+
+    def __iter__(self) -> Iterator[T_co]:
+        return iter(self._types.values())
+
+    def __getitem__(self, type_: str) -> T_co:
+        return self._types[type_.lower()]
+
+    def get(self, type_: str) -> T_co | None:
+        """Return the type of that name; None if it is not modelled."""
+        return self._types.get(type_.lower())
+
+    def find(self, provider: str, types: tuple[str, ...]) -> T_co | None:
+        """Return the type that a URL or an id names; None if it is not modelled."""
+        return self.get("/".join((provider, *types)))
+
+    def children(self, type_: str) -> tuple[T_co, ...]:
+        """Return the child types of a type, in the order a parent's body names them."""
+        return tuple(each for each in self if (each.parent or "").lower() == type_.lower())
 
 
-def children(type_: str) -> tuple[ResourceType, ...]:
-    """The child types of a type, in the order a parent's body names them."""
-    return tuple(each for each in _ALL if (each.parent or "").lower() == type_.lower())
-
-
-def spelled(resource_type: ResourceType) -> tuple[str, tuple[str, ...]]:
-    """Provider and type names as Azure spells them."""
-    provider, *types = resource_type.type.split("/")
-    return provider, tuple(types)
+def is_child(type_: str) -> bool:
+    """Whether resources of a type have a parent resource."""
+    return type_.count("/") > 1

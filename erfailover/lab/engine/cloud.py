@@ -35,6 +35,7 @@ from erfailover.lab.engine.metrics import Metrics
 from erfailover.lab.engine.read_history import History
 from erfailover.lab.engine.throttling import Limits, Throttling
 from erfailover.lab.machines.machines import Machines
+from erfailover.lab.providers.registry import PROVIDERS
 from erfailover.lab.routing.bgp import Bgp
 from erfailover.lab.routing.sessions import BgpTiming
 
@@ -117,7 +118,7 @@ class Cloud(ABC):
         self.policies, self.metrics = Policies(), Metrics()
         self.world = World()
         self.world.now = self.clock.now() + self._offset
-        self.references = References()
+        self.references = References(PROVIDERS)
         self.operations = Operations(self.world, self.operation_ended)
         self.bgp = Bgp(self.world, self._bgp_timing)
         self.machines = Machines(self.world, self.bgp)

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import copy
 
-from erfailover.lab.core import addresses, ids
+from erfailover.lab.core import ids
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.addresses import GATEWAY_ASN
 from erfailover.lab.core.operations import Operation
-from erfailover.lab.core.scene import remote_of
-from erfailover.lab.core.world import Resource
 from erfailover.lab.engine import failover_tests
 from erfailover.lab.engine.action_results import result_of
 from erfailover.lab.engine.cloud import Cloud
-from erfailover.lab.providers.network import peering
-from erfailover.lab.providers.network.gateway import DEFAULT_ASN
+from erfailover.lab.providers.registry import PROVIDERS
 
 
 def finish(lab: Cloud, operation: Operation) -> None:
@@ -79,116 +75,40 @@ def _settle(lab: Cloud, operation: Operation, name: str) -> None:
     secrets = operation.secrets.get(name)
     if secrets:
         resource.hidden.update(secrets)
-    _complete(lab, resource)
+    PROVIDERS[resource.id.type].finish_write(lab, resource)
     resource.active = copy.deepcopy(resource.body)
-    if resource.id.type == rt.PEERING:
-        peering.connect(lab.scene, lab.fresh, resource)
     if resource.id.type == rt.VM and created:
         resource.hidden["powerState"] = "running"
         lab.machines.boot(resource)
 
 
-def _complete(lab: Cloud, resource: Resource) -> None:
-    match resource.id.type:
-        case rt.GATEWAY:
-            _assign_gateway_addresses(lab, resource)
-        case rt.PUBLIC_IP:
-            properties = resource.properties
-            if properties["publicIPAllocationMethod"] == "Static":
-                properties.setdefault("ipAddress", lab.new_public_address())
-        case rt.VM:
-            properties = resource.properties
-            properties["timeCreated"] = properties.get("timeCreated") or lab.timestamp()
-            for each in properties["networkProfile"]["networkInterfaces"]:
-                nic = lab.world.get(each["id"])
-                if nic is not None:
-                    nic.properties.setdefault("macAddress", lab.fresh.mac_address())
-                    nic.properties["primary"] = bool(
-                        (each.get("properties") or {}).get("primary", True)
-                    )
-        case _:
-            pass
-
-
-def _assign_gateway_addresses(lab: Cloud, gateway: Resource) -> None:
-    properties = gateway.properties
-    settings = properties["bgpSettings"]
-    settings["asn"] = settings["asn"] or DEFAULT_ASN
-    rows = {ids.key(row["ipconfigurationId"]): row for row in settings["bgpPeeringAddresses"]}
-    given: list[str] = []
-    for number, each in enumerate(properties["ipConfigurations"]):
-        inner = each["properties"]
-        subnet = lab.world.get(inner["subnet"]["id"])
-        prefix = str(subnet.properties["addressPrefix"]) if subnet is not None else ""
-        found = addresses.gateway_addresses(prefix, bool(properties["activeActive"]))
-        row = rows[ids.key(each["id"])]
-        if found:
-            row["defaultBgpIpAddresses"] = [found[min(number, len(found) - 1)]]
-        public_ip = lab.world.get((inner.get("publicIPAddress") or {}).get("id", ""))
-        if public_ip is not None:
-            public_ip.properties.setdefault("ipAddress", lab.new_public_address())
-            _share(public_ip)
-            row["tunnelIpAddresses"] = [public_ip.properties["ipAddress"]]
-        given += row["defaultBgpIpAddresses"]  # published: not the custom ones
-        if properties["gatewayType"] != "Vpn":
-            given = list(addresses.express_addresses(prefix))
-    if properties["gatewayType"] != "Vpn":
-        settings["asn"] = GATEWAY_ASN
-    settings["bgpPeeringAddress"] = ",".join(given)
-
-
-def _share(public_ip: Resource) -> None:
-    """A dynamic address, assigned with its first user, is active at once."""
-    if public_ip.active is not None and "ipAddress" not in public_ip.active["properties"]:
-        public_ip.active = copy.deepcopy(public_ip.body)
-
-
 def remove(lab: Cloud, name: str) -> None:
-    """Take a resource out of the world, with its children; opposites turn Disconnected."""
+    """Take a resource out of the world, with its children and what is deleted with it."""
     resource = lab.world.get(name)
     if resource is None:
         return
     gone = [resource]
-    for child_type in rt.children(resource.id.type):
+    for child_type in PROVIDERS.children(resource.id.type):
         gone += lab.world.children(resource.id, child_type.collection)
     for each in gone:
         lab.references.drop(each.id)
-    if resource.id.type == rt.VNET:
-        # One that was only Initiated has lost its other end as well (assumed).
-        for user in lab.references.users(resource.id, "remoteVirtualNetwork"):
-            peering.disconnect(lab.fresh, lab.world.get(user.source))
+    others: list[str] = []
     for each in gone:
-        if each.id.type == rt.PEERING and each.id.parent is not None:
-            peering.disconnect(lab.fresh, lab.scene.opposite(each.id.parent, remote_of(each)))
+        provider = PROVIDERS.get(each.id.type)  # None for a group or a deployment
+        others += provider.finish_delete(lab, each) if provider is not None else ()
     lab.world.remove(resource.id)
-    if resource.id.type == rt.VM:
-        for reference in resource.properties["networkProfile"]["networkInterfaces"]:
-            option = (reference.get("properties") or {}).get("deleteOption")
-            if option == "Delete":
-                remove(lab, reference["id"])
+    for other in others:
+        remove(lab, other)
 
 
-GROUP_ORDER = (
-    rt.VM,
-    rt.CONNECTION,
-    rt.GATEWAY,
-    rt.LOCAL_GATEWAY,
-    rt.CIRCUIT,
-    rt.VIRTUAL_HUB,
-    rt.NIC,
-    rt.PUBLIC_IP,
-    rt.VNET,
-    rt.ROUTE_TABLE,
-    rt.SECURITY_GROUP,
-    rt.DEPLOYMENT,
-)
+DELETION_ORDER = (*(each.type for each in PROVIDERS if each.tracked), rt.DEPLOYMENT)
 """The order in which a resource group's deletion takes its resources out."""
 
 
 def remove_group(lab: Cloud, name: str) -> None:
     """Take a resource group out of the world with everything in it, users first."""
     inside = [each for each in lab.world.resources.values() if ids.key(each.id.group) == name]
-    for type_ in GROUP_ORDER:
+    for type_ in DELETION_ORDER:
         for each in inside:
             if each.id.type == type_:
                 remove(lab, ids.key(each.id))

@@ -8,11 +8,12 @@ monitor 2018-01-01, ``Metrics_List``; supported metrics of virtualNetworkGateway
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from erfailover.lab.core import errors
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.errors import Refused
+from erfailover.lab.core.errors import Refusal, Refused
 from erfailover.lab.core.protocol import Answer, Request
 from erfailover.lab.core.world import Body, Resource
 
@@ -49,7 +50,7 @@ class Metrics:
         spelled = {each.lower(): each for each in UNITS}
         wrong = [each for each in names if each.lower() not in spelled]
         if wrong or not names:
-            raise Refused(errors.metric_unknown(resource.id.type, ",".join(wrong), UNITS))
+            raise Refused(_metric_unknown(resource.id.type, ",".join(wrong), UNITS))
         began = end - POINTS * STEP
         return Answer(
             200,
@@ -80,3 +81,14 @@ class Metrics:
 
 def _text(when: dt.datetime) -> str:
     return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _metric_unknown(type_: str, names: str, known: Iterable[str]) -> Refusal:
+    """400 for a metric that a type does not have (seen in public)."""
+    provider, _, kind = type_.partition("/")
+    return Refusal(
+        400,
+        "BadRequest",
+        f"Failed to find metric configuration for provider: {provider}, resource Type: {kind}, "
+        f"metric: {names}, Valid metrics: {','.join(known)}",
+    )

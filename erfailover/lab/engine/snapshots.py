@@ -18,6 +18,7 @@ from typing import Any
 
 import erfailover
 from erfailover.lab.engine.cloud import Cloud
+from erfailover.lab.providers.registry import PROVIDERS
 
 PARTS = (
     "access",
@@ -50,7 +51,8 @@ _HARMLESS: Mapping[str, frozenset[str]] = MappingProxyType(
         "copyreg": frozenset({"__newobj__"}),
     }
 )
-_LAB = "lab"
+_LAB, _TYPES = "lab", "resource types"
+"""What a snapshot names instead of holding it."""
 
 
 class SnapshotProblem(ValueError):
@@ -61,13 +63,15 @@ _HEADER = f"erfailover lab world, form 2, version {erfailover.__version__}"
 
 
 class _Pickler(pickle.Pickler):
-    """Writes references to the lab itself as a name."""
+    """Writes references to the lab itself, and to the table of types, as names."""
 
     def __init__(self, file: io.BytesIO, lab: Cloud) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self._lab = lab
 
     def persistent_id(self, obj: object) -> str | None:
+        if obj is PROVIDERS:
+            return _TYPES
         return _LAB if obj is self._lab else None
 
     def reducer_override(self, obj: Any) -> Any:
@@ -85,9 +89,10 @@ class _Unpickler(pickle.Unpickler):
         self._lab = lab
 
     def persistent_load(self, pid: Any) -> object:
-        if pid != _LAB:
+        known = {_LAB: self._lab, _TYPES: PROVIDERS}
+        if pid not in known:
             raise SnapshotProblem(f"unknown part {pid!r}")
-        return self._lab
+        return known[pid]
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("builtins", "getattr"):

@@ -1,7 +1,7 @@
-"""What ARM refuses, of every type: locks, references, and resources in use.
+"""What ARM refuses of every type: locks, and references that cannot be used.
 
-Pure functions over a scene that answer with a refusal, or None; the rules of one type alone
-stand in ``network`` and ``compute``.
+Pure functions over a scene that answer with a refusal, or None; the rules of one type alone are in
+its module.
 
 A write puts the resource that it locks in Updating: a child its VNet, route table or security
 group, else itself. Until it ends a second write to that resource is refused, and so is a
@@ -15,19 +15,17 @@ from collections.abc import Iterable
 from erfailover.lab.core import errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.references import Reference, references
+from erfailover.lab.core.references import Reference
+from erfailover.lab.core.resource_types import ResourceTypes
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body
+from erfailover.lab.providers.provider import Provider
 
 AT_ONCE_S = 1.0
 """Two subnets written within this time collide (409); later ones are held off (429): both are
 recorded, that it depends on the time is inferred."""
 RETRY_AFTER_S = 13
 """What a second write is told to wait (recorded: 11 to 14 s)."""
-
-ANY_REGION = frozenset({"localNetworkGateway2"})
-"""References across regions (recorded: a connection in westus to a local gateway in eastus)."""
-SAME_REGION = frozenset({rt.NIC, rt.GATEWAY, rt.CONNECTION, rt.VM, rt.SUBNET})
 
 
 def locked(resource_id: ids.ResourceId) -> ids.ResourceId:
@@ -59,22 +57,28 @@ def held(scene: Scene, resource_id: ids.ResourceId, uri: str = "") -> Refusal | 
     return errors.another_operation(holder.name, holder.id, shown, RETRY_AFTER_S)
 
 
-def references_refused(scene: Scene, resource_id: ids.ResourceId, body: Body) -> Refusal | None:
+def references_refused(
+    scene: Scene, types: ResourceTypes[Provider], resource_id: ids.ResourceId, body: Body
+) -> Refusal | None:
     """References to what is not there, not modelled, elsewhere, or being written."""
-    found = references(resource_id, body)
+    found = scene.references.read(resource_id, body)
     for each in found:
-        if (refusal := _missing(scene, resource_id, body, each)) is not None:
+        if (refusal := _missing(scene, types, resource_id, body, each)) is not None:
             return refusal
     return provisioned(scene, resource_id, (each.target for each in found))
 
 
 def _missing(
-    scene: Scene, resource_id: ids.ResourceId, body: Body, reference: Reference
+    scene: Scene,
+    types: ResourceTypes[Provider],
+    resource_id: ids.ResourceId,
+    body: Body,
+    reference: Reference,
 ) -> Refusal | None:
     target = ids.parse(reference.target)
     if target is None:
         return errors.reference_missing(reference.target, str(resource_id))
-    if rt.find(target.provider, target.types) is None:
+    if types.find(target.provider, target.types) is None:
         return errors.not_modelled(f"the type {target.type}")
     resource = scene.world.get(target)
     if resource is None:
@@ -82,9 +86,8 @@ def _missing(
     owner = scene.world.get(target.parent) if target.parent else resource
     place = body.get("location")
     if (
-        resource_id.type in SAME_REGION
-        and reference.path not in ANY_REGION
-        and place
+        place
+        and reference.path not in types[resource_id.type].any_region
         and owner is not None
         and owner.body.get("location", place) != place
     ):

@@ -1,67 +1,33 @@
 """The JSON types of what a client may write.
 
-Owns which property is an object, a list, a string, a number or a boolean, so that nothing
-behind it meets a value of another type. Properties that it does not name pass unchanged.
+Owns the check of a request against the shape of its type, so that nothing behind it meets a value
+of another JSON type, and the shapes that several types share. Properties that a shape does not
+name pass unchanged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
-from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.world import Body
 
 Shape = Any
 """``str``, ``bool``, ``int`` for a value; ``[shape]`` for a list; a mapping for an object."""
 
-_REFERENCE = {"id": str}
-_PREFIXES = {"addressPrefixes": [str]}
-_SUBNET = {
-    "addressPrefix": str,
-    "addressPrefixes": [str],
-    "networkSecurityGroup": _REFERENCE,
-    "routeTable": _REFERENCE,
-    "natGateway": _REFERENCE,
-    "delegations": [dict],
-    "serviceEndpoints": [dict],
-}
-_PEERING = {
-    "remoteVirtualNetwork": _REFERENCE,
-    "allowVirtualNetworkAccess": bool,
-    "allowForwardedTraffic": bool,
-    "allowGatewayTransit": bool,
-    "useRemoteGateways": bool,
-    "doNotVerifyRemoteGateways": bool,
-    "peerCompleteVnets": bool,
-}
-_ROUTE = {"addressPrefix": str, "nextHopType": str, "nextHopIpAddress": str}
-_RULE = {
-    "protocol": str,
-    "access": str,
-    "direction": str,
-    "priority": int,
-    "sourcePortRange": str,
-    "destinationPortRange": str,
-    "sourceAddressPrefix": str,
-    "destinationAddressPrefix": str,
-    "sourcePortRanges": [str],
-    "destinationPortRanges": [str],
-    "sourceAddressPrefixes": [str],
-    "destinationAddressPrefixes": [str],
-}
-_IP_CONFIGURATION = {
+REFERENCE = {"id": str}
+PREFIXES = {"addressPrefixes": [str]}
+IP_CONFIGURATION = {
     "name": str,
     "properties": {
-        "subnet": _REFERENCE,
-        "publicIPAddress": _REFERENCE,
+        "subnet": REFERENCE,
+        "publicIPAddress": REFERENCE,
         "privateIPAddress": str,
         "privateIPAllocationMethod": str,
         "primary": bool,
     },
 }
-_BGP = {
+BGP_SETTINGS = {
     "asn": int,
     "bgpPeeringAddress": str,
     "peerWeight": int,
@@ -76,110 +42,12 @@ _BGP = {
 }
 
 
-_CIRCUIT_PEERING = {
-    "peeringType": str,
-    "state": str,
-    "peerASN": int,
-    "vlanId": int,
-    "primaryPeerAddressPrefix": str,
-    "secondaryPeerAddressPrefix": str,
-    "sharedKey": str,
-}
-
-
-def _children(properties: Shape) -> Shape:
+def children(properties: Shape) -> Shape:
+    """Return the shape of a list of children, given the shape of a child's properties."""
     return [{"id": str, "name": str, "properties": properties}]
 
 
-SHAPES: Mapping[str, Shape] = MappingProxyType(
-    {
-        rt.VNET: {
-            "addressSpace": _PREFIXES,
-            "summarizedGatewayPrefixes": _PREFIXES,
-            "subnets": _children(_SUBNET),
-            "virtualNetworkPeerings": _children(_PEERING),
-            "dhcpOptions": {"dnsServers": [str]},
-        },
-        rt.SUBNET: _SUBNET,
-        rt.PEERING: _PEERING,
-        rt.PUBLIC_IP: {
-            "publicIPAllocationMethod": str,
-            "publicIPAddressVersion": str,
-            "idleTimeoutInMinutes": int,
-            "dnsSettings": {"domainNameLabel": str},
-        },
-        rt.NIC: {
-            "ipConfigurations": [_IP_CONFIGURATION],
-            "networkSecurityGroup": _REFERENCE,
-            "enableIPForwarding": bool,
-            "dnsSettings": {"dnsServers": [str]},
-        },
-        rt.ROUTE_TABLE: {"routes": _children(_ROUTE), "disableBgpRoutePropagation": bool},
-        rt.ROUTE: _ROUTE,
-        rt.SECURITY_GROUP: {"securityRules": _children(_RULE)},
-        rt.SECURITY_RULE: _RULE,
-        rt.GATEWAY: {
-            "gatewayType": str,
-            "vpnType": str,
-            "enableBgp": bool,
-            "activeActive": bool,
-            "sku": {"name": str, "tier": str},
-            "ipConfigurations": [_IP_CONFIGURATION],
-            "bgpSettings": _BGP,
-        },
-        rt.LOCAL_GATEWAY: {
-            "gatewayIpAddress": str,
-            "fqdn": str,
-            "localNetworkAddressSpace": _PREFIXES,
-            "bgpSettings": _BGP,
-        },
-        rt.CONNECTION: {
-            "connectionType": str,
-            "virtualNetworkGateway1": _REFERENCE,
-            "virtualNetworkGateway2": _REFERENCE,
-            "localNetworkGateway2": _REFERENCE,
-            "peer": _REFERENCE,
-            "sharedKey": str,
-            "enableBgp": bool,
-            "routingWeight": int,
-            "gatewayCustomBgpIpAddresses": [{"ipConfigurationId": str, "customBgpIpAddress": str}],
-        },
-        rt.CIRCUIT: {
-            "peerings": _children(_CIRCUIT_PEERING),
-            "serviceProviderProperties": {
-                "serviceProviderName": str,
-                "peeringLocation": str,
-                "bandwidthInMbps": int,
-            },
-            "authorizations": [dict],
-        },
-        rt.CIRCUIT_PEERING: _CIRCUIT_PEERING,
-        rt.VIRTUAL_HUB: {
-            "sku": str,
-            "virtualWan": _REFERENCE,
-            "addressPrefix": str,
-            "allowBranchToBranchTraffic": bool,
-            "hubRoutingPreference": str,
-        },
-        rt.HUB_CONFIGURATION: {"subnet": _REFERENCE, "publicIPAddress": _REFERENCE},
-        rt.HUB_CONNECTION: {"peerIp": str, "peerAsn": int},
-        rt.VM: {
-            "hardwareProfile": {"vmSize": str},
-            "storageProfile": {"imageReference": dict, "osDisk": dict, "dataDisks": [dict]},
-            "osProfile": {
-                "computerName": str,
-                "adminUsername": str,
-                "adminPassword": str,
-                "customData": str,
-                "linuxConfiguration": dict,
-            },
-            "networkProfile": {"networkInterfaces": [{"id": str, "properties": {"primary": bool}}]},
-        },
-    }
-)
-
-
-def fault(type_: str, body: Body) -> str | None:
+def fault(body: Body, properties: Shape) -> str | None:
     """What is of the wrong JSON type in a request, in words; None where nothing is."""
     top = {
         "id": str,
@@ -188,7 +56,7 @@ def fault(type_: str, body: Body) -> str | None:
         "tags": {},
         "sku": {"name": str, "tier": str},
         "zones": [str],
-        "properties": SHAPES.get(type_, {}),
+        "properties": properties,
     }
     return _fault(body, top, "$") or _tags_fault(body.get("tags"))
 

@@ -19,7 +19,7 @@ def learned(world: World, connection: Resource) -> Body:
     hub = world.get(connection.id.parent) if connection.id.parent else None
     peer = str(connection.properties.get("peerIp"))
     answer: Body = {"RouteServiceRole_IN_0": [], "RouteServiceRole_IN_1": []}
-    for number, local in enumerate(_addresses(world, hub) if hub else ()):
+    for number, local in enumerate(instance_addresses(world, hub) if hub else ()):
         answer[f"RouteServiceRole_IN_{number}"] = [
             {
                 "localAddress": local,
@@ -52,7 +52,7 @@ def routes_in(world: World, vnet: str) -> Iterator[tuple[str, str]]:
                 yield prefix, str(each.active_properties.get("peerIp"))
 
 
-def _addresses(world: World, hub: Resource) -> tuple[str, ...]:
+def instance_addresses(world: World, hub: Resource) -> tuple[str, ...]:
     """The two addresses of a Route Server: the first free ones of its subnet (assumed)."""
     for each in world.children(hub.id, "ipConfigurations"):
         subnet = world.get(each.properties["subnet"]["id"])

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.references import references
 from erfailover.lab.core.world import Resource
 from tests.support import naive_bgp
 from tests.support.direct import Direct
@@ -229,7 +228,7 @@ class Writes(RuleBasedStateMachine):
     @invariant()
     def no_reference_dangles(self) -> None:
         for each in self.world.resources.values():
-            for found in references(each.id, each.body):
+            for found in self.direct.lab.references.read(each.id, each.body):
                 gone = self.world.get(found.target) is None
                 left = each.properties.get("peeringState") == "Disconnected"
                 assert not gone or left, f"{each.id} refers to {found.target}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from erfailover.lab.core import ids
 from erfailover.lab.core.arm_url import Kind, parse
+from erfailover.lab.providers.registry import PROVIDERS
 from tests.tools.replay import bodies
 from tests.tools.replay.facts import Facts, Step
 from tests.tools.replay.player import Answer, Player
@@ -96,7 +97,7 @@ def step_type(facts: Facts, step: Step) -> str:
     """The resource type, with the action or part, that a step addresses."""
     if step.polls is not None:
         step = facts.steps[step.polls]
-    target = parse(step.path)
+    target = parse(step.path, PROVIDERS)
     if target.kind in {Kind.GROUP, Kind.GROUPS}:
         listed = " [list]" if target.kind is Kind.GROUPS else ""
         return f"Microsoft.Resources/resourceGroups{listed}"

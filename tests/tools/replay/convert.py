@@ -16,7 +16,8 @@ from typing import Any
 from erfailover.lab.core import ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.arm_url import Kind, Target, parse
-from erfailover.lab.core.references import references
+from erfailover.lab.core.references import References
+from erfailover.lab.providers.registry import PROVIDERS
 from tests.tools.replay import bodies
 from tests.tools.replay.facts import Facts, Step
 from tests.tools.replay.presumed import invented
@@ -160,7 +161,7 @@ def _remember(reading: _Reading, body: Json) -> None:
     elif isinstance(body, dict):
         found = ids.parse(body["id"]) if isinstance(body.get("id"), str) else None
         modelled = found is not None and (
-            not found.types or rt.find(found.provider, found.types) is not None
+            not found.types or PROVIDERS.find(found.provider, found.types) is not None
         )
         if modelled and isinstance(body.get("properties"), dict):
             reading.shown.setdefault(ids.key(body["id"]), body)
@@ -169,7 +170,7 @@ def _remember(reading: _Reading, body: Json) -> None:
 
 
 def _take(reading: _Reading, each: Interaction) -> None:
-    target = parse(each.path)
+    target = parse(each.path, PROVIDERS)
     if target.kind in {Kind.OPERATION, Kind.OPERATION_RESULT}:
         _take_poll(reading, each, target)
         return
@@ -207,7 +208,8 @@ def _names_what_is_not_served(text: str) -> bool:
     """Whether a refusal names a resource of a type that the lab does not serve."""
     for found in re.findall(r"/subscriptions/[^\s'\",]+[^\s'\",.]", text):
         where = ids.parse("/".join(found.split("/")[:9]))
-        if where is not None and where.types and rt.find(where.provider, where.types) is None:
+        types = where.types if where is not None else ()
+        if where is not None and types and PROVIDERS.find(where.provider, types) is None:
             return True
     return False
 
@@ -293,7 +295,7 @@ def _presume(reading: _Reading, key: str, found: list[tuple[str, Json]]) -> bool
 def _without_created(reading: _Reading, where: ids.ResourceId, body: Json) -> Json:
     """A body without the children that the recording itself creates later."""
     properties = dict(body["properties"])
-    for child in rt.children(where.type):
+    for child in PROVIDERS.children(where.type):
         rows = properties.get(child.collection)
         if isinstance(rows, list):
             properties[child.collection] = [
@@ -307,10 +309,10 @@ def _without_created(reading: _Reading, where: ids.ResourceId, body: Json) -> Js
 def _spelled(text: str) -> ids.ResourceId | None:
     """An id with its type spelled as Azure does."""
     found = ids.parse(text)
-    known = rt.find(found.provider, found.types) if found is not None else None
+    known = PROVIDERS.find(found.provider, found.types) if found is not None else None
     if found is None or known is None:
         return found
-    provider, types = rt.spelled(known)
+    provider, types = known.provider, known.types
     return ids.ResourceId(found.subscription, found.resource_group, provider, types, found.names)
 
 
@@ -319,15 +321,15 @@ def _presume_references(
 ) -> bool:
     wanted = [(where, body)]
     properties = body.get("properties") if isinstance(body, dict) else None
-    for child in rt.children(where.type):
+    for child in PROVIDERS.children(where.type):
         rows = properties.get(child.collection) if isinstance(properties, dict) else None
         for row in rows or ():
             wanted.append((where.child(child.collection, str(row.get("name"))), row))
     known = True
     for owner, each in wanted:
-        for reference in references(owner, each or {}):
+        for reference in References(PROVIDERS).read(owner, each or {}):
             target = ids.parse(reference.target)
-            if target is None or rt.find(target.provider, target.types) is None:
+            if target is None or PROVIDERS.find(target.provider, target.types) is None:
                 continue
             known = _presume(reading, ids.key(target), found) and known
     return known
@@ -352,7 +354,7 @@ def _exists(reading: _Reading, body: Json) -> None:
     if where is None:
         return
     reading.there.add(ids.key(where))
-    for child in rt.children(where.type):
+    for child in PROVIDERS.children(where.type):
         for each in (body.get("properties") or {}).get(child.collection) or ():
             _exists(reading, each)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from erfailover.lab.core import ids
 from erfailover.lab.core import resource_types as rt
+from erfailover.lab.providers.registry import PROVIDERS
 
 Json = Any
 
@@ -19,7 +20,7 @@ Json = Any
 def invented(key: str, shown: Mapping[str, Json]) -> Json:
     """A body for a resource that is referred to; None where none can be made up."""
     where = ids.parse(key)
-    known = rt.find(where.provider, where.types) if where is not None else None
+    known = PROVIDERS.find(where.provider, where.types) if where is not None else None
     if where is None or known is None:
         return None
     location = next((each["location"] for each in shown.values() if "location" in each), "westus")

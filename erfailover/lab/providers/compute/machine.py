@@ -1,11 +1,6 @@
-"""What Azure makes of a virtual machine's body.
+"""Linux virtual machines: their defaults, who can sign in, what ARM refuses of them.
 
-Owns the defaults of Microsoft.Compute/virtualMachines and what of it no answer shows; pure
-apart from the names that ``Fresh`` makes up.
-
-Who may sign in to a virtual machine: what Azure refuses of passwords and SSH keys.
-
-Pure. Nobody signs in to a machine of the lab; only what ARM checks is here.
+Nobody signs in to a machine of the lab: of passwords and SSH keys there is only what ARM checks.
 """
 
 from __future__ import annotations
@@ -16,23 +11,24 @@ import copy
 from collections.abc import Iterator
 
 from erfailover.lab.core import errors, ids
+from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
 from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.bodies import Draft
+from erfailover.lab.providers.provider import Cloud, Coverage, Provider
 
 SMALLEST_RSA = 2048
 """Bits (published: REST specification of Microsoft.Compute, ``SshPublicKey.keyData``)."""
 
 
-def complete_machine(
-    resource_id: ids.ResourceId, body: Body, existing: Resource | None, fresh: Fresh
-) -> dict[str, str]:
-    """Fill a virtual machine's body in (recorded); gives back its secrets, taken out.
+def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
+    """Fill a virtual machine's body in (recorded); its secrets are taken out.
 
     The password and the custom data come back in no answer of Azure's.
     """
-    properties: Body = body["properties"]
+    resource_id, properties = draft.id, draft.body["properties"]
     properties.pop("instanceView", None)
     known = existing.properties if existing else {}
     if existing is None:
@@ -47,9 +43,9 @@ def complete_machine(
         storage[name] = {**copy.deepcopy(kept), **(storage.get(name) or {})}
     _complete_storage(resource_id, storage)
     system = properties.setdefault("osProfile", dict(known.get("osProfile") or {}))
-    secrets = {
-        name: str(system.pop(name)) for name in ("adminPassword", "customData") if name in system
-    }
+    for name in ("adminPassword", "customData"):
+        if name in system:
+            draft.secrets[name] = str(system.pop(name))
     system.setdefault("computerName", resource_id.name)
     system.setdefault("adminUsername", "azureuser")
     system.setdefault("secrets", [])
@@ -60,11 +56,10 @@ def complete_machine(
         kept = ((known.get("osProfile") or {}).get("linuxConfiguration") or {}).get(name)
         if kept is not None and linux.get(name) is None:
             linux[name] = copy.deepcopy(kept)
-    linux.setdefault("disablePasswordAuthentication", "adminPassword" not in secrets)
+    linux.setdefault("disablePasswordAuthentication", "adminPassword" not in draft.secrets)
     linux.setdefault("provisionVMAgent", True)
     linux.setdefault("patchSettings", {"patchMode": "ImageDefault"})
     properties["timeCreated"] = known.get("timeCreated", "")
-    return secrets
 
 
 def _complete_storage(resource_id: ids.ResourceId, storage: Body) -> None:
@@ -86,13 +81,12 @@ def _complete_storage(resource_id: ids.ResourceId, storage: Body) -> None:
     storage.setdefault("diskControllerType", "SCSI")
 
 
-def refused(
-    vm_id: ids.ResourceId, properties: Body, known: Resource | None, secrets: dict[str, str]
+def _access_refused(
+    properties: Body, known: Resource | None, secrets: dict[str, str]
 ) -> Refusal | None:
-    """Why a machine may not be written so.
+    """Why nobody could sign in to a machine, or what may not change of who can.
 
     Args:
-        vm_id: the machine.
         properties: of its body, filled in.
         known: the machine as it is; None for a new one.
         secrets: what was taken out of the body.
@@ -191,11 +185,9 @@ def _parts(encoded: str) -> list[bytes] | None:
     return parts or None
 
 
-def machine_refused(
-    scene: Scene, vm_id: ids.ResourceId, body: Body, secrets: dict[str, str]
-) -> Refusal | None:
+def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a virtual machine may not be written so."""
-    properties = body["properties"]
+    vm_id, properties = draft.id, draft.body["properties"]
     if not properties["hardwareProfile"].get("vmSize"):
         return errors.property_missing("hardwareProfile.vmSize", str(vm_id))
     interfaces = properties["networkProfile"]["networkInterfaces"]
@@ -221,4 +213,71 @@ def machine_refused(
                 f"Network Interface {each.get('id')} is used by existing VM {users[0].source}.",
                 details=(),
             )
-    return refused(vm_id, properties, scene.world.get(vm_id), secrets)
+    return _access_refused(properties, existing, draft.secrets)
+
+
+def _finish_write(cloud: Cloud, machine: Resource) -> None:
+    """Say when a machine was made, and give its interfaces their MAC addresses."""
+    properties = machine.properties
+    properties["timeCreated"] = properties.get("timeCreated") or cloud.timestamp()
+    for each in properties["networkProfile"]["networkInterfaces"]:
+        nic = cloud.scene.world.get(each["id"])
+        if nic is not None:
+            nic.properties.setdefault("macAddress", cloud.fresh.mac_address())
+            nic.properties["primary"] = bool((each.get("properties") or {}).get("primary", True))
+
+
+def _finish_delete(cloud: Cloud, machine: Resource) -> list[str]:
+    return [
+        each["id"]
+        for each in machine.properties["networkProfile"]["networkInterfaces"]
+        if (each.get("properties") or {}).get("deleteOption") == "Delete"
+    ]
+
+
+VM = Provider(
+    type=rt.VM,
+    noun="VirtualMachine",
+    actions=("runcommand", "start", "restart", "poweroff", "deallocate"),
+    references=("networkProfile.networkInterfaces",),
+    coverage=(
+        Coverage(
+            names="`Microsoft.Compute/virtualMachines`",
+            modelled="Linux machines with their interfaces; power state; `instanceView`; images "
+            "found by name",
+            not_modelled="Windows, disks as resources, extensions, scale sets, sizes and quotas",
+            rests_on="recording",
+        ),
+        Coverage(
+            names="`virtualMachines/runCommand`",
+            modelled="`RunShellScript`, one at a time, last 4 KB: `ping`, `iptables`, `ip`, "
+            "`sysctl`, `conntrack`, `apt`, `grep`, `chmod`, pipes, `&&`, `\\|\\|`; packets at "
+            "their own moments, NAT and connection tracking",
+            not_modelled="any other command: exit status 127 and a line that says so; parameters",
+            rests_on="document; output: that of a Linux machine",
+        ),
+        Coverage(
+            names="`virtualMachines/start`, `restart`, `powerOff`, `deallocate`",
+            modelled="machine state and what survives a restart",
+            not_modelled="redeploy, reimage",
+            rests_on="document",
+        ),
+    ),
+    shape={
+        "hardwareProfile": {"vmSize": str},
+        "storageProfile": {"imageReference": dict, "osDisk": dict, "dataDisks": [dict]},
+        "osProfile": {
+            "computerName": str,
+            "adminUsername": str,
+            "adminPassword": str,
+            "customData": str,
+            "linuxConfiguration": dict,
+        },
+        "networkProfile": {"networkInterfaces": [{"id": str, "properties": {"primary": bool}}]},
+    },
+    slow_without_change=True,
+    complete=_complete,
+    validate=_validate,
+    finish_write=_finish_write,
+    finish_delete=_finish_delete,
+)

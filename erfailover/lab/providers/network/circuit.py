@@ -16,12 +16,16 @@ from erfailover.lab.core.errors import Refusal
 from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.bodies import Draft
+from erfailover.lab.providers.provider import Coverage, Provider
+from erfailover.lab.providers.shapes import children
 
 KINDS = frozenset({"AzurePrivatePeering", "MicrosoftPeering"})
 
 
-def complete_circuit(body: Body, existing: Resource | None, fresh: Fresh) -> None:
+def _complete_circuit(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
     """Fill a circuit's body in."""
+    body = draft.body
     sku: Body = body.setdefault("sku", {})
     tier, family = sku.setdefault("tier", "Standard"), sku.setdefault("family", "MeteredData")
     sku.setdefault("name", f"{tier}_{family}")
@@ -41,9 +45,10 @@ def complete_circuit(body: Body, existing: Resource | None, fresh: Fresh) -> Non
     properties["serviceKey"] = known.get("serviceKey") or fresh.guid()
 
 
-def complete_peering(resource_id: ids.ResourceId, properties: Body) -> None:
+def _complete_peering(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
     """Fill a circuit peering's body in."""
-    properties.setdefault("peeringType", resource_id.name)
+    properties: Body = draft.body["properties"]
+    properties.setdefault("peeringType", draft.id.name)
     properties.setdefault("state", "Enabled")
     properties["azureASN"] = EDGE_ASN
     defaults: Body = {
@@ -58,20 +63,21 @@ def complete_peering(resource_id: ids.ResourceId, properties: Body) -> None:
         properties.setdefault(name, value)
 
 
-def circuit_refused(scene: Scene, circuit_id: ids.ResourceId, body: Body) -> Refusal | None:
+def _validate_circuit(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a circuit may not be written so."""
+    body = draft.body
     provider = body["properties"].get("serviceProviderProperties") or {}
     for name in ("serviceProviderName", "peeringLocation", "bandwidthInMbps"):
         if not provider.get(name):
-            return errors.property_missing(name, str(circuit_id))
+            return errors.property_missing(name, str(draft.id))
     if body["sku"].get("tier") not in {"Local", "Standard", "Premium", "Basic"}:
         return errors.property_invalid("sku.tier", body["sku"].get("tier"), "Local to Premium")
     return None
 
 
-def peering_refused(scene: Scene, peering_id: ids.ResourceId, body: Body) -> Refusal | None:
+def _validate_peering(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a circuit's peering may not be written so."""
-    properties = body["properties"]
+    properties, peering_id = draft.body["properties"], draft.id
     kind = properties["peeringType"]
     if kind not in KINDS or kind != peering_id.name:
         return errors.property_invalid(
@@ -125,7 +131,7 @@ def connection_refused(
     return None
 
 
-def _circuit_in_use(scene: Scene, circuit: Resource) -> Refusal | None:
+def _validate_delete(scene: Scene, circuit: Resource) -> Refusal | None:
     users = scene.references.users(circuit.id)
     if not users:
         return None
@@ -133,3 +139,50 @@ def _circuit_in_use(scene: Scene, circuit: Resource) -> Refusal | None:
         "circuit in use",
         f"Circuit {circuit.id} cannot be deleted because connection {users[0].source} uses it.",
     )
+
+
+_PEERING_SHAPE = {
+    "peeringType": str,
+    "state": str,
+    "peerASN": int,
+    "vlanId": int,
+    "primaryPeerAddressPrefix": str,
+    "secondaryPeerAddressPrefix": str,
+    "sharedKey": str,
+}
+CIRCUIT = Provider(
+    type=rt.CIRCUIT,
+    noun="ExpressRouteCircuit",
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/expressRouteCircuits`, `expressRouteCircuits/peerings`",
+            modelled="a circuit with its private peering and connection; its state decides the "
+            "gateway's routes. Two tags stand for what is no part of ARM: `lab:on-premises`, the "
+            "prefixes announced behind it, and `lab:edges-down`, the edge routers that do not "
+            "answer (`primary`, `secondary`)",
+            not_modelled="authorizations, Global Reach, Direct ports, Microsoft peering's routes, "
+            "billing states",
+            rests_on="document; provisioning by the provider: inference",
+        ),
+    ),
+    shape={
+        "peerings": children(_PEERING_SHAPE),
+        "serviceProviderProperties": {
+            "serviceProviderName": str,
+            "peeringLocation": str,
+            "bandwidthInMbps": int,
+        },
+        "authorizations": [dict],
+    },
+    read_only=frozenset({"peerings"}),
+    complete=_complete_circuit,
+    validate=_validate_circuit,
+    validate_delete=_validate_delete,
+)
+CIRCUIT_PEERING = Provider(
+    type=rt.CIRCUIT_PEERING,
+    noun="ExpressRouteCircuitPeering",
+    shape=_PEERING_SHAPE,
+    complete=_complete_peering,
+    validate=_validate_peering,
+)

@@ -1,17 +1,22 @@
-"""Connections of VPN gateways: their defaults, what a write may not say."""
+"""Connections of VPN and ExpressRoute gateways: their defaults, what ARM refuses, their status."""
 
 from __future__ import annotations
 
 from erfailover.lab.core import errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.bodies import Draft
 from erfailover.lab.providers.network import circuit
+from erfailover.lab.providers.provider import Coverage, Provider, View
+from erfailover.lab.providers.shapes import REFERENCE
 
 
-def complete_connection(properties: Body) -> dict[str, str]:
-    """Fill a connection's body in (recorded); gives back the shared key, taken out."""
+def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
+    """Fill a connection's body in (recorded); the shared key is taken out."""
+    properties: Body = draft.body["properties"]
     for name in ("virtualNetworkGateway1", "virtualNetworkGateway2", "localNetworkGateway2"):
         value = properties.get(name)
         if isinstance(value, dict):
@@ -41,14 +46,13 @@ def complete_connection(properties: Body) -> dict[str, str]:
     properties["ingressBytesTransferred"] = 0
     properties["egressBytesTransferred"] = 0
     shared_key = properties.pop("sharedKey", None)
-    return {"sharedKey": shared_key} if shared_key else {}
+    if shared_key:
+        draft.secrets["sharedKey"] = shared_key
 
 
-def connection_refused(
-    scene: Scene, connection_id: ids.ResourceId, body: Body, existing: Resource | None
-) -> Refusal | None:
+def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a connection may not be written so; its references have been checked before."""
-    properties = body["properties"]
+    properties, connection_id = draft.body["properties"], draft.id
     if properties.get("connectionType") == "ExpressRoute":
         return circuit.connection_refused(scene, connection_id, properties)
     if properties.get("connectionType") != "IPsec":
@@ -83,3 +87,53 @@ def _bgp_refused(scene: Scene, connection_id: ids.ResourceId, properties: Body) 
         f"Connection {connection_id} cannot have EnableBgp set to true unless gateway "
         f"{gateway.id} and local network gateway {local.id} have BGP settings.",
     )
+
+
+def _present(view: View, connection: Resource) -> Body:
+    added: Body = {}
+    if "sharedKey" in connection.hidden:
+        added["sharedKey"] = connection.hidden["sharedKey"]  # recorded: Azure shows it
+    if view.read and connection.active is not None:
+        added["connectionStatus"] = view.tunnels.connection_status(connection)
+    return added
+
+
+CONNECTION = Provider(
+    type=rt.CONNECTION,
+    noun="VirtualNetworkGatewayConnection",
+    references=(
+        "virtualNetworkGateway1",
+        "virtualNetworkGateway2",
+        "localNetworkGateway2",
+        "peer",
+    ),
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/connections`, `connections/sharedKey`",
+            modelled="IPsec and ExpressRoute; both ends must agree on addresses, key and BGP; "
+            "shared key read, set, reset",
+            not_modelled="Vnet2Vnet and VPN clients (501), IPsec policies' effect, traffic "
+            "selectors, throughput",
+            rests_on="recording",
+        ),
+    ),
+    shape={
+        "connectionType": str,
+        "virtualNetworkGateway1": REFERENCE,
+        "virtualNetworkGateway2": REFERENCE,
+        "localNetworkGateway2": REFERENCE,
+        "peer": REFERENCE,
+        "sharedKey": str,
+        "enableBgp": bool,
+        "routingWeight": int,
+        "gatewayCustomBgpIpAddresses": [{"ipConfigurationId": str, "customBgpIpAddress": str}],
+    },
+    has_guid=True,
+    # Recorded: a connection in westus to a local network gateway in eastus.
+    any_region=frozenset({"localNetworkGateway2"}),
+    slow_without_change=True,
+    etag_header=False,
+    complete=_complete,
+    validate=_validate,
+    present=_present,
+)

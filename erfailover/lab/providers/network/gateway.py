@@ -1,26 +1,28 @@
-"""What ARM refuses about gateways, local network gateways, connections and their addresses.
+"""Virtual network gateways: VPN and ExpressRoute.
 
-Pure. Rules that came into force on a date carry it and apply from that day on.
-
-What Azure makes of the bodies of gateways, local network gateways and connections.
-
-Owns their defaults and read-only parts, all recorded; pure. The BGP addresses that Azure
-assigns come with the completion (``completion``).
+Owns their defaults, all recorded, what ARM refuses of them, and the BGP addresses that they get
+when they are provisioned. Rules that came into force on a date apply from that day on.
 """
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 
 from erfailover.lab.core import addresses, errors, ids
 from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.addresses import GATEWAY_ASN
 from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.prefixes import holds
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
-from erfailover.lab.providers.network.local_gateway import _asn_refused
+from erfailover.lab.providers.bodies import Draft, ip_configuration
+from erfailover.lab.providers.network.local_gateway import refuse_asn
 from erfailover.lab.providers.network.public_ip import address_taken
+from erfailover.lab.providers.provider import Cloud, Coverage, Provider
 from erfailover.lab.providers.rules import provisioned
+from erfailover.lab.providers.shapes import BGP_SETTINGS, IP_CONFIGURATION
 
 NON_AZ_SKUS_CLOSED = dt.date(2025, 11, 1)
 """From this day on VPN gateways are made in AZ SKUs only (announced by Azure)."""
@@ -35,11 +37,9 @@ DEFAULT_ASN = 65515
 """The ASN of a gateway whose client names none (recorded)."""
 
 
-def gateway_refused(
-    scene: Scene, gateway_id: ids.ResourceId, body: Body, existing: Resource | None
-) -> Refusal | None:
+def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a virtual network gateway may not be written so."""
-    properties = body["properties"]
+    properties, gateway_id = draft.body["properties"], draft.id
     if properties["gatewayType"] not in {"Vpn", "ExpressRoute"}:
         return errors.not_modelled(f"gateways of type {properties['gatewayType']}")
     if properties.get("vpnType") not in {"RouteBased", "PolicyBased"}:
@@ -60,7 +60,7 @@ def gateway_refused(
             found = found or _default_route_refused(scene, gateway_id, each)
     settings = properties.get("bgpSettings") or {}
     found = found or _custom_addresses_refused(scene, gateway_id, settings)
-    return found or _asn_refused(scene, settings, frozenset())
+    return found or refuse_asn(scene, settings, frozenset())
 
 
 def _custom_addresses_refused(
@@ -242,8 +242,9 @@ def _public_ip_refused(
     return None
 
 
-def complete_gateway(resource_id: ids.ResourceId, body: Body, existing: Resource | None) -> None:
+def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
     """Fill a virtual network gateway's body in (recorded)."""
+    body = draft.body
     sent: Body = body["properties"]
     known = existing.properties if existing else {}
     type_ = sent.get("gatewayType", "Vpn")
@@ -284,27 +285,11 @@ def complete_gateway(resource_id: ids.ResourceId, body: Body, existing: Resource
     configurations = []
     for number, each in enumerate(sent.get("ipConfigurations") or ()):
         each.setdefault("name", "default" if number == 0 else f"default{number}")
-        configurations.append(_configuration(resource_id, each, body["etag"]))
+        configurations.append(ip_configuration(draft.id, each, body["etag"]))
+        configurations[-1]["properties"].setdefault("privateIPAllocationMethod", "Dynamic")
     properties["ipConfigurations"] = configurations
     properties["bgpSettings"] = _bgp_settings(properties, known)
     body["properties"] = properties
-
-
-def _configuration(owner: ids.ResourceId, sent: Body, etag: str) -> Body:
-    inner: Body = {"privateIPAllocationMethod": "Dynamic", **(sent.get("properties") or {})}
-    inner["provisioningState"] = "Updating"
-    for name in ("subnet", "publicIPAddress"):
-        if isinstance(inner.get(name), dict):
-            inner[name] = {"id": inner[name].get("id", "")}
-        else:
-            inner.pop(name, None)
-    return {
-        "name": sent["name"],
-        "id": f"{owner}/ipConfigurations/{sent['name']}",
-        "etag": etag,
-        "type": f"{owner.type}/ipConfigurations",
-        "properties": inner,
-    }
 
 
 def _bgp_settings(properties: Body, known: Body) -> Body:
@@ -337,7 +322,7 @@ def _bgp_settings(properties: Body, known: Body) -> Body:
     return settings
 
 
-def _gateway_in_use(scene: Scene, gateway: Resource) -> Refusal | None:
+def _validate_delete(scene: Scene, gateway: Resource) -> Refusal | None:
     connections = scene.connections(gateway.id)
     if connections:
         return Refusal(
@@ -361,3 +346,106 @@ def _gateway_in_use(scene: Scene, gateway: Resource) -> Refusal | None:
                     f"{user.id} uses it as its remote gateway.",
                 )
     return None
+
+
+def _assign_addresses(cloud: Cloud, gateway: Resource) -> None:
+    """Give a gateway its ASN, its BGP addresses and its public addresses."""
+    world = cloud.scene.world
+    properties = gateway.properties
+    settings = properties["bgpSettings"]
+    settings["asn"] = settings["asn"] or DEFAULT_ASN
+    rows = {ids.key(row["ipconfigurationId"]): row for row in settings["bgpPeeringAddresses"]}
+    given: list[str] = []
+    for number, each in enumerate(properties["ipConfigurations"]):
+        inner = each["properties"]
+        subnet = world.get(inner["subnet"]["id"])
+        prefix = str(subnet.properties["addressPrefix"]) if subnet is not None else ""
+        found = addresses.gateway_addresses(prefix, bool(properties["activeActive"]))
+        row = rows[ids.key(each["id"])]
+        if found:
+            row["defaultBgpIpAddresses"] = [found[min(number, len(found) - 1)]]
+        public_ip = world.get((inner.get("publicIPAddress") or {}).get("id", ""))
+        if public_ip is not None:
+            public_ip.properties.setdefault("ipAddress", cloud.new_public_address())
+            _share(public_ip)
+            row["tunnelIpAddresses"] = [public_ip.properties["ipAddress"]]
+        given += row["defaultBgpIpAddresses"]  # published: not the custom ones
+        if properties["gatewayType"] != "Vpn":
+            given = list(addresses.express_addresses(prefix))
+    if properties["gatewayType"] != "Vpn":
+        settings["asn"] = GATEWAY_ASN
+    settings["bgpPeeringAddress"] = ",".join(given)
+
+
+def _share(public_ip: Resource) -> None:
+    """A dynamic address, assigned with its first user, is active at once."""
+    if public_ip.active is not None and "ipAddress" not in public_ip.active["properties"]:
+        public_ip.active = copy.deepcopy(public_ip.body)
+
+
+GATEWAY = Provider(
+    type=rt.GATEWAY,
+    noun="VirtualNetworkGateway",
+    actions=(
+        "getbgppeerstatus",
+        "getlearnedroutes",
+        "getadvertisedroutes",
+        "reset",
+        "startsitefailovertest",
+        "stopsitefailovertest",
+        "getfailoveralltestsdetails",
+        "getfailoversingletestdetails",
+    ),
+    references=("ipConfigurations.subnet", "ipConfigurations.publicIPAddress"),
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/virtualNetworkGateways`",
+            modelled="VPN (route-based, BGP, active-standby and active-active) and ExpressRoute; "
+            "AZ SKUs and zoned addresses by date; long first answer, lengthening Retry-After; BGP "
+            "addresses from GatewaySubnet, custom (APIPA) ones beside them; `connections`, the "
+            "list of a gateway's, without `connectionStatus`",
+            not_modelled="point-to-site, NAT rules, policy-based tunnels' selectors, custom "
+            "routes, resizing rules, packet capture, generation limits",
+            rests_on="recording; BGP tables: observation",
+        ),
+        Coverage(
+            names="`virtualNetworkGateways/getBgpPeerStatus`, `getLearnedRoutes`, "
+            "`getAdvertisedRoutes`",
+            modelled="sessions with hold and connect time, AS paths, loop prevention, origin and "
+            "withdrawal, own and twin instance, edge peers",
+            not_modelled="route filters, communities, weights other than Azure's defaults",
+            rests_on="observation and recording; ties between equal routes: inference",
+        ),
+        Coverage(
+            names="`virtualNetworkGateways/reset`",
+            modelled="takes its time, holds the gateway",
+            not_modelled="an outage of the tunnels",
+            rests_on="recording",
+        ),
+        Coverage(
+            names="`virtualNetworkGateways/startSiteFailoverTest`, `stopSiteFailoverTest`, "
+            "`getFailoverAllTestsDetails`, `getFailoverSingleTestDetails`",
+            modelled="one peering location down for one gateway until stopped; refused on a "
+            "single location; `Starting`, `Running`, `Stopping`, `Completed`",
+            not_modelled="durations, the resiliency score",
+            rests_on="document; when a test shows as `Starting` or `Stopping`: inference",
+        ),
+    ),
+    shape={
+        "gatewayType": str,
+        "vpnType": str,
+        "enableBgp": bool,
+        "activeActive": bool,
+        "sku": {"name": str, "tier": str},
+        "ipConfigurations": [IP_CONFIGURATION],
+        "bgpSettings": BGP_SETTINGS,
+    },
+    has_guid=True,
+    slow_without_change=True,
+    slow_patch=True,
+    etag_header=False,
+    complete=_complete,
+    validate=_validate,
+    validate_delete=_validate_delete,
+    finish_write=_assign_addresses,
+)

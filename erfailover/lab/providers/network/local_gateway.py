@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from erfailover.lab.core import addresses, errors, ids
+from erfailover.lab.core import addresses, errors
+from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.bodies import Draft
+from erfailover.lab.providers.provider import Coverage, Provider
+from erfailover.lab.providers.shapes import BGP_SETTINGS, PREFIXES
 
 LARGEST_ASN = 4_294_967_295
 RESERVED_ASNS = frozenset({8074, 8075, 12076, 65515, 65517, 65518, 65519, 65520})
 """ASNs that a local network gateway may not have (documented)."""
 
 
-def complete_local(properties: Body) -> None:
+def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
     """Fill a local network gateway's body in (recorded)."""
+    properties: Body = draft.body["properties"]
     properties.setdefault("localNetworkAddressSpace", {"addressPrefixes": []})
     properties["localNetworkAddressSpace"].setdefault("addressPrefixes", [])
     settings = properties.get("bgpSettings")
@@ -25,16 +31,17 @@ def complete_local(properties: Body) -> None:
         }
 
 
-def _asn_refused(scene: Scene, settings: Body, reserved: frozenset[int]) -> Refusal | None:
+def refuse_asn(scene: Scene, settings: Body, reserved: frozenset[int]) -> Refusal | None:
+    """Return why BGP settings may not have their ASN."""
     asn = settings.get("asn")
     if asn is None or (isinstance(asn, int) and 0 <= asn <= LARGEST_ASN and asn not in reserved):
         return None
     return scene.unknown.refuse("ASN not allowed", f"BGP ASN {asn} is not allowed.")
 
 
-def local_gateway_refused(scene: Scene, local_id: ids.ResourceId, body: Body) -> Refusal | None:
+def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a local network gateway may not be written so."""
-    properties = body["properties"]
+    properties, local_id = draft.body["properties"], draft.id
     for prefix in properties["localNetworkAddressSpace"]["addressPrefixes"]:
         if addresses.network(prefix) is None:
             return errors.prefix_invalid(prefix, str(local_id))
@@ -50,10 +57,10 @@ def local_gateway_refused(scene: Scene, local_id: ids.ResourceId, body: Body) ->
         return errors.property_invalid(
             "bgpPeeringAddress", settings.get("bgpPeeringAddress"), "an IPv4 address"
         )
-    return _asn_refused(scene, settings, RESERVED_ASNS)
+    return refuse_asn(scene, settings, RESERVED_ASNS)
 
 
-def _local_gateway_in_use(scene: Scene, local: Resource) -> Refusal | None:
+def _validate_delete(scene: Scene, local: Resource) -> Refusal | None:
     users = scene.references.users(local.id)
     if not users:
         return None
@@ -62,3 +69,27 @@ def _local_gateway_in_use(scene: Scene, local: Resource) -> Refusal | None:
         f"Local network gateway {local.id} cannot be deleted because connection "
         f"{users[0].source} still uses it.",
     )
+
+
+LOCAL_GATEWAY = Provider(
+    type=rt.LOCAL_GATEWAY,
+    noun="LocalNetworkGateway",
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/localNetworkGateways`",
+            modelled="address, prefixes, BGP settings",
+            not_modelled="FQDN (501)",
+            rests_on="recording",
+        ),
+    ),
+    shape={
+        "gatewayIpAddress": str,
+        "fqdn": str,
+        "localNetworkAddressSpace": PREFIXES,
+        "bgpSettings": BGP_SETTINGS,
+    },
+    has_guid=True,
+    complete=_complete,
+    validate=_validate,
+    validate_delete=_validate_delete,
+)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from erfailover.lab.core import addresses, errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.generated import Fresh
+from erfailover.lab.core.references import Reference
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
-from erfailover.lab.providers.bodies import Draft, _reduce, ip_configuration
+from erfailover.lab.providers.bodies import Draft, ip_configuration, reduce_reference
 from erfailover.lab.providers.network.public_ip import address_taken
+from erfailover.lab.providers.provider import Coverage, Provider, View
+from erfailover.lab.providers.shapes import IP_CONFIGURATION, REFERENCE
 
 
-def _complete_nic(draft: Draft, existing: Resource | None) -> None:
+def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
     properties = draft.body["properties"]
     etag = draft.body["etag"]
     known: dict[str, Body] = {}
@@ -33,7 +37,7 @@ def _complete_nic(draft: Draft, existing: Resource | None) -> None:
     dns.setdefault("dnsServers", [])
     dns["appliedDnsServers"] = list(dns["dnsServers"])
     dns["internalDomainNameSuffix"] = "lab.internal.cloudapp.net"
-    _reduce(properties, "networkSecurityGroup")
+    reduce_reference(properties, "networkSecurityGroup")
 
 
 def _keep_address(inner: Body, known: Body | None) -> None:
@@ -48,12 +52,12 @@ def _keep_address(inner: Body, known: Body | None) -> None:
         inner["privateIPAddress"] = before["privateIPAddress"]
 
 
-def nic_refused(scene: Scene, nic_id: ids.ResourceId, body: Body) -> Refusal | None:
-    """Why a network interface may not be written so; gives it its addresses otherwise.
+def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
+    """Why a network interface may not be written so.
 
     Recorded: exactly one IP configuration is the primary one.
     """
-    configurations = body["properties"]["ipConfigurations"]
+    nic_id, configurations = draft.id, draft.body["properties"]["ipConfigurations"]
     if not configurations:
         return errors.property_missing("ipConfigurations", str(nic_id))
     if sum(bool(each["properties"].get("primary")) for each in configurations) != 1:
@@ -136,7 +140,7 @@ def address_refused(scene: Scene, configuration: Body, subnet: Resource) -> Refu
     return None
 
 
-def _nic_in_use(scene: Scene, nic: Resource) -> Refusal | None:
+def _validate_delete(scene: Scene, nic: Resource) -> Refusal | None:
     users = scene.references.users(nic.id)
     if not users:
         return None
@@ -146,3 +150,87 @@ def _nic_in_use(scene: Scene, nic: Resource) -> Refusal | None:
         f"Network Interface {nic.id} is used by existing VM {users[0].source}.",
         details=(),
     )
+
+
+def _assign_addresses(scene: Scene, draft: Draft, existing: Resource | None) -> None:
+    """Dynamic private addresses are assigned when a write is accepted (recorded)."""
+    for each in draft.body["properties"]["ipConfigurations"]:
+        inner = each["properties"]
+        subnet = scene.world.get((inner.get("subnet") or {}).get("id", ""))
+        if inner.get("privateIPAddress") or subnet is None or subnet.id.type != rt.SUBNET:
+            continue
+        if inner["privateIPAllocationMethod"] == "Dynamic":
+            taken = taken_addresses(scene, subnet, each["id"])
+            prefix = str(subnet.properties.get("addressPrefix"))
+            inner["privateIPAddress"] = addresses.first_free(prefix, taken)
+
+
+def _machines(scene: Scene, nic_id: ids.ResourceId) -> tuple[Reference, ...]:
+    return scene.references.users(nic_id, "networkProfile.networkInterfaces")
+
+
+def _is_instant(scene: Scene, draft: Draft) -> bool:
+    """An interface that no machine has is written at once (recorded)."""
+    return not _machines(scene, draft.id)
+
+
+def _present(view: View, nic: Resource) -> Body:
+    users = _machines(view.scene, nic.id)
+    return {"virtualMachine": {"id": users[0].source}} if users else {}
+
+
+NIC = Provider(
+    type=rt.NIC,
+    noun="NetworkInterface",
+    actions=("effectiveroutetable",),
+    references=(
+        "networkSecurityGroup",
+        "ipConfigurations.subnet",
+        "ipConfigurations.publicIPAddress",
+    ),
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/networkInterfaces`",
+            modelled="addresses static and dynamic, IP forwarding, security group; created "
+            "Succeeded at once",
+            not_modelled="load balancers, application security groups, IPv6, accelerated "
+            "networking",
+            rests_on="recording",
+        ),
+        Coverage(
+            names="`networkInterfaces/effectiveRouteTable`",
+            modelled="VNet, peering, gateway, user-defined routes with Azure's precedence and its "
+            "exception for peering routes",
+            not_modelled="service endpoints",
+            rests_on="document; invalid rows and a gateway's next hop: inference",
+        ),
+    ),
+    shape={
+        "ipConfigurations": [IP_CONFIGURATION],
+        "networkSecurityGroup": REFERENCE,
+        "enableIPForwarding": bool,
+        "dnsSettings": {"dnsServers": [str]},
+    },
+    defaults={
+        "enableAcceleratedNetworking": False,
+        "vnetEncryptionSupported": False,
+        "enableIPForwarding": False,
+        "disableTcpStateTracking": False,
+        "hostedWorkloads": [],
+        "tapConfigurations": [],
+        "nicType": "Standard",
+        "allowPort25Out": False,
+        "auxiliaryMode": "None",
+        "auxiliarySku": "None",
+    },
+    read_only=frozenset(
+        {"virtualMachine", "macAddress", "hostedWorkloads", "primary", "tapConfigurations"}
+    ),
+    has_guid=True,
+    complete=_complete,
+    prepare=_assign_addresses,
+    validate=_validate,
+    validate_delete=_validate_delete,
+    is_instant=_is_instant,
+    present=_present,
+)

@@ -1,13 +1,10 @@
-"""What ARM refuses about peerings.
-
-Pure. Codes and messages are Azure's where a public source shows them; where the code is not
-known the lab makes one up per run.
-
-The life of a peering: Initiated, Connected, Disconnected, and how far both ends agree.
+"""Virtual network peerings: what ARM refuses of them, and their life.
 
 Owns ``peeringState``, the remote address space that a peering knows, and ``peeringSyncLevel``.
 Recorded: a peering without its opposite is Initiated and RemoteNotInSync; with it both are
-Connected; deleting one turns the other Disconnected; both share one ``resourceGuid``.
+Connected; deleting one turns the other Disconnected; both share one ``resourceGuid``. Codes and
+messages of refusals are Azure's where a public source shows them; an unknown code is made up anew
+in every run.
 """
 
 from __future__ import annotations
@@ -15,20 +12,23 @@ from __future__ import annotations
 import copy
 
 from erfailover.lab.core import addresses, errors, ids
+from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
 from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene, address_prefixes, remote_of
 from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.bodies import Draft
+from erfailover.lab.providers.provider import Cloud, Coverage, Provider, View
 from erfailover.lab.providers.rules import provisioned
+from erfailover.lab.providers.shapes import REFERENCE
 
 MOST_PEERINGS = 500
 """Peerings that one VNet may have (documented limit)."""
 
 
-def peering_refused(
-    scene: Scene, peering_id: ids.ResourceId, body: Body, existing: Resource | None
-) -> Refusal | None:
+def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a peering may not be written so; its references have been checked before."""
+    peering_id, body = draft.id, draft.body
     vnet_id = peering_id.parent
     remote = str((body["properties"].get("remoteVirtualNetwork") or {}).get("id", ""))
     if vnet_id is None or not remote:
@@ -219,10 +219,9 @@ def _gateways_busy(scene: Scene, peering_id: ids.ResourceId, vnet: Resource) -> 
     return provisioned(scene, peering_id, (str(each.id) for each in (*gateways, *users)))
 
 
-def begin(scene: Scene, peering_id: ids.ResourceId, body: Body, existing: Resource | None) -> None:
+def _prepare(scene: Scene, draft: Draft, existing: Resource | None) -> None:
     """Fill in what a peering's write shows at once (recorded: the state it will have)."""
-    properties = body["properties"]
-    vnet_id = peering_id.parent
+    properties, vnet_id = draft.body["properties"], draft.id.parent
     remote = str((properties.get("remoteVirtualNetwork") or {}).get("id", ""))
     other = scene.world.get(remote)
     if vnet_id is None or other is None:
@@ -230,6 +229,7 @@ def begin(scene: Scene, peering_id: ids.ResourceId, body: Body, existing: Resour
     properties["remoteVirtualNetwork"] = {"id": other.body["id"]}
     opposite = scene.opposite(vnet_id, remote)
     sync = bool(properties.pop("syncRemoteAddressSpace", False))
+    sync = sync or draft.query.get("syncremoteaddressspace", "").lower() == "true"
     was_connected = existing is not None and existing.properties["peeringState"] == "Connected"
     known = existing.properties.get("remoteAddressSpace") if existing else None
     if known is None or sync or not was_connected:
@@ -242,8 +242,9 @@ def begin(scene: Scene, peering_id: ids.ResourceId, body: Body, existing: Resour
     properties["peeringState"] = "Connected"
 
 
-def connect(scene: Scene, fresh: Fresh, peering: Resource) -> None:
+def _connect(cloud: Cloud, peering: Resource) -> None:
     """A peering's write has succeeded: its opposite is Connected with it from now on."""
+    scene, fresh = cloud.scene, cloud.fresh
     vnet_id = peering.id.parent
     opposite = scene.opposite(vnet_id, remote_of(peering)) if vnet_id else None
     if opposite is None:
@@ -253,6 +254,12 @@ def connect(scene: Scene, fresh: Fresh, peering: Resource) -> None:
     if opposite.active is not None:
         _set_state(fresh, peering, "Connected")
         _set_state(fresh, opposite, "Connected")
+
+
+def _disconnect_opposite(cloud: Cloud, peering: Resource) -> tuple[str, ...]:
+    if peering.id.parent is not None:
+        disconnect(cloud.fresh, cloud.scene.opposite(peering.id.parent, remote_of(peering)))
+    return ()
 
 
 def disconnect(fresh: Fresh, opposite: Resource | None) -> None:
@@ -270,9 +277,9 @@ def _set_state(fresh: Fresh, peering: Resource, state: str) -> None:
         peering.active["properties"]["peeringState"] = state
 
 
-def shown(scene: Scene, peering: Resource) -> Body:
+def _present(view: View, peering: Resource) -> Body:
     """What a GET of a peering adds: both views of the remote address space, and the level."""
-    remote = remote_of(peering)
+    scene, remote = view.scene, remote_of(peering)
     other = scene.world.get(remote)
     opposite = scene.opposite(peering.id.parent, remote) if peering.id.parent else None
     known = peering.properties.get("remoteAddressSpace") or {"addressPrefixes": []}
@@ -294,3 +301,54 @@ def _level(scene: Scene, peering: Resource, opposite: Resource | None, local: bo
     if local:
         return "FullyInSync" if remote else "RemoteNotInSync"
     return "LocalNotInSync" if remote else "LocalAndRemoteNotInSync"
+
+
+PEERING = Provider(
+    type=rt.PEERING,
+    noun="VirtualNetworkPeering",
+    references=("remoteVirtualNetwork",),
+    coverage=(
+        Coverage(
+            names="`virtualNetworks/virtualNetworkPeerings`",
+            modelled="Initiated, Connected, Disconnected; sync level; the four flags; every "
+            "refusal that a switch can meet; opposite sides follow at once",
+            not_modelled="subnet peering, across tenants",
+            rests_on="recording; refusals from issue threads; text unknown: a random code per run",
+        ),
+    ),
+    shape={
+        "remoteVirtualNetwork": REFERENCE,
+        "allowVirtualNetworkAccess": bool,
+        "allowForwardedTraffic": bool,
+        "allowGatewayTransit": bool,
+        "useRemoteGateways": bool,
+        "doNotVerifyRemoteGateways": bool,
+        "peerCompleteVnets": bool,
+    },
+    defaults={
+        "allowVirtualNetworkAccess": True,
+        "allowForwardedTraffic": False,
+        "allowGatewayTransit": False,
+        "useRemoteGateways": False,
+        "doNotVerifyRemoteGateways": False,
+        "peerCompleteVnets": True,
+        "routeServiceVips": {},
+    },
+    read_only=frozenset(
+        {
+            "peeringState",
+            "peeringSyncLevel",
+            "remoteAddressSpace",
+            "remoteVirtualNetworkAddressSpace",
+            "remoteGateways",
+            "routeServiceVips",
+        }
+    ),
+    has_guid=True,
+    idle_on_delete=frozenset({"remoteVirtualNetwork"}),
+    prepare=_prepare,
+    validate=_validate,
+    present=_present,
+    finish_write=_connect,
+    finish_delete=_disconnect_opposite,
+)

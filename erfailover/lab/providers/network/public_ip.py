@@ -5,16 +5,19 @@ from __future__ import annotations
 import datetime as dt
 
 from erfailover.lab.core import errors, ids
+from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft
+from erfailover.lab.providers.provider import Cloud, Coverage, Provider, View
 
 BASIC_ADDRESSES_RETIRED = dt.date(2025, 9, 30)
 """From this day on no Basic public IP is made (announced by Azure)."""
 
 
-def _complete_public_ip(draft: Draft, existing: Resource | None) -> None:
+def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
     sku = draft.body.setdefault("sku", {"name": "Basic"})
     sku.setdefault("tier", "Regional")
     properties = draft.body["properties"]
@@ -40,9 +43,9 @@ def address_taken(scene: Scene, public_ip: Resource, via: str) -> Refusal | None
     return None
 
 
-def public_ip_refused(scene: Scene, body: Body, existing: Resource | None) -> Refusal | None:
+def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a public IP may not be written so."""
-    properties = body["properties"]
+    body, properties = draft.body, draft.body["properties"]
     sku = str(body["sku"].get("name") or "")
     if sku not in {"Basic", "Standard"}:
         return errors.not_modelled(f"public IP addresses of SKU {sku}")
@@ -74,8 +77,64 @@ def public_ip_refused(scene: Scene, body: Body, existing: Resource | None) -> Re
     return None
 
 
-def _public_ip_in_use(scene: Scene, public_ip: Resource) -> Refusal | None:
+def _validate_delete(scene: Scene, public_ip: Resource) -> Refusal | None:
+    """Why a public IP that something has may not be deleted (recorded)."""
     users = scene.references.users(public_ip.id)
     if not users:
         return None
-    return errors.public_ip_in_use(str(public_ip.id), users[0].via, scene.today)
+    more = (
+        " In order to delete the public IP, disassociate/detach the Public IP address from the "
+        "resource.  To learn how to do this, see aka.ms/deletepublicip."
+    )
+    return Refusal(
+        400,
+        "PublicIPAddressCannotBeDeleted",
+        f"Public IP address {public_ip.id} can not be deleted since it is still allocated to "
+        f"resource {users[0].via}." + (more if scene.today >= errors.WHAT_TO_DO_SINCE else ""),
+        details=(),
+    )
+
+
+def _present(view: View, public_ip: Resource) -> Body:
+    users = view.scene.references.users(public_ip.id)
+    return {"ipConfiguration": {"id": users[0].via}} if users else {}
+
+
+def _assign_address(cloud: Cloud, public_ip: Resource) -> None:
+    if public_ip.properties["publicIPAllocationMethod"] == "Static":
+        public_ip.properties.setdefault("ipAddress", cloud.new_public_address())
+
+
+PUBLIC_IP = Provider(
+    type=rt.PUBLIC_IP,
+    noun="PublicIpAddress",
+    references=("publicIPPrefix",),
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/publicIPAddresses`",
+            modelled="Standard and (before its retirement) Basic, static and dynamic, zones",
+            not_modelled="prefixes, DNS that resolves, IPv6",
+            rests_on="recording",
+        ),
+    ),
+    shape={
+        "publicIPAllocationMethod": str,
+        "publicIPAddressVersion": str,
+        "idleTimeoutInMinutes": int,
+        "dnsSettings": {"domainNameLabel": str},
+    },
+    defaults={
+        "publicIPAddressVersion": "IPv4",
+        "publicIPAllocationMethod": "Dynamic",
+        "idleTimeoutInMinutes": 4,
+        "ipTags": [],
+        "ddosSettings": {"protectionMode": "VirtualNetworkInherited"},
+    },
+    read_only=frozenset({"ipAddress", "ipConfiguration", "natGateway"}),
+    has_guid=True,
+    complete=_complete,
+    validate=_validate,
+    validate_delete=_validate_delete,
+    present=_present,
+    finish_write=_assign_address,
+)

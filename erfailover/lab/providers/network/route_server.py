@@ -1,8 +1,8 @@
-"""Route Servers: virtual hubs of kind RouteServer, their subnet, and what appliances tell them.
+"""Route Servers: virtual hubs of kind RouteServer, their IP configurations and BGP connections.
 
-Owns the defaults and rules of ``virtualHubs`` and its children, the answer to ``learnedRoutes``,
-and which prefixes a VNet has by one; pure. Names and values are those of the REST specification
-(virtualWan.json) and of the Route Server documentation; codes of refusals are not published.
+Owns their defaults and what ARM refuses of them; which routes they bring is ``routing``'s. Names
+and values are those of the REST specification (virtualWan.json) and of the Route Server
+documentation; codes of refusals are not published.
 
 An appliance's own routing is no part of ARM: the tag ``lab:learned`` of the virtual hub says what
 each BGP connection has told: ``nva1=192.168.50.0/24,0.0.0.0/0 nva2=10.9.0.0/16``. Not modelled:
@@ -12,10 +12,15 @@ what a Route Server tells its peers and the gateway (branch-to-branch), its effe
 from __future__ import annotations
 
 from erfailover.lab.core import addresses, errors, ids
+from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
-from erfailover.lab.routing.route_servers import SUBNET, _addresses
+from erfailover.lab.providers.bodies import Draft
+from erfailover.lab.providers.provider import Coverage, Provider, View
+from erfailover.lab.providers.shapes import REFERENCE
+from erfailover.lab.routing.route_servers import SUBNET, instance_addresses
 
 ASN = 65515
 """A Route Server's ASN cannot be changed (documented)."""
@@ -24,8 +29,9 @@ LARGEST_PREFIX = 27
 MOST_PEERS = 8
 
 
-def complete_hub(body: Body) -> None:
+def _complete_hub(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
     """Fill a virtual hub's body in."""
+    body = draft.body
     body["kind"] = "RouteServer"
     properties: Body = body["properties"]
     properties.setdefault("allowBranchToBranchTraffic", False)
@@ -35,9 +41,9 @@ def complete_hub(body: Body) -> None:
     properties["routingState"] = "Provisioned"
 
 
-def hub_refused(scene: Scene, hub_id: ids.ResourceId, body: Body) -> Refusal | None:
+def _validate_hub(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a virtual hub may not be written so."""
-    properties = body["properties"]
+    properties = draft.body["properties"]
     if properties.get("virtualWan") or properties.get("addressPrefix"):
         return errors.not_modelled("virtual hubs of a virtual WAN")
     if properties.get("sku") != "Standard":
@@ -45,14 +51,14 @@ def hub_refused(scene: Scene, hub_id: ids.ResourceId, body: Body) -> Refusal | N
     return None
 
 
-def configuration_refused(
-    scene: Scene, configuration_id: ids.ResourceId, body: Body
+def _validate_configuration(
+    scene: Scene, draft: Draft, existing: Resource | None
 ) -> Refusal | None:
     """Why a Route Server's IP configuration may not be written so.
 
     Documented: a subnet RouteServerSubnet of /27 or wider, a public address, one a VNet.
     """
-    properties = body["properties"]
+    properties, configuration_id = draft.body["properties"], draft.id
     for name in ("subnet", "publicIPAddress"):
         if not (properties.get(name) or {}).get("id"):
             return errors.property_missing(name, str(configuration_id))
@@ -76,9 +82,9 @@ def configuration_refused(
     return None
 
 
-def connection_refused(scene: Scene, connection_id: ids.ResourceId, body: Body) -> Refusal | None:
+def _validate_connection(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a Route Server's BGP connection may not be written so (documented limits)."""
-    properties = body["properties"]
+    properties, connection_id = draft.body["properties"], draft.id
     for name in ("peerIp", "peerAsn"):
         if not properties.get(name):
             return errors.property_missing(name, str(connection_id))
@@ -104,11 +110,54 @@ def connection_refused(scene: Scene, connection_id: ids.ResourceId, body: Body) 
     return None
 
 
-def shown(scene: Scene, hub: Resource) -> Body:
+def _present(view: View, hub: Resource) -> Body:
     """What a virtual hub shows of its children: their ids, and its own two addresses."""
-    world = scene.world
+    world = view.scene.world
     added: Body = {
         name: [{"id": str(each.id)} for each in world.children(hub.id, name)]
         for name in ("ipConfigurations", "bgpConnections")
     }
-    return added | {"virtualRouterIps": list(_addresses(world, hub))}
+    return added | {"virtualRouterIps": list(instance_addresses(world, hub))}
+
+
+VIRTUAL_HUB = Provider(
+    type=rt.VIRTUAL_HUB,
+    noun="VirtualHub",
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/virtualHubs`, `virtualHubs/ipConfigurations`, "
+            "`virtualHubs/bgpConnections`, `bgpConnections/learnedRoutes`",
+            modelled="Route Servers: their subnet, two addresses, eight peers, what appliances "
+            "told them (tag `lab:learned`) in the routes of the VNet and of those that use it",
+            not_modelled="virtual WAN; what is told to peers and gateways (branch-to-branch); a "
+            "VNet with a Route Server but no gateway as a lender",
+            rests_on="document; the form of learned routes: observed; how long it takes: assumed",
+        ),
+    ),
+    shape={
+        "sku": str,
+        "virtualWan": REFERENCE,
+        "addressPrefix": str,
+        "allowBranchToBranchTraffic": bool,
+        "hubRoutingPreference": str,
+    },
+    read_only=frozenset({"ipConfigurations", "bgpConnections", "virtualRouterIps", "routingState"}),
+    children_in_body=False,
+    complete=_complete_hub,
+    validate=_validate_hub,
+    present=_present,
+)
+HUB_CONFIGURATION = Provider(
+    type=rt.HUB_CONFIGURATION,
+    noun="VirtualHubIpConfiguration",
+    references=("subnet", "publicIPAddress"),
+    shape={"subnet": REFERENCE, "publicIPAddress": REFERENCE},
+    validate=_validate_configuration,
+)
+HUB_CONNECTION = Provider(
+    type=rt.HUB_CONNECTION,
+    noun="VirtualHubBgpConnection",
+    actions=("learnedroutes",),
+    shape={"peerIp": str, "peerAsn": int},
+    validate=_validate_connection,
+)

@@ -1,22 +1,25 @@
-"""Route tables: what a route may not say, what keeps a table."""
+"""Route tables and their routes: what a route may not say, what keeps a table."""
 
 from __future__ import annotations
 
-from erfailover.lab.core import addresses, errors, ids
+from erfailover.lab.core import addresses, errors
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.bodies import Draft, list_users
 from erfailover.lab.providers.network.security_group import SERVICE_TAG
+from erfailover.lab.providers.provider import Coverage, Provider, View
+from erfailover.lab.providers.shapes import children
 
 NEXT_HOPS = frozenset(
     {"VirtualNetworkGateway", "VnetLocal", "Internet", "VirtualAppliance", "None"}
 )
 
 
-def route_refused(route_id: ids.ResourceId, body: Body) -> Refusal | None:
+def _validate_route(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a user-defined route may not be written so."""
-    properties = body["properties"]
+    properties, route_id = draft.body["properties"], draft.id
     prefix = str(properties.get("addressPrefix"))
     if addresses.network(prefix) is None and not SERVICE_TAG.fullmatch(prefix):
         return errors.prefix_invalid(str(properties.get("addressPrefix")), str(route_id))
@@ -33,18 +36,46 @@ def route_refused(route_id: ids.ResourceId, body: Body) -> Refusal | None:
     return None
 
 
-def _table_in_use(scene: Scene, resource: Resource) -> Refusal | None:
-    users = scene.references.users(resource.id)
+def _validate_delete(scene: Scene, table: Resource) -> Refusal | None:
+    users = scene.references.users(table.id)
     if not users:
         return None
-    words = {
-        rt.ROUTE_TABLE: ("InUseRouteTableCannotBeDeleted", "Route table"),
-        rt.SECURITY_GROUP: ("InUseNetworkSecurityGroupCannotBeDeleted", "Network security group"),
-    }
-    code, noun = words[resource.id.type]
     return Refusal(
         400,
-        code,
-        f"{noun} {resource.id} is in use and cannot be deleted: it is used by {users[0].source}.",
+        "InUseRouteTableCannotBeDeleted",
+        f"Route table {table.id} is in use and cannot be deleted: it is used by {users[0].source}.",
         details=(),
     )
+
+
+def _present(view: View, table: Resource) -> Body:
+    return list_users(view.scene, table, "subnets", "routeTable")
+
+
+_ROUTE_SHAPE = {"addressPrefix": str, "nextHopType": str, "nextHopIpAddress": str}
+ROUTE_TABLE = Provider(
+    type=rt.ROUTE_TABLE,
+    noun="RouteTable",
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/routeTables`, `routeTables/routes`",
+            modelled="routes and next hops, propagation of gateway routes switched off",
+            not_modelled="service tags as prefixes are kept and route nothing",
+            rests_on="recording",
+        ),
+    ),
+    shape={"routes": children(_ROUTE_SHAPE), "disableBgpRoutePropagation": bool},
+    defaults={"disableBgpRoutePropagation": False},
+    read_only=frozenset({"routes", "subnets"}),
+    has_guid=True,
+    drops_children=True,  # recorded
+    validate_delete=_validate_delete,
+    present=_present,
+)
+ROUTE = Provider(
+    type=rt.ROUTE,
+    noun="Route",
+    shape=_ROUTE_SHAPE,
+    defaults={"hasBgpOverride": False},
+    validate=_validate_route,
+)

@@ -1,13 +1,17 @@
-"""The six default rules of every network security group (documented)."""
+"""Network security groups: what a rule may not say, the default rules, what keeps a group."""
 
 from __future__ import annotations
 
 import re
 
-from erfailover.lab.core import errors, ids
+from erfailover.lab.core import errors
+from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.bodies import Draft, list_users
+from erfailover.lab.providers.provider import Coverage, Provider, View
+from erfailover.lab.providers.shapes import children
 
 _DESCRIPTIONS = {
     "AllowVnetInBound": "Allow inbound traffic from all VMs in VNET",
@@ -30,8 +34,8 @@ SERVICE_TAG = re.compile(r"[A-Z][A-Za-z0-9]+(\.[A-Za-z0-9]+)?")
 """A service tag in the place of a prefix is accepted (recorded); the lab routes none of them."""
 
 
-def default_rules(group: Resource) -> list[Body]:
-    """The default rules of a security group, as a GET of it shows them."""
+def _default_rules(group: Resource) -> list[Body]:
+    """The six default rules of a security group, as a GET of it shows them (documented)."""
     return [
         {
             "name": name,
@@ -59,9 +63,9 @@ def default_rules(group: Resource) -> list[Body]:
     ]
 
 
-def rule_refused(scene: Scene, rule_id: ids.ResourceId, body: Body) -> Refusal | None:
+def _validate_rule(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a security rule may not be written so."""
-    properties = body["properties"]
+    properties, rule_id = draft.body["properties"], draft.id
     for name, allowed in (
         ("direction", {"inbound", "outbound"}),
         ("access", {"allow", "deny"}),
@@ -89,3 +93,73 @@ def rule_refused(scene: Scene, rule_id: ids.ResourceId, body: Body) -> Refusal |
                 details=(),
             )
     return None
+
+
+def _validate_delete(scene: Scene, group: Resource) -> Refusal | None:
+    users = scene.references.users(group.id)
+    if not users:
+        return None
+    return Refusal(
+        400,
+        "InUseNetworkSecurityGroupCannotBeDeleted",
+        f"Network security group {group.id} is in use and cannot be deleted: it is used by "
+        f"{users[0].source}.",
+        details=(),
+    )
+
+
+def _present(view: View, group: Resource) -> Body:
+    path = "networkSecurityGroup"
+    return {
+        "defaultSecurityRules": _default_rules(group),
+        **list_users(view.scene, group, "subnets", path, rt.SUBNET),
+        **list_users(view.scene, group, "networkInterfaces", path, rt.NIC),
+    }
+
+
+_RULE_SHAPE = {
+    "protocol": str,
+    "access": str,
+    "direction": str,
+    "priority": int,
+    "sourcePortRange": str,
+    "destinationPortRange": str,
+    "sourceAddressPrefix": str,
+    "destinationAddressPrefix": str,
+    "sourcePortRanges": [str],
+    "destinationPortRanges": [str],
+    "sourceAddressPrefixes": [str],
+    "destinationAddressPrefixes": [str],
+}
+SECURITY_GROUP = Provider(
+    type=rt.SECURITY_GROUP,
+    noun="NetworkSecurityGroup",
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/networkSecurityGroups`, "
+            "`networkSecurityGroups/securityRules`",
+            modelled="rules on machines' packets, default rules, the VirtualNetwork tag over "
+            "peerings",
+            not_modelled="other service tags, application security groups, flow logs",
+            rests_on="document",
+        ),
+    ),
+    shape={"securityRules": children(_RULE_SHAPE)},
+    read_only=frozenset({"securityRules", "defaultSecurityRules", "subnets", "networkInterfaces"}),
+    has_guid=True,
+    drops_children=True,
+    validate_delete=_validate_delete,
+    present=_present,
+)
+SECURITY_RULE = Provider(
+    type=rt.SECURITY_RULE,
+    noun="SecurityRule",
+    shape=_RULE_SHAPE,
+    defaults={
+        "sourcePortRanges": [],
+        "destinationPortRanges": [],
+        "sourceAddressPrefixes": [],
+        "destinationAddressPrefixes": [],
+    },
+    validate=_validate_rule,
+)

@@ -1,23 +1,29 @@
-"""What ARM refuses about VNets, subnets, network interfaces, routes, rules and machines.
-
-Pure. Documented codes, unless a docstring says recorded.
-"""
+"""Virtual networks: their address space beside its subnets and peered VNets, what keeps one."""
 
 from __future__ import annotations
 
 from erfailover.lab.core import addresses, errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene, address_prefixes, remote_of
-from erfailover.lab.core.world import Body, Resource
-from erfailover.lab.providers.bodies import Draft, _reduce
-from erfailover.lab.providers.network.peering import overlaps_peered
+from erfailover.lab.core.world import Resource
+from erfailover.lab.providers.bodies import Draft
+from erfailover.lab.providers.network import subnet
+from erfailover.lab.providers.network.peering import PEERING, disconnect, overlaps_peered
+from erfailover.lab.providers.provider import Cloud, Coverage, Plan, Provider
+from erfailover.lab.providers.shapes import PREFIXES, children
 
 
-def vnet_refused(
-    scene: Scene, vnet_id: ids.ResourceId, body: Body, existing: Resource | None
-) -> Refusal | None:
+def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
+    options = draft.body["properties"].get("dhcpOptions")
+    if isinstance(options, dict):
+        options.setdefault("dnsServers", [])
+
+
+def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
     """Why a VNet may not be written so, its subnets apart."""
+    vnet_id, body = draft.id, draft.body
     space = body["properties"].get("addressSpace") or {}
     prefixes = space.get("addressPrefixes") or []
     if not prefixes:
@@ -57,75 +63,53 @@ def _peers_refused(
     return None
 
 
-def subnets_refused(
-    vnet_id: ids.ResourceId, prefixes: list[str], subnets: list[tuple[ids.ResourceId, Body]]
-) -> Refusal | None:
-    """Subnets outside their VNet, or overlapping one another."""
-    seen: list[str] = []
-    for subnet_id, properties in subnets:
-        prefix = properties.get("addressPrefix")
-        found = addresses.network(prefix)
-        if found is None or not isinstance(prefix, str):
-            if prefix is None:
-                return errors.property_missing("addressPrefix", str(subnet_id))
-            return errors.prefix_invalid(str(prefix), str(subnet_id))
-        if not addresses.within(found, prefixes):
-            return Refusal(
-                400,
-                "NetcfgSubnetRangeOutsideVnet",
-                f"Subnet '{subnet_id.name}' is not valid because its IP address range is outside "
-                f"the IP address range of virtual network '{vnet_id.name}'.",
-                details=(),
-            )
-        if addresses.overlap([prefix], seen) is not None:
-            return Refusal(
-                400,
-                "NetcfgSubnetRangesOverlap",
-                f"Subnet '{subnet_id.name}' is not valid because its IP address range overlaps "
-                f"with that of an existing subnet in virtual network '{vnet_id.name}'.",
-                details=(),
-            )
-        seen.append(prefix)
-    return None
-
-
-def subnet_moved(scene: Scene, body: Body, existing: Resource | None) -> Refusal | None:
-    """A subnet whose prefix changes under the addresses in it (assumed message)."""
-    if existing is None or not scene.references.users(existing.id):
-        return None
-    old = existing.properties.get("addressPrefix")
-    if body["properties"].get("addressPrefix") == old:
-        return None
-    return Refusal(
-        400,
-        "InUsePrefixCannotBeDeleted",
-        f"IpPrefix {old} on Subnet {existing.id.name} has active allocations and cannot be "
-        "deleted.",
-        details=(),
+def _validate_plan(scene: Scene, plan: Plan) -> Refusal | None:
+    written = [draft for draft, _ in plan.children]
+    return subnet.validate_ranges(
+        scene, plan.draft.id, plan.draft.body, written, dropped=plan.dropped
     )
 
 
-def _complete_subnet(draft: Draft) -> None:
-    properties = draft.body["properties"]
-    for each in properties.get("serviceEndpoints") or ():
-        each.setdefault("locations", ["*"])
-        each["provisioningState"] = "Succeeded"
-    for each in properties["delegations"]:
-        each["id"] = f"{draft.id}/delegations/{each.get('name', '')}"
-        each["etag"] = draft.body["etag"]
-        each["type"] = f"{rt.SUBNET}/delegations"
-        inner = each.setdefault("properties", {})
-        inner.setdefault("actions", [])
-        inner["provisioningState"] = "Succeeded"
-    prefixes = properties.get("addressPrefixes")
-    if isinstance(prefixes, list) and prefixes:
-        properties["addressPrefix"] = prefixes[0]
-    for name in ("networkSecurityGroup", "routeTable", "natGateway"):
-        _reduce(properties, name)
+def _validate_delete(scene: Scene, vnet: Resource) -> Refusal | None:
+    subnets = scene.world.children(vnet.id, "subnets")
+    found = (subnet.validate_delete(scene, each) for each in subnets)
+    return next((each for each in found if each is not None), None)
 
 
-def _subnet_in_use(scene: Scene, subnet: Resource) -> Refusal | None:
-    users = scene.references.users(subnet.id)
-    if not users:
-        return None
-    return errors.subnet_in_use(subnet.id.name, users[0].via, scene.today)
+def _disconnect_peerings(cloud: Cloud, vnet: Resource) -> tuple[str, ...]:
+    """A peering that was only Initiated has lost its other end as well (assumed)."""
+    for user in cloud.scene.references.users(vnet.id, "remoteVirtualNetwork"):
+        disconnect(cloud.fresh, cloud.scene.world.get(user.source))
+    return ()
+
+
+VNET = Provider(
+    type=rt.VNET,
+    noun="VirtualNetwork",
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/virtualNetworks`",
+            modelled="address spaces, subnets and peerings in the body, `Updating` as a lock, "
+            "overlap with peered VNets refused; `summarizedGatewayPrefixes`",
+            not_modelled="DDoS plans, encryption, flow timeouts, private endpoints, IPAM pools, "
+            "IPv6 routing",
+            rests_on="recording; what a gateway advertises of a summary: document and "
+            "observation, that its own table lists the same: inference",
+        ),
+    ),
+    shape={
+        "addressSpace": PREFIXES,
+        "summarizedGatewayPrefixes": PREFIXES,
+        "subnets": children(subnet.SUBNET.shape),
+        "virtualNetworkPeerings": children(PEERING.shape),
+        "dhcpOptions": {"dnsServers": [str]},
+    },
+    defaults={"privateEndpointVNetPolicies": "Disabled", "enableDdosProtection": False},
+    read_only=frozenset({"subnets", "virtualNetworkPeerings", "enableVmProtection"}),
+    has_guid=True,
+    complete=_complete,
+    validate=_validate,
+    validate_plan=_validate_plan,
+    validate_delete=_validate_delete,
+    finish_delete=_disconnect_peerings,
+)
