@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from erfailover.lab.core.resource_types import ResourceTypes
 from erfailover.lab.providers.compute.machine import VM
+from erfailover.lab.providers.network.azure_firewall import AZURE_FIREWALL
 from erfailover.lab.providers.network.circuit import CIRCUIT, CIRCUIT_PEERING
 from erfailover.lab.providers.network.connection import CONNECTION
 from erfailover.lab.providers.network.gateway import GATEWAY
@@ -36,6 +37,7 @@ PROVIDERS: ResourceTypes[Provider] = ResourceTypes(
         VIRTUAL_HUB,
         HUB_CONFIGURATION,
         HUB_CONNECTION,
+        AZURE_FIREWALL,
         NIC,
         PUBLIC_IP,
         VNET,

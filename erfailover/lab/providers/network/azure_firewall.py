@@ -1,0 +1,191 @@
+"""Azure Firewalls in a virtual network: a private address, and what they hold.
+
+Recorded (Azure/azure-cli-extensions, ``test_azure_firewall_ip_config.yaml`` of 2022 and
+``test_azure_firewall_management_ip_config.yaml`` of 2020): the form of the body, that only the
+first IP configuration names a subnet, that the private address is the first free one and is shown
+when the operation has succeeded, and how long the first IP configuration takes. Documented (Azure
+Firewall FAQ): the subnet's name and size, and that the firewall, its VNet and its public addresses
+are in one resource group. Codes of refusals are Azure's where a docstring says so.
+
+A firewall of the lab filters and forwards nothing.
+"""
+
+from __future__ import annotations
+
+from erfailover.lab.core import addresses, errors, ids
+from erfailover.lab.core import resource_types as rt
+from erfailover.lab.core.errors import Refusal
+from erfailover.lab.core.generated import Fresh
+from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.world import Body, Resource
+from erfailover.lab.providers.bodies import Draft, ip_configuration
+from erfailover.lab.providers.network.nic import taken_addresses
+from erfailover.lab.providers.network.public_ip import address_taken
+from erfailover.lab.providers.provider import Cloud, Coverage, Provider
+from erfailover.lab.providers.shapes import IP_CONFIGURATION, REFERENCE
+
+SUBNET_NAME = "AzureFirewallSubnet"
+SMALLEST_SUBNET = 26
+"""Prefix length."""
+
+RULE_COLLECTIONS = ("networkRuleCollections", "applicationRuleCollections", "natRuleCollections")
+NOT_MODELLED = (
+    *RULE_COLLECTIONS,
+    "firewallPolicy",
+    "virtualHub",
+    "managementIpConfiguration",
+    "autoscaleConfiguration",
+)
+
+
+def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
+    properties: Body = draft.body["properties"]
+    properties["sku"] = {"name": "AZFW_VNet", "tier": "Standard", **properties["sku"]}
+    before = existing.properties["ipConfigurations"] if existing is not None else ()
+    known = {each["name"]: each["properties"] for each in before}
+    configurations = properties["ipConfigurations"]
+    for number, each in enumerate(configurations):
+        each.setdefault("name", f"azureFirewallIpConfiguration{number}")
+        configuration = ip_configuration(draft.id, each, draft.body["etag"])
+        configuration["id"] = f"{draft.id}/azureFirewallIpConfigurations/{each['name']}"
+        configuration["type"] = f"{draft.id.type}/azureFirewallIpConfigurations"
+        inner = configuration["properties"]
+        inner["provisioningState"] = "Succeeded"  # recorded, in the answer to the PUT as well
+        inner["privateIPAllocationMethod"] = "Dynamic"
+        inner.pop("privateIPAddress", None)
+        same = known.get(each["name"], {})
+        if "privateIPAddress" in same and _subnet_id(same) == _subnet_id(inner):
+            inner["privateIPAddress"] = same["privateIPAddress"]
+        configurations[number] = configuration
+
+
+def _subnet_id(inner: Body) -> str:
+    return ids.key((inner.get("subnet") or {}).get("id", ""))
+
+
+def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
+    properties = draft.body["properties"]
+    for name in NOT_MODELLED:
+        if properties.get(name):
+            return errors.not_modelled(f"{name} of Azure firewalls")
+    sku, mode = properties["sku"], properties["threatIntelMode"]
+    if sku["name"] != "AZFW_VNet" or sku["tier"] not in {"Standard", "Premium"}:
+        return errors.not_modelled(f"Azure firewalls of SKU {sku['name']} {sku['tier']}")
+    if mode not in {"Alert", "Deny", "Off"}:
+        return errors.property_invalid("threatIntelMode", mode, "Alert, Deny or Off")
+    for number, each in enumerate(properties["ipConfigurations"]):
+        found = _subnet_refused(scene, draft.id, each, first=number == 0)
+        found = found or _public_ip_refused(scene, draft.id, each)
+        if found is not None:
+            return found
+    return None
+
+
+def _subnet_refused(
+    scene: Scene, firewall_id: ids.ResourceId, configuration: Body, *, first: bool
+) -> Refusal | None:
+    """Why a firewall may not be in a subnet.
+
+    Observed (MicrosoftDocs/azure-docs, issue 13491): the code for another resource group.
+    """
+    subnet_id = (configuration["properties"].get("subnet") or {}).get("id", "")
+    if not subnet_id:
+        return errors.property_missing("subnet", configuration["id"]) if first else None
+    subnet = scene.world.get(subnet_id)
+    if subnet is None or subnet.id.type != rt.SUBNET:
+        return errors.reference_missing(subnet_id, str(firewall_id))
+    if not first:
+        return scene.unknown.refuse(
+            "second subnet of a firewall",
+            f"AzureFirewall {firewall_id} references more than one subnet.",
+        )
+    if ids.key(subnet.id.group) != ids.key(firewall_id.group):
+        return Refusal(
+            400,
+            "SecureGatewayReferencesSubnetInDifferentResourceGroup",
+            f"AzureFirewall {firewall_id} references subnet ({subnet.id}) in a different "
+            "resource group.",
+            details=(),
+        )
+    if subnet.id.name.lower() != SUBNET_NAME.lower():
+        return scene.unknown.refuse(
+            "firewall outside AzureFirewallSubnet",
+            f"Subnet {subnet.id} of AzureFirewall {firewall_id} must be named {SUBNET_NAME}.",
+        )
+    prefix = addresses.network(subnet.properties.get("addressPrefix"))
+    if prefix is None or prefix.prefixlen > SMALLEST_SUBNET:
+        return scene.unknown.refuse(
+            "AzureFirewallSubnet too small",
+            f"Subnet {subnet.id} is too small for a firewall; /{SMALLEST_SUBNET} is needed.",
+        )
+    users = scene.references.users(subnet.id, "ipConfigurations.subnet")
+    if any(ids.key(each.source) != ids.key(firewall_id) for each in users):
+        return scene.unknown.refuse(
+            "AzureFirewallSubnet in use",
+            f"Subnet {subnet.id} of AzureFirewall {firewall_id} is used by {users[0].source}.",
+        )
+    return None
+
+
+def _public_ip_refused(
+    scene: Scene, firewall_id: ids.ResourceId, configuration: Body
+) -> Refusal | None:
+    public_id = (configuration["properties"].get("publicIPAddress") or {}).get("id", "")
+    if not public_id:
+        return errors.property_missing("publicIPAddress", configuration["id"])
+    public_ip = scene.world.get(public_id)
+    if public_ip is None or public_ip.id.type != rt.PUBLIC_IP:
+        return errors.reference_missing(public_id, str(firewall_id))
+    if public_ip.body["sku"]["name"] != "Standard":
+        return scene.unknown.refuse(
+            "firewall address not Standard",
+            f"AzureFirewall {firewall_id} needs a Standard public IP address; {public_ip.id} is "
+            "none.",
+        )
+    return address_taken(scene, public_ip, configuration["id"])
+
+
+def _assign_address(cloud: Cloud, firewall: Resource) -> None:
+    for each in firewall.properties["ipConfigurations"]:
+        inner = each["properties"]
+        subnet = cloud.scene.world.get(_subnet_id(inner))
+        if subnet is not None and "privateIPAddress" not in inner:
+            taken = taken_addresses(cloud.scene, subnet, each["id"])
+            prefix = str(subnet.properties.get("addressPrefix"))
+            inner["privateIPAddress"] = addresses.first_free(prefix, taken)
+
+
+AZURE_FIREWALL = Provider(
+    type=f"{rt.NETWORK}/azureFirewalls",
+    noun="AzureFirewall",
+    references=("ipConfigurations.subnet", "ipConfigurations.publicIPAddress"),
+    coverage=(
+        Coverage(
+            names="`Microsoft.Network/azureFirewalls`",
+            modelled="AZFW_VNet, Standard and Premium: a private address from "
+            "AzureFirewallSubnet, public addresses, what they hold",
+            not_modelled="filtering and forwarding of packets; rules, policies, Basic, secured "
+            "virtual hubs, forced tunnelling (501)",
+            rests_on="recording and document; deletion's duration: assumed",
+        ),
+    ),
+    shape={
+        "sku": {"name": str, "tier": str},
+        "threatIntelMode": str,
+        "ipConfigurations": [IP_CONFIGURATION],
+        "firewallPolicy": REFERENCE,
+        "virtualHub": REFERENCE,
+        **{name: [dict] for name in RULE_COLLECTIONS},
+    },
+    defaults={
+        "sku": {},
+        "threatIntelMode": "Alert",
+        "additionalProperties": {},
+        "ipConfigurations": [],
+        **{name: [] for name in RULE_COLLECTIONS},
+    },
+    read_only=frozenset({"hubIPAddresses", "ipGroups"}),
+    complete=_complete,
+    validate=_validate,
+    finish_write=_assign_address,
+)
