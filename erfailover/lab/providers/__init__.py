@@ -1,1 +1,1 @@
-"""Resource types: shapes, defaults, rules, presentation."""
+"""Resource types, each in a module behind a registry, and what they have in common."""

@@ -1,19 +1,19 @@
-"""ExpressRoute as a gateway sees it: its circuits' edge routers, and what they tell.
+"""The sessions of ExpressRoute gateways with the Microsoft edge, and the routes these bring.
 
-Owns the sessions of ExpressRoute gateways to the Microsoft edge, two a circuit, and what each
-circuit brings, with the time both take to change. It never looks at VPN gateways, and nothing
-of the network behind a circuit is modelled but the prefixes that it announces.
+Owns the two sessions for each circuit, what they tell, the time both take to change, and the rows
+that a gateway's BGP tables have of them. It never looks at VPN gateways. Of the network behind a
+circuit only the prefixes that it announces are modelled.
 
 Observed in public write-ups: a gateway speaks from the 13th address of its GatewaySubnet
-(10.0.4.12 of 10.0.4.0/27), its edges have the 5th and 6th, a second circuit's the two after
-those; AS 12076; a route's path is 12076 and the customer's ASN, its weight 32769, its origin
-EBgp, its next hop the edge; with the circuit's far end silent the edges stay Connected and no
+(10.0.4.12 of 10.0.4.0/27); its edges have the 5th and 6th, a second circuit's the next two. The
+edge's ASN is 12076; a route has the path 12076 and the customer's ASN, weight 32769, origin EBgp
+and the edge as its next hop. If the circuit's far end is silent, the edges stay Connected and no
 route comes.
 
-What a circuit's far end announces is no part of ARM. Here it is the circuit's tag
-``lab:on-premises``, a list of prefixes; every address in them answers. It is announced while
-the circuit's private peering is Enabled. Nor can an edge router's failure be asked of ARM: the
-circuit's tag ``lab:edges-down`` names the edges that do not answer, ``primary``, ``secondary``.
+What a circuit's far end announces is no part of ARM: here it is the circuit's tag
+``lab:on-premises``, a list of prefixes in which every address answers, announced while the
+circuit's private peering is Enabled. Nor is an edge router's failure: the tag ``lab:edges-down``
+names the edges that do not answer, ``primary`` or ``secondary``.
 """
 
 from __future__ import annotations

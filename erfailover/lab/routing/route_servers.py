@@ -1,4 +1,8 @@
-"""What a route server learns from its peers, and the routes it brings into VNets."""
+"""What a Route Server learns from its peers, and the routes that it brings into VNets.
+
+Reads the resources as they are active; what an appliance has told is the tag ``lab:learned`` of its
+virtual hub.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Resource types of Microsoft.Network, each in a module."""
+"""Resource types of Microsoft.Network, each in a module; small children in their parent's."""

@@ -104,12 +104,8 @@ def _sku_refused(
     if not sku:
         return errors.property_missing("sku", str(gateway_id))
     express = sku.lower().startswith("ergw") or sku in {"Standard", "HighPerformance"}
-    if properties["gatewayType"] == "ExpressRoute" and not express:
-        return scene.unknown.refuse(
-            "SKU of another gateway type", f"Sku {sku} is not valid for gateway {gateway_id}."
-        )
     vpn = properties["gatewayType"] == "Vpn"
-    if vpn and sku.lower().startswith("ergw"):
+    if sku.lower().startswith("ergw") if vpn else not express:
         return scene.unknown.refuse(
             "SKU of another gateway type", f"Sku {sku} is not valid for gateway {gateway_id}."
         )
