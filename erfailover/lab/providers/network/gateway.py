@@ -11,10 +11,9 @@ import datetime as dt
 
 from erfailover.lab.core import addresses, errors, ids
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.addresses import GATEWAY_ASN
+from erfailover.lab.core.addresses import GATEWAY_ASN, holds
 from erfailover.lab.core.errors import Refusal
 from erfailover.lab.core.generated import Fresh
-from erfailover.lab.core.prefixes import holds
 from erfailover.lab.core.scene import Scene
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft, ip_configuration
