@@ -21,7 +21,7 @@ from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadenceP
 from erfailover.azure.client.rate_limits import Budget
 from erfailover.azure.client.raw_request import Answer, rows_of_pages, send
 from erfailover.azure.client.retries import READ, WRITE, Contact, Retries
-from erfailover.azure.client.session import Access
+from erfailover.azure.client.access import Access
 from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock

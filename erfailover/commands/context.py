@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from erfailover.azure.arm import Azure
-    from erfailover.azure.client.session import Access
+    from erfailover.azure.client.access import Access
     from erfailover.reporting.formats import Query
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Context:
         """The credential and the connections that all of this invocation's clients share."""
         logs.quiet_libraries()
         from erfailover.azure.client.clouds import resolve
-        from erfailover.azure.client.session import Access
+        from erfailover.azure.client.access import Access
 
         folder = Path(self.site_file).parent
         return Access(resolve(self._site_of_file.cloud, self.environment, folder))

@@ -100,7 +100,7 @@ def test_a_token_that_the_endpoint_does_not_accept_is_told_after_one_fresh_try(
 
     made: list[int] = []
     stage.do("init")
-    monkeypatch.setattr("erfailover.azure.client.session.DefaultAzureCredential", Wrong)
+    monkeypatch.setattr("erfailover.azure.client.access.DefaultAzureCredential", Wrong)
     assert stage.run("status") == 5
     assert "InvalidAuthenticationToken" in stage.err
     assert "Sign in again" in stage.err

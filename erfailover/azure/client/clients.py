@@ -1,6 +1,6 @@
 """The SDK's clients of one subscription, each made when it is first used.
 
-Credential and connections are the run's (``session``); nothing here owns any.
+Credential and connections are the run's (``access``); nothing here owns any.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from azure.mgmt.network import NetworkManagementClient
 
 from erfailover.azure.client.clouds import ENDPOINT_VARIABLE, resolve
 from erfailover.azure.client.rate_limits import Budget, PacingPolicy
-from erfailover.azure.client.session import Access
+from erfailover.azure.client.access import Access
 
 
 def access_to(endpoint: str | None) -> Access:

@@ -11,7 +11,7 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
 from erfailover.azure.client.errors import translate
-from erfailover.azure.client.session import FRESH_S, SharedCredential
+from erfailover.azure.client.access import FRESH_S, SharedCredential
 from erfailover.errors import Kind
 
 
