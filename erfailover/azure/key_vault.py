@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.keyvault.secrets import SecretClient
 
+from erfailover.azure.client.access import Access
 from erfailover.azure.client.errors import PROXY_ADVICE, TLS_ADVICE
 from erfailover.azure.client.retries import READ, Contact, Retries
-from erfailover.azure.client.access import Access
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.site import TopologySharedKeys
 from erfailover.runtime.clock import Clock

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.azure.arm import Azure
 from erfailover.azure.client.polling import HURRIED, Cadence
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.readers.network import peering
+from erfailover.azure.writer import Writer
 from erfailover.errors import Refused
 from erfailover.model.observed import Peering
 from erfailover.model.plan import Change, PeeringWrite
@@ -22,7 +22,7 @@ STALE_S = 60.0
 
 
 def write(
-    azure: Azure,
+    writer: Writer,
     change: PeeringWrite,
     deadline_s: float,
     readings: Readings,
@@ -34,7 +34,7 @@ def write(
     The operation's own end says that it was done: no reading comes after, which may be stale.
 
     Args:
-        azure: where to write.
+        writer: sends the write.
         change: what to write.
         deadline_s: how long that may take, in seconds.
         readings: where the peering's present body comes from.
@@ -48,7 +48,7 @@ def write(
     found = readings.peering_body(change.peering_id, max_age_s)
     seen = peering(found, network_of(change.peering_id)) if found else None
     if change.change is Change.DELETE:
-        seen = _unused(azure, change, seen, readings)
+        seen = _unused(change, seen, readings)
         if seen is None:
             return "already gone"
     elif change.after is None:
@@ -57,23 +57,22 @@ def write(
         return "already so"
     try:
         if change.after is None or change.change is Change.DELETE:
-            azure.delete(change.peering_id, deadline_s)
+            writer.delete(change.peering_id, deadline_s)
             return "removed"
         body = _with_flags(found, change.remote_virtual_network, change.after)
-        azure.write(change.peering_id, body, deadline_s, cadence)
+        writer.write(change.peering_id, body, deadline_s, cadence)
         return "written"
     finally:
         network_id = network_of(change.peering_id)
         readings.changed(change.peering_id, network_id, change.remote_virtual_network)
 
 
-def _unused(
-    azure: Azure, change: PeeringWrite, seen: Peering | None, readings: Readings
-) -> Peering | None:
+def _unused(change: PeeringWrite, seen: Peering | None, readings: Readings) -> Peering | None:
     """A peering to be removed, when it carries nothing; a reading may be stale for a while."""
-    deadline = azure.clock.now() + STALE_S
-    while seen is not None and seen.flags.use_remote_gateways and azure.clock.now() < deadline:
-        azure.clock.sleep(3.0)
+    clock = readings.reader.clock
+    deadline = clock.now() + STALE_S
+    while seen is not None and seen.flags.use_remote_gateways and clock.now() < deadline:
+        clock.sleep(3.0)
         found = readings.peering_body(change.peering_id, 1.0)
         seen = peering(found, network_of(change.peering_id)) if found else None
     if seen is not None:

@@ -66,7 +66,9 @@ def cli() -> None:
 def _judge_query(_: Any) -> int:
     """The exit code of a command that went well: 2 where the query did not suit its result."""
     told = click.get_current_context().meta.get(CONTEXT)
-    return UsageFailure.exit_code if told is not None and told.query_failure is not None else 0
+    return (
+        UsageFailure.exit_code if told is not None and told.output.query_failure is not None else 0
+    )
 
 
 @cli.command()
@@ -105,7 +107,8 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
             raise click.UsageError("--primary-hub and its like need --from-azure.")
         from erfailover.commands.site import init as command
 
-        command.run(context(options), force=force)
+        given = context(options)
+        command.run(given.site_file, given.output, force=force)
         return
     if not told["primary_hub"] or not told["backup_hub"]:
         raise click.UsageError("--from-azure needs --primary-hub ID and --backup-hub ID.")
@@ -219,7 +222,8 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     """
     from erfailover.commands import permissions as command
 
-    command.run(context(options), role, scopes)
+    given = context(options)
+    command.run(given.site_file, given.output, role, scopes)
 
 
 @cli.command()

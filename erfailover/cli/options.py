@@ -197,6 +197,8 @@ REPORT = click.option(
 def context(options: dict[str, Any]) -> Context:
     """What a command is given, from the common options; takes them out of ``options``."""
     from erfailover.commands.context import Context
+    from erfailover.commands.output import Output
+    from erfailover.commands.site.file import SiteFile
 
     verbosity, as_json = options.pop("verbose"), options.pop("log_format") == "json"
     lab = options.pop("lab")
@@ -204,17 +206,16 @@ def context(options: dict[str, Any]) -> Context:
         from erfailover.commands.demo import lab_process
 
         os.environ.update(lab_process.up())
-    output, query = output_of(options)
-    told = Context(options.pop("site_file"), output, query, options.pop("yes"), lab)
+    output = Output(*output_of(options), options.pop("yes"), as_json)
+    told = Context(SiteFile(options.pop("site_file"), os.environ, lab), output)
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)
-    told.json_log = as_json
     told.report = options.pop("report", None)
     if told.report is not None:
         from erfailover.commands.runs import report_file
 
         report_file.check(told.report)
-    logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else told.log_line)
+    logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else output.log_line)
     current = click.get_current_context()
     current.meta[CONTEXT] = told
     current.call_on_close(told.close)

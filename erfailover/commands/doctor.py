@@ -21,11 +21,11 @@ def run(context: Context) -> None:
         UnknownReading: none fails, but one that a switch rests on could not be told.
     """
     site = context.site
-    azure, store = context.azure, context.store
+    reader, store = context.reader, context.store
     hosts = _hosts(context)
-    facts = read(Asked(azure, hosts[ENDPOINT], store, hosts), site)
+    facts = read(Asked(reader, hosts[ENDPOINT], store, hosts), site)
     lines = checks(site, facts)
-    context.show(told.text(site, lines), told.data(site, lines))
+    context.output.print_result(told.text(site, lines), told.data(site, lines))
     found = verdict_of(lines)
     if found is Verdict.FAILS:
         names = _names(lines, Verdict.FAILS)

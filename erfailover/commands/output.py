@@ -1,6 +1,7 @@
-"""Print results on standard output, and find out what it can show. Nothing else prints results.
+"""Results on standard output, messages and questions on standard error.
 
-``NO_COLOR`` and ``TERM=dumb`` are heeded; what is no terminal gets neither colour nor its width.
+The one place that prints a command's results. ``NO_COLOR`` and ``TERM=dumb`` are respected;
+anything but a terminal gets neither colour nor a terminal's width.
 """
 
 from __future__ import annotations
@@ -8,18 +9,115 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TextIO
 
 from rich.console import Console
 
-from erfailover.errors import UsageFailure
+from erfailover.errors import Refused, UsageFailure
 from erfailover.reporting import formats
 from erfailover.reporting.formats import Query
 from erfailover.reporting.screen import DRAWN, NARROWEST, WIDTH, Screen
+from erfailover.runtime import logs
 
 UNFOLDED = 10_000
 """Columns of a table that is piped on: one line a row."""
+
+
+@dataclass
+class Output:
+    """Where one invocation prints, and how it asks.
+
+    Attributes:
+        format: ``table``, ``json``, ``yaml``, ``tsv`` or ``none``.
+        query: what to select from a result.
+        yes: answer every confirmation with yes.
+        json_log: log the messages on standard error as JSON.
+        query_failure: why the query could not be applied to the result.
+    """
+
+    format: str = formats.TABLE
+    query: Query | None = None
+    yes: bool = False
+    json_log: bool = False
+    query_failure: UsageFailure | None = None
+
+    @cached_property
+    def console(self) -> Console:
+        """Standard error, for progress."""
+        if self.json_log:
+            return Console(file=logs.ToLog(), highlight=False, soft_wrap=True, color_system=None)
+        return Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def info(self, text: str = "") -> None:
+        """Print a message on standard error."""
+        self.console.print(text, markup=False)
+
+    def log_line(self, line: str) -> None:
+        """Write a line of the log, above what is shown live."""
+        self.console.print(line, markup=False, style="dim")
+
+    def print_result(self, text: str, data: Any) -> None:
+        """Print a result on standard output, in the format asked for.
+
+        Args:
+            text: the result for people.
+            data: the result as plain data.
+        """
+        try:
+            show(text, data, self.format, self.query)
+        except UsageFailure as failure:
+            # The result counts first; the query only decides the exit code afterwards.
+            self.query_failure = failure
+            self.info(f"{text}\nerfailover: {failure.message}")
+
+    def confirm(self, question: str) -> None:
+        """Ask, unless ``--yes`` was given.
+
+        Raises:
+            Refused: the answer is no, or there is nobody to ask.
+        """
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise Refused(
+                f"{question} Nobody is there to answer.", "Add --yes to go ahead without asking."
+            )
+        import click
+
+        if not click.confirm(question, default=False, err=True):
+            raise Refused("Nothing was changed.")
+
+    def confirm_by_name(self, question: str, name: str, given: str | None, option: str) -> None:
+        """Have a name typed, where ``--yes`` would be too easy.
+
+        Args:
+            question: what is about to be done.
+            name: what must be typed.
+            given: what was typed on the command line; None for nothing.
+            option: with which option that is done.
+
+        Raises:
+            Refused: another name was typed, or there is nobody to ask.
+        """
+        if given is None:
+            if not sys.stdin.isatty():
+                raise Refused(
+                    f"{question} Nobody is there to type the name.",
+                    f"To go ahead without being asked: {option} {name} (--yes is not enough).",
+                )
+            import click
+
+            self.info(question)
+            given = click.prompt(
+                f"To go ahead, type {name}", err=True, default="", show_default=False
+            ).strip()
+        if given != name:
+            raise Refused(
+                f"expected the name {name}, found {given!r}. Nothing was changed.",
+                "Type the name exactly as it stands in Azure.",
+            )
 
 
 def show(text: str, data: Any, format_: str, query: Query | None = None) -> None:

@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Sequence
 
-from erfailover.commands.context import Context
+from erfailover.commands.output import Output
+from erfailover.commands.site.file import SiteFile
 from erfailover.errors import UsageFailure
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.permissions import RoleKind
@@ -18,11 +19,12 @@ SCOPE = re.compile(
 )
 
 
-def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
+def run(site_file: SiteFile, output: Output, role: str | None, scopes: Sequence[str] = ()) -> None:
     """Show what is needed where, or print a role definition. Azure is not asked.
 
     Args:
-        context: the invocation.
+        site_file: the site.
+        output: shows the result.
         role: ``read`` or ``switch``, to print a role; None for the table.
         scopes: further ``AssignableScopes`` of the role.
 
@@ -36,15 +38,15 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
                 "/subscriptions/<guid>[/resourceGroups/<name>]",
                 "'az group show --name NAME --query id' prints a resource group's.",
             )
-    site = context.site
+    site = site_file.site
     if site.subscription is None and any("/None/" in each for each in permissions.groups(site)):
         raise UsageFailure(
-            f"{context.site_file} names no subscription, and AZURE_SUBSCRIPTION_ID is not set",
+            f"{site_file} names no subscription, and AZURE_SUBSCRIPTION_ID is not set",
             "Add subscription: <id> to the site file, or export AZURE_SUBSCRIPTION_ID.",
         )
     if role is None:
         rows = list(permissions.rows(site))
-        context.show(told.rights_text(site, rows), told.rights_data(site, rows))
+        output.print_result(told.rights_text(site, rows), told.rights_data(site, rows))
         return
     found = permissions.role_definition(site, RoleKind(role), [each.rstrip("/") for each in scopes])
-    context.show(json.dumps(found, indent=2), found)
+    output.print_result(json.dumps(found, indent=2), found)

@@ -10,8 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from erfailover import __version__
-from erfailover.commands import output
 from erfailover.commands.context import Context
+from erfailover.commands.output import Output
+from erfailover.commands.output import show as show_result
 from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
@@ -38,23 +39,27 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
     if out is not None:
         _write(out, plan_document.text_of(whole))
     text = plan_text.text(site, plan)
-    if context.output == "az":
+    if context.output.format == "az":
         script = az_script.script(site, plan, observed, str(whole["digest"]))
-        output.show(script, whole, formats.TABLE)
-    elif context.output == formats.TABLE and context.query is None and sys.stdout.isatty():
+        show_result(script, whole, formats.TABLE)
+    elif (
+        context.output.format == formats.TABLE
+        and context.output.query is None
+        and sys.stdout.isatty()
+    ):
         Console(highlight=False, soft_wrap=True).print(styled(text))
     else:
-        context.show(text, whole)
+        context.output.print_result(text, whole)
     if out is not None:
-        context.say(
+        context.output.info(
             f"Saved to {out} (digest {whole['digest']}). To carry it out: erfailover switch "
             f"--plan {out}"
         )
 
 
-def tell(context: Context, text: str) -> None:
+def tell(output: Output, text: str) -> None:
     """Show a plan on standard error, before it is asked for."""
-    context.console.print(styled(text))
+    output.console.print(styled(text))
 
 
 def load(path: Path) -> dict[str, Any]:

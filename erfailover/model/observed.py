@@ -6,11 +6,12 @@ change, decided from it. Neither does anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Generic, TypeVar
 
+from erfailover.errors import Failure
 from erfailover.model.resource_ids import network_of
 from erfailover.model.site import Flags, Role
 
@@ -27,6 +28,14 @@ class Reading(Generic[T]):
     value: T | None
     unknown: str | None = None
     """Why the value is not known; None where it is."""
+
+
+def attempt(read: Callable[[], T | None]) -> Reading[T]:
+    """Read a value; if that fails, keep the reason."""
+    try:
+        return Reading(read())
+    except Failure as failure:
+        return Reading(None, failure.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def plan_data(plan: DestroyPlan) -> dict[str, Any]:
 
 
 def outcome_text(plan: DestroyPlan, results: Results) -> str:
-    """What a run came to, for people."""
+    """Return what was deleted and what was not, for people."""
     done, took = len(results.of(State.DONE)), duration(results.elapsed_s)
     if not results.failures:
         kept = f" Kept: {'; '.join(plan.kept)}." if plan.kept else ""
@@ -47,7 +47,7 @@ def outcome_text(plan: DestroyPlan, results: Results) -> str:
 
 
 def outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:
-    """What a run came to, as plain data."""
+    """Return what was deleted and what was not, as plain data."""
     return {
         "site": plan.site,
         "changes": len(results.of(State.DONE)),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 import yaml
 
-from erfailover.azure.arm import Azure
 from erfailover.lab.core.timing import spread_of
+from tests.support import azure
 from tests.support.commands import prints_data
 from tests.support.stage import Stage
 
@@ -93,16 +92,13 @@ def test_every_command_prints_one_document_and_nothing_else(stage: Stage, format
 
 def test_status_takes_about_as_long_as_the_slowest_single_read(provisioned: Stage) -> None:
     stage = provisioned
-    azure = Azure(
-        stage.clock, os.environ["AZURE_SUBSCRIPTION_ID"], os.environ["ERFAILOVER_ENDPOINT"]
-    )
     gateway = str(stage.resource("Microsoft.Network/virtualNetworkGateways", "vng1").id)
     slowest = 0.0
-    for action in ("get_bgp_peer_status", "get_learned_routes"):
-        began = stage.clock.now()
-        assert azure.gateway_action(gateway, action)
-        slowest = max(slowest, stage.clock.now() - began)
-    azure.close()
+    with azure.reader(stage.clock) as reader:
+        for action in ("get_bgp_peer_status", "get_learned_routes"):
+            began = stage.clock.now()
+            assert reader.gateway_action(gateway, action)
+            slowest = max(slowest, stage.clock.now() - began)
     began = stage.clock.now()
     stage.do("status")
     assert stage.clock.now() - began <= 1.2 * slowest

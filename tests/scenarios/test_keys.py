@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from erfailover.azure.client.clients import Clients
 from erfailover.azure.client.request_log import LoggedTransport
 from erfailover.config.loader import template
-from tests.support import connect_proxy
+from tests.support import azure, connect_proxy
 from tests.support import vault as vaults
 from tests.support.leaks import decoded
 from tests.support.public_keys import ED25519, rsa
@@ -123,11 +122,11 @@ def test_one_end_that_is_made_anew_brings_the_newer_version_to_all(
 
 def delete(stage: Stage, name: str) -> None:
     """Somebody deletes a connection."""
-    clients = Clients(stage.lab.identity.subscription, stage.environment["ERFAILOVER_ENDPOINT"])
-    group = clients.network.virtual_network_gateway_connections
-    group.begin_delete("rg-we", name, polling=False)
-    stage.pass_time(60.0)
-    clients.close()
+    with azure.session(stage.clock) as session:
+        clients = session.clients(stage.lab.identity.subscription, lambda: None)
+        group = clients.network.virtual_network_gateway_connections
+        group.begin_delete("rg-we", name, polling=False)
+        stage.pass_time(60.0)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from erfailover.azure.client.clients import Clients
 from erfailover.commands.progress import Progress
 from erfailover.config.loader import load
 from erfailover.model.tasks import Event, State
 from erfailover.planning.provision.nat import PER_BOOT
 from erfailover.planning.provision.resources import desired
+from tests.support import azure
 from tests.support.resources import shared_keys
 from tests.support.stage import Stage
 
@@ -32,9 +32,8 @@ def gateway_of(stage: Stage, name: str) -> Any:
 @pytest.fixture
 def sdk(stage: Stage) -> Iterator[Any]:
     """The SDK itself, for what somebody else does to the same subscription."""
-    clients = Clients(stage.lab.identity.subscription, os.environ["ERFAILOVER_ENDPOINT"])
-    yield clients
-    clients.close()
+    with azure.session(stage.clock) as session:
+        yield session.clients(stage.lab.identity.subscription, lambda: None)
 
 
 def local_gateway(stage: Stage, name: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from erfailover.azure.arm import Azure
+from tests.support import azure
 from tests.support.naive_bgp import tables
 from tests.support.random_sites import Drawn, draw
 from tests.support.stage import Stage
@@ -20,25 +20,23 @@ HELD = 400.0
 def check(stage: Stage, drawn: Drawn, on: str, *, primary_up: bool) -> None:
     """Every gateway's table, read by the SDK, is the reference's."""
     stage.pass_time(HELD)
-    azure = Azure(
-        stage.clock, os.environ["AZURE_SUBSCRIPTION_ID"], os.environ["ERFAILOVER_ENDPOINT"]
-    )
-    group = f"/subscriptions/{azure.subscription}/resourceGroups/{drawn.data['resource_group']}"
+    subscription = os.environ["AZURE_SUBSCRIPTION_ID"]
+    group = f"/subscriptions/{subscription}/resourceGroups/{drawn.data['resource_group']}"
     wanted = tables(drawn.routers(on, primary_up=primary_up))
-    for gateway, rows in wanted.items():
-        gateway_id = f"{group}/providers/Microsoft.Network/virtualNetworkGateways/{gateway}"
-        found = {
-            (
-                row["network"],
-                row.get("nextHop") or None,
-                row["sourcePeer"],
-                row["origin"],
-                row.get("asPath") or None,
-            )
-            for row in azure.gateway_action(gateway_id, "get_learned_routes")
-        }
-        assert found == rows, f"{gateway} on {on}, primary {'up' if primary_up else 'down'}"
-    azure.close()
+    with azure.reader(stage.clock) as reader:
+        for gateway, rows in wanted.items():
+            gateway_id = f"{group}/providers/Microsoft.Network/virtualNetworkGateways/{gateway}"
+            found = {
+                (
+                    row["network"],
+                    row.get("nextHop") or None,
+                    row["sourcePeer"],
+                    row["origin"],
+                    row.get("asPath") or None,
+                )
+                for row in reader.gateway_action(gateway_id, "get_learned_routes")
+            }
+            assert found == rows, f"{gateway} on {on}, primary {'up' if primary_up else 'down'}"
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -36,6 +36,18 @@ def address(resource_id: str) -> Address:
     return Address(parts[1], type_, (parts[3], *parts[7::2]))
 
 
+def label(resource_id: str) -> str:
+    """Return a resource id without the provider, for messages: ``rg-we/virtualNetworks/vnet1``."""
+    parts = resource_id.strip("/").split("/")
+    return "/".join(parts[3:4] + parts[6:])
+
+
+def raw(response: Any, _model: Any, _headers: Any) -> Any:
+    """Return an answer as it was sent, fields that the SDK does not know included."""
+    answer = response.http_response
+    return answer.json() if answer.text() else {}
+
+
 def operations(clients: Clients, type_: str) -> Any:
     """The SDK's group of operations for a resource type.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from erfailover.azure.arm import Azure
+from erfailover.azure.reader import Reader
 from erfailover.azure.readers.network import observe
 from erfailover.errors import AzureFailure, UsageFailure
 from erfailover.model.site import Hub, Role, Site
@@ -22,18 +22,18 @@ USUAL = {Role.PRIMARY: "ExpressRoute", Role.BACKUP: "Vpn"}
 """Which gateway is meant where a hub has one of either type."""
 
 
-def discover(azure: Azure, hubs: dict[Role, str], gateways: dict[Role, str | None]) -> Found:
+def discover(reader: Reader, hubs: dict[Role, str], gateways: dict[Role, str | None]) -> Found:
     """Read both hubs, the VNets peered with either, and what the gateways know.
 
     Args:
-        azure: where to read.
+        reader: where to read.
         hubs: the ids of the two hubs' VNets.
         gateways: the ids of their gateways; None to find them by the hub's GatewaySubnet.
 
     Raises:
         UsageFailure: a hub is not there, or which gateway is meant cannot be told.
     """
-    bodies = all_at_once(azure.clock, [partial(azure.get, hubs[role]) for role in Role])
+    bodies = all_at_once(reader.clock, [partial(reader.get, hubs[role]) for role in Role])
     for role, body in zip(Role, bodies, strict=True):
         if body is None:
             raise UsageFailure(
@@ -41,7 +41,7 @@ def discover(azure: Azure, hubs: dict[Role, str], gateways: dict[Role, str | Non
                 "'az network vnet list --query [].id' lists the ids of a subscription.",
             )
     facts = {
-        role: _hub(azure, role, body or {}, gateways[role])
+        role: _hub(reader, role, body or {}, gateways[role])
         for role, body in zip(Role, bodies, strict=True)
     }
     remotes = {each.lower(): each for body in bodies for each in _remotes(body or {}) if each}
@@ -54,7 +54,7 @@ def discover(azure: Azure, hubs: dict[Role, str], gateways: dict[Role, str | Non
         spokes=(),
         remote_prefixes=(),
     )
-    observed = observe(azure, stub, networks=[*own, *others])
+    observed = observe(reader, stub, networks=[*own, *others])
     return Found(facts[Role.PRIMARY], facts[Role.BACKUP], observed)
 
 
@@ -67,10 +67,10 @@ def _remotes(hub: Body) -> list[str]:
     ]
 
 
-def _hub(azure: Azure, role: Role, body: Body, gateway: str | None) -> HubFacts:
+def _hub(reader: Reader, role: Role, body: Body, gateway: str | None) -> HubFacts:
     """A hub's gateway: the one named, or the one that fits its role."""
     ids = [gateway] if gateway else _gateways(body)
-    read = all_at_once(azure.clock, [partial(azure.get, each) for each in ids])
+    read = all_at_once(reader.clock, [partial(reader.get, each) for each in ids])
     found = [each for each in read if each is not None]
     if len(found) > 1:
         found = [each for each in found if _kind(each) == USUAL[role]]
@@ -87,7 +87,7 @@ def _hub(azure: Azure, role: Role, body: Body, gateway: str | None) -> HubFacts:
     asn = (properties.get("bgpSettings") or {}).get("asn")
     traits += [f"AS {asn}"] if asn else []
     kind = _kind(found[0])
-    known, unread = _locations(azure, str(found[0]["id"])) if kind == "ExpressRoute" else ((), ())
+    known, unread = _locations(reader, str(found[0]["id"])) if kind == "ExpressRoute" else ((), ())
     return HubFacts(str(body["id"]), str(found[0]["id"]), kind, tuple(traits), known, unread)
 
 
@@ -108,7 +108,7 @@ def _gateways(hub: Body) -> list[str]:
     return list(found.values())
 
 
-def _locations(azure: Azure, gateway_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The peering locations of a gateway's circuits, and of which it could not be told.
 
     The connections of a gateway are in its own resource group, unless somebody put them
@@ -116,9 +116,9 @@ def _locations(azure: Azure, gateway_id: str) -> tuple[tuple[str, ...], tuple[st
     """
     group = "/".join(gateway_id.split("/")[:5])
     try:
-        listed = azure.resources_of_group(group) or []
+        listed = reader.resources_of_group(group) or []
         ids = [str(each["id"]) for each in listed if str(each.get("type")).lower() == CONNECTION]
-        connections = all_at_once(azure.clock, [partial(azure.get, each) for each in ids])
+        connections = all_at_once(reader.clock, [partial(reader.get, each) for each in ids])
         circuits = sorted(
             str(circuit["id"])
             for each in connections
@@ -127,7 +127,7 @@ def _locations(azure: Azure, gateway_id: str) -> tuple[tuple[str, ...], tuple[st
             for circuit in [each["properties"].get("peer") or {}]
             if circuit.get("id")
         )
-        places = all_at_once(azure.clock, [partial(_place, azure, each) for each in circuits])
+        places = all_at_once(reader.clock, [partial(_place, reader, each) for each in circuits])
     except AzureFailure as failure:
         return (), (f"an unknown location ({failure.message})",)
     known = {each for each in places if each is not None}
@@ -135,10 +135,10 @@ def _locations(azure: Azure, gateway_id: str) -> tuple[tuple[str, ...], tuple[st
     return tuple(sorted(known)), tuple(f"an unknown location ({each})" for each in sorted(unread))
 
 
-def _place(azure: Azure, circuit_id: str) -> str | None:
+def _place(reader: Reader, circuit_id: str) -> str | None:
     """Where a circuit is; None where that is not told: it may be somebody else's."""
     try:
-        body = azure.get(circuit_id) or {}
+        body = reader.get(circuit_id) or {}
     except AzureFailure:
         return None
     provider = body.get("properties", {}).get("serviceProviderProperties") or {}

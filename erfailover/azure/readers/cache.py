@@ -15,7 +15,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from erfailover.azure.arm import Azure, Body
+from erfailover.azure.reader import Body, Reader
 from erfailover.azure.readers import network as readers_network
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork
@@ -44,11 +44,11 @@ class Readings:
     """What was read of a site, and when.
 
     Attributes:
-        azure: where to read.
+        reader: where to read.
         site: what to read.
     """
 
-    azure: Azure
+    reader: Reader
     site: Site
     _made: dict[str, _Made] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Readings:
             if listed is not None and key in listed:
                 found: Body = listed[key]
                 return found
-        body: Body | None = self._shared(key, max_age_s, partial(self.azure.get, network_id), of)
+        body: Body | None = self._shared(key, max_age_s, partial(self.reader.get, network_id), of)
         return body
 
     def _list(self, subscription: str) -> Mapping[str, Body] | None:
@@ -98,7 +98,7 @@ class Readings:
         One that may not be read is left out, as is one that is not there: a read of its own tells.
         """
         try:
-            rows = self.azure.networks_of(subscription)
+            rows = self.reader.networks_of(subscription)
         except AzureFailure as failure:
             if failure.kind in (Kind.REFUSED, Kind.NOT_FOUND):
                 self._many.discard(subscription)
@@ -118,19 +118,19 @@ class Readings:
 
     def gateway(self, role: Role, max_age_s: float) -> Gateway | None:
         """A hub's gateway with its peers and learned routes; None where it cannot be read."""
-        read = partial(readers_network.observe, self.azure, self.site, [role], [])
+        read = partial(readers_network.observe, self.reader, self.site, [role], [])
         observed: Observed = self._shared(f"gateway {role}", max_age_s, read)
         return observed.gateways.get(role)
 
     def gateway_age_s(self, role: Role) -> float:
         """How long ago the last reading of a hub's gateway began, in seconds."""
         made = self._made.get(f"gateway {role}")
-        return self.azure.clock.now() - made.began if made else float("inf")
+        return self.reader.clock.now() - made.began if made else float("inf")
 
     def routes(self, role: Role) -> Gateway | None:
         """A hub's gateway with its learned routes alone, read now; None where it cannot be."""
         tables = ("get_learned_routes",)
-        observed = readers_network.observe(self.azure, self.site, [role], [], tables)
+        observed = readers_network.observe(self.reader, self.site, [role], [], tables)
         return observed.gateways.get(role)
 
     def observe(
@@ -151,7 +151,7 @@ class Readings:
             of: the id of the VNet whose last change must be in what is read; None for each its
                 own. A hub changes with every spoke.
         """
-        since = self.azure.clock.now() - max_age_s
+        since = self.reader.clock.now() - max_age_s
         ids = [self.site.network_id(name) for name in networks]
         listed = [each for each in ids if each.split("/")[2].lower() in self._many]
         by_list = set(listed)
@@ -169,7 +169,7 @@ class Readings:
         if role is not None:
             work.append(partial(read_gateway, role))
         found: _Found = {}
-        for part in all_at_once(self.azure.clock, work):
+        for part in all_at_once(self.reader.clock, work):
             found |= part
         return Observed(
             readers_network.utc_now(),
@@ -180,7 +180,7 @@ class Readings:
 
     def _networks(self, ids: Iterable[str], since: float, of: str | None) -> _Found:
         """Some VNets, read since a moment: one list serves all that are listed."""
-        now = self.azure.clock.now
+        now = self.reader.clock.now
         return {each.lower(): self._network(each, now() - since, of or each) for each in ids}
 
     def _network(self, network_id: str, max_age_s: float, of: str) -> Reading[VirtualNetwork]:
@@ -203,7 +203,7 @@ class Readings:
 
     def _shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:
         """A reading that is young enough, made now where there is none."""
-        clock = self.azure.clock
+        clock = self.reader.clock
         with self._lock:
             made = self._made.get(key)
             changed = self._changed.get(of.lower(), -1)

@@ -1,4 +1,4 @@
-"""Reads what a gateway hangs on: connections, circuits, drills; starts and stops a site's test.
+"""Reads what a gateway hangs on: connections, circuits, site failover tests.
 
 Never part of a switch: a circuit may lie in a subscription that the operator may not read, and
 each of these reads costs requests. What could not be read is unknown, with the reason; nothing
@@ -8,159 +8,98 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from erfailover.azure.arm import Azure
-from erfailover.errors import AzureFailure
-from erfailover.model.circuits import UNDER_WAY, Circuit, Circuits, Connection, FailoverTest
-from erfailover.model.observed import EXPRESSROUTE, VPN, Reading
+from erfailover.azure.reader import Reader
+from erfailover.model.circuits import Circuit, Circuits, Connection, FailoverTest
+from erfailover.model.observed import EXPRESSROUTE, VPN, Reading, attempt
 from erfailover.model.site import Drill, Role, Site
 from erfailover.runtime.clock import all_at_once
 
-T = TypeVar("T")
 Body = dict[str, Any]
 
 
-def circuits(azure: Azure, gateway_id: str, gateway_type: str | None = None) -> Circuits:
+def circuits(reader: Reader, gateway_id: str, gateway_type: str | None = None) -> Circuits:
     """The connections of a gateway with their circuits, and its site failover tests.
 
     Args:
-        azure: where to read.
+        reader: where to read.
         gateway_id: the gateway.
         gateway_type: ``Vpn`` or ``ExpressRoute``; None where it is to be read as well.
     """
     listed, told = _all(
-        azure,
+        reader,
         [
-            lambda: _read(lambda: azure.connections_of(gateway_id)),
-            lambda: _type(azure, gateway_id, gateway_type),
+            lambda: attempt(lambda: reader.connections_of(gateway_id)),
+            lambda: _type(reader, gateway_id, gateway_type),
         ],
     )
     bodies: list[Body] = listed.value or []
-    reads: list[Callable[[], Any]] = [partial(_connection, azure, each) for each in bodies]
+    reads: list[Callable[[], Any]] = [partial(_connection, reader, each) for each in bodies]
     express = told == EXPRESSROUTE
     if express:
-        reads.append(partial(failover_tests, azure, gateway_id))
-    found = _all(azure, reads)
+        reads.append(partial(failover_tests, reader, gateway_id))
+    found = _all(reader, reads)
     tests = found.pop() if express else None
     connections = Reading(None if listed.value is None else tuple(found), listed.unknown)
     return Circuits(gateway_id, told, connections, tests)
 
 
-def of_both(azure: Azure, site: Site) -> dict[Role, Circuits]:
+def of_both(reader: Reader, site: Site) -> dict[Role, Circuits]:
     """What the gateways of both hubs hang on, read at once."""
     ids = [site.gateway_id(site.hub(role).gateway) for role in Role]
     return dict(
-        zip(Role, _all(azure, [partial(circuits, azure, each) for each in ids]), strict=True)
+        zip(Role, _all(reader, [partial(circuits, reader, each) for each in ids]), strict=True)
     )
 
 
-def stand_in_address(azure: Azure, site: Site) -> Reading[str] | None:
+def stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
     """The BGP peering address of the drill's local network gateway; None without such a drill."""
     drill = site.drill
     if not isinstance(drill, Drill):
         return None
     type_ = "Microsoft.Network/localNetworkGateways"
     place = site.resource_id(type_, drill.local_network_gateway)
-    found = _read(lambda: azure.get(place))
+    found = attempt(lambda: reader.get(place))
     if found.value is None:
         return Reading(None, found.unknown or "it does not exist in Azure")
     settings = found.value.get("properties", {}).get("bgpSettings") or {}
     return Reading(settings.get("bgpPeeringAddress") or "")
 
 
-def failover_tests(azure: Azure, gateway_id: str) -> Reading[tuple[FailoverTest, ...]]:
+def failover_tests(reader: Reader, gateway_id: str) -> Reading[tuple[FailoverTest, ...]]:
     """The site failover tests of an ExpressRoute gateway, the oldest first.
 
     Published: getFailoverAllTestsDetails of virtualNetworkGateways, REST 2024-05-01.
     """
-    rows = _read(
-        lambda: azure.gateway_action(
+    rows = attempt(
+        lambda: reader.gateway_action(
             gateway_id, "get_failover_all_test_details", type="All", fetch_latest=True
         )
     )
     if rows.value is None:
         return Reading(None, rows.unknown)
-    return Reading(tuple(sorted(map(_test, rows.value), key=lambda each: each.started)))
+    return Reading(tuple(sorted(map(failover_test, rows.value), key=lambda each: each.started)))
 
 
-def start_failover_test(
-    azure: Azure, gateway_id: str, peering_location: str, deadline_s: float
-) -> None:
-    """Cut a gateway off the circuits of a peering location, until the test is stopped."""
-    azure.change_gateway(
-        gateway_id,
-        "start_express_route_site_failover_simulation",
-        deadline_s,
-        lambda: _is_under_way(azure, gateway_id, peering_location),
-        peering_location=peering_location,
-    )
-
-
-def stop_failover_test(
-    azure: Azure,
-    gateway_id: str,
-    peering_location: str,
-    deadline_s: float,
-    verified: Iterable[tuple[str, str, bool]],
-) -> None:
-    """End the site failover test of a peering location.
-
-    Args:
-        azure: where to write.
-        gateway_id: the gateway.
-        peering_location: the location that is cut off.
-        deadline_s: how long it may take, in seconds.
-        verified: the connections that traffic went on by: name, peering location, whether it
-            was seen to work. Azure files that with the test (published:
-            ExpressRouteFailoverStopApiParameters).
-    """
-    details = [
-        {"failoverConnectionName": name, "failoverLocation": where, "isVerified": seen}
-        for name, where, seen in verified
-    ]
-    azure.change_gateway(
-        gateway_id,
-        "stop_express_route_site_failover_simulation",
-        deadline_s,
-        lambda: not _is_under_way(azure, gateway_id, peering_location),
-        stop_parameters={
-            "peeringLocation": peering_location,
-            "wasSimulationSuccessful": bool(details)
-            and all(each["isVerified"] for each in details),
-            "details": details,
-        },
-    )
-
-
-def _is_under_way(azure: Azure, gateway_id: str, peering_location: str) -> bool:
-    rows = azure.gateway_action(
-        gateway_id, "get_failover_all_test_details", type="All", fetch_latest=True
-    )
-    return any(
-        each.status in UNDER_WAY and each.peering_location.lower() == peering_location.lower()
-        for each in map(_test, rows)
-    )
-
-
-def _type(azure: Azure, gateway_id: str, known: str | None) -> str:
+def _type(reader: Reader, gateway_id: str, known: str | None) -> str:
     if known is not None:
         return known
-    body = _read(lambda: azure.get(gateway_id)).value or {}
+    body = attempt(lambda: reader.get(gateway_id)).value or {}
     return str(body.get("properties", {}).get("gatewayType") or VPN)
 
 
-def _connection(azure: Azure, listed: Body) -> Connection:
+def _connection(reader: Reader, listed: Body) -> Connection:
     """One connection: its circuit at the same time, since the list names it already."""
     properties = listed.get("properties", {})
     circuit_id = (properties.get("peer") or {}).get("id")
     whole, circuit = _all(
-        azure,
+        reader,
         [
-            lambda: _read(lambda: azure.get(listed["id"])),
-            lambda: _circuit(azure, circuit_id) if circuit_id else None,
+            lambda: attempt(lambda: reader.get(listed["id"])),
+            lambda: _circuit(reader, circuit_id) if circuit_id else None,
         ],
     )
     now = (whole.value or listed).get("properties", {})
@@ -176,8 +115,8 @@ def _connection(azure: Azure, listed: Body) -> Connection:
     )
 
 
-def _circuit(azure: Azure, circuit_id: str) -> Reading[Circuit]:
-    body = _read(lambda: azure.get(circuit_id))
+def _circuit(reader: Reader, circuit_id: str) -> Reading[Circuit]:
+    body = attempt(lambda: reader.get(circuit_id))
     if body.value is None:
         name = circuit_id.rsplit("/", 1)[-1]
         return Reading(None, body.unknown or f"{name} does not exist in Azure")
@@ -205,7 +144,8 @@ def _circuit(azure: Azure, circuit_id: str) -> Reading[Circuit]:
     )
 
 
-def _test(row: Body) -> FailoverTest:
+def failover_test(row: Body) -> FailoverTest:
+    """Return one site failover test from its row."""
     return FailoverTest(
         id=row.get("testGuid") or "",
         peering_location=row.get("peeringLocation") or "",
@@ -215,12 +155,5 @@ def _test(row: Body) -> FailoverTest:
     )
 
 
-def _read(read: Callable[[], T | None]) -> Reading[T]:
-    try:
-        return Reading(read())
-    except AzureFailure as failure:
-        return Reading(None, failure.message)
-
-
-def _all(azure: Azure, reads: Sequence[Callable[[], Any]]) -> list[Any]:
-    return all_at_once(azure.clock, reads)
+def _all(reader: Reader, reads: Sequence[Callable[[], Any]]) -> list[Any]:
+    return all_at_once(reader.clock, reads)

@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from erfailover.azure.arm import Azure
 from erfailover.azure.client.raw_request import Answer
+from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network, routing
 from erfailover.azure.readers.circuits import of_both, stand_in_address
 from erfailover.errors import AzureFailure, Failure
 from erfailover.model import resource_ids
-from erfailover.model.observed import Observed, Reading
+from erfailover.model.observed import Observed, Reading, attempt
 from erfailover.model.site import Path, Role, Site, SitePeering
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.facts import (
@@ -57,7 +57,7 @@ LEFT = "x-ms-ratelimit-remaining-subscription-"
 class Asked:
     """Where to read: Azure, at which endpoint; the store; the hosts a switch needs, by purpose."""
 
-    azure: Azure
+    reader: Reader
     endpoint: str
     store: Store
     hosts: Mapping[str, str]
@@ -67,63 +67,56 @@ def read(
     asked: Asked, site: Site, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Facts:
     """Everything that ``doctor`` judges, at this moment."""
-    azure = asked.azure
+    reader = asked.reader
     outside = Facts(
         now(),
         asked.endpoint,
         Reading(None, "Azure was not reached"),
         Observed(now().isoformat(), {}, {}),
-        lease=_read(asked.store.look),
+        lease=attempt(asked.store.look),
         hosts=tuple(_host(what, url) for what, url in asked.hosts.items()),
     )
     first: Answer | None = None
     began = now()
     try:
         path = f"{permissions.groups(site)[0]}{AUTHORIZATION}/permissions"
-        first = azure.ask("GET", path, PERMISSIONS_API)
+        first = reader.ask("GET", path, PERMISSIONS_API)
     except AzureFailure as failure:
         if failure.kind in network.CONCERNS_ALL:
             return replace(outside, unreachable=failure.message, remedy=failure.hint)
     met = replace(
         outside, now=began + (now() - began) / 2, identity=_identity(first), date=_date(first)
     )
-    return _asked(azure, site, met)
+    return _asked(reader, site, met)
 
 
-def _asked(azure: Azure, site: Site, met: Facts) -> Facts:
+def _asked(reader: Reader, site: Site, met: Facts) -> Facts:
     """What Azure says, all of it asked at once."""
     groups = permissions.groups(site)
     named = [each for on in On for each in permissions.resources(site, on)]
     places = tuple(dict.fromkeys(each.lower() for each in (*groups, *named)))
     parts: Mapping[str, Callable[[], Any]] = {
-        "observed": partial(network.observe, azure, site),
-        "grants": partial(_each, azure, places, partial(_grants, azure)),
-        "locks": partial(_each, azure, groups, partial(_locks, azure)),
-        "policies": partial(_each, azure, groups, partial(_policies, azure, site)),
-        "gateways": partial(_each, azure, tuple(Role), partial(_gateway, azure, site)),
-        "load": partial(_read, partial(_load, azure, site, met.now)),
-        "remaining": partial(_remaining, azure, site),
-        "around": partial(routing.read, azure, site),
-        "circuits": partial(of_both, azure, site),
-        "stand_in": partial(stand_in_address, azure, site),
+        "observed": partial(network.observe, reader, site),
+        "grants": partial(_each, reader, places, partial(_grants, reader)),
+        "locks": partial(_each, reader, groups, partial(_locks, reader)),
+        "policies": partial(_each, reader, groups, partial(_policies, reader, site)),
+        "gateways": partial(_each, reader, tuple(Role), partial(_gateway, reader, site)),
+        "load": partial(attempt, partial(_load, reader, site, met.now)),
+        "remaining": partial(_remaining, reader, site),
+        "around": partial(routing.read, reader, site),
+        "circuits": partial(of_both, reader, site),
+        "stand_in": partial(stand_in_address, reader, site),
     }
-    values = all_at_once(azure.clock, list(parts.values()))
+    values = all_at_once(reader.clock, list(parts.values()))
     found = dict(zip(parts, values, strict=True))
     gateways = found["observed"].gateways
     found["circuits"] = {role: each for role, each in found["circuits"].items() if role in gateways}
     return replace(met, **found)
 
 
-def _read(read_: Callable[[], T]) -> Reading[T]:
-    try:
-        return Reading(read_())
-    except Failure as failure:
-        return Reading(None, failure.message)
-
-
-def _each(azure: Azure, keys: Sequence[K], read_: Callable[[K], T]) -> dict[K, Reading[T]]:
+def _each(reader: Reader, keys: Sequence[K], read_: Callable[[K], T]) -> dict[K, Reading[T]]:
     """One reading for each of several keys, at once; ids as keys are put in lower case."""
-    found = all_at_once(azure.clock, [partial(_read, partial(read_, key)) for key in keys])
+    found = all_at_once(reader.clock, [partial(attempt, partial(read_, key)) for key in keys])
     return {type(key)(key.lower()): each for key, each in zip(keys, found, strict=True)}
 
 
@@ -147,16 +140,16 @@ def _date(answer: Answer | None) -> Reading[datetime]:
     return Reading(None, "no answer told it")
 
 
-def _grants(azure: Azure, place: str) -> tuple[permissions.Grant, ...]:
-    rows = _rows(azure, f"{place}{AUTHORIZATION}/permissions", PERMISSIONS_API)
+def _grants(reader: Reader, place: str) -> tuple[permissions.Grant, ...]:
+    rows = _rows(reader, f"{place}{AUTHORIZATION}/permissions", PERMISSIONS_API)
     return tuple(
         permissions.Grant(tuple(each.get("actions") or ()), tuple(each.get("notActions") or ()))
         for each in rows
     )
 
 
-def _locks(azure: Azure, group: str) -> tuple[Lock, ...]:
-    rows = _rows(azure, f"{group}{AUTHORIZATION}/locks", LOCKS_API)
+def _locks(reader: Reader, group: str) -> tuple[Lock, ...]:
+    rows = _rows(reader, f"{group}{AUTHORIZATION}/locks", LOCKS_API)
     return tuple(
         Lock(
             str(each.get("name", "")),
@@ -168,21 +161,21 @@ def _locks(azure: Azure, group: str) -> tuple[Lock, ...]:
 
 
 def _rows(
-    azure: Azure, path: str, version: str, query: Mapping[str, str] | None = None
+    reader: Reader, path: str, version: str, query: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """All rows of a list, page by page."""
-    answer = azure.ask("GET", path, version, query=query)
+    answer = reader.ask("GET", path, version, query=query)
     rows = list(answer.body.get("value") or [])
     while following := answer.body.get("nextLink"):
         parts = urlsplit(str(following))
         pairs = dict(each.split("=", 1) for each in parts.query.split("&") if "=" in each)
         pairs.pop("api-version", None)
-        answer = azure.ask("GET", parts.path, version, query=pairs)
+        answer = reader.ask("GET", parts.path, version, query=pairs)
         rows += answer.body.get("value") or []
     return rows
 
 
-def _policies(azure: Azure, site: Site, group: str) -> Policies:
+def _policies(reader: Reader, site: Site, group: str) -> Policies:
     """What Azure says that policies would do to one peering of each kind in a resource group."""
     denials = []
     for owner, peering, remote in _peerings_in(site, group):
@@ -200,7 +193,7 @@ def _policies(azure: Azure, site: Site, group: str) -> Policies:
         }
         details = {"resourceContent": content, "apiVersion": NETWORK_API, "scope": owner}
         question = {"resourceDetails": details}
-        answer = azure.ask("POST", f"{group}{RESTRICTIONS}", RESTRICTIONS_API, question)
+        answer = reader.ask("POST", f"{group}{RESTRICTIONS}", RESTRICTIONS_API, question)
         found = answer.body.get("contentEvaluationResult") or {}
         for each in found.get("policyEvaluations") or []:
             effect = str((each.get("effectDetails") or {}).get("policyEffect", "deny"))
@@ -208,7 +201,7 @@ def _policies(azure: Azure, site: Site, group: str) -> Policies:
                 assignment = str((each.get("policyInfo") or {}).get("policyAssignmentId", ""))
                 denials.append((peering.name, assignment))
     path = f"{group}{AUTHORIZATION}/policyAssignments"
-    assigned = _rows(azure, path, ASSIGNMENTS_API, {"$filter": "atScope()"})
+    assigned = _rows(reader, path, ASSIGNMENTS_API, {"$filter": "atScope()"})
     above = [
         str((each.get("properties") or {}).get("displayName") or each.get("name", ""))
         for each in assigned
@@ -234,9 +227,9 @@ def _peerings_in(site: Site, group: str) -> Iterator[tuple[str, SitePeering, str
                     yield owner, peering, remote
 
 
-def _gateway(azure: Azure, site: Site, role: Role) -> GatewayDetail:
+def _gateway(reader: Reader, site: Site, role: Role) -> GatewayDetail:
     gateway_id = site.gateway_id(site.hub(role).gateway)
-    body = azure.get(gateway_id)
+    body = reader.get(gateway_id)
     if body is None:
         raise Failure(f"{gateway_id.rsplit('/', 1)[-1]} does not exist in Azure")
     properties = body.get("properties", {})
@@ -244,7 +237,7 @@ def _gateway(azure: Azure, site: Site, role: Role) -> GatewayDetail:
     for each in properties.get("ipConfigurations") or []:
         address = ((each.get("properties") or {}).get("publicIPAddress") or {}).get("id")
         if address:
-            found = _read(partial(azure.get, address)).value or {}
+            found = attempt(partial(reader.get, address)).value or {}
             addresses.append((address.rsplit("/", 1)[-1], (found.get("sku") or {}).get("name", "")))
     return GatewayDetail(
         name=body["name"],
@@ -255,17 +248,17 @@ def _gateway(azure: Azure, site: Site, role: Role) -> GatewayDetail:
     )
 
 
-def _load(azure: Azure, site: Site, now: datetime) -> Load:
+def _load(reader: Reader, site: Site, now: datetime) -> Load:
     """What the primary carried: bits received of an ExpressRoute gateway, a VPN gateway's all.
 
     Published: supported metrics of virtualNetworkGateways. ``AverageBandwidth`` is bytes a second.
     """
     gateway_id = site.gateway_id(site.primary.gateway)
-    type_ = ((azure.get(gateway_id) or {}).get("properties") or {}).get("gatewayType", "")
+    type_ = ((reader.get(gateway_id) or {}).get("properties") or {}).get("gatewayType", "")
     expressroute = str(type_).lower() == "expressroute"
     name = "ExpressRouteGatewayBitsPerSecond" if expressroute else "AverageBandwidth"
     began = now - LOAD_PERIOD
-    answer = azure.ask(
+    answer = reader.ask(
         "GET",
         f"{gateway_id}/providers/Microsoft.Insights/metrics",
         METRICS_API,
@@ -289,7 +282,7 @@ def _load(azure: Azure, site: Site, now: datetime) -> Load:
     return Load(values[-1] * bits, max(values) * bits, "24 hours")
 
 
-def _remaining(azure: Azure, site: Site) -> dict[tuple[str, str], Reading[int]]:
+def _remaining(reader: Reader, site: Site) -> dict[tuple[str, str], Reading[int]]:
     """What is left of Azure's limits, from the headers of a GET and of a POST."""
     groups = {each.split("/")[2]: each for each in permissions.groups(site)}
     asks: dict[tuple[str, str], Callable[[], Answer]] = {}
@@ -297,13 +290,13 @@ def _remaining(azure: Azure, site: Site) -> dict[tuple[str, str], Reading[int]]:
         content = {"type": permissions.NETWORKS, "properties": {}}
         question = {"resourceDetails": {"resourceContent": content, "apiVersion": NETWORK_API}}
         asks[subscription, "reads"] = partial(
-            azure.ask, "GET", f"{group}{AUTHORIZATION}/locks", LOCKS_API
+            reader.ask, "GET", f"{group}{AUTHORIZATION}/locks", LOCKS_API
         )
         asks[subscription, "writes"] = partial(
-            azure.ask, "POST", f"{group}{RESTRICTIONS}", RESTRICTIONS_API, question
+            reader.ask, "POST", f"{group}{RESTRICTIONS}", RESTRICTIONS_API, question
         )
-    work = [partial(_read, partial(_left, ask, kind)) for (_, kind), ask in asks.items()]
-    return dict(zip(asks, all_at_once(azure.clock, work), strict=True))
+    work = [partial(attempt, partial(_left, ask, kind)) for (_, kind), ask in asks.items()]
+    return dict(zip(asks, all_at_once(reader.clock, work), strict=True))
 
 
 def _left(ask: Callable[[], Answer], kind: str) -> int:
@@ -318,7 +311,7 @@ def _host(what: str, url: str) -> HostPath:
     host = parts.hostname or url
     proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme or "https")
     at = (urlsplit(proxy).hostname or proxy) if proxy else host
-    return HostPath(what, host, _read(partial(_addresses, at)), at if proxy else None)
+    return HostPath(what, host, attempt(partial(_addresses, at)), at if proxy else None)
 
 
 def _addresses(host: str) -> tuple[IPv4Address, ...]:

@@ -13,7 +13,7 @@ from functools import partial
 from ipaddress import IPv4Network, ip_network
 from typing import Any
 
-from erfailover.azure.arm import Azure
+from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.observed import (
     VPN,
@@ -34,7 +34,7 @@ CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
 
 
 def observe(
-    azure: Azure,
+    reader: Reader,
     site: Site,
     roles: Sequence[Role] = tuple(Role),
     networks: Sequence[str] | None = None,
@@ -43,7 +43,7 @@ def observe(
     """Read the VNets, peerings and gateways of a site, all at once.
 
     Args:
-        azure: where to read.
+        reader: where to read.
         site: what to read.
         roles: the hubs whose gateways are read.
         networks: the VNets to read, by name or id; None for all of the site.
@@ -53,14 +53,14 @@ def observe(
     network_ids = [site.network_id(name) for name in names]
     reads: list[Callable[[], tuple[str, Reading[Any]]]] = []
     for network_id in network_ids:
-        reads.append(_keyed(network_id.lower(), partial(azure.get, network_id)))
+        reads.append(_keyed(network_id.lower(), partial(reader.get, network_id)))
     for role in roles:
         gateway_id = site.gateway_id(site.hub(role).gateway)
-        reads.append(_keyed(f"{role}/gateway", partial(azure.get, gateway_id)))
+        reads.append(_keyed(f"{role}/gateway", partial(reader.get, gateway_id)))
         for action in tables:
-            read = partial(azure.gateway_action, gateway_id, action)
+            read = partial(reader.gateway_action, gateway_id, action)
             reads.append(_keyed(f"{role}/{action}", read))
-    return _assembled(site, network_ids, roles, dict(all_at_once(azure.clock, reads)))
+    return _assembled(site, network_ids, roles, dict(all_at_once(reader.clock, reads)))
 
 
 def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Reading[Any]]]:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from erfailover.azure.arm import Azure
 from erfailover.azure.client.clients import Clients
+from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.observed import Reading
+from erfailover.model.observed import Reading, attempt
 from erfailover.model.site import Site
 from erfailover.planning.provision.offers import Offers, short_name
 from erfailover.runtime.clock import all_at_once
@@ -20,7 +20,7 @@ SIZES_DEADLINE_S = 60.0
 """The sizes of a region come in one answer of some megabytes."""
 
 
-def ask(azure: Azure, site: Site) -> Offers:
+def ask(reader: Reader, site: Site) -> Offers:
     """What Azure offers for a site's topology, in the site's region.
 
     Published (REST, Providers Get): a resource type names its locations, and by ``zoneMappings``
@@ -30,10 +30,10 @@ def ask(azure: Azure, site: Site) -> Offers:
     machines = site.topology.machines.values() if site.topology else ()
     sizes = sorted({each.size for each in machines})
     images = sorted({each.image for each in machines})
-    questions: list[Callable[[], Any]] = [partial(_provider, azure)]
-    questions += [partial(_sizes, azure, place)] if sizes else []
-    questions += [partial(_image, azure, place, each) for each in images]
-    found = all_at_once(azure.clock, [partial(_tried, each) for each in questions])
+    questions: list[Callable[[], Any]] = [partial(_provider, reader)]
+    questions += [partial(_sizes, reader, place)] if sizes else []
+    questions += [partial(_image, reader, place, each) for each in images]
+    found = all_at_once(reader.clock, [partial(attempt, each) for each in questions])
     provider, offered = found[0], found[1] if sizes else Reading({})
     return Offers(
         _mapped(provider, _regions),
@@ -43,24 +43,17 @@ def ask(azure: Azure, site: Site) -> Offers:
     )
 
 
-def _tried(question: Callable[[], T]) -> Reading[T]:
-    try:
-        return Reading(question())
-    except AzureFailure as failure:
-        return Reading(None, failure.message)
-
-
 def _mapped(reading: Reading[Any], use: Callable[[Any], T]) -> Reading[T]:
     return Reading(None, reading.unknown) if reading.value is None else Reading(use(reading.value))
 
 
-def _provider(azure: Azure) -> dict[str, Any]:
+def _provider(reader: Reader) -> dict[str, Any]:
     def call(clients: Clients) -> dict[str, Any]:
         found = clients.resource.providers.get(NETWORK).as_dict()
         rows = found.get("resourceTypes") or []
         return {str(each.get("resourceType", "")).lower(): each for each in rows}
 
-    return azure.asked(f"GET provider {NETWORK}", call)
+    return reader.asked(f"GET provider {NETWORK}", call)
 
 
 def _regions(types: dict[str, Any]) -> frozenset[str]:
@@ -77,7 +70,7 @@ def _zones(place: str, types: dict[str, Any]) -> frozenset[str]:
     )
 
 
-def _sizes(azure: Azure, place: str) -> dict[str, Iterable[Any]]:
+def _sizes(reader: Reader, place: str) -> dict[str, Iterable[Any]]:
     """The sizes of a region, in lower case, each with its restrictions."""
 
     def call(clients: Clients) -> dict[str, Iterable[Any]]:
@@ -91,7 +84,7 @@ def _sizes(azure: Azure, place: str) -> dict[str, Iterable[Any]]:
             if row.get("resourceType") == "virtualMachines"
         }
 
-    return azure.asked(f"GET sizes in {place}", call, SIZES_DEADLINE_S)
+    return reader.asked(f"GET sizes in {place}", call, SIZES_DEADLINE_S)
 
 
 def _why_not(size: str, offered: dict[str, Iterable[Any]]) -> str:
@@ -104,7 +97,7 @@ def _why_not(size: str, offered: dict[str, Iterable[Any]]) -> str:
     return ""
 
 
-def _image(azure: Azure, place: str, image: str) -> bool:
+def _image(reader: Reader, place: str, image: str) -> bool:
     publisher, offer, sku, version = image.split(":")
 
     def call(clients: Clients) -> bool:
@@ -113,7 +106,7 @@ def _image(azure: Azure, place: str, image: str) -> bool:
         return bool(names) if version == "latest" else version in names
 
     try:
-        return azure.asked(f"GET versions of {image}", call)
+        return reader.asked(f"GET versions of {image}", call)
     except AzureFailure as failure:
         if failure.kind is Kind.NOT_FOUND:
             return False

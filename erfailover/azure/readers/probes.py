@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from erfailover.azure.arm import Azure
+from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure
 from erfailover.model.probes import InterfaceRoute, MachinePing
 from erfailover.model.resource_ids import INTERFACE
@@ -22,28 +22,28 @@ NAT_TRIES = 3
 
 
 def pings(
-    azure: Azure, site: Site, wanted: Mapping[str, MachinePing], expected: Mapping[str, bool]
+    reader: Reader, site: Site, wanted: Mapping[str, MachinePing], expected: Mapping[str, bool]
 ) -> list[Callable[[], list[ProbeResult]]]:
     """The work of these pings: one script a machine, to be done at once."""
     by_machine: dict[str, dict[str, MachinePing]] = {}
     for name, probe in wanted.items():
         by_machine.setdefault(probe.machine, {})[name] = probe
     return [
-        partial(_on_machine, azure, site, machine, mine, expected)
+        partial(_on_machine, reader, site, machine, mine, expected)
         for machine, mine in by_machine.items()
     ]
 
 
 def route(
-    azure: Azure, site: Site, name: str, probe: InterfaceRoute, expected: bool
+    reader: Reader, site: Site, name: str, probe: InterfaceRoute, expected: bool
 ) -> list[ProbeResult]:
     """What the effective routes of a network interface say of a prefix.
 
     Azure's answer is that of the running machine's interface (published: "View effective routes").
     """
-    began = azure.clock.now()
+    began = reader.clock.now()
     try:
-        rows = azure.gateway_action(
+        rows = reader.gateway_action(
             site.resource_id(INTERFACE, probe.interface),
             "get_effective_route_table",
             deadline_s=probe.timeout_s,
@@ -51,21 +51,21 @@ def route(
         answer = of_routes(rows, probe)
     except AzureFailure as failure:
         answer = Answer(None, failure.message)
-    took_s = round(azure.clock.now() - began, 1)
+    took_s = round(reader.clock.now() - began, 1)
     return [probes_results.result(name, probe, replace(answer, took_s=took_s), expected)]
 
 
 def _on_machine(
-    azure: Azure,
+    reader: Reader,
     site: Site,
     machine: str,
     wanted: Mapping[str, MachinePing],
     expected: Mapping[str, bool],
 ) -> list[ProbeResult]:
-    began = azure.clock.now()
+    began = reader.clock.now()
     deadline_s = max(each.timeout_s for each in wanted.values())
-    output = _output(azure, site, machine, probes_results.ping_script(wanted), deadline_s)
-    took_s = azure.clock.now() - began
+    output = _output(reader, site, machine, probes_results.ping_script(wanted), deadline_s)
+    took_s = reader.clock.now() - began
     parts = probes_results.sections(output)
     results = []
     for name, probe in wanted.items():
@@ -74,8 +74,8 @@ def _on_machine(
         up, seen = probes_results.ping_passed(text), probes_results.ping_seen(text)
         if probe.through and expected[name] and up:
             check += f" through the NAT of {probe.through}"
-            entry = _nat_entry(azure, site, machine, probe)
-            up, took_s = entry is not None, azure.clock.now() - began
+            entry = _nat_entry(reader, site, machine, probe)
+            up, took_s = entry is not None, reader.clock.now() - began
             missing = f"no entry in the NAT table of {probe.through}"
             seen += ", in the NAT table" if entry else f", but {missing}"
             text += f"\n{entry or missing}"
@@ -86,16 +86,16 @@ def _on_machine(
     return results
 
 
-def _nat_entry(azure: Azure, site: Site, machine: str, probe: MachinePing) -> str | None:
+def _nat_entry(reader: Reader, site: Site, machine: str, probe: MachinePing) -> str | None:
     """The flow in the NAT table; pinged again where it has expired meanwhile (30 s, Linux)."""
     assert probe.through is not None
     for attempt in range(NAT_TRIES):
         if attempt:
             _output(
-                azure, site, machine, probes_results.ping_script({"again": probe}), probe.timeout_s
+                reader, site, machine, probes_results.ping_script({"again": probe}), probe.timeout_s
             )
         output = _output(
-            azure, site, probe.through, probes_results.nat_script(probe), probe.timeout_s
+            reader, site, probe.through, probes_results.nat_script(probe), probe.timeout_s
         )
         entry = probes_results.nat_entry(output, probe)
         if entry:
@@ -103,9 +103,9 @@ def _nat_entry(azure: Azure, site: Site, machine: str, probe: MachinePing) -> st
     return None
 
 
-def _output(azure: Azure, site: Site, machine: str, script: list[str], deadline_s: float) -> str:
+def _output(reader: Reader, site: Site, machine: str, script: list[str], deadline_s: float) -> str:
     try:
-        result = azure.run_command(site.machine_id(machine), script, deadline_s)
+        result = reader.run_command(site.machine_id(machine), script, deadline_s)
     except AzureFailure as failure:
         return failure.message
     return "\n".join(filter(None, (result.stdout, result.stderr)))

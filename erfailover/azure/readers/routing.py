@@ -13,9 +13,9 @@ from functools import partial
 from ipaddress import IPv4Network
 from typing import Any, TypeVar
 
-from erfailover.azure.arm import Azure, Body
+from erfailover.azure.reader import Body, Reader
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.observed import Reading
+from erfailover.model.observed import Reading, attempt
 from erfailover.model.routing import (
     GATEWAY_HOP,
     RouteServer,
@@ -41,7 +41,7 @@ ROUTE_SERVER_SUBNET = "RouteServerSubnet"
 
 
 def read(
-    azure: Azure,
+    reader: Reader,
     site: Site,
     roles: Sequence[Role] = tuple(Role),
     network_body: Callable[[str], Body | None] | None = None,
@@ -49,35 +49,30 @@ def read(
     """The surroundings of a site's spokes.
 
     Args:
-        azure: where to read.
+        reader: where to read.
         site: what to read.
         roles: the hubs whose connections are read for static prefixes: the one to be left.
         network_body: reads a VNet by its id, where somebody shares his reading; None else.
     """
-    look = network_body or partial(azure.get, deadline_s=DEADLINE_S)
+    look = network_body or partial(reader.get, deadline_s=DEADLINE_S)
     ids = [site.network_id(name) for name in dict.fromkeys(site.network_names())]
     wanted: list[Callable[[], Any]] = [partial(_network, look, each) for each in ids]
-    wanted += [partial(_static, azure, site, role) for role in roles]
-    first: list[Reading[Any]] = all_at_once(azure.clock, [partial(_tried, each) for each in wanted])
+    wanted += [partial(_static, reader, site, role) for role in roles]
+    first: list[Reading[Any]] = all_at_once(
+        reader.clock, [partial(attempt, each) for each in wanted]
+    )
     networks: dict[str, Reading[Surrounding]] = {
         id_.lower(): reading for id_, reading in zip(ids, first, strict=False)
     }
     static: dict[Role, Reading[tuple[StaticPrefix, ...]]] = dict(
         zip(roles, first[len(ids) :], strict=True)
     )
-    tables, servers = _second(azure, site, networks)
-    return Surroundings(networks, tables, _kinds(azure, site, tables), servers, static)
-
-
-def _tried(read: Callable[[], T]) -> Reading[T]:
-    try:
-        return Reading(read())
-    except AzureFailure as failure:
-        return Reading(None, failure.message)
+    tables, servers = _second(reader, site, networks)
+    return Surroundings(networks, tables, _kinds(reader, site, tables), servers, static)
 
 
 def _second(
-    azure: Azure, site: Site, networks: dict[str, Reading[Surrounding]]
+    reader: Reader, site: Site, networks: dict[str, Reading[Surrounding]]
 ) -> tuple[dict[str, Reading[RouteTable]], dict[Role, Reading[tuple[RouteServer, ...]]]]:
     """The route tables and Route Servers that the VNets name."""
     hubs = {role: site.network_id(site.hub(role).virtual_network).lower() for role in Role}
@@ -88,10 +83,10 @@ def _second(
         if (hub := networks[id_].value) is not None and hub.subnet(ROUTE_SERVER_SUBNET)
     ]
     found: list[Reading[Any]] = all_at_once(
-        azure.clock,
+        reader.clock,
         [
-            *(partial(_tried, partial(_table, azure, each)) for each in keys),
-            *(partial(_tried, partial(_route_servers, azure, hubs[role])) for role in hosts),
+            *(partial(attempt, partial(_table, reader, each)) for each in keys),
+            *(partial(attempt, partial(_route_servers, reader, hubs[role])) for role in hosts),
         ],
     )
     tables = dict(zip(keys, found, strict=False))
@@ -107,7 +102,7 @@ def _tables(networks: dict[str, Reading[Surrounding]], hubs: frozenset[str]) -> 
 
 
 def _kinds(
-    azure: Azure, site: Site, tables: dict[str, Reading[RouteTable]]
+    reader: Reader, site: Site, tables: dict[str, Reading[RouteTable]]
 ) -> dict[Role, Reading[str]]:
     """The types of the gateways, where a route has the next hop VirtualNetworkGateway."""
     named = (
@@ -119,14 +114,15 @@ def _kinds(
         return {}
     ids = [site.gateway_id(site.hub(role).gateway) for role in Role]
     found = all_at_once(
-        azure.clock, [partial(_tried, partial(_gateway_type, azure, each)) for each in ids]
+        reader.clock,
+        [partial(attempt, partial(_gateway_type, reader, each)) for each in ids],
     )
     return dict(zip(Role, found, strict=True))
 
 
-def _got(azure: Azure, resource_id: str) -> Body:
+def _got(reader: Reader, resource_id: str) -> Body:
     """A resource that has to be there, as ARM JSON."""
-    return _there(azure.get(resource_id, DEADLINE_S), resource_id)
+    return _there(reader.get(resource_id, DEADLINE_S), resource_id)
 
 
 def _there(found: Body | None, resource_id: str) -> Body:
@@ -136,8 +132,8 @@ def _there(found: Body | None, resource_id: str) -> Body:
     return found
 
 
-def _gateway_type(azure: Azure, gateway_id: str) -> str:
-    return str(_got(azure, gateway_id)["properties"].get("gatewayType") or "Vpn")
+def _gateway_type(reader: Reader, gateway_id: str) -> str:
+    return str(_got(reader, gateway_id)["properties"].get("gatewayType") or "Vpn")
 
 
 def _network(look: Callable[[str], Body | None], network_id: str) -> Surrounding:
@@ -159,8 +155,8 @@ def _subnet(body: Body) -> Subnet:
     return Subnet(body["name"], _networks(texts), table.lower() if table else None)
 
 
-def _table(azure: Azure, table_id: str) -> RouteTable:
-    body = _got(azure, table_id)
+def _table(reader: Reader, table_id: str) -> RouteTable:
+    body = _got(reader, table_id)
     properties = body.get("properties", {})
     routes = tuple(
         UserRoute(
@@ -174,13 +170,13 @@ def _table(azure: Azure, table_id: str) -> RouteTable:
     return RouteTable(body["id"], not properties.get("disableBgpRoutePropagation"), routes)
 
 
-def _static(azure: Azure, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
+def _static(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
     """The prefixes of the local network gateways that a gateway has connections to."""
     gateway_id = site.gateway_id(site.hub(role).gateway)
-    rows = azure.connections_of(gateway_id, DEADLINE_S)
+    rows = reader.connections_of(gateway_id, DEADLINE_S)
     far = ((each.get("properties") or {}).get("localNetworkGateway2") or {} for each in rows)
     ids = list(dict.fromkeys(each["id"].lower() for each in far if each.get("id")))
-    bodies = all_at_once(azure.clock, [partial(_got, azure, each) for each in ids])
+    bodies = all_at_once(reader.clock, [partial(_got, reader, each) for each in ids])
     return tuple(
         StaticPrefix(prefix, body["name"])
         for body in bodies
@@ -188,28 +184,29 @@ def _static(azure: Azure, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
     )
 
 
-def _route_servers(azure: Azure, network_id: str) -> tuple[RouteServer, ...]:
+def _route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, ...]:
     """The Route Server in a VNet: at most one (published), in any resource group.
 
     Raises:
         AzureFailure: its subnet is there, and no Route Server in it may be read.
     """
     subscription = "/".join(network_id.split("/")[:3])
-    for body in azure.listed(subscription, HUBS, deadline_s=DEADLINE_S):
-        parts = azure.listed(body["id"], f"{HUBS}/ipconfigurations", deadline_s=DEADLINE_S)
+    for body in reader.listed(subscription, HUBS, deadline_s=DEADLINE_S):
+        parts = reader.listed(body["id"], f"{HUBS}/ipconfigurations", deadline_s=DEADLINE_S)
         subnets = ((each["properties"].get("subnet") or {}).get("id", "") for each in parts)
         if any(each.lower().startswith(f"{network_id}/subnets/") for each in subnets):
-            return (_route_server(azure, body),)
+            return (_route_server(reader, body),)
     name = network_id.rsplit("/", 1)[-1]
     raise AzureFailure(
         Kind.NOT_FOUND, f"{name} has a {ROUTE_SERVER_SUBNET}, and no Route Server in it was listed"
     )
 
 
-def _route_server(azure: Azure, body: Body) -> RouteServer:
-    peers = azure.listed(body["id"], f"{HUBS}/bgpconnections", deadline_s=DEADLINE_S)
+def _route_server(reader: Reader, body: Body) -> RouteServer:
+    peers = reader.listed(body["id"], f"{HUBS}/bgpconnections", deadline_s=DEADLINE_S)
     told = all_at_once(
-        azure.clock, [partial(_tried, partial(_learned, azure, each["id"])) for each in peers]
+        reader.clock,
+        [partial(attempt, partial(_learned, reader, each["id"])) for each in peers],
     )
     unknown = next((each.unknown for each in told if each.value is None), None)
     prefixes = dict.fromkeys(prefix for each in told for prefix in each.value or ())
@@ -217,9 +214,9 @@ def _route_server(azure: Azure, body: Body) -> RouteServer:
     return RouteServer(body["id"], body["name"], tuple(each["name"] for each in peers), learned)
 
 
-def _learned(azure: Azure, connection_id: str) -> tuple[str, ...]:
+def _learned(reader: Reader, connection_id: str) -> tuple[str, ...]:
     """The prefixes of a peer: both instances list theirs (recorded: ``RouteServiceRole_IN_0``)."""
-    answer = azure.action(connection_id, "list_learned_routes", DEADLINE_S)
+    answer = reader.action(connection_id, "list_learned_routes", DEADLINE_S)
     rows = (row for key, part in answer.items() if key.startswith("Route") for row in part or ())
     return tuple(dict.fromkeys(str(row["network"]) for row in rows if row.get("network")))
 

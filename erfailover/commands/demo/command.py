@@ -20,10 +20,12 @@ from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
 from erfailover.commands.demo import lab_process
 from erfailover.commands.drill import command as drill_command
+from erfailover.commands.output import Output
 from erfailover.commands.probes import runner
 from erfailover.commands.provision import command as provision_command
 from erfailover.commands.provision import destroy
 from erfailover.commands.site import init
+from erfailover.commands.site.file import SiteFile
 from erfailover.commands.status import command as status_command
 from erfailover.commands.switch import command as switch_command
 from erfailover.commands.switch.options import Options
@@ -59,7 +61,7 @@ class _Demo:
             self.told.append(told)
             self.context.close()
             before = self.context
-            self.context = Context(before.site_file, yes=True, json_log=before.json_log)
+            self.context = _invocation(before.site_file.path, before.output)
             began = self.context.clock.now()
             try:
                 ACTS[stage.command](self.context)
@@ -73,11 +75,11 @@ class _Demo:
 
     def _look(self, told: Told) -> None:
         """Check what the stage should have come to."""
-        site, azure, stage = self.context.site, self.context.azure, told.stage
+        site, reader, stage = self.context.site, self.context.reader, told.stage
         if stage.path is None:
-            told.gone = azure.resources_of_group(site.group_id()) is None
+            told.gone = reader.resources_of_group(site.group_id()) is None
             return
-        observed = observe(azure, site)
+        observed = observe(reader, site)
         told.path = judge(site, observed).path
         expected = {"office": stage.office, "internet": stage.internet}
         words = ",".join(f"{name}={'up' if up else 'down'}" for name, up in expected.items())
@@ -106,23 +108,28 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
         VerificationFailed: something came out otherwise than the proof of concept says.
     """
     with _stage_set(keep) as folder:
-        context = Context(folder / "erfailover.yaml", yes=True, json_log=json_log)
+        context = _invocation(folder / "erfailover.yaml", Output(yes=True, json_log=json_log))
         with contextlib.redirect_stdout(sys.stdout if output == "table" else sys.stderr):
             print("$ erfailover init")
-            init.run(context, force=False)
+            init.run(context.site_file, context.output, force=False)
             demo = _Demo(context)
             began = context.clock.now()
             demo.tell()
             total = context.clock.now() - began
             demo.context.close()
             print()
-        context.output, context.query = output, query
-        context.show(summary_text(demo.told, total), summary_data(demo.told, total))
+        summary = Output(output, query, json_log=json_log)
+        summary.print_result(summary_text(demo.told, total), summary_data(demo.told, total))
         wrong = [told.stage.command for told in demo.told if not told.as_told]
         if wrong or len(demo.told) < len(STORY):
             raise VerificationFailed(f"not as the proof of concept says: {', '.join(wrong)}")
-        if context.query_failure is not None:
-            raise context.query_failure
+        if summary.query_failure is not None:
+            raise summary.query_failure
+
+
+def _invocation(file: Path, output: Output) -> Context:
+    """One command of the story, on the site file and the lab of the demo."""
+    return Context(SiteFile(file, os.environ), output)
 
 
 @contextlib.contextmanager

@@ -10,16 +10,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from erfailover.azure.readers.circuits import (
-    circuits,
-    failover_tests,
-    start_failover_test,
-    stop_failover_test,
-)
+from erfailover.azure.failover_tests import start_failover_test, stop_failover_test
+from erfailover.azure.readers.circuits import circuits, failover_tests
 from erfailover.azure.readers.network import observe
+from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
-from erfailover.commands.progress import Progress
+from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.model.circuits import Circuits, FailoverTest
 from erfailover.model.claims import Verdict
@@ -29,7 +27,6 @@ from erfailover.model.tasks import Task
 from erfailover.planning import conditions
 from erfailover.planning.drill.site_failover import to_start, to_stop, went_on_by
 from erfailover.runtime.clock import all_at_once
-from erfailover.runtime.executor import run as execute
 
 DEADLINE_S = 900.0
 PEERS_S = 120.0
@@ -50,25 +47,28 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
         UnknownReading: what that rests on could not be read.
         VerificationFailed: the test does not show as Running in time.
     """
-    with context.lease("drill start"):
+    with hold_lease(context, "drill start") as lease:
         settle(context)
         gateway, found = _read(context)
         place, running = to_start(found, drill.peering_location)
         if running is None:
             name = found.gateway_name
-            context.say(_prefixes_at_stake(context, gateway))
-            context.confirm_by_name(
+            context.output.info(_prefixes_at_stake(context, gateway))
+            context.output.confirm_by_name(
                 f"This cuts {name} off its circuits at {place}, for real, until erfailover drill "
                 "stop. What no other circuit carries is lost meanwhile.",
                 name,
                 typed,
                 "--gateway",
             )
-            act = partial(start_failover_test, context.azure, found.gateway_id, place, DEADLINE_S)
-            _write(context, found, "start", place, act)
+
+            def act(writer: Writer) -> None:
+                start_failover_test(writer, context.reader, found.gateway_id, place, DEADLINE_S)
+
+            _write(context, lease, found, "start", place, act)
         test = _wait(context, found, place, under_way=True)
         told = _peers_show(context, some_down=True)
-        context.show(
+        context.output.print_result(
             f"The drill has begun: a site failover test of {found.gateway_name} cuts off {place}. "
             f"{told}\nIt runs until it is stopped: erfailover drill stop",
             {
@@ -90,7 +90,7 @@ def stop(context: Context) -> None:
         UnknownReading: its tests could not be read.
         VerificationFailed: the test does not end in time.
     """
-    with context.lease("drill stop"):
+    with hold_lease(context, "drill stop") as lease:
         settle(context)
         gateway, found = _read(context)
         if context.site.drill is None and found.gateway_type != EXPRESSROUTE:
@@ -100,7 +100,7 @@ def stop(context: Context) -> None:
             )
         name, test = found.gateway_name, to_stop(found)
         if test is None:
-            context.show(
+            context.output.print_result(
                 f"No site failover test of {name} is running.",
                 {"drill": "stopped", "gateway": name, "changed": False},
             )
@@ -113,16 +113,19 @@ def stop(context: Context) -> None:
         if test.status != "Stopping":
             if test.status == "Starting":
                 _wait(context, found, place, under_way=True)
-            context.confirm(f"Stop the site failover test of {name} at {place}?")
-            act = partial(
-                stop_failover_test, context.azure, found.gateway_id, place, DEADLINE_S, verified
-            )
-            _write(context, found, "stop", place, act)
+            context.output.confirm(f"Stop the site failover test of {name} at {place}?")
+
+            def act(writer: Writer) -> None:
+                stop_failover_test(
+                    writer, context.reader, found.gateway_id, place, DEADLINE_S, verified
+                )
+
+            _write(context, lease, found, "stop", place, act)
         _wait(context, found, place, under_way=False)
         told = _peers_show(context, some_down=False)
         withstood = bool(verified) and all(each[2] for each in verified)
         outcome = "withstood" if withstood else "was NOT seen to withstand"
-        context.show(
+        context.output.print_result(
             f"The drill is over: {name} {outcome} the loss of {place} ({learned.seen}). {told}",
             {
                 "drill": "stopped",
@@ -141,11 +144,11 @@ def stop(context: Context) -> None:
 
 def _read(context: Context) -> tuple[Gateway, Circuits]:
     """The primary gateway and what it hangs on, at once."""
-    site, azure = context.site, context.azure
+    site, reader = context.site, context.reader
     gateway_id = site.gateway_id(site.primary.gateway)
     reads: list[Callable[[], Any]] = [
-        partial(observe, azure, site, [Role.PRIMARY], []),
-        partial(circuits, azure, gateway_id),
+        partial(observe, reader, site, [Role.PRIMARY], []),
+        partial(circuits, reader, gateway_id),
     ]
     observed, found = all_at_once(context.clock, reads)
     gateway = observed.gateways.get(Role.PRIMARY)
@@ -161,20 +164,24 @@ def _prefixes_at_stake(context: Context, gateway: Gateway) -> str:
     return f"Now: {learned.seen}. {whole.seen}."
 
 
-def _write(context: Context, found: Circuits, verb: str, place: str, act: partial[None]) -> None:
-    task = Task(
-        "drill",
-        f"{verb} the site failover test of {found.gateway_name} at {place}",
-        act,
-        change="update",
-        resource=found.gateway_id,
-    )
+def _write(
+    context: Context,
+    lease: Lease,
+    found: Circuits,
+    verb: str,
+    place: str,
+    act: Callable[[Writer], None],
+) -> None:
     plan = {"resource": found.gateway_id, "peeringLocation": place, "siteFailoverTest": verb}
-    with (
-        recorded(context, f"drill {verb}", plan) as recorder,
-        Progress(context.console, context.clock) as progress,
-    ):
-        execute([task], context.clock, recorder.listener(progress.tell)).raise_first()
+    with recorded(context, f"drill {verb}", plan) as recorder:
+        task = Task(
+            "drill",
+            f"{verb} the site failover test of {found.gateway_name} at {place}",
+            partial(act, lease.writer(recorder.accepted)),
+            change="update",
+            resource=found.gateway_id,
+        )
+        run_tasks(context, recorder, [task]).raise_first()
 
 
 def _wait(context: Context, found: Circuits, place: str, *, under_way: bool) -> FailoverTest | None:
@@ -182,7 +189,7 @@ def _wait(context: Context, found: Circuits, place: str, *, under_way: bool) -> 
     deadline = context.clock.now() + DEADLINE_S
     seen = "nothing was read"
     while True:
-        tests = failover_tests(context.azure, found.gateway_id)
+        tests = failover_tests(context.reader, found.gateway_id)
         here = [
             each for each in tests.value or () if each.peering_location.lower() == place.lower()
         ]
@@ -200,7 +207,7 @@ def _wait(context: Context, found: Circuits, place: str, *, under_way: bool) -> 
                 break
         if context.clock.now() >= deadline:
             break
-        context.say(f"Waiting for Azure: {seen}")
+        context.output.info(f"Waiting for Azure: {seen}")
         context.clock.sleep(10.0)
     wanted = "Running" if under_way else "no longer under way"
     raise VerificationFailed(
@@ -215,7 +222,7 @@ def _peers_show(context: Context, *, some_down: bool) -> str:
     """
     deadline = context.clock.now() + PEERS_S
     while True:
-        observed = observe(context.azure, context.site, [Role.PRIMARY], [])
+        observed = observe(context.reader, context.site, [Role.PRIMARY], [])
         gateway = observed.gateways.get(Role.PRIMARY)
         peers = conditions.external_peers(gateway)
         up = [peer for peer in peers if peer.state == conditions.CONNECTED]

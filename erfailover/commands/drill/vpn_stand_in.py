@@ -6,18 +6,19 @@ answers at, as the proof of concept did, and back.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
-from erfailover.commands.progress import Progress
+from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import UnknownReading, VerificationFailed
 from erfailover.model.observed import BgpPeer
 from erfailover.model.site import Drill, Role
 from erfailover.model.tasks import Task
 from erfailover.planning.conditions import CONNECTED
-from erfailover.runtime.executor import run as execute
 
 DEADLINE_S = 900.0
 
@@ -29,8 +30,8 @@ def run(context: Context, drill: Drill, *, start: bool) -> None:
         VerificationFailed: the peers do not show it in time.
     """
     gateway_id = _gateway_id(context, drill)
-    with context.lease("drill start" if start else "drill stop"):
-        _run(context, drill, gateway_id, start=start)
+    with hold_lease(context, "drill start" if start else "drill stop") as lease:
+        _run(context, lease, drill, gateway_id, start=start)
 
 
 def _gateway_id(context: Context, drill: Drill) -> str:
@@ -38,9 +39,9 @@ def _gateway_id(context: Context, drill: Drill) -> str:
     return context.site.resource_id(type_, drill.local_network_gateway)
 
 
-def _run(context: Context, drill: Drill, gateway_id: str, *, start: bool) -> None:
+def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start: bool) -> None:
     settle(context)
-    found = context.azure.get(gateway_id)
+    found = context.reader.get(gateway_id)
     if found is None:
         raise UnknownReading(
             f"{drill.local_network_gateway} does not exist in Azure",
@@ -50,15 +51,15 @@ def _run(context: Context, drill: Drill, gateway_id: str, *, start: bool) -> Non
     now = (found["properties"].get("bgpSettings") or {}).get("bgpPeeringAddress")
     if now != str(address):
         what = "Cut" if start else "Repair"
-        context.confirm(
+        context.output.confirm(
             f"{what} the primary path: set the BGP peering address of "
             f"{drill.local_network_gateway} from {now} to {address}?"
         )
-        _write(context, gateway_id, found, str(address), start=start)
+        _write(context, lease, gateway_id, found, str(address), start=start)
     peer = _wait(context, drill, start=start)
     word = "has begun" if start else "is over"
     text = f"The drill {word}: {_gateway(context)} shows {peer.neighbor} {peer.state}."
-    context.show(
+    context.output.print_result(
         text,
         {
             "drill": "started" if start else "stopped",
@@ -74,7 +75,13 @@ def _gateway(context: Context) -> str:
 
 
 def _write(
-    context: Context, gateway_id: str, found: dict[str, Any], address: str, *, start: bool
+    context: Context,
+    lease: Lease,
+    gateway_id: str,
+    found: dict[str, Any],
+    address: str,
+    *,
+    start: bool,
 ) -> None:
     body = {**found, "properties": {**found["properties"]}}
     body["properties"]["bgpSettings"] = {
@@ -82,24 +89,17 @@ def _write(
         "bgpPeeringAddress": address,
     }
     name = gateway_id.rsplit("/", 1)[-1]
-
-    def write() -> None:
-        context.azure.put(gateway_id, body, DEADLINE_S)
-
-    task = Task(
-        "drill",
-        f"set the BGP peering address of {name} to {address}",
-        write,
-        change="update",
-        resource=gateway_id,
-    )
     plan = {"resource": gateway_id, "bgpPeeringAddress": address}
-    command = "drill start" if start else "drill stop"
-    with (
-        recorded(context, command, plan) as recorder,
-        Progress(context.console, context.clock) as progress,
-    ):
-        execute([task], context.clock, recorder.listener(progress.tell)).raise_first()
+    with recorded(context, "drill start" if start else "drill stop", plan) as recorder:
+        writer = lease.writer(recorder.accepted)
+        task = Task(
+            "drill",
+            f"set the BGP peering address of {name} to {address}",
+            partial(writer.write, gateway_id, body, DEADLINE_S),
+            change="update",
+            resource=gateway_id,
+        )
+        run_tasks(context, recorder, [task]).raise_first()
 
 
 def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
@@ -108,14 +108,14 @@ def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
     deadline = context.clock.now() + DEADLINE_S
     seen = "nothing was read"
     while context.clock.now() < deadline:
-        observed = observe(context.azure, context.site, [Role.PRIMARY], [])
+        observed = observe(context.reader, context.site, [Role.PRIMARY], [])
         gateway = observed.gateways.get(Role.PRIMARY)
         peers = gateway.peers.value if gateway else None
         for peer in peers or ():
             seen = f"{peer.neighbor} {peer.state}"
             if peer.neighbor == address and (peer.state == CONNECTED) is not start:
                 return peer
-        context.say(f"Waiting for the BGP session: {seen}")
+        context.output.info(f"Waiting for the BGP session: {seen}")
         context.clock.sleep(10.0)
     raise VerificationFailed(
         f"{_gateway(context)} does not show the drill: {seen}", "Look at erfailover status."

@@ -121,7 +121,7 @@ class _Loop:
         tally, before = self.tally, self.tally.down
         unknown = tally.unknown
         tally.note(at_s, up, seen)
-        say = self.context.say
+        say = self.context.output.info
         if tally.down and not before:
             say(f"Probe {tally.name}: {seen}")
         elif before and not tally.down:

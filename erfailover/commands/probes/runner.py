@@ -17,7 +17,7 @@ Work = Callable[[], list[ProbeResult]]
 
 def here(context: Context) -> Here:
     """This machine, for the probes of a site."""
-    return Here(context.site_file.absolute().parent, context.environment)
+    return Here(context.site_file.path.absolute().parent, context.environment)
 
 
 def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
@@ -25,15 +25,15 @@ def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
     probes = {name: context.site.probes[name] for name in expected}
     pings = {name: each for name, each in probes.items() if isinstance(each, MachinePing)}
     work: list[Work] = (
-        readers_probes.pings(context.azure, context.site, pings, expected) if pings else []
+        readers_probes.pings(context.reader, context.site, pings, expected) if pings else []
     )
     local = here(context)
     for name, probe in probes.items():
         if isinstance(probe, LOCAL):
             work.append(partial(_here, local, name, probe, expected[name]))
         elif isinstance(probe, InterfaceRoute):
-            site, azure = context.site, context.azure
-            work.append(partial(readers_probes.route, azure, site, name, probe, expected[name]))
+            site, reader = context.site, context.reader
+            work.append(partial(readers_probes.route, reader, site, name, probe, expected[name]))
     try:
         done = all_at_once(context.clock, work)
     finally:

@@ -33,9 +33,9 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
         raise UsageFailure(f"--expect: {error}") from None
     by_azure = any(isinstance(each, MachinePing) for each in site.probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
-    context.say(f"Running {len(expected)} probe(s) at once{how} ...")
+    context.output.info(f"Running {len(expected)} probe(s) at once{how} ...")
     results = runner.run(context, expected)
-    context.show(told.text(results, screen(context.environment)), told.data(results))
+    context.output.print_result(told.text(results, screen(context.environment)), told.data(results))
     wrong = [each for each in results if not each.as_expected]
     unknown = [each.name for each in wrong if each.up is None]
     failed = [each.name for each in wrong if each.up is not None]

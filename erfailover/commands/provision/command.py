@@ -7,7 +7,6 @@ written, so what an interrupted run, or somebody else, did meanwhile is not undo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from erfailover.azure.readers.offers import ask
 from erfailover.commands import plans
 from erfailover.commands.context import Context
-from erfailover.commands.progress import Progress
+from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.provision.keys import read_shared_key, with_ssh_keys
 from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
 from erfailover.model.claims import Verdict
 from erfailover.model.plan import Change
@@ -31,12 +31,13 @@ from erfailover.planning.provision.nat import NatSetup, holds, nat_setups
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 from erfailover.planning.provision.resources import Desired
 from erfailover.reporting import provision
-from erfailover.runtime import executor
 from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.executor import Width
 from erfailover.runtime.secrets import SHARED_KEY_VARIABLE, Secrets
 
 if TYPE_CHECKING:
-    from erfailover.azure.arm import Azure
+    from erfailover.azure.reader import Reader
+    from erfailover.azure.writer import Writer
 
 DEADLINE_S = {GATEWAY: 5400.0, MACHINE: 1800.0, CONNECTION: 1200.0}
 """How long a write may take, in seconds; a gateway takes 18 min (median) to over 35 (recorded)."""
@@ -64,47 +65,50 @@ def run(context: Context, dry_run: bool) -> None:
             f"{context.site_file} has no topology: there is nothing to provision",
             "Only who wants a network made needs one; 'erfailover init' writes a file with it.",
         )
-    with nullcontext() if dry_run else context.lease("provision"):
-        _run(context, dry_run)
+    if dry_run:
+        _run(context, None)
+        return
+    with hold_lease(context, "provision") as lease:
+        _run(context, lease)
 
 
-def _run(context: Context, dry_run: bool) -> None:
-    site, azure = with_ssh_keys(context.site, context.site_file), context.azure
+def _run(context: Context, lease: Lease | None) -> None:
+    """Plan, and carry it out with a lease; show the plan without one."""
+    site, reader = with_ssh_keys(context.site, context.site_file.path), context.reader
     shared = site.topology.shared_keys if site.topology else None
     secrets = Secrets.open(context.state_folder, context.environment, shared.id if shared else None)
     if secrets.vault_passed_over:
-        context.say(f"{SHARED_KEY_VARIABLE} is set: the key vault is not asked.")
-    if not dry_run:
+        context.output.info(f"{SHARED_KEY_VARIABLE} is set: the key vault is not asked.")
+    if lease is not None:
         settle(context)
-    context.say(f"Reading what there is of {site.name} ...")
-    plan = _plan(context, azure, site, secrets)
+    context.output.info(f"Reading what there is of {site.name} ...")
+    plan = _plan(context, reader, site, secrets)
     _refuse_foreign(plan)
     _check_offers(context, plan)
-    if dry_run:
-        context.show(provision.plan_text(plan), provision.plan_data(plan))
+    if lease is None:
+        context.output.print_result(provision.plan_text(plan), provision.plan_data(plan))
         return
     if not plan.changes:
         nothing = provision.outcome_data(plan, Results())
-        context.show(provision.plan_text(plan), nothing)
+        context.output.print_result(provision.plan_text(plan), nothing)
         return
-    plans.tell(context, provision.plan_text(plan))
-    context.confirm(f"Make these {len(plan.changes)} change(s)?")
-    tasks = _Provision(context, azure, site, secrets).tasks(plan)
+    plans.tell(context.output, provision.plan_text(plan))
+    context.output.confirm(f"Make these {len(plan.changes)} change(s)?")
     with recorded(context, "provision", provision.plan_data(plan)) as recorder:
-        with Progress(context.console, context.clock, len(tasks)) as progress:
-            listener = recorder.listener(progress.tell)
-            results = executor.run(tasks, context.clock, listener, executor.Width(WRITES_AT_ONCE))
+        writer = lease.writer(recorder.accepted)
+        tasks = _Provision(reader, writer, secrets).tasks(plan)
+        results = run_tasks(context, recorder, tasks, Width(WRITES_AT_ONCE))
         outcome = provision.outcome_data(plan, results)
-        context.show(provision.outcome_text(plan, results), outcome)
+        context.output.print_result(provision.outcome_text(plan, results), outcome)
         results.raise_first()
 
 
-def _plan(context: Context, azure: Azure, site: Site, secrets: Secrets) -> ProvisionPlan:
-    existing = read(context, azure, site)
+def _plan(context: Context, reader: Reader, site: Site, secrets: Secrets) -> ProvisionPlan:
+    existing = read(context, reader, site)
     setups = [
         setup for setup in nat_setups(site) if _at_rest(existing.get(setup.machine_id.lower()))
     ]
-    held = all_at_once(context.clock, [partial(_nat_holds, azure, each) for each in setups])
+    held = all_at_once(context.clock, [partial(_nat_holds, reader, each) for each in setups])
     nat = {setup.id: holds_ for setup, holds_ in zip(setups, held, strict=True)}
     plan = provision_plan.plan(site, existing, nat, _unsettled(secrets, site))
     if secrets.to_be_read and plan.writes(CONNECTION):
@@ -126,14 +130,14 @@ def _settled(secrets: Secrets, wanted: Desired) -> bool:
     )
 
 
-def read(context: Context, azure: Azure, site: Site) -> dict[str, Body | None]:
+def read(context: Context, reader: Reader, site: Site) -> dict[str, Body | None]:
     """What is there of a site: the group and the resources of the topology, several at once."""
-    group = azure.get(site.group_id())
+    group = reader.get(site.group_id())
     existing: dict[str, Body | None] = {site.group_id().lower(): group}
     ids = provision_plan.reads(site) if group is not None else ()
     for i in range(0, len(ids), READS_AT_ONCE):
         some = ids[i : i + READS_AT_ONCE]
-        found = all_at_once(context.clock, [partial(azure.get, each) for each in some])
+        found = all_at_once(context.clock, [partial(reader.get, each) for each in some])
         existing |= {id_.lower(): body for id_, body in zip(some, found, strict=True)}
     for id_ in provision_plan.networks(site):
         existing |= dict(provision_plan.with_peerings(id_, existing.get(id_.lower())))
@@ -144,10 +148,10 @@ def _at_rest(found: Body | None) -> bool:
     return bool(found and found.get("properties", {}).get("provisioningState") == "Succeeded")
 
 
-def _nat_holds(azure: Azure, setup: NatSetup) -> bool:
+def _nat_holds(reader: Reader, setup: NatSetup) -> bool:
     """Whether a machine's NAT set-up holds; a machine that does not answer is set up again."""
     try:
-        result = azure.run_command(setup.machine_id, setup.check, RUN_COMMAND_DEADLINE_S)
+        result = reader.run_command(setup.machine_id, setup.check, RUN_COMMAND_DEADLINE_S)
     except AzureFailure:
         return False
     return holds(result.stdout)
@@ -171,10 +175,10 @@ def _check_offers(context: Context, plan: ProvisionPlan) -> None:
     made = {each.desired.type for each in plan.actions if each.change is Change.CREATE}
     if not made & {GATEWAY, MACHINE, PUBLIC_IP}:
         return
-    found = list(offers.claims(context.site, ask(context.azure, context.site)))
+    found = list(offers.claims(context.site, ask(context.reader, context.site)))
     for claim in found:
         if claim.verdict is Verdict.UNKNOWN:
-            context.say(f"Not checked: {claim.name}: {claim.seen}")
+            context.output.info(f"Not checked: {claim.name}: {claim.seen}")
     bad = [claim for claim in found if claim.verdict is Verdict.FAILS]
     if bad:
         seen = "; ".join(claim.seen for claim in bad)
@@ -184,9 +188,8 @@ def _check_offers(context: Context, plan: ProvisionPlan) -> None:
 
 @dataclass
 class _Provision:
-    context: Context
-    azure: Azure
-    site: Site
+    reader: Reader
+    writer: Writer
     secrets: Secrets
 
     def tasks(self, plan: ProvisionPlan) -> list[Task]:
@@ -225,11 +228,11 @@ class _Provision:
         """Write one resource, unless it has become what it should be."""
         wanted = action.desired
         deadline_s = DEADLINE_S.get(wanted.type, OTHER_DEADLINE_S)
-        found = self.azure.wait_until_settled(wanted.id, deadline_s)
+        found = self.reader.wait_until_settled(wanted.id, deadline_s)
         body = self._resolved(wanted)
         if found is not None and not self._to_write(action, body, found):
             return "there already"
-        self.azure.put(wanted.id, self._whole(wanted, body, found), deadline_s)
+        self.writer.write(wanted.id, self._whole(wanted, body, found), deadline_s)
         for name in provision_plan.secret_names(wanted.body):
             self.secrets.wrote(wanted.id, name)
         return "made" if found is None else "updated"
@@ -241,7 +244,7 @@ class _Provision:
         def look(reference: Reference) -> Any:
             key = reference.resource_id.lower()
             if key not in read:
-                read[key] = self.azure.get(reference.resource_id)
+                read[key] = self.reader.get(reference.resource_id)
             return diff.lookup_in(read)(reference)
 
         try:
@@ -273,8 +276,7 @@ class _Provision:
         return dict(filled)
 
     def _set_up_nat(self, setup: NatSetup) -> str:
-        self.azure.guard()
-        result = self.azure.run_command(setup.machine_id, setup.script, RUN_COMMAND_DEADLINE_S)
+        result = self.writer.run_command(setup.machine_id, setup.script, RUN_COMMAND_DEADLINE_S)
         if holds(result.stdout):
             return "set up"
         said = (result.stderr or result.stdout).strip().splitlines()

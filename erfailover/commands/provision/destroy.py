@@ -1,19 +1,19 @@
 """``erfailover destroy``: delete what ``provision`` made, in the order Azure allows.
 
-Deletes only what the plan, shown first, names. What is not ours is kept, and so is the group
-then. Running it again goes on where it was interrupted.
+Deletes only what the plan, which is shown first, names. A resource that erfailover did not make is
+kept, and so is its resource group. After an interruption the same command deletes what is left.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 from erfailover.commands import plans
 from erfailover.commands.context import Context
-from erfailover.commands.progress import Progress
+from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import Refused, UsageFailure
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, GROUP, NETWORK
 from erfailover.model.site import Site
@@ -22,12 +22,13 @@ from erfailover.planning.provision import destroy as provision_destroy
 from erfailover.planning.provision.arm_bodies import Body
 from erfailover.planning.provision.destroy import TYPES, Deletion, DestroyPlan
 from erfailover.reporting import destroy as report
-from erfailover.runtime import executor
 from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.executor import Width
 from erfailover.runtime.secrets import Secrets
 
 if TYPE_CHECKING:
-    from erfailover.azure.arm import Azure
+    from erfailover.azure.reader import Reader
+    from erfailover.azure.writer import Writer
 
 DEADLINE_S = {GATEWAY: 3600.0, GROUP: 3600.0}
 """How long a deletion may take, in seconds; a gateway takes 7 min (median, recorded)."""
@@ -55,35 +56,30 @@ def run(context: Context, dry_run: bool) -> None:
             f"{context.site_file} names no resource_group: nothing of the site was provisioned",
             "An adopted network is not erfailover's to delete.",
         )
-    with nullcontext() if dry_run else context.lease("destroy"):
-        _run(context, dry_run)
-
-
-def _run(context: Context, dry_run: bool) -> None:
-    site, azure = context.site, context.azure
-    if not dry_run:
-        settle(context)
-    context.say(f"Reading what there is of {site.name} ...")
-    plan = _plan(context, azure, site)
     if dry_run:
-        context.show(report.plan_text(plan), report.plan_data(plan))
+        context.output.print_result(report.plan_text(plan), report.plan_data(plan))
         return
+    with hold_lease(context, "destroy") as lease:
+        settle(context)
+        _destroy(context, lease, _plan(context))
+
+
+def _destroy(context: Context, lease: Lease, plan: DestroyPlan) -> None:
     if not plan.deletions:
         _forget(context)
-        context.show(report.plan_text(plan), report.outcome_data(plan, Results()))
+        outcome = report.outcome_data(plan, Results())
+        context.output.print_result(report.plan_text(plan), outcome)
         return
-    plans.tell(context, report.plan_text(plan))
-    context.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
-    tasks = [_task(context, azure, site, each) for each in plan.deletions]
+    plans.tell(context.output, report.plan_text(plan))
+    context.output.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
     with recorded(context, "destroy", report.plan_data(plan)) as recorder:
-        with Progress(context.console, context.clock, len(tasks)) as progress:
-            listener = recorder.listener(progress.tell)
-            results = executor.run(
-                tasks, context.clock, listener, executor.Width(DELETIONS_AT_ONCE)
-            )
+        writer = lease.writer(recorder.accepted)
+        tasks = [_task(context, writer, each) for each in plan.deletions]
+        results = run_tasks(context, recorder, tasks, Width(DELETIONS_AT_ONCE))
         if not results.failures:
             _forget(context)
-        context.show(report.outcome_text(plan, results), report.outcome_data(plan, results))
+        outcome = report.outcome_data(plan, results)
+        context.output.print_result(report.outcome_text(plan, results), outcome)
         results.raise_first()
 
 
@@ -92,27 +88,29 @@ def _forget(context: Context) -> None:
     Secrets.open(context.state_folder, {}).forget()
 
 
-def _plan(context: Context, azure: Azure, site: Site) -> DestroyPlan:
-    group = azure.get(site.group_id())
-    listed = (azure.resources_of_group(site.group_id()) or []) if group is not None else []
+def _plan(context: Context) -> DestroyPlan:
+    site, reader = context.site, context.reader
+    context.output.info(f"Reading what there is of {site.name} ...")
+    group = reader.get(site.group_id())
+    listed = (reader.resources_of_group(site.group_id()) or []) if group is not None else []
     whole = [
         str(each["id"])
         for each in listed
         if TYPES.get(str(each.get("type", "")).lower()) in (NETWORK, CONNECTION)
     ]
-    found = all_at_once(context.clock, [partial(azure.get, id_) for id_ in whole])
+    found = all_at_once(context.clock, [partial(reader.get, id_) for id_ in whole])
     bodies: dict[str, Body] = {
         id_.lower(): body for id_, body in zip(whole, found, strict=True) if body is not None
     }
     return provision_destroy.plan(site.name, group, listed, bodies)
 
 
-def _task(context: Context, azure: Azure, site: Site, deletion: Deletion) -> Task:
+def _task(context: Context, writer: Writer, deletion: Deletion) -> Task:
     def delete() -> str:
         if deletion.type == GROUP:
-            _insist_on_empty(context, azure, site)
+            _insist_on_empty(context, context.reader, context.site)
         deadline_s = DEADLINE_S.get(deletion.type, OTHER_DEADLINE_S)
-        azure.delete(deletion.id, deadline_s)
+        writer.delete(deletion.id, deadline_s)
         return "deleted"
 
     return Task(
@@ -127,10 +125,10 @@ def _task(context: Context, azure: Azure, site: Site, deletion: Deletion) -> Tas
     )
 
 
-def _insist_on_empty(context: Context, azure: Azure, site: Site) -> None:
+def _insist_on_empty(context: Context, reader: Reader, site: Site) -> None:
     """Deleting a group deletes all in it, so look once more that nothing is."""
     deadline = context.clock.now() + LISTING_LAG_S
-    while left := azure.resources_of_group(site.group_id()):
+    while left := reader.resources_of_group(site.group_id()):
         if context.clock.now() >= deadline:
             names = ", ".join(str(each.get("name")) for each in left)
             raise Refused(

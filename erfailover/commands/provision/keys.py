@@ -41,7 +41,7 @@ def read_shared_key(context: Context, secrets: Secrets) -> None:
         ) from None
     key = key_vault.read(named, context.access, context.clock)
     secrets.take(key)
-    context.say(f"The tunnels' shared key is {key.id}.")
+    context.output.info(f"The tunnels' shared key is {key.id}.")
 
 
 def with_ssh_keys(site: Site, site_file: Path) -> Site:

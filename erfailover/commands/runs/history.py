@@ -12,23 +12,26 @@ from erfailover.runtime.state.process import alive
 
 
 def run(context: Context, wanted: str | None) -> None:
-    """List the runs of the site, tell one in full, or write its report to a file.
+    """List the site's runs, show one in full, or write the report of one to a file.
 
     Args:
-        context: the invocation; where it names a report's file, that is written.
-        wanted: a run's id, or how it begins; None for the list, or for the last run's report.
+        context: the invocation; if it names a report file, the report is written there.
+        wanted: the id of a run or its first characters; None for the list, or for the report of
+            the last run.
 
     Raises:
-        UsageFailure: there is no such run, or the file cannot be written.
+        UsageFailure: no run or several match, or the file cannot be written.
     """
     found = runs(context.journal.records())
     if context.report is not None:
         _report(context, _found(context, found, wanted), context.report)
     elif wanted is None:
-        context.show(list_text(found, alive), [run_data(each, alive) for each in found])
+        data = [run_data(each, alive) for each in found]
+        context.output.print_result(list_text(found, alive), data)
     else:
         each = _found(context, found, wanted)
-        context.show(run_text(each, alive), {**run_data(each, alive), "result": each.result})
+        one = {**run_data(each, alive), "result": each.result}
+        context.output.print_result(run_text(each, alive), one)
 
 
 def _report(context: Context, run: RunRecord, file: Path) -> None:
@@ -42,7 +45,7 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
             f"--report {file}: {error.strerror or error}", "Name a file in a folder of yours."
         ) from None
     context.reported = True
-    context.say(f"Report of run {run.id} ({run.to_continue}) written: {file}")
+    context.output.info(f"Report of run {run.id} ({run.to_continue}) written: {file}")
 
 
 def _found(context: Context, found: list[RunRecord], wanted: str | None) -> RunRecord:

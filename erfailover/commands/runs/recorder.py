@@ -125,7 +125,6 @@ def recorded(
         machine=me.machine,
         started=me.started,
     )
-    context.azure.accepted = recorder.accepted
     try:
         yield recorder
     except (Interrupted, KeyboardInterrupt) as stopped:
@@ -162,7 +161,7 @@ def settle(context: Context) -> None:
             continue
         steps = [each for each in run.steps if each.outcome == OPEN and each.resource]
         for step in steps:
-            context.say(f"Re-attaching to what an earlier run left in flight: {step.title}")
-            state = context.azure.watch(step.resource, step.operation, SETTLE_DEADLINE_S)
-            context.say(f"  {step.title}: {state}")
+            context.output.info(f"Re-attaching to what an earlier run left in flight: {step.title}")
+            state = context.reader.watch(step.resource, step.operation, SETTLE_DEADLINE_S)
+            context.output.info(f"  {step.title}: {state}")
         context.journal.write("settled", of=run.id)

@@ -92,12 +92,12 @@ def write(context: Context, journal: Journal) -> None:
         save(RunReport(run), context.report)
     except Exception as error:  # whatever it is, how the run ended matters more
         log.debug("the report could not be written", exc_info=True)
-        context.say(
+        context.output.info(
             f"The report could not be written to {context.report}: {error}. "
             f"Later: erfailover history {run.id} --report FILE"
         )
         return
-    context.say(f"Report written: {context.report}")
+    context.output.info(f"Report written: {context.report}")
 
 
 @contextmanager
@@ -109,5 +109,5 @@ def shown(context: Context) -> Iterator[None]:
         run = of(context.journal)
         if run is not None:
             report = RunReport(run)
-            context.show(run_text.text(report), data.data(report))
+            context.output.print_result(run_text.text(report), data.data(report))
             sys.stdout.flush()

@@ -57,19 +57,20 @@ def run(context: Context, options: Options) -> None:
         expected = "up to 63 letters, digits, dots, hyphens or underscores"
         raise UsageFailure(f"--name: expected {expected}, found {options.name!r}")
     wanted = Wanted(options.name, options.spokes, _networks(options.remote_prefixes), options.cloud)
-    if context.site_file.exists() and not options.force:
-        raise init.there_already(context)
-    context.without_file(_stub(options))
-    context.say("Reading both hubs, their gateways and every VNet peered with them ...")
-    found = discover(context.azure, hubs, gateways)
+    path = context.site_file.path
+    if path.exists() and not options.force:
+        raise init.there_already(path)
+    context.site_file.use_site(_stub(options))
+    context.output.info("Reading both hubs, their gateways and every VNet peered with them ...")
+    found = discover(context.reader, hubs, gateways)
     adoption = adopt(found, wanted)
-    schema = init.write(context, adoption_report.site_file(found, adoption), force=options.force)
-    loader.load(context.site_file, context.environment)
+    schema = init.write(path, adoption_report.site_file(found, adoption), force=options.force)
+    loader.load(path, context.environment)
     for remark in adoption.remarks:
-        context.say(f"To look at: {remark}")
-    context.show(
-        adoption_report.text(context.site_file, found, adoption) + init.told(schema),
-        adoption_report.data(context.site_file, found, adoption, schema),
+        context.output.info(f"To look at: {remark}")
+    context.output.print_result(
+        adoption_report.text(path, found, adoption) + init.told(schema),
+        adoption_report.data(path, found, adoption, schema),
     )
 
 

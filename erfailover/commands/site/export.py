@@ -45,19 +45,19 @@ def run(context: Context, language: str, split: Path | None) -> None:
     if split is not None:
         _write(split, files)
         listed = "\n".join(f"  {split / name}" for name in files)
-        context.show(f"Wrote {len(peerings)} peering(s):\n{listed}", data)
+        context.output.print_result(f"Wrote {len(peerings)} peering(s):\n{listed}", data)
         return
     if len(files) > 1:
-        context.say("Each part is a file of its own; --split DIR writes them.")
+        context.output.info("Each part is a file of its own; --split DIR writes them.")
     texts = [text if len(files) == 1 else f"// ---- {name}\n{text}" for name, text in files.items()]
-    context.show("\n".join(texts).rstrip("\n"), data)
+    context.output.print_result("\n".join(texts).rstrip("\n"), data)
 
 
 def _read(context: Context) -> list[Owned]:
     """The site's peerings that there are, hub by hub, then spoke by spoke."""
-    site, azure = context.site, context.azure
+    site, reader = context.site, context.reader
     ids = [site.network_id(name) for name in site.network_names()]
-    bodies = all_at_once(context.clock, [partial(azure.get, each) for each in ids])
+    bodies = all_at_once(context.clock, [partial(reader.get, each) for each in ids])
     missing = [each for each, body in zip(ids, bodies, strict=True) if body is None]
     if missing:
         raise UnknownReading(

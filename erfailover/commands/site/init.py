@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from erfailover.commands.context import Context
+from erfailover.commands.output import Output
+from erfailover.commands.site.file import SiteFile
 from erfailover.config import loader
 from erfailover.errors import UsageFailure
 from erfailover.reporting import schemas
@@ -15,24 +16,25 @@ from erfailover.reporting import schemas
 SCHEMA_FILE = "erfailover.schema.json"
 
 
-def run(context: Context, force: bool) -> None:
+def run(site_file: SiteFile, output: Output, *, force: bool) -> None:
     """Write the proof of concept's site file.
 
     Args:
-        context: the invocation; its site file is what is written.
+        site_file: the file to write.
+        output: shows what was written.
         force: replace a file that is there.
 
     Raises:
         UsageFailure: there is one already, or it cannot be written.
     """
-    schema = write(context, loader.template(), force=force)
-    path = context.site_file
+    path = site_file.path
+    schema = write(path, loader.template(), force=force)
     text = (
         f"Wrote {path}: the proof of concept's topology. Put your own names, prefixes and ASNs "
         "in, then:\n  erfailover provision --dry-run"
     )
     text += told(schema)
-    context.show(text, {"site_file": str(path), "schema_file": schema})
+    output.print_result(text, {"site_file": str(path), "schema_file": schema})
 
 
 def told(schema: str | None) -> str:
@@ -42,7 +44,7 @@ def told(schema: str | None) -> str:
     return f"\nEditors that know YAML complete and check its keys by {schema}, beside it."
 
 
-def write(context: Context, text: str, *, force: bool) -> str | None:
+def write(path: Path, text: str, *, force: bool) -> str | None:
     """Write a site file; one that is there only where ``force`` says so.
 
     Beside it goes the schema of its keys, which the file's first line names for editors (the YAML
@@ -51,14 +53,13 @@ def write(context: Context, text: str, *, force: bool) -> str | None:
     Returns:
         Where the schema was written; None where it could not be: the file is whole without it.
     """
-    path = context.site_file
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             schema = _write_schema(path.with_name(SCHEMA_FILE))
             line = f"# yaml-language-server: $schema={SCHEMA_FILE}\n" if schema else ""
             file.write(line + text)
     except FileExistsError:
-        raise there_already(context) from None
+        raise there_already(path) from None
     except OSError as error:
         raise UsageFailure(f"{path} cannot be written: {error.strerror or error}") from None
     return schema
@@ -76,9 +77,9 @@ def _write_schema(path: Path) -> str | None:
     return str(path)
 
 
-def there_already(context: Context) -> UsageFailure:
+def there_already(path: Path) -> UsageFailure:
     """What to say where the site file is there."""
     return UsageFailure(
-        f"{context.site_file} is there already",
+        f"{path} is there already",
         "Name another with --site, or replace it with --force.",
     )

@@ -17,9 +17,9 @@ def run(context: Context) -> None:
     """
     found = snapshot.read_visibly(context)
     if found.untold:
-        context.say(found.untold)
+        context.output.info(found.untold)
     text = snapshot.text(found, screen(context.environment))
-    context.show(text, snapshot.data(context, found))
+    context.output.print_result(text, snapshot.data(context, found))
     health = found.health
     if health.healthy is None:
         raise UnknownReading(

@@ -46,11 +46,11 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
     verdict = headline(health)
     _write(context, file, drawing.draw(site.sheet(reading.picture, verdict)), render)
     if file is not None:
-        context.say(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
+        context.output.info(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
     if observed.unknown:
         first, *others = observed.unknown.values()
         more = f" (and {len(others)} more)" if others else ""
-        context.say(f"Drawn as unknown, since it could not be read: {first}{more}")
+        context.output.info(f"Drawn as unknown, since it could not be read: {first}{more}")
 
 
 def _format(file: Path | None, form: str | None) -> str:

@@ -85,16 +85,16 @@ def read(context: Context) -> StatusReading:
 
 def read_visibly(context: Context) -> StatusReading:
     """The same, with a word on a terminal while nothing else is there to see."""
-    if not context.console.is_terminal:
+    if not context.output.console.is_terminal:
         return read(context)
-    with context.console.status(f"Reading {context.site.name}: VNets, gateways, routes"):
+    with context.output.console.status(f"Reading {context.site.name}: VNets, gateways, routes"):
         return read(context)
 
 
 def data(context: Context, found: StatusReading) -> dict[str, Any]:
     """A reading as plain data; documented in ``docs/reference.md``."""
     return {
-        "subscription": context.subscription.data(),
+        "subscription": context.site_file.subscription.data(),
         **status_text.data(context.site, found.observed, found.health),
         "connections": drills.circuits_data(found.circuits),
         "drill": drills.data(found.drill),
@@ -115,13 +115,13 @@ def _read(context: Context) -> tuple[Observed, dict[Role, Circuits], Reading[str
 
     Many VNets of a subscription are read by one list, as a switch reads them.
     """
-    site, azure = context.site, context.azure
+    site, reader = context.site, context.reader
     networks: Sequence[str] = site.network_names()
     reads: list[Any] = [
-        partial(Readings(azure, site).observe, networks),
-        partial(observe, azure, site, networks=()),
-        partial(stand_in_address, azure, site),
-        partial(of_both, azure, site),
+        partial(Readings(reader, site).observe, networks),
+        partial(observe, reader, site, networks=()),
+        partial(stand_in_address, reader, site),
+        partial(of_both, reader, site),
     ]
     spokes, gateways, stand_in, connected = all_at_once(context.clock, reads)
     observed = Observed(

@@ -102,7 +102,7 @@ def _again(context: Context, shower: Shower, before: Page) -> Page:
 
 
 def _shower(context: Context) -> Shower:
-    if context.output != formats.TABLE or context.query is not None:
+    if context.output.format != formats.TABLE or context.output.query is not None:
         return _Documents(context)
     console = Console()
     return _Live(context, console) if _can_redraw(console) else _Lines()
@@ -138,11 +138,11 @@ class _Documents(_Lines):
 
     def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
         if found is None:
-            self._context.say("\n".join(event.text for event in new))
+            self._context.output.info("\n".join(event.text for event in new))
             return
-        data, form = snapshot.data(self._context, found), self._context.output
+        data, form = snapshot.data(self._context, found), self._context.output.format
         try:
-            told = formats.printed("", data, form, self._context.query)
+            told = formats.printed("", data, form, self._context.output.query)
         except formats.QueryProblem as problem:
             raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None
         if form == formats.JSON and told:

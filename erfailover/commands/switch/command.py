@@ -15,6 +15,7 @@ from erfailover.azure.readers.cache import Readings
 from erfailover.azure.readers.network import observe
 from erfailover.commands import plans
 from erfailover.commands.context import Context
+from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.probes import continuous
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.recorder import recorded, settle
@@ -61,14 +62,14 @@ def run(context: Context, options: Options) -> None:
     _known(context.site, options.canary)
     continuous.chosen(context.site, options.probes)
     if options.dry_run:
-        observed, plan = _planned(context, options, Readings(context.azure, context.site))
+        observed, plan = _planned(context, options, Readings(context.reader, context.site))
         insist_on_having_read(plan)
         if options.saved:
             _insist_on_saved(options, plans.document(context.site, plan, observed))
         plans.show(context, plan, observed, options.out)
         return
-    with context.lease(f"switch --to {options.target}"):
-        _run(context, options)
+    with hold_lease(context, f"switch --to {options.target}") as lease:
+        _run(context, lease, options)
 
 
 def _known(site: Site, canary: str | None) -> None:
@@ -79,26 +80,28 @@ def _known(site: Site, canary: str | None) -> None:
         )
 
 
-def _run(context: Context, options: Options) -> None:
+def _run(context: Context, lease: Lease, options: Options) -> None:
     site, began_s = context.site, context.clock.now()
     settle(context)
-    readings = Readings(context.azure, site)
+    readings = Readings(context.reader, site)
     observed, plan = _planned(context, options, readings)
     insist_on_having_read(plan)
     document = plans.document(site, plan, observed)
     _insist_on_saved(options, document)
     if plan.writes:
-        plans.tell(context, text.text(site, plan))
+        plans.tell(context.output, text.text(site, plan))
         _guard(context, options, plan, observed)
-        context.confirm(f"Switch {site.name} to {options.target}?")
+        context.output.confirm(f"Switch {site.name} to {options.target}?")
     else:
-        context.say(f"Every peering is as it should be on {options.target}; checking the routes.")
+        context.output.info(
+            f"Every peering is as it should be on {options.target}; checking the routes."
+        )
     target = str(options.target)
     with (
         report_file.shown(context),
         recorded(context, "switch", document, target, began_s) as recorder,
     ):
-        switch = SwitchRun(context, options, recorder, readings, observed, began_s)
+        switch = SwitchRun(context, lease, options, recorder, readings, observed, began_s)
         probes = continuous.chosen(site, options.probes)
         with continuous.asked(context, probes, began_s) as tallies:
             recorder.result = lambda: switch_result.data(site, switch.outcome, tallies)
@@ -161,7 +164,7 @@ def _planned(context: Context, options: Options, readings: Readings) -> tuple[Ob
         late = clock.now() - began >= patience_s or not observed.networks
         if not busy and (not unknown or late):
             return observed, plan
-        context.say(f"Reading again: {'; '.join(busy or unknown)}")
+        context.output.info(f"Reading again: {'; '.join(busy or unknown)}")
         clock.sleep(3.0 if busy else 10.0)
 
 
@@ -210,7 +213,7 @@ def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Obser
         claims.append(_held(context, options, observed))
     if not options.undo:
         claims += hazards.blocking(plan)
-    insist(context, options, claims, "switch")
+    insist(context.output, options, claims, "switch")
 
 
 def _held(context: Context, options: Options, observed: Observed) -> Claim:
@@ -224,9 +227,9 @@ def _held(context: Context, options: Options, observed: Observed) -> Claim:
         if held is None or context.clock.now() > deadline:
             break
         left = max(1.0, site.timing.failback_hold_time_s - held)
-        context.say(f"Waiting for the hold time: {claim.seen}; {duration(left)} left")
+        context.output.info(f"Waiting for the hold time: {claim.seen}; {duration(left)} left")
         context.clock.sleep(min(left, 15.0))
-        observed = observe(context.azure, site, [Role.PRIMARY], [])
+        observed = observe(context.reader, site, [Role.PRIMARY], [])
         claim = gates.hold_guard(site, observed)
     return claim
 

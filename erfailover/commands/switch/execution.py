@@ -14,10 +14,12 @@ from itertools import count
 from erfailover.azure import peerings
 from erfailover.azure.client.polling import HURRIED, PATIENT, Cadence
 from erfailover.azure.readers.cache import Readings
+from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
+from erfailover.commands.lease import Lease
 from erfailover.commands.probes import runner
-from erfailover.commands.progress import Progress
 from erfailover.commands.runs.recorder import Recorder
+from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import tasks
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.commands.switch.route_watch import FEW, Watch
@@ -27,7 +29,7 @@ from erfailover.model.observed import Observed
 from erfailover.model.plan import PeeringWrite, Phase, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import network_of
 from erfailover.model.site import ROLE_OF_PATH, Site, Spoke
-from erfailover.model.tasks import Event, Listener, Results, State, Task
+from erfailover.model.tasks import Event, Results, State, Task
 from erfailover.planning import conditions
 from erfailover.planning.switch import gates
 from erfailover.planning.switch.result import Outcome, missing, probed, shown
@@ -35,7 +37,6 @@ from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.runtime import waits
 from erfailover.runtime.clock import start
 from erfailover.runtime.executor import Width
-from erfailover.runtime.executor import run as execute
 
 GATE_NETWORKS_S, GATE_GATEWAY_S = 10.0, 20.0
 """How old a reading may be that the gate rests on, in seconds: of VNets and peerings, and of the
@@ -64,6 +65,7 @@ class SwitchRun:
     """
 
     context: Context
+    lease: Lease
     options: Options
     recorder: Recorder
     readings: Readings
@@ -71,11 +73,13 @@ class SwitchRun:
     began_s: float
     width: Width = field(default_factory=Width)
     outcome: Outcome = field(init=False)
+    writer: Writer = field(init=False)
     _prepared_since_s: float = float("-inf")
     """Since when peerings are prepared, and the tables are read again for the gate."""
 
     def __post_init__(self) -> None:
         self.outcome = Outcome(self.options.target)
+        self.writer = self.lease.writer(self.recorder.accepted, self._waits)
         self.spokes = {spoke.name: spoke for spoke in self.site.spokes}
 
     @property
@@ -92,7 +96,6 @@ class SwitchRun:
         clock = self.context.clock
         outcome = self.outcome
         outcome.decision_s = clock.now() - self.began_s
-        self._hear_of_contention()
         watch = self._watch(plan)
         try:
             if plan.writes:
@@ -103,15 +106,11 @@ class SwitchRun:
         outcome.verified_s = clock.now() - self.began_s
         return outcome
 
-    def _hear_of_contention(self) -> None:
-        tell = self.context.azure.waiting
-
-        def waiting(failure: AzureFailure, seconds: float) -> None:
-            if failure.kind is Kind.CONTENTION:
-                self.width.contended()
-            tell(failure, seconds)
-
-        self.context.azure.waiting = waiting
+    def _waits(self, failure: AzureFailure, seconds: float) -> None:
+        """Write one at a time after Azure refused a write because of another."""
+        if failure.kind is Kind.CONTENTION:
+            self.width.contended()
+        self.context.session.waiting(failure, seconds)
 
     def _watch(self, plan: SwitchPlan) -> Watch:
         watch = Watch(
@@ -138,7 +137,9 @@ class SwitchRun:
                 if not left:
                     watch.hurry()
                     if plan.writes[-1].phase is Phase.CLEANUP and len(last) > FEW:
-                        self.context.say("All are switched; the rest is off the critical path.")
+                        self.context.output.info(
+                            "All are switched; the rest is off the critical path."
+                        )
             if event.state is State.STARTED:
                 preparing.discard(id_)
                 if not preparing and id_ in prepared:
@@ -147,15 +148,14 @@ class SwitchRun:
         if prepared:
             self._prepared_since_s = clock.now()
             self._read_tables_again(0.0)
-        with Progress(self.context.console, clock, len(plan.writes)) as progress:
-            recorded = self.recorder.listener(progress.tell)
-            results = execute(
-                self._tasks(plan, watch),
-                clock,
-                _both(recorded, listen),
-                self.width,
-                self.options.max_failures,
-            )
+        results = run_tasks(
+            self.context,
+            self.recorder,
+            self._tasks(plan, watch),
+            self.width,
+            listen,
+            self.options.max_failures,
+        )
         watch.hurry()
         self._note(plan, outcome, results)
         if outcome.failed and len(outcome.failed) == len(self.site.spokes):
@@ -234,14 +234,13 @@ class SwitchRun:
         spoke = self.spokes[step.spoke]
         make = spoke.outward(ROLE_OF_PATH[self.options.target]).name
         both = step.write.peering_id, self.site.peering_id(spoke.virtual_network, make)
-        budget = self.context.azure.budget
-        budget.prepay(both)
+        self.writer.prepay(both)
         try:
             waits.tell(waits.Wait("reads the gate again"))
             self._gate(spoke)
             waits.tell(waits.Wait(""))
         except BaseException:
-            budget.forgo(both)
+            self.writer.forgo(both)
             raise
 
     def _gate(self, spoke: Spoke) -> None:
@@ -272,13 +271,12 @@ class SwitchRun:
             missing_now = next(each for each in claims if each.verdict is not Verdict.HOLDS)
             waits.tell(waits.Wait(f"waits for the gate: {missing_now.seen}", GATE_PAUSE_S))
             clock.sleep(GATE_PAUSE_S)
-        insist(self.context, self.options, claims, f"take {spoke.name} off its path")
+        insist(self.context.output, self.options, claims, f"take {spoke.name} off its path")
         self.outcome.gates_s[spoke.name] = clock.now() - self.began_s
 
     def _write(self, write: PeeringWrite, max_age_s: float, cadence: Cadence = HURRIED) -> str:
         deadline_s = self.site.timing.step_deadline_s
-        azure = self.context.azure
-        return peerings.write(azure, write, deadline_s, self.readings, max_age_s, cadence)
+        return peerings.write(self.writer, write, deadline_s, self.readings, max_age_s, cadence)
 
     def _as_written(self, plan: SwitchPlan, outcome: Outcome) -> None:
         """Whether every peering is as its last write said; a stale read is made again."""
@@ -336,7 +334,7 @@ class SwitchRun:
             self._claims(outcome, watch)
             arrived = conditions.all_of(claims[0] for claims in outcome.claims.values())
             if arrived is not Verdict.FAILS and expected and not probed(outcome):
-                self.context.say("Routes are as they should be; running the probes ...")
+                self.context.output.info("Routes are as they should be; running the probes ...")
                 outcome.probes = runner.run(self.context, expected)
                 self._claims(outcome, watch)
             outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
@@ -344,7 +342,7 @@ class SwitchRun:
                 return
             said = "; ".join(missing(outcome))
             if said != told:
-                self.context.say(f"Not there yet: {said}")
+                self.context.output.info(f"Not there yet: {said}")
                 told = said
             clock.sleep(1.0)
 
@@ -352,11 +350,3 @@ class SwitchRun:
         names = [each.name for each in self.site.spokes if each.name not in outcome.failed]
         outcome.claims = {name: watch.claims(name) for name in names}
         outcome.spokes_s = {name: at - self.began_s for name, at in watch.arrived_s.items()}
-
-
-def _both(first: Listener, second: Listener) -> Listener:
-    def tell(event: Event) -> None:
-        first(event)
-        second(event)
-
-    return tell

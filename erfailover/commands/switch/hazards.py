@@ -39,7 +39,7 @@ class Lookout:
         if self._found is not None:
             return self._observed()
         body = partial(self.readings.network_body, max_age_s=YOUNG_S)
-        read = partial(routing.read, context.azure, context.site, (leaving,), body)
+        read = partial(routing.read, context.reader, context.site, (leaving,), body)
         reading = start(context.clock, read, "surroundings")
         observed = self._observed()
         while not context.clock.wait_for(reading.done, 3600.0):

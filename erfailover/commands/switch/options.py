@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from erfailover.commands.context import Context
+from erfailover.commands.output import Output
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.site import Path
@@ -50,13 +50,13 @@ class Options:
     probes: tuple[str, ...] = ()
 
 
-def insist(context: Context, options: Options, claims: Iterable[Claim], what: str) -> None:
+def insist(output: Output, options: Options, claims: Iterable[Claim], what: str) -> None:
     """Raise unless every claim holds; ``--force`` overrides what it may, and says so."""
     bad = [claim for claim in claims if claim.verdict is not Verdict.HOLDS]
     if options.force:
         for claim in bad:
             if claim.name in FORCEABLE:
-                context.say(f"Overridden by --force: {claim.name}: {claim.seen}")
+                output.info(f"Overridden by --force: {claim.name}: {claim.seen}")
         bad = [claim for claim in bad if claim.name not in FORCEABLE]
     seen = "; ".join(dict.fromkeys(claim.seen for claim in bad))
     hint = "Nothing was changed by this step. Mend that, or override it with --force."

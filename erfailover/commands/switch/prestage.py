@@ -6,16 +6,18 @@ routes between the spokes and the backup hub, and widen the VirtualNetwork tag o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from erfailover.azure import peerings
 from erfailover.azure.readers.cache import Readings
+from erfailover.azure.writer import Writer
 from erfailover.commands import plans
 from erfailover.commands.context import Context
-from erfailover.commands.progress import Progress
+from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.runs.recorder import recorded, settle
+from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import tasks as switch_tasks
 from erfailover.commands.switch.command import insist_on_having_read, ours
 from erfailover.errors import Refused, UsageFailure
@@ -27,7 +29,6 @@ from erfailover.planning.switch import procedure
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.plan import prestage
 from erfailover.reporting.plan import text as plan_text
-from erfailover.runtime.executor import run as execute
 
 
 def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
@@ -44,17 +45,17 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
             "Set it to false, or remove it, or the next switch back leaves them there again.",
         )
     if dry_run:
-        plans.show(context, *_planned(context, Readings(context.azure, context.site), purpose))
+        plans.show(context, *_planned(context, Readings(context.reader, context.site), purpose))
         return
-    with context.lease(str(purpose)):
+    with hold_lease(context, str(purpose)) as lease:
         settle(context)
-        readings = Readings(context.azure, context.site)
+        readings = Readings(context.reader, context.site)
         plan, observed = _planned(context, readings, purpose)
-        plans.tell(context, plan_text.text(context.site, plan))
+        plans.tell(context.output, plan_text.text(context.site, plan))
         _refuse(plan)
         if plan.writes:
-            context.confirm(f"{str(purpose).capitalize()} {context.site.name}?")
-        _carry_out(context, readings, plan, plans.document(context.site, plan, observed))
+            context.output.confirm(f"{str(purpose).capitalize()} {context.site.name}?")
+        _carry_out(context, lease, readings, plan, plans.document(context.site, plan, observed))
 
 
 def _planned(context: Context, readings: Readings, purpose: Purpose) -> tuple[SwitchPlan, Observed]:
@@ -78,26 +79,30 @@ def _refuse(plan: SwitchPlan) -> None:
 
 
 def _carry_out(
-    context: Context, readings: Readings, plan: SwitchPlan, document: Mapping[str, Any]
+    context: Context,
+    lease: Lease,
+    readings: Readings,
+    plan: SwitchPlan,
+    document: Mapping[str, Any],
 ) -> None:
     site, clock = context.site, context.clock
     began = clock.now()
     with recorded(context, str(plan.purpose), document) as recorder:
-        with Progress(context.console, clock, len(plan.writes)) as progress:
-            tasks = [_task(context, readings, node) for node in schedule(site, plan)]
-            results = execute(tasks, clock, recorder.listener(progress.tell))
+        write = partial(_write, lease.writer(recorder.accepted), readings)
+        tasks = [_task(node, write) for node in schedule(site, plan)]
+        results = run_tasks(context, recorder, tasks)
         text = prestage.text(site, plan, results, clock.now() - began)
-        context.show(text, prestage.data(site, plan, results))
+        context.output.print_result(text, prestage.data(site, plan, results))
         results.raise_first()
 
 
-def _task(context: Context, readings: Readings, node: Node) -> Task:
+def _task(node: Node, write: Callable[[SwitchStep], str]) -> Task:
     step = node.step
     if step is None:
         return switch_tasks.milestone(node)
-    return switch_tasks.write(node, step, step.title, partial(_write, context, readings, step))
+    return switch_tasks.write(node, step, step.title, partial(write, step))
 
 
-def _write(context: Context, readings: Readings, step: SwitchStep) -> str:
-    deadline_s = context.site.timing.step_deadline_s
-    return peerings.write(context.azure, step.write, deadline_s, readings)
+def _write(writer: Writer, readings: Readings, step: SwitchStep) -> str:
+    deadline_s = readings.site.timing.step_deadline_s
+    return peerings.write(writer, step.write, deadline_s, readings)

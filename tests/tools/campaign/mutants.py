@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from erfailover.azure import arm, peerings
+from erfailover.azure import peerings, writer
 from erfailover.azure.client.retries import WRITE
 from erfailover.commands.runs import recorder
 from erfailover.commands.switch import execution
@@ -96,17 +96,18 @@ def _no_lease() -> None:
 
 def _blind() -> None:
     def write(
-        self: arm.Azure, what: str, resource_id: str, work: Callable[[], Any], *rest: Any
+        self: writer.Writer, what: str, resource_id: str, work: Callable[[], Any], *rest: Any
     ) -> None:
         for _ in range(5):
             try:
-                self._retries().call(what, work, on=WRITE, deadline=rest[0])
+                retries = self._session.retries(self._waiting)
+                retries.call(what, work, on=WRITE, deadline=rest[0])
                 return
             except AzureFailure as failure:
                 if not failure.outcome_unknown:
                     raise
 
-    setattr(arm.Azure, "_write", write)  # noqa: B010 - of another signature
+    setattr(writer.Writer, "_write", write)  # noqa: B010 - of another signature
 
 
 def _unknown_is(verdict: Verdict) -> Patch:
@@ -145,12 +146,12 @@ def _late_journal() -> None:
 
 
 def _no_patience() -> None:
-    setattr(arm, "WRITE", frozenset({Kind.THROTTLED}))  # noqa: B010 - imported there
+    setattr(writer, "WRITE", frozenset({Kind.THROTTLED}))  # noqa: B010 - imported there
 
 
 def _failed_is_done() -> None:
     model_observed.Peering.failed = property(lambda self: False)  # type: ignore[method-assign,assignment]
-    arm._as_put = _flags_alone
+    writer._as_put = _flags_alone
 
 
 def _flags_alone(body: Mapping[str, Any]) -> Callable[[Any], bool]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from erfailover.azure.arm import Azure
+from erfailover.azure.reader import Reader
 from erfailover.azure.readers.cache import LIST_FROM, Readings
 from erfailover.errors import AzureFailure, Kind
 from erfailover.runtime.clock import Clock, SystemClock
@@ -37,7 +37,7 @@ class Directory:
 
 def test_a_network_that_a_list_leaves_out_is_read_by_itself_before_it_is_called_gone() -> None:
     azure = Directory()
-    readings = Readings(cast(Azure, azure), SITE)
+    readings = Readings(cast(Reader, azure), SITE)
     assert readings.network_body(SHOWN, 60.0) == {"id": SHOWN}
     with pytest.raises(AzureFailure, match="AuthorizationFailed"):
         readings.network_body(HIDDEN, 60.0)

@@ -1,0 +1,230 @@
+"""Reads from Azure: resources, lists, tables of gateways, what a machine answers.
+
+Every call blocks until it has ended, waits out transient trouble, and raises ``AzureFailure`` for
+the rest. Nothing here can write. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from erfailover.azure.client.clients import Clients
+from erfailover.azure.client.operations import address, label, operations, raw
+from erfailover.azure.client.polling import CadencePolling
+from erfailover.azure.client.raw_request import Answer, rows_of_pages, send
+from erfailover.azure.run_command import CommandResult, run_command
+from erfailover.azure.session import READ_DEADLINE_S, Session
+from erfailover.errors import AzureFailure, Kind
+from erfailover.runtime.clock import Clock
+
+T = TypeVar("T")
+Body = dict[str, Any]
+SETTLED = frozenset({"Succeeded", "Failed", "Canceled"})
+
+
+class Reader:
+    """The management plane of one cloud, for reading.
+
+    Args:
+        session: the connections.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that measures waits and deadlines."""
+        return self._session.clock
+
+    def get(self, resource_id: str, deadline_s: float = READ_DEADLINE_S) -> Body | None:
+        """The resource as ARM JSON; None where there is none."""
+        where = address(resource_id)
+        try:
+            found: Body = self._session.read(
+                f"GET {label(resource_id)}",
+                lambda: self._session.operations(where).get(*where.names, cls=raw),
+                deadline_s,
+            )
+        except AzureFailure as failure:
+            if failure.kind is Kind.NOT_FOUND:
+                return None
+            raise
+        return found
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        api_version: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask what the SDK's clients have no call for: a read, whatever the method.
+
+        Args:
+            method: ``GET``, or ``POST`` where Azure's question is one.
+            path: below the management endpoint: ``/subscriptions/...``.
+            api_version: of the resource provider asked.
+            body: the JSON to send.
+            query: further parameters.
+
+        Raises:
+            AzureFailure: as for any read.
+        """
+        clients = self._session.clients(path.split("/")[2])
+        return self._session.read(
+            f"{method} {label(path)}",
+            lambda: send(clients, method, path, api_version, body, query),
+        )
+
+    def wait_until_settled(self, resource_id: str, deadline_s: float) -> Body | None:
+        """Wait while somebody's operation changes a resource; the resource as it then is.
+
+        Raises:
+            AzureFailure: kind DEADLINE, where it does not come to rest in time.
+        """
+        deadline = self.clock.now() + deadline_s
+        began = self.clock.now()
+        while True:
+            found = self.get(resource_id)
+            state = (found or {}).get("properties", {}).get("provisioningState", "Succeeded")
+            if found is None or state in SETTLED:
+                return found
+            now = self.clock.now()
+            if now >= deadline:
+                raise AzureFailure(
+                    Kind.DEADLINE,
+                    f"{label(resource_id)} is still {state} after {now - began:.0f} s",
+                    "Another operation holds it. Wait for it, then run the same command again.",
+                )
+            self.clock.sleep(min(max(1.0, (now - began) * 0.15), 20.0))
+
+    def watch(self, resource_id: str, operation: str | None, deadline_s: float) -> str:
+        """Re-attach to an operation that another process began; how it ended.
+
+        Args:
+            resource_id: the resource that the operation changes.
+            operation: the URL that Azure gave for it; None where none is known.
+            deadline_s: how long to wait, in seconds.
+
+        Returns:
+            ``Succeeded``, ``Failed``, ``Canceled``; ``gone`` where Azure no longer knows the
+            operation, and the resource, at rest, is all that can be told.
+        """
+        deadline = self.clock.now() + deadline_s
+        state = "gone"
+        clients = self._session.clients(address(resource_id).subscription)
+        while operation and operation.startswith(clients.base_url + "/"):
+            answer = self._session.read(
+                f"GET operation of {label(resource_id)}",
+                partial(clients.get_url, operation),
+                deadline - self.clock.now(),
+            )
+            state = str(answer.get("status") or "gone")
+            if state not in ("InProgress", "Running", "Accepted") or self.clock.now() >= deadline:
+                break
+            self.clock.sleep(2.0)
+        self.wait_until_settled(resource_id, deadline - self.clock.now())
+        return state
+
+    def resources_of_group(self, group_id: str) -> list[Body] | None:
+        """Every resource in a resource group (id, name, type, tags); None without the group."""
+        where = address(group_id)
+        client = self._session.clients(where.subscription).resource
+        try:
+            return self._rows(
+                f"GET {label(group_id)}/resources",
+                lambda: client.resources.list_by_resource_group(*where.names),
+            )
+        except AzureFailure as failure:
+            if failure.kind is Kind.NOT_FOUND:
+                return None
+            raise
+
+    def networks_of(self, subscription: str) -> list[Body]:
+        """Every VNet of a subscription as ARM JSON, peerings included, by a list."""
+        clients = self._session.clients(subscription)
+        return self._session.read(
+            f"GET {subscription}/virtualNetworks", lambda: rows_of_pages(clients)
+        )
+
+    def gateway_action(self, gateway_id: str, action: str, **arguments: Any) -> list[Body]:
+        """The rows of an action of a gateway that only reads: ``get_learned_routes``.
+
+        Args:
+            gateway_id: the gateway.
+            action: the SDK's name of it, without ``begin_``.
+            arguments: further ones that the SDK asks for.
+        """
+        answer = self.action(gateway_id, action, **arguments)
+        return list((answer.get("value") if isinstance(answer, dict) else answer) or [])
+
+    def connections_of(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:
+        """The connections of a gateway, in whichever group; without ``connectionStatus``.
+
+        Azure leaves that out of lists (reported: azure-powershell 2581, azure-cli 2061).
+        """
+        where = address(gateway_id)
+        return self._rows(
+            f"GET {label(gateway_id)}/connections",
+            lambda: self._session.operations(where).list_connections(*where.names),
+            deadline_s,
+        )
+
+    def listed(
+        self, parent_id: str, type_: str, call: str = "list", deadline_s: float = READ_DEADLINE_S
+    ) -> list[Body]:
+        """Every row of a list, all pages.
+
+        Args:
+            parent_id: what is listed: the id of the parent, a resource group or a subscription.
+            type_: the type, in lower case, whose operations of the SDK list it.
+            call: the SDK's name of the list.
+            deadline_s: how long it may take, in seconds.
+        """
+        parts = parent_id.strip("/").split("/")
+        names = address(parent_id).names if len(parts) > 2 else ()
+        clients = self._session.clients(parts[1])
+        return self._rows(
+            f"GET {label(parent_id)} {call} of {type_}",
+            lambda: getattr(operations(clients, type_), call)(*names),
+            deadline_s,
+        )
+
+    def _rows(
+        self, what: str, pages: Callable[[], Any], deadline_s: float = READ_DEADLINE_S
+    ) -> list[Body]:
+        """Every row of a list of the SDK, all pages, as ARM JSON."""
+        return self._session.read(what, lambda: [each.as_dict() for each in pages()], deadline_s)
+
+    def asked(
+        self, what: str, ask: Callable[[Clients], T], deadline_s: float = READ_DEADLINE_S
+    ) -> T:
+        """What the default subscription's clients answer to a question, repeated as a read is."""
+        clients = self._session.clients(self._session.subscription)
+        return self._session.read(what, lambda: ask(clients), deadline_s)
+
+    def action(
+        self,
+        resource_id: str,
+        action: str,
+        deadline_s: float = READ_DEADLINE_S,
+        **arguments: Any,
+    ) -> Any:
+        """What an action that only reads answers, by the SDK's name without ``begin_``."""
+        where = address(resource_id)
+
+        def begin(polling: CadencePolling) -> Any:
+            call = getattr(self._session.operations(where), f"begin_{action}")
+            return call(*where.names, **arguments, polling=polling, cls=raw)
+
+        return self._session.post(f"POST {label(resource_id)}/{action}", begin, deadline_s)
+
+    def run_command(
+        self, machine_id: str, script: Sequence[str], deadline_s: float
+    ) -> CommandResult:
+        """Run a shell script that changes nothing on a machine."""
+        return run_command(self._session, machine_id, script, deadline_s)

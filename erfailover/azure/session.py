@@ -1,0 +1,138 @@
+"""What the reader and the writers of one command share.
+
+Clients, the pace of requests, retries, and how an operation is awaited. It knows no resource
+type, and decides neither what is read nor who may write. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from erfailover.azure.client.access import Access
+from erfailover.azure.client.clients import Clients
+from erfailover.azure.client.operations import Address, operations
+from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
+from erfailover.azure.client.rate_limits import Budget
+from erfailover.azure.client.retries import READ, Contact, Retries
+from erfailover.azure.client.write_guard import Guard
+from erfailover.errors import AzureFailure
+from erfailover.runtime.clock import Clock
+
+log = logging.getLogger("erfailover.azure.cloud")
+
+T = TypeVar("T")
+Waiting = Callable[[AzureFailure, float], None]
+"""Called before a retry with the failure and the wait in seconds."""
+
+READ_DEADLINE_S = 120.0
+
+
+def log_wait(failure: AzureFailure, seconds: float) -> None:
+    """Log the wait before a retry."""
+    log.info("%s; retry in %.0f s", failure.message, seconds)
+
+
+class Session:
+    """Connections to the management plane of one cloud.
+
+    Attributes:
+        clock: measures waits and deadlines.
+        subscription: the default subscription; resource ids may name others.
+        waiting: called before each retry.
+        budget: how many requests the run may still send.
+    """
+
+    def __init__(
+        self, clock: Clock, subscription: str, access: Access, waiting: Waiting = log_wait
+    ) -> None:
+        self.clock = clock
+        self.subscription = subscription
+        self.waiting = waiting
+        self.budget = Budget(clock)
+        self._access = access
+        self._contact = Contact()
+        self._clients: dict[tuple[str, Guard | None], Clients] = {}
+        self._lock = threading.Lock()
+
+    def clients(self, subscription: str, guard: Guard | None = None) -> Clients:
+        """Return the SDK's clients for a subscription.
+
+        Args:
+            subscription: the subscription's id.
+            guard: consulted immediately before each write; None for clients that only read.
+        """
+        with self._lock:
+            key = subscription, guard
+            if key not in self._clients:
+                self._clients[key] = Clients(subscription, self._access, self.budget, guard)
+            return self._clients[key]
+
+    def operations(self, where: Address, guard: Guard | None = None) -> Any:
+        """Return the SDK's operations for the type of a resource."""
+        return operations(self.clients(where.subscription, guard), where.type)
+
+    def retries(self, waiting: Waiting | None = None) -> Retries:
+        """Return the retry policy.
+
+        Args:
+            waiting: called before each retry; None for the session's own.
+        """
+        renew = self._access.credential.renew
+        return Retries(self.clock, renew, self._contact, waiting=waiting or self.waiting)
+
+    def read(self, what: str, work: Callable[[], T], deadline_s: float = READ_DEADLINE_S) -> T:
+        """Carry out a read, with retries.
+
+        Args:
+            what: the request, for messages.
+            work: sends it.
+            deadline_s: how long it may take, retries included, in seconds.
+        """
+        return self.retries().call(what, work, on=READ, deadline=self.clock.now() + deadline_s)
+
+    def post(
+        self, what: str, begin: Callable[[CadencePolling], Any], deadline_s: float = READ_DEADLINE_S
+    ) -> Any:
+        """Carry out an action that can be repeated like a read; return its result.
+
+        Args:
+            what: the request, for messages.
+            begin: begins the action with the polling method it is given.
+            deadline_s: how long it may take, retries included, in seconds.
+        """
+        deadline = self.clock.now() + deadline_s
+        return self.read(what, lambda: self.await_operation(what, deadline, begin), deadline_s)
+
+    def await_operation(
+        self,
+        what: str,
+        deadline: float,
+        begin: Callable[[CadencePolling], Any],
+        accepted: Callable[[Accepted], None] = lambda answer: None,
+        cadence: Cadence = HURRIED,
+        waiting: Waiting | None = None,
+    ) -> Any:
+        """Begin an operation, wait until it ends, and return the SDK's result.
+
+        Args:
+            what: the request, for messages.
+            deadline: when to stop waiting, in seconds of the clock.
+            begin: begins the operation with the polling method it is given.
+            accepted: called with Azure's answer to the request.
+            cadence: how often to poll.
+            waiting: called before each retry; None for the session's own.
+        """
+        log.debug("%s", what)
+        polling = CadencePolling(
+            what, self.clock, self.retries(waiting), deadline, self.budget, accepted, cadence
+        )
+        return begin(polling).result()
+
+    def close(self) -> None:
+        """Close the clients."""
+        with self._lock:
+            while self._clients:
+                self._clients.popitem()[1].close()

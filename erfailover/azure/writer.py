@@ -1,0 +1,216 @@
+"""Writes to Azure: PUT, DELETE, and POST that changes something.
+
+Every call blocks until the operation has ended, waits out transient trouble, and raises
+``AzureFailure`` for the rest. A write whose outcome is unknown is looked up, never blindly
+repeated. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from erfailover.azure.client.operations import GROUP_TYPE, address, label, raw
+from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
+from erfailover.azure.client.retries import WRITE
+from erfailover.azure.client.write_guard import Guard
+from erfailover.azure.reader import Body, Reader
+from erfailover.azure.run_command import CommandResult, run_command
+from erfailover.azure.session import Session, Waiting
+from erfailover.errors import AzureFailure, Kind
+from erfailover.runtime import waits
+
+log = logging.getLogger("erfailover.azure.cloud")
+
+Recorded = Callable[[str, Accepted], None]
+"""Called with the resource id and Azure's answer to a write that it accepted."""
+
+
+class Writer:
+    """The only way to change something in Azure.
+
+    Args:
+        session: the connections.
+        guard: consulted immediately before each write is sent, repetitions included.
+        accepted: called for every write that Azure accepted.
+        waiting: called before each retry; None for the session's own.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        guard: Guard,
+        accepted: Recorded = lambda resource_id, answer: None,
+        waiting: Waiting | None = None,
+    ) -> None:
+        self._session = session
+        self._guard = guard
+        self._accepted = accepted
+        self._waiting = waiting
+        self._reader = Reader(session)
+
+    def write(
+        self,
+        resource_id: str,
+        body: Mapping[str, Any],
+        deadline_s: float,
+        cadence: Cadence = HURRIED,
+    ) -> None:
+        """Create or replace a resource and wait until that has succeeded.
+
+        Args:
+            resource_id: the full id.
+            body: the whole body, as ARM JSON.
+            deadline_s: how long it may take, waits included, in seconds.
+            cadence: how often to poll.
+        """
+        where = address(resource_id)
+        deadline = self._session.clock.now() + deadline_s
+        what = f"PUT {label(resource_id)}"
+
+        def write() -> Any:
+            calls = self._session.operations(where, self._guard)
+            whole = copy.deepcopy(dict(body))
+            if where.type == GROUP_TYPE:
+                return calls.create_or_update(*where.names, whole, cls=raw)
+            return self._operation(
+                what,
+                deadline,
+                lambda polling: calls.begin_create_or_update(
+                    *where.names, whole, polling=polling, cls=raw
+                ),
+                resource_id,
+                cadence,
+            )
+
+        self._write(what, resource_id, write, deadline, _as_put(body))
+
+    def delete(self, resource_id: str, deadline_s: float) -> None:
+        """Delete a resource and wait until it is gone; do nothing if it does not exist."""
+        where = address(resource_id)
+        deadline = self._session.clock.now() + deadline_s
+        what = f"DELETE {label(resource_id)}"
+
+        def write() -> Any:
+            calls = self._session.operations(where, self._guard)
+            return self._operation(
+                what,
+                deadline,
+                lambda polling: calls.begin_delete(*where.names, polling=polling),
+                resource_id,
+            )
+
+        try:
+            self._write(what, resource_id, write, deadline, lambda found: found is None)
+        except AzureFailure as failure:
+            if failure.kind is not Kind.NOT_FOUND:
+                raise
+
+    def change_gateway(
+        self,
+        gateway_id: str,
+        action: str,
+        deadline_s: float,
+        done: Callable[[], bool],
+        **arguments: Any,
+    ) -> None:
+        """Carry out an action that changes a gateway, and wait until it has ended.
+
+        Args:
+            gateway_id: the gateway.
+            action: the SDK's name of it, without ``begin_``.
+            deadline_s: how long it may take, waits included, in seconds.
+            done: checks whether it was done, if Azure's answer was lost.
+            arguments: further arguments of the SDK's call.
+        """
+        where = address(gateway_id)
+        deadline = self._session.clock.now() + deadline_s
+        what = f"POST {label(gateway_id)}/{action}"
+
+        def write() -> Any:
+            call = getattr(self._session.operations(where, self._guard), f"begin_{action}")
+            return self._operation(
+                what,
+                deadline,
+                lambda polling: call(*where.names, **arguments, polling=polling, cls=raw),
+                gateway_id,
+            )
+
+        self._write(what, gateway_id, write, deadline, lambda _: done())
+
+    def run_command(
+        self, machine_id: str, script: Sequence[str], deadline_s: float
+    ) -> CommandResult:
+        """Run a shell script that changes a machine; it must be safe to run twice."""
+        return run_command(self._session, machine_id, script, deadline_s, self._guard)
+
+    def prepay(self, resource_ids: Sequence[str]) -> None:
+        """Reserve room under Azure's limits for writes to come; wait until there is some."""
+        self._session.budget.prepay(resource_ids)
+
+    def forgo(self, resource_ids: Sequence[str]) -> None:
+        """Give up what was reserved for writes that do not take place."""
+        self._session.budget.forgo(resource_ids)
+
+    def _write(
+        self,
+        what: str,
+        resource_id: str,
+        write: Callable[[], Any],
+        deadline: float,
+        done: Callable[[Body | None], bool],
+    ) -> None:
+        """Write; if the outcome is unknown, look whether it was done before repeating it."""
+        clock = self._session.clock
+        while True:
+            try:
+                retries = self._session.retries(self._waiting)
+                retries.call(what, write, on=WRITE, deadline=deadline)
+                return
+            except AzureFailure as failure:
+                if not failure.outcome_unknown or clock.now() >= deadline:
+                    raise
+                log.info("%s: the outcome is unknown; looking it up", what)
+                waits.tell(waits.Wait("no clear answer to the write; looks whether it was done"))
+                clock.sleep(2.0)
+                found = self._reader.wait_until_settled(resource_id, deadline - clock.now())
+                waits.tell(waits.Wait(""))
+                if done(found):
+                    return
+
+    def _operation(
+        self,
+        what: str,
+        deadline: float,
+        begin: Callable[[CadencePolling], Any],
+        resource_id: str,
+        cadence: Cadence = HURRIED,
+    ) -> Any:
+        def accepted(answer: Accepted) -> None:
+            self._accepted(resource_id, answer)
+
+        return self._session.await_operation(
+            what, deadline, begin, accepted, cadence, self._waiting
+        )
+
+
+def _as_put(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
+    """Whether a resource is as a body wanted it: every scalar under its properties."""
+    wanted = dict(body.get("properties") or {})
+    wanted.pop("provisioningState", None)
+
+    def done(found: Body | None) -> bool:
+        if found is None:
+            return False
+        properties = found.get("properties", {})
+        if properties.get("provisioningState", "Succeeded") != "Succeeded":
+            return False
+        return all(
+            properties.get(name) == value
+            for name, value in wanted.items()
+            if isinstance(value, bool | int | str)
+        )
+
+    return done

@@ -1,0 +1,73 @@
+"""The site's write lease: held while a command changes something, and required by every write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from erfailover.commands.context import Context
+from erfailover.model.lease import Standing, Taken
+from erfailover.runtime.state.lease_keeper import HeldLease
+from erfailover.runtime.state.process import this_process
+
+if TYPE_CHECKING:
+    from erfailover.azure.client.polling import Accepted
+    from erfailover.azure.session import Session, Waiting
+    from erfailover.azure.writer import Writer
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The site's write lease while this command holds it; the source of every writer."""
+
+    session: Session
+    held: HeldLease
+
+    def writer(
+        self, accepted: Callable[[str, Accepted], None], waiting: Waiting | None = None
+    ) -> Writer:
+        """Return a writer that checks the lease before every write.
+
+        Args:
+            accepted: called for every write that Azure accepted.
+            waiting: called before each retry; None for the session's own.
+        """
+        from erfailover.azure.writer import Writer
+
+        return Writer(self.session, self.held.check, accepted, waiting)
+
+
+@contextmanager
+def hold_lease(context: Context, command: str) -> Iterator[Lease]:
+    """Hold the site's write lease.
+
+    Args:
+        context: the invocation.
+        command: what is done, for other operators: ``switch --to ipsec``.
+
+    Raises:
+        Refused: another run holds the lease, or has taken it over meanwhile.
+        StateFailure: the store of the lease cannot be reached.
+    """
+    session = context.session
+    taken = context.store.acquire(this_process(command), take_over=context.take_over)
+    with HeldLease(context.store) as held:
+        if taken.standing is not Standing.FREE:
+            _report_take_over(context, taken)
+        yield Lease(session, held)
+
+
+def _report_take_over(context: Context, taken: Taken) -> None:
+    """Say, and record, whose lease was taken over."""
+    previous = taken.previous
+    who = previous.told(taken.record.since) if previous else "somebody unknown"
+    context.output.info(f"Took over the {taken.standing} lease of {who}")
+    context.journal.write(
+        "took-over",
+        standing=str(taken.standing),
+        holder=previous.holder.name if previous else "somebody unknown",
+        command=previous.holder.command if previous else None,
+        since=previous.since_text if previous else None,
+    )

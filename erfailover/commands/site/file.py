@@ -1,0 +1,56 @@
+"""The site file of a command: the site that it describes, in the chosen subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from erfailover.config.subscription import Subscription, choose
+from erfailover.model.site import Site
+
+
+@dataclass
+class SiteFile:
+    """A site file, loaded when it is first needed.
+
+    Attributes:
+        path: the file.
+        environment: the environment variables, which may name the subscription.
+        lab: whether the command runs on the lab; its subscription replaces the site file's.
+    """
+
+    path: Path
+    environment: Mapping[str, str]
+    lab: bool = False
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @cached_property
+    def site(self) -> Site:
+        """The site, in the chosen subscription."""
+        return replace(self.described, subscription=self.subscription.id)
+
+    @cached_property
+    def subscription(self) -> Subscription:
+        """The site's subscription, and where it comes from.
+
+        Raises:
+            UsageFailure: the site needs one, and nothing names it.
+        """
+        if self.lab:
+            return Subscription(self.environment["AZURE_SUBSCRIPTION_ID"], "the lab")
+        return choose(self.described, str(self.path), self.environment)
+
+    @cached_property
+    def described(self) -> Site:
+        """The site exactly as the file describes it."""
+        from erfailover.config.loader import load
+
+        return load(self.path, {})
+
+    def use_site(self, site: Site) -> None:
+        """Use a site whose file is not written yet."""
+        self.__dict__["described"] = site

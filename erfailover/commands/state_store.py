@@ -1,0 +1,87 @@
+"""Where a site's journal and lease are kept: on this machine, or in the store the site names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from erfailover.commands.site.file import SiteFile
+from erfailover.errors import UsageFailure
+from erfailover.model.state_location import parse
+from erfailover.runtime.state.local import LocalStore
+from erfailover.runtime.state.shared import SharedStore
+from erfailover.runtime.state.store import Store
+
+if TYPE_CHECKING:
+    from erfailover.azure.client.access import Access
+
+
+def state_folder(site_file: SiteFile) -> Path:
+    """Return the folder of this machine that keeps the site's journal and secrets."""
+    import platformdirs
+
+    base = site_file.environment.get("ERFAILOVER_STATE_DIR")
+    root = Path(base) if base else platformdirs.user_state_path("erfailover")
+    return root / "sites" / f"{site_file.site.name}-{site_file.site.subscription}"
+
+
+def open_store(
+    site_file: SiteFile,
+    access: Callable[[], Access],
+    say: Callable[[str], None],
+    *,
+    break_glass: bool,
+) -> Store:
+    """Return the store of a site's journal and lease.
+
+    Args:
+        site_file: the site.
+        access: gives the credential and the connections, if the store is remote.
+        say: shows a message to the operator.
+        break_glass: go on with this machine's own state if the shared store fails.
+
+    Raises:
+        UsageFailure: the package for a remote store is not installed, or its endpoint is unknown.
+    """
+    local = LocalStore(state_folder(site_file))
+    state = site_file.site.state
+    if state is None:
+        return local
+    try:
+        from erfailover.azure.blob_store import BlobStore
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("azure.storage"):
+            raise
+        raise UsageFailure(
+            f"{site_file} keeps its state in {state}, and the package for that is not installed",
+            "Install it: pip install 'erfailover[blob]'",
+        ) from None
+    given = access()
+    location = parse(state)
+    endpoint = _blob_endpoint(site_file.environment) or given.cloud.blob_endpoint(location.account)
+    if endpoint is None:
+        raise UsageFailure(
+            f"{site_file} keeps its state in {location}, and where storage accounts of "
+            f"the cloud {given.cloud.name} are is not known",
+            "Set ERFAILOVER_BLOB_ENDPOINT to the account's blob endpoint.",
+        )
+    remote = BlobStore(
+        location,
+        endpoint,
+        say=say,
+        make_credential=lambda: given.credential,
+        renew_credential=given.credential.renew,
+        transport=given.transport,
+    )
+    return SharedStore(remote, local, break_glass, say)
+
+
+def _blob_endpoint(environment: Mapping[str, str]) -> str | None:
+    endpoint = environment.get("ERFAILOVER_BLOB_ENDPOINT")
+    if endpoint and not endpoint.lower().startswith("https://"):
+        raise UsageFailure(
+            f"ERFAILOVER_BLOB_ENDPOINT is {endpoint!r}; expected an https:// URL",
+            "Set it to the account's blob endpoint, or unset it for your cloud's.",
+        )
+    return endpoint
