@@ -1,14 +1,12 @@
-"""The only loop that changes anything.
+"""Runs tasks side by side, in the order of their needs, as far as Azure allows it.
 
-Takes tasks that say what they need, what they own and what they refer to, and runs what is
-ready, side by side where Azure allows it, until all is done or something failed. It decides
-nothing about networks: what the tasks are, and in which order they matter, comes from pure
-functions.
+A task says what it needs, what it owns and what it refers to. Which tasks there are, and in which
+order they matter, comes from pure functions; nothing is decided about networks here.
 
 A write of a peering puts its own VNet in ``Updating``, and a write that owns or refers to a VNet
 in ``Updating`` is refused (recorded). So no task starts while another owns what it owns or
-refers to, or refers to what it owns; two that only refer to the same resource may overlap. Where
-Azure refuses that all the same, the run goes on one at a time (``Width``).
+refers to, or refers to what it owns; two that only refer to the same resource may overlap. If
+Azure refuses one all the same, the run goes on one at a time (``Width``).
 """
 
 from __future__ import annotations

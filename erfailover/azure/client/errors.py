@@ -1,12 +1,8 @@
-"""The SDK's exceptions, translated once, here at the edge.
+"""Translates the SDK's exceptions, once, at the edge.
 
-Decides on Azure's error code before the HTTP status: a failed operation arrives as HTTP 200
-(recorded), and contention as 400, 409 or 429 (recorded).
-
-What Azure's refusals mean for a switch, and what to do about each.
-
-Only advice rests on this: no decision of the controller depends on a code or text here, some of
-which nobody has published.
+Azure's error code decides before the HTTP status: a failed operation arrives as HTTP 200
+(recorded), and contention as 400, 409 or 429 (recorded). The table ``ADVICE`` only adds a hint to
+a message: no decision rests on its texts, some of which are not published.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Keeps a run within Azure's limits on requests, so that it never meets them.
 
-One budget a run, shared by all its threads: ARM's token buckets, as documented, corrected by
-what the answers' headers say is left, and Microsoft.Network's own limit over five minutes.
-A request for which there is no token waits for one. It decides nothing else about requests.
-
-Lets every request of a client take its share of the run's budget, and heed the answers.
+All threads of a run share one budget: ARM's token buckets, as documented, corrected by what the
+headers of the answers say is left, and Microsoft.Network's own limit over five minutes. The
+pacing policy makes every request of a client wait for its token. It decides nothing else about
+requests.
 """
 
 from __future__ import annotations

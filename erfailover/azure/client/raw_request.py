@@ -1,12 +1,10 @@
-"""Reads by path, for what the SDK's clients have no call for: rights, locks, policies, metrics.
+"""Requests that bypass the SDK's models.
 
-The answer carries its headers, and the claims of the token that it was asked with; the token
-itself is kept nowhere.
-
-The list of a subscription's VNets as ARM JSON, without a model made of each.
-
-The SDK makes an object of every VNet, peering and subnet on a page, which for hundreds of peerings
-costs more than all else that a switch does (half a second for 500, seen by running it).
+``send`` reads by path what the SDK's clients have no call for: permissions, locks, policies,
+metrics. Its answer carries the headers and the claims of the access token, never the token.
+``rows_of_pages`` lists the VNets of a subscription as ARM JSON: the SDK makes an object of every
+VNet, peering and subnet, which for hundreds of peerings costs more than all else that a switch
+does (half a second for 500, seen by running it).
 """
 
 from __future__ import annotations
@@ -49,7 +47,7 @@ def send(
     """Ask once.
 
     Raises:
-        AzureError: of the SDK; ``Azure.ask`` translates it.
+        AzureError: of the SDK; ``Retries`` translates it.
     """
     request = HttpRequest(
         method,
@@ -94,7 +92,7 @@ def rows_of_pages(clients: Clients) -> list[dict[str, Any]]:
     body read is written back, and must not lack what another version would tell.
 
     Raises:
-        AzureError: of the SDK; ``arm`` translates it.
+        AzureError: of the SDK; ``Retries`` translates it.
     """
     pages: list[dict[str, Any]] = []
 

@@ -1,7 +1,7 @@
 """The one owner of retries: which trouble is waited out, how long, how often.
 
 The SDK's own retries are switched off (``retry_total=0``), or the two would multiply.
-A write whose outcome is unknown is not repeated here: ``arm`` looks it up first.
+A write whose outcome is unknown is not repeated here: the writer looks it up first.
 """
 
 from __future__ import annotations

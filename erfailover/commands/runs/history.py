@@ -1,4 +1,4 @@
-"""``erfailover history [RUN]``: who did what, when, with Azure's correlation ids."""
+"""``erfailover history [RUN]``: list the site's runs, show one, or write the report of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What a site's state is kept in: one interface, and a backend for each place."""
+"""The interface of a store for a site's journal and lease.
+
+Implemented by ``local`` (this machine), ``azure.blob_store`` (a storage account) and ``shared``
+(the latter, with the former as its fallback).
+"""
 
 from __future__ import annotations
 
