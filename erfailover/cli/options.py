@@ -198,7 +198,7 @@ def context(options: dict[str, Any]) -> Context:
     """What a command is given, from the common options; takes them out of ``options``."""
     from erfailover.commands.context import Context
     from erfailover.commands.output import Output
-    from erfailover.commands.site.file import SiteFile
+    from erfailover.commands.site_file import SiteFile
 
     verbosity, as_json = options.pop("verbose"), options.pop("log_format") == "json"
     lab = options.pop("lab")

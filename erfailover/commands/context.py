@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erfailover.commands.output import Output
-from erfailover.commands.site.file import SiteFile
+from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import open_store, state_folder
 from erfailover.errors import AzureFailure, UsageFailure
 from erfailover.model.site import Site

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from erfailover.commands.output import Output
-from erfailover.commands.site.file import SiteFile
+from erfailover.commands.site_file import SiteFile
 from erfailover.errors import UsageFailure
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.permissions import RoleKind

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erfailover.commands.site.file import SiteFile
+from erfailover.commands.site_file import SiteFile
 from erfailover.errors import UsageFailure
 from erfailover.model.state_location import parse
 from erfailover.runtime.state.local import LocalStore

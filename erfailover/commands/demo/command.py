@@ -25,7 +25,7 @@ from erfailover.commands.probes import runner
 from erfailover.commands.provision import command as provision_command
 from erfailover.commands.provision import destroy
 from erfailover.commands.site import init
-from erfailover.commands.site.file import SiteFile
+from erfailover.commands.site_file import SiteFile
 from erfailover.commands.status import command as status_command
 from erfailover.commands.switch import command as switch_command
 from erfailover.commands.switch.options import Options

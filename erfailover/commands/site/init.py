@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from erfailover.commands.output import Output
-from erfailover.commands.site.file import SiteFile
+from erfailover.commands.site_file import SiteFile
 from erfailover.config import loader
 from erfailover.errors import UsageFailure
 from erfailover.reporting import schemas
