@@ -24,7 +24,7 @@ from erfailover.runtime.clock import Clock
 log = logging.getLogger("erfailover.azure.cloud")
 
 T = TypeVar("T")
-Waiting = Callable[[AzureFailure, float], None]
+OnWait = Callable[[AzureFailure, float], None]
 """Called before a retry with the failure and the wait in seconds."""
 
 READ_DEADLINE_S = 120.0
@@ -46,7 +46,7 @@ class Session:
     """
 
     def __init__(
-        self, clock: Clock, subscription: str, access: Access, waiting: Waiting = log_wait
+        self, clock: Clock, subscription: str, access: Access, waiting: OnWait = log_wait
     ) -> None:
         self.clock = clock
         self.subscription = subscription
@@ -74,7 +74,7 @@ class Session:
         """Return the SDK's operations for the type of a resource."""
         return operations(self.clients(where.subscription, guard), where.type)
 
-    def retries(self, waiting: Waiting | None = None) -> Retries:
+    def retries(self, waiting: OnWait | None = None) -> Retries:
         """Return the retry policy.
 
         Args:
@@ -113,7 +113,7 @@ class Session:
         begin: Callable[[CadencePolling], Any],
         accepted: Callable[[Accepted], None] = lambda answer: None,
         cadence: Cadence = HURRIED,
-        waiting: Waiting | None = None,
+        waiting: OnWait | None = None,
     ) -> Any:
         """Begin an operation, wait until it ends, and return the SDK's result.
 

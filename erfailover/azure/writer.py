@@ -18,13 +18,13 @@ from erfailover.azure.client.retries import WRITE
 from erfailover.azure.client.write_guard import Guard
 from erfailover.azure.reader import Body, Reader
 from erfailover.azure.run_command import CommandResult, run_command
-from erfailover.azure.session import Session, Waiting
+from erfailover.azure.session import OnWait, Session
 from erfailover.errors import AzureFailure, Kind
 from erfailover.runtime import waits
 
 log = logging.getLogger("erfailover.azure.cloud")
 
-Recorded = Callable[[str, Accepted], None]
+OnAccepted = Callable[[str, Accepted], None]
 """Called with the resource id and Azure's answer to a write that it accepted."""
 
 
@@ -42,8 +42,8 @@ class Writer:
         self,
         session: Session,
         guard: Guard,
-        accepted: Recorded = lambda resource_id, answer: None,
-        waiting: Waiting | None = None,
+        accepted: OnAccepted = lambda resource_id, answer: None,
+        waiting: OnWait | None = None,
     ) -> None:
         self._session = session
         self._guard = guard
@@ -145,14 +145,6 @@ class Writer:
     ) -> CommandResult:
         """Run a shell script that changes a machine; it must be safe to run twice."""
         return run_command(self._session, machine_id, script, deadline_s, self._guard)
-
-    def prepay(self, resource_ids: Sequence[str]) -> None:
-        """Reserve room under Azure's limits for writes to come; wait until there is some."""
-        self._session.budget.prepay(resource_ids)
-
-    def forgo(self, resource_ids: Sequence[str]) -> None:
-        """Give up what was reserved for writes that do not take place."""
-        self._session.budget.forgo(resource_ids)
 
     def _write(
         self,

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from erfailover.azure.session import OnWait, Session
+from erfailover.azure.writer import OnAccepted, Writer
 from erfailover.commands.context import Context
 from erfailover.model.lease import Standing, Taken
 from erfailover.runtime.state.lease_keeper import HeldLease
 from erfailover.runtime.state.process import this_process
-
-if TYPE_CHECKING:
-    from erfailover.azure.client.polling import Accepted
-    from erfailover.azure.session import Session, Waiting
-    from erfailover.azure.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -25,17 +21,13 @@ class Lease:
     session: Session
     held: HeldLease
 
-    def writer(
-        self, accepted: Callable[[str, Accepted], None], waiting: Waiting | None = None
-    ) -> Writer:
+    def writer(self, accepted: OnAccepted, waiting: OnWait | None = None) -> Writer:
         """Return a writer that checks the lease before every write.
 
         Args:
             accepted: called for every write that Azure accepted.
             waiting: called before each retry; None for the session's own.
         """
-        from erfailover.azure.writer import Writer
-
         return Writer(self.session, self.held.check, accepted, waiting)
 
 

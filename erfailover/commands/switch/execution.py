@@ -234,13 +234,14 @@ class SwitchRun:
         spoke = self.spokes[step.spoke]
         make = spoke.outward(ROLE_OF_PATH[self.options.target]).name
         both = step.write.peering_id, self.site.peering_id(spoke.virtual_network, make)
-        self.writer.prepay(both)
+        budget = self.context.session.budget
+        budget.prepay(both)
         try:
             waits.tell(waits.Wait("reads the gate again"))
             self._gate(spoke)
             waits.tell(waits.Wait(""))
         except BaseException:
-            self.writer.forgo(both)
+            budget.forgo(both)
             raise
 
     def _gate(self, spoke: Spoke) -> None:
