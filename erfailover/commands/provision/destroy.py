@@ -57,6 +57,7 @@ def run(context: Context, dry_run: bool) -> None:
             "An adopted network is not erfailover's to delete.",
         )
     if dry_run:
+        plan = _plan(context)
         context.output.print_result(report.plan_text(plan), report.plan_data(plan))
         return
     with hold_lease(context, "destroy") as lease:
