@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from erfailover.reporting.plan import az_script
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text as plan_text
 from erfailover.reporting.plan.style import styled
+from erfailover.runtime import files
 
 MOST_BYTES = 64 * 1024 * 1024
 """A plan of 500 spokes is 4 MB."""
@@ -84,12 +84,9 @@ def load(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, "utf-8")
-        part.replace(path)
+        files.write(path, text, files.SHARED)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise UsageFailure(
             f"the plan cannot be written to {path}: {error.strerror}",
             "Name a file in a folder that you may write to.",

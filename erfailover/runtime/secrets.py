@@ -9,7 +9,6 @@ No value is ever printed, logged, or part of a plan or a message.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import string
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.site import ADMIN_PASSWORD
+from erfailover.runtime import files
 
 FILE = "secrets.json"
 SHARED_KEY_VARIABLE = "ERFAILOVER_SHARED_KEY"
@@ -226,18 +226,6 @@ def _read(file: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _write(file: Path, parts: Mapping[str, Mapping[str, str]]) -> None:
-    """Replace the file in one piece, readable by its owner alone."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.parent.chmod(0o700)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    content = json.dumps({"version": 1, **parts}, indent=1, sort_keys=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    files.write(file, json.dumps({"version": 1, **parts}, indent=1, sort_keys=True))

@@ -80,6 +80,8 @@ class Here:
         self, words: Sequence[str], timeout_s: float, locale: str | None = None
     ) -> tuple[int | None, str]:
         """Run a program; its exit code, None where it did not end in time, and its output's end."""
+        if os.name != "posix":
+            raise OSError("probes that run a program need Linux or macOS")
         environment = answers.without_secrets(self.environment)
         if locale is not None:
             environment["LC_ALL"] = locale

@@ -6,9 +6,8 @@ import json
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from erfailover.commands.context import Context
@@ -17,6 +16,7 @@ from erfailover.model.history import RunRecord, runs
 from erfailover.reporting.run import data
 from erfailover.reporting.run import text as run_text
 from erfailover.reporting.run.report import RunReport
+from erfailover.runtime import files
 from erfailover.runtime.journal import Journal
 
 log = logging.getLogger("erfailover.commands.report_file")
@@ -58,22 +58,7 @@ def save(report: RunReport, file: Path) -> None:
     Raises:
         OSError: it could not be written.
     """
-    text = content(report, file.suffix.lower())
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
-    ) as out:
-        try:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(out.name, 0o666 & ~umask)
-            os.replace(out.name, file)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(out.name)
-            raise
+    files.write(file, content(report, file.suffix.lower()), files.SHARED)
 
 
 def of(journal: Journal) -> RunRecord | None:

@@ -7,7 +7,6 @@ one piece, so two processes never both find it free.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -18,8 +17,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from filelock import lock_descriptor
+
 from erfailover.errors import Refused, StateFailure
 from erfailover.model.lease import TAKE_OVER, Held, Holder, LeaseRecord, Taken, decide, refusal
+from erfailover.runtime import files
 from erfailover.runtime.state.process import alive
 
 LEASE_S = 60.0
@@ -76,16 +78,14 @@ class LocalStore:
         """
         with self._troubles_named():
             self._make_folder()
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-            descriptor = os.open(self.journal_file, flags, 0o600)
-            try:
-                size = os.fstat(descriptor).st_size
-                if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                    lines = b"\n" + lines
-                _write_all(descriptor, lines)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            with files.open_private(self.journal_file) as stream:
+                if stream.seek(0, os.SEEK_END):
+                    stream.seek(-1, os.SEEK_END)
+                    if stream.read(1) != b"\n":
+                        lines = b"\n" + lines
+                stream.write(lines)
+                stream.flush()
+                os.fsync(stream.fileno())
 
     def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
         """Take the lease: a free, expired or orphaned one, or with ``take_over`` a live one."""
@@ -153,32 +153,20 @@ class LocalStore:
             ) from None
 
     def _write_lease(self, record: LeaseRecord, token: str) -> None:
-        """Replace the lease in one piece."""
-        temporary = self.lease_file.with_name(f"lease.json.{os.getpid()}")
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _write_all(descriptor, json.dumps({**record.data(), "token": token}).encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(self.lease_file)
+        files.write(self.lease_file, json.dumps({**record.data(), "token": token}))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         with self._troubles_named():
             self._make_folder()
-            descriptor = os.open(self.folder / "lease.lock", os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                self._lock(descriptor)
+            with files.open_private(self.folder / "lease.lock") as lock:
+                self._lock(lock.fileno())
                 yield
-            finally:
-                os.close(descriptor)
 
     def _lock(self, descriptor: int) -> None:
+        """Take the operating system's lock of a file until it is closed; never a soft lock."""
         for _ in range(LOCK_TRIES):
-            with suppress(BlockingIOError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if lock_descriptor(descriptor, blocking=False):
                 return
             self.sleep(LOCK_PAUSE_S)
         raise StateFailure(
@@ -207,8 +195,3 @@ def _lost(found: LeaseRecord | None, now: float) -> Refused:
         f"the lease of the site is lost: {who}; nothing further is written",
         "See erfailover status and erfailover history before you run the command again.",
     )
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(descriptor, content) :]

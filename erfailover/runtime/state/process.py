@@ -1,4 +1,4 @@
-"""This process, as others are told of it; and whether another process of this machine lives."""
+"""This process as the holder of a lease, and the state of other holders' processes."""
 
 from __future__ import annotations
 
@@ -8,61 +8,99 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from erfailover.model.lease import Holder
 
-GONE = frozenset("ZX")
-"""States of a process in /proc that has ended and is only still listed."""
+ENDED = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
+"""States of a process that has ended and is only still listed."""
+HIDDEN = "hidden"
+"""State of a process that exists, but whose state the system does not disclose."""
+LARGEST_PID = 2**31 - 1
+SAME_START_S = 2.0
+"""Two readings of one start time may differ by this: the boot time is given in whole seconds."""
 
 
 def this_process(command: str) -> Holder:
-    """The holder that this process is."""
-    pid = os.getpid()
-    _, started = _listed(pid)
-    return Holder(_user(), socket.gethostname(), pid, command, _machine(), started)
+    """Return the holder that this process is."""
+    started = _ticks(psutil.Process())
+    return Holder(_user(), socket.gethostname(), os.getpid(), command, _machine(), started)
 
 
 def alive(holder: Holder) -> bool | None:
-    """Whether a holder's process lives; None where that cannot be known from here.
+    """Return whether a holder's process lives; None if that cannot be known from here.
 
     A process of another machine, or of another container of this one, is not known.
     """
-    if (holder.host, holder.machine) != (socket.gethostname(), _machine()):
+    found = _state(holder)
+    return None if found is None else found not in ENDED
+
+
+def is_stopped(holder: Holder) -> bool:
+    """Return whether a holder's process is known to live and to be stopped (Ctrl-Z)."""
+    return _state(holder) == psutil.STATUS_STOPPED
+
+
+def _state(holder: Holder) -> str | None:
+    """Return psutil's state of a holder's process, or HIDDEN; None if it cannot be known."""
+    here = (socket.gethostname(), _machine())
+    if (holder.host, holder.machine) != here or not 0 < holder.pid <= LARGEST_PID:
         return None
     try:
-        os.kill(holder.pid, 0)
+        process = psutil.Process(holder.pid)
+        return process.status() if _has_started(process, holder.started) else psutil.STATUS_DEAD
+    except psutil.ZombieProcess:
+        return psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return HIDDEN if _exists(holder.pid) else psutil.STATUS_DEAD
+    except psutil.AccessDenied:
+        return HIDDEN
+
+
+def _exists(pid: int) -> bool:
+    """Return whether a process exists that psutil does not find.
+
+    Linux hides the processes of other users if /proc is mounted with hidepid.
+    """
+    if os.name != "posix":  # elsewhere signal 0 is not harmless, and nothing is hidden
+        return False
+    try:
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except OSError:  # it may not be signalled
         pass
-    except (OverflowError, OSError):
-        return None
-    state, started = _listed(holder.pid)
-    if state in GONE:
-        return False
-    return not (started and holder.started and started != holder.started)
+    return True
+
+
+def _has_started(process: psutil.Process, started: str) -> bool:
+    """Return whether a process started at a recorded time; True if none was recorded."""
+    if not started.isdecimal():
+        return True
+    return abs(int(_ticks(process)) - int(started)) <= SAME_START_S * 100
+
+
+def _ticks(process: psutil.Process) -> str:
+    """Return when a process started, in hundredths of a second, as proc(5) and a lease have it.
+
+    On Linux that is since the boot: the time since 1970 would change with every correction of
+    the wall clock. On other systems it is since 1970.
+    """
+    since = psutil.boot_time() if psutil.LINUX else 0.0
+    return str(round((process.create_time() - since) * 100))
 
 
 def _user() -> str:
-    with suppress(KeyError, OSError):
+    with suppress(ImportError, KeyError, OSError):
         return getpass.getuser()
-    return f"uid {os.getuid()}"
+    return f"uid {os.getuid()}" if hasattr(os, "getuid") else "an unknown user"
 
 
 def _machine() -> str:
-    """The kernel's boot id and the PID namespace; empty where the system has neither."""
+    """Return Linux's boot id and PID namespace; empty on a system that has neither."""
     parts = []
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())
     with suppress(OSError):
         parts.append(os.readlink("/proc/self/ns/pid"))
     return " ".join(parts)
-
-
-def _listed(pid: int) -> tuple[str, str]:
-    """The state and the start time of a process in /proc (proc(5)); empty where unknown."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-    except OSError:
-        return "", ""
-    fields = text.rpartition(")")[2].split()
-    return (fields[0], fields[19]) if len(fields) > 19 else ("", "")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +13,14 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+import psutil
 import pytest
 
 from erfailover.errors import Refused, StateFailure
 from erfailover.model.lease import LeaseRecord, Standing, decide
 from erfailover.runtime.state.lease_keeper import HeldLease
 from erfailover.runtime.state.local import LEASE_S, LocalStore
-from erfailover.runtime.state.process import alive, this_process
+from erfailover.runtime.state.process import alive, is_stopped, this_process
 from tests.support.stores import ANNA, BERT, NOW, Remote, Wall, store
 
 # The decision.
@@ -88,6 +91,63 @@ def test_a_process_that_was_killed_is_gone_even_before_its_parent_has_noticed() 
 
 def test_another_process_that_was_given_the_same_id_is_not_the_holder() -> None:
     assert alive(replace(this_process("switch"), started="1")) is False
+
+
+def test_the_start_time_is_the_one_of_proc_so_leases_written_earlier_stay_readable() -> None:
+    if sys.platform != "linux":
+        pytest.skip("proc(5) is Linux's")
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    me = this_process("switch")
+    assert abs(int(me.started) - int(fields[19])) <= 100
+    assert alive(replace(me, started=fields[19])) is True
+    assert alive(replace(me, started=str(int(fields[19]) - 1000))) is False
+
+
+def test_a_correction_of_the_wall_clock_makes_no_other_process_of_a_holder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    me = this_process("switch")
+    boot = psutil.boot_time()
+    for corrected in (boot + 3600.0, boot - 3600.0):
+        monkeypatch.setattr(psutil, "boot_time", lambda at=corrected: at)
+        monkeypatch.setattr("psutil._pslinux.boot_time", lambda at=corrected: at)
+        assert alive(me) is True
+
+
+def test_a_process_that_the_system_hides_from_us_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(pid: int) -> psutil.Process:
+        raise psutil.NoSuchProcess(pid)
+
+    def refuse(pid: int, signal: int) -> None:
+        raise PermissionError
+
+    holder = this_process("switch")
+    monkeypatch.setattr(psutil, "Process", hidden)
+    assert alive(holder) is True
+    monkeypatch.setattr(os, "kill", refuse)
+    assert alive(holder) is True
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 2**31, 2**80])
+def test_of_an_id_that_no_process_has_nothing_is_known(pid: int) -> None:
+    assert alive(replace(this_process("switch"), pid=pid)) is None
+
+
+def test_a_process_that_was_stopped_lives_and_is_known_to_be_stopped() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    holder = replace(this_process("switch"), pid=process.pid, started="")
+    try:
+        assert not is_stopped(holder)
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        assert is_stopped(holder)
+        assert alive(holder) is True
+        assert not is_stopped(replace(holder, host="elsewhere"))
+        assert not is_stopped(replace(holder, started="1"))
+    finally:
+        process.kill()
+        process.communicate()
+    assert not is_stopped(holder)
 
 
 def test_a_process_of_another_machine_is_not_known() -> None:
@@ -211,6 +271,33 @@ def test_a_lock_that_stays_taken_is_told(tmp_path: Path) -> None:
         LocalStore(tmp_path, sleep=waits.append).acquire(ANNA, take_over=False)
     os.close(other)
     assert sum(waits) == pytest.approx(10.0)
+
+
+def test_where_the_system_cannot_lock_a_file_nothing_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(descriptor: int, *, blocking: bool) -> bool:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("erfailover.runtime.state.local.lock_descriptor", unavailable)
+    with pytest.raises(StateFailure, match="Function not implemented"):
+        store(tmp_path).acquire(ANNA, take_over=False)
+    assert not (tmp_path / "lease.json").exists()
+
+
+# The journal.
+
+
+def test_a_line_that_was_cut_off_is_ended_before_the_next(tmp_path: Path) -> None:
+    journal = store(tmp_path)
+    assert journal.read() == b""
+    journal.append(b"one\n")
+    with journal.journal_file.open("ab") as file:
+        file.write(b"cut o")
+    journal.append(b"two\nthree\n")
+    journal.append(b"four\n")
+    assert journal.read() == b"one\ncut o\ntwo\nthree\nfour\n"
+    assert journal.journal_file.stat().st_mode & 0o777 == 0o600
 
 
 # A lease while it is held.
