@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from graphlib import CycleError, TopologicalSorter
 
 from erfailover.errors import Failure, Interrupted
 from erfailover.model.tasks import Event, Listener, Results, State, Task
@@ -79,7 +80,6 @@ def run(
         Interrupted: the operator stopped it. The tasks in flight are named.
         ValueError: the tasks need one another in a circle, or need what is not there.
     """
-    check_order(tasks)
     return _Run(tasks, clock, listener, width or Width(), max_failures).to_the_end()
 
 
@@ -97,11 +97,7 @@ class _Run:
         self.clock, self.listener = clock, listener
         self.width, self.max_failures = width, max_failures
         self.results = Results()
-        self.missing = {task.id: len(task.needs | task.after) for task in tasks}
-        self.followers: dict[str, list[Task]] = {}
-        for task in tasks:
-            for id_ in task.needs | task.after:
-                self.followers.setdefault(id_, []).append(task)
+        self.sorter = sorter(tasks)
         self.ready: list[int] = []
         """Positions of the tasks that could start, what matters most first."""
         self.in_flight: dict[str, tuple[Task, Future[str | None]]] = {}
@@ -123,8 +119,7 @@ class _Run:
     def to_the_end(self) -> Results:
         self.began[""] = self.clock.now()
         by_order = list(self.tasks.values())
-        for task in [each for each in by_order if not self.missing[each.id]]:
-            self._nothing_missing(task)
+        self._queue_what_is_ready()
         while True:
             try:
                 self._start_what_is_ready(by_order)
@@ -145,24 +140,24 @@ class _Run:
         self._skip_the_rest(by_order)
         return self.results
 
-    def _nothing_missing(self, task: Task) -> None:
-        """All that a task waits for has ended: it is ready, or skipped, or a milestone."""
-        if task.needs & self.lost:
-            self.lost.add(task.id)
-            if task.run is not None:
-                self._tell(task, State.SKIPPED, "what it needs was not done")
-            self._ended(task)
-        elif task.run is None:
-            self.done.add(task.id)
-            self._ended(task)
-        else:
-            insort(self.ready, self.order[task.id])
+    def _queue_what_is_ready(self) -> None:
+        """Queue the tasks whose needs have ended; skip those whose needs were not met."""
+        for id_ in self.sorter.get_ready():
+            task = self.tasks[id_]
+            if task.needs & self.lost:
+                self.lost.add(task.id)
+                if task.run is not None:
+                    self._tell(task, State.SKIPPED, "what it needs was not done")
+                self._ended(task)
+            elif task.run is None:
+                self.done.add(task.id)
+                self._ended(task)
+            else:
+                insort(self.ready, self.order[task.id])
 
     def _ended(self, task: Task) -> None:
-        for follower in self.followers.get(task.id, ()):
-            self.missing[follower.id] -= 1
-            if not self.missing[follower.id]:
-                self._nothing_missing(follower)
+        self.sorter.done(task.id)
+        self._queue_what_is_ready()
 
     def _start_what_is_ready(self, by_order: Sequence[Task]) -> None:
         for number in list(self.ready):
@@ -273,25 +268,21 @@ def _turn(task: Task, other: Task, resource: str) -> str:
     return f"waits for {before} (writes on {name.rsplit('/', 1)[-1]} follow one another)"
 
 
-def check_order(tasks: Iterable[Task]) -> None:
-    """Raise ``ValueError`` where tasks need one another in a circle, or need what is not there."""
-    left = {task.id: task.needs | task.after for task in tasks}
-    known = set(left)
-    for id_, needs in left.items():
-        if needs - known:
-            raise ValueError(f"{id_} needs {sorted(needs - known)}, which is no task of the run")
-    followers: dict[str, list[str]] = {}
-    missing = {id_: len(needs) for id_, needs in left.items()}
-    for id_, needs in left.items():
-        for each in needs:
-            followers.setdefault(each, []).append(id_)
-    ready = [id_ for id_, count in missing.items() if not count]
-    while ready:
-        id_ = ready.pop()
-        del left[id_]
-        for follower in followers.get(id_, ()):
-            missing[follower] -= 1
-            if not missing[follower]:
-                ready.append(follower)
-    if left:
-        raise ValueError(f"these tasks need one another in a circle: {sorted(left)}")
+def sorter(tasks: Iterable[Task]) -> TopologicalSorter[str]:
+    """Return a sorter that gives the ids of tasks as what they need or come after has ended.
+
+    Raises:
+        ValueError: tasks need one another in a circle, or need what is not there.
+    """
+    before = {task.id: task.needs | task.after for task in tasks}
+    for id_, ids in before.items():
+        if ids - before.keys():
+            unknown = sorted(ids - before.keys())
+            raise ValueError(f"{id_} needs {unknown}, which is no task of the run")
+    found = TopologicalSorter(before)
+    try:
+        found.prepare()
+    except CycleError as error:
+        circle = sorted(set(error.args[1]))
+        raise ValueError(f"these tasks need one another in a circle: {circle}") from None
+    return found

@@ -12,7 +12,6 @@ from erfailover.model.site import Path, Site
 from erfailover.model.tasks import Task
 from erfailover.planning.switch import procedure
 from erfailover.planning.switch.schedule import BATCH, Node, schedule
-from erfailover.runtime.executor import check_order
 from erfailover.runtime.executor import run as execute
 from tests.support import sites
 
@@ -46,7 +45,6 @@ def started(of: tuple[Node, ...]) -> list[str]:
         )
 
     tasks = [task(node) for node in of]
-    check_order(tasks)
     execute(tasks, clock)
     return [id_ for _, id_ in sorted(order)]
 
