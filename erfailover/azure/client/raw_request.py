@@ -9,13 +9,12 @@ does (half a second for 500, seen by running it).
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import jwt
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
@@ -70,15 +69,12 @@ def claims(authorization: str) -> Mapping[str, Any]:
     Read, not verified: Azure does that. Access tokens are opaque to a client (published), so
     nothing but what people are shown may rest on this.
     """
-    parts = authorization.removeprefix("Bearer ").split(".")
-    if len(parts) != 3:
-        return {}
+    token = authorization.removeprefix("Bearer ")
     try:
-        padded = parts[1] + "=" * (-len(parts[1]) % 4)
-        found = json.loads(base64.urlsafe_b64decode(padded))
-    except ValueError:
+        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return claims
 
 
 class _Read(Exception):

@@ -95,13 +95,6 @@ class Line:
         return Check(self.name, self.group, claim.verdict, claim.seen, told, self.required)
 
 
-def from_claims(group: Group, claims: Iterable[tuple[Claim, str]]) -> Iterator[Check]:
-    """Lines from claims that another module makes, each with its remedy."""
-    for claim, remedy in claims:
-        told = "" if claim.verdict is Verdict.HOLDS else remedy
-        yield Check(claim.name.replace("_", "-"), group, claim.verdict, claim.seen, told)
-
-
 def verdict_of(lines: Iterable[Check]) -> Verdict:
     """FAILS if a line fails; UNKNOWN if a required one is unknown; HOLDS otherwise."""
     found = list(lines)

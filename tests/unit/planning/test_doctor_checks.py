@@ -6,15 +6,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import jwt
 import pytest
 
 from erfailover.azure.client.raw_request import claims
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Verdict
 from erfailover.model.lease import Held, LeaseRecord, Standing
 from erfailover.model.observed import Observed, Reading
 from erfailover.model.site import Role, Site
 from erfailover.planning.doctor import environment, gateways, rights, skus
-from erfailover.planning.doctor.check import Check, Group, Name, from_claims, verdict_of
+from erfailover.planning.doctor.check import Check, Group, Name, verdict_of
 from erfailover.planning.doctor.checks import checks
 from erfailover.planning.doctor.facts import HostPath, Load, Lock, Policies
 from erfailover.planning.doctor.permissions import Grant, On, groups, resources
@@ -291,15 +292,6 @@ def test_only_a_live_lease_is_in_the_way(standing: Standing, expected: Verdict) 
 # What is shown.
 
 
-def test_claims_of_others_become_lines_with_their_remedies() -> None:
-    (good, bad) = from_claims(
-        Group.NETWORKS,
-        [(Claim("a_b", HOLDS, "fine"), "nothing"), (Claim("c", FAILS, "bad"), "mend it")],
-    )
-    assert (good.name, good.remedy) == ("a-b", "")
-    assert bad.remedy == "mend it"
-
-
 def test_a_line_that_does_not_hold_says_so_in_words_with_its_remedy() -> None:
     found = [
         Check("one", Group.RUN, FAILS, "seen", "mend it"),
@@ -312,12 +304,31 @@ def test_a_line_that_does_not_hold_says_so_in_words_with_its_remedy() -> None:
     assert "* no switch rests on it" in text
 
 
+HEADER = "eyJhbGciOiJIUzI1NiJ9"
+"""``{"alg":"HS256"}``."""
+
+
 @pytest.mark.parametrize(
-    "sent", ["", "Bearer x", "Bearer a.b.c", "Bearer a.!!!.c", "Bearer a.WzFd.c"]
+    "sent",
+    [
+        "",
+        "Bearer x",
+        "Bearer a.b.c",
+        "Bearer a.!!!.c",
+        "Bearer a.WzFd.c",
+        f"Bearer {HEADER}.!!!.cw",
+        f"Bearer {HEADER}.WzFd.cw",
+    ],
 )
 def test_a_token_that_cannot_be_read_has_no_claims(sent: str) -> None:
     assert claims(sent) == {}
 
 
 def test_the_claims_of_a_token_are_read_without_its_signature() -> None:
-    assert claims("Bearer h.eyJvaWQiOiAiMSJ9.s") == {"oid": "1"}
+    assert claims(f"Bearer {HEADER}.eyJvaWQiOiAiMSJ9.cw") == {"oid": "1"}
+
+
+def test_the_claims_of_a_token_that_has_expired_are_read_all_the_same() -> None:
+    told = {"oid": "1", "exp": 1, "nbf": 2**40, "aud": "https://management.azure.com"}
+    token = jwt.encode(told, "k" * 32, algorithm="HS256")
+    assert claims(f"Bearer {token}") == told
