@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,20 +40,6 @@ class Word(click.Choice[str]):
             close = get_close_matches(str(value).lower(), self.choices, 1, 0.5)
             meant = f" Did you mean {close[0]!r}?" if close else ""
             self.fail(f"{error.message}{meant}", param, ctx)
-
-
-class Renamed(click.Option):
-    """An option that was called otherwise once: the old names work, and are not shown."""
-
-    def __init__(self, names: Sequence[str], *, once: str, **attributes: Any) -> None:
-        super().__init__([*names, once], **attributes)
-        self.once = once
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """The option's line of the help, without its old name."""
-        shown = copy(self)
-        shown.opts = [each for each in self.opts if each != self.once]
-        return click.Option.get_help_record(shown, ctx)
 
 
 def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:

@@ -60,7 +60,7 @@ def test_a_file_is_written_in_the_format_of_its_name(provisioned: Stage) -> None
         (("-f", "site"), "say which with -o"),
         (("-f", "site.svg", "-o", "png"), "says svg, and -o says png"),
         (("-f", "no/such/folder/site.svg"), "mkdir -p"),
-        (("-f", "state", "--format", "svg"), "is a folder"),
+        (("-f", "state", "--output", "svg"), "is a folder"),
         (("-o", "site.svg"), "Did you mean 'svg'?"),
     ],
 )

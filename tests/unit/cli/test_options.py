@@ -117,18 +117,6 @@ def test_words_are_taken_in_whatever_case(capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out)
 
 
-def test_an_option_that_was_renamed_still_has_its_old_name_which_help_does_not_show(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    text = help_of("switch", capsys)
-    assert "--no-hold-wait" in text
-    assert "--no-wait" not in text
-    switch = cli.commands["switch"]
-    for name in ("--no-hold-wait", "--no-wait"):
-        assert switch.make_context("switch", ["--to", "ipsec", name]).params["no_wait"] is True
-    assert switch.make_context("switch", ["--to", "ipsec"]).params["no_wait"] is False
-
-
 def test_the_names_that_az_and_kubectl_have_are_the_same_here() -> None:
     for name, command in every():
         options = {each.name: set(each.opts) for each in command.params}

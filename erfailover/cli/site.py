@@ -1,0 +1,102 @@
+"""The commands that make a site: its file, its resources, its peerings as code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from erfailover.cli.help import Explained
+from erfailover.cli.options import Word, common, context, writes
+
+
+@click.command(cls=Explained)
+@click.option("--force", is_flag=True, help="Replace a site file that is there.")
+@click.option("--from-azure", is_flag=True, help="Adopt a network that is there; only reads it.")
+@click.option("--primary-hub", metavar="ID", help="The primary hub's VNet, by its full id.")
+@click.option("--backup-hub", metavar="ID", help="The backup hub's VNet, by its full id.")
+@click.option("--primary-gateway", metavar="ID", help="Its gateway, where it has several.")
+@click.option("--backup-gateway", metavar="ID", help="Its gateway, where it has several.")
+@click.option("--name", help="The site's name; otherwise that of the primary hub.")
+@click.option(
+    "--cloud",
+    type=Word(["public", "usgovernment", "china"]),
+    help="Whose network it is; otherwise the public cloud's.",
+)
+@click.option(
+    "--spoke", "spokes", metavar="NAME|ID", multiple=True, help="Only these spokes; repeatable."
+)
+@click.option(
+    "--remote-prefix",
+    "remote_prefixes",
+    metavar="PREFIX",
+    multiple=True,
+    help="What the spokes must reach, instead of what the primary has learned; repeatable.",
+)
+@common
+def init(force: bool, from_azure: bool, **options: Any) -> None:
+    """Write a commented site file, to be looked through.
+
+    Of the proof of concept's topology, or --from-azure of a network that is there.
+    """
+    names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name", "cloud")
+    told = {name: options.pop(name) for name in (*names, "spokes", "remote_prefixes")}
+    if not from_azure:
+        if any(told.values()):
+            raise click.UsageError("--primary-hub and its like need --from-azure.")
+        from erfailover.commands.site import init as command
+
+        given = context(options)
+        command.run(given.site_file, given.output, force=force)
+        return
+    if not told["primary_hub"] or not told["backup_hub"]:
+        raise click.UsageError("--from-azure needs --primary-hub ID and --backup-hub ID.")
+    from erfailover.commands.site import adopt
+
+    told["cloud"] = told["cloud"] or "public"
+    adopt.run(context(options), adopt.Options(**told, force=force))
+
+
+@click.command(cls=Explained)
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@writes
+@common
+def provision(dry_run: bool, **options: Any) -> None:
+    """Make the whole topology of the site file.
+
+    Run again after an interruption, it goes on where it was.
+    """
+    from erfailover.commands.provision import command
+
+    command.run(context(options), dry_run=dry_run)
+
+
+@click.command(cls=Explained)
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted and stop.")
+@writes
+@common
+def destroy(dry_run: bool, **options: Any) -> None:
+    """Delete what provision made, in the order Azure allows."""
+    from erfailover.commands.provision import destroy as command
+
+    command.run(context(options), dry_run=dry_run)
+
+
+@click.command(cls=Explained)
+@click.argument("language", type=Word(["terraform", "bicep"]))
+@click.option(
+    "--split",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write files into a folder instead of printing them.",
+)
+@common
+def export(language: str, split: Path | None, **options: Any) -> None:
+    """Print the site's peerings as they are now, as code."""
+    from erfailover.commands.site import export as command
+
+    command.run(context(options), language, split)
+
+
+ALL = (init, provision, destroy, export)

@@ -1,0 +1,189 @@
+"""The commands that move the spokes, prepare a move, or simulate the failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from erfailover.cli.help import Commands, Explained
+from erfailover.cli.options import Word, common, completed, context, planned, writes
+
+
+@click.command(cls=Explained)
+@click.option(
+    "--to",
+    "target",
+    type=Word(["ipsec", "expressroute"]),
+    help="The path to move the spokes to.",
+)
+@click.option("--undo", is_flag=True, help="Take the last switch back, from wherever it stands.")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Carry out a plan that was saved with --out; refused if the world has moved.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --dry-run: save the plan as well, for --plan.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Switch although the target's gateway is not known to be ready (it says what it "
+    "overrides). Never overrides the state of the peerings.",
+)
+@click.option(
+    "--no-hold-wait",
+    is_flag=True,
+    help="Refuse a switch back instead of waiting for the hold time.",
+)
+@click.option(
+    "--canary",
+    metavar="SPOKE",
+    shell_complete=completed("spokes"),
+    help="Move this spoke first, and verify it before the others.",
+)
+@click.option(
+    "--max-failures",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="After more failed steps than this, begin no further spoke.",
+)
+@click.option(
+    "--probe",
+    "probes",
+    metavar="NAME",
+    multiple=True,
+    help="Ask this probe of the site file all the while, and report the outage; repeatable. "
+    "Those with `continuous: true` are asked without.",
+)
+@writes
+@planned
+def switch(
+    target: str | None,
+    undo: bool,
+    plan_file: Path | None,
+    dry_run: bool,
+    out: Path | None,
+    force: bool,
+    no_hold_wait: bool,
+    canary: str | None,
+    max_failures: int,
+    probes: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Move every spoke to a path, and verify it.
+
+    In the one order that never cuts the spokes' other traffic.
+    """
+    if [undo, target is not None, plan_file is not None].count(True) != 1:
+        raise click.UsageError(
+            "Say where to go: --to ipsec, --to expressroute, --undo, or --plan FILE."
+        )
+    if out is not None and (not dry_run or target is None):
+        raise click.UsageError("--out saves the plan of --to PATH --dry-run.")
+    _only_planned(dry_run, options)
+    from erfailover.commands.switch import command
+    from erfailover.commands.switch.options import Options
+    from erfailover.model.site import Path as SitePath
+
+    wanted = Options(
+        SitePath(target or "ipsec"),
+        dry_run,
+        force,
+        wait=not no_hold_wait,
+        canary=canary,
+        max_failures=max_failures,
+        out=out,
+        probes=probes,
+    )
+    if plan_file is not None:
+        command.from_file(context(options), wanted, plan_file)
+        return
+    (command.undo if undo else command.run)(context(options), wanted)
+
+
+def _only_planned(dry_run: bool, options: dict[str, Any]) -> None:
+    """Refuse to print as az commands what is going to be done by erfailover itself."""
+    if options["output"] == "az" and not dry_run:
+        raise click.UsageError("-o az prints a plan as az commands: add --dry-run.")
+    if options["output"] == "az" and options["query"] is not None:
+        raise click.UsageError("-o az prints a script, of which --query selects nothing.")
+
+
+@click.command(cls=Explained)
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@writes
+@planned
+def prestage(dry_run: bool, **options: Any) -> None:
+    """Make the peerings with the backup hub ahead of time.
+
+    A switch then has less to do.
+    """
+    _only_planned(dry_run, options)
+    from erfailover.commands.switch import prestage as command
+    from erfailover.model.plan import Purpose
+
+    command.run(context(options), Purpose.PRESTAGE, dry_run=dry_run)
+
+
+@click.command(cls=Explained)
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@writes
+@planned
+def unprestage(dry_run: bool, **options: Any) -> None:
+    """Remove the peerings that prestage made.
+
+    Only where no spoke uses them.
+    """
+    _only_planned(dry_run, options)
+    from erfailover.commands.switch import prestage as command
+    from erfailover.model.plan import Purpose
+
+    command.run(context(options), Purpose.UNPRESTAGE, dry_run=dry_run)
+
+
+@click.group(cls=Commands)
+def drill() -> None:
+    """Simulate an ExpressRoute failure, and repair it."""
+
+
+@drill.command("start")
+@click.option(
+    "--gateway",
+    metavar="NAME",
+    help="The name of the primary gateway, typed for confirmation of Azure's site failover test.",
+)
+@writes
+@common
+def drill_start(gateway: str | None, **options: Any) -> None:
+    """Cut the primary path; returns when the gateway's peers show it.
+
+    On a VPN stand-in that sets the BGP peering address of its local network gateway. On an
+    ExpressRoute gateway it is Azure's own site failover test of one peering location, which runs
+    until `drill stop`: it asks for the gateway's name, whatever --yes says.
+    """
+    from erfailover.commands.drill import command
+
+    command.run(context(options), start=True, gateway=gateway)
+
+
+@drill.command("stop")
+@writes
+@common
+def drill_stop(**options: Any) -> None:
+    """Repair the primary path; returns when the gateway's peers show it."""
+    from erfailover.commands.drill import command
+
+    command.run(context(options), start=False)
+
+
+ALL = (switch, prestage, unprestage, drill)
