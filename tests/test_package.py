@@ -81,6 +81,31 @@ class TestPackage:
             assert __version__ in done(shell, "erfailover --version")
             done(shell, "erfailover init --force")
 
+    def test_the_base_installs_without_a_compiler_and_only_the_diagram_needs_more(
+        self, built: Path, tmp_path: Path
+    ) -> None:
+        (wheel,) = built.glob("*.whl")
+        no_compiler = {"CC": "/bin/false", "CXX": "/bin/false", "WHEEL": str(wheel)}
+        lab = f"{sys.executable} -m erfailover.lab"
+        with Shell(tmp_path, no_compiler) as shell:
+            done(shell, "python3 -m venv venv")
+            done(shell, "venv/bin/pip install --quiet --only-binary :all: $WHEEL")
+            done(shell, "PATH=$PWD/venv/bin:$PATH")
+            assert "pygraphviz" not in done(shell, "pip list")
+            assert "Usage: erfailover" in done(shell, "erfailover --help")
+            done(shell, f"erfailover init && {lab} up")
+            try:
+                done(shell, f'eval "$({lab} env)" && erfailover provision --yes')
+                told = done(shell, "erfailover status")
+                assert "vnet1 is on ExpressRoute" in told
+                assert "┌" in told, "the picture"
+                refused = shell.run("erfailover diagram -f site.svg")
+            finally:
+                done(shell, f"{lab} down")
+        assert refused.exit_code == 2
+        assert "pip install 'erfailover[diagram]'" in refused.output
+        assert not (tmp_path / "work" / "site.svg").exists()
+
 
 def done(shell: Shell, command: str) -> str:
     """What a command printed that must end with 0."""

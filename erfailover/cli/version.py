@@ -17,13 +17,15 @@ PACKAGES = (
     "azure-mgmt-network",
     "azure-mgmt-resource",
     "click",
+    "cryptography",
     "filelock",
     "Jinja2",
     "jmespath",
     "msal",
     "platformdirs",
+    "psutil",
     "pydantic",
-    "pygraphviz",
+    "PyJWT",
     "PyYAML",
     "requests",
     "rich",
@@ -33,6 +35,8 @@ EXTRAS = {
     "lab": ("aiohttp", "PyJWT", "trustme"),
     "blob": ("azure-storage-blob",),
     "keyvault": ("azure-keyvault-secrets",),
+    "diagram": ("pygraphviz",),
+    "png": ("cairosvg",),
 }
 
 

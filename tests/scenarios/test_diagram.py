@@ -73,14 +73,22 @@ def test_what_cannot_be_written_is_said_before_azure_is_asked(
     assert len(provisioned.lab.trace) == asked
 
 
+@pytest.mark.parametrize("arguments", [(), ("-o", "svg"), ("-f", "site.svg"), ("-f", "site.png")])
 def test_without_what_lays_it_out_it_says_so_before_azure_is_asked(
-    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     asked = len(provisioned.lab.trace)
-    assert provisioned.run("diagram") == 2
-    assert "pip install pygraphviz" in provisioned.err
+    assert provisioned.run("diagram", *arguments) == 2
+    assert "pip install 'erfailover[diagram]'" in provisioned.err
     assert len(provisioned.lab.trace) == asked
+
+
+def test_the_picture_in_the_terminal_needs_nothing_that_lays_it_out(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    assert "╔ vnet2, primary hub ═" in provisioned.do("status")
 
 
 def test_what_cannot_be_read_is_drawn_as_unknown_and_exits_with_0(provisioned: Stage) -> None:

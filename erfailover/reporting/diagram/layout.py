@@ -59,18 +59,18 @@ class Layout:
 
 
 def library() -> Any:
-    """Pygraphviz.
+    """Return pygraphviz.
 
     Raises:
-        UsageFailure: it is not installed, which a platform without its wheels may lack.
+        UsageFailure: it is not installed, or cannot be loaded.
     """
     try:
         import pygraphviz
     except ImportError as error:
         raise UsageFailure(
-            f"the package that lays pictures out cannot be loaded: {error}",
-            "Install it: pip install pygraphviz (where it has no wheel for your platform, it "
-            "needs Graphviz's headers and a C compiler). Every other command works without it.",
+            f"erfailover diagram needs the package pygraphviz: {error}",
+            "Install it: pip install 'erfailover[diagram]'. The picture of erfailover status "
+            "does not need it.",
         ) from None
     return pygraphviz
 
