@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def test_the_content_is_on_the_disk_before_it_replaces_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    calls = {"fsync": os.fsync, "replace": os.replace}
+    calls: dict[str, Callable[..., None]] = {"fsync": os.fsync, "replace": os.replace}
 
     def noted(name: str, *arguments: Any) -> None:
         order.append(name)
