@@ -7,21 +7,23 @@ the remedy. Never calls Azure, and reads no secret: a site file holds none.
 from __future__ import annotations
 
 import difflib
-import types
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from importlib import resources
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path as FilePath
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from erfailover.config.validate_site import problems as cross_checks
 from erfailover.config.yaml_source import Keys, Problem, Source, Unreadable, dotted, parse
 from erfailover.errors import UsageFailure
 from erfailover.model.site import Site
+from erfailover.model.site_file import classes_of, is_required
 
 SUBSCRIPTION_VARIABLE = "AZURE_SUBSCRIPTION_ID"
 
@@ -98,97 +100,91 @@ def _site(source: Source) -> tuple[Site | None, list[Problem]]:
         found = "nothing" if source.values is None else _described(source.values)
         remedy = "'erfailover init' writes a complete one"
         return None, [Problem((), "a site: keys and their values", found, remedy, 1)]
-    problems = list(_bare_prefixes(source, source.values, (), Site))
     try:
-        site = _adapter().validate_python(source.values)
+        return _adapter().validate_python(source.values), []
     except ValidationError as error:
-        known = {problem.keys for problem in problems}
-        problems += [each for each in _translated(error, source) if each.keys not in known]
-        return None, problems
-    return site, problems
+        of_place: dict[Keys, Problem] = {}
+        for each in error.errors(include_url=False):
+            problem = _problem(each, source)
+            of_place.setdefault(problem.keys, problem)
+        return None, list(of_place.values())
 
 
-def _bare_prefixes(source: Source, value: Any, keys: Keys, type_: Any) -> Iterator[Problem]:
-    """Prefixes without a length: the standard library would take one for a /32."""
-    type_ = _plain(type_, value)
-    if type_ is IPv4Network and not (isinstance(value, str) and "/" in value):
-        if isinstance(value, str | int | float):
-            yield _problem(source, keys, type_, value)
-    elif isinstance(value, dict | list):
-        entries = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, each in entries:
-            inner = _inner(type_, key, value)
-            if inner is not None:
-                yield from _bare_prefixes(source, each, (*keys, key), inner)
+@cache
+def _adapter() -> TypeAdapter[Site]:
+    """What validates a site; making it costs more than validating."""
+    return TypeAdapter(Site)
 
 
-def _translated(error: ValidationError, source: Source) -> Iterator[Problem]:
-    """Pydantic's errors as problems of the file, each place once."""
-    seen: set[Keys] = set()
-    for each in error.errors(include_url=False):
-        if _of_another_member(each["loc"], source.values):
-            continue
-        keys, value, missing = _place(source.values, each["loc"], each["type"])
-        if keys in seen:
-            continue
-        seen.add(keys)
-        type_ = _type_at(keys, source.values)
-        if missing:
-            line = source.line(keys)
-            remedy = "add it; 'erfailover init' writes a file that shows how"
-            yield Problem(keys, _expected(type_), "no such key", remedy, line)
-        elif type_ is None:
-            yield _unknown(source, keys)
-        elif each["loc"] and each["loc"][-1] == "[key]":
-            line, found = source.line(keys), f"{keys[-1]!r}"
-            yield Problem(
-                keys, f"{_expected(_key_type(keys, source.values))} as key", found, None, line
-            )
-        else:
-            yield _problem(source, keys, type_, value)
-
-
-def _place(values: Any, loc: tuple[str | int, ...], kind: str) -> tuple[Keys, Any, bool]:
-    """Where an error stands in the file, what stands there, and whether nothing does.
-
-    pydantic's location also names the member of a union that was tried; the file has no such key.
-    """
+def _problem(error: ErrorDetails, source: Source) -> Problem:
+    """Return one of pydantic's errors as a problem of the file."""
     keys: Keys = ()
-    for part in loc:
-        if isinstance(values, dict) and kind == "missing" and part == loc[-1]:
-            return (*keys, part), None, True
-        found = _step(values, part)
-        if found is not None:
-            keys, values = (*keys, found[0]), found[1]
-    return keys, values, False
-
-
-def _step(values: Any, part: str | int) -> tuple[str | int, Any] | None:
-    """The key or position of a location's part in a value, and what stands there."""
-    if isinstance(values, list) and isinstance(part, int) and part < len(values):
-        return part, values[part]
-    if isinstance(values, dict):
-        for key, value in values.items():
-            if key == part or str(key) == str(part):
-                return key, value
-    return None
-
-
-def _problem(source: Source, keys: Keys, type_: Any, value: Any) -> Problem:
-    remedy = _remedy(_plain(type_), value)
-    # Somebody may have written a shared key itself where only its place belongs.
+    type_, above, value = Site, Site, source.values
+    for part in error["loc"]:
+        if part == "[key]":
+            expected = f"{_expected(get_args(above)[0])} as key"
+            return Problem(keys, expected, repr(keys[-1]), None, source.line(keys))
+        if _members(type_):
+            type_ = _member(type_, part)
+        else:
+            keys, above, value = (*keys, part), type_, _at(value, part)
+            type_ = _inner(type_, part)
+    line = source.line(keys)
+    if error["type"] == "missing":
+        remedy = "add it; 'erfailover init' writes a file that shows how"
+        return Problem(keys, _expected(type_), "no such key", remedy, line)
+    if type_ is None:
+        return _unknown(keys, [field.name for field in fields(above)], line)
+    # A shared key itself may be written where only its place belongs.
     found = "something else" if keys[:2] == ("topology", "shared_keys") else _described(value)
-    return Problem(keys, _expected(type_), found, remedy, source.line(keys))
+    return Problem(keys, _expected(type_), found, _remedy(type_, value), line)
 
 
-def _unknown(source: Source, keys: Keys) -> Problem:
-    above, key = _type_at(keys[:-1], source.values), str(keys[-1])
-    allowed = _allowed(above)
+def _at(value: Any, part: str | int) -> Any:
+    """Return what a key or position of a value leads to; pydantic writes most keys as text."""
+    if isinstance(value, dict):
+        return next((each for key, each in value.items() if str(key) == str(part)), None)
+    return value[part]
+
+
+def _inner(type_: Any, part: str | int) -> Any:
+    """Return the type of what a key or position leads to; None if a class has no such key."""
+    if isinstance(type_, type) and is_dataclass(type_):
+        return _hints(type_).get(str(part))
+    return get_args(type_)[0 if get_origin(type_) is tuple else 1]
+
+
+@cache
+def _hints(class_: type) -> dict[str, Any]:
+    """Return the types of a class's fields, without None: a key may be left out instead."""
+    hints = get_type_hints(class_)
+    return {field.name: _without_none(hints[field.name]) for field in fields(class_)}
+
+
+def _without_none(type_: Any) -> Any:
+    members = _members(type_)
+    return members[0] if len(members) == 1 else type_
+
+
+def _members(type_: Any) -> tuple[Any, ...]:
+    """Return the members of a union other than None; none for any other type."""
+    if get_origin(type_) not in (Union, UnionType):
+        return ()
+    return tuple(each for each in get_args(type_) if each is not NoneType)
+
+
+def _member(union: Any, tag: str | int) -> Any:
+    """Return the class that pydantic chose of a union; the whole union if it chose none."""
+    return next((each for each in classes_of(union) if each.__name__ == tag), union)
+
+
+def _unknown(keys: Keys, allowed: list[str], line: int | None) -> Problem:
+    key = str(keys[-1])
     close = difflib.get_close_matches(key, allowed, 1, 0.6)
-    expected = f"one of {', '.join(allowed)}"
     remedy = f"did you mean {close[0]!r}?" if close else "remove it"
     where = f" under {dotted(keys[:-1])}" if keys[:-1] else ""
-    return Problem(keys, expected, f"the unknown key {key!r}{where}", remedy, source.line(keys))
+    found = f"the unknown key {key!r}{where}"
+    return Problem(keys, f"one of {', '.join(allowed)}", found, remedy, line)
 
 
 def _remedy(type_: Any, value: Any) -> str | None:
@@ -204,102 +200,12 @@ def _remedy(type_: Any, value: Any) -> str | None:
     return None
 
 
-def _plain(type_: Any, value: Any = None) -> Any:
-    """A type without its annotations; of a union, the member that has the structure.
-
-    Of several such members, the one that most of the value's keys, or words like them, are of;
-    then the one that needs most of them.
-    """
-    if get_origin(type_) is Annotated:
-        return _plain(get_args(type_)[0], value)
-    if get_origin(type_) in (Union, types.UnionType):
-        members = [_plain(each) for each in get_args(type_)]
-        structured = [each for each in members if is_dataclass(each)]
-        keys = [str(each) for each in value] if isinstance(value, dict) else []
-        structured.sort(key=lambda each: _kinship(keys, each), reverse=True)
-        return (structured or [each for each in members if each is not type(None)])[0]
-    return type_
-
-
-def _kinship(keys: list[str], type_: Any) -> tuple[int, int]:
-    """How many keys a type has, or words like them; and how many of them it needs."""
-    needed = [each.name for each in fields(type_) if _needed(each)]
-    return sum(_like(key, type_) for key in keys), sum(key in needed for key in keys)
-
-
-def _like(key: str, type_: Any) -> bool:
-    return bool(difflib.get_close_matches(key, _allowed(type_), 1, 0.8))
-
-
-def _of_another_member(loc: tuple[str | int, ...], values: Any) -> bool:
-    """Whether an error is about a member of a union that the value was not meant for."""
-    type_: Any = Site
-    for part in loc:
-        if get_origin(type_) in (Union, types.UnionType):
-            members = [_plain(each) for each in get_args(type_)]
-            meant = _plain(type_, values)
-            others = [each for each in members if is_dataclass(each) and each is not meant]
-            if part in [getattr(each, "__name__", "") for each in others]:
-                return True
-        found = _step(values, part)
-        if found is not None:
-            type_, values = _inner(type_, found[0], values), found[1]
-    return False
-
-
-def _allowed(type_: Any) -> list[str]:
-    return [each.name for each in fields(type_)] if is_dataclass(type_) else []
-
-
-@cache
-def _adapter() -> TypeAdapter[Site]:
-    """What validates a site; making it costs more than validating."""
-    return TypeAdapter(Site)
-
-
-@cache
-def _hints(type_: type) -> dict[str, Any]:
-    """The types of a class's fields; every value of a file asks for them."""
-    return get_type_hints(type_, include_extras=True)
-
-
-def _inner(type_: Any, key: str | int, value: Any = None) -> Any:
-    """The type of what a key of a value leads to; None where it has no business there."""
-    type_ = _plain(type_, value)
-    if is_dataclass(type_) and isinstance(type_, type):
-        hints = _hints(type_)
-        if get_origin(hints.get(str(key))) is ClassVar:
-            return None
-        return hints.get(str(key))
-    if get_origin(type_) is tuple:
-        return get_args(type_)[0]
-    if get_origin(type_) is not None and len(get_args(type_)) == 2:
-        return get_args(type_)[1]
-    return None
-
-
-def _type_at(keys: Keys, values: Any) -> Any:
-    """The type of a place in the file, as far as its values tell."""
-    type_: Any = Site
-    for key in keys:
-        type_, found = _inner(type_, key, values), _step(values, key)
-        values = found[1] if found is not None else None
-    return _plain(type_, values) if isinstance(values, dict) else type_
-
-
-def _key_type(keys: Keys, values: Any) -> Any:
-    arguments = get_args(_plain(_type_at(keys[:-1], values)))
-    return arguments[0] if arguments else str
-
-
 def _expected(type_: Any) -> str:
     """A type in words."""
     if get_origin(type_) is Literal:
         return " or ".join(repr(each) for each in get_args(type_))
-    if get_origin(type_) in (Union, types.UnionType):
-        members = [each for each in get_args(type_) if each is not type(None)]
+    if members := _members(type_):
         return " or ".join(_expected(each) for each in members)
-    type_ = _plain(type_)
     simple = {
         str: "text",
         bool: "true or false",
@@ -311,15 +217,11 @@ def _expected(type_: Any) -> str:
     if type_ in simple:
         return simple[type_]
     if is_dataclass(type_):
-        needed = [each.name for each in fields(type_) if _needed(each)]
-        return f"keys and values ({', '.join(needed or _allowed(type_))})"
+        required = [each.name for each in fields(type_) if is_required(each)]
+        return f"keys and values ({', '.join(required or [each.name for each in fields(type_)])})"
     if get_origin(type_) is tuple:
         return "a list"
     return "keys and values"
-
-
-def _needed(field: Any) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
 
 
 def _described(value: Any) -> str:

@@ -7,11 +7,11 @@ Which kind a probe is, is told by its keys. Never asks anything: the answers' me
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
-from typing import ClassVar, Literal
+from ipaddress import IPv4Address
+from typing import Annotated, Literal
 
-STRICT = {"extra": "forbid"}
-"""How ``config`` reads these: a key that is not here is an error."""
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site_file import ChosenByKeys, Prefix, Section
 
 NextHopType = Literal[
     "VirtualNetworkGateway",
@@ -26,10 +26,8 @@ NextHopType = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class LocalPing:
+class LocalPing(Section):
     """A ping from where erfailover runs, by the system's own ``ping``."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     ping: str
     """The address, or the host's name, that must answer."""
@@ -42,10 +40,8 @@ class LocalPing:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalConnect:
+class LocalConnect(Section):
     """A TCP connection from where erfailover runs, closed as soon as it is there."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     connect: str
     """``host:port``"""
@@ -64,10 +60,8 @@ class LocalConnect:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalCommand:
+class LocalCommand(Section):
     """A program run where erfailover runs, without a shell: the words are passed as they are."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     command: tuple[str, ...]
     """The program and its words, as a list."""
@@ -82,10 +76,8 @@ class LocalCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalShell:
+class LocalShell(Section):
     """A line for ``/bin/sh``, run where erfailover runs."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     shell: str
     """The line."""
@@ -100,14 +92,12 @@ class LocalShell:
 
 
 @dataclass(frozen=True, slots=True)
-class InterfaceRoute:
+class InterfaceRoute(Section):
     """The effective routes of a network interface: where a prefix's traffic goes."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     interface: str
     """The network interface, of a running machine: a name, or a full resource id."""
-    prefix: IPv4Network
+    prefix: Prefix
     """Whose route is looked for: the longest prefix that holds it decides."""
     next_hop_type: NextHopType
     """The next hop type that the route must have, in Azure's words."""
@@ -118,13 +108,11 @@ class InterfaceRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class MachinePing:
+class MachinePing(Section):
     """A machine of the site pings an address, by Run Command.
 
     ``through`` names the machine whose NAT table must show the flow.
     """
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     machine: str
     """The virtual machine that pings: a name, or a full resource id."""
@@ -137,7 +125,7 @@ class MachinePing:
 
 
 LocalProbe = LocalPing | LocalConnect | LocalCommand | LocalShell
-Probe = LocalPing | LocalConnect | LocalCommand | LocalShell | InterfaceRoute | MachinePing
+Probe = Annotated[LocalProbe | InterfaceRoute | MachinePing, ChosenByKeys()]
 LOCAL = (LocalPing, LocalConnect, LocalCommand, LocalShell)
 
 
@@ -169,8 +157,8 @@ def kind(probe: Probe) -> str:
 def where(probe: Probe) -> str:
     """From where it is asked."""
     if isinstance(probe, MachinePing):
-        return _last(probe.machine)
-    return _last(probe.interface) if isinstance(probe, InterfaceRoute) else "here"
+        return last_of(probe.machine)
+    return last_of(probe.interface) if isinstance(probe, InterfaceRoute) else "here"
 
 
 def what(probe: Probe) -> str:
@@ -188,9 +176,5 @@ def what(probe: Probe) -> str:
             hop = f" {probe.next_hop}" if probe.next_hop else ""
             return f"{probe.prefix} by {probe.next_hop_type}{hop}"
         case MachinePing():
-            through = f" through the NAT of {_last(probe.through)}" if probe.through else ""
+            through = f" through the NAT of {last_of(probe.through)}" if probe.through else ""
             return f"ping {probe.ping}{through}"
-
-
-def _last(name: str) -> str:
-    return name.rsplit("/", 1)[-1]

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from erfailover.model.probes import STRICT, Probe, interfaces, machines
+from erfailover.model.probes import Probe, interfaces, machines
+from erfailover.model.resource_ids import GATEWAY, MACHINE, NETWORK, last_of
+from erfailover.model.site_file import ChosenByKeys, Prefix, Section
 
 ADMIN_PASSWORD = "admin-password"
 """The name of the machines' password among the secrets."""
@@ -41,13 +43,11 @@ Keep = Literal["keep"]
 
 
 @dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Section):
     """The four flags of a peering, in Azure's words and with Azure's defaults.
 
     ``keep`` stands in site files only: as it is found. What is read or written holds none.
     """
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     allow_virtual_network_access: bool = True
     """Whether the two VNets reach one another at all."""
@@ -71,21 +71,19 @@ class Flags:
         return replace(self, allow_forwarded_traffic=kept)
 
 
-Absent = Literal["absent"]
+FlagsOrAbsent = Annotated[Flags | Literal["absent"], ChosenByKeys()]
 
 
 @dataclass(frozen=True, slots=True)
-class SitePeering:
+class SitePeering(Section):
     """One direction of a peering: its name, and its flags on either path."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     name: str
     """The peering's name in Azure."""
-    on_expressroute: Flags | Absent
+    on_expressroute: FlagsOrAbsent
     """Its flags while the spoke is on ExpressRoute; ``absent``, of a peering with the backup hub
     only: there is then none."""
-    on_ipsec: Flags | Absent
+    on_ipsec: FlagsOrAbsent
     """Its flags while the spoke is on IPsec."""
 
     def on(self, path: Path, found: Flags | None = None) -> Flags | None:
@@ -100,10 +98,8 @@ class SitePeering:
 
 
 @dataclass(frozen=True, slots=True)
-class Hub:
+class Hub(Section):
     """A hub: a VNet and the gateway in it. Names, or full resource ids."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_network: str
     """The VNet: a name in the resource group, or a full resource id."""
@@ -112,10 +108,8 @@ class Hub:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoke:
+class Spoke(Section):
     """A spoke and its four peerings."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_network: str
     """The VNet: a name in the resource group, or a full resource id."""
@@ -136,7 +130,7 @@ class Spoke:
     def __post_init__(self) -> None:
         """Call a spoke as its VNet where nothing else is said."""
         if not self.name:
-            object.__setattr__(self, "name", self.virtual_network.rsplit("/", 1)[-1])
+            object.__setattr__(self, "name", last_of(self.virtual_network))
 
     def outward(self, role: Role) -> SitePeering:
         """The peering from the spoke to a hub."""
@@ -158,13 +152,11 @@ class Spoke:
 
 
 @dataclass(frozen=True, slots=True)
-class Drill:
+class Drill(Section):
     """The simulated failure of the primary path, where a VPN gateway stands in for ExpressRoute.
 
     While it runs, the local network gateway's BGP peering address is one that nobody answers at.
     """
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     local_network_gateway: str
     """Whose BGP peering address a drill sets: a name, or a full resource id."""
@@ -175,26 +167,25 @@ class Drill:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteFailoverTest:
+class SiteFailoverTest(Section):
     """The simulated failure of an ExpressRoute site: Azure's own test of the primary gateway.
 
     While it runs, the gateway is cut off the circuits of one peering location, and of that one
     only; it needs circuits in another (published: ExpressRoute Gateway Resiliency Validation).
     """
 
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
-
     peering_location: str
     """Which one: the primary gateway is then cut off the circuits that meet Microsoft there."""
 
 
+Simulation = Annotated[Drill | SiteFailoverTest, ChosenByKeys()]
+
+
 @dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Section):
     """How long to wait for what, in seconds of Azure's time."""
 
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
-
-    failback_hold_time_s: Annotated[float, "seconds"] = 120.0
+    failback_hold_time_s: float = 120.0
     """How long the primary's BGP session must have been up before a switch back."""
     step_deadline_s: float = 600.0
     """How long one write of a switch may take, retries included."""
@@ -203,34 +194,28 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class TopologySubnet:
+class TopologySubnet(Section):
     """A subnet to provision."""
 
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
-
-    prefix: IPv4Network
+    prefix: Prefix
     """Its addresses."""
     routes: Mapping[IPv4Network, IPv4Address] = field(default_factory=dict)
     """User-defined routes: prefix to the address of the virtual appliance."""
 
 
 @dataclass(frozen=True, slots=True)
-class TopologyNetwork:
+class TopologyNetwork(Section):
     """A VNet to provision."""
 
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
-
-    address_space: tuple[IPv4Network, ...]
+    address_space: tuple[Prefix, ...]
     """Its prefixes."""
     subnets: Mapping[str, TopologySubnet] = field(default_factory=dict)
     """Its subnets, by name; one with a gateway needs a GatewaySubnet."""
 
 
 @dataclass(frozen=True, slots=True)
-class TopologyGateway:
+class TopologyGateway(Section):
     """A VPN gateway to provision; Azure assigns its BGP address from the GatewaySubnet."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_network: str
     """In which VNet of the topology it is."""
@@ -241,10 +226,8 @@ class TopologyGateway:
 
 
 @dataclass(frozen=True, slots=True)
-class TopologyConnection:
+class TopologyConnection(Section):
     """One direction of a tunnel: a connection and the local network gateway of the far end."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     gateway: str
     """The gateway that the connection is of."""
@@ -255,10 +238,8 @@ class TopologyConnection:
 
 
 @dataclass(frozen=True, slots=True)
-class TopologyPeering:
+class TopologyPeering(Section):
     """A peering to provision that no switch touches."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_network: str
     """The VNet that owns it."""
@@ -269,10 +250,8 @@ class TopologyPeering:
 
 
 @dataclass(frozen=True, slots=True)
-class TopologyInterface:
+class TopologyInterface(Section):
     """A network interface to provision; the first of a machine is eth0."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     subnet: str
     """``<virtual network>/<subnet>``"""
@@ -285,10 +264,8 @@ class TopologyInterface:
 
 
 @dataclass(frozen=True, slots=True)
-class TopologyMachine:
+class TopologyMachine(Section):
     """A Linux machine to provision."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     interfaces: Mapping[str, TopologyInterface]
     """Its network interfaces, by name; the first is eth0."""
@@ -300,15 +277,13 @@ class TopologyMachine:
     """Who signs in."""
     ssh_public_key: str | None = None
     """Who signs in with it needs no password, and there is none: the key, or its file's path."""
-    nat_for: IPv4Network | None = None
+    nat_for: Prefix | None = None
     """Set up as a NAT gateway: eth0 outside, eth1 inside, towards this prefix."""
 
 
 @dataclass(frozen=True, slots=True)
-class TopologySharedKeys:
+class TopologySharedKeys(Section):
     """Where the tunnels' shared key is: one secret of a key vault, for all of them."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     key_vault: str
     """The vault's URL, as Azure shows it: it tells the cloud as well."""
@@ -329,10 +304,8 @@ class TopologySharedKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(Section):
     """What ``provision`` makes; a site that exists already needs none."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     virtual_networks: Mapping[str, TopologyNetwork]
     """The VNets, by name."""
@@ -352,10 +325,8 @@ CloudName = Literal["public", "usgovernment", "china"]
 
 
 @dataclass(frozen=True, slots=True)
-class CloudEndpoint:
+class CloudEndpoint(Section):
     """A cloud by its URLs."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
 
     endpoint: str
     """The management endpoint."""
@@ -365,11 +336,12 @@ class CloudEndpoint:
     """A file of certificate authorities to trust, from the site file's folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One primary hub, one backup hub, the spokes that move, the prefixes they must reach."""
+Cloud = Annotated[CloudName | CloudEndpoint, ChosenByKeys()]
 
-    __pydantic_config__: ClassVar[dict[str, str]] = STRICT
+
+@dataclass(frozen=True, slots=True)
+class Site(Section):
+    """One primary hub, one backup hub, the spokes that move, the prefixes they must reach."""
 
     site: str
     """The site's name; what provision makes carries it as a tag."""
@@ -379,7 +351,7 @@ class Site:
     """The hub of the path ipsec."""
     spokes: tuple[Spoke, ...]
     """The VNets that move between the two hubs."""
-    remote_prefixes: tuple[IPv4Network, ...]
+    remote_prefixes: tuple[Prefix, ...]
     """What the spokes must reach on either path."""
     resource_group: str | None = None
     """Where resources are that the site file calls by name; a full id needs none."""
@@ -387,7 +359,7 @@ class Site:
     """The region in which provision makes what it makes."""
     subscription: str | None = None
     """The subscription's id; without it ``AZURE_SUBSCRIPTION_ID``, or az's default."""
-    cloud: CloudName | CloudEndpoint = "public"
+    cloud: Cloud = "public"
     """Which cloud: by its name, or by its URLs."""
     state: str | None = None
     """Where journal and lease are kept: ``azblob://account/container/site``; else here."""
@@ -395,7 +367,7 @@ class Site:
     """Checks of connectivity, by name."""
     prestaged: bool = False
     """The peerings with the backup hub stay, ready, while the spokes are on ExpressRoute."""
-    drill: Drill | SiteFailoverTest | None = None
+    drill: Simulation | None = None
     """How the failure of the primary path is simulated."""
     timing: Timing = field(default_factory=Timing)
     """How long to wait for what."""
@@ -442,15 +414,15 @@ class Site:
 
     def network_id(self, name: str) -> str:
         """The id of a VNet of the site."""
-        return self.resource_id("Microsoft.Network/virtualNetworks", name)
+        return self.resource_id(NETWORK, name)
 
     def gateway_id(self, name: str) -> str:
         """The id of a virtual network gateway of the site."""
-        return self.resource_id("Microsoft.Network/virtualNetworkGateways", name)
+        return self.resource_id(GATEWAY, name)
 
     def machine_id(self, name: str) -> str:
         """The id of a virtual machine of the site."""
-        return self.resource_id("Microsoft.Compute/virtualMachines", name)
+        return self.resource_id(MACHINE, name)
 
     def peering_id(self, network: str, peering: str) -> str:
         """The id of a peering of a VNet of the site."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from erfailover.model.site import Absent, Flags, Path, Role, SiteFailoverTest, SitePeering
+from erfailover.model.site import FlagsOrAbsent, Flags, Path, Role, SiteFailoverTest, SitePeering
 from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts, last
 from erfailover.planning.adoption.prefixes import Prefix
 from erfailover.reporting.words import path_name, wrap
@@ -143,7 +143,7 @@ def _peering(key: str, peering: SitePeering) -> Iterator[str]:
     yield f"      on_ipsec: {_flags(peering.on_ipsec)}"
 
 
-def _flags(flags: Flags | Absent) -> str:
+def _flags(flags: FlagsOrAbsent) -> str:
     if flags == "absent":
         return "absent"
     defaults = Flags()

@@ -28,7 +28,7 @@ from ipaddress import IPv4Network
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.site import (
-    Absent,
+    FlagsOrAbsent,
     CloudName,
     Flags,
     Hub,
@@ -375,7 +375,7 @@ def _base(found: Peering | None, like: Flags) -> Flags:
     return Flags(allow_forwarded_traffic=like.allow_forwarded_traffic)
 
 
-def _ready(found: Peering | None, like: Flags, ready: bool) -> Flags | Absent:
+def _ready(found: Peering | None, like: Flags, ready: bool) -> FlagsOrAbsent:
     """The flags of a backup peering in normal times."""
     return _base(found, like) if ready else "absent"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from erfailover.config import loader
@@ -85,12 +85,18 @@ def _shapes_in(value: Schema) -> Iterator[tuple[str, str]]:
     """The shapes that a value can have, and how far below it they stand."""
     if "$ref" in value:
         yield "", value["$ref"].rsplit("/", 1)[-1]
-    for each in value.get("anyOf", ()):
+    for each in _members(value):
         yield from _shapes_in(each)
     if isinstance(inner := value.get("items"), Mapping):
         yield from (("[]" + suffix, shape) for suffix, shape in _shapes_in(inner))
     if isinstance(inner := value.get("additionalProperties"), Mapping):
         yield from ((".NAME" + suffix, shape) for suffix, shape in _shapes_in(inner))
+
+
+def _members(value: Schema) -> Sequence[Schema]:
+    """Return the schemas that a value may fit; none if there is only one."""
+    members: Sequence[Schema] = value.get("oneOf") or value.get("anyOf") or ()
+    return members
 
 
 def _title(places: list[str]) -> str:
@@ -138,8 +144,8 @@ def _type(value: Schema, places: Mapping[str, list[str]]) -> str:
         return f"`{value['const']}`"
     if "enum" in value:
         return " or ".join(f"`{each}`" for each in value["enum"])
-    if "anyOf" in value:
-        return " or ".join(filter(None, (_type(each, places) for each in value["anyOf"])))
+    if members := _members(value):
+        return " or ".join(filter(None, (_type(each, places) for each in members)))
     if value.get("type") == "array":
         return f"list: {_type(value['items'], places)}"
     if value.get("type") == "object":
