@@ -17,7 +17,7 @@ from erfailover.azure.client.access import Access
 from erfailover.azure.client.errors import PROXY_ADVICE, TLS_ADVICE
 from erfailover.azure.client.retries import READ, Contact, Retries
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.site import TopologySharedKeys
+from erfailover.model.topology import TopologySharedKeys
 from erfailover.runtime.clock import Clock
 from erfailover.runtime.secrets import VaultKey
 

@@ -13,9 +13,9 @@ from erfailover.azure.readers.network import peering
 from erfailover.azure.writer import Writer
 from erfailover.errors import Refused
 from erfailover.model.observed import Peering
+from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite
 from erfailover.model.resource_ids import network_of
-from erfailover.model.site import Flags
 
 STALE_S = 60.0
 """How long a read may show what was before a write, in seconds (assumed)."""
@@ -94,9 +94,6 @@ def _with_flags(found: dict[str, Any] | None, remote: str, flags: Flags) -> dict
     body["properties"] = {
         "remoteVirtualNetwork": {"id": remote},
         **body.get("properties", {}),
-        "allowVirtualNetworkAccess": flags.allow_virtual_network_access,
-        "allowForwardedTraffic": flags.allow_forwarded_traffic,
-        "allowGatewayTransit": flags.allow_gateway_transit,
-        "useRemoteGateways": flags.use_remote_gateways,
+        **flags.to_arm(),
     }
     return body

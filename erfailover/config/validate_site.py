@@ -16,17 +16,9 @@ from erfailover.config.validate_probes import NAME
 from erfailover.config.validate_probes import problems as probe_problems
 from erfailover.config.validate_topology import topology_problems
 from erfailover.config.yaml_source import Keys, Problem
+from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import GUID
-from erfailover.model.site import (
-    ROLE_OF_PATH,
-    CloudEndpoint,
-    Flags,
-    Path,
-    Role,
-    Site,
-    SitePeering,
-    Spoke,
-)
+from erfailover.model.site import ROLE_OF_PATH, CloudEndpoint, Path, Role, Site, SitePeering, Spoke
 from erfailover.model.state_location import FORM, parse
 
 GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")

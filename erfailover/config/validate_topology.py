@@ -19,21 +19,11 @@ from urllib.parse import urlsplit
 
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model import ssh_keys
+from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import interfaces, machines
 from erfailover.model.resource_ids import GATEWAY_SUBNET
-from erfailover.model.site import (
-    ROLE_OF_PATH,
-    Drill,
-    Flags,
-    Path,
-    Role,
-    Site,
-    SiteFailoverTest,
-    Topology,
-    TopologyMachine,
-    TopologyNetwork,
-    TopologySharedKeys,
-)
+from erfailover.model.site import ROLE_OF_PATH, Drill, Path, Role, Site, SiteFailoverTest
+from erfailover.model.topology import Topology, TopologyMachine, TopologyNetwork, TopologySharedKeys
 
 RESERVED_ASNS: Mapping[int, str] = {
     **dict.fromkeys((8074, 8075, 12076, 65515, 65517, 65518, 65519, 65520), "Azure's own"),

@@ -12,8 +12,9 @@ from ipaddress import IPv4Network
 from typing import Generic, TypeVar
 
 from erfailover.errors import Failure
+from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import network_of
-from erfailover.model.site import Flags, Role
+from erfailover.model.site import Role
 
 T = TypeVar("T")
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from erfailover.model.claims import Claim
-from erfailover.model.site import Flags, Path
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import Path
 
 
 class Change(StrEnum):

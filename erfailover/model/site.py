@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from typing import Annotated, Literal
 
+from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import Probe, interfaces, machines
 from erfailover.model.resource_ids import GATEWAY, MACHINE, NETWORK, last_of
 from erfailover.model.site_file import ChosenByKeys, Prefix, Section
-
-ADMIN_PASSWORD = "admin-password"
-"""The name of the machines' password among the secrets."""
+from erfailover.model.topology import Topology
 
 
 class Path(StrEnum):
@@ -37,38 +36,6 @@ class Role(StrEnum):
 
     PRIMARY = "primary"
     BACKUP = "backup"
-
-
-Keep = Literal["keep"]
-
-
-@dataclass(frozen=True, slots=True)
-class Flags(Section):
-    """The four flags of a peering, in Azure's words and with Azure's defaults.
-
-    ``keep`` stands in site files only: as it is found. What is read or written holds none.
-    """
-
-    allow_virtual_network_access: bool = True
-    """Whether the two VNets reach one another at all."""
-    allow_forwarded_traffic: bool | Keep = False
-    """Whether traffic that does not come from the peered VNet itself is let in; ``keep``: as it
-    is found."""
-    allow_gateway_transit: bool = False
-    """Whether the peered VNet may use this VNet's gateway."""
-    use_remote_gateways: bool = False
-    """Whether this VNet uses the peered VNet's gateway; Azure allows one such peering a VNet."""
-
-    def without_remote_gateways(self) -> Flags:
-        """The same flags, with ``use_remote_gateways`` off."""
-        return replace(self, use_remote_gateways=False)
-
-    def over(self, found: Flags | None) -> Flags:
-        """The same flags, with what is kept as it was found; off where nothing was."""
-        if self.allow_forwarded_traffic != "keep":
-            return self
-        kept = found is not None and found.allow_forwarded_traffic
-        return replace(self, allow_forwarded_traffic=kept)
 
 
 FlagsOrAbsent = Annotated[Flags | Literal["absent"], ChosenByKeys()]
@@ -191,134 +158,6 @@ class Timing(Section):
     """How long one write of a switch may take, retries included."""
     verify_deadline_s: float = 420.0
     """How long routes and probes may take to show a switch: BGP's hold time (180 s) and more."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopologySubnet(Section):
-    """A subnet to provision."""
-
-    prefix: Prefix
-    """Its addresses."""
-    routes: Mapping[IPv4Network, IPv4Address] = field(default_factory=dict)
-    """User-defined routes: prefix to the address of the virtual appliance."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopologyNetwork(Section):
-    """A VNet to provision."""
-
-    address_space: tuple[Prefix, ...]
-    """Its prefixes."""
-    subnets: Mapping[str, TopologySubnet] = field(default_factory=dict)
-    """Its subnets, by name; one with a gateway needs a GatewaySubnet."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopologyGateway(Section):
-    """A VPN gateway to provision; Azure assigns its BGP address from the GatewaySubnet."""
-
-    virtual_network: str
-    """In which VNet of the topology it is."""
-    asn: int
-    """Its autonomous system number."""
-    sku: str = "VpnGw1AZ"
-    """Azure's name of its size."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopologyConnection(Section):
-    """One direction of a tunnel: a connection and the local network gateway of the far end."""
-
-    gateway: str
-    """The gateway that the connection is of."""
-    far_gateway: str
-    """The gateway at the other end."""
-    local_network_gateway: str
-    """The local network gateway that stands for the far one."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopologyPeering(Section):
-    """A peering to provision that no switch touches."""
-
-    virtual_network: str
-    """The VNet that owns it."""
-    remote_virtual_network: str
-    """The VNet it leads to."""
-    flags: Flags
-    """Its flags, on either path."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopologyInterface(Section):
-    """A network interface to provision; the first of a machine is eth0."""
-
-    subnet: str
-    """``<virtual network>/<subnet>``"""
-    address: IPv4Address
-    """Its private address."""
-    public: bool = False
-    """Whether it has a public address of its own, closed to the Internet."""
-    forwarding: bool = False
-    """Whether it may forward what is not addressed to it (IP forwarding)."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopologyMachine(Section):
-    """A Linux machine to provision."""
-
-    interfaces: Mapping[str, TopologyInterface]
-    """Its network interfaces, by name; the first is eth0."""
-    size: str = "Standard_B2ats_v2"
-    """Azure's name of its size."""
-    image: str = "Canonical:ubuntu-24_04-lts:server:latest"
-    """``publisher:offer:sku:version``"""
-    admin_username: str = "azureuser"
-    """Who signs in."""
-    ssh_public_key: str | None = None
-    """Who signs in with it needs no password, and there is none: the key, or its file's path."""
-    nat_for: Prefix | None = None
-    """Set up as a NAT gateway: eth0 outside, eth1 inside, towards this prefix."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopologySharedKeys(Section):
-    """Where the tunnels' shared key is: one secret of a key vault, for all of them."""
-
-    key_vault: str
-    """The vault's URL, as Azure shows it: it tells the cloud as well."""
-    secret: str
-    """The secret's name."""
-    version: str | None = None
-    """Which version of the secret; the newest where none is named."""
-
-    @property
-    def id(self) -> str:
-        """The secret's id in lower case; without a version where none is named."""
-        return f"{self.unversioned_id}/{self.version}" if self.version else self.unversioned_id
-
-    @property
-    def unversioned_id(self) -> str:
-        """The secret's id without a version."""
-        return f"{self.key_vault.rstrip('/').lower()}/secrets/{self.secret.lower()}"
-
-
-@dataclass(frozen=True, slots=True)
-class Topology(Section):
-    """What ``provision`` makes; a site that exists already needs none."""
-
-    virtual_networks: Mapping[str, TopologyNetwork]
-    """The VNets, by name."""
-    gateways: Mapping[str, TopologyGateway]
-    """The VPN gateways, by name."""
-    connections: Mapping[str, TopologyConnection]
-    """The connections, by name; a tunnel is two, one from either end."""
-    peerings: Mapping[str, TopologyPeering] = field(default_factory=dict)
-    """The peerings that no switch touches, by name."""
-    machines: Mapping[str, TopologyMachine] = field(default_factory=dict)
-    """The virtual machines, by name."""
-    shared_keys: TopologySharedKeys | None = None
-    """Where the tunnels' shared key is; without it, generated and kept on this machine."""
 
 
 CloudName = Literal["public", "usgovernment", "china"]

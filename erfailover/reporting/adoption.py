@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from erfailover.model.site import FlagsOrAbsent, Flags, Path, Role, SiteFailoverTest, SitePeering
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import FlagsOrAbsent, Path, Role, SiteFailoverTest, SitePeering
 from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts, last
 from erfailover.planning.adoption.prefixes import Prefix
 from erfailover.reporting.words import path_name, wrap

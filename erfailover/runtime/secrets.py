@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model.site import ADMIN_PASSWORD
+from erfailover.model.topology import ADMIN_PASSWORD
 from erfailover.runtime import files
 
 FILE = "secrets.json"

@@ -12,7 +12,8 @@ from pycep import BicepParser
 
 from erfailover.config.loader import load
 from erfailover.lab.engine.faults import Fault, Kind
-from erfailover.model.site import Flags, Path, Role, Site, SiteFailoverTest
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import Path, Role, Site, SiteFailoverTest
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.adopted_world import KEPT_FUTURE, OVER_BOTH, OVER_EXPRESSROUTE_ONLY, SPOKES
 

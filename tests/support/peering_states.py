@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from erfailover.model.site import Flags
+from erfailover.model.peering_flags import Flags
 from tests.support import sites
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, State
 

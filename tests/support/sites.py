@@ -14,7 +14,8 @@ from erfailover.model.observed import (
     Reading,
     VirtualNetwork,
 )
-from erfailover.model.site import Flags, Hub, Path, Role, Site, SitePeering, Spoke
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import Hub, Path, Role, Site, SitePeering, Spoke
 
 OPEN = Flags()
 SPOKE_USES = Flags(allow_forwarded_traffic=True, use_remote_gateways=True)

@@ -15,11 +15,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from erfailover.model import probes, site
+from erfailover.model import peering_flags, probes, site, topology
 from erfailover.reporting import schemas
 
 FILE = Path(__file__).parents[2] / "erfailover" / "data" / "schemas" / f"{schemas.SITE}.json"
-MODULES = (site, probes)
+MODULES = (site, peering_flags, probes, topology)
 OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
 ADDRESS = rf"{OCTET}(\.{OCTET}){{3}}"
 PATTERNS = {

@@ -24,6 +24,7 @@ from erfailover.azure.readers.circuits import of_both, stand_in_address
 from erfailover.errors import AzureFailure, Failure
 from erfailover.model import resource_ids
 from erfailover.model.observed import Observed, Reading, attempt
+from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site, SitePeering
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.facts import (
@@ -179,16 +180,13 @@ def _policies(reader: Reader, site: Site, group: str) -> Policies:
     """What Azure says that policies would do to one peering of each kind in a resource group."""
     denials = []
     for owner, peering, remote in _peerings_in(site, group):
-        flags = peering.on(Path.IPSEC) or peering.on(Path.EXPRESSROUTE)
+        flags = peering.on(Path.IPSEC) or peering.on(Path.EXPRESSROUTE) or Flags()
         content = {
             "type": permissions.PEERINGS,
             "name": peering.name,
             "properties": {
                 "remoteVirtualNetwork": {"id": remote},
-                "allowVirtualNetworkAccess": bool(flags and flags.allow_virtual_network_access),
-                "allowForwardedTraffic": bool(flags and flags.allow_forwarded_traffic is True),
-                "allowGatewayTransit": bool(flags and flags.allow_gateway_transit),
-                "useRemoteGateways": bool(flags and flags.use_remote_gateways),
+                **flags.to_arm(),
             },
         }
         details = {"resourceContent": content, "apiVersion": NETWORK_API, "scope": owner}

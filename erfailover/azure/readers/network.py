@@ -25,7 +25,8 @@ from erfailover.model.observed import (
     Reading,
     VirtualNetwork,
 )
-from erfailover.model.site import Flags, Role, Site
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import Role, Site
 from erfailover.runtime.clock import all_at_once
 
 TABLES = ("get_bgp_peer_status", "get_learned_routes")
@@ -145,12 +146,7 @@ def peering(body: dict[str, Any], network_id: str) -> Peering:
         state=properties.get("peeringState", ""),
         sync_level=properties.get("peeringSyncLevel"),
         provisioning_state=properties.get("provisioningState", "Succeeded"),
-        flags=Flags(
-            allow_virtual_network_access=bool(properties.get("allowVirtualNetworkAccess", True)),
-            allow_forwarded_traffic=bool(properties.get("allowForwardedTraffic", False)),
-            allow_gateway_transit=bool(properties.get("allowGatewayTransit", False)),
-            use_remote_gateways=bool(properties.get("useRemoteGateways", False)),
-        ),
+        flags=Flags.from_arm(properties),
     )
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.model import ssh_keys
-from erfailover.model.site import Site, TopologyMachine
+from erfailover.model.site import Site
+from erfailover.model.topology import TopologyMachine
 from erfailover.runtime.secrets import Secrets
 
 MOST_BYTES = 16384

@@ -27,10 +27,10 @@ from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
+from erfailover.model.peering_flags import Flags
 from erfailover.model.site import (
-    FlagsOrAbsent,
     CloudName,
-    Flags,
+    FlagsOrAbsent,
     Hub,
     Path,
     Role,

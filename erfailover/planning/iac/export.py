@@ -14,18 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from erfailover.model.peering_flags import FLAGS, Flags
+
 BICEP_API = "2024-05-01"
-FLAGS = (
-    "allowVirtualNetworkAccess",
-    "allowForwardedTraffic",
-    "allowGatewayTransit",
-    "useRemoteGateways",
-)
 SNAKE = {
-    "allowVirtualNetworkAccess": "allow_virtual_network_access",
-    "allowForwardedTraffic": "allow_forwarded_traffic",
-    "allowGatewayTransit": "allow_gateway_transit",
-    "useRemoteGateways": "use_remote_gateways",
+    **{flag.arm_name: flag.name for flag in FLAGS},
     "peerCompleteVnets": "peer_complete_virtual_networks_enabled",
     "enableOnlyIPv6Peering": "only_ipv6_peering_enabled",
     "localSubnetNames": "local_subnet_names",
@@ -33,7 +26,6 @@ SNAKE = {
 }
 """ARM's names in the azurerm provider's words."""
 DEFAULTS: Mapping[str, object] = {
-    "allowVirtualNetworkAccess": True,
     "peerCompleteVnets": True,
     "enableOnlyIPv6Peering": False,
     "doNotVerifyRemoteGateways": False,
@@ -59,9 +51,9 @@ def owned(body: Mapping[str, Any]) -> Owned:
     parts = str(body["id"]).split("/")
     subscription, group, network, name = parts[2], parts[4], parts[8], parts[10]
     properties = body.get("properties", {})
-    settings = {each: bool(properties.get(each, DEFAULTS.get(each, False))) for each in FLAGS}
-    for each in ("doNotVerifyRemoteGateways", "peerCompleteVnets", "enableOnlyIPv6Peering"):
-        if properties.get(each) not in (None, DEFAULTS[each]):
+    settings = Flags.from_arm(properties).to_arm()
+    for each, default in DEFAULTS.items():
+        if properties.get(each) not in (None, default):
             settings[each] = bool(properties[each])
     more = {
         each: tuple(map(str, properties[each]))

@@ -14,8 +14,9 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from erfailover.model import ssh_keys
+from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import GATEWAY_SUBNET
-from erfailover.model.site import Flags, TopologyGateway, TopologyMachine, TopologyNetwork
+from erfailover.model.topology import TopologyGateway, TopologyMachine, TopologyNetwork
 
 Body = dict[str, Any]
 
@@ -209,10 +210,7 @@ def peering(remote_network_id: str, flags: Flags) -> Body:
     return {
         "properties": {
             "remoteVirtualNetwork": {"id": remote_network_id},
-            "allowVirtualNetworkAccess": flags.allow_virtual_network_access,
-            "allowForwardedTraffic": flags.allow_forwarded_traffic,
-            "allowGatewayTransit": flags.allow_gateway_transit,
-            "useRemoteGateways": flags.use_remote_gateways,
+            **flags.to_arm(),
         }
     }
 

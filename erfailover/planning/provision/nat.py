@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
-from erfailover.model.site import Site, Topology, TopologyMachine
+from erfailover.model.site import Site
+from erfailover.model.topology import Topology, TopologyMachine
 
 HOLDS = "erfailover: the NAT set-up holds"
 """What the check prints last, and only where everything before it passed.

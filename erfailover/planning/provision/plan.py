@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from erfailover.model import site as model_site
 from erfailover.model import ssh_keys
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import GROUP, MACHINE, NETWORK, PEERING, network_of
 from erfailover.model.site import Path, Role, Site, Spoke
+from erfailover.model.topology import ADMIN_PASSWORD
 from erfailover.planning.provision import diff, resources
 from erfailover.planning.provision.arm_bodies import TAG, Body, SecretName
 from erfailover.planning.provision.diff import Difference
@@ -251,7 +251,7 @@ def _ends(peering: Desired) -> tuple[str, str]:
 
 def secret_names(body: Any) -> frozenset[str]:
     """The names of the tunnels' shared keys in a body; a machine's password cannot be changed."""
-    return frozenset(name for name in _secrets(body) if name != model_site.ADMIN_PASSWORD)
+    return frozenset(name for name in _secrets(body) if name != ADMIN_PASSWORD)
 
 
 def _secrets(body: Any) -> Iterator[str]:

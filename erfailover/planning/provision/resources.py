@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import (
     CONNECTION,
     GATEWAY,
@@ -24,7 +25,8 @@ from erfailover.model.resource_ids import (
     SECURITY_GROUP,
     WORDS,
 )
-from erfailover.model.site import ADMIN_PASSWORD, Flags, Path, Role, Site, Spoke, Topology
+from erfailover.model.site import Path, Role, Site, Spoke
+from erfailover.model.topology import ADMIN_PASSWORD, Topology
 from erfailover.planning.provision import arm_bodies, nat
 from erfailover.planning.provision.arm_bodies import Body
 

@@ -56,6 +56,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from erfailover.model.observed import Observed, Peering
+from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import (
     Change,
     PeeringWrite,
@@ -66,7 +67,7 @@ from erfailover.model.plan import (
     SwitchStep,
 )
 from erfailover.model.resource_ids import last_of, network_of
-from erfailover.model.site import ROLE_OF_PATH, Flags, Path, Role, Site, Spoke
+from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning.switch.gates import READINESS, guards
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from erfailover.model.observed import EXPRESSROUTE
-from erfailover.model.site import Flags
+from erfailover.model.peering_flags import FLAGS, Flags
 from erfailover.planning.health import SpokeHealth
 from erfailover.reporting.diagram.far_side import far_side
 from erfailover.reporting.diagram.sheet import Card, Line, Link, Note, Sheet
@@ -28,11 +28,6 @@ SPOKES, PEERINGS, HUBS = 0, 1, 2
 MOST_GROUPS = 8
 """How many cards of spokes there are at most: the worst, then the largest groups."""
 MOST_WARNINGS = 3
-FLAG_WORDS = {
-    "allow_forwarded_traffic": "forwarded traffic",
-    "allow_gateway_transit": "gateway transit",
-    "use_remote_gateways": "remote gateways",
-}
 LEGEND = (
     (Link("", "", active=True), "the path in use"),
     (Link("", ""), "there, not in use"),
@@ -209,7 +204,7 @@ def _side_lines(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
 
 def flags_told(flags: Flags) -> str:
     """The flags of a peering that are on; access only where it is off, as it never should be."""
-    on = [words for name, words in FLAG_WORDS.items() if getattr(flags, name)]
+    on = [flag.label for flag in FLAGS[1:] if getattr(flags, flag.name)]
     access = [] if flags.allow_virtual_network_access else ["NO ACCESS"]
     return " + ".join([*access, *on]) or "access only"
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Gateway, Observed
+from erfailover.model.peering_flags import FLAGS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import last_of, network_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
@@ -22,19 +22,6 @@ from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.plan.text import COLUMNS, PLANS, changes, summary
 from erfailover.reporting.words import path_name, wrap
 
-FIELDS = {
-    "allow_virtual_network_access": "allowVirtualNetworkAccess",
-    "allow_forwarded_traffic": "allowForwardedTraffic",
-    "allow_gateway_transit": "allowGatewayTransit",
-    "use_remote_gateways": "useRemoteGateways",
-}
-OPTIONS = {
-    "allow_virtual_network_access": "--allow-vnet-access",
-    "allow_forwarded_traffic": "--allow-forwarded-traffic",
-    "allow_gateway_transit": "--allow-gateway-transit",
-    "use_remote_gateways": "--use-remote-gateways",
-}
-"""How az calls a field in ``--set``, and as an option of ``create``."""
 SPECIAL = frozenset('$`"\\!')
 """What means something to a shell within double quotes."""
 RULE = "# " + "-" * (COLUMNS - 2)
@@ -143,14 +130,13 @@ def _write(write: PeeringWrite, *, commented: bool = False) -> str:
     where, quiet = _of_peering(write.peering_id), ("--output", "none")
     if write.change is Change.DELETE or write.after is None:
         return _command(*peering, "delete", *where, *quiet, commented=commented)
-    after = asdict(write.after)
+    after, before = write.after.to_arm(), write.before.to_arm() if write.before else {}
     if write.change is Change.CREATE:
-        flags = [each for name, option in OPTIONS.items() for each in (option, _bool(after[name]))]
+        flags = [text for flag in FLAGS for text in (flag.az_option, _bool(after[flag.arm_name]))]
         remote = ("--remote-vnet", write.remote_virtual_network)
         return _command(*peering, "create", *where, *remote, *flags, *quiet, commented=commented)
-    before = asdict(write.before) if write.before else {}
     differing = [name for name in after if before.get(name) != after[name]] or list(after)
-    sets = [f"{FIELDS[name]}={_bool(after[name])}" for name in differing]
+    sets = [f"{name}={_bool(after[name])}" for name in differing]
     return _command(*peering, "update", *where, "--set", *sets, *quiet, commented=commented)
 
 

@@ -20,11 +20,11 @@ from typing import Any
 
 from erfailover.errors import Refused, UsageFailure
 from erfailover.model.observed import Observed, Peering
+from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Site
 from erfailover.reporting.plan import data
-from erfailover.reporting.plan import text as plan_text
 
 FORMAT = "erfailover-plan/1"
 """Names the document's form; another form has another number."""
@@ -219,7 +219,7 @@ def moved(saved: Document, now: Document) -> Iterator[str]:
 
 
 PEERING = {
-    **plan_text.FLAG_NAMES,
+    **FLAG_LABELS,
     "remote_virtual_network": "leads to",
     "state": "state",
     "sync_level": "sync",

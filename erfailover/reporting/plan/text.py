@@ -11,6 +11,7 @@ from itertools import groupby
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.durations import duration, usually
+from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Site
@@ -24,12 +25,6 @@ from erfailover.reporting.plan.risks import UNTOUCHED, risks
 from erfailover.reporting.words import path_name, wrap
 
 COLUMNS = 80
-FLAG_NAMES = {
-    "allow_virtual_network_access": "access",
-    "allow_forwarded_traffic": "forwarded traffic",
-    "allow_gateway_transit": "gateway transit",
-    "use_remote_gateways": "remote gateways",
-}
 SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP: "="}
 LEGEND = "+ add   ~ change   - remove   = kept"
 DONE_TO = {Change.CREATE: "added", Change.UPDATE: "changed", Change.DELETE: "removed"}
@@ -215,7 +210,7 @@ def changes(write: PeeringWrite) -> list[str]:
     before = asdict(write.before) if write.before else {}
     after = asdict(write.after)
     return [
-        f"{FLAG_NAMES[name]}: "
+        f"{FLAG_LABELS[name]}: "
         + (f"{_yes(before[name])} -> {_yes(value)}" if before else _yes(value))
         for name, value in after.items()
         if not before or before[name] != value
@@ -229,7 +224,7 @@ def _kept(write: PeeringWrite) -> Iterator[tuple[str, str]]:
     before, after = asdict(write.before), asdict(write.after)
     for name, value in after.items():
         if before[name] == value:
-            yield FLAG_NAMES[name], _yes(value)
+            yield FLAG_LABELS[name], _yes(value)
 
 
 def _yes(value: object) -> str:

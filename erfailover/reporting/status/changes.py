@@ -9,17 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.site import Role
 from erfailover.reporting.marks import HEALTH_WORD, Mark
 from erfailover.reporting.topology.model import HubPicture, PeeringSide, Picture
 from erfailover.reporting.words import path_name
 
-FLAG_WORDS = {
-    "allow_virtual_network_access": "access",
-    "allow_forwarded_traffic": "forwarded traffic",
-    "allow_gateway_transit": "gateway transit",
-    "use_remote_gateways": "remote gateways",
-}
 LEARNED = {Mark.SOUND: "learned", Mark.BROKEN: "NOT learned"}
 NOUNS = {"spokes": "spokes", "peerings": "peerings"}
 SAID = "said"
@@ -90,7 +85,7 @@ def parts_of(found: Sequence[Changed]) -> frozenset[str]:
 
 def _told(about: str, old: str | None, new: str | None) -> str:
     """A change in words; empty where there is none, or where it follows from another."""
-    if old == new or (about in FLAG_WORDS.values() and (old is None or new is None)):
+    if old == new or (about in FLAG_LABELS.values() and (old is None or new is None)):
         return ""
     if SAID in (old, new):
         return about if old is None else f"no longer: {about}"
@@ -154,4 +149,4 @@ def _of_side(role: Role, side: PeeringSide) -> Iterator[tuple[Key, str]]:
     if found.provisioning_state != "Succeeded":
         yield (part, subject, "provisioning"), found.provisioning_state or "unknown"
     for flag, value in asdict(found.flags).items():
-        yield (part, subject, FLAG_WORDS[flag]), "on" if value else "off"
+        yield (part, subject, FLAG_LABELS[flag]), "on" if value else "off"

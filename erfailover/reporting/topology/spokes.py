@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Observed, Peering
+from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import last_of
-from erfailover.model.site import ROLE_OF_PATH, Flags, Path, Role, Site, SitePeering, Spoke
+from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, SitePeering, Spoke
 from erfailover.planning.conditions import CONNECTED, peering_is_connected_and_in_sync
 from erfailover.planning.health import SpokeHealth
 from erfailover.reporting.marks import MARK_OF_HEALTH, Condition, Mark, worst

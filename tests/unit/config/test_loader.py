@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 import pytest
 
 from erfailover.config.loader import SiteFileError, load, template
+from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import (
     InterfaceRoute,
     LocalCommand,
@@ -16,7 +17,7 @@ from erfailover.model.probes import (
     LocalShell,
     MachinePing,
 )
-from erfailover.model.site import Drill, Flags, Path, Site, SiteFailoverTest
+from erfailover.model.site import Drill, Path, Site, SiteFailoverTest
 from tests.support.public_keys import rsa
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"

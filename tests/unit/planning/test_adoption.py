@@ -11,7 +11,8 @@ import pytest
 from erfailover.config.loader import load
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.observed import Gateway, Observed, Peering, Reading, VirtualNetwork
-from erfailover.model.site import Flags, Role
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import Role
 from erfailover.planning.adoption.adopt import Adoption, Found, HubFacts, Wanted, adopt, spoke_names
 from erfailover.reporting.adoption import site_file
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route

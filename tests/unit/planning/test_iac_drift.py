@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from erfailover.model.site import Flags, Path, SitePeering
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import Path, SitePeering
 from erfailover.planning.iac.drift import as_code_warning
 from erfailover.reporting.status import drift
 from tests.support import sites

@@ -19,8 +19,9 @@ import pytest
 
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Observed
+from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite
-from erfailover.model.site import Flags, Path
+from erfailover.model.site import Path
 from erfailover.planning.switch import gates, procedure
 from tests.support import sites
 from tests.support.peering_states import IN_P, OPPOSITE, OURS, OUT_B, OUT_P, SITE, STATES

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from erfailover.model.claims import Verdict
+from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
-from erfailover.model.site import Flags, Path, Role, SitePeering
+from erfailover.model.site import Path, Role, SitePeering
 from erfailover.planning.switch import gates, procedure
 from tests.support import sites
 from tests.support.peering_states import IN_B, IN_P, OPPOSITE, OURS, OUT_B, OUT_P, SITE, STATES

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from erfailover.model.observed import Observed, Reading
-from erfailover.model.site import Flags, Path, Role, Site
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status.changes import changes, parts_of, texts

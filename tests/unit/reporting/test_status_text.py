@@ -9,7 +9,8 @@ import pytest
 
 from erfailover.model.circuits import Circuits
 from erfailover.model.observed import BgpPeer, Observed, Reading
-from erfailover.model.site import Flags, Path, Role, Site
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status import text as status_text

@@ -8,7 +8,8 @@ import pytest
 
 from erfailover.model.circuits import Circuits, Connection
 from erfailover.model.observed import Observed, Reading, VirtualNetwork
-from erfailover.model.site import Flags, Path, Role, Site
+from erfailover.model.peering_flags import Flags
+from erfailover.model.site import Path, Role, Site
 from erfailover.planning.health import judge
 from erfailover.reporting.marks import Mark
 from erfailover.reporting.topology.build import picture

@@ -1,0 +1,98 @@
+"""The four flags of a peering, and the one table of their names. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from erfailover.model.site_file import Section
+
+Keep = Literal["keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags(Section):
+    """The four flags of a peering, in Azure's words and with Azure's defaults.
+
+    ``keep`` stands in site files only: as it is found. What is read or written holds none.
+    """
+
+    allow_virtual_network_access: bool = True
+    """Whether the two VNets reach one another at all."""
+    allow_forwarded_traffic: bool | Keep = False
+    """Whether traffic that does not come from the peered VNet itself is let in; ``keep``: as it
+    is found."""
+    allow_gateway_transit: bool = False
+    """Whether the peered VNet may use this VNet's gateway."""
+    use_remote_gateways: bool = False
+    """Whether this VNet uses the peered VNet's gateway; Azure allows one such peering a VNet."""
+
+    @classmethod
+    def from_arm(cls, properties: Mapping[str, Any]) -> Flags:
+        """Read the flags from the properties of a peering's ARM JSON."""
+        default = cls().to_arm()
+        return cls(*(bool(properties.get(flag.arm_name, default[flag.arm_name])) for flag in FLAGS))
+
+    def to_arm(self) -> dict[str, Any]:
+        """Return the flags as properties of a peering's ARM JSON."""
+        return {flag.arm_name: getattr(self, flag.name) for flag in FLAGS}
+
+    def without_remote_gateways(self) -> Flags:
+        """The same flags, with ``use_remote_gateways`` off."""
+        return replace(self, use_remote_gateways=False)
+
+    def over(self, found: Flags | None) -> Flags:
+        """The same flags, with what is kept as it was found; off where nothing was."""
+        if self.allow_forwarded_traffic != "keep":
+            return self
+        kept = found is not None and found.allow_forwarded_traffic
+        return replace(self, allow_forwarded_traffic=kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """The names of a flag.
+
+    Attributes:
+        name: the field of ``Flags``; also the key in a site file and Terraform's argument.
+        arm_name: the property in ARM's JSON and in Bicep.
+        az_option: the option of ``az network vnet peering create``.
+        label: in what people read.
+    """
+
+    name: str
+    arm_name: str
+    az_option: str
+    label: str
+
+
+FLAGS = (
+    Flag(
+        "allow_virtual_network_access",
+        "allowVirtualNetworkAccess",
+        "--allow-vnet-access",
+        "access",
+    ),
+    Flag(
+        "allow_forwarded_traffic",
+        "allowForwardedTraffic",
+        "--allow-forwarded-traffic",
+        "forwarded traffic",
+    ),
+    Flag(
+        "allow_gateway_transit",
+        "allowGatewayTransit",
+        "--allow-gateway-transit",
+        "gateway transit",
+    ),
+    Flag(
+        "use_remote_gateways",
+        "useRemoteGateways",
+        "--use-remote-gateways",
+        "remote gateways",
+    ),
+)
+"""In the order of the fields of ``Flags``."""
+
+FLAG_LABELS = {flag.name: flag.label for flag in FLAGS}
