@@ -17,6 +17,7 @@ from erfailover.azure.client.raw_request import Answer, rows_of_pages, send
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import READ_DEADLINE_S, Session
 from erfailover.errors import AzureFailure, Kind
+from erfailover.model.resource_ids import parse, subscription_of
 from erfailover.runtime.clock import Clock
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class Reader:
         Raises:
             AzureFailure: as for any read.
         """
-        clients = self._session.clients(path.split("/")[2])
+        clients = self._session.clients(subscription_of(path))
         return self._session.read(
             f"{method} {label(path)}",
             lambda: send(clients, method, path, api_version, body, query),
@@ -181,13 +182,13 @@ class Reader:
 
         Args:
             parent_id: what is listed: the id of the parent, a resource group or a subscription.
-            type_: the type, in lower case, whose operations of the SDK list it.
+            type_: the type whose operations of the SDK list it.
             call: the SDK's name of the list.
             deadline_s: how long it may take, in seconds.
         """
-        parts = parent_id.strip("/").split("/")
-        names = address(parent_id).names if len(parts) > 2 else ()
-        clients = self._session.clients(parts[1])
+        parent = parse(parent_id)
+        names = (parent.group, *parent.names) if parent.group else ()
+        clients = self._session.clients(parent.subscription)
         return self._rows(
             f"GET {label(parent_id)} {call} of {type_}",
             lambda: getattr(operations(clients, type_), call)(*names),

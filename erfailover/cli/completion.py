@@ -19,6 +19,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class, shell_complete
 
+from erfailover.model.resource_ids import last_of
+
 Item = CompletionItem[str]
 PROGRAM, VARIABLE = "erfailover", "_ERFAILOVER_COMPLETE"
 RUNS = 30
@@ -81,7 +83,7 @@ def found(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
 
 def _spokes(ctx: click.Context, _: str) -> Iterator[Item]:
     for spoke in _site(ctx)["spokes"]:
-        yield CompletionItem(str(spoke.get("name") or spoke["virtual_network"].rsplit("/", 1)[-1]))
+        yield CompletionItem(str(spoke.get("name") or last_of(spoke["virtual_network"])))
 
 
 def _expectations(ctx: click.Context, incomplete: str) -> Iterator[Item]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from erfailover.config.validate_site import A_SUBSCRIPTION
 from erfailover.errors import UsageFailure
-from erfailover.model.resource_ids import GUID
+from erfailover.model.resource_ids import GUID, subscription_of
 from erfailover.model.site import Site
 
 VARIABLE = "AZURE_SUBSCRIPTION_ID"
@@ -72,7 +72,7 @@ def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscriptio
     if site.subscription is not None:
         return Subscription(site.subscription, "site file")
     if not site.needs_subscription:
-        return Subscription(_of_id(site.primary.virtual_network), "resource ids")
+        return Subscription(subscription_of(site.primary.virtual_network), "resource ids")
     named = environment.get(VARIABLE, "").strip()
     if named:
         if not GUID.fullmatch(named):
@@ -119,8 +119,3 @@ def default_of_az(site: Site, environment: Mapping[str, str]) -> tuple[str | Non
     if not environment.get("ERFAILOVER_ENDPOINT") and wanted and cloud and cloud != wanted:
         return None, f"az's default is in the cloud {cloud}, the site in {wanted}"
     return str(row["id"]), ""
-
-
-def _of_id(resource_id: str) -> str | None:
-    parts = resource_id.strip("/").split("/")
-    return parts[1] if len(parts) > 1 and parts[0].lower() == "subscriptions" else None

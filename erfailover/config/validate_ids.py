@@ -10,7 +10,15 @@ from collections.abc import Iterator
 
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model.probes import interfaces, machines
-from erfailover.model.resource_ids import GATEWAY, GUID, INTERFACE, LOCAL_GATEWAY, MACHINE, NETWORK
+from erfailover.model.resource_ids import (
+    GATEWAY,
+    GUID,
+    INTERFACE,
+    LOCAL_GATEWAY,
+    MACHINE,
+    NETWORK,
+    parse,
+)
 from erfailover.model.site import Role, Site
 
 
@@ -55,17 +63,11 @@ def _named(site: Site) -> Iterator[tuple[Keys, str, str]]:
 
 def is_id(text: str, type_: str) -> bool:
     """Whether a text is the full id of a resource of a type, in any letter case."""
-    parts = text.split("/")
-    return (
-        len(parts) == 9
-        and not parts[0]
-        and all(parts[1:])
-        and parts[1].lower() == "subscriptions"
-        and GUID.fullmatch(parts[2]) is not None
-        and parts[3].lower() == "resourcegroups"
-        and parts[5].lower() == "providers"
-        and f"{parts[6]}/{parts[7]}".lower() == type_.lower()
-    )
+    try:
+        id_ = parse(text)
+    except ValueError:
+        return False
+    return id_.is_a(type_) and GUID.fullmatch(id_.subscription) is not None
 
 
 def _id(keys: Keys, value: str, type_: str) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import EXPRESSROUTE, Reading
+from erfailover.model.resource_ids import last_of
 
 UNDER_WAY = frozenset({"Starting", "Running", "Stopping"})
 """Statuses of a site failover test that has not come to its end (published: FailoverTestStatus)."""
@@ -84,7 +85,7 @@ class Circuits:
     @property
     def gateway_name(self) -> str:
         """The gateway's name."""
-        return self.gateway_id.rsplit("/", 1)[-1]
+        return last_of(self.gateway_id)
 
     @property
     def running(self) -> FailoverTest | None:

@@ -7,6 +7,7 @@ from enum import Enum, StrEnum
 
 from erfailover.model.claims import Claim
 from erfailover.model.peering_flags import Flags
+from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Path
 
 
@@ -53,7 +54,7 @@ class PeeringWrite:
     @property
     def name(self) -> str:
         """The name of the peering."""
-        return self.peering_id.rsplit("/", 1)[-1]
+        return last_of(self.peering_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,33 @@
-"""ARM resource types, and what is read from a resource id. Pure."""
+"""ARM resource ids and types: the one place that takes an id apart. Pure.
+
+ARM compares ids without regard to letter case, in the names of segments such as
+``resourceGroups`` too; so does everything here. What is returned keeps its letter case.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+NETWORK_PROVIDER = "Microsoft.Network"
+
+SUBSCRIPTION = "Microsoft.Resources/subscriptions"
 GROUP = "Microsoft.Resources/resourceGroups"
-NETWORK = "Microsoft.Network/virtualNetworks"
-PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
-ROUTE_TABLE = "Microsoft.Network/routeTables"
-PUBLIC_IP = "Microsoft.Network/publicIPAddresses"
-SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
-GATEWAY = "Microsoft.Network/virtualNetworkGateways"
-LOCAL_GATEWAY = "Microsoft.Network/localNetworkGateways"
-CONNECTION = "Microsoft.Network/connections"
-INTERFACE = "Microsoft.Network/networkInterfaces"
+NETWORK = f"{NETWORK_PROVIDER}/virtualNetworks"
+SUBNET = f"{NETWORK}/subnets"
+PEERING = f"{NETWORK}/virtualNetworkPeerings"
+ROUTE_TABLE = f"{NETWORK_PROVIDER}/routeTables"
+PUBLIC_IP = f"{NETWORK_PROVIDER}/publicIPAddresses"
+SECURITY_GROUP = f"{NETWORK_PROVIDER}/networkSecurityGroups"
+GATEWAY = f"{NETWORK_PROVIDER}/virtualNetworkGateways"
+LOCAL_GATEWAY = f"{NETWORK_PROVIDER}/localNetworkGateways"
+CONNECTION = f"{NETWORK_PROVIDER}/connections"
+CIRCUIT = f"{NETWORK_PROVIDER}/expressRouteCircuits"
+HUB = f"{NETWORK_PROVIDER}/virtualHubs"
+"""Route Servers are virtual hubs without a virtual WAN (published, REST specification)."""
+HUB_PEER = f"{HUB}/bgpConnections"
+HUB_ADDRESS = f"{HUB}/ipConfigurations"
+INTERFACE = f"{NETWORK_PROVIDER}/networkInterfaces"
 MACHINE = "Microsoft.Compute/virtualMachines"
 
 WORDS = {
@@ -37,10 +51,63 @@ GATEWAY_SUBNET = "GatewaySubnet"
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 """A subscription's id."""
 
+_FORM = re.compile(
+    r"/subscriptions/(?P<subscription>[^/]+)"
+    r"(/resourceGroups/(?P<group>[^/]+)"
+    r"(/providers/(?P<provider>[^/]+)/(?P<path>[^/]+/[^/]+(/(?!providers/)[^/]+/[^/]+)*))?)?",
+    re.IGNORECASE,
+)
 
-def network_of(peering_id: str) -> str:
-    """The id of the VNet that owns a peering."""
-    return peering_id.rsplit("/virtualNetworkPeerings/", 1)[0]
+
+@dataclass(frozen=True, slots=True)
+class ResourceId:
+    """The parts of the id of a subscription, a resource group or a resource in one.
+
+    Attributes:
+        subscription: the subscription's id.
+        group: the name of the resource group; empty for a subscription.
+        type: the full type, ``Microsoft.Network/virtualNetworks/subnets``.
+        names: the names of the resource and of those above it, its own last; empty for a
+            subscription or a resource group.
+    """
+
+    subscription: str
+    group: str
+    type: str
+    names: tuple[str, ...]
+
+    def is_a(self, type_: str) -> bool:
+        """Return whether it is the id of a resource of a type."""
+        return self.type.lower() == type_.lower()
+
+
+def parse(resource_id: str) -> ResourceId:
+    """Take an id apart.
+
+    Raises:
+        ValueError: the text is no id of a subscription, a resource group or a resource in one.
+    """
+    found = _FORM.fullmatch(resource_id)
+    if found is None:
+        raise ValueError(f"{resource_id!r} is not a resource id")
+    subscription, group = found["subscription"], found["group"] or ""
+    if found["path"] is None:
+        return ResourceId(subscription, group, GROUP if group else SUBSCRIPTION, ())
+    parts = found["path"].split("/")
+    type_ = "/".join((found["provider"], *parts[::2]))
+    return ResourceId(subscription, group, type_, tuple(parts[1::2]))
+
+
+def subscription_of(resource_id: str) -> str:
+    """Return the subscription in an id, or in a longer path below one.
+
+    Raises:
+        ValueError: there is none.
+    """
+    _, segment, subscription, *_ = (*resource_id.split("/", 3), "", "")
+    if segment.lower() != "subscriptions" or not subscription:
+        raise ValueError(f"{resource_id!r} names no subscription")
+    return subscription
 
 
 def group_of(resource_id: str) -> str:
@@ -48,6 +115,27 @@ def group_of(resource_id: str) -> str:
     return "/".join(resource_id.split("/")[:5])
 
 
+def network_of(peering_id: str) -> str:
+    """The id of the VNet that owns a peering."""
+    return re.split("/virtualNetworkPeerings/", peering_id, flags=re.IGNORECASE)[0]
+
+
+def resource_of(child_id: str) -> str:
+    """The id of the resource, right below its provider, that a child belongs to."""
+    return "/".join(child_id.split("/")[:9])
+
+
+def child_of(parent_id: str, type_: str, name: str) -> str:
+    """The id of a child of a resource, by the child's type and name."""
+    return f"{parent_id}/{last_of(type_)}/{name}"
+
+
 def last_of(resource_id: str) -> str:
-    """The name at the end of a resource id."""
+    """The name at the end of a resource id; of a mere name, the name."""
     return resource_id.rsplit("/", 1)[-1]
+
+
+def name_of(resource_id: str, type_: str) -> str:
+    """The name of a resource; of a peering with its VNet, ``vnet1/vnet1-to-vnet2``."""
+    parts = resource_id.split("/")
+    return f"{parts[-3]}/{parts[-1]}" if type_ == PEERING else parts[-1]

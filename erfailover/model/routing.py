@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 
 from erfailover.model.observed import Reading
+from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role
 
 APPLIANCE, GATEWAY_HOP = "VirtualAppliance", "VirtualNetworkGateway"
@@ -54,7 +55,7 @@ class RouteTable:
     @property
     def name(self) -> str:
         """The table's name."""
-        return self.id.rsplit("/", 1)[-1]
+        return last_of(self.id)
 
 
 @dataclass(frozen=True, slots=True)

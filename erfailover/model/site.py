@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import Probe, interfaces, machines
-from erfailover.model.resource_ids import GATEWAY, MACHINE, NETWORK, last_of
+from erfailover.model.resource_ids import GATEWAY, MACHINE, NETWORK, PEERING, child_of, last_of
 from erfailover.model.site_file import ChosenByKeys, Prefix, Section
 from erfailover.model.topology import Topology
 
@@ -265,7 +265,7 @@ class Site(Section):
 
     def peering_id(self, network: str, peering: str) -> str:
         """The id of a peering of a VNet of the site."""
-        return f"{self.network_id(network)}/virtualNetworkPeerings/{peering}"
+        return child_of(self.network_id(network), PEERING, peering)
 
     def peering_ids(self, spoke: Spoke) -> Iterator[str]:
         """The ids of the four peerings of a spoke."""

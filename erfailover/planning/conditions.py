@@ -26,6 +26,7 @@ from erfailover.model.observed import (
     Peering,
     VirtualNetwork,
 )
+from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role
 
 CONNECTED = "Connected"
@@ -293,7 +294,7 @@ def _unread(gateway: Gateway | None, role: Role) -> str:
 
 def network_was_read(observed: Observed, network_id: str) -> Claim:
     """The VNet is known, with its peerings."""
-    claim, name = "network_was_read", network_id.rsplit("/", 1)[-1]
+    claim, name = "network_was_read", last_of(network_id)
     if observed.network(network_id) is None:
         why = observed.unknown.get(network_id.lower(), f"{name} could not be read")
         return Claim(claim, Verdict.UNKNOWN, why)

@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from erfailover.model.peering_flags import Flags
+from erfailover.model.resource_ids import last_of
 from erfailover.model.site import FlagsOrAbsent, Path, Role, SiteFailoverTest, SitePeering
-from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts, last
+from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts
 from erfailover.planning.adoption.prefixes import Prefix
 from erfailover.reporting.words import path_name, wrap
 
@@ -83,7 +84,7 @@ def _hubs(found: Found) -> Iterator[str]:
 
 def _hub_words(hub: HubFacts) -> str:
     """A hub's gateway in words: ``ergw-weu, ExpressRoute, ErGw1AZ; circuits at Amsterdam``."""
-    words = ", ".join((last(hub.gateway), hub.kind, *hub.traits))
+    words = ", ".join((last_of(hub.gateway), hub.kind, *hub.traits))
     places = ", ".join((*hub.locations, *hub.unread))
     return words + (f"; circuits at {places}" if places else "")
 
@@ -127,7 +128,7 @@ def _spoke(adopted: AdoptedSpoke) -> Iterator[str]:
     space = ", ".join(map(str, adopted.address_space)) or "no IPv4 address space"
     yield f"  # {spoke.name}: {space}; on {path_name(adopted.path)} now"
     yield f"  - virtual_network: {_scalar(spoke.virtual_network)}"
-    if spoke.name != last(spoke.virtual_network):
+    if spoke.name != last_of(spoke.virtual_network):
         yield _noted(f"    name: {_scalar(spoke.name)}", "another spoke's VNet is called the same")
     for role in Role:
         for key, peering in (

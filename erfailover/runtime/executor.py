@@ -20,6 +20,7 @@ from functools import partial
 from graphlib import CycleError, TopologicalSorter
 
 from erfailover.errors import Failure, Interrupted
+from erfailover.model.resource_ids import last_of
 from erfailover.model.tasks import Event, Listener, Results, State, Task
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock, start
@@ -264,8 +265,8 @@ def _turn(task: Task, other: Task, resource: str) -> str:
     for id_ in (other.resource, task.resource):
         at = id_.lower().find(resource)
         name = id_[at : at + len(resource)] if at >= 0 else name
-    before = other.resource.rsplit("/", 1)[-1] or other.title
-    return f"waits for {before} (writes on {name.rsplit('/', 1)[-1]} follow one another)"
+    before = last_of(other.resource) or other.title
+    return f"waits for {before} (writes on {last_of(name)} follow one another)"
 
 
 def sorter(tasks: Iterable[Task]) -> TopologicalSorter[str]:

@@ -6,8 +6,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from erfailover.azure.client.clients import Clients
+from erfailover.model.resource_ids import (
+    CIRCUIT,
+    CONNECTION,
+    GATEWAY,
+    GROUP,
+    HUB,
+    HUB_ADDRESS,
+    HUB_PEER,
+    INTERFACE,
+    LOCAL_GATEWAY,
+    MACHINE,
+    NETWORK,
+    PEERING,
+    PUBLIC_IP,
+    ROUTE_TABLE,
+    SECURITY_GROUP,
+    SUBNET,
+    parse,
+)
 
-GROUP_TYPE = "microsoft.resources/resourcegroups"
+GROUP_TYPE = GROUP.lower()
 
 
 @dataclass(frozen=True)
@@ -27,13 +46,10 @@ def address(resource_id: str) -> Address:
     Raises:
         ValueError: the text is no id of a resource or resource group.
     """
-    parts = resource_id.strip("/").split("/")
-    if len(parts) == 4 and parts[2].lower() == "resourcegroups":
-        return Address(parts[1], GROUP_TYPE, (parts[3],))
-    if len(parts) < 8 or len(parts) % 2 or parts[4].lower() != "providers":
+    id_ = parse(f"/{resource_id.strip('/')}")
+    if not id_.group:
         raise ValueError(f"{resource_id!r} is not a resource id")
-    type_ = "/".join((parts[5], *parts[6::2])).lower()
-    return Address(parts[1], type_, (parts[3], *parts[7::2]))
+    return Address(id_.subscription, id_.type.lower(), (id_.group, *id_.names))
 
 
 def label(resource_id: str) -> str:
@@ -55,25 +71,26 @@ def operations(clients: Clients, type_: str) -> Any:
         ValueError: a type that erfailover has no business with.
     """
     network = {
-        "microsoft.network/virtualnetworks": "virtual_networks",
-        "microsoft.network/virtualnetworks/subnets": "subnets",
-        "microsoft.network/virtualnetworks/virtualnetworkpeerings": "virtual_network_peerings",
-        "microsoft.network/publicipaddresses": "public_ip_addresses",
-        "microsoft.network/networkinterfaces": "network_interfaces",
-        "microsoft.network/networksecuritygroups": "network_security_groups",
-        "microsoft.network/routetables": "route_tables",
-        "microsoft.network/virtualnetworkgateways": "virtual_network_gateways",
-        "microsoft.network/localnetworkgateways": "local_network_gateways",
-        "microsoft.network/connections": "virtual_network_gateway_connections",
-        "microsoft.network/expressroutecircuits": "express_route_circuits",
-        "microsoft.network/virtualhubs": "virtual_hubs",
-        "microsoft.network/virtualhubs/bgpconnections": "virtual_hub_bgp_connections",
-        "microsoft.network/virtualhubs/ipconfigurations": "virtual_hub_ip_configuration",
+        NETWORK: "virtual_networks",
+        SUBNET: "subnets",
+        PEERING: "virtual_network_peerings",
+        PUBLIC_IP: "public_ip_addresses",
+        INTERFACE: "network_interfaces",
+        SECURITY_GROUP: "network_security_groups",
+        ROUTE_TABLE: "route_tables",
+        GATEWAY: "virtual_network_gateways",
+        LOCAL_GATEWAY: "local_network_gateways",
+        CONNECTION: "virtual_network_gateway_connections",
+        CIRCUIT: "express_route_circuits",
+        HUB: "virtual_hubs",
+        HUB_PEER: "virtual_hub_bgp_connections",
+        HUB_ADDRESS: "virtual_hub_ip_configuration",
     }
-    if type_ in network:
-        return getattr(clients.network, network[type_])
-    if type_ == "microsoft.compute/virtualmachines":
+    known = {each.lower(): name for each, name in network.items()}
+    if type_.lower() in known:
+        return getattr(clients.network, known[type_.lower()])
+    if type_.lower() == MACHINE.lower():
         return clients.compute.virtual_machines
-    if type_ == GROUP_TYPE:
+    if type_.lower() == GROUP_TYPE:
         return clients.resource.resource_groups
     raise ValueError(f"no client for resources of type {type_}")

@@ -12,12 +12,12 @@ from typing import Any
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.network import observe
 from erfailover.errors import AzureFailure, UsageFailure
+from erfailover.model.resource_ids import CONNECTION, group_of, last_of
 from erfailover.model.site import Hub, Role, Site
-from erfailover.planning.adoption.adopt import Found, HubFacts, last
+from erfailover.planning.adoption.adopt import Found, HubFacts
 from erfailover.runtime.clock import all_at_once
 
 Body = dict[str, Any]
-CONNECTION = "microsoft.network/connections"
 USUAL = {Role.PRIMARY: "ExpressRoute", Role.BACKUP: "Vpn"}
 """Which gateway is meant where a hub has one of either type."""
 
@@ -75,7 +75,7 @@ def _hub(reader: Reader, role: Role, body: Body, gateway: str | None) -> HubFact
     if len(found) > 1:
         found = [each for each in found if _kind(each) == USUAL[role]]
     if len(found) != 1:
-        listed = ", ".join(last(each) for each in ids) or "none"
+        listed = ", ".join(last_of(each) for each in ids) or "none"
         raise UsageFailure(
             f"{body['name']}: expected one gateway that serves the {role} path, found {listed}",
             f"Name it: --{role}-gateway ID.",
@@ -114,10 +114,11 @@ def _locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[
     The connections of a gateway are in its own resource group, unless somebody put them
     elsewhere: then nothing is said of their circuits, and nothing rests on it.
     """
-    group = "/".join(gateway_id.split("/")[:5])
+    group = group_of(gateway_id)
     try:
         listed = reader.resources_of_group(group) or []
-        ids = [str(each["id"]) for each in listed if str(each.get("type")).lower() == CONNECTION]
+        rows = (each for each in listed if str(each.get("type")).lower() == CONNECTION.lower())
+        ids = [str(each["id"]) for each in rows]
         connections = all_at_once(reader.clock, [partial(reader.get, each) for each in ids])
         circuits = sorted(
             str(circuit["id"])
@@ -131,7 +132,7 @@ def _locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[
     except AzureFailure as failure:
         return (), (f"an unknown location ({failure.message})",)
     known = {each for each in places if each is not None}
-    unread = [last(id_) for id_, each in zip(circuits, places, strict=True) if each is None]
+    unread = [last_of(id_) for id_, each in zip(circuits, places, strict=True) if each is None]
     return tuple(sorted(known)), tuple(f"an unknown location ({each})" for each in sorted(unread))
 
 

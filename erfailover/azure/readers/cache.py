@@ -19,7 +19,7 @@ from erfailover.azure.reader import Body, Reader
 from erfailover.azure.readers import network as readers_network
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork
-from erfailover.model.resource_ids import network_of
+from erfailover.model.resource_ids import network_of, subscription_of
 from erfailover.model.site import Role, Site
 from erfailover.runtime.clock import all_at_once
 
@@ -57,10 +57,10 @@ class Readings:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        ids = (self.site.network_id(name) for name in self.site.network_names())
+        ids = (self.site.network_id(name).lower() for name in self.site.network_names())
         self._many = {
             subscription
-            for subscription, times in Counter(each.split("/")[2].lower() for each in ids).items()
+            for subscription, times in Counter(map(subscription_of, ids)).items()
             if times >= LIST_FROM
         }
 
@@ -82,7 +82,7 @@ class Readings:
     def _network_body(self, network_id: str, max_age_s: float, of: str) -> Body | None:
         """A VNet's body, read since ``of``, itself or one of its peerings, was written."""
         key = network_id.lower()
-        subscription = key.split("/")[2]
+        subscription = subscription_of(key)
         if subscription in self._many:
             read = partial(self._list, subscription)
             listed = self._shared(f"list {subscription}", max_age_s, read, of)
@@ -153,7 +153,7 @@ class Readings:
         """
         since = self.reader.clock.now() - max_age_s
         ids = [self.site.network_id(name) for name in networks]
-        listed = [each for each in ids if each.split("/")[2].lower() in self._many]
+        listed = [each for each in ids if subscription_of(each).lower() in self._many]
         by_list = set(listed)
         work: list[Callable[[], _Found]] = [
             partial(self._networks, [each], since, of) for each in ids if each not in by_list

@@ -15,6 +15,7 @@ from typing import Any
 from erfailover.azure.reader import Reader
 from erfailover.model.circuits import Circuit, Circuits, Connection, FailoverTest
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading, attempt
+from erfailover.model.resource_ids import LOCAL_GATEWAY, last_of
 from erfailover.model.site import Drill, Role, Site
 from erfailover.runtime.clock import all_at_once
 
@@ -60,8 +61,7 @@ def stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
     drill = site.drill
     if not isinstance(drill, Drill):
         return None
-    type_ = "Microsoft.Network/localNetworkGateways"
-    place = site.resource_id(type_, drill.local_network_gateway)
+    place = site.resource_id(LOCAL_GATEWAY, drill.local_network_gateway)
     found = attempt(lambda: reader.get(place))
     if found.value is None:
         return Reading(None, found.unknown or "it does not exist in Azure")
@@ -106,7 +106,7 @@ def _connection(reader: Reader, listed: Body) -> Connection:
     status = now.get("connectionStatus") if whole.value else None
     return Connection(
         id=listed["id"],
-        name=listed.get("name") or listed["id"].rsplit("/", 1)[-1],
+        name=listed.get("name") or last_of(listed["id"]),
         type=properties.get("connectionType", ""),
         provisioning_state=now.get("provisioningState") or "Succeeded",
         status=Reading(status, whole.unknown if status is None else None),
@@ -118,7 +118,7 @@ def _connection(reader: Reader, listed: Body) -> Connection:
 def _circuit(reader: Reader, circuit_id: str) -> Reading[Circuit]:
     body = attempt(lambda: reader.get(circuit_id))
     if body.value is None:
-        name = circuit_id.rsplit("/", 1)[-1]
+        name = last_of(circuit_id)
         return Reading(None, body.unknown or f"{name} does not exist in Azure")
     properties = body.value.get("properties", {})
     provider = properties.get("serviceProviderProperties") or {}

@@ -25,6 +25,7 @@ from erfailover.errors import AzureFailure, Failure
 from erfailover.model import resource_ids
 from erfailover.model.observed import Observed, Reading, attempt
 from erfailover.model.peering_flags import Flags
+from erfailover.model.resource_ids import NETWORK, PEERING, last_of, subscription_of
 from erfailover.model.site import Path, Role, Site, SitePeering
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.facts import (
@@ -182,7 +183,7 @@ def _policies(reader: Reader, site: Site, group: str) -> Policies:
     for owner, peering, remote in _peerings_in(site, group):
         flags = peering.on(Path.IPSEC) or peering.on(Path.EXPRESSROUTE) or Flags()
         content = {
-            "type": permissions.PEERINGS,
+            "type": PEERING,
             "name": peering.name,
             "properties": {
                 "remoteVirtualNetwork": {"id": remote},
@@ -229,14 +230,14 @@ def _gateway(reader: Reader, site: Site, role: Role) -> GatewayDetail:
     gateway_id = site.gateway_id(site.hub(role).gateway)
     body = reader.get(gateway_id)
     if body is None:
-        raise Failure(f"{gateway_id.rsplit('/', 1)[-1]} does not exist in Azure")
+        raise Failure(f"{last_of(gateway_id)} does not exist in Azure")
     properties = body.get("properties", {})
     addresses = []
     for each in properties.get("ipConfigurations") or []:
         address = ((each.get("properties") or {}).get("publicIPAddress") or {}).get("id")
         if address:
             found = attempt(partial(reader.get, address)).value or {}
-            addresses.append((address.rsplit("/", 1)[-1], (found.get("sku") or {}).get("name", "")))
+            addresses.append((last_of(address), (found.get("sku") or {}).get("name", "")))
     return GatewayDetail(
         name=body["name"],
         type=properties.get("gatewayType", ""),
@@ -275,17 +276,17 @@ def _load(reader: Reader, site: Site, now: datetime) -> Load:
         if point.get("average") is not None
     ]
     if not values:
-        raise Failure(f"Azure Monitor has no {name} of {gateway_id.rsplit('/', 1)[-1]}")
+        raise Failure(f"Azure Monitor has no {name} of {last_of(gateway_id)}")
     bits = 1.0 if expressroute else 8.0
     return Load(values[-1] * bits, max(values) * bits, "24 hours")
 
 
 def _remaining(reader: Reader, site: Site) -> dict[tuple[str, str], Reading[int]]:
     """What is left of Azure's limits, from the headers of a GET and of a POST."""
-    groups = {each.split("/")[2]: each for each in permissions.groups(site)}
+    groups = {subscription_of(each): each for each in permissions.groups(site)}
     asks: dict[tuple[str, str], Callable[[], Answer]] = {}
     for subscription, group in groups.items():
-        content = {"type": permissions.NETWORKS, "properties": {}}
+        content = {"type": NETWORK, "properties": {}}
         question = {"resourceDetails": {"resourceContent": content, "apiVersion": NETWORK_API}}
         asks[subscription, "reads"] = partial(
             reader.ask, "GET", f"{group}{AUTHORIZATION}/locks", LOCKS_API

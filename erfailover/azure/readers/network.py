@@ -26,6 +26,7 @@ from erfailover.model.observed import (
     VirtualNetwork,
 )
 from erfailover.model.peering_flags import Flags
+from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role, Site
 from erfailover.runtime.clock import all_at_once
 
@@ -111,7 +112,7 @@ def utc_now() -> str:
 
 def not_there(resource_id: str) -> str:
     """Why a resource that Azure answered 404 for is not known, in words."""
-    return f"{resource_id.rsplit('/', 1)[-1]} does not exist in Azure"
+    return f"{last_of(resource_id)} does not exist in Azure"
 
 
 def network(body: dict[str, Any]) -> VirtualNetwork:

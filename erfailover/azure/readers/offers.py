@@ -10,12 +10,12 @@ from erfailover.azure.client.clients import Clients
 from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.observed import Reading, attempt
+from erfailover.model.resource_ids import NETWORK_PROVIDER
 from erfailover.model.site import Site
 from erfailover.planning.provision.offers import Offers, short_name
 from erfailover.runtime.clock import all_at_once
 
 T = TypeVar("T")
-NETWORK = "Microsoft.Network"
 SIZES_DEADLINE_S = 60.0
 """The sizes of a region come in one answer of some megabytes."""
 
@@ -49,11 +49,11 @@ def _mapped(reading: Reading[Any], use: Callable[[Any], T]) -> Reading[T]:
 
 def _provider(reader: Reader) -> dict[str, Any]:
     def call(clients: Clients) -> dict[str, Any]:
-        found = clients.resource.providers.get(NETWORK).as_dict()
+        found = clients.resource.providers.get(NETWORK_PROVIDER).as_dict()
         rows = found.get("resourceTypes") or []
         return {str(each.get("resourceType", "")).lower(): each for each in rows}
 
-    return reader.asked(f"GET provider {NETWORK}", call)
+    return reader.asked(f"GET provider {NETWORK_PROVIDER}", call)
 
 
 def _regions(types: dict[str, Any]) -> frozenset[str]:

@@ -16,6 +16,14 @@ from typing import Any, TypeVar
 from erfailover.azure.reader import Body, Reader
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.observed import Reading, attempt
+from erfailover.model.resource_ids import (
+    GATEWAY_SUBNET,
+    HUB,
+    HUB_ADDRESS,
+    HUB_PEER,
+    last_of,
+    subscription_of,
+)
 from erfailover.model.routing import (
     GATEWAY_HOP,
     RouteServer,
@@ -34,7 +42,6 @@ T = TypeVar("T")
 
 DEADLINE_S = 20.0
 """How long a read may take, repetitions included: a switch does not wait longer for these."""
-HUBS = "microsoft.network/virtualhubs"
 """Route Servers are virtual hubs without a virtual WAN (published, REST specification)."""
 ROUTE_SERVER_SUBNET = "RouteServerSubnet"
 """Published (route-server quickstart): a Route Server lives in a subnet of this name only."""
@@ -97,7 +104,8 @@ def _tables(networks: dict[str, Reading[Surrounding]], hubs: frozenset[str]) -> 
     """The ids of the route tables that matter: of a hub, its GatewaySubnet's alone."""
     for id_, reading in networks.items():
         for subnet in reading.value.subnets if reading.value else ():
-            if subnet.route_table and (id_ not in hubs or subnet.name.lower() == "gatewaysubnet"):
+            of_gateway = subnet.name.lower() == GATEWAY_SUBNET.lower()
+            if subnet.route_table and (of_gateway or id_ not in hubs):
                 yield subnet.route_table
 
 
@@ -127,7 +135,7 @@ def _got(reader: Reader, resource_id: str) -> Body:
 
 def _there(found: Body | None, resource_id: str) -> Body:
     if found is None:
-        name = resource_id.rsplit("/", 1)[-1]
+        name = last_of(resource_id)
         raise AzureFailure(Kind.NOT_FOUND, f"{name} does not exist in Azure")
     return found
 
@@ -190,20 +198,20 @@ def _route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, ...]:
     Raises:
         AzureFailure: its subnet is there, and no Route Server in it may be read.
     """
-    subscription = "/".join(network_id.split("/")[:3])
-    for body in reader.listed(subscription, HUBS, deadline_s=DEADLINE_S):
-        parts = reader.listed(body["id"], f"{HUBS}/ipconfigurations", deadline_s=DEADLINE_S)
+    subscription = f"/subscriptions/{subscription_of(network_id)}"
+    for body in reader.listed(subscription, HUB, deadline_s=DEADLINE_S):
+        parts = reader.listed(body["id"], HUB_ADDRESS, deadline_s=DEADLINE_S)
         subnets = ((each["properties"].get("subnet") or {}).get("id", "") for each in parts)
         if any(each.lower().startswith(f"{network_id}/subnets/") for each in subnets):
             return (_route_server(reader, body),)
-    name = network_id.rsplit("/", 1)[-1]
+    name = last_of(network_id)
     raise AzureFailure(
         Kind.NOT_FOUND, f"{name} has a {ROUTE_SERVER_SUBNET}, and no Route Server in it was listed"
     )
 
 
 def _route_server(reader: Reader, body: Body) -> RouteServer:
-    peers = reader.listed(body["id"], f"{HUBS}/bgpconnections", deadline_s=DEADLINE_S)
+    peers = reader.listed(body["id"], HUB_PEER, deadline_s=DEADLINE_S)
     told = all_at_once(
         reader.clock,
         [partial(attempt, partial(_learned, reader, each["id"])) for each in peers],

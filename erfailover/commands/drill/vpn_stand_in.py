@@ -16,6 +16,7 @@ from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import UnknownReading, VerificationFailed
 from erfailover.model.observed import BgpPeer
+from erfailover.model.resource_ids import LOCAL_GATEWAY, last_of
 from erfailover.model.site import Drill, Role
 from erfailover.model.tasks import Task
 from erfailover.planning.conditions import CONNECTED
@@ -35,8 +36,7 @@ def run(context: Context, drill: Drill, *, start: bool) -> None:
 
 
 def _gateway_id(context: Context, drill: Drill) -> str:
-    type_ = "Microsoft.Network/localNetworkGateways"
-    return context.site.resource_id(type_, drill.local_network_gateway)
+    return context.site.resource_id(LOCAL_GATEWAY, drill.local_network_gateway)
 
 
 def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start: bool) -> None:
@@ -71,7 +71,7 @@ def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start
 
 
 def _gateway(context: Context) -> str:
-    return context.site.primary.gateway.rsplit("/", 1)[-1]
+    return last_of(context.site.primary.gateway)
 
 
 def _write(
@@ -88,7 +88,7 @@ def _write(
         **(found["properties"].get("bgpSettings") or {}),
         "bgpPeeringAddress": address,
     }
-    name = gateway_id.rsplit("/", 1)[-1]
+    name = last_of(gateway_id)
     plan = {"resource": gateway_id, "bgpPeeringAddress": address}
     with recorded(context, "drill start" if start else "drill stop", plan) as recorder:
         writer = lease.writer(recorder.accepted)

@@ -16,7 +16,7 @@ from erfailover.config import loader
 from erfailover.config.validate_ids import is_id
 from erfailover.config.validate_probes import NAME
 from erfailover.errors import UsageFailure
-from erfailover.model.resource_ids import GATEWAY, NETWORK
+from erfailover.model.resource_ids import GATEWAY, NETWORK, subscription_of
 from erfailover.model.site import CloudName, Hub, Role, Site
 from erfailover.planning.adoption.adopt import Wanted, adopt
 from erfailover.reporting import adoption as adoption_report
@@ -82,7 +82,7 @@ def _stub(options: Options) -> Site:
         backup=Hub(options.backup_hub, ""),
         spokes=(),
         remote_prefixes=(),
-        subscription=options.primary_hub.split("/")[2],
+        subscription=subscription_of(options.primary_hub),
         cloud=options.cloud,
     )
 

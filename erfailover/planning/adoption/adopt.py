@@ -28,6 +28,7 @@ from ipaddress import IPv4Network
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
+from erfailover.model.resource_ids import last_of, parse, subscription_of
 from erfailover.model.site import (
     CloudName,
     FlagsOrAbsent,
@@ -70,7 +71,7 @@ class HubFacts:
     @property
     def name(self) -> str:
         """The name of the VNet."""
-        return last(self.hub)
+        return last_of(self.hub)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
         backup=Hub(found.backup.hub, found.backup.gateway),
         spokes=tuple(each.spoke for each in spokes),
         remote_prefixes=tuple(each.network for each in prefixes if each.active),
-        subscription=found.primary.hub.split("/")[2],
+        subscription=subscription_of(found.primary.hub),
         cloud=wanted.cloud,
         drill=_drill(found.primary),
     )
@@ -247,10 +248,10 @@ def _chosen(candidates: Sequence[_Four], asked: Sequence[str]) -> list[_Four]:
         hits = [
             four
             for four in candidates
-            if key in (four.network.id.lower(), last(four.network.id).lower())
+            if key in (four.network.id.lower(), last_of(four.network.id).lower())
         ]
         if len(hits) != 1:
-            known = ", ".join(last(four.network.id) for four in candidates) or "none"
+            known = ", ".join(last_of(four.network.id) for four in candidates) or "none"
             seen = "two VNets are called so" if hits else f"the spokes are {known}"
             raise UsageFailure(
                 f"--spoke {text}: expected one spoke of the hubs; {seen}",
@@ -272,9 +273,10 @@ def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
                 continue
             gone = "does not exist" in why
             if peering.flags.allow_gateway_transit and not gone:
-                unread.append(f"{last(remote)}: {why}")
+                unread.append(f"{last_of(remote)}: {why}")
             else:
-                remarks.append(f"{last(remote)}, peered with {last(hub.id if hub else '')}: {why}")
+                owner = last_of(hub.id) if hub else ""
+                remarks.append(f"{last_of(remote)}, peered with {owner}: {why}")
     if unread:
         raise UnknownReading(
             f"whether these are spokes cannot be told: {'; '.join(dict.fromkeys(unread))}",
@@ -388,18 +390,13 @@ def _name(peering: Peering | None) -> str:
     return peering.name if peering else "-"
 
 
-def last(resource_id: str) -> str:
-    """The name at the end of an id."""
-    return resource_id.rsplit("/", 1)[-1]
-
-
 def spoke_names(network_ids: Sequence[str]) -> list[str]:
     """What to call spokes: as their VNets; by group, then subscription, where those are alike."""
-    parts = [each.split("/") for each in network_ids]
+    ids = [parse(each) for each in network_ids]
     forms = (
-        [each[8] for each in parts],
-        [f"{each[4]}/{each[8]}" for each in parts],
-        [f"{each[2]}/{each[4]}/{each[8]}" for each in parts],
+        [each.names[0] for each in ids],
+        [f"{each.group}/{each.names[0]}" for each in ids],
+        [f"{each.subscription}/{each.group}/{each.names[0]}" for each in ids],
     )
     counts = [Counter(name.lower() for name in form) for form in forms]
     chosen = []

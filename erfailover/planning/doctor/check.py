@@ -12,6 +12,7 @@ from typing import Any
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Reading
+from erfailover.model.resource_ids import last_of
 
 
 class Group(StrEnum):
@@ -128,7 +129,7 @@ def place(resource_id: str) -> str:
 def told_apart(resource_ids: Iterable[str]) -> dict[str, str]:
     """The names of resources, or of groups; with what they lie in where two are called alike."""
     ids = list(dict.fromkeys(resource_ids))
-    short = {each: last(each) for each in ids}
+    short = {each: last_of(each) for each in ids}
     for at in (4, 2):  # the resource group's name, then the subscription's id
         alike = {name for name in short.values() if list(short.values()).count(name) > 1}
         for each, name in short.items():
@@ -136,11 +137,6 @@ def told_apart(resource_ids: Iterable[str]) -> dict[str, str]:
             if name in alike and at < len(parts) - 1:
                 short[each] = f"{parts[at]}/{name}"
     return short
-
-
-def last(resource_id: str) -> str:
-    """The name of a resource."""
-    return resource_id.rsplit("/", 1)[-1]
 
 
 def short(action: str) -> str:

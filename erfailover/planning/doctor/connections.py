@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from erfailover.model.circuits import Circuits, claims
 from erfailover.model.claims import Verdict
-from erfailover.model.resource_ids import group_of
+from erfailover.model.resource_ids import CIRCUIT, CONNECTION, group_of
 from erfailover.model.site import Role, Site
 from erfailover.planning.doctor.check import Check, Group, Line, Name
 from erfailover.planning.doctor.facts import Facts
-from erfailover.planning.doctor.permissions import CIRCUITS, CONNECTIONS
 from erfailover.planning.drill.state import STOP, drill_state
 
 
@@ -59,7 +58,7 @@ def _to_be_read(found: Circuits) -> str:
     groups = dict.fromkeys(map(group_of, away or [found.gateway_id]))
     scopes = " ".join(f"--scope {each}" for each in groups)
     return (
-        f"Have {CONNECTIONS}/read and {CIRCUITS}/read granted there: erfailover permissions "
+        f"Have {CONNECTION}/read and {CIRCUIT}/read granted there: erfailover permissions "
         f"--role-definition read {scopes}"
     )
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from erfailover.model.claims import Verdict
+from erfailover.model.resource_ids import PEERING, child_of, last_of
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning import conditions
-from erfailover.planning.doctor.check import Check, Group, Line, Name, last, told_apart, worst
+from erfailover.planning.doctor.check import Check, Group, Line, Name, told_apart, worst
 from erfailover.planning.doctor.facts import Facts
 from erfailover.planning.health import is_prestaged, path_of
 
@@ -63,7 +64,7 @@ def peerings(site: Site, facts: Facts) -> Iterator[Check]:
             for owner, name in pair:
                 told = f"{spoke.name}: {name}"
                 if facts.observed.network(owner) is None:
-                    yield line.unknown(f"{told}: {last(owner)} could not be read", remedy)
+                    yield line.unknown(f"{told}: {last_of(owner)} could not be read", remedy)
                     continue
                 found = facts.observed.peering(site.peering_id(owner, name))
                 claim = conditions.peering_is_connected_and_in_sync(found, told)
@@ -85,9 +86,7 @@ def _pair(site: Site, spoke: Spoke, role: Role) -> tuple[tuple[str, str], ...]:
 
 def _waits(facts: Facts, side: tuple[str, str], pair: tuple[tuple[str, str], ...]) -> bool:
     """Whether a switch makes this side, or completes it: the other one is not there yet."""
-    found = {
-        each: facts.observed.peering(f"{each[0]}/virtualNetworkPeerings/{each[1]}") for each in pair
-    }
+    found = {each: facts.observed.peering(child_of(each[0], PEERING, each[1])) for each in pair}
     mine = found.pop(side)
     return mine is None or (mine.state == "Initiated" and None in found.values())
 

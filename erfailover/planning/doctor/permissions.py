@@ -20,21 +20,26 @@ from typing import Any
 
 from erfailover.model.plan import StepKind
 from erfailover.model.probes import interfaces, machines
-from erfailover.model.resource_ids import group_of
+from erfailover.model.resource_ids import (
+    CIRCUIT,
+    CONNECTION,
+    GATEWAY,
+    HUB,
+    HUB_ADDRESS,
+    HUB_PEER,
+    INTERFACE,
+    LOCAL_GATEWAY,
+    MACHINE,
+    NETWORK,
+    NETWORK_PROVIDER,
+    PEERING,
+    PUBLIC_IP,
+    ROUTE_TABLE,
+    group_of,
+)
 from erfailover.model.site import Drill, Path, Role, Site, SiteFailoverTest
 from erfailover.planning.switch.procedure import STEPS, Goal, in_words
 
-NETWORK = "Microsoft.Network"
-NETWORKS = f"{NETWORK}/virtualNetworks"
-PEERINGS = f"{NETWORKS}/virtualNetworkPeerings"
-GATEWAYS = f"{NETWORK}/virtualNetworkGateways"
-LOCAL_GATEWAYS = f"{NETWORK}/localNetworkGateways"
-CIRCUITS = f"{NETWORK}/expressRouteCircuits"
-CONNECTIONS = f"{NETWORK}/connections"
-HUBS = f"{NETWORK}/virtualHubs"
-"""Route Servers are virtual hubs without a virtual WAN (published, REST specification)."""
-INTERFACES = f"{NETWORK}/networkInterfaces"
-MACHINES = "Microsoft.Compute/virtualMachines"
 BLOB_ROLE = "Storage Blob Data Contributor"
 
 
@@ -89,48 +94,48 @@ LOOKS = ("status", "doctor", "switch")
 DOCTOR = ("doctor",)
 AROUND = ("doctor", "switch: hazards")
 REMOVALS = frozenset(rule.kind for rule in STEPS if rule.goal is Goal.REMOVED)
-PEERING = (f"switch: {in_words(set(StepKind) - REMOVALS)}", "prestage")
+CONNECTS = (f"switch: {in_words(set(StepKind) - REMOVALS)}", "prestage")
 PROBES = ("verify", "switch: probes")
 
 NEEDS = (
-    Need(f"{NETWORKS}/read", On.NETWORK, LOOKS, READ),
-    Need(f"{GATEWAYS}/read", On.GATEWAY, LOOKS, READ),
-    Need(f"{GATEWAYS}/getBgpPeerStatus/action", On.GATEWAY, LOOKS, READ),
-    Need(f"{GATEWAYS}/getLearnedRoutes/action", On.GATEWAY, LOOKS, READ),
-    Need(f"{GATEWAYS}/connections/read", On.GATEWAY, LOOKS, READ),
+    Need(f"{NETWORK}/read", On.NETWORK, LOOKS, READ),
+    Need(f"{GATEWAY}/read", On.GATEWAY, LOOKS, READ),
+    Need(f"{GATEWAY}/getBgpPeerStatus/action", On.GATEWAY, LOOKS, READ),
+    Need(f"{GATEWAY}/getLearnedRoutes/action", On.GATEWAY, LOOKS, READ),
+    Need(f"{GATEWAY}/connections/read", On.GATEWAY, LOOKS, READ),
     Need(
-        f"{GATEWAYS}/getFailoverAllTestsDetails/action",
+        f"{GATEWAY}/getFailoverAllTestsDetails/action",
         On.GATEWAY,
         ("status", "doctor", "drill"),
         READ,
     ),
-    Need(f"{NETWORK}/locations/operationResults/read", On.POLLING, LOOKS, READ),
-    Need(f"{CONNECTIONS}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
-    Need(f"{CIRCUITS}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
-    Need(f"{LOCAL_GATEWAYS}/read", On.CONNECTED, AROUND, READ),
-    Need(f"{LOCAL_GATEWAYS}/read", On.LOCAL_GATEWAY, ("status", "doctor", "drill"), READ),
-    Need(f"{NETWORK}/routeTables/read", On.ROUTE_TABLE, AROUND, READ),
-    Need(f"{HUBS}/read", On.ROUTE_SERVER, AROUND, READ),
-    Need(f"{HUBS}/ipConfigurations/read", On.ROUTE_SERVER, AROUND, READ),
-    Need(f"{HUBS}/bgpConnections/read", On.ROUTE_SERVER, AROUND, READ),
-    Need(f"{HUBS}/bgpConnections/learnedRoutes/action", On.ROUTE_SERVER, AROUND, READ),
-    Need(f"{NETWORK}/publicIPAddresses/read", On.ADDRESS, DOCTOR, READ),
+    Need(f"{NETWORK_PROVIDER}/locations/operationResults/read", On.POLLING, LOOKS, READ),
+    Need(f"{CONNECTION}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
+    Need(f"{CIRCUIT}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
+    Need(f"{LOCAL_GATEWAY}/read", On.CONNECTED, AROUND, READ),
+    Need(f"{LOCAL_GATEWAY}/read", On.LOCAL_GATEWAY, ("status", "doctor", "drill"), READ),
+    Need(f"{ROUTE_TABLE}/read", On.ROUTE_TABLE, AROUND, READ),
+    Need(f"{HUB}/read", On.ROUTE_SERVER, AROUND, READ),
+    Need(f"{HUB_ADDRESS}/read", On.ROUTE_SERVER, AROUND, READ),
+    Need(f"{HUB_PEER}/read", On.ROUTE_SERVER, AROUND, READ),
+    Need(f"{HUB_PEER}/learnedRoutes/action", On.ROUTE_SERVER, AROUND, READ),
+    Need(f"{PUBLIC_IP}/read", On.ADDRESS, DOCTOR, READ),
     Need("Microsoft.Authorization/permissions/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.Authorization/locks/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.Authorization/policyAssignments/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.PolicyInsights/checkPolicyRestrictions/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.Insights/metrics/read", On.GATEWAY, DOCTOR, READ),
-    Need(f"{PEERINGS}/read", On.NETWORK, ("switch: a write whose answer was lost",), SWITCH),
-    Need(f"{PEERINGS}/write", On.NETWORK, PEERING, SWITCH),
-    Need(f"{NETWORKS}/peer/action", On.NETWORK, PEERING, SWITCH),
-    Need(f"{PEERINGS}/delete", On.NETWORK, (f"switch: {in_words(REMOVALS)}", "unprestage"), SWITCH),
-    Need(f"{NETWORK}/locations/operations/read", On.POLLING, ("switch", "drill"), SWITCH),
-    Need(f"{MACHINES}/runCommand/action", On.MACHINE, PROBES, SWITCH),
-    Need(f"{INTERFACES}/effectiveRouteTable/action", On.INTERFACE, PROBES, SWITCH),
+    Need(f"{PEERING}/read", On.NETWORK, ("switch: a write whose answer was lost",), SWITCH),
+    Need(f"{PEERING}/write", On.NETWORK, CONNECTS, SWITCH),
+    Need(f"{NETWORK}/peer/action", On.NETWORK, CONNECTS, SWITCH),
+    Need(f"{PEERING}/delete", On.NETWORK, (f"switch: {in_words(REMOVALS)}", "unprestage"), SWITCH),
+    Need(f"{NETWORK_PROVIDER}/locations/operations/read", On.POLLING, ("switch", "drill"), SWITCH),
+    Need(f"{MACHINE}/runCommand/action", On.MACHINE, PROBES, SWITCH),
+    Need(f"{INTERFACE}/effectiveRouteTable/action", On.INTERFACE, PROBES, SWITCH),
     Need("Microsoft.Compute/locations/operations/read", On.POLLING, PROBES, SWITCH),
-    Need(f"{LOCAL_GATEWAYS}/write", On.LOCAL_GATEWAY, ("drill",), SWITCH),
-    Need(f"{GATEWAYS}/startSiteFailoverTest/action", On.GATEWAY, ("drill",), SWITCH),
-    Need(f"{GATEWAYS}/stopSiteFailoverTest/action", On.GATEWAY, ("drill",), SWITCH),
+    Need(f"{LOCAL_GATEWAY}/write", On.LOCAL_GATEWAY, ("drill",), SWITCH),
+    Need(f"{GATEWAY}/startSiteFailoverTest/action", On.GATEWAY, ("drill",), SWITCH),
+    Need(f"{GATEWAY}/stopSiteFailoverTest/action", On.GATEWAY, ("drill",), SWITCH),
 )
 """Every action that ``status``, ``doctor``, ``switch``, ``verify`` and ``drill`` need.
 
@@ -169,7 +174,7 @@ def _applies(site: Site, need: Need) -> bool:
         return bool(resources(site, On.INTERFACE))
     if need.on is On.LOCAL_GATEWAY:
         return bool(resources(site, On.LOCAL_GATEWAY))
-    if need.action == f"{PEERINGS}/delete":
+    if need.action == f"{PEERING}/delete":
         return removes_peerings(site)
     if need.action.endswith("SiteFailoverTest/action"):
         return isinstance(site.drill, SiteFailoverTest)
@@ -178,7 +183,7 @@ def _applies(site: Site, need: Need) -> bool:
     return True
 
 
-_OF_EXPRESSROUTE = frozenset({f"{CIRCUITS}/read", f"{GATEWAYS}/getFailoverAllTestsDetails/action"})
+_OF_EXPRESSROUTE = frozenset({f"{CIRCUIT}/read", f"{GATEWAY}/getFailoverAllTestsDetails/action"})
 """Of no use where a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
 
 
@@ -203,14 +208,14 @@ def resources(site: Site, on: On) -> tuple[str, ...]:
         case On.LOCAL_GATEWAY:
             found = []
             if isinstance(site.drill, Drill):
-                found = [site.resource_id(LOCAL_GATEWAYS, site.drill.local_network_gateway)]
+                found = [site.resource_id(LOCAL_GATEWAY, site.drill.local_network_gateway)]
         case On.MACHINE:
             probes = site.probes.values()
             found = [site.machine_id(each) for probe in probes for each in machines(probe)]
         case On.INTERFACE:
             probes = site.probes.values()
             names = [each for probe in probes for each in interfaces(probe)]
-            found = [site.resource_id(INTERFACES, each) for each in names]
+            found = [site.resource_id(INTERFACE, each) for each in names]
         case _:
             return ()
     return _unique(found)

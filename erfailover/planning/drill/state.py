@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from erfailover.model.circuits import Circuits
 from erfailover.model.observed import Reading
+from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Drill, Site
 
 STOP = "erfailover drill stop"
@@ -63,7 +64,7 @@ def drill_state(site: Site, circuits: Circuits | None, stand_in: Reading[str] | 
 
 
 def _stand_in(drill: Drill, stand_in: Reading[str]) -> DrillState:
-    what, name = "local network gateway", drill.local_network_gateway.rsplit("/", 1)[-1]
+    what, name = "local network gateway", last_of(drill.local_network_gateway)
     if stand_in.value is None:
         told = f"Whether the drill runs is unknown: {name}: {stand_in.unknown}"
         return DrillState(None, what, told)

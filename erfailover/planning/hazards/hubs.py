@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
+from erfailover.model import resource_ids
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute, prefix_of
 from erfailover.model.site import Spoke
 from erfailover.planning.conditions import learned_routes, originated
@@ -35,12 +37,12 @@ def gateway_subnet(scene: Scene) -> Iterator[Claim]:
     if reading.value is None:
         yield unknown(GATEWAY_SUBNET, f"{hub}: {reading.unknown}")
         return
-    subnet = reading.value.subnet("GatewaySubnet")
+    subnet = reading.value.subnet(resource_ids.GATEWAY_SUBNET)
     if subnet is None or not subnet.route_table:
         return
     table = scene.around.table(subnet)
     if table.value is None:
-        named = subnet.route_table.rsplit("/", 1)[-1]
+        named = last_of(subnet.route_table)
         yield unknown(GATEWAY_SUBNET, f"{hub}/GatewaySubnet: route table {named}: {table.unknown}")
         return
     what = f"{hub}/GatewaySubnet: route table {table.value.name}"

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
+from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundings, prefix_of
 from erfailover.model.site import Role, Site, Spoke
 from erfailover.planning.conditions import learned_routes
@@ -36,7 +37,7 @@ class Scene:
 
     def hub_name(self, role: Role) -> str:
         """The name of a hub's VNet."""
-        return self.site.hub(role).virtual_network.rsplit("/", 1)[-1]
+        return last_of(self.site.hub(role).virtual_network)
 
     def hub_id(self, role: Role) -> str:
         """The id of a hub's VNet."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import APPLIANCE, GATEWAY_HOP, Surrounding, UserRoute
 from erfailover.model.site import Role
 from erfailover.planning.hazards.route_selection import merged
@@ -25,7 +26,7 @@ def unread_tables(scene: Scene) -> Iterator[str]:
         for subnet in reading.value.subnets:
             table = scene.around.table(subnet)
             if subnet.route_table and table.value is None:
-                named = subnet.route_table.rsplit("/", 1)[-1]
+                named = last_of(subnet.route_table)
                 yield f"{spoke.name}/{subnet.name}: route table {named}: {table.unknown}"
 
 

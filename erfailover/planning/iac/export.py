@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from erfailover.model.peering_flags import FLAGS, Flags
+from erfailover.model.resource_ids import NETWORK, PEERING, network_of, parse
 
 BICEP_API = "2024-05-01"
 SNAKE = {
@@ -48,8 +49,8 @@ class Owned:
 
 def owned(body: Mapping[str, Any]) -> Owned:
     """A peering from its ARM JSON; its id spelled as Azure documents it."""
-    parts = str(body["id"]).split("/")
-    subscription, group, network, name = parts[2], parts[4], parts[8], parts[10]
+    id_ = parse(str(body["id"]))
+    network, name = id_.names
     properties = body.get("properties", {})
     settings = Flags.from_arm(properties).to_arm()
     for each, default in DEFAULTS.items():
@@ -61,10 +62,10 @@ def owned(body: Mapping[str, Any]) -> Owned:
         if properties.get(each)
     }
     return Owned(
-        f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network"
-        f"/virtualNetworks/{network}/virtualNetworkPeerings/{name}",
-        subscription,
-        group,
+        f"/subscriptions/{id_.subscription}/resourceGroups/{id_.group}/providers/{NETWORK}"
+        f"/{network}/virtualNetworkPeerings/{name}",
+        id_.subscription,
+        id_.group,
         network,
         name,
         str((properties.get("remoteVirtualNetwork") or {}).get("id") or ""),
@@ -147,9 +148,9 @@ def _lender(peering: Owned, others: Iterable[Owned]) -> Owned | None:
     """The opposite that lends the gateway this one uses: Azure wants it first."""
     if not peering.settings["useRemoteGateways"]:
         return None
-    own = peering.id.partition("/virtualNetworkPeerings/")[0].lower()
+    own = network_of(peering.id).lower()
     for each in others:
-        there = each.id.partition("/virtualNetworkPeerings/")[0].lower()
+        there = network_of(each.id).lower()
         if there == peering.remote.lower() and each.remote.lower() == own:
             return each
     return None
@@ -209,9 +210,7 @@ def _group_file(peerings: Sequence[Owned], taken_at: str) -> str:
     networks = list(dict.fromkeys(each.network for each in peerings))
     labels = {name: f"network{number:02}" for number, name in enumerate(networks, 1)}
     parts += [
-        f"resource {labels[name]} 'Microsoft.Network/virtualNetworks@{BICEP_API}' existing = {{\n"
-        f"  name: {_bicep(name)}\n"
-        "}"
+        f"resource {labels[name]} '{NETWORK}@{BICEP_API}' existing = {{\n  name: {_bicep(name)}\n}}"
         for name in networks
     ]
     before: dict[str, str] = {}
@@ -226,7 +225,7 @@ def _after(symbol: str) -> list[str]:
 
 
 def _bicep_peering(peering: Owned, symbol: str, parent: str, before: str | None) -> str:
-    type_ = f"Microsoft.Network/virtualNetworks/virtualNetworkPeerings@{BICEP_API}"
+    type_ = f"{PEERING}@{BICEP_API}"
     lines = [
         f"resource {symbol} '{type_}' = {{",
         f"  parent: {parent}",

@@ -15,7 +15,7 @@ from typing import Any
 
 from erfailover.model import ssh_keys
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import GATEWAY_SUBNET
+from erfailover.model.resource_ids import GATEWAY_SUBNET, last_of
 from erfailover.model.topology import TopologyGateway, TopologyMachine, TopologyNetwork
 
 Body = dict[str, Any]
@@ -36,7 +36,7 @@ class Reference:
     path: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"({'.'.join(self.path)} of {self.resource_id.rsplit('/', 1)[-1]})"
+        return f"({'.'.join(self.path)} of {last_of(self.resource_id)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ from erfailover.model.resource_ids import (
     ROUTE_TABLE,
     SECURITY_GROUP,
     WORDS,
+    child_of,
+    last_of,
+    name_of,
+    resource_of,
 )
 from erfailover.planning.provision.arm_bodies import TAG, Body
 
@@ -68,9 +72,7 @@ class Deletion:
     @property
     def title(self) -> str:
         """Its kind and name, as people say it."""
-        parts = self.id.split("/")
-        name = f"{parts[-3]}/{parts[-1]}" if self.type == PEERING else parts[-1]
-        return f"{WORDS[self.type]} {name}"
+        return f"{WORDS[self.type]} {name_of(self.id, self.type)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _disk_of(resource: Body, ours: Mapping[str, str]) -> bool:
     """Whether a disk is that of one of our machines: Azure names it after the machine."""
     if str(resource.get("type", "")).lower() != DISK:
         return False
-    machines = {id_.rsplit("/", 1)[-1].lower() for id_, type_ in ours.items() if type_ == MACHINE}
+    machines = {last_of(id_).lower() for id_, type_ in ours.items() if type_ == MACHINE}
     name = str(resource.get("name", "")).lower()
     return any(name.startswith(f"{machine}_") for machine in machines)
 
@@ -156,28 +158,23 @@ def _in_use_by_others(ours: Mapping[str, str], bodies: Mapping[str, Body]) -> di
     for id_, type_ in ours.items():
         subnets = [_properties(each) for each in _items(bodies, id_, "subnets")]
         holders = [
-            _holder(str(each.get("id", "")))
+            resource_of(str(each.get("id", "")))
             for subnet in subnets
             for each in subnet.get("ipConfigurations") or []
         ]
         others = [each for each in holders if each and each.lower() not in going]
         if type_ != NETWORK or not others:
             continue
-        found[id_] = f"{others[0].rsplit('/', 1)[-1]} is in it"
+        found[id_] = f"{last_of(others[0])} is in it"
         for used in (subnet.get(key) for subnet in subnets for key in USED_BY_SUBNETS):
             used_id = going.get(str((used or {}).get("id", "")).lower())
             if used_id:
-                found[used_id] = f"{id_.rsplit('/', 1)[-1]} uses it"
+                found[used_id] = f"{last_of(id_)} uses it"
     return found
 
 
 def _items(bodies: Mapping[str, Body], id_: str, key: str) -> list[Body]:
     return list(_properties(bodies.get(id_.lower())).get(key) or [])
-
-
-def _holder(configuration_id: str) -> str:
-    """The resource that an IP configuration belongs to."""
-    return "/".join(configuration_id.split("/")[:9])
 
 
 def _deletions(
@@ -207,7 +204,7 @@ def _peerings(
 ) -> tuple[list[Deletion], list[str]]:
     """The peerings of our VNets; those that use remote gateways go before their opposites."""
     found = [
-        (f"{id_}/virtualNetworkPeerings/{each.get('name')}", id_, _properties(each))
+        (child_of(id_, PEERING, str(each.get("name"))), id_, _properties(each))
         for id_, type_ in ours.items()
         if type_ == NETWORK
         for each in _items(bodies, id_, "virtualNetworkPeerings")
@@ -220,7 +217,7 @@ def _peerings(
         owns = frozenset((id_.lower(), network.lower()))
         deletions.append(Deletion(id_, PEERING, needs, owns, frozenset((remote.lower(),))))
         if remote.lower() not in {each.lower() for each in ours}:
-            ends = (remote.rsplit("/", 1)[-1], network.rsplit("/", 1)[-1])
+            ends = (last_of(remote), last_of(network))
             disconnected.append(f"the peering of {ends[0]} with {ends[1]}")
     deletions.sort(key=lambda each: bool(each.needs))
     return deletions, disconnected

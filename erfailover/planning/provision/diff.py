@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from erfailover.model.resource_ids import last_of
 from erfailover.planning.provision.arm_bodies import Body, Reference, SecretName, WriteOnce
 
 Lookup = Callable[[Reference], Any]
@@ -78,7 +79,7 @@ def _compare_items(
 ) -> Iterator[Difference]:
     present = found if isinstance(found, list) else []
     for i, each in enumerate(wanted):
-        label = f"{path}[{each.get('name', _last(each.get('id')) or i)}]"
+        label = f"{path}[{each.get('name', last_of(str(each.get('id') or '')) or i)}]"
         match = _match(each, present, i)
         if match is None:
             yield Difference(label, "present", "absent")
@@ -203,7 +204,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "other"
     return str(value)
-
-
-def _last(id_: Any) -> str | None:
-    return str(id_).rsplit("/", 1)[-1] if id_ else None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
+from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Site
 from erfailover.model.topology import Topology, TopologyMachine
 
@@ -49,7 +50,7 @@ class NatSetup:
     @property
     def name(self) -> str:
         """The machine's name."""
-        return self.machine_id.rsplit("/", 1)[-1]
+        return last_of(self.machine_id)
 
     @property
     def title(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from erfailover.model import ssh_keys
 from erfailover.model.plan import Change
-from erfailover.model.resource_ids import GROUP, MACHINE, NETWORK, PEERING, network_of
+from erfailover.model.resource_ids import GROUP, MACHINE, NETWORK, PEERING, child_of, network_of
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.model.topology import ADMIN_PASSWORD
 from erfailover.planning.provision import diff, resources
@@ -289,7 +289,7 @@ def _setup_change(setup: NatSetup, made: Collection[str], nat_holds: Mapping[str
 def with_peerings(network_id: str, network: Body | None) -> Iterator[tuple[str, Body]]:
     """A VNet's peerings by id in lower case: its own body carries them."""
     for peering in (network or {}).get("properties", {}).get("virtualNetworkPeerings") or []:
-        yield f"{network_id}/virtualNetworkPeerings/{peering.get('name')}".lower(), peering
+        yield child_of(network_id, PEERING, str(peering.get("name"))).lower(), peering
 
 
 def wanted(site: Site) -> tuple[Desired, ...]:

@@ -24,6 +24,7 @@ from erfailover.model.resource_ids import (
     ROUTE_TABLE,
     SECURITY_GROUP,
     WORDS,
+    name_of,
 )
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.model.topology import ADMIN_PASSWORD, Topology
@@ -63,8 +64,7 @@ class Desired:
     @property
     def name(self) -> str:
         """Its name; a peering's with its VNet, ``vnet1/vnet1-to-vnet2``."""
-        parts = self.id.split("/")
-        return f"{parts[-3]}/{parts[-1]}" if self.type == PEERING else parts[-1]
+        return name_of(self.id, self.type)
 
     @property
     def title(self) -> str:

@@ -15,7 +15,7 @@ from erfailover.model.claims import Verdict
 from erfailover.model.observed import Gateway, Observed
 from erfailover.model.peering_flags import FLAGS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
-from erfailover.model.resource_ids import last_of, network_of
+from erfailover.model.resource_ids import last_of, network_of, parse
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.reporting.marks import VERDICT_WORD
@@ -120,8 +120,9 @@ def _of_peering(peering_id: str) -> tuple[str, ...]:
 
 def _of(resource_id: str, name: str = "--name") -> tuple[str, ...]:
     """The options that name a resource of a group."""
-    parts = resource_id.split("/")
-    return ("--subscription", parts[2], "--resource-group", parts[4], name, parts[-1])
+    id_ = parse(resource_id)
+    group = ("--subscription", id_.subscription, "--resource-group", id_.group)
+    return (*group, name, id_.names[-1])
 
 
 def _write(write: PeeringWrite, *, commented: bool = False) -> str:

@@ -9,10 +9,10 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from erfailover.model.probes import InterfaceRoute, MachinePing
+from erfailover.model.resource_ids import PEERING
 from erfailover.model.site import SiteFailoverTest
 from erfailover.planning.doctor.permissions import (
     NEEDS,
-    PEERINGS,
     Grant,
     On,
     RoleKind,
@@ -87,7 +87,7 @@ def test_a_site_needs_only_what_it_has() -> None:
 
 
 def test_deletion_is_needed_only_where_peerings_are_removed() -> None:
-    delete = f"{PEERINGS}/delete"
+    delete = f"{PEERING}/delete"
     assert removes_peerings(SITE)
     assert delete in {each.action for each in needs(SITE)}
     assert not removes_peerings(prestaged(SITE))

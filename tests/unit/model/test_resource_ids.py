@@ -1,0 +1,103 @@
+"""Resource ids: taken apart in any letter case, and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from erfailover.model.resource_ids import (
+    GROUP,
+    NETWORK,
+    PEERING,
+    SUBNET,
+    SUBSCRIPTION,
+    ResourceId,
+    child_of,
+    group_of,
+    last_of,
+    name_of,
+    network_of,
+    parse,
+    resource_of,
+    subscription_of,
+)
+
+GROUP_ID = "/subscriptions/s1/resourceGroups/rg-we"
+VNET = f"{GROUP_ID}/providers/Microsoft.Network/virtualNetworks/vnet1"
+
+NAMES = st.text("abcXYZ019-_.()", min_size=1, max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("/subscriptions/s1", ResourceId("s1", "", SUBSCRIPTION, ())),
+        (GROUP_ID, ResourceId("s1", "rg-we", GROUP, ())),
+        (VNET, ResourceId("s1", "rg-we", NETWORK, ("vnet1",))),
+        (f"{VNET}/subnets/a", ResourceId("s1", "rg-we", SUBNET, ("vnet1", "a"))),
+    ],
+)
+def test_an_id_is_taken_apart(text: str, parts: ResourceId) -> None:
+    assert parse(text) == parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "vnet1",
+        "/",
+        "/subscriptions/",
+        "/subscriptions/s1/resourceGroups",
+        "/subscriptions/s1/resourceGroups/rg/",
+        "/subscriptions/s1/providers/Microsoft.Network/virtualNetworks/vnet1",
+        f"{GROUP_ID}/providers/Microsoft.Network",
+        f"{GROUP_ID}/providers/Microsoft.Network/virtualNetworks",
+        f"{VNET}/subnets",
+        f"{VNET}//a",
+        f"{VNET}/providers/Microsoft.Authorization/locks/mine",
+        f"https://management.azure.com{VNET}",
+    ],
+)
+def test_what_is_no_id_of_a_resource_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a resource id"):
+        parse(text)
+
+
+@given(NAMES, NAMES, NAMES, NAMES, st.sampled_from([str, str.lower, str.upper, str.swapcase]))
+def test_the_letter_case_of_segments_does_not_matter(
+    subscription: str, group: str, network: str, name: str, cased: Callable[[str], str]
+) -> None:
+    plain = (
+        f"/subscriptions/{subscription}/resourceGroups/{group}"
+        f"/providers/Microsoft.Network/virtualNetworks/{network}"
+    )
+    text = cased(child_of(plain, PEERING, name))
+    found = parse(text)
+    assert found.is_a(PEERING)
+    assert not found.is_a(NETWORK)
+    assert (found.subscription, found.group) == (cased(subscription), cased(group))
+    assert found.names == (cased(network), cased(name))
+    assert network_of(text) == resource_of(text) == cased(plain)
+    assert parse(group_of(text)) == ResourceId(cased(subscription), cased(group), GROUP, ())
+    assert subscription_of(text) == cased(subscription)
+    assert last_of(text) == cased(name)
+
+
+@pytest.mark.parametrize("text", ["", "vnet1", "/", "/providers/Microsoft.Network", "/x/y"])
+def test_a_path_without_a_subscription_names_none(text: str) -> None:
+    with pytest.raises(ValueError, match="names no subscription"):
+        subscription_of(text)
+
+
+def test_the_subscription_of_a_longer_path_is_found() -> None:
+    assert subscription_of("/Subscriptions/s1/providers/Microsoft.Network/locations") == "s1"
+    assert subscription_of("/subscriptions/s1") == "s1"
+
+
+def test_a_peering_is_named_with_its_network() -> None:
+    assert name_of(child_of(VNET, PEERING, "vnet1-to-vnet2"), PEERING) == "vnet1/vnet1-to-vnet2"
+    assert name_of(VNET, NETWORK) == last_of("vnet1") == "vnet1"
