@@ -62,9 +62,7 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
         raise SiteFileError(file, unreadable.problems) from unreadable
     site, problems = _site(source)
     if site is not None:
-        problems = [
-            replace(each, line=source.line(each.keys)) for each in cross_checks(site)
-        ] + problems
+        problems = [replace(each, line=source.line(each.keys)) for each in cross_checks(site)]
     if problems or site is None:
         raise SiteFileError(file, problems)
     return replace(site, subscription=site.subscription or environment.get(SUBSCRIPTION_VARIABLE))

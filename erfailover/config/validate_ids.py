@@ -1,7 +1,6 @@
-"""Which resources a site file names, and whether each can be found by what it says. Pure.
+"""The names and ids of resources in a site file: their form, type and resource group. Pure.
 
-Owns the rule that a name needs ``resource_group`` and a full id must be one, of the right type.
-It never asks Azure whether the resource is there.
+Does not check whether Azure has the resources.
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
-"""What a site's topology may not say although every key is well formed. Pure.
+"""The checks across the keys of a site's topology. Pure.
 
-Owns the checks of what ``provision`` makes: names that lead nowhere, addresses that do not fit,
-and what Azure is known to refuse, so that it is told before the first write.
-
-What a topology may not say about its keys: where the tunnels' is, who may sign in. Pure.
-
-Reads no file and no vault. What stands in the wrong place may be a secret, so no message repeats
-it.
+Finds names that lead nowhere, addresses that do not fit, and what Azure is known to refuse, so
+that it is reported before the first write. Also checks where the shared key of the tunnels is and
+which SSH keys may sign in; it reads no file and no vault, and no message repeats such a value,
+because it may be a secret in the wrong place.
 """
 
 from __future__ import annotations
@@ -35,6 +32,9 @@ NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", re.IGNORECASE)
 ADMIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 FORBIDDEN_ADMINS = frozenset({"root", "admin", "administrator", "guest", "test", "user"})
+
+SMALLEST_SUBNET = 29
+"""The longest prefix of a subnet that Azure takes."""
 
 ROOT: Keys = ("topology",)
 
@@ -111,8 +111,8 @@ def _networks(topology: Topology) -> Iterator[Problem]:
             for other, prefix in placed:
                 if subnet.prefix.overlaps(prefix):
                     yield Problem(place, f"a prefix apart from {other}'s", str(subnet.prefix))
-            if subnet.prefix.prefixlen > 29:
-                yield Problem(place, "a /29 or larger", str(subnet.prefix))
+            if subnet.prefix.prefixlen > SMALLEST_SUBNET:
+                yield Problem(place, f"a /{SMALLEST_SUBNET} or larger", str(subnet.prefix))
             placed.append((subnet_name, subnet.prefix))
 
 
@@ -307,6 +307,8 @@ def _interface(
         return
     if subnet_name == GATEWAY_SUBNET:
         yield Problem((*keys, "subnet"), f"a subnet other than {GATEWAY_SUBNET}", repr(subnet))
+    if found.prefix.prefixlen > SMALLEST_SUBNET:
+        return
     first, last = found.prefix[4], found.prefix[-2]
     if not first <= address <= last:
         remedy = "Azure keeps the first four addresses of a subnet and the last"

@@ -1,7 +1,7 @@
-"""What was seen and what follows from it: readings, verdicts, plans. Pure.
+"""An immutable picture of a site in Azure at one moment: networks, peerings, gateways. Pure.
 
-``Observed`` is an immutable picture of Azure at one moment. ``Plan`` is what a command would
-change, decided from it. Neither does anything.
+A value that could not be read is a ``Reading`` with the reason. What follows from a picture is
+decided in ``planning``.
 """
 
 from __future__ import annotations

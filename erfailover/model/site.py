@@ -1,7 +1,7 @@
-"""The site: what the operator says there is and should be.
+"""The shape of the site file, as frozen dataclasses, except probes, flags and topology. Pure.
 
-Owns the shape of the site file as frozen dataclasses. Pure: reading the file, and saying what
-is wrong with it, is ``config``'s. Azure's ids are made here from names, nowhere else.
+``config`` reads and checks the file. The ids of the site's resources are made here from their
+names.
 """
 
 from __future__ import annotations

@@ -1,20 +1,18 @@
-"""What there is in Azure, as a site: which VNets are spokes, their flags, the prefixes. Pure.
+"""Make a site of the networks found in Azure, for ``init --from-azure``. Pure.
 
-Owns the decisions of ``init --from-azure``: from what was read to the site and to remarks on
-what a person should look at. It never reads or writes Azure; the file is ``site_file``'s.
+Decides which VNets are spokes, the flags on both paths, the names, and the remarks on what a
+person should check. ``site_file`` writes the result; Azure is never read or written here.
 
 The rules:
 
 - A spoke is a VNet whose peering uses the remote gateway of the primary hub; or of the backup
   hub, while it is peered with the primary hub both ways: that one is failed over now.
 - The flags of the path that a spoke is on are written as they are. Those of the other path are
-  derived: the same peerings, remote gateways and transit moved to the other hub, forwarded
-  traffic as it is where the peering is there, else as on the path the spoke is on.
-- The remote prefixes are ``prefixes``' decision.
-
-What to call the spokes and new peerings of a site that is adopted. Pure.
-
-Owns that names are told apart, fit Azure's rules, and follow the convention that is there.
+  derived: the same peerings, with remote gateways and transit moved to the other hub. Forwarded
+  traffic stays as it is in a peering that exists; a new peering has that of the current path.
+- ``prefixes`` decides the remote prefixes.
+- Names of spokes and of new peerings are unique, fit Azure's rules, and follow the naming
+  convention of the existing peerings.
 """
 
 from __future__ import annotations

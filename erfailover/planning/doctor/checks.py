@@ -1,9 +1,7 @@
-"""All checks, in order. Pure.
+"""All checks of ``doctor``, in order, among them the hazards of a switch to the backup hub. Pure.
 
-What else could keep traffic on the primary hub after a switch to the backup. Pure.
-
-The claims are ``erfailover.planning.hazards``'; one that is unknown does not keep a switch from
-working.
+``planning.hazards`` decides the hazards; an unknown one does not fail the check, because it does
+not keep a switch from working.
 """
 
 from __future__ import annotations

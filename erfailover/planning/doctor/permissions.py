@@ -1,13 +1,13 @@
-"""Which rights each command needs, on what; whether they are granted; custom roles. Pure.
+"""The rights that each command needs on each resource, and the custom roles that grant them. Pure.
 
-Owns THE table of actions: the role definitions, what ``doctor`` asks after and what
-``erfailover permissions`` prints all come from it. It never asks Azure anything.
+``NEEDS`` is the only table of actions: the role definitions, the questions of ``doctor`` and the
+output of ``erfailover permissions`` are derived from it. Azure is never asked here.
 
 Rules (published: role-definitions of Azure RBAC): an assignment grants what its ``actions`` match
-and its ``notActions`` do not; assignments add up; ``*`` stands for any characters; case does not
-matter. Names of actions: published, "Azure permissions for Networking" and its likes; those of the
-site failover tests are younger than the list that was read, and follow Azure's rule for a POST,
-``{type}/{name}/action`` (assumed; the paths: REST spec 2024-05-01, virtualNetworkGateway.json).
+and its ``notActions`` do not; assignments add up; ``*`` matches any characters; letter case does
+not matter. The names of actions are published ("Azure permissions for Networking" and similar
+pages), except those of the site failover tests, which are newer: they follow Azure's rule for a
+POST, ``{type}/{name}/action`` (assumed; paths: REST spec 2024-05-01, virtualNetworkGateway.json).
 """
 
 from __future__ import annotations

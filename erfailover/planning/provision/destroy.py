@@ -1,7 +1,8 @@
-"""What ``destroy`` deletes, and in which order Azure allows it. Pure.
+"""What ``destroy`` deletes, in an order that Azure allows. Pure.
 
-Only what carries the site's tag goes; everything else in the resource group is kept, and named.
-A peering goes with its VNet; the group goes where it carries the tag and nothing else is in it.
+Deletes only resources with the site's tag and reports the others in the resource group as kept.
+Peerings are deleted with their VNet. The resource group is deleted if it has the tag and nothing
+else remains in it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The resources a site's topology asks for, as a dependency graph. Pure.
+"""The resources of a site's topology, as a dependency graph. Pure.
 
-Owns what has to be there, what each resource needs before it, and which resources a write owns
-or refers to, so that nothing is written into a VNet or gateway that is being updated. Never
-decides what to do about what is there already: that is ``plan``'s.
+Each resource lists what must exist before it, and which resources a write owns or refers to, so
+that nothing is written into a VNet or gateway that is being updated. ``plan`` compares the graph
+with what exists.
 """
 
 from __future__ import annotations

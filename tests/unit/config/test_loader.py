@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path as FilePath
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from erfailover.config.loader import SiteFileError, load, template
+from erfailover.config.yaml_source import Problem
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import (
     InterfaceRoute,
@@ -44,6 +51,15 @@ def complaints(file: FilePath) -> list[str]:
         load(file, {})
     assert caught.value.exit_code == 2
     return [line.removeprefix(f"{file}:") for line in caught.value.message.splitlines()]
+
+
+def problems(file: FilePath) -> tuple[Problem, ...]:
+    """Everything that is wrong with a file; nothing if it is a site."""
+    try:
+        load(file, {})
+    except SiteFileError as error:
+        return error.problems
+    return ()
 
 
 def line_of(file: FilePath, piece: str) -> int:
@@ -340,6 +356,11 @@ CROSS = [
         "{allow_forwarded_traffic: maybe, use_remote_gateways: true}",
         "allow_forwarded_traffic: expected true or false or 'keep', found 'maybe'",
     ),
+    (
+        "vnet2-sub2: {prefix: 10.2.2.0/24",
+        "vnet2-sub2: {prefix: 10.2.2.0/32",
+        "vnet2-sub2.prefix: expected a /29 or larger, found 10.2.2.0/32",
+    ),
     ("address: 10.5.0.4", "address: 10.5.0.3", "expected one from 10.5.0.4 to 10.5.0.254"),
     ("address: 10.5.0.4", "address: 10.1.0.4", "expected one from 10.5.0.4 to 10.5.0.254"),
     ("subnet: vnet5/vnet5-sub1", "subnet: vnet5-sub1", "write <virtual network>/<subnet>"),
@@ -559,3 +580,80 @@ def test_a_wrong_probe_is_told_as_the_kind_that_was_meant(
     said_all = complaints(of_probe(tmp_path, probe))
     assert any(said in line for line in said_all), said_all
     assert len(said_all) <= 2
+
+
+JUNK: tuple[object, ...] = (
+    None,
+    True,
+    5,
+    1.5,
+    "keep",
+    "absent",
+    "10.1.0.0",
+    "10.1.0.1/8",
+    [],
+    ["x"],
+    {},
+    {5: 1},
+    {"x": 1},
+)
+
+
+def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The keys and positions that lead to every value below one."""
+    rows = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in rows:
+        yield (*above, key)
+        if isinstance(each, dict | list):
+            yield from places(each, (*above, key))
+
+
+VALUES = yaml.safe_load(template())
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.sampled_from(list(places(VALUES))), junk=st.sampled_from(JUNK))
+def test_a_wrong_value_anywhere_is_reported_once_and_with_a_line(
+    place: tuple[Any, ...], junk: object, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    values = deepcopy(VALUES)
+    above = values
+    for key in place[:-1]:
+        above = above[key]
+    above[place[-1]] = junk
+    file = write(tmp_path_factory.mktemp("site"), yaml.safe_dump(values))
+    lines = [problem.line for problem in problems(file)]
+    assert all(lines)
+    assert len(set(map(str, problems(file)))) == len(lines)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "said"),
+    [
+        (
+            "{allow_forwarded_traffic: true, use_remote_gateways: true}",
+            "{allow_forwarded_traffic: true, use_remote_gateways: perhaps}",
+            "spokes[0].spoke_to_primary.on_expressroute.use_remote_gateways",
+            "expected true or false, found 'perhaps'",
+        ),
+        (
+            "resource_group: rg-we",
+            "resource_group: rg-we\ncloud: {endpoint: 5, authority: https://a.example}",
+            "cloud.endpoint",
+            "expected text, found 5; put it in quotes",
+        ),
+        (
+            "resource_group: rg-we",
+            "resource_group: rg-we\ncloud: mars",
+            "cloud",
+            "expected 'public' or 'usgovernment' or 'china' or keys and values (endpoint, "
+            "authority), found 'mars'",
+        ),
+    ],
+)
+def test_what_is_wrong_within_a_choice_is_reported_once(
+    tmp_path: FilePath, old: str, new: str, place: str, said: str
+) -> None:
+    file = edited(tmp_path, (old, new))
+    [line] = complaints(file)
+    assert line.endswith(f": {place}: {said}")
