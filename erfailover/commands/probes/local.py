@@ -142,6 +142,8 @@ def _connect(probe: LocalConnect) -> Answer:
     began = time.monotonic()
     try:
         socket.create_connection(probe.address, probe.timeout_s).close()
+    except socket.gaierror as error:
+        return answers.of_unresolved_name(error.strerror)
     except OSError as error:
         return answers.of_connect(error, time.monotonic() - began)
     return answers.of_connect(None, time.monotonic() - began)

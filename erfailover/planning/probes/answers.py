@@ -7,7 +7,6 @@ found, an empty table.
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -55,12 +54,15 @@ def of_ping(code: int | None, output: str) -> Answer:
     return Answer(None, _last_line(output) or f"ping ended with {code}", output)
 
 
+def of_unresolved_name(reason: str) -> Answer:
+    """Return the answer for a host name that the resolver does not find."""
+    return Answer(None, f"the name is not found: {reason}")
+
+
 def of_connect(error: OSError | None, took_s: float) -> Answer:
     """What came of a TCP connection."""
     if error is None:
         return Answer(True, f"connected in {1000 * took_s:.0f} ms")
-    if isinstance(error, socket.gaierror):
-        return Answer(None, f"the name is not found: {error.strerror}")
     if isinstance(error, TimeoutError):
         return Answer(False, "no answer")
     if isinstance(error, ConnectionRefusedError):
