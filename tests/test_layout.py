@@ -1,4 +1,4 @@
-"""The layout of the code: import contracts, floors, circles, file sizes, and the tests' own layout."""
+"""The layout of the code: import contracts, floors, circles, file sizes; the tests mirror it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def contracts() -> list[str]:
 
 
 def broken_contracts(folder: Path) -> list[str]:
-    """Run ``lint-imports`` in a folder; return the names of the contracts that it reports broken."""
+    """Run ``lint-imports`` in a folder; return the names of the broken contracts."""
     program = Path(sys.executable).with_name("lint-imports")
     ended = subprocess.run(
         [program, "--no-cache", "--no-logo"], cwd=folder, capture_output=True, text=True

@@ -332,3 +332,25 @@ def test_a_nat_machine_is_set_up_by_cloud_init_alone(provisioned: Stage) -> None
     vm3.properties["vmId"] = "another"  # a machine that has never been started
     stage.lab.machines.boot(vm3)
     assert stage.reaches("vm1-nic1", "8.8.4.4")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("location: westeurope", "location: atlantis", "atlantis is no region that has VPN"),
+        ("location: westeurope", "location: westus", "westus has the availability zones none"),
+        ("Standard_B2ats_v2", "Standard_Z9000", "Standard_Z9000: is not offered in this region"),
+        ("ubuntu-24_04-lts", "ubuntu-4_10", "Canonical:ubuntu-4_10:server:latest is not offered"),
+    ],
+)
+def test_what_azure_does_not_offer_is_refused_before_the_first_write(
+    stage: Stage, before: str, after: str, words: str
+) -> None:
+    stage.do("init")
+    file = Path("erfailover.yaml")
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+    assert stage.run("provision", "--yes") == 3
+    assert words in " ".join(stage.err.split())
+    assert stage.writes() == []

@@ -55,6 +55,19 @@ def connection(arm: Arm, name: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def hub_on_a_circuit(arm: Arm) -> Arm:
+    """Make a hub with an ExpressRoute gateway on a circuit, and a spoke that uses it."""
+    arm.vnet("hub", "10.2.0.0/16", GatewaySubnet="10.2.0.0/27")
+    arm.vnet("spoke", "10.1.0.0/16", apps="10.1.0.0/24")
+    circuit(arm, "c1", "Amsterdam", "10.4.0.0/16", "10.5.0.0/16")
+    gateway(arm)
+    arm.put("connections/to-c1", connection(arm, "c1"))
+    arm.peering("hub", "spoke", transit=True)
+    arm.peering("spoke", "hub", remote=True)
+    arm.clock.sleep(60)
+    return arm
+
+
 def act(arm: Arm, action: str, body: Any = None) -> Any:
     reply = arm.wait(arm.call("POST", f"{GATEWAY}/{action}", body))
     assert reply.status == 200, reply

@@ -9,12 +9,16 @@ import pytest
 from erfailover.azure.readers.network import gateway as read_gateway
 from erfailover.model.observed import Reading
 from erfailover.model.site import Role
-from tests.lab.routing.test_expressroute import hub as hub  # the fixture
 from tests.support.arm_client import Arm
-from tests.support.lab_express import act, connection, heard, learned, peers
+from tests.support.lab_express import act, connection, heard, hub_on_a_circuit, learned, peers
 from tests.support.lab_gateways import connect
 
 HUB, SPOKE = "10.2.0.0/16", "10.1.0.0/16"
+
+
+@pytest.fixture
+def hub(arm: Arm) -> Arm:
+    return hub_on_a_circuit(arm)
 
 
 def summarize(arm: Arm, *prefixes: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tests.support.lab_express import (
     connection,
     gateway,
     heard,
+    hub_on_a_circuit,
     learned,
     peers,
     private_peering,
@@ -22,16 +23,7 @@ from tests.support.lab_express import (
 
 @pytest.fixture
 def hub(arm: Arm) -> Arm:
-    """A hub with an ExpressRoute gateway on a circuit, and a spoke that uses it."""
-    arm.vnet("hub", "10.2.0.0/16", GatewaySubnet="10.2.0.0/27")
-    arm.vnet("spoke", "10.1.0.0/16", apps="10.1.0.0/24")
-    circuit(arm, "c1", "Amsterdam", "10.4.0.0/16", "10.5.0.0/16")
-    gateway(arm)
-    arm.put("connections/to-c1", connection(arm, "c1"))
-    arm.peering("hub", "spoke", transit=True)
-    arm.peering("spoke", "hub", remote=True)
-    arm.clock.sleep(60)
-    return arm
+    return hub_on_a_circuit(arm)
 
 
 OWN = {
