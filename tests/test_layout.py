@@ -36,7 +36,11 @@ VIOLATIONS = [
     (PURE, "reporting/marks.py", "import socket"),
     (PURE, "model/claims.py", "def late() -> None:\n    import subprocess"),
     (PURE, "errors.py", "import threading"),
-    ("no package imports its own caller", "azure/client/clouds.py", "import erfailover.azure.arm"),
+    (
+        "no package imports its own caller",
+        "azure/client/clouds.py",
+        "import erfailover.azure.blob_store",
+    ),
 ]
 """A contract, a file, and a line added to it that breaks the contract."""
 
@@ -95,7 +99,8 @@ def test_every_contract_has_an_import_that_breaks_it() -> None:
     assert {contract for contract, _, _ in VIOLATIONS} == set(contracts())
 
 
-def test_the_contracts_take_fewer_than_60_lines() -> None:
+def test_the_contracts_take_fewer_than_60_lines_and_nothing_overrides_them() -> None:
+    assert "[importlinter" not in (ROOT / "setup.cfg").read_text(encoding="utf-8")
     lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     first = lines.index("[tool.importlinter]")
     after = [number for number, line in enumerate(lines) if number > first and line[:1] == "["]

@@ -1,4 +1,6 @@
-"""The only importer of the Azure SDK: credentials, clients, polling, error translation, calls.
+"""Azure: credentials, clients, reads, writes, retries, polling; the only importer of the SDK.
+
+Never passes a type or an exception of the SDK to a caller, and never decides what to write.
 
 Importing this package costs nothing; its modules load the SDK.
 """

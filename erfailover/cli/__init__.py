@@ -1,1 +1,4 @@
-"""The command line: commands, options, help, exit codes; importing it costs next to nothing."""
+"""The command line: commands, options, help, completion, exit codes.
+
+Never decides about networks, and never loads the Azure SDK to show help.
+"""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from erfailover.azure.reader import Reader
     from erfailover.azure.session import Session
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("erfailover.commands.context")
 
 
 @dataclass

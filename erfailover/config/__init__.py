@@ -1,1 +1,4 @@
-"""The site file: read, checked with the line of each problem, made a site."""
+"""The site file: parsed, validated with the line of each problem, turned into a site.
+
+Never calls Azure.
+"""

@@ -1,5 +1,4 @@
 """The lab: a local Azure Resource Manager endpoint that behaves as Azure does.
 
-Nothing in here imports the controller, and the controller imports nothing of it:
-they meet at an HTTPS endpoint.
+Never imports the controller, and never makes up an answer: what it does not model is a 501.
 """

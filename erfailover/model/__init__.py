@@ -1,1 +1,4 @@
-"""Immutable values that all the rest passes on; no behaviour beyond themselves."""
+"""Immutable values that all other packages share: site, readings, plan, tasks, lease. Pure.
+
+Never reads, writes or decides anything.
+"""

@@ -1,1 +1,4 @@
-"""Pure decisions: what to write, in which order, and whether that is safe."""
+"""Decisions: what to write, in which order, and whether it is safe. Pure.
+
+Never reads, writes, waits or prints: values in, values out.
+"""

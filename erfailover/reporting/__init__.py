@@ -1,1 +1,4 @@
-"""What commands print: text for people and plain data, each subject in a module. Pure."""
+"""All output: text, JSON, SVG and HTML, made from values. Pure.
+
+Never reads Azure, a clock or the terminal, and never decides anything.
+"""

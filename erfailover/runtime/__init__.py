@@ -1,1 +1,4 @@
-"""Mechanisms that know nothing of Azure: clock, executor, waits, logs, journal, secrets."""
+"""Mechanisms without Azure: clock, executor, waits, logs, journal, state, secrets.
+
+Never decides about networks, and never imports the Azure SDK.
+"""

@@ -1,4 +1,4 @@
-"""A lab on a stepped clock, a server for it, and a small ARM client that waits by that clock."""
+"""Fixtures: a lab on a stepped clock, its server, and an ARM client that waits by that clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lab and a command line in one process, HTTPS between them, on one clock that jumps."""
+"""Fixtures: a stage with an empty lab, and one with the proof of concept provisioned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every hazard provoked on the lab: found by the plan, refused with exit code 3, then forced."""
+"""Every hazard of ``tests.support.provoked``: found by the plan, refused with 3, then forced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provision and destroy: the command line, the real SDK, the lab over HTTPS."""
+"""Provision, destroy and init: the command line, the real SDK, the lab over HTTPS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What machines of the lab are told, and what they print."""
+"""Scripts for machines of the lab, started side by side, and their output."""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""How Azure is called: credential, clients, pace, retries, polling, errors, the request log."""
+"""How Azure is called: credential, clients, rate limits, retries, polling, errors, request log.
+
+Never interprets a resource.
+"""

@@ -1,1 +1,4 @@
-"""What is read from Azure, each subject in a module: values of the model come out."""
+"""Reads from Azure, one subject a module; each returns values of the model.
+
+Never writes, and never takes an empty or failed reading for an absence.
+"""

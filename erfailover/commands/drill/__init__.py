@@ -1,1 +1,4 @@
-"""``erfailover drill``: Azure's failover test, or a VPN that stands in for ExpressRoute."""
+"""``erfailover drill``: Azure's failover test, or a VPN that stands in for ExpressRoute.
+
+Never moves a spoke.
+"""

@@ -143,7 +143,7 @@ def _connect(probe: LocalConnect) -> Answer:
     try:
         socket.create_connection(probe.address, probe.timeout_s).close()
     except socket.gaierror as error:
-        return answers.of_unresolved_name(error.strerror)
+        return answers.of_unresolved_name(error.strerror or str(error))
     except OSError as error:
         return answers.of_connect(error, time.monotonic() - began)
     return answers.of_connect(None, time.monotonic() - began)

@@ -1,1 +1,4 @@
-"""The record of a run, its report, and ``erfailover history``."""
+"""The record of a run, its report, and ``erfailover history``.
+
+Never records a secret.
+"""

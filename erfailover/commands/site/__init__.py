@@ -1,1 +1,4 @@
-"""``erfailover init`` and ``export``: site files made, and a site as code."""
+"""``erfailover init`` and ``export``: site files written, and a site as code.
+
+Never writes to Azure.
+"""

@@ -1,1 +1,4 @@
-"""``erfailover status`` and ``diagram``: one reading of a site, shown."""
+"""``erfailover status`` and ``diagram``: one reading of a site, shown.
+
+Never writes to Azure.
+"""

@@ -1,1 +1,4 @@
-"""Who may do what: identities, tokens, roles, policies, locks."""
+"""Access: identities, tokens, roles, policies, locks.
+
+Never changes a resource.
+"""

@@ -1,1 +1,4 @@
-"""``erfailover lab``: the lab's own command line."""
+"""``erfailover lab``: start, stop and control a lab that runs in a process of its own.
+
+Never holds a world: it asks the lab's process over HTTPS.
+"""

@@ -1,1 +1,4 @@
-"""What all of the lab stands on: world, ids, resource types, operations, clock, protocol."""
+"""What the rest of the lab builds on: world, ids, resource types, operations, clock.
+
+Never imports another package of the lab.
+"""

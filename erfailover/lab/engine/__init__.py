@@ -1,1 +1,4 @@
-"""The world by the clock: how operations end, faults, throttling, snapshots."""
+"""The world over time: how operations end, faults, throttling, metrics, snapshots.
+
+Never parses a request.
+"""

@@ -1,1 +1,4 @@
-"""Virtual machines: their kernel's routes and filters, and whether a packet arrives."""
+"""Virtual machines: routes, packet filters, a shell, and whether a packet arrives.
+
+Never runs a program of the machine that the lab runs on.
+"""

@@ -1,1 +1,4 @@
-"""How routes come about: BGP, ExpressRoute, route servers, effective routes."""
+"""Routes: BGP, ExpressRoute, route servers, security groups, effective routes.
+
+Never changes a resource: tables are computed from the world.
+"""

@@ -1,1 +1,4 @@
-"""The lab over HTTPS on this machine: server, control API, state folder."""
+"""The lab over HTTPS on this machine: server, control API, certificates, state folder.
+
+Never decides how Azure answers.
+"""

@@ -1,1 +1,4 @@
-"""A network that is there already, as a site file. Pure."""
+"""An existing network as a site file. Pure.
+
+Never hides a doubt: what an operator should check becomes a remark.
+"""

@@ -1,1 +1,4 @@
-"""Whether a switch could work, before it must: checks, their verdicts, their remedies. Pure."""
+"""Whether a switch would work: checks, verdicts, remedies, permissions. Pure.
+
+Never counts an unknown reading as a pass.
+"""

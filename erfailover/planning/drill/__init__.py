@@ -1,1 +1,4 @@
-"""Whether a drill may start, and how one stands. Pure."""
+"""Whether a drill may start, and how far it is. Pure.
+
+Never decides whether a spoke moves.
+"""

@@ -1,1 +1,4 @@
-"""Peerings that stand in Terraform or Bicep as well: drift and export. Pure."""
+"""Peerings that Terraform or Bicep manages as well: drift and export. Pure.
+
+Never decides which flags a peering should have.
+"""

@@ -1,1 +1,4 @@
-"""What there should be, what there is, and what to create, change or delete. Pure."""
+"""Desired resources, existing ones, and what to create, change or delete. Pure.
+
+Never plans to delete what is not the site's own.
+"""

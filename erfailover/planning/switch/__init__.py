@@ -1,1 +1,4 @@
-"""The steps of a switch, their order, how long they take, what they came to. Pure."""
+"""The steps of a switch, their order, their duration, their result. Pure.
+
+Never plans a write on an unknown reading that the step's precondition names.
+"""

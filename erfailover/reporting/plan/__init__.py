@@ -1,1 +1,4 @@
-"""Plans of a switch as text, data, az script and saved document. Pure."""
+"""Plans of a switch: text, data, az script, saved document. Pure.
+
+Never reads or writes a file.
+"""

@@ -1,1 +1,4 @@
-"""What a run came to: text, data, HTML page, timeline. Pure."""
+"""The result of a run: text, data, HTML page, timeline. Pure.
+
+Never fetches anything: the page stands alone.
+"""

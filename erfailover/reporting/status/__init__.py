@@ -1,1 +1,4 @@
-"""The status of a site as text and data, and what has changed in it. Pure."""
+"""The status of a site, and what has changed in it, as text and data. Pure.
+
+Never decides what is healthy: that is ``planning.health``.
+"""

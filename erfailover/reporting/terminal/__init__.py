@@ -1,1 +1,4 @@
-"""The topology in characters. Pure."""
+"""The topology in characters. Pure.
+
+Never looks at a terminal: width, colour and characters are given.
+"""

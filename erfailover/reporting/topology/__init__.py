@@ -1,1 +1,4 @@
-"""The topology as observed, with marks: what all pictures are drawn from. Pure."""
+"""The observed topology with marks, from which all pictures are drawn. Pure.
+
+Never draws.
+"""

@@ -1,4 +1,4 @@
-"""Run commands over HTTPS: scripts that run side by side see each other's packets."""
+"""Run commands over HTTPS: scripts that run side by side, and one whose machine is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The procedure's decisions, enumerated: every state a spoke's peerings can be in."""
+"""The procedure's decisions in every state of ``tests.support.peering_states``."""
 
 from __future__ import annotations
 

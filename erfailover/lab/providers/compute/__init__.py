@@ -1,1 +1,4 @@
-"""Resource types of Microsoft.Compute."""
+"""Resource types of Microsoft.Compute.
+
+Never runs a machine: that is ``lab.machines``.
+"""
