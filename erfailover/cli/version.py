@@ -32,7 +32,7 @@ PACKAGES = (
     "tenacity",
 )
 EXTRAS = {
-    "lab": ("aiohttp", "PyJWT", "trustme"),
+    "lab": ("aiohttp", "cryptography", "PyJWT", "trustme"),
     "blob": ("azure-storage-blob",),
     "keyvault": ("azure-keyvault-secrets",),
     "diagram": ("pygraphviz",),
