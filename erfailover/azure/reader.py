@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from erfailover.azure.client.clients import Clients
-from erfailover.azure.client.operations import address, label, operations, raw
+from erfailover.azure.client.operations import label, operations, raw
 from erfailover.azure.client.polling import CadencePolling
 from erfailover.azure.client.raw_request import Answer, rows_of_pages, send
 from erfailover.azure.run_command import CommandResult, run_command
@@ -42,7 +42,7 @@ class Reader:
 
     def get(self, resource_id: str, deadline_s: float = READ_DEADLINE_S) -> Body | None:
         """The resource as ARM JSON; None where there is none."""
-        where = address(resource_id)
+        where = parse(resource_id)
         try:
             found: Body = self._session.read(
                 f"GET {label(resource_id)}",
@@ -117,7 +117,7 @@ class Reader:
         """
         deadline = self.clock.now() + deadline_s
         state = "gone"
-        clients = self._session.clients(address(resource_id).subscription)
+        clients = self._session.clients(subscription_of(resource_id))
         while operation and operation.startswith(clients.base_url + "/"):
             answer = self._session.read(
                 f"GET operation of {label(resource_id)}",
@@ -133,7 +133,7 @@ class Reader:
 
     def resources_of_group(self, group_id: str) -> list[Body] | None:
         """Every resource in a resource group (id, name, type, tags); None without the group."""
-        where = address(group_id)
+        where = parse(group_id)
         client = self._session.clients(where.subscription).resource
         try:
             return self._rows(
@@ -168,7 +168,7 @@ class Reader:
 
         Azure leaves that out of lists (reported: azure-powershell 2581, azure-cli 2061).
         """
-        where = address(gateway_id)
+        where = parse(gateway_id)
         return self._rows(
             f"GET {label(gateway_id)}/connections",
             lambda: self._session.operations(where).list_connections(*where.names),
@@ -187,11 +187,10 @@ class Reader:
             deadline_s: how long it may take, in seconds.
         """
         parent = parse(parent_id)
-        names = (parent.group, *parent.names) if parent.group else ()
         clients = self._session.clients(parent.subscription)
         return self._rows(
             f"GET {label(parent_id)} {call} of {type_}",
-            lambda: getattr(operations(clients, type_), call)(*names),
+            lambda: getattr(operations(clients, type_), call)(*parent.names),
             deadline_s,
         )
 
@@ -216,7 +215,7 @@ class Reader:
         **arguments: Any,
     ) -> Any:
         """What an action that only reads answers, by the SDK's name without ``begin_``."""
-        where = address(resource_id)
+        where = parse(resource_id)
 
         def begin(polling: CadencePolling) -> Any:
             call = getattr(self._session.operations(where), f"begin_{action}")

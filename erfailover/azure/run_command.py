@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.azure.client.operations import address, label, raw
+from erfailover.azure.client.operations import label, raw
 from erfailover.azure.client.polling import CadencePolling
 from erfailover.azure.client.write_guard import Guard
 from erfailover.azure.session import Session
+from erfailover.model.resource_ids import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def run_command(
         deadline_s: how long it may take, in seconds.
         guard: consulted before the script is sent; None for a script that changes nothing.
     """
-    where = address(machine_id)
+    where = parse(machine_id)
     body = {"commandId": "RunShellScript", "script": list(script)}
 
     def begin(polling: CadencePolling) -> Any:

@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 from erfailover.azure.client.access import Access
 from erfailover.azure.client.clients import Clients
-from erfailover.azure.client.operations import Address, operations
+from erfailover.azure.client.operations import operations
 from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
 from erfailover.azure.client.rate_limits import Budget
 from erfailover.azure.client.retries import READ, Contact, Retries
 from erfailover.azure.client.write_guard import Guard
 from erfailover.errors import AzureFailure
+from erfailover.model.resource_ids import ResourceId
 from erfailover.runtime.clock import Clock
 
 log = logging.getLogger("erfailover.azure.cloud")
@@ -70,7 +71,7 @@ class Session:
                 self._clients[key] = Clients(subscription, self._access, self.budget, guard)
             return self._clients[key]
 
-    def operations(self, where: Address, guard: Guard | None = None) -> Any:
+    def operations(self, where: ResourceId, guard: Guard | None = None) -> Any:
         """Return the SDK's operations for the type of a resource."""
         return operations(self.clients(where.subscription, guard), where.type)
 

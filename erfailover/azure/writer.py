@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from erfailover.azure.client.operations import GROUP_TYPE, address, label, raw
+from erfailover.azure.client.operations import label, raw
 from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
 from erfailover.azure.client.retries import WRITE
 from erfailover.azure.client.write_guard import Guard
@@ -20,6 +20,7 @@ from erfailover.azure.reader import Body, Reader
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import OnWait, Session
 from erfailover.errors import AzureFailure, Kind
+from erfailover.model.resource_ids import GROUP, parse
 from erfailover.runtime import waits
 
 log = logging.getLogger("erfailover.azure.cloud")
@@ -66,14 +67,14 @@ class Writer:
             deadline_s: how long it may take, waits included, in seconds.
             cadence: how often to poll.
         """
-        where = address(resource_id)
+        where = parse(resource_id)
         deadline = self._session.clock.now() + deadline_s
         what = f"PUT {label(resource_id)}"
 
         def write() -> Any:
             calls = self._session.operations(where, self._guard)
             whole = copy.deepcopy(dict(body))
-            if where.type == GROUP_TYPE:
+            if where.is_a(GROUP):
                 return calls.create_or_update(*where.names, whole, cls=raw)
             return self._operation(
                 what,
@@ -89,7 +90,7 @@ class Writer:
 
     def delete(self, resource_id: str, deadline_s: float) -> None:
         """Delete a resource and wait until it is gone; do nothing if it does not exist."""
-        where = address(resource_id)
+        where = parse(resource_id)
         deadline = self._session.clock.now() + deadline_s
         what = f"DELETE {label(resource_id)}"
 
@@ -125,7 +126,7 @@ class Writer:
             done: checks whether it was done, if Azure's answer was lost.
             arguments: further arguments of the SDK's call.
         """
-        where = address(gateway_id)
+        where = parse(gateway_id)
         deadline = self._session.clock.now() + deadline_s
         what = f"POST {label(gateway_id)}/{action}"
 

@@ -69,10 +69,7 @@ class Flag:
 
 FLAGS = (
     Flag(
-        "allow_virtual_network_access",
-        "allowVirtualNetworkAccess",
-        "--allow-vnet-access",
-        "access",
+        "allow_virtual_network_access", "allowVirtualNetworkAccess", "--allow-vnet-access", "access"
     ),
     Flag(
         "allow_forwarded_traffic",
@@ -81,17 +78,9 @@ FLAGS = (
         "forwarded traffic",
     ),
     Flag(
-        "allow_gateway_transit",
-        "allowGatewayTransit",
-        "--allow-gateway-transit",
-        "gateway transit",
+        "allow_gateway_transit", "allowGatewayTransit", "--allow-gateway-transit", "gateway transit"
     ),
-    Flag(
-        "use_remote_gateways",
-        "useRemoteGateways",
-        "--use-remote-gateways",
-        "remote gateways",
-    ),
+    Flag("use_remote_gateways", "useRemoteGateways", "--use-remote-gateways", "remote gateways"),
 )
 """In the order of the fields of ``Flags``."""
 

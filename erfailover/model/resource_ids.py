@@ -65,16 +65,19 @@ class ResourceId:
 
     Attributes:
         subscription: the subscription's id.
-        group: the name of the resource group; empty for a subscription.
         type: the full type, ``Microsoft.Network/virtualNetworks/subnets``.
-        names: the names of the resource and of those above it, its own last; empty for a
-            subscription or a resource group.
+        names: the name of the resource group, then those down to the resource's own, as the
+            SDK's calls take them; none for a subscription.
     """
 
     subscription: str
-    group: str
     type: str
     names: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        """The name of the resource group; empty for a subscription."""
+        return self.names[0] if self.names else ""
 
     def is_a(self, type_: str) -> bool:
         """Return whether it is the id of a resource of a type."""
@@ -90,12 +93,14 @@ def parse(resource_id: str) -> ResourceId:
     found = _FORM.fullmatch(resource_id)
     if found is None:
         raise ValueError(f"{resource_id!r} is not a resource id")
-    subscription, group = found["subscription"], found["group"] or ""
+    subscription, group = found["subscription"], found["group"]
+    if group is None:
+        return ResourceId(subscription, SUBSCRIPTION, ())
     if found["path"] is None:
-        return ResourceId(subscription, group, GROUP if group else SUBSCRIPTION, ())
+        return ResourceId(subscription, GROUP, (group,))
     parts = found["path"].split("/")
     type_ = "/".join((found["provider"], *parts[::2]))
-    return ResourceId(subscription, group, type_, tuple(parts[1::2]))
+    return ResourceId(subscription, type_, (group, *parts[1::2]))
 
 
 def subscription_of(resource_id: str) -> str:

@@ -392,9 +392,9 @@ def spoke_names(network_ids: Sequence[str]) -> list[str]:
     """What to call spokes: as their VNets; by group, then subscription, where those are alike."""
     ids = [parse(each) for each in network_ids]
     forms = (
-        [each.names[0] for each in ids],
-        [f"{each.group}/{each.names[0]}" for each in ids],
-        [f"{each.subscription}/{each.group}/{each.names[0]}" for each in ids],
+        [each.names[-1] for each in ids],
+        [f"{each.group}/{each.names[-1]}" for each in ids],
+        [f"{each.subscription}/{each.group}/{each.names[-1]}" for each in ids],
     )
     counts = [Counter(name.lower() for name in form) for form in forms]
     chosen = []

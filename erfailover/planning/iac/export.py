@@ -50,7 +50,7 @@ class Owned:
 def owned(body: Mapping[str, Any]) -> Owned:
     """A peering from its ARM JSON; its id spelled as Azure documents it."""
     id_ = parse(str(body["id"]))
-    network, name = id_.names
+    _, network, name = id_.names
     properties = body.get("properties", {})
     settings = Flags.from_arm(properties).to_arm()
     for each, default in DEFAULTS.items():

@@ -34,10 +34,10 @@ NAMES = st.text("abcXYZ019-_.()", min_size=1, max_size=12)
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("/subscriptions/s1", ResourceId("s1", "", SUBSCRIPTION, ())),
-        (GROUP_ID, ResourceId("s1", "rg-we", GROUP, ())),
-        (VNET, ResourceId("s1", "rg-we", NETWORK, ("vnet1",))),
-        (f"{VNET}/subnets/a", ResourceId("s1", "rg-we", SUBNET, ("vnet1", "a"))),
+        ("/subscriptions/s1", ResourceId("s1", SUBSCRIPTION, ())),
+        (GROUP_ID, ResourceId("s1", GROUP, ("rg-we",))),
+        (VNET, ResourceId("s1", NETWORK, ("rg-we", "vnet1"))),
+        (f"{VNET}/subnets/a", ResourceId("s1", SUBNET, ("rg-we", "vnet1", "a"))),
     ],
 )
 def test_an_id_is_taken_apart(text: str, parts: ResourceId) -> None:
@@ -80,9 +80,9 @@ def test_the_letter_case_of_segments_does_not_matter(
     assert found.is_a(PEERING)
     assert not found.is_a(NETWORK)
     assert (found.subscription, found.group) == (cased(subscription), cased(group))
-    assert found.names == (cased(network), cased(name))
+    assert found.names == (cased(group), cased(network), cased(name))
     assert network_of(text) == resource_of(text) == cased(plain)
-    assert parse(group_of(text)) == ResourceId(cased(subscription), cased(group), GROUP, ())
+    assert parse(group_of(text)) == ResourceId(cased(subscription), GROUP, (cased(group),))
     assert subscription_of(text) == cased(subscription)
     assert last_of(text) == cased(name)
 
