@@ -32,6 +32,10 @@ class Refused(Failure):
     exit_code = 3
 
 
+class LeaseLost(Refused):
+    """Another run holds the site's lease: nothing further may be written."""
+
+
 class UnknownReading(Failure):
     """Something that had to be known could not be read."""
 

@@ -24,7 +24,7 @@ from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobLeaseClient
 
 from erfailover.azure.client.retries import READ, WRITE, Contact, Retries
-from erfailover.errors import AzureFailure, Kind, Refused, StateFailure
+from erfailover.errors import AzureFailure, Kind, LeaseLost, Refused, StateFailure
 from erfailover.model.lease import (
     Decision,
     Held,
@@ -84,6 +84,7 @@ class BlobStore:
     transport: Callable[[float, float], Any] | None = None
     renew_every_s: float = LEASE_S / 3
     relied_on_s: float = RELIED_ON_S
+    is_cheap: bool = False
     _token: str | None = field(default=None, repr=False)
     _size: int = 0
     _appending: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -113,6 +114,14 @@ class BlobStore:
                 except AzureFailure as failure:
                     raise self._lost_or_unusable(failure) from failure
 
+    def keep_aside(self, lines: bytes) -> str:
+        """There is no place on this machine.
+
+        Raises:
+            StateFailure: always.
+        """
+        raise StateFailure(f"{self.name} does not take them, and there is no other place")
+
     def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
         """Take the lease; one that is expired, orphaned or taken over is first waited out."""
         try:
@@ -141,7 +150,7 @@ class BlobStore:
         """Renew the lease, which tells whether it is still ours."""
         token = self._token
         if token is None:
-            raise Refused(f"no lease is held in {self.name}")
+            raise LeaseLost(f"no lease is held in {self.name}")
         try:
             self._call("renewing the lease", lambda: self._lease(token).renew(), WRITE, RENEW_S)
         except AzureFailure as failure:
@@ -246,7 +255,7 @@ class BlobStore:
         """Append one block. Only who has the lease appends, so the size tells what was done."""
         token, expected = self._token, self._size + len(piece)
         if token is None:
-            raise Refused(f"no lease is held in {self.name}")
+            raise LeaseLost(f"no lease is held in {self.name}")
         deadline = self.clock.now() + CALL_S
         while True:
             try:
@@ -325,7 +334,7 @@ class BlobStore:
             f"{what} in {self.name}", work, on=on, deadline=self.clock.now() + at_most_s
         )
 
-    def _lost_or_unusable(self, failure: AzureFailure) -> Refused | StateFailure:
+    def _lost_or_unusable(self, failure: AzureFailure) -> LeaseLost | StateFailure:
         if not _about_lease(failure):
             return self._unusable(failure)
         try:
@@ -333,7 +342,7 @@ class BlobStore:
         except AzureFailure:
             found = None
         who = f"it is now held by {found.told(self.wall())}" if found else "it was broken"
-        return Refused(
+        return LeaseLost(
             f"the lease of the site is lost: {who}; nothing further is written",
             "See erfailover status and erfailover history before you run the command again.",
         )

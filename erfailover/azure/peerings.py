@@ -59,12 +59,36 @@ def write(
         if change.after is None or change.change is Change.DELETE:
             writer.delete(change.peering_id, deadline_s)
             return "removed"
-        body = _with_flags(found, change.remote_virtual_network, change.after)
-        writer.write(change.peering_id, body, deadline_s, cadence)
+        put(writer, change, found, deadline_s, cadence)
         return "written"
     finally:
         network_id = network_of(change.peering_id)
         readings.changed(change.peering_id, network_id, change.remote_virtual_network)
+
+
+def put(
+    writer: Writer,
+    change: PeeringWrite,
+    found: dict[str, Any] | None,
+    deadline_s: float,
+    cadence: Cadence = HURRIED,
+) -> None:
+    """Write a peering's flags over the body that was read, without reading it again.
+
+    Args:
+        writer: sends the write.
+        change: what to write; not a deletion.
+        found: the peering as ARM JSON; None if it does not exist.
+        deadline_s: how long that may take, in seconds.
+        cadence: how often to poll.
+
+    Raises:
+        AzureFailure: Azure refused, or the outcome is unknown.
+    """
+    if change.after is None:
+        raise ValueError(f"{change.name}: a write without flags")
+    body = _with_flags(found, change.remote_virtual_network, change.after)
+    writer.write(change.peering_id, body, deadline_s, cadence)
 
 
 def _unused(change: PeeringWrite, seen: Peering | None, readings: Readings) -> Peering | None:

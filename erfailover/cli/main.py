@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from erfailover import __version__
-from erfailover.cli import meta, observe, site, switch
+from erfailover.cli import meta, observe, signals, site, switch
 from erfailover.cli.help import Commands
 from erfailover.cli.options import CONTEXT, logged, output_of, printed
-from erfailover.errors import Failure, UsageFailure
-from erfailover.runtime import logs, memory
+from erfailover.errors import Failure, StateFailure, UsageFailure
+from erfailover.runtime import logs, memory, streams
 
 if TYPE_CHECKING:
     from erfailover.runtime.clock import Clock
@@ -86,13 +85,13 @@ for command in (*site.ALL, *observe.ALL, *switch.ALL, *meta.ALL):
 
 
 def main() -> None:
-    """Run the command line and exit with the documented code; SIGTERM counts as Ctrl-C."""
+    """Run the command line and exit with the documented code."""
     memory.while_loading()
     if COMPLETION in os.environ:
         from erfailover.cli import completion
 
         completion.answer(cli)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals.install()
     sys.exit(invoke(sys.argv[1:]))
 
 
@@ -104,6 +103,17 @@ def invoke(arguments: list[str], clock: Clock | None = None) -> int:
         clock: whose seconds count; None for the machine's own, at the speed that the
             environment names.
     """
+    with streams.lasting() as output:
+        code = _invoke(arguments, clock)
+        output.flush()
+        error = output.error
+        if code == 0 and error is not None and not isinstance(error, BrokenPipeError):
+            hint = "What was done is done; see erfailover history."
+            return _failed(StateFailure.exit_code, f"standard output failed: {error}", hint)
+    return code
+
+
+def _invoke(arguments: list[str], clock: Clock | None) -> int:
     try:
         result = cli.main(arguments, prog_name="erfailover", standalone_mode=False, obj=clock)
     except click.exceptions.Abort:
@@ -117,9 +127,6 @@ def invoke(arguments: list[str], clock: Clock | None = None) -> int:
         return _failed(failure.exit_code, failure.message, failure.hint)
     except KeyboardInterrupt:
         return _failed(130, "interrupted", GO_ON)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if logs.is_json():
             logging.getLogger("erfailover").exception("a bug in erfailover")

@@ -120,7 +120,7 @@ class Context:
                 self.__dict__[name].close()
 
     def _show_wait(self, failure: AzureFailure, seconds: float) -> None:
-        if not waits.heard():  # otherwise the line of the step that waits shows it
+        if waits.listener() is None:  # otherwise the line of the step that waits shows it
             self.output.info(f"  waiting {seconds:.0f} s: {failure.message}")
 
 

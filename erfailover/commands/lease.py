@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from erfailover.azure.session import OnWait, Session
 from erfailover.azure.writer import OnAccepted, Writer
 from erfailover.commands.context import Context
+from erfailover.model.fencing import Write
 from erfailover.model.lease import Standing, Taken
 from erfailover.runtime.state.lease_keeper import HeldLease
 from erfailover.runtime.state.process import this_process
@@ -20,15 +22,19 @@ class Lease:
 
     session: Session
     held: HeldLease
+    taken: Taken
 
-    def writer(self, accepted: OnAccepted, waiting: OnWait | None = None) -> Writer:
+    def writer(
+        self, accepted: OnAccepted, waiting: OnWait | None = None, write: Write = Write.OTHER
+    ) -> Writer:
         """Return a writer that checks the lease before every write.
 
         Args:
             accepted: called for every write that Azure accepted.
             waiting: called before each retry; None for the session's own.
+            write: what its writes are for.
         """
-        return Writer(self.session, self.held.check, accepted, waiting)
+        return Writer(self.session, partial(self.held.check, write), accepted, waiting)
 
 
 @contextmanager
@@ -45,10 +51,11 @@ def hold_lease(context: Context, command: str) -> Iterator[Lease]:
     """
     session = context.session
     taken = context.store.acquire(this_process(command), take_over=context.take_over)
-    with HeldLease(context.store) as held:
+    speed = getattr(context.clock, "speed", 1.0)
+    with HeldLease(context.store, context.site.timing.step_deadline_s / speed) as held:
         if taken.standing is not Standing.FREE:
             _report_take_over(context, taken)
-        yield Lease(session, held)
+        yield Lease(session, held, taken)
 
 
 def _report_take_over(context: Context, taken: Taken) -> None:

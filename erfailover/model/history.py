@@ -47,6 +47,8 @@ class RunRecord:
         hint: what to do next, where it failed.
         took_s: how long it took, in seconds of the clock; None where its end was not recorded.
         result: what it came to, as the command tells it; empty where it told nothing.
+        places: of each spoke that a switch was to move, where it was left: ``target``, ``origin``,
+            ``nowhere``, ``changing`` or ``unknown``; ``moving`` if that was not recorded.
     """
 
     id: str
@@ -68,6 +70,7 @@ class RunRecord:
     hint: str | None = None
     took_s: float | None = None
     result: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> list[StepRecord]:
@@ -136,11 +139,17 @@ def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
         run.steps.append(_intended(record))
     elif event == "accepted":
         _accepted(run, record)
+    elif event == "path":
+        run.places[str(record.get("spoke"))] = str(record.get("place"))
+    elif event == "crossing":
+        run.places |= dict.fromkeys(map(str, record.get("spokes") or ()), "moving")
     elif event in ("done", "failed", "skipped"):
-        if event == "skipped" and record.get("title"):
-            run.steps.append(_intended(record))
-        for step in run.steps:
-            if step.task == record.get("task") and step.outcome == OPEN:
+        known = [step for step in run.steps if step.task == record.get("task")]
+        if not known and event != "done" and record.get("title"):
+            known = [_intended(record)]
+            run.steps += known
+        for step in known:
+            if step.outcome == OPEN:
                 step.outcome, step.ended = str(event), str(record.get("at", ""))
                 step.note, step.ended_s = record.get("note"), record.get("at_s")
                 step.attempts = int(record.get("attempts") or 1)

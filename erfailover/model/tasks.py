@@ -28,6 +28,7 @@ class Task:
         completes: it completes what the tasks that it needs have begun, so it is started although
             the run is being stopped.
         usual: how long it usually takes; None where that is not known.
+        records_itself: whether ``run`` records in the journal what it is about to do.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Task:
     resource: str = ""
     completes: bool = False
     usual: Usual | None = None
+    records_itself: bool = False
 
 
 class State(StrEnum):

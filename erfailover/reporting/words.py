@@ -41,3 +41,8 @@ def join_names(names: Sequence[str], most: int) -> str:
     """Return names in one line, at most so many: ``spoke1, spoke2 and 236 more``."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def without_path(spokes: Sequence[str]) -> str:
+    """Return the sentence that some spokes have no path: ``vnet1 has NO path``."""
+    return f"{join_names(spokes, 12)} {'has' if len(spokes) == 1 else 'have'} NO path"

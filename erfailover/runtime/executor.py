@@ -11,6 +11,7 @@ Azure refuses one all the same, the run goes on one at a time (``Width``).
 
 from __future__ import annotations
 
+import logging
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,8 @@ from erfailover.model.resource_ids import last_of
 from erfailover.model.tasks import Event, Listener, Results, State, Task
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock, start
+
+log = logging.getLogger("erfailover.executor")
 
 IN_FLIGHT = 128
 """How many tasks are under way at most: ARM grants 10 writes a second beyond the first 200
@@ -213,7 +216,11 @@ class _Run:
             self.results.failures[task.id] = error
             self._tell(task, State.FAILED, error.message)
         else:
-            raise error
+            self.lost.add(task.id)
+            log.error("%s failed unexpectedly", task.title, exc_info=error)
+            unexpected = Failure(f"a bug in erfailover: {type(error).__name__}: {error}")
+            self.results.failures[task.id] = unexpected
+            self._tell(task, State.FAILED, unexpected.message)
 
     def _skip_the_rest(self, by_order: Sequence[Task]) -> None:
         """Say what was not begun because too much had failed."""
@@ -226,12 +233,19 @@ class _Run:
         now = self.clock.now()
         event = Event(task, state, now - self.began[""], now - self.began.get(task.id, now), note)
         self.results.events.append(event)
-        self.listener(event)
+        self._notify(event)
 
     def _tell_wait(self, task: Task, wait: waits.Wait) -> None:
         now = self.clock.now()
         times = now - self.began[""], now - self.began.get(task.id, now)
-        self.listener(Event(task, State.WAITING, *times, wait.why, wait.attempt, wait.seconds))
+        self._notify(Event(task, State.WAITING, *times, wait.why, wait.attempt, wait.seconds))
+
+    def _notify(self, event: Event) -> None:
+        """Call the listener; its errors never end a run (rich raises ``SystemExit`` on EPIPE)."""
+        try:
+            self.listener(event)
+        except (Exception, SystemExit):
+            log.exception("the listener of a run failed")
 
     def _tell_held_up(self, task: Task) -> None:
         """Say once what a task that could start waits for."""

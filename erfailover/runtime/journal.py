@@ -9,15 +9,22 @@ store's (``state``).
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import uuid4
 
-from erfailover.errors import UnknownReading
+from erfailover.errors import LeaseLost, UnknownReading
 
 Record = Mapping[str, Any]
+
+IDLE_S = 5.0
+"""How long the thread that appends waits for a record before it ends, in wall seconds."""
+AGAIN_S = 0.5
+"""The pause after a store failed to append, in wall seconds."""
 
 
 class Log(Protocol):
@@ -34,18 +41,30 @@ class Log(Protocol):
         """Add whole lines; returns when they are kept."""
 
 
-@dataclass(frozen=True)
 class Journal:
-    """The journal of one site, and the run whose records are added to it."""
+    """The journal of one site, and the run whose records are added to it.
 
-    log: Log
-    run: str
-    written: list[Record] = field(default_factory=list, compare=False, repr=False)
-    """What this run has recorded, kept by the log or not: its report is made of it."""
+    Records are appended in their order by a thread of their own. So a store that is slow, full or
+    silent holds up only whoever asks for its confirmation, and what could not be appended is
+    tried again with the next record.
+
+    Attributes:
+        log: what keeps the lines.
+        run: the id of this run.
+        written: what this run has recorded, appended or not: its report is made of it.
+    """
+
+    def __init__(self, log: Log, run: str) -> None:
+        self.log, self.run = log, run
+        self.written: list[Record] = []
+        self._pending: list[tuple[bytes, Future[None]]] = []
+        self._changed = threading.Condition()
+        self._appender: threading.Thread | None = None
+        self._lost: LeaseLost | None = None
 
     @classmethod
     def open(cls, log: Log) -> Journal:
-        """The journal that a store keeps, with a new run's id."""
+        """Return the journal that a store keeps, with a new run's id."""
         return cls(log, uuid4().hex[:12])
 
     def write(self, event: str, **fields: Any) -> None:
@@ -53,11 +72,62 @@ class Journal:
 
         Raises:
             StateFailure: the store cannot be written to.
-            Refused: the store takes records of the lease's holder alone, and that is another.
+            LeaseLost: the store takes records of the lease's holder alone, and that is another.
         """
+        self.later(event, **fields).result()
+
+    def later(self, event: str, **fields: Any) -> Future[None]:
+        """Append one record as soon as that is possible; never fails."""
         record = {"at": _now(), "run": self.run, "event": event, **fields}
-        self.written.append(record)
-        self.log.append((json.dumps(record, sort_keys=True) + "\n").encode("ascii"))
+        line = (json.dumps(record, sort_keys=True, default=str) + "\n").encode("ascii")
+        kept: Future[None] = Future()
+        with self._changed:
+            self.written.append(record)
+            if self._lost is not None:
+                kept.set_exception(self._lost)
+                return kept
+            self._pending.append((line, kept))
+            if self._appender is None:
+                self._appender = threading.Thread(target=self._append, name="journal", daemon=True)
+                self._appender.start()
+            self._changed.notify_all()
+        return kept
+
+    def flush(self, timeout_s: float) -> bytes:
+        """Wait until every record is kept; return the lines that are not by then.
+
+        Args:
+            timeout_s: how long to wait, in wall seconds.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pending, timeout_s)
+            return b"".join(line for line, _ in self._pending)
+
+    def _append(self) -> None:
+        """Append what is pending, in order; end if nothing is for a while."""
+        while True:
+            with self._changed:
+                if not self._changed.wait_for(lambda: bool(self._pending), IDLE_S):
+                    self._appender = None
+                    return
+                batch = list(self._pending)
+            try:
+                self.log.append(b"".join(line for line, _ in batch))
+            except LeaseLost as lost:
+                with self._changed:
+                    self._lost = lost
+                    batch, self._pending = self._pending, []
+                    self._changed.notify_all()
+                _answer(batch, lost)
+                return
+            except Exception as error:
+                _answer(batch, error)
+                time.sleep(AGAIN_S)
+            else:
+                with self._changed:
+                    del self._pending[: len(batch)]
+                    self._changed.notify_all()
+                _answer(batch, None)
 
     def records(self) -> list[Record]:
         """Every record, oldest first.
@@ -68,6 +138,17 @@ class Journal:
         """
         lines = self.log.read().split(b"\n")
         return replay(map(_text, lines), f"the journal in {self.log.name}")
+
+
+def _answer(batch: Iterable[tuple[bytes, Future[None]]], error: Exception | None) -> None:
+    """Tell whoever waits for records what became of them; a later success is not told again."""
+    for _, kept in batch:
+        if kept.done():
+            continue
+        if error is None:
+            kept.set_result(None)
+        else:
+            kept.set_exception(error)
 
 
 def _text(line: bytes) -> str:

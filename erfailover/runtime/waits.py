@@ -45,16 +45,16 @@ def heard_by(listener: Listener) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
-def heard() -> bool:
-    """Whether somebody listens."""
-    return _LISTENER.get() is not None
+def listener() -> Listener | None:
+    """Return the listener of the calling thread's waits."""
+    return _LISTENER.get()
 
 
 def tell(wait: Wait) -> None:
     """Tell of a wait, before it."""
-    listener = _LISTENER.get()
-    if listener is not None:
-        listener(wait)
+    heard = _LISTENER.get()
+    if heard is not None:
+        heard(wait)
 
 
 RESOURCE = re.compile(r"/subscriptions/[^\s'\"]+/virtualNetworks/([\w.-]*\w)", re.IGNORECASE)

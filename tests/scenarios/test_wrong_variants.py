@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from erfailover.model.observed import Observed
-from erfailover.model.plan import Change, SwitchPlan
+from erfailover.model.plan import Change, StepKind, SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch import procedure
 from tests.support.stage import Stage
@@ -48,8 +48,11 @@ def test_break_and_make_swapped_is_caught(
         site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
     ) -> SwitchPlan:
         plan = RIGHT(site, observed, target, ours)
-        order = [1, 2, 4, 3, 5]
-        steps = sorted(plan.writes, key=lambda step: order.index(step.number))
+        writes = {step.kind: step.write for step in plan.writes}
+        other = {StepKind.BREAK: StepKind.MAKE, StepKind.MAKE: StepKind.BREAK}
+        steps = [
+            replace(step, write=writes[other.get(step.kind, step.kind)]) for step in plan.writes
+        ]
         return replace(plan, steps=tuple(steps))
 
     monkeypatch.setattr(procedure, "plan", swapped)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from erfailover.errors import Refused, StateFailure
+from erfailover.errors import LeaseLost, StateFailure
 from erfailover.model.lease import Held, Holder, Taken
 from erfailover.runtime.state.local import LocalStore
 
@@ -44,6 +44,7 @@ class Remote:
     name: str = "azblob://there"
     renew_every_s: float = 3600.0
     relied_on_s: float = 10.0
+    is_cheap: bool = False
     inner: LocalStore | None = None
     calls: list[str] = field(default_factory=list)
 
@@ -52,7 +53,10 @@ class Remote:
         if self.down:
             raise StateFailure(f"{self.name} does not answer", "Mend it.")
         if self.lost and what in ("append", "renew"):
-            raise Refused("lost")
+            raise LeaseLost("lost")
+
+    def keep_aside(self, lines: bytes) -> str:
+        raise StateFailure("there is no other place")
 
     def read(self) -> bytes:
         self._call("read")

@@ -63,6 +63,7 @@ class Budget:
     _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
     _windows: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
     _prepaid: set[str] = field(default_factory=set)
+    _exempt: set[str] = field(default_factory=set)
     _waiting: dict[tuple[str, str], int] = field(default_factory=dict)
     _watching: int = 0
     _looks: _Bucket = field(init=False)
@@ -85,6 +86,9 @@ class Budget:
             if method == "PUT" and path_of(url) in self._prepaid:
                 self._prepaid.discard(path_of(url))
                 return
+            if method == "PUT" and path_of(url) in self._exempt:
+                self._consume(method, subscription, is_network(url), 1)
+                return
         self._wait_for(method, subscription, is_network(url), 1)
 
     def prepay(self, resource_ids: Iterable[str]) -> None:
@@ -106,6 +110,15 @@ class Budget:
         """These are not going to be written after all."""
         with self._lock:
             self._prepaid.difference_update(map(path_of, resource_ids))
+
+    def exempt(self, resource_ids: Iterable[str], exempt: bool) -> None:
+        """Let the writes of some resources pass without waiting, or no longer.
+
+        A write that restores a path never waits for a token.
+        """
+        change = self._exempt.update if exempt else self._exempt.difference_update
+        with self._lock:
+            change(map(path_of, resource_ids))
 
     def _wait_for(self, method: str, subscription: str, network: bool, count: int) -> None:
         """Wait until there are so many tokens, and take them.

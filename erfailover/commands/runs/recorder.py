@@ -10,7 +10,8 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,9 @@ from erfailover.model.tasks import Event, Listener, State
 from erfailover.runtime.clock import Clock
 from erfailover.runtime.journal import Journal
 from erfailover.runtime.state.process import this_process
+
+FLUSH_S = 10.0
+"""How long the last records of a run are waited for, in wall seconds."""
 
 SETTLE_DEADLINE_S = 5400.0
 """How long operations of a run that died are waited for: a gateway's creation is the longest."""
@@ -48,13 +52,10 @@ class Recorder:
 
         def tell(event: Event) -> None:
             task = event.task
-            if event.state is State.STARTED:
-                if not event.note:
-                    self.intent(task.id, task.title, task.change, task.resource)
-            elif event.state is State.WAITING:
+            if event.state is State.WAITING:
                 self._attempts[task.id] = max(self._attempts[task.id], event.attempt)
-            else:
-                self.note(
+            elif event.state is not State.STARTED:
+                self.later(
                     str(event.state),
                     task=task.id,
                     title=task.title,
@@ -69,12 +70,20 @@ class Recorder:
         return tell
 
     def intent(self, task: str, title: str, change: str, resource: str) -> None:
-        """Record what is about to be done."""
+        """Record what is about to be done; return when the store has confirmed it.
+
+        Raises:
+            StateFailure: it has not.
+        """
         self.note("intent", task=task, title=title, change=change, resource=resource)
 
+    def intent_later(self, task: str, title: str, change: str, resource: str) -> None:
+        """Record what is about to be done, and do not wait for the store."""
+        self.later("intent", task=task, title=title, change=change, resource=resource)
+
     def accepted(self, resource_id: str, answer: Accepted) -> None:
-        """Record what Azure answered to a write."""
-        self.note(
+        """Record what Azure answered to a write. Never fails: the write was accepted."""
+        self.later(
             "accepted",
             resource=resource_id,
             method=answer.method,
@@ -84,13 +93,17 @@ class Recorder:
         )
 
     def note(self, event: str, **fields: Any) -> None:
-        """Record something, with the seconds since the command began."""
+        """Record something, with the seconds since the command began; wait until it is kept."""
+        self.later(event, **fields).result()
+
+    def later(self, event: str, **fields: Any) -> Future[None]:
+        """Record something as soon as the store takes it. Never fails."""
         at_s = round(self.clock.now() - self.began_s, 2)
-        self.journal.write(event, at_s=at_s, **fields)
+        return self.journal.later(event, at_s=at_s, **fields)
 
     def ended(self, event: str, **fields: Any) -> None:
         """Record the end of the run, and what it came to."""
-        self.note(event, **fields, result=dict(self.result()))
+        self.later(event, **fields, result=dict(self.result()))
 
 
 @contextmanager
@@ -128,18 +141,38 @@ def recorded(
     try:
         yield recorder
     except (Interrupted, KeyboardInterrupt) as stopped:
-        with suppress(Failure):
-            told = getattr(stopped, "message", "stopped by the operator")
-            recorder.ended("interrupted", message=told)
+        recorder.ended(
+            "interrupted", message=getattr(stopped, "message", "stopped by the operator")
+        )
         raise
     except Failure as failure:
-        with suppress(Failure):
-            recorder.ended("ended", outcome="failed", message=failure.message, hint=failure.hint)
+        recorder.ended("ended", outcome="failed", message=failure.message, hint=failure.hint)
+        raise
+    except Exception as error:
+        recorder.ended("ended", outcome="failed", message=f"{type(error).__name__}: {error}")
         raise
     else:
         recorder.ended("ended", outcome="done")
     finally:
-        report_file.write(context, recorder.journal)
+        _flush(context)
+        report_file.write(context, journal)
+
+
+def _flush(context: Context) -> None:
+    """Wait for the last records; say what could not be kept, and keep it on this machine."""
+    left = context.journal.flush(FLUSH_S)
+    if not left:
+        return
+    count = left.count(b"\n")
+    try:
+        kept = context.store.keep_aside(left)
+    except Failure as failure:
+        context.output.info(f"!! {count} records of this run are lost: {failure.message}")
+    else:
+        context.output.info(
+            f"!! {context.journal.log.name} did not take {count} records of this run; "
+            f"they are in {kept}."
+        )
 
 
 def digest(plan: Mapping[str, Any]) -> str:

@@ -1,8 +1,9 @@
-"""Runs the tasks of a command: every event is recorded first, then shown."""
+"""Run the tasks of a command: every intent is recorded before the act."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
@@ -20,14 +21,14 @@ def run_tasks(
     listener: Listener = lambda event: None,
     max_failures: int | None = None,
 ) -> Results:
-    """Run tasks, record every event, and show the progress.
+    """Run tasks, record every intent before the act and every end, and show the progress.
 
     Args:
         context: the invocation.
         recorder: records the run.
         tasks: what to do, what matters most first.
         width: how many may be under way at once.
-        listener: called with every event, after it was recorded and shown.
+        listener: called with every event, before it is shown.
         max_failures: after how many failures no further task begins; None for no limit.
 
     Raises:
@@ -38,7 +39,21 @@ def run_tasks(
         record = recorder.listener(progress.tell)
 
         def notify(event: Event) -> None:
-            record(event)
             listener(event)
+            record(event)
 
-        return executor.run(tasks, context.clock, notify, width, max_failures)
+        recorded = [_recorded(task, recorder) for task in tasks]
+        return executor.run(recorded, context.clock, notify, width, max_failures)
+
+
+def _recorded(task: Task, recorder: Recorder) -> Task:
+    """Return a task that begins only when the journal has its intent."""
+    work = task.run
+    if work is None or task.records_itself:
+        return task
+
+    def run() -> str | None:
+        recorder.intent(task.id, task.title, task.change, task.resource)
+        return work()
+
+    return replace(task, run=run)

@@ -20,7 +20,7 @@ from erfailover.commands.probes import continuous
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.switch import hazards
-from erfailover.commands.switch.execution import SwitchRun
+from erfailover.commands.switch.execution import SwitchRun, stranded_failure
 from erfailover.commands.switch.hazards import Lookout
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.errors import (
@@ -236,6 +236,8 @@ def _held(context: Context, options: Options, observed: Observed) -> Claim:
 
 def _raise_unless_verified(outcome: Outcome) -> None:
     back = f"go back with: erfailover switch --to {outcome.target.other}"
+    if (stranded := stranded_failure(outcome)) is not None:
+        raise stranded
     if outcome.failed:
         first = next(iter(outcome.failed.values()))
         raise AzureFailure(

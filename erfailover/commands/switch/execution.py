@@ -7,12 +7,12 @@ out and asks the conditions again at the moment they matter.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
 
 from erfailover.azure import peerings
-from erfailover.azure.client.polling import HURRIED, PATIENT, Cadence
+from erfailover.azure.client.polling import HURRIED, PATIENT
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
@@ -21,35 +21,36 @@ from erfailover.commands.probes import runner
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import tasks
-from erfailover.commands.switch.options import PATIENCE_S, Options, insist
+from erfailover.commands.switch.crossing import Crossing, Ledger, Writers
+from erfailover.commands.switch.gate import NETWORKS_S, Gate
+from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.route_watch import FEW, Watch
-from erfailover.errors import AzureFailure, Kind, UnknownReading, VerificationFailed
+from erfailover.errors import (
+    AzureFailure,
+    Failure,
+    Interrupted,
+    Kind,
+    LeaseLost,
+    VerificationFailed,
+)
 from erfailover.model.claims import Verdict
+from erfailover.model.fencing import Write
 from erfailover.model.observed import Observed
-from erfailover.model.plan import PeeringWrite, Phase, SwitchPlan, SwitchStep
+from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import network_of
-from erfailover.model.site import ROLE_OF_PATH, Site, Spoke
+from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.model.tasks import Event, Results, State, Task
 from erfailover.planning import conditions
-from erfailover.planning.switch import gates
 from erfailover.planning.switch.result import Outcome, missing, probed, shown
 from erfailover.planning.switch.schedule import Node, schedule
-from erfailover.runtime import waits
-from erfailover.runtime.clock import start
+from erfailover.reporting.words import without_path
 from erfailover.runtime.executor import Width
 
-GATE_NETWORKS_S, GATE_GATEWAY_S = 10.0, 20.0
-"""How old a reading may be that the gate rests on, in seconds: of VNets and peerings, and of the
-gateway with its tables, which takes 5 s to read. What the run has written is read anew."""
-GATE_TRIES = 3
-"""How often a reading that is long in coming is asked for, before the gate gives up: an answer that
-is lost costs more than the gate's patience."""
-GATE_PAUSE_S = 5.0
-"""Until a gate that does not hold is read again, in seconds."""
 BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
-HUNDREDS = 200
-"""From here on the limits on requests decide how long a switch takes, not a look more or less."""
+PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
+"""With more spokes than this the writes of a phase are polled less often: the limits on requests
+decide how long a switch takes, not a poll more or less."""
 LEAVING_PATIENCE_S = 60.0
 """How long the hub being left is asked whether it still originates a spoke, after all else is
 there; a dead gateway does not answer."""
@@ -73,19 +74,25 @@ class SwitchRun:
     began_s: float
     width: Width = field(default_factory=Width)
     outcome: Outcome = field(init=False)
-    writer: Writer = field(init=False)
-    _prepared_since_s: float = float("-inf")
-    """Since when peerings are prepared, and the tables are read again for the gate."""
+    writers: Writers = field(init=False)
+    ledger: Ledger = field(init=False)
+    gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
         self.outcome = Outcome(self.options.target)
-        self.writer = self.lease.writer(self.recorder.accepted, self._waits)
-        self.spokes = {spoke.name: spoke for spoke in self.site.spokes}
+        self.writers = Writers(
+            self._writer(Write.BREAK), self._writer(Write.MAKE), self._writer(Write.OTHER)
+        )
+        self.ledger = Ledger(self.context.clock)
+        self.gate = Gate(self.context, self.options, self.readings)
 
     @property
     def site(self) -> Site:
         """The site."""
         return self.context.site
+
+    def _writer(self, write: Write) -> Writer:
+        return self.lease.writer(self.recorder.accepted, self._waits, write)
 
     def carry_out(self, plan: SwitchPlan) -> Outcome:
         """Do what the plan says, and verify it.
@@ -143,38 +150,57 @@ class SwitchRun:
             if event.state is State.STARTED:
                 preparing.discard(id_)
                 if not preparing and id_ in prepared:
-                    self._read_tables_again(GATE_GATEWAY_S / 2)
+                    self.gate.read_ahead(again=True)
 
         if prepared:
-            self._prepared_since_s = clock.now()
-            self._read_tables_again(0.0)
-        results = run_tasks(
-            self.context,
-            self.recorder,
-            self._tasks(plan, watch),
-            self.width,
-            listen,
-            self.options.max_failures,
-        )
+            self.gate.read_ahead()
+        crossings = self._crossings(plan)
+        if crossings:
+            self._announce(list(crossings))
+        try:
+            results = run_tasks(
+                self.context,
+                self.recorder,
+                self._tasks(plan, watch, crossings),
+                self.width,
+                listen,
+                self.options.max_failures,
+            )
+        except (Interrupted, KeyboardInterrupt) as stopped:
+            raise self._interrupted(stopped) from None
         watch.hurry()
         self._note(plan, outcome, results)
         if outcome.failed and len(outcome.failed) == len(self.site.spokes):
-            raise next(iter(results.failures.values()))
+            raise stranded_failure(outcome) or next(iter(results.failures.values()))
         self._as_written(plan, outcome)
 
-    def _read_tables_again(self, max_age_s: float) -> None:
-        """Read what the gate rests on beside the preparation, so that it need not wait."""
-        read = partial(self.readings.gateway, ROLE_OF_PATH[self.options.target], max_age_s)
-        start(self.context.clock, read, "read the tables again")
+    def _announce(self, spokes: Sequence[str]) -> None:
+        """Have the store confirm which spokes go where; read the path being left meanwhile.
+
+        Whoever takes the lease over completes these spokes in this direction.
+        """
+        self.gate.read_origin()
+        self.recorder.note("crossing", to=str(self.options.target), spokes=list(spokes))
+        self.lease.held.note_record()
+
+    def _interrupted(self, stopped: BaseException) -> Interrupted:
+        """Return what is raised for a run that the operator stopped: who has no path first."""
+        message = getattr(stopped, "message", "interrupted")
+        hint = "Run the same command again: it does only what is left."
+        if self.ledger.owed:
+            message = f"{without_path(self.ledger.owed)}; {message}"
+            hint = f"Run this at once: erfailover switch --to {self.options.target}"
+        return Interrupted(message, hint)
 
     def _note(self, plan: SwitchPlan, outcome: Outcome, results: Results) -> None:
         """What was written, and which spokes were not."""
+        outcome.stranded = self.ledger.owed
         done = {task.id for task in results.of(State.DONE)}
         outcome.written = [step.write.name for step in plan.writes if step.id in done]
         for step in plan.writes:
             failure = results.failures.get(step.id)
             if failure is not None:
-                if isinstance(failure, AzureFailure):
+                if isinstance(failure, AzureFailure) and step.spoke not in outcome.stranded:
                     back = "To go back: erfailover switch --undo"
                     failure.hint = f"{failure.hint or ''} {back}".strip()
                 outcome.failed.setdefault(step.spoke, failure)
@@ -182,102 +208,81 @@ class SwitchRun:
                 skipped = AzureFailure(Kind.REFUSED, f"{step.title}: not begun")
                 outcome.failed.setdefault(step.spoke, skipped)
 
-    def _tasks(self, plan: SwitchPlan, watch: Watch) -> list[Task]:
+    def _tasks(
+        self, plan: SwitchPlan, watch: Watch, crossings: Mapping[str, Crossing]
+    ) -> list[Task]:
         nodes = schedule(self.site, plan, self.options.canary)
-        return [self._task(node, watch) for node in nodes]
+        return [self._task(node, watch, crossings) for node in nodes]
 
-    def _task(self, node: Node, watch: Watch) -> Task:
+    def _task(self, node: Node, watch: Watch, crossings: Mapping[str, Crossing]) -> Task:
         if node.checked is not None:
             work = partial(self._checked, node.checked, watch)
             title = f"verify {node.checked} before the others"
             return Task(node.id, title, work, node.needs, node.after)
         if node.step is None:
             return tasks.milestone(node)
-        title = f"{node.step.number}. {node.step.title}"
-        return tasks.write(node, node.step, title, partial(self._step, node.step))
+        step = node.step
+        title = f"{step.number}. {step.title}"
+        crossing = crossings.get(step.spoke)
+        if crossing is None or step.phase is not Phase.SWITCH:
+            return tasks.write(node, step, title, partial(self._step, step))
+        move = crossing.take_off if step.kind is StepKind.BREAK else crossing.put_on
+        hubs = {crossing.on.write.remote_virtual_network.lower()}
+        if crossing.off is not None:
+            hubs.add(crossing.off.write.remote_virtual_network.lower())
+        task = tasks.write(node, step, title, move)
+        return replace(task, refers=frozenset(hubs), records_itself=True)
 
     def _step(self, step: SwitchStep) -> str:
         if step.gated:
-            self._passes_the_gate(step)
-        max_age_s = GATE_NETWORKS_S if step.phase is Phase.SWITCH else BODY_S
-        most = {Phase.PREPARE: math.inf, Phase.SWITCH: HUNDREDS, Phase.CLEANUP: FEW}
-        patient = len(self.site.spokes) > most[step.phase]
-        try:
-            return self._write(step.write, max_age_s, PATIENT if patient else HURRIED)
-        except AzureFailure as failure:
-            if not step.contingency or failure.outcome_unknown:
-                raise
-            raise self._taken_back(step, failure) from failure
-
-    def _taken_back(self, step: SwitchStep, failure: AzureFailure) -> AzureFailure:
-        """Carry out a step's contingency; what is then to be raised."""
-        names = []
-        for number, write in enumerate(step.contingency, 1):
-            uses = write.after is not None and write.after.use_remote_gateways
-            title = f"take back: {write.name} " + (
-                "uses remote gateways again" if uses else "without remote gateways"
-            )
-            task = f"{step.spoke}/back{number}"
-            self.recorder.intent(task, title, str(write.change), write.peering_id)
-            self._write(write, 0.0)
-            names += [write.name] if uses else []
-        return AzureFailure(
-            failure.kind,
-            f"{failure.message}; taken back: {', '.join(names)} uses remote gateways again",
-            "The spoke is on the path it was on before.",
-            code=failure.code,
-            status=failure.status,
+            self._pass_gate(step)
+        patient = len(self.site.spokes) > PATIENT_FROM[step.phase]
+        cadence = PATIENT if patient else HURRIED
+        deadline_s = self.site.timing.step_deadline_s
+        return peerings.write(
+            self.writers.other, step.write, deadline_s, self.readings, BODY_S, cadence
         )
 
-    def _passes_the_gate(self, step: SwitchStep) -> None:
-        """Have room for break and make under ARM's limits, and then ask the gate."""
-        spoke = self.spokes[step.spoke]
-        make = spoke.outward(ROLE_OF_PATH[self.options.target]).name
-        both = step.write.peering_id, self.site.peering_id(spoke.virtual_network, make)
-        budget = self.context.session.budget
-        budget.prepay(both)
-        try:
-            waits.tell(waits.Wait("reads the gate again"))
-            self._gate(spoke)
-            waits.tell(waits.Wait(""))
-        except BaseException:
-            budget.forgo(both)
-            raise
+    def _crossings(self, plan: SwitchPlan) -> dict[str, Crossing]:
+        """Return how each spoke that is put on its target gets there, by spoke."""
+        site, target = self.site, self.options.target
+        arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
+        steps = {(step.spoke, step.kind): step for step in plan.writes}
+        cadence = PATIENT if len(site.spokes) > PATIENT_FROM[Phase.SWITCH] else HURRIED
+        found = {}
+        for spoke in site.spokes:
+            make = steps.get((spoke.name, StepKind.MAKE))
+            if make is None:
+                continue
+            off = steps.get((spoke.name, StepKind.BREAK))
+            network = spoke.virtual_network
+            found[spoke.name] = Crossing(
+                spoke=spoke.name,
+                off=off,
+                on=make,
+                origin_id=site.peering_id(network, spoke.outward(leaving).name),
+                target_id=site.peering_id(network, spoke.outward(arriving).name),
+                clock=self.context.clock,
+                reader=self.context.reader,
+                readings=self.readings,
+                writers=self.writers,
+                recorder=self.recorder,
+                ledger=self.ledger,
+                gate=partial(self._pass_gate, off or make),
+                exempt=self.context.session.budget.exempt,
+                may_take_back=partial(self.lease.held.allows, Write.OTHER),
+                deadline_s=site.timing.step_deadline_s,
+                cadence=cadence,
+                body_age_s=NETWORKS_S,
+            )
+        return found
 
-    def _gate(self, spoke: Spoke) -> None:
-        """What is read again immediately before the break, and must hold."""
-        site, target, clock = self.site, self.options.target, self.context.clock
-        role = ROLE_OF_PATH[target]
-        networks = [site.hub(role).virtual_network, spoke.virtual_network]
-        own = site.network_id(spoke.virtual_network)
-        deadline = clock.now() + PATIENCE_S
-        gateway_age_s = min(GATE_GATEWAY_S, clock.now() - self._prepared_since_s)
-        ages = GATE_NETWORKS_S, gateway_age_s
-        for tries in count(1):
-            observed = self.readings.observe(networks, role, *ages, of=own)
-            claims = tuple(gates.gate(site, observed, target, spoke))
-            ages = 1.0, 1.0
-            late = clock.now() >= deadline
-            if self.readings.gateway_age_s(role) > 2 * GATE_GATEWAY_S and not self.options.force:
-                if late and tries >= GATE_TRIES:
-                    raise UnknownReading(
-                        f"a reading of the {role} hub's gateway takes more than "
-                        f"{2 * GATE_GATEWAY_S:.0f} s: too old to take {spoke.name} off its path on",
-                        "Nothing was changed by this step. Run the same command again.",
-                    )
-                continue  # it was long in coming: an answer was lost, and asked for again
-            holds = conditions.all_of(claims) is Verdict.HOLDS
-            if holds or self.options.force or late:
-                break
-            missing_now = next(each for each in claims if each.verdict is not Verdict.HOLDS)
-            waits.tell(waits.Wait(f"waits for the gate: {missing_now.seen}", GATE_PAUSE_S))
-            clock.sleep(GATE_PAUSE_S)
-        insist(self.context.output, self.options, claims, f"take {spoke.name} off its path")
-        self.outcome.gates_s[spoke.name] = clock.now() - self.began_s
-
-    def _write(self, write: PeeringWrite, max_age_s: float, cadence: Cadence = HURRIED) -> str:
-        deadline_s = self.site.timing.step_deadline_s
-        return peerings.write(self.writer, write, deadline_s, self.readings, max_age_s, cadence)
+    def _pass_gate(self, step: SwitchStep) -> bool:
+        """Pass the gate of a spoke; return whether the path being left is known to work."""
+        spoke = next(each for each in self.site.spokes if each.name == step.spoke)
+        healthy = self.gate.enter(spoke, step.write.peering_id)
+        self.outcome.gates_s[spoke.name] = self.context.clock.now() - self.began_s
+        return healthy
 
     def _as_written(self, plan: SwitchPlan, outcome: Outcome) -> None:
         """Whether every peering is as its last write said; a stale read is made again."""
@@ -351,3 +356,17 @@ class SwitchRun:
         names = [each.name for each in self.site.spokes if each.name not in outcome.failed]
         outcome.claims = {name: watch.claims(name) for name in names}
         outcome.spokes_s = {name: at - self.began_s for name, at in watch.arrived_s.items()}
+
+
+def stranded_failure(outcome: Outcome) -> Failure | None:
+    """Return what is raised if a spoke was left without a path; None if none was."""
+    if not outcome.stranded:
+        return None
+    first = outcome.failed[outcome.stranded[0]]
+    others = outcome.stranded[1:]
+    also = f"; {without_path(others)} either" if others else ""
+    message = f"{first.message}{also}"
+    hint = f"Run this at once: erfailover switch --to {outcome.target}"
+    if isinstance(first, LeaseLost):
+        return LeaseLost(message, f"The run that holds the lease completes it. {first.hint or ''}")
+    return AzureFailure(Kind.SERVER, message, hint)

@@ -17,6 +17,7 @@ class Outcome:
 
     Attributes:
         failed: the spokes that were not moved, and why.
+        stranded: the spokes that have no path, or for which that could not be read.
         decision_s: until it was decided what to do, the operator's answer included.
         control_plane_s: until the last spoke used the other hub's gateway, in Azure's words.
         gates_s: until each spoke passed the gate, immediately before it was taken off its path.
@@ -28,6 +29,7 @@ class Outcome:
     target: Path
     written: list[str] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
+    stranded: tuple[str, ...] = ()
     claims: dict[str, tuple[Claim, Claim]] = field(default_factory=dict)
     probes: list[ProbeResult] = field(default_factory=list)
     decision_s: float = 0.0

@@ -30,6 +30,7 @@ class Part(StrEnum):
     BREAK = "break"
     MAKE = "make"
     AFTERWARDS = "afterwards"
+    RETRY = "retry"
     TAKE_BACK = "take back"
     OTHER = "other"
 
@@ -157,12 +158,22 @@ class RunReport:
         target = str(self.run.target)
         there, back = path_name(target), path_name(str(Path(target).other))
         error = (self.result.get("failed") or {}).get(name)
-        if made is not None and made.record.outcome == "done":
+        place = self.run.places.get(name)
+        if (made is not None and made.record.outcome == "done") or place == "target":
             return f"on {there}"
+        if place == "origin":
+            done = broken is not None and broken.record.outcome == "done"
+            return f"{TAKEN_BACK} to {back}" if done else f"still on {back}"
+        if place == "nowhere":
+            return "on NO path"
+        if place in ("changing", "unknown"):
+            return "NOT KNOWN"
         if taken_back:
             return f"{TAKEN_BACK} to {back}" if TAKEN_BACK in (error or "") else "NOT KNOWN"
         if broken is not None and broken.record.outcome != "failed":
             return "BETWEEN THE PATHS"
+        if broken is not None and broken.record.correlation_ids:
+            return "NOT KNOWN"  # Azure accepted the break
         if error or broken is not None:
             return f"still on {back}"
         return f"on {there}" if self.run.outcome == "done" or self._shown(name) else "not begun"
@@ -276,6 +287,8 @@ def _step(run: RunRecord, record: StepRecord) -> Step:
     if run.command == "switch":
         if label.startswith("back"):
             part = Part.TAKE_BACK
+        elif label.startswith("again"):
+            part = Part.RETRY
         elif label.isdigit():
             rule = NUMBERED.get(int(label))
             part = PARTS.get(rule.kind, Part.AFTERWARDS) if rule else Part.AFTERWARDS

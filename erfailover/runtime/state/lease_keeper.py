@@ -1,41 +1,59 @@
-"""A lease while it is held: renewed in the background, checked before every write.
+"""A lease while it is held: renewed in the background, consulted before every write.
 
-Wall time throughout: others judge a lease by their own clocks.
+What may be sent is decided by ``model.fencing``. Time is the machine's, suspended time
+included: the store and other machines judge the lease by theirs.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import TracebackType
 
-from erfailover.errors import Refused, StateFailure
+from erfailover.errors import LeaseLost, StateFailure
+from erfailover.model.fencing import Grant, Write, may_send
 from erfailover.runtime.state.store import Store
 
+log = logging.getLogger("erfailover.lease")
 
-@dataclass(eq=False)
+PATIENCE_S = 10.0
+"""How long a renewal waits for one that is under way, in wall seconds."""
+
+
+def boot_time() -> float:
+    """Return the seconds since the machine started, suspended time included if it is counted."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class HeldLease:
-    """A lease that was acquired; a context manager that gives it up at the end.
+    """A lease that was acquired; a context manager that releases it at the end.
 
-    Attributes:
-        store: whose lease it is.
-        monotonic: wall seconds since some moment that does not change.
+    Args:
+        store: the store that keeps it.
+        step_deadline_s: for how long the path of a spoke is restored, in wall seconds.
+        now: the clock that the rules are applied by, in seconds.
     """
 
-    store: Store
-    monotonic: Callable[[], float] = time.monotonic
-    _renewed: float = 0.0
-    _lost: Refused | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _ended: threading.Event = field(default_factory=threading.Event, repr=False)
-    _thread: threading.Thread | None = field(default=None, repr=False)
+    def __init__(
+        self, store: Store, step_deadline_s: float = 600.0, now: Callable[[], float] = boot_time
+    ) -> None:
+        self._store = store
+        self._step_deadline_s = step_deadline_s
+        self._now = now
+        self._confirmed_s = now()
+        self._recorded = False
+        self._lost: LeaseLost | None = None
+        self._silence: StateFailure | None = None
+        self._renewing = threading.Lock()
+        self._ended = threading.Event()
 
     def __enter__(self) -> HeldLease:
-        self._renewed = self.monotonic()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
-        self._thread.start()
+        self._confirmed_s = self._now()
+        threading.Thread(target=self._keep, name="lease", daemon=True).start()
         return self
 
     def __exit__(
@@ -45,45 +63,64 @@ class HeldLease:
         trace: TracebackType | None,
     ) -> None:
         self._ended.set()
-        with self._lock:
-            self._lost = self._lost or Refused("the lease of the site was given up")
-        self._give_up()
+        self._lost = self._lost or LeaseLost("the lease of the site was released")
+        try:
+            self._store.release()
+        except Exception as failure:  # it expires by itself
+            log.info("the lease could not be released: %s", failure)
 
-    def check(self) -> None:
-        """Make sure that the lease is ours, right before a write.
+    def note_record(self) -> None:
+        """Note that the store has confirmed the record that must precede every break."""
+        self._recorded = True
+
+    def allows(self, write: Write) -> bool:
+        """Return whether a write may be sent now, by what is known; asks nobody."""
+        grant = Grant(self._confirmed_s, self._recorded, self._lost is not None)
+        return may_send(write, grant, self._now(), self._store.relied_on_s, self._step_deadline_s)
+
+    def check(self, write: Write = Write.OTHER) -> None:
+        """Return if a write may be sent now.
+
+        A store that is cheap to ask is asked each time. Another is asked only if the renewals in
+        the background came to nothing, and never for a make: that must not wait for an answer.
 
         Raises:
-            Refused: it was lost.
-            StateFailure: its store does not answer, and its last word is too old to rely on.
+            LeaseLost: another run holds the lease.
+            StateFailure: the store has not answered for too long.
         """
-        with self._lock:
+        if self._store.is_cheap or (write is not Write.MAKE and not self.allows(write)):
+            self._renew()
+        if self._lost is not None:
+            raise self._lost
+        if not self.allows(write):
+            raise self._silence or StateFailure(
+                "the store of the site's lease has not confirmed it lately",
+                "Nothing was sent. Run the same command again.",
+            )
+
+    def _renew(self) -> None:
+        """Renew the lease, and note what the store says or that it says nothing."""
+        if not self._renewing.acquire(timeout=PATIENCE_S):
+            return
+        try:
             if self._lost is not None:
-                raise self._lost
-            asked = self.monotonic()
+                return
+            asked = self._now()
             try:
-                self.store.renew()
-            except Refused as lost:
+                self._store.renew()
+            except LeaseLost as lost:
                 self._lost = lost
-                raise
-            except StateFailure:
-                if self.monotonic() - self._renewed >= self.store.relied_on_s:
-                    raise
+            except StateFailure as failure:
+                self._silence = failure
             else:
-                self._renewed = asked
+                self._confirmed_s = asked
+        finally:
+            self._renewing.release()
 
     def _keep(self) -> None:
         """Renew until the end; what goes wrong shows at the next check."""
-        while not self._ended.wait(self.store.renew_every_s):
+        while not self._ended.wait(self._store.renew_every_s) and self._lost is None:
             try:
-                self.check()
-            except Refused:
-                return
-            except StateFailure:
-                continue
-
-    def _give_up(self) -> None:
-        """Release; where the store does not answer, the lease runs out by itself."""
-        try:
-            self.store.release()
-        except (Refused, StateFailure):
-            return
+                self._renew()
+            except Exception:
+                log.exception("renewing the lease")

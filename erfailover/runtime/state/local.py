@@ -19,12 +19,14 @@ from uuid import uuid4
 
 from filelock import lock_descriptor
 
-from erfailover.errors import Refused, StateFailure
+from erfailover.errors import LeaseLost, Refused, StateFailure
 from erfailover.model.lease import TAKE_OVER, Held, Holder, LeaseRecord, Taken, decide, refusal
 from erfailover.runtime import files
 from erfailover.runtime.state.process import alive
 
 LEASE_S = 60.0
+RELIED_ON_S = 10.0
+"""How long a renewal is relied on if the file can no longer be read or written, in wall seconds."""
 LOCK_TRIES, LOCK_PAUSE_S = 200, 0.05
 """The lock is held for milliseconds; whoever keeps it for 10 s has been stopped."""
 
@@ -45,8 +47,10 @@ class LocalStore:
     lives: Callable[[Holder], bool | None] = alive
     sleep: Callable[[float], None] = time.sleep
     renew_every_s: float = LEASE_S / 3
-    relied_on_s: float = 0.0
+    relied_on_s: float = RELIED_ON_S
+    is_cheap: bool = True
     _token: str | None = field(default=None, repr=False)
+    _record: LeaseRecord | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -87,6 +91,15 @@ class LocalStore:
                 stream.flush()
                 os.fsync(stream.fileno())
 
+    def keep_aside(self, lines: bytes) -> str:
+        """There is no other place on this machine: append once more.
+
+        Raises:
+            StateFailure: the journal cannot be written to.
+        """
+        self.append(lines)
+        return str(self.journal_file)
+
     def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
         """Take the lease: a free, expired or orphaned one, or with ``take_over`` a live one."""
         with self._locked():
@@ -99,7 +112,7 @@ class LocalStore:
             record = LeaseRecord(holder, now, now + LEASE_S)
             token = str(uuid4())
             self._write_lease(record, token)
-            self._token = token
+            self._token, self._record = token, record
         return Taken(record, decision.standing, found if decision.over else None, self.name)
 
     def look(self) -> Held:
@@ -110,15 +123,26 @@ class LocalStore:
         return Held(decide(found, self.wall(), lives, take_over=False).standing, found)
 
     def renew(self) -> None:
-        """Make sure that the lease is still ours; write it anew when a third of it has passed."""
+        """Make sure that the lease is still ours; write it anew when a third of it has passed.
+
+        A file that was removed is written again: no other run has the lease.
+
+        Raises:
+            LeaseLost: another run has it.
+            StateFailure: the file is damaged, or cannot be read or written.
+        """
         with self._locked():
-            found, token = self._read_lease()
+            try:
+                found, token = self._read_lease()
+            except Refused as damaged:
+                raise StateFailure(damaged.message, damaged.hint) from damaged
             now = self.wall()
-            if self._token is None or token != self._token or found is None:
+            if self._token is None or self._record is None or token not in (None, self._token):
                 raise _lost(found, now)
-            if found.expires is None or found.expires - now < LEASE_S - self.renew_every_s:
-                renewed = LeaseRecord(found.holder, found.since, now + LEASE_S)
-                self._write_lease(renewed, token)
+            expires = found.expires if found else None
+            if expires is None or expires - now < LEASE_S - self.renew_every_s:
+                renewed = LeaseRecord(self._record.holder, self._record.since, now + LEASE_S)
+                self._write_lease(renewed, self._token)
 
     def release(self) -> None:
         """Give the lease up; nothing happens where it is no longer ours."""
@@ -189,9 +213,9 @@ class LocalStore:
             ) from error
 
 
-def _lost(found: LeaseRecord | None, now: float) -> Refused:
+def _lost(found: LeaseRecord | None, now: float) -> LeaseLost:
     who = f"it was taken over by {found.told(now)}" if found else "it is gone"
-    return Refused(
+    return LeaseLost(
         f"the lease of the site is lost: {who}; nothing further is written",
         "See erfailover status and erfailover history before you run the command again.",
     )

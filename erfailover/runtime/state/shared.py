@@ -50,6 +50,11 @@ class SharedStore:
         """That of the store which is in use."""
         return self.local.relied_on_s if self._broken else self.remote.relied_on_s
 
+    @property
+    def is_cheap(self) -> bool:
+        """Whether this machine's own store is the only one in use."""
+        return self._broken
+
     def read(self) -> bytes:
         """The shared journal, then what is not merged into it yet."""
         pending = self.local.read()
@@ -71,6 +76,10 @@ class SharedStore:
             except StateFailure as failure:
                 self._break(failure)
         self.local.append(lines)
+
+    def keep_aside(self, lines: bytes) -> str:
+        """Keep lines in this machine's own journal; the next lease merges them."""
+        return self.local.keep_aside(lines)
 
     def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
         """Take both leases, then merge what was recorded without the shared store."""

@@ -27,16 +27,20 @@ class Store(Protocol):
 
     @property
     def relied_on_s(self) -> float:
-        """How long after a renewal nobody else can have the lease, in wall seconds.
+        """How long after a renewal nobody else can have the lease, in wall seconds."""
 
-        Zero where ``renew`` itself can always tell.
-        """
+    @property
+    def is_cheap(self) -> bool:
+        """Whether ``renew`` takes no longer than a look at a file."""
 
     def read(self) -> bytes:
         """The whole journal; empty where there is none."""
 
     def append(self, lines: bytes) -> None:
         """Add whole lines to the journal; returns when they are kept."""
+
+    def keep_aside(self, lines: bytes) -> str:
+        """Keep lines on this machine that the journal did not take; return where they are."""
 
     def acquire(self, holder: Holder, *, take_over: bool) -> Taken:
         """Take the lease.
@@ -56,7 +60,8 @@ class Store(Protocol):
         """Make sure that the lease is still ours, and prolong it.
 
         Raises:
-            Refused: somebody else has it, or nobody; the message says who.
+            LeaseLost: another run has it; the message says which.
+            StateFailure: that cannot be known now.
         """
 
     def release(self) -> None:

@@ -7,20 +7,20 @@ runs in the process that forks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
 from erfailover.azure import peerings, writer
 from erfailover.azure.client.retries import WRITE
 from erfailover.commands.runs import recorder
-from erfailover.commands.switch import execution
+from erfailover.commands.switch import gate
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model import observed as model_observed
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
-from erfailover.model.plan import Change, SwitchPlan, SwitchStep
+from erfailover.model.plan import Change, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.site import Path, Site
-from erfailover.model.tasks import Event, Listener, State
 from erfailover.planning import conditions
 from erfailover.planning.switch import procedure
 from erfailover.runtime.state import lease_keeper
@@ -63,8 +63,11 @@ def _planned(change: Callable[[Sequence[SwitchStep]], Sequence[SwitchStep]]) -> 
 
 
 def _swap(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
-    order = [1, 2, 4, 3, 5, 6, 7]
-    return sorted(steps, key=lambda step: order.index(step.number))
+    writes = {(step.spoke, step.kind): step.write for step in steps}
+    other = {StepKind.BREAK: StepKind.MAKE, StepKind.MAKE: StepKind.BREAK}
+    return [
+        replace(step, write=writes[step.spoke, other.get(step.kind, step.kind)]) for step in steps
+    ]
 
 
 def _delete(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
@@ -87,11 +90,11 @@ def _no_contingency(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
 
 
 def _no_gate() -> None:
-    execution.SwitchRun._gate = lambda self, spoke: None  # type: ignore[method-assign]
+    gate.Gate.wait_for = lambda self, spoke: None  # type: ignore[method-assign]
 
 
 def _no_lease() -> None:
-    lease_keeper.HeldLease.check = lambda self: None  # type: ignore[method-assign]
+    setattr(lease_keeper.HeldLease, "check", lambda self, write=None: None)  # noqa: B010
 
 
 def _blind() -> None:
@@ -127,22 +130,20 @@ def _forced(right: Callable[..., Claim], verdict: Verdict) -> Callable[..., Clai
 
 
 def _late_journal() -> None:
-    right = recorder.Recorder.listener
+    right = recorder.Recorder.later
+    late: list[dict[str, Any]] = []
 
-    def listener(self: recorder.Recorder, show: Listener) -> Listener:
-        tell = right(self, show)
-        begun: dict[str, Event] = {}
+    def later(self: recorder.Recorder, event: str, **fields: Any) -> Future[None]:
+        if event == "intent":
+            late.append(fields)
+            kept: Future[None] = Future()
+            kept.set_result(None)
+            return kept
+        while late:
+            right(self, "intent", **late.pop(0))
+        return right(self, event, **fields)
 
-        def late(event: Event) -> None:
-            if event.state is State.STARTED:
-                begun[event.task.id] = event
-                return
-            tell(begun.pop(event.task.id, event))
-            tell(event)
-
-        return late
-
-    recorder.Recorder.listener = listener  # type: ignore[method-assign]
+    recorder.Recorder.later = later  # type: ignore[method-assign]
 
 
 def _no_patience() -> None:

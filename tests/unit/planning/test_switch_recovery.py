@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from erfailover.model.observed import Peering
-from erfailover.model.site import Flags
+from erfailover.model.peering_flags import Flags
 from erfailover.planning.switch.recovery import (
     LAST_RESORT_S,
     Direction,

@@ -93,12 +93,30 @@ def test_ctrl_c_lets_what_is_in_flight_finish_and_starts_nothing_new() -> None:
     assert ("c", State.STARTED) not in seen
 
 
-def test_a_bug_in_a_task_is_raised_and_not_taken_for_a_failure() -> None:
+def test_a_bug_in_a_task_is_reported_as_one_and_ends_no_other_task() -> None:
     def broken() -> None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("of a kind")
 
-    with pytest.raises(ZeroDivisionError):
-        run([Task("a", "a", broken)], SteppedClock())
+    clock = SteppedClock()
+    results = run([Task("a", "a", broken), Task("b", "b", sleeping(clock, 1.0))], clock)
+    assert [task.id for task in results.of(State.DONE)] == ["b"]
+    failure = results.failures["a"]
+    assert failure.message == "a bug in erfailover: ZeroDivisionError: of a kind"
+    assert failure.exit_code == 1
+
+
+@pytest.mark.parametrize("error", [OSError("EIO"), ValueError("closed"), SystemExit(1)])
+def test_a_listener_that_fails_ends_no_run(error: BaseException) -> None:
+    def listener(event: Event) -> None:
+        raise error
+
+    clock = SteppedClock()
+    tasks = [
+        Task("a", "a", sleeping(clock, 1.0)),
+        Task("b", "b", sleeping(clock, 1.0), needs=frozenset({"a"})),
+    ]
+    results = run(tasks, clock, listener)
+    assert [task.id for task in results.of(State.DONE)] == ["a", "b"]
 
 
 def test_tasks_that_need_each_other_are_refused() -> None:

@@ -328,7 +328,7 @@ def test_after_its_end_the_check_refuses_and_the_lease_is_free(tmp_path: Path) -
 
 def test_a_store_that_falls_silent_is_relied_on_for_a_while_and_no_longer() -> None:
     remote, at = Remote(), Wall(0.0)
-    with HeldLease(remote, at) as held:
+    with HeldLease(remote, now=at) as held:
         held.check()
         remote.down = True
         at.at = 9.9

@@ -25,8 +25,8 @@ from typing import NamedTuple
 
 import pytest
 
-from erfailover.planning import fencing
-from erfailover.planning.fencing import Grant, Write, may_send
+from erfailover.model import fencing
+from erfailover.model.fencing import Grant, Write, may_send
 from erfailover.planning.switch.recovery import Direction, Move, Place, next_move
 
 TICK_S = 10.0

@@ -16,7 +16,7 @@ d. Whoever acquires the lease completes the recorded spokes in the recorded dire
 
 In all of them the holder stops by itself, by its own clock: nobody has to reach it. The clocks of
 two machines need not agree, only run at rates that differ by at most ``DRIFT`` from the true one.
-``tests/unit/planning/test_fencing_model_check.py`` plays every interleaving of two runs.
+``tests/unit/model/test_fencing_model_check.py`` plays every interleaving of two runs.
 """
 
 from __future__ import annotations

@@ -1,0 +1,431 @@
+"""Move one spoke from one path to the other, and do not stop while it has none.
+
+A spoke is owed a path from the moment its break is sent until it has one. While it is owed one,
+this module sends, reads and waits in a thread of its own that nothing else ends: not the display,
+the journal, a signal, a silent lease store, or an answer that makes no sense. Only a lease that
+another run holds ends it, because that run then completes the spoke. What is sent next is decided
+by ``planning.switch.recovery``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from erfailover.azure import peerings
+from erfailover.azure.client.polling import Cadence
+from erfailover.azure.reader import Body, Reader
+from erfailover.azure.readers import network as readers_network
+from erfailover.azure.readers.cache import Readings
+from erfailover.azure.writer import Writer
+from erfailover.commands.runs.recorder import Recorder
+from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost
+from erfailover.model.observed import Peering
+from erfailover.model.plan import PeeringWrite, SwitchStep
+from erfailover.model.resource_ids import network_of
+from erfailover.planning.switch.recovery import (
+    Direction,
+    Move,
+    OutwardPeerings,
+    Place,
+    carries,
+    locate,
+    next_move,
+)
+from erfailover.runtime import waits
+from erfailover.runtime.clock import Clock, start
+
+log = logging.getLogger("erfailover.switch")
+
+ATTEMPT_S = 60.0
+"""How long a write is tried before the peerings are read again, in seconds."""
+READ_S = 30.0
+"""How long a reading may take while a spoke has no path, in seconds."""
+PAUSE_S, LONGEST_PAUSE_S = 2.0, 15.0
+"""The pause before an attempt is repeated; it doubles up to the longest. In seconds."""
+CONFIRM_S = 60.0
+"""How long a reading may show what was before a write, in seconds (assumed)."""
+
+
+class Ledger:
+    """Which spokes have no path because of this run, and where each was left."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._owed: dict[str, None] = {}
+        self._places: dict[str, Place] = {}
+        self._lock = threading.Lock()
+
+    def owe(self, spoke: str) -> None:
+        """Note that a spoke is about to be taken off its path."""
+        with self._lock:
+            self._owed[spoke] = None
+
+    def settle(self, spoke: str, place: Place) -> None:
+        """Note where a spoke was left; only one on a path is no longer owed any."""
+        with self._lock:
+            self._places[spoke] = place
+            if place in (Place.TARGET, Place.ORIGIN):
+                self._owed.pop(spoke, None)
+        self._clock.notify()
+
+    @property
+    def owed(self) -> tuple[str, ...]:
+        """The spokes that are owed a path."""
+        with self._lock:
+            return tuple(self._owed)
+
+    def place(self, spoke: str) -> Place | None:
+        """Return where a spoke was left; None if this run did not move it."""
+        with self._lock:
+            return self._places.get(spoke)
+
+
+@dataclass(frozen=True)
+class Writers:
+    """A writer for each kind of write that the lease treats differently (``model.fencing``).
+
+    Attributes:
+        take_off: for the break.
+        make: for the make: it may be sent for a while although the store is silent.
+        other: for everything else.
+    """
+
+    take_off: Writer
+    make: Writer
+    other: Writer
+
+
+@dataclass
+class Crossing:
+    """One spoke on its way.
+
+    Attributes:
+        off: the step that takes it off its origin; None if nothing is left to do there.
+        on: the step that puts it on its target.
+        gate: reads everything again immediately before the break and raises unless all of it
+            holds; returns whether the path being left is healthy.
+        exempt: called with the ids of the spoke's peerings and whether their writes are exempt
+            from waiting for room under Azure's limits.
+        may_take_back: whether the lease allows the break to be taken back now.
+        deadline_s: how long to try once the spoke has no path, in seconds.
+        cadence: how often to poll a write.
+        body_age_s: how old the body of a peering may be that the first writes rest on, in seconds.
+    """
+
+    spoke: str
+    off: SwitchStep | None
+    on: SwitchStep
+    origin_id: str
+    target_id: str
+    clock: Clock
+    reader: Reader
+    readings: Readings
+    writers: Writers
+    recorder: Recorder
+    ledger: Ledger
+    gate: Callable[[], bool]
+    exempt: Callable[[tuple[str, ...], bool], None]
+    may_take_back: Callable[[], bool]
+    deadline_s: float
+    cadence: Cadence
+    body_age_s: float
+    _begun: bool = False
+    _broken: Future[str] = field(default_factory=Future)
+    _made: Future[str] = field(default_factory=Future)
+    _origin_was_healthy: bool = False
+    _network: Body | None = None
+    _failures: dict[Direction, Failure] = field(default_factory=dict)
+    _attempts: int = 0
+    _listener: waits.Listener | None = None
+
+    def take_off(self) -> str:
+        """Pass the gate and take the spoke off its origin; what follows goes on by itself.
+
+        Raises:
+            Failure: the gate does not hold, or the spoke is still on its origin.
+        """
+        self._origin_was_healthy = self.gate()
+        self._begun = True
+        return self._follow(self._broken, begin=True)
+
+    def put_on(self) -> str:
+        """Wait until the spoke has a path.
+
+        Raises:
+            Failure: that is not the target, or the spoke has none.
+        """
+        if self.off is not None and not self._begun:
+            raise Failure(f"{self.spoke}: the make stands before the break", "This is a bug.")
+        return self._follow(self._made, begin=self.off is None)
+
+    def _follow(self, future: Future[str], *, begin: bool) -> str:
+        self._listener = waits.listener()
+        if begin:
+            start(self.clock, self._cross, f"move {self.spoke}")
+        while not self.clock.wait_for(future.done, 3600.0):
+            continue
+        return future.result()
+
+    def _cross(self) -> None:
+        """Move the spoke, and answer whoever waits, whatever happens."""
+        with waits.heard_by(self._relay):
+            place = Place.UNKNOWN
+            try:
+                self._network = self.readings.network_body(
+                    network_of(self.target_id), self.body_age_s
+                )
+                self.ledger.owe(self.spoke)
+                place = self._move()
+            except Exception as error:
+                log.exception("moving %s", self.spoke)
+                self._failures.setdefault(Direction.FORWARD, as_failure(error))
+            finally:
+                self._end(place)
+
+    def _relay(self, wait: waits.Wait) -> None:
+        if self._listener is not None:
+            self._listener(wait)
+
+    def _end(self, place: Place) -> None:
+        self.ledger.settle(self.spoke, place)
+        self.recorder.later("path", spoke=self.spoke, place=place.name.lower())
+        failure = None if place is Place.TARGET else self._failure(place)
+        for future in (self._broken, self._made):
+            if failure is None and not future.done():
+                future.set_result("written")
+            elif not future.done():
+                future.set_exception(failure)
+        self.clock.notify()
+
+    def _move(self) -> Place:
+        """Break and make; if either fails, read, decide and write until the spoke has a path."""
+        ids = self.origin_id, self.target_id
+        try:
+            if self._write_straight() and self._is_confirmed(self.target_id):
+                return Place.TARGET
+            self.exempt(ids, True)
+            return self._recover()
+        except LeaseLost as lost:
+            self._failures[Direction.FORWARD] = lost
+            return locate(self._read())
+        finally:
+            self.exempt(ids, False)
+
+    def _write_straight(self) -> bool:
+        """Take the spoke off its origin and put it on its target; return whether both worked."""
+        steps = [
+            (self.off, self.writers.take_off, self.deadline_s),
+            (self.on, self.writers.make, ATTEMPT_S),
+        ]
+        for step, writer, limit_s in steps:
+            if step is None:
+                continue
+            title = f"{step.number}. {step.title}"
+            self._announce(step.id, title, step.write, confirmed=step is self.off)
+            try:
+                note = peerings.write(
+                    writer, step.write, limit_s, self.readings, self.body_age_s, self.cadence
+                )
+            except LeaseLost:
+                raise
+            except Exception as error:
+                log.info("%s: %s: %s", self.spoke, step.title, error)
+                self._failures[Direction.FORWARD] = as_failure(error)
+                return False
+            if step is self.off:
+                self._broken.set_result(note)
+                self.clock.notify()
+        return True
+
+    def _recover(self) -> Place:
+        deadline = self.clock.now() + self.deadline_s
+        last = Direction.FORWARD
+        place = locate(self._read())
+        if self.off is not None and not self._broken.done() and place is Place.ORIGIN:
+            return place  # the break had no effect
+        while True:
+            now = self.clock.now()
+            can_go_back = self._restoring() is not None and self.may_take_back()
+            move = next_move(
+                place,
+                last,
+                now,
+                deadline,
+                origin_was_healthy=self._origin_was_healthy,
+                can_go_back=can_go_back,
+            )
+            log.debug("%s: %s, %s", self.spoke, place.value, move.value)
+            if move in (Move.ARRIVED, Move.RETURNED, Move.GIVE_UP):
+                return place
+            forward = move is Move.MAKE
+            if move is Move.READ_AGAIN:
+                self._pause(PAUSE_S, "another operation is in progress on its peerings", deadline)
+            else:
+                repeated = forward == (last is Direction.FORWARD)
+                self._pause_before_attempt(repeated=repeated, deadline=deadline)
+                last = Direction.FORWARD if forward else Direction.BACK
+                limit_s = max(1.0, min(ATTEMPT_S, deadline - self.clock.now()))
+                if self._attempt(last, limit_s):
+                    reached = self.target_id if forward else self.origin_id
+                    if self._is_confirmed(reached):
+                        return Place.TARGET if forward else Place.ORIGIN
+            place = locate(self._read())
+
+    def _attempt(self, direction: Direction, limit_s: float) -> bool:
+        """Write what moves the spoke in a direction; return whether the decisive write worked.
+
+        The first write of each direction takes away a remote gateway that Azure shows although it
+        is not in force. The decisive one is sent even if that one fails.
+        """
+        writer = self.writers.make if direction is Direction.FORWARD else self.writers.other
+        first, decisive = self._writes(direction)
+        made = False
+        for write in filter(None, (first, decisive)):
+            self._attempts += 1
+            uses = write.after is not None and write.after.use_remote_gateways
+            title = f"{'use' if uses else 'do not use'} remote gateways on {write.name}"
+            name = "again" if direction is Direction.FORWARD else "back"
+            self._announce(f"{self.spoke}/{name}{self._attempts}", title, write)
+            waits.tell(waits.Wait(f"{self.spoke} has no path: {title}"))
+            try:
+                peerings.put(writer, write, self._body(write.peering_id), limit_s, self.cadence)
+                made = write is decisive
+                state = "done"
+            except LeaseLost:
+                raise
+            except Exception as error:
+                failure = as_failure(error)
+                self._failures[direction] = failure
+                state = "failed"
+                log.info("%s: %s", self.spoke, failure.message)
+            finally:
+                self.readings.changed(write.peering_id, network_of(write.peering_id))
+            self.recorder.later(state, task=f"{self.spoke}/{name}{self._attempts}")
+        return made
+
+    def _writes(self, direction: Direction) -> tuple[PeeringWrite | None, PeeringWrite | None]:
+        """Return the write that clears the other peering, if it must be cleared, and the other."""
+        if direction is Direction.FORWARD:
+            other, found = self.off.write if self.off else None, self._found(self.origin_id)
+            decisive: PeeringWrite | None = self.on.write
+        else:
+            other, found = self._clearing(), self._found(self.target_id)
+            decisive = self._restoring()
+        blocks = found is not None and (found.flags.use_remote_gateways or found.failed)
+        return other if blocks else None, decisive
+
+    def _contingency(self, *, restores: bool) -> PeeringWrite | None:
+        named = self.on.contingency or (self.off.contingency if self.off else ())
+        for write in named:
+            if write.after is not None and write.after.use_remote_gateways is restores:
+                return write
+        return None
+
+    def _restoring(self) -> PeeringWrite | None:
+        """Return the write that the plan names to use the origin's gateway again."""
+        return self._contingency(restores=True)
+
+    def _clearing(self) -> PeeringWrite | None:
+        """Return the write that the plan names to stop using the target's gateway."""
+        return self._contingency(restores=False)
+
+    def _announce(
+        self, task: str, title: str, write: PeeringWrite, *, confirmed: bool = False
+    ) -> None:
+        """Record a write before it is sent; only a break waits until that is confirmed."""
+        record = self.recorder.intent if confirmed else self.recorder.intent_later
+        record(task, title, str(write.change), write.peering_id)
+
+    def _is_confirmed(self, peering_id: str) -> bool:
+        """Return whether Azure shows a peering in force; a reading may be late by ``CONFIRM_S``."""
+        deadline = self.clock.now() + CONFIRM_S
+        while True:
+            try:
+                body = self.reader.get(peering_id, READ_S)
+            except Exception as error:
+                log.info("%s could not be read: %s", peering_id, error)
+                return True  # Azure has said that the operation succeeded
+            found = readers_network.peering(body, network_of(peering_id)) if body else None
+            if carries(found):
+                return True
+            if found is None or found.state != "Connected" or self.clock.now() >= deadline:
+                return False
+            self.clock.sleep(3.0)
+
+    def _read(self) -> OutwardPeerings | None:
+        """Return both peerings, read now; None if they cannot be read."""
+        try:
+            body = self.reader.get(network_of(self.target_id), READ_S)
+            if body is None:
+                return None
+            found = readers_network.network(body)
+        except Exception as error:
+            log.info("%s could not be read: %s", self.spoke, error)
+            return None
+        self._network = body
+        by_id = {each.id.lower(): each for each in found.peerings}
+        return OutwardPeerings(by_id.get(self.origin_id.lower()), by_id.get(self.target_id.lower()))
+
+    def _body(self, peering_id: str) -> Body | None:
+        """Return the body of a peering as it was last read."""
+        properties = (self._network or {}).get("properties") or {}
+        for row in properties.get("virtualNetworkPeerings") or []:
+            if str(row.get("id", "")).lower() == peering_id.lower():
+                found: Body = row
+                return found
+        return None
+
+    def _found(self, peering_id: str) -> Peering | None:
+        body = self._body(peering_id)
+        return readers_network.peering(body, network_of(peering_id)) if body else None
+
+    def _pause_before_attempt(self, *, repeated: bool, deadline: float) -> None:
+        """Wait before a write is repeated; the first one in the other direction goes at once."""
+        if self._attempts == 0 and not repeated:
+            return
+        pause = min(PAUSE_S * 2.0 ** min(self._attempts, 10), LONGEST_PAUSE_S)
+        self._pause(pause, "tries again", deadline)
+
+    def _pause(self, seconds: float, why: str, deadline: float) -> None:
+        waits.tell(waits.Wait(f"{self.spoke} has no path: {why}", seconds))
+        self.clock.sleep(max(0.0, min(seconds, deadline - self.clock.now())))
+
+    def _failure(self, place: Place) -> Failure:
+        """Return what is raised for a spoke that is not on its target."""
+        failed = self._failures.get(Direction.FORWARD)
+        reason = failed or AzureFailure(Kind.REFUSED, f"{self.spoke} was not moved")
+        back = self._failures.get(Direction.BACK)
+        if isinstance(reason, LeaseLost):
+            return LeaseLost(f"{self.spoke} {STANDING[place]}: {reason.message}", reason.hint)
+        message, hint = reason.message, reason.hint
+        if place is Place.ORIGIN and self._broken.done():
+            message += "; taken back: it uses the gateway of the path it was on again"
+            hint = "The spoke is on the path it was on before."
+        elif place is not Place.ORIGIN:
+            message = f"{self.spoke} {STANDING[place]}: {message}"
+            if back is not None:
+                message += f"; going back failed too: {back.message}"
+            hint = "Run the same command again at once."
+        if isinstance(reason, AzureFailure):
+            return AzureFailure(reason.kind, message, hint, code=reason.code, status=reason.status)
+        return type(reason)(message, hint)
+
+
+STANDING = {
+    Place.TARGET: "is on its target",
+    Place.ORIGIN: "is on the path it was on",
+    Place.NOWHERE: "has NO path",
+    Place.CHANGING: "may have NO path (an operation is still in progress)",
+    Place.UNKNOWN: "may have NO path (its peerings could not be read)",
+}
+
+
+def as_failure(error: Exception) -> Failure:
+    """Return an error as a failure that can be reported; an unexpected one is a bug."""
+    if isinstance(error, Failure):
+        return error
+    return Failure(f"a bug in erfailover: {type(error).__name__}: {error}")

@@ -1,0 +1,122 @@
+"""The gate: what is read again immediately before a spoke is taken off its path, and must hold.
+
+What must hold is decided by ``planning.switch.gates``. Never writes.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from functools import partial
+from itertools import count
+
+from erfailover.azure.readers.cache import Readings
+from erfailover.commands.context import Context
+from erfailover.commands.switch.options import PATIENCE_S, Options, insist
+from erfailover.errors import UnknownReading
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Gateway
+from erfailover.model.site import ROLE_OF_PATH, Spoke
+from erfailover.planning import conditions
+from erfailover.planning.switch import gates
+from erfailover.runtime import waits
+from erfailover.runtime.clock import start
+
+NETWORKS_S, GATEWAY_S = 10.0, 20.0
+"""How old a reading may be that the gate rests on, in seconds: of VNets and peerings, and of the
+gateway with its tables, which takes 5 s to read. What the run has written is read anew."""
+TRIES = 3
+"""How often a slow reading is requested before the gate gives up: an answer that is lost costs
+more than the gate's patience."""
+PAUSE_S = 5.0
+"""The pause before a gate that does not hold is read again, in seconds."""
+
+
+class Gate:
+    """The gate of every spoke of one switch."""
+
+    def __init__(self, context: Context, options: Options, readings: Readings) -> None:
+        self._context, self._options, self._readings = context, options, readings
+        self._site, self._clock = context.site, context.clock
+        self._arriving = ROLE_OF_PATH[options.target]
+        self._leaving = ROLE_OF_PATH[options.target.other]
+        self._origin: Future[Gateway | None] | None = None
+        self._prepared_since_s = float("-inf")
+
+    def read_ahead(self, *, again: bool = False) -> None:
+        """Read the arriving gateway's tables beside the preparation, so that no gate waits."""
+        if not again:
+            self._prepared_since_s = self._clock.now()
+        read = partial(self._readings.gateway, self._arriving, GATEWAY_S / 2 if again else 0.0)
+        start(self._clock, read, "read the tables again")
+
+    def read_origin(self) -> None:
+        """Read the gateway of the hub being left in the background; it may never answer."""
+        read = partial(self._readings.gateway, self._leaving, 0.0)
+        self._origin = start(self._clock, read, "read the path being left")
+
+    def enter(self, spoke: Spoke, origin_id: str) -> bool:
+        """Reserve room for break and make under Azure's limits, and wait until the gate holds.
+
+        Args:
+            spoke: the spoke.
+            origin_id: its peering with the hub being left.
+
+        Returns:
+            Whether the path being left is known to work.
+
+        Raises:
+            Refused: a condition fails.
+            UnknownReading: a condition cannot be known.
+        """
+        make = spoke.outward(self._arriving).name
+        both = origin_id, self._site.peering_id(spoke.virtual_network, make)
+        budget = self._context.session.budget
+        budget.prepay(both)
+        try:
+            waits.tell(waits.Wait("reads the gate again"))
+            self.wait_for(spoke)
+            waits.tell(waits.Wait(""))
+        except BaseException:
+            budget.forgo(both)
+            raise
+        return self._origin_is_healthy()
+
+    def _origin_is_healthy(self) -> bool:
+        """Return whether the path being left is known to work; a dead gateway is not waited for."""
+        if self._origin is None or not self._origin.done() or self._origin.exception():
+            return False
+        gateway = self._origin.result()
+        claims = (
+            conditions.gateway_has_a_connected_bgp_peer(gateway, self._leaving),
+            conditions.gateway_has_learned(gateway, self._leaving, self._site.remote_prefixes),
+        )
+        return conditions.all_of(claims) is Verdict.HOLDS
+
+    def wait_for(self, spoke: Spoke) -> None:
+        """Read until every condition of a spoke holds, or patience ends."""
+        site, target, clock, role = self._site, self._options.target, self._clock, self._arriving
+        networks = [site.hub(role).virtual_network, spoke.virtual_network]
+        own = site.network_id(spoke.virtual_network)
+        deadline = clock.now() + PATIENCE_S
+        gateway_age_s = min(GATEWAY_S, clock.now() - self._prepared_since_s)
+        ages = NETWORKS_S, gateway_age_s
+        for tries in count(1):
+            observed = self._readings.observe(networks, role, *ages, of=own)
+            claims = tuple(gates.gate(site, observed, target, spoke))
+            ages = 1.0, 1.0
+            late = clock.now() >= deadline
+            if self._readings.gateway_age_s(role) > 2 * GATEWAY_S and not self._options.force:
+                if late and tries >= TRIES:
+                    raise UnknownReading(
+                        f"a reading of the {role} hub's gateway takes more than "
+                        f"{2 * GATEWAY_S:.0f} s: too old to take {spoke.name} off its path on",
+                        "Nothing was changed by this step. Run the same command again.",
+                    )
+                continue  # an answer was lost, and is requested again
+            holds = conditions.all_of(claims) is Verdict.HOLDS
+            if holds or self._options.force or late:
+                break
+            unmet = next(each for each in claims if each.verdict is not Verdict.HOLDS)
+            waits.tell(waits.Wait(f"waits for the gate: {unmet.seen}", PAUSE_S))
+            clock.sleep(PAUSE_S)
+        insist(self._context.output, self._options, claims, f"take {spoke.name} off its path")
