@@ -10,7 +10,9 @@ from functools import partial
 from erfailover.azure.session import OnWait, Session
 from erfailover.azure.writer import OnAccepted, Writer
 from erfailover.commands.context import Context
+from erfailover.errors import Refused
 from erfailover.model.fencing import Write
+from erfailover.model.history import Owed, owed, runs
 from erfailover.model.lease import Standing, Taken
 from erfailover.runtime.state.lease_keeper import HeldLease
 from erfailover.runtime.state.process import this_process
@@ -38,12 +40,14 @@ class Lease:
 
 
 @contextmanager
-def hold_lease(context: Context, command: str) -> Iterator[Lease]:
+def hold_lease(context: Context, command: str, *, completes: bool = False) -> Iterator[Lease]:
     """Hold the site's write lease.
 
     Args:
         context: the invocation.
         command: what is done, for other operators: ``switch --to ipsec``.
+        completes: whether the command completes what a lost holder was moving; any other is
+            refused as long as that may have no path.
 
     Raises:
         Refused: another run holds the lease, or has taken it over meanwhile.
@@ -55,7 +59,26 @@ def hold_lease(context: Context, command: str) -> Iterator[Lease]:
     with HeldLease(context.store, context.site.timing.step_deadline_s / speed) as held:
         if taken.standing is not Standing.FREE:
             _report_take_over(context, taken)
+        if not completes:
+            _refuse_if_unsettled(context, taken)
         yield Lease(session, held, taken)
+
+
+def unsettled(context: Context, taken: Taken) -> Owed | None:
+    """Return the spokes that the lost holder of a lease was moving, and may still move."""
+    if taken.standing is Standing.FREE:
+        return None
+    return owed(runs(context.journal.records()))
+
+
+def _refuse_if_unsettled(context: Context, taken: Taken) -> None:
+    found = unsettled(context, taken)
+    if found is not None:
+        raise Refused(
+            f"{', '.join(found.spokes)} may have NO path: run {found.run} was moving them to "
+            f"{found.target} when it lost its lease",
+            f"Complete that first: erfailover switch --to {found.target}",
+        )
 
 
 def _report_take_over(context: Context, taken: Taken) -> None:

@@ -193,3 +193,28 @@ def last_switch(all_runs: Iterable[RunRecord]) -> RunRecord | None:
     """The last switch that began."""
     found = [run for run in all_runs if run.command == "switch" and run.target]
     return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Spokes that a switch was moving when its journal ends.
+
+    Attributes:
+        run: the id of that switch.
+        target: the path it was moving them to.
+        spokes: their names.
+    """
+
+    run: str
+    target: str
+    spokes: tuple[str, ...]
+
+
+def owed(all_runs: Iterable[RunRecord]) -> Owed | None:
+    """Return the spokes that the last switch left without a path, or not known to have one."""
+    last = last_switch(run for run in all_runs if run.places)
+    if last is None:
+        return None
+    on_a_path = ("target", "origin")
+    spokes = tuple(name for name, place in last.places.items() if place not in on_a_path)
+    return Owed(last.id, str(last.target), spokes) if spokes else None

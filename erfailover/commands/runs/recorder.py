@@ -113,6 +113,7 @@ def recorded(
     plan: Mapping[str, Any],
     target: str | None = None,
     began_s: float | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[Recorder]:
     """Record a run from its beginning to its end, however it ends, and report it.
 
@@ -121,9 +122,10 @@ def recorded(
         command: what was typed: ``switch``, ``drill start``.
         plan: what was shown to the operator; its digest ties the run to it.
         target: the path of a switch.
-        began_s: when the command began, in seconds of the clock; now where not given.
+        began_s: when the command began, in seconds of the clock; now if not given.
+        journal: the journal of a run beside the command's own; the command's own if not given.
     """
-    journal, clock = context.journal, context.clock
+    journal, clock = journal or context.journal, context.clock
     recorder = Recorder(journal, clock, clock.now() if began_s is None else began_s)
     me = this_process(command)
     recorder.note(
@@ -154,13 +156,14 @@ def recorded(
     else:
         recorder.ended("ended", outcome="done")
     finally:
-        _flush(context)
-        report_file.write(context, journal)
+        _flush(context, journal)
+        if journal is context.journal:
+            report_file.write(context, journal)
 
 
-def _flush(context: Context) -> None:
+def _flush(context: Context, journal: Journal) -> None:
     """Wait for the last records; say what could not be kept, and keep it on this machine."""
-    left = context.journal.flush(FLUSH_S)
+    left = journal.flush(FLUSH_S)
     if not left:
         return
     count = left.count(b"\n")
@@ -170,8 +173,7 @@ def _flush(context: Context) -> None:
         context.output.info(f"!! {count} records of this run are lost: {failure.message}")
     else:
         context.output.info(
-            f"!! {context.journal.log.name} did not take {count} records of this run; "
-            f"they are in {kept}."
+            f"!! {journal.log.name} did not take {count} records of this run; they are in {kept}."
         )
 
 

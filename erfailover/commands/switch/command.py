@@ -19,7 +19,7 @@ from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.probes import continuous
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.recorder import recorded, settle
-from erfailover.commands.switch import hazards
+from erfailover.commands.switch import hazards, takeover
 from erfailover.commands.switch.execution import SwitchRun, stranded_failure
 from erfailover.commands.switch.hazards import Lookout
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
@@ -68,7 +68,7 @@ def run(context: Context, options: Options) -> None:
             _insist_on_saved(options, plans.document(context.site, plan, observed))
         plans.show(context, plan, observed, options.out)
         return
-    with hold_lease(context, f"switch --to {options.target}") as lease:
+    with hold_lease(context, f"switch --to {options.target}", completes=True) as lease:
         _run(context, lease, options)
 
 
@@ -83,6 +83,7 @@ def _known(site: Site, canary: str | None) -> None:
 def _run(context: Context, lease: Lease, options: Options) -> None:
     site, began_s = context.site, context.clock.now()
     settle(context)
+    takeover.complete(context, lease, options)
     readings = Readings(context.reader, site)
     observed, plan = _planned(context, options, readings)
     insist_on_having_read(plan)

@@ -1,0 +1,85 @@
+"""Complete what the holder of a lost lease was moving, before anything else is done to the site.
+
+The holder may be paused or cut off from the store, and still send what ``model.fencing`` allows
+it. So the spokes that it recorded are first put on the path that it was moving them to, which
+repeats its own writes; nothing else happens to them until none of its writes can arrive any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from erfailover.azure.readers.cache import Readings
+from erfailover.commands import plans
+from erfailover.commands.context import Context
+from erfailover.commands.lease import Lease, unsettled
+from erfailover.commands.runs.recorder import recorded
+from erfailover.commands.switch.execution import SwitchRun, stranded_failure
+from erfailover.commands.switch.options import Options
+from erfailover.model.durations import duration
+from erfailover.model.fencing import ACCEPTED_LATE_S, arrives_until_s, other_direction_after_s
+from erfailover.model.history import Owed
+from erfailover.model.lease import Standing
+from erfailover.model.plan import Phase, StepKind, SwitchPlan
+from erfailover.model.site import Path
+from erfailover.planning.switch import procedure
+from erfailover.reporting.plan import text
+from erfailover.runtime.journal import Journal
+
+
+def complete(context: Context, lease: Lease, options: Options) -> None:
+    """Put the spokes that a lost holder recorded on its target, and wait until it is harmless.
+
+    Raises:
+        AzureFailure: a spoke was left without a path.
+        LeaseLost: this lease was lost in turn.
+    """
+    found = unsettled(context, lease.taken)
+    if found is None:
+        return
+    target, clock = Path(found.target), context.clock
+    acquired_s = clock.now()
+    gone = lease.taken.standing is Standing.ORPHANED
+    if not gone or target is not options.target:
+        _put_on(context, lease, options, found, target)
+    if gone:
+        wait_s = ACCEPTED_LATE_S if target is not options.target else 0.0
+    elif target is options.target:
+        wait_s = arrives_until_s(context.store.relied_on_s)
+    else:
+        wait_s = other_direction_after_s(context.site.timing.step_deadline_s)
+    left_s = wait_s - (clock.now() - acquired_s)
+    if left_s > 0:
+        context.output.info(
+            f"Waiting {duration(left_s)}: until then Azure may still accept a write of run "
+            f"{found.run}, whose lease was lost."
+        )
+        clock.sleep(left_s)
+
+
+def _put_on(context: Context, lease: Lease, options: Options, found: Owed, target: Path) -> None:
+    """Make the path of the recorded spokes; the plan that was confirmed named these writes."""
+    readings = Readings(context.reader, context.site)
+    began_s = context.clock.now()
+    site = context.site
+    mine = tuple(each for each in site.spokes if each.name in found.spokes)
+    observed = readings.observe(site.network_names())
+    whole = procedure.plan(replace(site, spokes=mine), observed, target)
+    on_origin = {step.spoke for step in whole.writes if step.kind is StepKind.BREAK}
+    without = {step.spoke for step in whole.writes if step.kind is StepKind.MAKE} - on_origin
+    steps = tuple(
+        step for step in whole.steps if step.spoke in without and step.phase is not Phase.CLEANUP
+    )
+    if not steps:
+        return
+    plan: SwitchPlan = replace(whole, steps=steps, guards=())
+    context.output.info(f"Completing run {found.run}, whose lease was lost:")
+    plans.tell(context.output, text.text(site, plan))
+    journal = Journal.open(context.store)
+    document = plans.document(site, plan, observed)
+    with recorded(context, "switch", document, str(target), began_s, journal) as recorder:
+        here = replace(options, target=target, canary=None)
+        run = SwitchRun(context, lease, here, recorder, readings, observed, began_s)
+        run.write(plan)
+        if (stranded := stranded_failure(run.outcome)) is not None:
+            raise stranded
