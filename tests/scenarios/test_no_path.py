@@ -1,0 +1,196 @@
+"""Between break and make: what goes wrong there, and that the spoke has a path at the end."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import pytest
+
+from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.runtime.state import local
+from tests.support.flags import ON_IPSEC, flags
+from tests.support.processes import SWITCH
+from tests.support.stage import Stage
+
+MAKE, ORIGIN = "*/vnet1-to-vnet3", "*/vnet1-to-vnet2"
+BACK = {"ipsec": 3, "expressroute": 2}
+HEALTHY, DEAD = "healthy", "dead"
+HTML = {"status": 200, "body": "<html><body>Sign in to the proxy</body></html>"}
+
+
+def make_fails(kind: Kind, times: int = FOREVER, **fields: Any) -> Fault:
+    """Every make fails; the first PUT of that peering creates it, with remote gateways off."""
+    return Fault(kind, "PUT", MAKE, nth=2, times=times, **fields)
+
+
+@pytest.fixture(params=[HEALTHY, DEAD])
+def either(request: pytest.FixtureRequest, provisioned: Stage) -> Stage:
+    """A site whose ExpressRoute path works, or does not."""
+    if request.param == DEAD:
+        provisioned.do("drill", "start", "--yes")
+    return provisioned
+
+
+def path(stage: Stage) -> str:
+    stage.lab.faults.clear()
+    return str(stage.json("status")["path"])
+
+
+TROUBLES = {
+    "forbidden once": make_fails(Kind.FORBIDDEN, times=1),
+    "forbidden three times": make_fails(Kind.FORBIDDEN, times=3),
+    "failed operation": make_fails(Kind.FAILED, times=1, code="InternalServerError"),
+    "an answer lost": make_fails(Kind.DROP_AFTER, times=1),
+    "HTML with 200": make_fails(Kind.ANSWER, times=1, **HTML),
+    "HTML with 200, and done": make_fails(Kind.ANSWER_AFTER, times=1, **HTML),
+    "a list": make_fails(Kind.ANSWER, times=1, status=200, body=[1, 2]),
+    "unknown code": make_fails(Kind.ANSWER, times=1, status=400, code="NobodyKnowsThis"),
+    "Retry-After of an hour": make_fails(
+        Kind.ANSWER,
+        times=1,
+        status=429,
+        code="TooManyRequests",
+        headers={"Retry-After": "3600", "x-ms-ratelimit-remaining-subscription-writes": "0"},
+    ),
+    "404 on every poll": Fault(Kind.ANSWER, "GET", "*/operations/*", nth=4, times=6, status=404),
+    "the break forbidden": Fault(Kind.FORBIDDEN, "PUT", ORIGIN, times=FOREVER),
+    "the break lost": Fault(Kind.DROP_AFTER, "PUT", ORIGIN, times=1),
+    "the break fails": Fault(Kind.FAILED, "PUT", ORIGIN, times=1, code="Oops"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_the_spoke_has_a_path_when_the_process_ends(either: Stage, trouble: str) -> None:
+    either.lab.add_faults(TROUBLES[trouble])
+    code = either.run(*SWITCH)
+    assert code in (0, 5)
+    assert path(either) in (("ipsec",) if code == 0 else ("ipsec", "expressroute"))
+    assert "NO path" not in either.err
+
+
+def test_a_make_that_is_refused_for_good_is_taken_back_at_once(provisioned: Stage) -> None:
+    provisioned.lab.add_faults(make_fails(Kind.FORBIDDEN))
+    began_s = provisioned.clock.now()
+    assert provisioned.run(*SWITCH) == 5
+    assert "taken back" in provisioned.err
+    assert provisioned.clock.now() - began_s < 120.0
+    assert path(provisioned) == "expressroute"
+
+
+def test_a_take_back_whose_first_write_is_refused_goes_on(provisioned: Stage) -> None:
+    """The make failed as an operation, so that it must be cleared before the origin is restored."""
+    provisioned.lab.add_faults(
+        Fault(Kind.FAILED, "PUT", MAKE, nth=2, times=1, code="Oops"),
+        Fault(Kind.FORBIDDEN, "PUT", MAKE, nth=3, times=1),
+    )
+    code = provisioned.run(*SWITCH)
+    assert path(provisioned) == ("ipsec" if code == 0 else "expressroute")
+
+
+def test_if_azure_refuses_both_until_the_deadline_the_spoke_is_named_first(
+    provisioned: Stage,
+) -> None:
+    provisioned.lab.add_faults(
+        make_fails(Kind.FORBIDDEN), Fault(Kind.FORBIDDEN, "PUT", ORIGIN, nth=2, times=FOREVER)
+    )
+    began_s = provisioned.clock.now()
+    assert provisioned.run(*SWITCH) == 5
+    assert 600.0 < provisioned.clock.now() - began_s < 800.0
+    last = provisioned.err.split("erfailover: ")[-1]
+    assert last.startswith("vnet1 has NO path: PUT")
+    assert "going back failed too: PUT" in last
+    assert "Run this at once: erfailover switch --to ipsec" in last
+    assert "still on ExpressRoute" not in provisioned.out + provisioned.err
+    assert "on NO path" in provisioned.out
+    assert path(provisioned) == "none"
+    provisioned.do(*SWITCH)
+    assert flags(provisioned.json("status")) == ON_IPSEC
+
+
+class FullDisk:
+    """A disk that is full from the moment the break is accepted."""
+
+    def __init__(self, stage: Stage, patch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        right = local.LocalStore.append
+
+        def append(store: local.LocalStore, lines: bytes) -> None:
+            if self.full:
+                with store._troubles_named():
+                    raise OSError(errno.ENOSPC, "No space left on device")
+            right(store, lines)
+
+        def look() -> None:
+            broken = stage.resource(
+                "Microsoft.Network/virtualNetworks/virtualNetworkPeerings", "vnet1-to-vnet2"
+            )
+            self.full = self.full or not broken.properties["useRemoteGateways"]
+
+        patch.setattr(local.LocalStore, "append", append)
+        stage.lab.listen(look)
+
+
+def test_a_disk_that_fills_up_at_the_break_holds_up_no_make(
+    either: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FullDisk(either, monkeypatch)
+    either.run(*SWITCH)
+    assert disk.full
+    assert "are lost" in either.err
+    assert path(either) == "ipsec"
+
+
+def test_a_lease_file_that_disappears_at_the_break_holds_up_no_make(either: Stage) -> None:
+    folder = next(either.folder.joinpath("state").rglob("journal.jsonl")).parent
+    gone: list[bool] = []
+
+    def look() -> None:
+        broken = either.resource(
+            "Microsoft.Network/virtualNetworks/virtualNetworkPeerings", "vnet1-to-vnet2"
+        )
+        if not broken.properties["useRemoteGateways"] and not gone:
+            gone.append(True)
+            (folder / "lease.json").unlink()
+
+    either.lab.listen(look)
+    either.do(*SWITCH)
+    assert gone
+    assert path(either) == "ipsec"
+
+
+def test_a_damaged_lease_file_holds_up_no_make(either: Stage) -> None:
+    folder = next(either.folder.joinpath("state").rglob("journal.jsonl")).parent
+    damaged: list[bool] = []
+
+    def look() -> None:
+        broken = either.resource(
+            "Microsoft.Network/virtualNetworks/virtualNetworkPeerings", "vnet1-to-vnet2"
+        )
+        if not broken.properties["useRemoteGateways"] and not damaged:
+            damaged.append(True)
+            (folder / "lease.json").write_text("{")
+
+    either.lab.listen(look)
+    either.run(*SWITCH)
+    assert damaged
+    (folder / "lease.json").unlink()
+    assert path(either) == "ipsec"
+
+
+def test_a_peering_that_somebody_deletes_at_the_break_is_made_again(either: Stage) -> None:
+    type_ = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
+    deleted: list[bool] = []
+
+    def look() -> None:
+        if (
+            not either.resource(type_, "vnet1-to-vnet2").properties["useRemoteGateways"]
+            and not deleted
+        ):
+            deleted.append(True)
+            either.lab.world.remove(either.resource(type_, "vnet1-to-vnet3").id)
+
+    either.lab.listen(look)
+    code = either.run(*SWITCH)
+    assert deleted
+    assert path(either) == ("ipsec" if code == 0 else "expressroute")
