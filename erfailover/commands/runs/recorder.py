@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ from erfailover.runtime.clock import Clock
 from erfailover.runtime.journal import Journal
 from erfailover.runtime.state.process import this_process
 
+INTENT_S = 0.5
+"""How long an intent that may be recorded late is waited for, in wall seconds."""
 FLUSH_S = 10.0
 """How long the last records of a run are waited for, in wall seconds."""
 
@@ -78,8 +80,10 @@ class Recorder:
         self.note("intent", task=task, title=title, change=change, resource=resource)
 
     def intent_later(self, task: str, title: str, change: str, resource: str) -> None:
-        """Record what is about to be done, and do not wait for the store."""
-        self.later("intent", task=task, title=title, change=change, resource=resource)
+        """Record what is about to be done; do not wait for a store that is slow or silent."""
+        kept = self.later("intent", task=task, title=title, change=change, resource=resource)
+        with suppress(Exception):
+            kept.result(INTENT_S)
 
     def accepted(self, resource_id: str, answer: Accepted) -> None:
         """Record what Azure answered to a write. Never fails: the write was accepted."""
