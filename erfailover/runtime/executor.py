@@ -12,6 +12,7 @@ Azure refuses one all the same, the run goes on one at a time (``Width``).
 from __future__ import annotations
 
 import logging
+import threading
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -101,6 +102,8 @@ class _Run:
         self.clock, self.listener = clock, listener
         self.width, self.max_failures = width, max_failures
         self.results = Results()
+        self.outcome: Future[Results] = Future()
+        self.once = threading.Lock()
         self.sorter = sorter(tasks)
         self.ready: list[int] = []
         """Positions of the tasks that could start, what matters most first."""
@@ -110,7 +113,9 @@ class _Run:
         self.began: dict[str, float] = {}
         self.done: set[str] = set()
         self.lost: set[str] = set()
-        self.interrupted = False
+        self.interrupted = self.told_interruption = False
+        self.abandoned = False
+        """Whether nobody waits for the end any more."""
         self.held_up: set[str] = set()
         """The tasks that were told to wait for another."""
 
@@ -121,28 +126,59 @@ class _Run:
         return self.interrupted or (self.max_failures is not None and failed > self.max_failures)
 
     def to_the_end(self) -> Results:
+        """Run the tasks from a thread of its own; this one only waits for it.
+
+        Python raises ``KeyboardInterrupt`` in the main thread, at any instruction. Here it can
+        interrupt nothing but that thread's start, which is repeated, and the wait.
+        """
+        started = False
+        while True:
+            try:
+                if not started:
+                    start(self.clock, self._run_once, "executor")
+                    started = True
+                if self.clock.wait_for(self.outcome.done, 3600.0):
+                    return self.outcome.result()
+            except KeyboardInterrupt:
+                if self.interrupted:
+                    self.abandoned = True
+                    raise self._stopped_by_the_operator() from None
+                self.interrupted = True
+                self.clock.notify()
+
+    def _run_once(self) -> None:
+        if not self.once.acquire(blocking=False):
+            return  # the start was interrupted after the thread had begun
+        try:
+            self.outcome.set_result(self._run_tasks())
+        except BaseException as error:
+            self.outcome.set_exception(error)
+
+    def _run_tasks(self) -> Results:
         self.began[""] = self.clock.now()
         by_order = list(self.tasks.values())
         self._queue_what_is_ready()
-        while True:
-            try:
-                self._start_what_is_ready(by_order)
-                if not self.in_flight:
-                    break
-                self.clock.wait_for(self._something_ended, 3600.0)
-                self._collect()
-            except KeyboardInterrupt:
-                if self.interrupted or not self.in_flight:
-                    raise self._stopped_by_the_operator() from None
-                self.interrupted = True
-                titles = ", ".join(task.title for task, _ in self.in_flight.values())
-                for task, _ in list(self.in_flight.values())[:1]:
-                    self._tell(task, State.STARTED, f"finishing after Ctrl-C: {titles}")
+        while not self.abandoned:
+            self._start_what_is_ready(by_order)
+            if not self.in_flight:
+                break
+            self._tell_interruption()
+            self.clock.wait_for(self._something_happened, 3600.0)
+            self._collect()
         self.results.elapsed_s = self.clock.now() - self.began[""]
         if self.interrupted:
             raise self._stopped_by_the_operator()
         self._skip_the_rest(by_order)
         return self.results
+
+    def _tell_interruption(self) -> None:
+        """Say once what is still waited for after Ctrl-C."""
+        if not self.interrupted or self.told_interruption:
+            return
+        self.told_interruption = True
+        tasks = [task for task, _ in self.in_flight.values()]
+        titles = ", ".join(task.title for task in tasks)
+        self._tell(tasks[0], State.STARTED, f"finishing after Ctrl-C: {titles}")
 
     def _queue_what_is_ready(self) -> None:
         """Queue the tasks whose needs have ended; skip those whose needs were not met."""
@@ -166,7 +202,7 @@ class _Run:
     def _start_what_is_ready(self, by_order: Sequence[Task]) -> None:
         for number in list(self.ready):
             task = by_order[number]
-            if len(self.in_flight) >= self.width.now:
+            if self.abandoned or len(self.in_flight) >= self.width.now:
                 return
             if self.stopping and not task.completes:
                 continue
@@ -190,8 +226,10 @@ class _Run:
             return True
         return any(self.referred[each] for each in task.owns)
 
-    def _something_ended(self) -> bool:
-        return not self.in_flight or any(future.done() for _, future in self.in_flight.values())
+    def _something_happened(self) -> bool:
+        if self.interrupted and not self.told_interruption:
+            return True
+        return any(future.done() for _, future in self.in_flight.values())
 
     def _collect(self) -> None:
         for task, future in list(self.in_flight.values()):
@@ -200,10 +238,8 @@ class _Run:
             del self.in_flight[task.id]
             self.owned -= task.owns
             self.referred.subtract(task.refers)
-            try:
-                self._note(task, future)
-            finally:  # Ctrl-C meanwhile must not lose what waits for it
-                self._ended(task)
+            self._note(task, future)
+            self._ended(task)
 
     def _note(self, task: Task, future: Future[str | None]) -> None:
         error = future.exception()
@@ -260,13 +296,10 @@ class _Run:
 
     def _stopped_by_the_operator(self) -> Interrupted:
         work = [task for task in self.tasks.values() if task.run is not None]
+        under_way = [task.title for task, _ in list(self.in_flight.values())]
         done = sum(task.id in self.done for task in work)
-        left = (
-            len(work)
-            - len(self.in_flight)
-            - sum(task.id in self.done or task.id in self.lost for task in work)
-        )
-        under_way = [task.title for task, _ in self.in_flight.values()]
+        ended = sum(task.id in self.done or task.id in self.lost for task in work)
+        left = len(work) - len(under_way) - ended
         message = f"interrupted: {done} done, {left} not begun"
         if under_way:
             message += f"; Azure goes on with: {', '.join(under_way)}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +13,12 @@ from erfailover.errors import Failure, Interrupted
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.model.tasks import Event, State, Task
 from erfailover.runtime.executor import Width, run
+
+
+def press_ctrl_c() -> None:
+    """Send this process a real signal, and let the main thread hear it."""
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)
 
 
 def sleeping(clock: SteppedClock, seconds: float) -> Callable[[], None]:
@@ -80,7 +89,7 @@ def test_ctrl_c_lets_what_is_in_flight_finish_and_starts_nothing_new() -> None:
     def listener(event: Event) -> None:
         seen.append((event.task.id, event.state))
         if (event.task.id, event.state) == ("a", State.DONE):
-            raise KeyboardInterrupt
+            press_ctrl_c()
 
     tasks = [
         Task("a", "first", sleeping(clock, 1.0)),
@@ -91,6 +100,42 @@ def test_ctrl_c_lets_what_is_in_flight_finish_and_starts_nothing_new() -> None:
         run(tasks, clock, listener)
     assert ("b", State.DONE) in seen
     assert ("c", State.STARTED) not in seen
+
+
+def test_ctrl_c_while_a_task_is_started_counts_it_as_begun() -> None:
+    clock = SteppedClock()
+
+    def listener(event: Event) -> None:
+        if (event.task.id, event.state) == ("a", State.STARTED) and event.note is None:
+            press_ctrl_c()
+
+    tasks = [
+        Task("a", "first", sleeping(clock, 1.0)),
+        Task("b", "second", sleeping(clock, 1.0)),
+    ]
+    with pytest.raises(Interrupted, match="1 done, 1 not begun"):
+        run(tasks, clock, listener)
+
+
+def test_a_second_ctrl_c_ends_the_wait_and_names_what_is_in_flight() -> None:
+    clock = SteppedClock()
+    started: list[str] = []
+
+    def listener(event: Event) -> None:
+        if event.state is State.STARTED and event.note is None:
+            started.append(event.task.id)
+        if (event.task.id, event.state) == ("a", State.DONE):
+            press_ctrl_c()
+            press_ctrl_c()
+
+    tasks = [
+        Task("a", "first", sleeping(clock, 1.0)),
+        Task("b", "second", sleeping(clock, 5.0)),
+        Task("c", "third", sleeping(clock, 1.0), after=frozenset({"a"})),
+    ]
+    with pytest.raises(Interrupted, match="1 done, 1 not begun; Azure goes on with: second"):
+        run(tasks, clock, listener)
+    assert started == ["a", "b"]
 
 
 def test_a_bug_in_a_task_is_reported_as_one_and_ends_no_other_task() -> None:
@@ -184,7 +229,7 @@ def test_what_completes_something_begun_is_started_although_the_run_is_being_sto
     def listener(event: Event) -> None:
         events.append(event)
         if event.task.id == "tick" and event.state is State.DONE:
-            raise KeyboardInterrupt
+            press_ctrl_c()
 
     tasks = [
         Task("tick", "tick", sleeping(clock, 1.0)),
