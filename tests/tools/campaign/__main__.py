@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.tools.campaign import cells, forked, report, whole
-from tests.tools.campaign.cells import Cell, Direction
+from tests.tools.campaign.cells import Cell, Direction, Stage
 from tests.tools.campaign.checks import Flags, name
 from tests.tools.campaign.mutants import MUTANTS, Mutant
 from tests.tools.campaign.pairs import together
@@ -58,6 +58,7 @@ class Runner:
         self.file: Path | None = options.results and Path(options.results).absolute()
         self.results: list[Result] = []
         self.every: list[Cell] = []
+        self.caught = self.tried_mutants = 0
         if self.file is not None and self.file.exists():
             lines = self.file.read_text("utf-8").splitlines()
             self.results = [Result(**json.loads(line)) for line in lines]
@@ -69,17 +70,21 @@ class Runner:
             self.do(self.from_nothing(warm))
             warm.provision()
             self.do(self.from_provisioned(warm))
-            for direction in Direction:
-                warm.at(direction)
-                clean = Result(**forked.one(partial(_tried, warm, direction, None, None)))
-                if clean.problems:
-                    raise SystemExit(f"without trouble: {clean.problems}\n{clean.detail}")
-                found = self.calls(warm, direction, clean)
-                every = list(cells.grid(direction, found))
-                self.every += every
+            for stage in Stage:
+                for direction in Direction:
+                    warm.at(direction, stage)
+                    clean = Result(**forked.one(partial(_tried, warm, direction, None, None)))
+                    if clean.problems:
+                        raise SystemExit(f"without trouble: {clean.problems}\n{clean.detail}")
+                    found = self.calls(warm, direction, clean)
+                    every = list(cells.grid(direction, found, stage))
+                    self.every += every
+                    if self.options.mutants:
+                        self.mutants(warm, every, clean.flags)
+                    else:
+                        self.do(self.switches(warm, direction, every, clean))
                 if self.options.mutants:
-                    return self.mutants(warm, every, clean.flags)
-                self.do(self.switches(warm, direction, every, clean))
+                    return self.caught_all()
         finally:
             warm.close()
         return self.told()
@@ -94,7 +99,9 @@ class Runner:
             Result(**forked.one(partial(_tried, warm, direction, None, None)))
             for _ in range(CLEAN_RUNS - 1)
         ]
-        found = [cells.calls((each[0], each[1], each[2]) for each in one.calls) for one in runs]
+        found = [
+            cells.calls((each[0], each[1], each[2], each[3]) for each in one.calls) for one in runs
+        ]
         common = set.intersection(*({call.name for call in one} for one in found))
         return [call for call in found[0] if call.name in common]
 
@@ -120,7 +127,9 @@ class Runner:
         self.results.append(result)
         if self.file is not None:
             with self.file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({**result.data(), "calls": [], "flags": {}}) + "\n")
+                file.write(
+                    json.dumps({**result.data(), "calls": [], "flags": {}, "detail": ""}) + "\n"
+                )
         if result.problems or self.options.cell:
             state = "FAILED" if result.problems else "held"
             print(f"{state} {result.id} {result.codes} {'; '.join(result.problems)[:300]}")
@@ -133,10 +142,12 @@ class Runner:
     ) -> Iterator[Work]:
         """The cells of one direction, and two controllers together."""
         possible = cells.possible(every)
-        picked = self.picked([cell.id for cell in possible], 0.5)
+        picked = self.picked([cell.id for cell in possible], 0.25)
         for cell in possible:
             if cell.id in picked:
                 yield cell.id, partial(_tried, warm, direction, cell, clean.flags)
+        if every and every[0].stage is Stage.PRESTAGED:
+            return
         for number in (1, 2, 3) if self.options.all else (1,):
             id_ = f"{direction}:two-together:{number}"
             if self.besides(id_):
@@ -186,26 +197,37 @@ class Runner:
         count = min(len(found), round(self.options.sample * share))
         return set(random.Random(self.options.seed).sample(found, count))
 
-    def mutants(self, warm: Warm, every: list[Cell], wanted: Flags) -> bool:
-        """Try every wrong controller; whether each is caught by the check that is for it."""
+    def mutants(self, warm: Warm, every: list[Cell], wanted: Flags) -> None:
+        """Try the wrong controllers of a direction: each must be caught by its own check."""
+        direction = every[0].direction
         by_id: dict[str, Cell | None] = {cell.id: cell for cell in cells.possible(every)}
         by_id[""] = None
+        mine = [each for each in MUTANTS if each.direction is direction]
+        missing = [each.cell for each in mine if each.cell not in by_id]
+        if missing:
+            raise SystemExit(f"no such cells: {missing}")
+        chosen = [each for each in mine if self.options.like in each.name]
         work = [
-            (each.name, partial(_mutant, warm, each, by_id[each.cell], wanted)) for each in MUTANTS
+            (each.name, partial(_mutant, warm, each, by_id[each.cell], wanted)) for each in chosen
         ]
-        caught = 0
         for name_, answer in forked.many(work, self.options.workers):
-            mutant = next(each for each in MUTANTS if each.name == name_)
+            mutant = next(each for each in mine if each.name == name_)
+            self.tried_mutants += 1
             if isinstance(answer, forked.Lost):
                 print(f"NOT TRIED  {name_}: {answer}")
                 continue
             checks = {name(problem) for problem in answer["problems"]}
             good = mutant.caught_by in checks
-            caught += good
+            self.caught += good
             said = f"by: {mutant.caught_by}" if good else f"but {sorted(checks)}"
             print(f"{'caught' if good else 'NOT CAUGHT':10} {name_}, {said}", flush=True)
-        print(f"{caught} of {len(MUTANTS)} wrong controllers caught")
-        return caught == len(MUTANTS)
+            if not good:
+                print(answer["detail"])
+
+    def caught_all(self) -> bool:
+        """Print how many wrong controllers were caught; whether that is all."""
+        print(f"{self.caught} of {self.tried_mutants} wrong controllers caught")
+        return 0 < self.caught == self.tried_mutants
 
     def told(self) -> bool:
         """Print what it came to; whether everything held."""
@@ -246,7 +268,7 @@ def _together(warm: Warm, direction: Direction, clean: Result, number: int) -> A
 
 def _mutant(warm: Warm, mutant: Mutant, cell: Cell | None, wanted: Flags) -> Any:
     mutant.apply()
-    return tried(warm, Direction.IPSEC, cell, wanted).data()
+    return tried(warm, mutant.direction, cell, wanted).data()
 
 
 def _reference(warm: Warm) -> dict[str, str]:

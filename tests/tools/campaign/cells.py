@@ -6,8 +6,21 @@ Owns which cells can occur, and why the others cannot. It never runs one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from tests.tools.campaign.troubles import (
+    ANSWERED_INSTEAD,
+    CONTENTION,
+    ENDINGS,
+    FOR_GOOD,
+    GARBLED,
+    MACHINE,
+    READINGS,
+    REFUSED,
+    SOMEBODY,
+    Trouble,
+)
 
 
 class Direction(StrEnum):
@@ -15,6 +28,20 @@ class Direction(StrEnum):
 
     IPSEC = "ipsec"
     EXPRESSROUTE = "expressroute"
+
+
+class Stage(StrEnum):
+    """What the spoke has of the path it moves to."""
+
+    COLD = "cold"
+    PRESTAGED = "prestaged"
+    """Its peerings with the backup hub are there, and carry nothing yet."""
+
+
+BREAK = {Direction.IPSEC: "vnet1-to-vnet2", Direction.EXPRESSROUTE: "vnet1-to-vnet3"}
+"""The spoke's peering with the hub that it leaves."""
+MAKE = {Direction.IPSEC: "vnet1-to-vnet3", Direction.EXPRESSROUTE: "vnet1-to-vnet2"}
+"""The spoke's peering with the hub that it moves to."""
 
 
 class Moment(StrEnum):
@@ -28,48 +55,6 @@ class Moment(StrEnum):
     """While the operation that the call began is under way."""
     AFTER = "after"
     """The operation has succeeded, and the journal does not know."""
-
-
-class Trouble(StrEnum):
-    """What goes wrong."""
-
-    THROTTLED = "throttled-429"
-    CONTENTION = "contention-429"
-    NOT_PROVISIONED = "not-provisioned-400"
-    IN_PROGRESS = "in-progress-409"
-    SERVER_ERROR = "server-error-500"
-    UNAVAILABLE = "unavailable-503"
-    RESET = "reset"
-    TIME_OUT = "time-out"
-    FAILED = "operation-failed"
-    CANCELED = "operation-canceled"
-    EXPIRED = "expired-401"
-    FORBIDDEN = "forbidden-403"
-    STALE = "stale-read"
-    EMPTY = "empty-read"
-    EMPTY_ALWAYS = "empty-reads"
-    """From this call on, as long as the run lasts."""
-    KILLED = "killed"
-    LEASE_LOST = "lease-lost"
-    """Somebody else holds the lease from now on."""
-
-
-CONTENTION = frozenset({Trouble.CONTENTION, Trouble.NOT_PROVISIONED, Trouble.IN_PROGRESS})
-ANSWERED_INSTEAD = CONTENTION | {Trouble.THROTTLED, Trouble.EXPIRED, Trouble.FORBIDDEN}
-ENDINGS = frozenset({Trouble.FAILED, Trouble.CANCELED})
-READINGS = frozenset({Trouble.STALE, Trouble.EMPTY, Trouble.EMPTY_ALWAYS})
-PASSES = frozenset(
-    {
-        *CONTENTION,
-        Trouble.THROTTLED,
-        Trouble.SERVER_ERROR,
-        Trouble.UNAVAILABLE,
-        Trouble.RESET,
-        Trouble.TIME_OUT,
-        Trouble.EXPIRED,
-    }
-)
-"""Trouble that a run waits out by itself: met once, it must still succeed."""
 
 
 UNCHANGED = ("routeTables/", "localNetworkGateways/lng2")
@@ -97,6 +82,7 @@ class Call:
         nth: which of the calls of this method and path it is, the first being 1.
         missing_before: whether the call of this method and path before it was answered 404.
         again: whether the same reading was made before, and nothing was written since.
+        uses: of a peering's write: whether it asks for remote gateways.
     """
 
     method: str
@@ -104,6 +90,7 @@ class Call:
     nth: int
     missing_before: bool = False
     again: bool = False
+    uses: bool | None = None
 
     @property
     def sort(self) -> Sort:
@@ -138,17 +125,33 @@ class Cell:
     call: Call
     moment: Moment
     trouble: Trouble
+    stage: Stage = Stage.COLD
+    earlier: tuple[Call, ...] = field(default=(), compare=False, repr=False)
+    """The calls before this one that changed Azure."""
 
     @property
     def id(self) -> str:
         """What ``--cell`` takes: ``ipsec:PUT:vnet1-to-vnet3:2:lost:reset``."""
         _, what, number = self.call.name.split(" ")
-        parts = (self.direction, self.call.method, what, number[1:], self.moment, self.trouble)
-        return ":".join(parts)
+        way = begins(self.direction, self.stage)
+        return ":".join((way, self.call.method, what, number[1:], self.moment, self.trouble))
+
+    @property
+    def is_make(self) -> bool:
+        """Whether its call puts the spoke on its target."""
+        path = self.call.path.rsplit("/", 1)[-1]
+        return bool(self.call.uses) and path == MAKE[self.direction]
 
 
-def calls(seen: Iterable[tuple[str, str, int]]) -> list[Call]:
-    """The calls of a clean run, from the requests it made: method, path and status, in order.
+def begins(direction: Direction, stage: Stage) -> str:
+    """What the ids of a direction and a stage begin with: ``ipsec``, ``ipsec-prestaged``."""
+    return str(direction) if stage is Stage.COLD else f"{direction}-{stage}"
+
+
+def calls(seen: Iterable[tuple[str, str, int, bool | None]]) -> list[Call]:
+    """The calls of a clean run, from the requests it made, in order.
+
+    Of each: method, path, status, and whether it asks for remote gateways.
 
     Polls of operations are no calls of their own: they are what happens during one.
     """
@@ -156,12 +159,12 @@ def calls(seen: Iterable[tuple[str, str, int]]) -> list[Call]:
     last: dict[tuple[str, str], int] = {}
     since: set[tuple[str, str]] = set()
     found = []
-    for method, path, status in seen:
+    for method, path, status, uses in seen:
         if path.startswith("locations/"):
             continue
         key = (method, path)
         counted[key] = counted.get(key, 0) + 1
-        found.append(Call(method, path, counted[key], last.get(key) == 404, key in since))
+        found.append(Call(method, path, counted[key], last.get(key) == 404, key in since, uses))
         last[key] = status
         if found[-1].changes:
             since.clear()
@@ -170,12 +173,15 @@ def calls(seen: Iterable[tuple[str, str, int]]) -> list[Call]:
     return found
 
 
-def grid(direction: Direction, found: Iterable[Call]) -> Iterator[Cell]:
-    """Every cell of a direction, those that cannot occur included."""
+def grid(direction: Direction, found: Iterable[Call], stage: Stage = Stage.COLD) -> Iterator[Cell]:
+    """Every cell of a direction and a stage, those that cannot occur included."""
+    earlier: tuple[Call, ...] = ()
     for call in found:
         for moment in Moment:
             for trouble in Trouble:
-                yield Cell(direction, call, moment, trouble)
+                yield Cell(direction, call, moment, trouble, stage, earlier)
+        if call.changes:
+            earlier += (call,)
 
 
 def why_not(cell: Cell) -> str | None:
@@ -185,6 +191,12 @@ def why_not(cell: Cell) -> str | None:
         return _why_no_reading(cell)
     if trouble is Trouble.LEASE_LOST:
         return _why_no_loss(cell)
+    if trouble in MACHINE:
+        return _why_not_here(cell)
+    if trouble in FOR_GOOD | REFUSED | SOMEBODY or trouble is Trouble.POLL_404:
+        return _why_not_at_azure(cell)
+    if trouble in GARBLED:
+        return _why_not_garbled(cell)
     if trouble is Trouble.KILLED and call.again:
         return "the same reading, nothing written since: the same as killed at the first"
     if trouble is Trouble.KILLED and _looked_at_again(cell):
@@ -252,8 +264,65 @@ def _why_no_reading(cell: Cell) -> str | None:
 def _why_no_loss(cell: Cell) -> str | None:
     if not cell.call.changes:
         return "a reading needs no lease"
-    if cell.moment is not Moment.DURING:
+    if cell.moment not in (Moment.BEFORE, Moment.DURING):
         return "the same as the lease lost while a write is under way"
+    return None
+
+
+def _why_not_here(cell: Cell) -> str | None:
+    """Of trouble of the controller's machine."""
+    if not cell.call.changes:
+        return "nothing is under way: the same as after the write before"
+    if cell.moment is Moment.BEFORE:
+        return "the controller waits for an answer: the same as after Azure has done the work"
+    return None
+
+
+def _why_not_at_azure(cell: Cell) -> str | None:
+    """Of trouble at Azure that lasts, or is another client's."""
+    trouble, moment = cell.trouble, cell.moment
+    if not cell.call.changes:
+        return "nothing is under way: the same as after the write before"
+    if trouble is Trouble.POLL_404 and moment is not Moment.DURING:
+        return "only a poll asks for an operation"
+    if trouble in FOR_GOOD and moment is Moment.LOST:
+        return "the next request is the poll: the same as during the operation"
+    if trouble in SOMEBODY and moment in (Moment.LOST, Moment.DURING):
+        return "Azure refuses another client's write meanwhile"
+    if trouble in SOMEBODY and _nothing_to_change(cell):
+        return "another client finds nothing there to delete or turn off"
+    if trouble in REFUSED and not cell.is_make:
+        return "only the make is refused, or its operation fails"
+    if trouble in REFUSED and moment in (Moment.LOST, Moment.AFTER):
+        return "Azure has done it: it is not refused"
+    return None
+
+
+def _nothing_to_change(cell: Cell) -> bool:
+    done = [*cell.earlier, *([cell.call] if cell.moment is Moment.AFTER else [])]
+    origin, target = f"/{BREAK[cell.direction]}", f"/{MAKE[cell.direction]}"
+    of_origin = [each for each in done if each.path.endswith(origin)]
+    of_target = [each for each in done if each.path.endswith(target)]
+    match cell.trouble:
+        case Trouble.TARGET_CHANGED:
+            return not any(each.uses for each in of_target)
+        case Trouble.ORIGIN_CHANGED:
+            return any(each.uses is False for each in of_origin)
+        case Trouble.TARGET_DELETED:
+            new = cell.direction is Direction.IPSEC and cell.stage is Stage.COLD
+            return new and not of_target
+        case _:
+            return any(each.sort is Sort.DELETION for each in of_origin)
+
+
+def _why_not_garbled(cell: Cell) -> str | None:
+    """Of an answer that makes no sense."""
+    if cell.moment is Moment.AFTER:
+        return "a call of its own follows the operation: the same as before that one"
+    if cell.call.sort is Sort.READ and cell.moment is Moment.LOST:
+        return "a GET does nothing: the same as before it is sent"
+    if cell.call.sort is Sort.READ and cell.moment is Moment.DURING:
+        return "a GET begins no operation"
     return None
 
 

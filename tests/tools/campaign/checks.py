@@ -7,22 +7,34 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.tools.campaign.cells import PASSES, READINGS, Cell, Direction, Trouble
+from tests.tools.campaign.cells import BREAK, MAKE, Cell, Direction
+from tests.tools.campaign.troubles import (
+    CUT_SHORT,
+    NEVER_ALLOWED,
+    OUTPUT,
+    PASSES,
+    READINGS,
+    SIGNALS,
+    SOMEBODY,
+)
 from tests.tools.campaign.warm import Ran
 from tests.tools.campaign.watch import Seen
 
 Flags = Mapping[str, list[bool]]
 """Each peering's access, forwarded traffic, gateway transit and remote gateways."""
 
+OUTWARD = frozenset({*BREAK.values(), *MAKE.values()})
 STOPS = frozenset({3, 4, 5, 6})
 """Documented exit codes of a run that stopped and can be continued."""
 TABLES = ("getBgpPeerStatus", "getLearnedRoutes")
 ARRIVING = {Direction.IPSEC: "vng2", Direction.EXPRESSROUTE: "vng1"}
-BREAK = {Direction.IPSEC: "vnet1-to-vnet2", Direction.EXPRESSROUTE: "vnet1-to-vnet3"}
-MAKE = {Direction.IPSEC: "vnet1-to-vnet3", Direction.EXPRESSROUTE: "vnet1-to-vnet2"}
 ARRIVING_HUB = {Direction.IPSEC: "vnet3", Direction.EXPRESSROUTE: "vnet2"}
 GATE_S = 60.0
 """The gate takes a table of up to 20 s ago; the break may then be refused for a while."""
+STEP_DEADLINE_S = 600.0
+"""The site's: how long a path is restored."""
+SLACK_S = 90.0
+"""By how much that may be overrun: the last write was begun in time, and is watched to its end."""
 KEPT = frozenset({"vnet1-to-vnet2", "vnet2-to-vnet1"})
 
 
@@ -31,11 +43,14 @@ class Record:
     """What happened in one cell.
 
     Attributes:
-        runs: with the trouble, without it, once more; None for a run whose process was killed.
+        runs: with the trouble, without it, once more, unless that could show nothing new; None
+            for a run whose process was killed.
         flags: of every peering after each run.
         wanted: the flags that a clean run ends with.
         cuts: when the Internet path was cut.
         office: whether the office answered after each run.
+        stranded: whether the spoke had no path when each run's process ended.
+        without_s: the longest time without a path until the first run's process ended.
     """
 
     cell: Cell | None
@@ -48,6 +63,8 @@ class Record:
     cuts: Sequence[str]
     office: Sequence[bool]
     journal: str
+    stranded: Sequence[bool] = (False, False, False)
+    without_s: float = 0.0
     secrets: Sequence[str] = field(default=(), repr=False)
 
 
@@ -63,6 +80,8 @@ def problems(record: Record) -> list[str]:
         *_gate(record),
         *_unknown_readings(record),
         *_blind_repeats(record),
+        *_opposites(record),
+        *_path(record),
         *_told(record),
     ]
 
@@ -82,41 +101,61 @@ def _first_run(record: Record) -> Iterator[str]:
     if first is None:
         return
     trouble = record.cell.trouble if record.cell else None
-    if first.code not in STOPS | {0}:
-        yield f"clear stop: the first run exits {first.code}: {_last(first)}"
-    elif first.code and "\n  " not in first.err:
-        yield f"clear stop: no hint of how to go on: {_last(first)}"
+    stops = STOPS | ({130} if trouble in SIGNALS else set()) | {0}
+    if first.code not in stops:
+        yield f"clear stop: the first run exits {first.code}: {last(first)}"
+    elif first.code and "\n  " not in first.err and trouble not in OUTPUT:
+        yield f"clear stop: no hint of how to go on: {last(first)}"
     if first.code and (record.cell is None or trouble in PASSES):
-        yield f"waited out: {trouble} ends the first run with {first.code}: {_last(first)}"
+        yield f"waited out: {trouble} ends the first run with {first.code}: {last(first)}"
     if first.code == 3 and trouble in READINGS:
-        yield f"unknown is not down: a wrong reading is taken for a refusal: {_last(first)}"
-    if first.code and trouble is not Trouble.LEASE_LOST and not _remote(record.flags[0]):
-        yield f"left on a path: the first run ends by itself, on neither path: {_last(first)}"
+        yield f"unknown is not down: a wrong reading is taken for a refusal: {last(first)}"
+
+
+def _path(record: Record) -> Iterator[str]:
+    """A run that ends by itself leaves a path, or has tried until the step's deadline."""
+    first = record.runs[0]
+    trouble = record.cell.trouble if record.cell else None
+    if first is None or trouble in CUT_SHORT:
+        return
+    if record.stranded[0] and trouble not in NEVER_ALLOWED:
+        yield f"stranded at the end: the process ends, and there is no path: {last(first)}"
+    if record.stranded[0] and trouble in NEVER_ALLOWED:
+        if not re.match(r"erfailover: vnet1 (has|may have) NO path", last(first)):
+            yield f"names the spoke: the last message is {last(first)}"
+        if record.without_s < STEP_DEADLINE_S - SLACK_S:
+            yield f"tries until the deadline: it gave up after {record.without_s:.0f} s"
+    if record.without_s > STEP_DEADLINE_S + SLACK_S:
+        yield f"path in time: {record.without_s:.0f} s without one"
+    if record.stranded[0] and re.search(r"still on|taken back", first.out):
+        yield f"told as it is: there is no path, and the report says {first.out[:120]}"
 
 
 def _repeat(record: Record) -> Iterator[str]:
     second = record.runs[1]
     assert second is not None
     if second.code:
-        yield f"repeat converges: exits {second.code}: {_last(second)}"
+        yield f"repeat converges: exits {second.code}: {last(second)}"
     if record.flags[1] != record.wanted:
         yield f"repeat converges: {_difference(record.flags[1], record.wanted)}"
-    if not record.office[1] or not _remote(record.flags[1]):
+    if not record.office[1] or record.stranded[1]:
         yield "neither path after the repeat: the office does not answer"
 
 
 def _third_run(record: Record) -> Iterator[str]:
+    if len(record.runs) < 3:
+        return
     third = record.runs[2]
     assert third is not None
     if third.code:
-        yield f"third run: exits {third.code}: {_last(third)}"
+        yield f"third run: exits {third.code}: {last(third)}"
     wrote = [f"{each.method} {each.path}" for each in changes(record.seen, 3)]
     if wrote:
         yield f"third run writes nothing: {', '.join(wrote)}"
 
 
 def _paths(record: Record) -> Iterator[str]:
-    if record.cuts:
+    if record.cuts and not (record.cell and record.cell.trouble in SOMEBODY):
         yield f"Internet path: cut at {record.cuts[0]}"
     for each in changes(record.seen):
         if each.method == "DELETE" and _peering(each) in KEPT:
@@ -130,8 +169,18 @@ def _writes(record: Record) -> Iterator[str]:
             yield f"second remote gateway attempted: {what}"
         if not each.leased:
             yield f"write without the lease: {what}"
-        if not each.announced:
+        if not each.announced and not _is_owed(record, each):
             yield f"journal before the act: {what}"
+
+
+def _is_owed(record: Record, write: Seen) -> bool:
+    """Whether a write restores a path: it goes out before the journal has confirmed it."""
+    broken = any(
+        _is_break(each, record.direction) and each.run == write.run and each.at_s <= write.at_s
+        for each in record.seen
+        if each is not write
+    )
+    return broken and _peering(write) in (BREAK[record.direction], MAKE[record.direction])
 
 
 def _gate(record: Record) -> Iterator[str]:
@@ -196,6 +245,24 @@ def _blind_repeats(record: Record) -> Iterator[str]:
                 unknown.add(key)
 
 
+def _opposites(record: Record) -> Iterator[str]:
+    """A make of unknown outcome is not answered by its opposite before the peerings are read."""
+    unknown = False
+    for each in record.seen:
+        if each.run != 1:
+            break
+        name = _peering(each)
+        if each.method == "GET" and (each.path == "virtualNetworks/vnet1" or name in OUTWARD):
+            unknown = unknown and each.status != 200
+        elif each.method == "PUT" and name == MAKE[record.direction] and each.remote:
+            unknown = _outcome_unknown(each)
+        elif each.poll_of.endswith(f"/{MAKE[record.direction]}"):
+            unknown = each.status >= 400
+        elif unknown and each.method == "PUT" and name in OUTWARD:
+            if (name == BREAK[record.direction]) is bool(each.remote):
+                yield f"opposite of an unknown outcome: {name} remote={each.remote}"
+
+
 def _told(record: Record) -> Iterator[str]:
     text = "".join(f"{ran.out}\n{ran.err}\n" for ran in record.runs if ran is not None)
     if "Traceback" in text:
@@ -232,15 +299,12 @@ def _accepted(each: Seen) -> bool:
 
 
 def _outcome_unknown(each: Seen) -> bool:
-    return any(" drop" in fault for fault in each.faults) or each.status >= 500
+    dropped = any(" drop" in fault for fault in each.faults)
+    return dropped or each.status >= 500 or each.garbled
 
 
 def _peering(each: Seen) -> str:
     return each.path.rsplit("/", 1)[-1]
-
-
-def _remote(flags: Flags) -> list[str]:
-    return [peering for peering, found in flags.items() if found[3]]
 
 
 def _difference(found: Flags, wanted: Flags) -> str:
@@ -252,9 +316,10 @@ def _difference(found: Flags, wanted: Flags) -> str:
     )
 
 
-def _last(ran: Ran) -> str:
+def last(ran: Ran) -> str:
+    """The last message of a run."""
     lines = [line for line in ran.err.splitlines() if line.startswith("erfailover:")]
-    return (lines or ran.err.splitlines() or [""])[-1][:240]
+    return (lines or ran.err.splitlines() or [""])[-1][:400]
 
 
 def _decoded(text: str) -> str:

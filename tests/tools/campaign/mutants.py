@@ -24,6 +24,7 @@ from erfailover.model.site import Path, Site
 from erfailover.planning import conditions
 from erfailover.planning.switch import procedure
 from erfailover.runtime.state import lease_keeper
+from tests.tools.campaign.cells import Direction
 
 Patch = Callable[[], None]
 
@@ -34,8 +35,7 @@ class Mutant:
 
     Attributes:
         apply: makes this process's controller wrong.
-        cell: the id of the cell that shows it, of a switch to IPsec; empty for a run without
-            trouble.
+        cell: the id of the cell that shows it; empty for a run without trouble.
         caught_by: the check that is expected to catch it.
     """
 
@@ -43,6 +43,7 @@ class Mutant:
     apply: Patch
     cell: str
     caught_by: str
+    direction: Direction = Direction.IPSEC
 
 
 def _planned(change: Callable[[Sequence[SwitchStep]], Sequence[SwitchStep]]) -> Patch:

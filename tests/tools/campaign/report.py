@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.tools.campaign.cells import Direction, Trouble
+from tests.tools.campaign.cells import Direction
 from tests.tools.campaign.checks import name
 from tests.tools.campaign.trial import Result
+from tests.tools.campaign.troubles import Trouble
 
 BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
 NEVER = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tests.tools.campaign import cells, report
-from tests.tools.campaign.cells import Direction, Moment, Trouble
+from tests.tools.campaign.cells import Direction, Moment
 from tests.tools.campaign.report import Campaign
 from tests.tools.campaign.trial import Result
+from tests.tools.campaign.troubles import Trouble
 
 PEERING = "virtualNetworks/vnet1/virtualNetworkPeerings/vnet1-to-vnet3"
 SEEN = [
@@ -18,7 +19,7 @@ SEEN = [
     ("GET", PEERING, 200),
     ("DELETE", PEERING, 202),
 ]
-CALLS = cells.calls(SEEN)
+CALLS = cells.calls((*each, None) for each in SEEN)
 GRID = list(cells.grid(Direction.IPSEC, CALLS))
 
 
@@ -36,7 +37,7 @@ def test_polls_are_no_calls_of_their_own_and_repeated_calls_are_counted() -> Non
 
 def test_a_reading_made_again_is_noted_until_something_is_written() -> None:
     read, write = ("GET", "virtualNetworks/vnet1", 200), ("PUT", PEERING, 200)
-    found = cells.calls([read, read, write, read, read])
+    found = cells.calls((*each, None) for each in [read, read, write, read, read])
     assert [call.again for call in found] == [False, True, False, False, True]
 
 

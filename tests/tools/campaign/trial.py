@@ -21,8 +21,10 @@ from erfailover.lab.machines.reachability import reaches
 from erfailover.runtime.clock import SystemClock
 from tests.support.clocks import ResumedClock
 from tests.tools.campaign import checks
-from tests.tools.campaign.cells import Cell, Direction, Trouble
+from tests.tools.campaign.cells import BREAK, MAKE, Cell, Direction
 from tests.tools.campaign.checks import Flags, Record
+from tests.tools.campaign.machine import Machine
+from tests.tools.campaign.troubles import Trouble
 from tests.tools.campaign.warm import SECRETS, Ran, Warm
 from tests.tools.campaign.watch import Watch
 
@@ -38,6 +40,7 @@ FLAGS = (
     "allowGatewayTransit",
     "useRemoteGateways",
 )
+OUTWARD = frozenset({*BREAK.values(), *MAKE.values()})
 SPOKE = "vm1-nic1"
 INTERNET, OFFICE = "8.8.4.4", "10.5.0.4"
 
@@ -51,8 +54,14 @@ class Result:
     codes: list[int | None] = field(default_factory=list)
     recovery_s: float = 0.0
     """Modelled seconds of the run that brought the spoke to its target."""
-    calls: list[tuple[str, str, int]] = field(default_factory=list)
+    calls: list[tuple[str, str, int, bool | None]] = field(default_factory=list)
     flags: dict[str, list[bool]] = field(default_factory=dict)
+    stranded: list[bool] = field(default_factory=list)
+    """Whether the spoke had no path when the first run's process ended, and after the second."""
+    without_s: float = 0.0
+    """The longest time without a path, in modelled seconds."""
+    last: str = ""
+    """The last message of the first run."""
     detail: str = ""
 
     def data(self) -> dict[str, Any]:
@@ -60,24 +69,67 @@ class Result:
         return asdict(self)
 
 
-def flags(warm: Warm, *, accepted: bool = False) -> Flags:
-    """The peerings of the spoke, as the lab has them in force.
-
-    With ``accepted``, what is under way counts as done.
-    """
+def flags(warm: Warm) -> Flags:
+    """The peerings of the spoke, as the lab has them in force; what is under way counts as done."""
     lab = warm.lab
     with lab.lock:
         lab.catch_up()
         return {
-            each.id.name: [bool(_in_force(each, accepted).get(flag)) for flag in FLAGS]
+            each.id.name: [bool(_in_force(each).get(flag)) for flag in FLAGS]
             for each in lab.world.of_type(PEERINGS)
             if each.active is not None and "vnet1" in each.id.name.split("-")
         }
 
 
-def _in_force(peering: Resource, accepted: bool) -> Body:
-    under_way = accepted and peering.state == "Updating"
-    return peering.properties if under_way else peering.active_properties
+def _in_force(peering: Resource) -> Body:
+    return peering.properties if peering.state == "Updating" else peering.active_properties
+
+
+class Paths:
+    """Whether the spoke has a path, at every change of the lab's world.
+
+    It has one if exactly one of its outward peerings uses remote gateways in force, is Connected
+    and Succeeded.
+
+    Attributes:
+        without_s: the longest time without, in modelled seconds.
+    """
+
+    def __init__(self, warm: Warm) -> None:
+        self._warm = warm
+        self._since: float | None = None
+        self.without_s = 0.0
+        warm.lab.listen(self._note)
+
+    def there(self) -> bool:
+        """Whether it has one now."""
+        with self._warm.lab.lock:
+            self._warm.lab.catch_up()
+            return self._note_change()
+
+    def _note(self) -> None:
+        self._note_change()
+
+    def _note_change(self) -> bool:
+        world = self._warm.lab.world
+        there = sum(map(_carries, world.of_type(PEERINGS))) == 1
+        if self._since is not None:
+            self.without_s = max(self.without_s, world.now - self._since)
+        if there:
+            self._since = None
+        elif self._since is None:
+            self._since = world.now
+        return there
+
+
+def _carries(peering: Resource) -> bool:
+    active = peering.active_properties
+    return (
+        peering.id.name in OUTWARD
+        and bool(active.get("useRemoteGateways"))
+        and active.get("peeringState") == "Connected"
+        and peering.state == "Succeeded"
+    )
 
 
 def passes(warm: Warm, destination: str) -> bool:
@@ -110,30 +162,44 @@ def tried(
 ) -> Result:
     """Try a cell; without one, a clean run, by which the others are judged."""
     random.seed(cell.id if cell else "clean")
-    arguments = ("switch", "--to", str(direction), "--yes")
+    arguments = ["switch", "--to", str(direction), "--yes"]
     dies = cell is not None and cell.trouble is Trouble.KILLED
     warm.use_own_state()
-    watch = Watch(warm.lab, warm.state, cell, gone=_gone())
-    victim = Victim(warm, arguments) if dies else None
+    machine = Machine(warm, cell.trouble if cell else None)
+    watch = Watch(warm.lab, warm.state, machine, cell, gone=_gone())
+    victim = Victim(warm, tuple(arguments)) if dies else None
     if victim is not None:
         watch.victim = victim.pid
         warm.lab.clock = ResumedClock(KILL_SPEED, warm.clock.now())
     cuts: list[str] = []
     watch_internet(warm, cuts)
+    paths = Paths(warm)
+    machine.install()
     watch.install()
     runs: list[Ran | None] = []
     after: list[Flags] = []
     office: list[bool] = []
+    stranded: list[bool] = []
+    without_s = 0.0
     with warm.serving() as server:
         for number in (1, 2, 3):
+            if number == 3 and _nothing_can_differ(runs, watch):
+                break
             watch.begin(number)
             if number == 1 and victim is not None:
                 runs.append(victim.run(server.environment()))
+                stranded.append(not paths.there())
                 warm.clock.sleep(warm.lab.clock.now() - warm.clock.now())
                 warm.lab.clock = warm.clock
             else:
                 runs.append(warm.run(*arguments))
-            after.append(flags(warm, accepted=number == 1))
+                machine.end()
+                stranded.append(not paths.there())
+            if number == 1:
+                without_s = paths.without_s
+                if cell is not None and cell.trouble is Trouble.LEASE_DAMAGED:
+                    arguments.append("--take-over")  # as its message says
+            after.append(flags(warm))
             office.append(passes(warm, OFFICE))
     record = Record(
         cell=cell,
@@ -145,10 +211,22 @@ def tried(
         wanted=wanted or after[1],
         cuts=cuts,
         office=office,
-        journal=(warm.site_state / "journal.jsonl").read_text("utf-8"),
+        journal=(warm.site_state / "journal.jsonl").read_text("utf-8", "replace"),
+        stranded=stranded,
+        without_s=without_s,
         secrets=secrets(warm),
     )
     return _result(record, watch)
+
+
+def _nothing_can_differ(runs: list[Ran | None], watch: Watch) -> bool:
+    """Whether a third run would be the second again: that wrote nothing, after one that succeeded.
+
+    The world, the arguments and the controller are the same.
+    """
+    return all(ran is not None and ran.code == 0 for ran in runs) and not checks.changes(
+        watch.seen, 2
+    )
 
 
 def _result(record: Record, watch: Watch) -> Result:
@@ -161,9 +239,16 @@ def _result(record: Record, watch: Watch) -> Result:
         problems=found,
         codes=[None if ran is None else ran.code for ran in record.runs],
         recovery_s=round(done.seconds, 1),
-        calls=[(each.method, each.path, each.status) for each in watch.seen if each.run == 1],
+        calls=[
+            (each.method, each.path, each.status, each.remote)
+            for each in watch.seen
+            if each.run == 1
+        ],
         flags={each: list(found) for each, found in record.flags[1].items()},
-        detail=_detail(record) if found else "",
+        stranded=list(record.stranded[:2]),
+        without_s=round(record.without_s, 1),
+        last=checks.last(first) if first is not None else "",
+        detail=_detail(record),
     )
 
 

@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +29,16 @@ from erfailover.lab.core.timing import Durations
 from erfailover.lab.engine.faults import Fault, Kind
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.server.server import LabServer
-from tests.tools.campaign.cells import Direction
+from erfailover.runtime import journal
+from tests.tools.campaign.cells import Direction, Stage
 
 SECRETS = {
     "ERFAILOVER_SHARED_KEY": "k3yOfTh3C4mp4ign",
     "ERFAILOVER_ADMIN_PASSWORD": "P4ss-of-the-c4mpaign",
 }
+IDLE_S = 0.02
+"""How long the thread that appends to the journal outlasts its last record, in wall seconds: no
+thread may run when the process forks."""
 HOLD_S, SETTLED_S = 180.0, 300.0
 """The primary's hold time has passed; the far end has let go of a dead path (hold time 180 s)."""
 
@@ -74,6 +78,7 @@ class Warm:
             del os.environ[name]
         # A killed process breaks its connections in the middle of a request.
         logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+        self._forks = os.getpid()
         self.folder = Path(tempfile.mkdtemp(prefix="erfailover-campaign-"))
         self.authority = self.folder / "authority"
         self.authority.mkdir()
@@ -83,7 +88,11 @@ class Warm:
         self.clock = SteppedClock()
         self.lab = Lab(self.clock, seed=1, refuse_lab_paths=True)
         self.lab.durations = Quick()
-        self._stage: Direction | None = None
+        self.streams: Callable[[], io.StringIO] = io.StringIO
+        """Makes standard output and error of a command."""
+        journal.IDLE_S = IDLE_S
+        self._direction: Direction | None = None
+        self._stage = Stage.COLD
         self.do("init")
 
     def provision(self) -> None:
@@ -92,25 +101,33 @@ class Warm:
             self.do("provision", "--yes")
             self.pass_time(60.0)
 
-    def at(self, direction: Direction) -> None:
+    def at(self, direction: Direction, stage: Stage = Stage.COLD) -> None:
         """Bring the site to where a switch begins.
 
         To IPsec: ExpressRoute is down. To ExpressRoute: the spokes are on IPsec, ExpressRoute is
-        repaired and its hold time has passed. The second comes after the first.
+        repaired and its hold time has passed. The second comes after the first, and what is
+        prestaged after what is cold.
         """
-        if self._stage is None:
+        if self._stage is not stage:
+            with self.serving():
+                if self._direction is Direction.EXPRESSROUTE:
+                    self.do("switch", "--to", "expressroute", "--yes")
+                    self.pass_time(SETTLED_S)
+                self.do("prestage", "--yes")
+            self._stage, self._direction = stage, None
+        if self._direction is None:
             with self.serving():
                 self.do("drill", "start", "--yes")
                 self.pass_time(SETTLED_S)
                 self._read_everything()
-            self._stage = Direction.IPSEC
-        if self._stage is not direction:
+            self._direction = Direction.IPSEC
+        if self._direction is not direction:
             with self.serving():
                 self.do("switch", "--to", "ipsec", "--yes")
                 self.do("drill", "stop", "--yes")
                 self.pass_time(HOLD_S)
                 self._read_everything()
-            self._stage = direction
+            self._direction = direction
 
     def _read_everything(self) -> None:
         """Give stale reads something to show."""
@@ -120,10 +137,12 @@ class Warm:
 
     @contextmanager
     def serving(self) -> Iterator[LabServer]:
-        """Serve the lab meanwhile; no thread is left afterwards."""
+        """Serve the lab meanwhile; no thread is left afterwards in the process that forks."""
         with LabServer(self.lab, self.authority) as server:
             os.environ |= server.environment()
             yield server
+        if os.getpid() != self._forks:
+            return
         for thread in threading.enumerate():
             if thread is not threading.current_thread():
                 thread.join(5.0)
@@ -151,9 +170,13 @@ class Warm:
 
     def run(self, *arguments: str) -> Ran:
         """Type a command."""
-        out, err, began = io.StringIO(), io.StringIO(), self.clock.now()
+        out, err, began = self.streams(), self.streams(), self.clock.now()
         with redirect_stdout(out), redirect_stderr(err):
-            code = invoke(list(arguments), self.clock)
+            try:
+                code = invoke(list(arguments), self.clock)
+            except (SystemExit, KeyboardInterrupt) as error:
+                code = 1
+                err.write(f"ended by {error!r}")
         return Ran(code, out.getvalue(), err.getvalue(), self.clock.now() - began)
 
     def do(self, *arguments: str) -> None:

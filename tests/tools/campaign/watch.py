@@ -10,22 +10,41 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+from aiohttp import web
 
 from erfailover.lab.arm import service
 from erfailover.lab.core.protocol import Answer, Request
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.engine.faults import FOREVER, Fault, Kind
 from erfailover.lab.engine.lab import Lab
-from tests.tools.campaign.cells import Cell, Moment, Trouble
+from erfailover.lab.server import application
+from tests.tools.campaign.cells import BREAK, MAKE, Cell, Moment
+from tests.tools.campaign.machine import Machine
+from tests.tools.campaign.somebody import change
+from tests.tools.campaign.troubles import FOR_GOOD, MACHINE, REFUSED, SOMEBODY, Trouble
 
 TIME_OUT_S = 60.0
 """How long the controller waits for an answer; then its connection breaks without one."""
 STALE_S = 20.0
 HANDLE = service.handle
+RESPONSE = application._response
+PAGE = "<!DOCTYPE html><html><title>Sign in</title><body>Sign in to go on.</body></html>"
+
+
+class Page(str):
+    """A page in the place of Azure's JSON."""
+
+
+def response(request: web.Request, answer: Answer) -> web.Response:
+    """The answer as the lab's server sends it; a page as it is."""
+    if isinstance(answer.body, Page):
+        return web.Response(status=answer.status, text=answer.body, content_type="text/html")
+    return RESPONSE(request, answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,7 @@ class Seen:
         second: whether that asks for a second remote gateway of a VNet.
         leased: of a write: whether the writer held the site's lease.
         announced: of a write: whether the journal told of it before.
+        garbled: whether the answer made no sense.
         poll_of: of a poll: the method and path of the request that began the operation.
     """
 
@@ -52,6 +72,7 @@ class Seen:
     second: bool = False
     leased: bool = True
     announced: bool = True
+    garbled: bool = False
     poll_of: str = ""
 
 
@@ -64,9 +85,11 @@ def faults(cell: Cell) -> tuple[Fault, ...]:
     """The faults that are armed before the run; none where the trouble comes on the way."""
     call, trouble = cell.call, cell.trouble
     where = {"method": call.method, "path": call.path, "nth": call.nth}
-    if trouble in (Trouble.KILLED, Trouble.LEASE_LOST) or (
-        cell.moment is Moment.DURING and trouble not in ENDS
-    ):
+    if trouble is Trouble.LEASE_LOST and cell.moment is Moment.BEFORE:
+        trouble = Trouble.CONTENTION
+    if trouble in REFUSED and cell.moment is Moment.DURING:
+        trouble = Trouble.FAILED
+    if trouble in ON_THE_WAY or (cell.moment is Moment.DURING and trouble not in ENDS):
         return ()
     if trouble in ENDS:
         return (Fault(ENDS[trouble], **where),)  # type: ignore[arg-type]
@@ -81,6 +104,8 @@ def faults(cell: Cell) -> tuple[Fault, ...]:
     return tuple(struck(trouble, after=cell.moment is Moment.LOST, **where))  # type: ignore[arg-type]
 
 
+ON_THE_WAY = MACHINE | SOMEBODY | REFUSED | FOR_GOOD | {Trouble.KILLED, Trouble.LEASE_LOST}
+"""What is brought about when the cell's call comes, or later."""
 ENDS = {Trouble.FAILED: Kind.FAILED, Trouble.CANCELED: Kind.CANCELLED}
 
 
@@ -110,6 +135,25 @@ def struck(trouble: Trouble, *, after: bool, method: str, path: str, nth: int = 
             return [fault(drop)]
         case Trouble.TIME_OUT:
             return [fault(Kind.DELAY, seconds=TIME_OUT_S), fault(drop)]
+        case Trouble.LONG_WAIT:
+            headers = {
+                "Retry-After": "3600",
+                "x-ms-ratelimit-remaining-subscription-writes": "0",
+                "x-ms-ratelimit-remaining-subscription-reads": "0",
+            }
+            code = "SubscriptionRequestsThrottled"
+            return [fault(answer, status=429, code=code, headers=headers)]
+        case Trouble.HTML:
+            return [fault(answer, status=200, body=Page(PAGE))]
+        case Trouble.WRONG_TYPE:
+            return [fault(answer, status=200, body=["not", "an", "object"])]
+        case Trouble.POLL_404:
+            message = "The operation was not found."
+            return [fault(answer, status=404, code="NotFound", message=message, times=FOREVER)]
+        case Trouble.EXPIRED_FOR_GOOD:
+            return [fault(Kind.EXPIRED_TOKEN, times=FOREVER)]
+        case Trouble.FORBIDDEN_FOR_GOOD:
+            return [fault(Kind.FORBIDDEN, times=FOREVER)]
         case Trouble.EXPIRED:
             return [fault(Kind.EXPIRED_TOKEN)]
         case Trouble.FORBIDDEN:
@@ -131,6 +175,7 @@ class Watch:
 
     lab: Lab
     state: Path
+    machine: Machine | None = None
     cell: Cell | None = None
     victim: int | None = None
     writers: frozenset[int] = frozenset()
@@ -142,7 +187,10 @@ class Watch:
     run: int = 0
     seen: list[Seen] = field(default_factory=list)
     killed: bool = False
-    lost: bool = False
+    struck: bool = False
+    """Whether a trouble that shows in no trace has come."""
+    _refusals: int = 0
+    """How many writes that take the break back were refused."""
     _counted: dict[tuple[str, str], int] = field(default_factory=dict)
     _operations: dict[str, str] = field(default_factory=dict)
     _writes: int = 0
@@ -165,12 +213,15 @@ class Watch:
     def install(self) -> None:
         """Let every request pass here."""
         service.handle = self.handle
+        application._response = response
 
     def begin(self, run: int) -> None:
         """A run begins; the first is the one that meets the trouble."""
         self.run = run
         journal = self.journal
         self._known = journal.stat().st_size if journal is not None else 0
+        if self.machine is not None:
+            self.machine.begin(run)
         if run == 1 and self.cell is not None:
             self.lab.add_faults(*faults(self.cell))
         else:
@@ -188,15 +239,64 @@ class Watch:
         if self._kills_at_this_write(request.method):
             work = partial(HANDLE, lab, request) if self.kill_after else _dropped
             return self._dead(request, path, work)
+        if here:
+            self._comes(Moment.BEFORE, request)
+        if polled:
+            self._comes(Moment.DURING, request)
         note = self._before(request, path)
-        answer = HANDLE(lab, request)
+        refused = self._refused(path, note)
+        answer = refused or HANDLE(lab, request)
         self._note(request, path, answer, note)
         if here:
             self._began(answer)
-            self._lose_the_lease()
-        if polled and _succeeded(answer) and self._kills(Moment.AFTER, True):
-            return self._dead(request, path, lambda: answer, note=False)
+            self._comes(Moment.LOST, request)
+        if polled and _succeeded(answer):
+            if self._kills(Moment.AFTER, True):
+                return self._dead(request, path, lambda: answer, note=False)
+            self._comes(Moment.AFTER, request)
         return answer
+
+    def _comes(self, moment: Moment, request: Request) -> None:
+        """Bring a trouble about that comes once, at this moment of the cell's call."""
+        cell = self.cell
+        if cell is None or cell.moment is not moment or self.struck:
+            return
+        trouble = cell.trouble
+        if trouble in MACHINE and self.machine is not None:
+            self.machine.strike(self._file("lease.json"))
+        elif trouble in SOMEBODY:
+            change(self.lab, cell.direction, trouble, request)
+        elif trouble in FOR_GOOD:
+            self.lab.add_faults(*struck(trouble, after=False, method="*", path="*"))
+        elif trouble is Trouble.LEASE_LOST:
+            self._lose_the_lease()
+        elif trouble not in REFUSED:
+            return
+        self.struck = True
+
+    def _refused(self, path: str, note: Mapping[str, bool | None]) -> Answer | None:
+        """Refuse the make, or what takes the break back, where that is the cell's trouble."""
+        cell, name = self.cell, path.rsplit("/", 1)[-1]
+        if cell is None or cell.trouble not in REFUSED or not self.struck or self.run != 1:
+            return None
+        if "remote" not in note:
+            return None
+        trouble, remote = cell.trouble, note["remote"]
+        if name == MAKE[cell.direction] and remote:
+            if cell.moment is Moment.DURING and not self._operation:
+                return None  # its operation fails
+            return _locked()
+        clears = name == MAKE[cell.direction]
+        restores = name == BREAK[cell.direction] and remote
+        if not clears and not restores:
+            return None
+        if trouble is Trouble.CLEARING_REFUSED:
+            return _locked() if clears else None
+        most = {Trouble.REFUSED_ONCE: 1, Trouble.REFUSED_TWICE: 2}.get(trouble)
+        if most is not None and self._refusals >= most:
+            return None
+        self._refusals += 1
+        return _locked()
 
     def _here(self, method: str, path: str) -> bool:
         """Whether this is the cell's call."""
@@ -243,23 +343,16 @@ class Watch:
             return
         self._operation = _operation(url)
         trouble = self.cell.trouble
-        if self.cell.moment is Moment.DURING and trouble not in (
-            *ENDS,
-            Trouble.KILLED,
-            Trouble.LEASE_LOST,
-        ):
+        if self.cell.moment is Moment.DURING and trouble not in (*ENDS, *ON_THE_WAY):
             path = f"*/{self._operation}"
             self.lab.add_faults(*struck(trouble, after=False, method="GET", path=path))
 
     def _lose_the_lease(self) -> None:
-        """Let somebody else hold the lease, where that is the cell's trouble."""
-        if self.cell is None or self.cell.trouble is not Trouble.LEASE_LOST:
-            return
+        """Let somebody else hold the lease."""
         file = self._file("lease.json")
         record = json.loads(file.read_text("utf-8"))
         other = {"pid": self.gone, "token": "another", "command": "switch", "started": "1"}
         file.write_text(json.dumps(record | other), "utf-8")
-        self.lost = True
 
     def _before(self, request: Request, path: str) -> dict[str, bool | None]:
         """What is known of a write before it is done."""
@@ -276,6 +369,9 @@ class Watch:
         return found
 
     def _leased(self) -> bool:
+        damaged = self.cell is not None and self.cell.trouble is Trouble.LEASE_DAMAGED
+        if damaged and self.struck and self.run == 1:
+            return True  # nobody else has it either
         try:
             holder = json.loads(self._file("lease.json").read_text("utf-8"))
         except (OSError, ValueError, StopIteration):
@@ -326,6 +422,7 @@ class Watch:
                 status=answer.status,
                 code=answer.code,
                 faults=traced.faults if traced is not None else (),
+                garbled=isinstance(answer.body, Page | list),
                 poll_of=self._operations.get(path.rsplit("/", 1)[-1], ""),
                 **note,  # type: ignore[arg-type]
             )
@@ -333,7 +430,13 @@ class Watch:
 
     def fired(self) -> bool:
         """Whether the lab's trace, or the end of the victim, shows that the trouble came."""
-        return self.killed or self.lost or any(each.faults for each in self.seen if each.run == 1)
+        return self.killed or self.struck or any(each.faults for each in self.seen if each.run == 1)
+
+
+def _locked() -> Answer:
+    """What a lock on the scope answers to every write."""
+    error = {"code": "ScopeLocked", "message": "The scope cannot perform write operation."}
+    return Answer(409, {"error": error}, code="ScopeLocked")
 
 
 def _dropped() -> Answer:
