@@ -168,7 +168,11 @@ class Writer:
                 log.info("%s: the outcome is unknown; looking it up", what)
                 waits.tell(waits.Wait("no clear answer to the write; looks whether it was done"))
                 clock.sleep(2.0)
-                found = self._reader.wait_until_settled(resource_id, deadline - clock.now())
+                left_s = deadline - clock.now()
+                try:
+                    found = self._reader.wait_until_settled(resource_id, left_s)
+                except AzureFailure as unseen:
+                    raise failure from unseen  # whether it was done is still unknown
                 waits.tell(waits.Wait(""))
                 if done(found):
                     return

@@ -10,7 +10,6 @@ by ``planning.switch.recovery``.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -22,11 +21,13 @@ from erfailover.azure.readers import network as readers_network
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.writer import Writer
 from erfailover.commands.runs.recorder import Recorder
-from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost
+from erfailover.commands.switch.ledger import Ledger
+from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost, StateFailure
 from erfailover.model.observed import Peering
 from erfailover.model.plan import PeeringWrite, SwitchStep
 from erfailover.model.resource_ids import network_of
 from erfailover.planning.switch.recovery import (
+    LAST_RESORT_S,
     Direction,
     Move,
     OutwardPeerings,
@@ -46,42 +47,10 @@ READ_S = 30.0
 """How long a reading may take while a spoke has no path, in seconds."""
 PAUSE_S, LONGEST_PAUSE_S = 2.0, 15.0
 """The pause before an attempt is repeated; it doubles up to the longest. In seconds."""
+LATE_PAUSE_S = 5.0
+"""The longest pause once the path being left is tried too: little time is left. In seconds."""
 CONFIRM_S = 60.0
 """How long a reading may show what was before a write, in seconds (assumed)."""
-
-
-class Ledger:
-    """Which spokes have no path because of this run, and where each was left."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._owed: dict[str, None] = {}
-        self._places: dict[str, Place] = {}
-        self._lock = threading.Lock()
-
-    def owe(self, spoke: str) -> None:
-        """Note that a spoke is about to be taken off its path."""
-        with self._lock:
-            self._owed[spoke] = None
-
-    def settle(self, spoke: str, place: Place) -> None:
-        """Note where a spoke was left; only one on a path is no longer owed any."""
-        with self._lock:
-            self._places[spoke] = place
-            if place in (Place.TARGET, Place.ORIGIN):
-                self._owed.pop(spoke, None)
-        self._clock.notify()
-
-    @property
-    def owed(self) -> tuple[str, ...]:
-        """The spokes that are owed a path."""
-        with self._lock:
-            return tuple(self._owed)
-
-    def place(self, spoke: str) -> Place | None:
-        """Return where a spoke was left; None if this run did not move it."""
-        with self._lock:
-            return self._places.get(spoke)
 
 
 @dataclass(frozen=True)
@@ -173,15 +142,18 @@ class Crossing:
     def _cross(self) -> None:
         """Move the spoke, and answer whoever waits, whatever happens."""
         with waits.heard_by(self._relay):
-            place = Place.UNKNOWN
+            place = Place.ORIGIN if self.off else Place.UNKNOWN
             try:
                 self._network = self.readings.network_body(
                     network_of(self.target_id), self.body_age_s
                 )
+                if self.off is not None:
+                    self._announce_step(self.off, confirmed=True)
+                place = Place.UNKNOWN
                 self.ledger.owe(self.spoke)
                 place = self._move()
             except Exception as error:
-                log.exception("moving %s", self.spoke)
+                log.info("moving %s", self.spoke, exc_info=not isinstance(error, Failure))
                 self._failures.setdefault(Direction.FORWARD, as_failure(error))
             finally:
                 self._end(place)
@@ -224,8 +196,8 @@ class Crossing:
         for step, writer, limit_s in steps:
             if step is None:
                 continue
-            title = f"{step.number}. {step.title}"
-            self._announce(step.id, title, step.write, confirmed=step is self.off)
+            if step is self.on:
+                self._announce_step(step)
             try:
                 note = peerings.write(
                     writer, step.write, limit_s, self.readings, self.body_age_s, self.cadence
@@ -242,6 +214,8 @@ class Crossing:
         return True
 
     def _recover(self) -> Place:
+        if self._is_break_refused():
+            return Place.ORIGIN
         deadline = self.clock.now() + self.deadline_s
         last = Direction.FORWARD
         place = locate(self._read())
@@ -258,12 +232,14 @@ class Crossing:
                 origin_was_healthy=self._origin_was_healthy,
                 can_go_back=can_go_back,
             )
+            if move is Move.GIVE_UP and place is Place.CHANGING and now < deadline + ATTEMPT_S:
+                move = Move.READ_AGAIN  # what was sent last may restore the path
             log.debug("%s: %s, %s", self.spoke, place.value, move.value)
             if move in (Move.ARRIVED, Move.RETURNED, Move.GIVE_UP):
                 return place
             forward = move is Move.MAKE
             if move is Move.READ_AGAIN:
-                self._pause(PAUSE_S, "another operation is in progress on its peerings", deadline)
+                self._pause(PAUSE_S, "another operation is in progress on its peerings")
             else:
                 repeated = forward == (last is Direction.FORWARD)
                 self._pause_before_attempt(repeated=repeated, deadline=deadline)
@@ -275,26 +251,40 @@ class Crossing:
                         return Place.TARGET if forward else Place.ORIGIN
             place = locate(self._read())
 
+    def _is_break_refused(self) -> bool:
+        """Return whether Azure answered the break itself with a refusal: nothing was changed."""
+        if self.off is None or self._broken.done() or self.ledger.is_accepted(self.origin_id):
+            return False
+        failure = self._failures[Direction.FORWARD]
+        if isinstance(failure, AzureFailure):
+            return not failure.outcome_unknown
+        return isinstance(failure, StateFailure)
+
     def _attempt(self, direction: Direction, limit_s: float) -> bool:
         """Write what moves the spoke in a direction; return whether the decisive write worked.
 
         The first write of each direction takes away a remote gateway that Azure shows although it
-        is not in force. The decisive one is sent even if that one fails.
+        is not in force. The decisive one is sent even if that one fails, unless that one is the
+        break and was never known to be done: Azure refuses a second remote gateway.
         """
         writer = self.writers.make if direction is Direction.FORWARD else self.writers.other
         first, decisive = self._writes(direction)
         made = False
         for write in filter(None, (first, decisive)):
+            breaks = direction is Direction.FORWARD and write is first and not self._broken.done()
             self._attempts += 1
             uses = write.after is not None and write.after.use_remote_gateways
             title = f"{'use' if uses else 'do not use'} remote gateways on {write.name}"
             name = "again" if direction is Direction.FORWARD else "back"
-            self._announce(f"{self.spoke}/{name}{self._attempts}", title, write)
+            task = f"{self.spoke}/{name}{self._attempts}"
+            self.recorder.intent_later(task, title, str(write.change), write.peering_id)
             waits.tell(waits.Wait(f"{self.spoke} has no path: {title}"))
             try:
                 peerings.put(writer, write, self._body(write.peering_id), limit_s, self.cadence)
                 made = write is decisive
                 state = "done"
+                if breaks:
+                    self._broken.set_result("written")
             except LeaseLost:
                 raise
             except Exception as error:
@@ -304,7 +294,9 @@ class Crossing:
                 log.info("%s: %s", self.spoke, failure.message)
             finally:
                 self.readings.changed(write.peering_id, network_of(write.peering_id))
-            self.recorder.later(state, task=f"{self.spoke}/{name}{self._attempts}")
+            self.recorder.later(state, task=task)
+            if breaks and not self._broken.done():
+                break
         return made
 
     def _writes(self, direction: Direction) -> tuple[PeeringWrite | None, PeeringWrite | None]:
@@ -333,12 +325,11 @@ class Crossing:
         """Return the write that the plan names to stop using the target's gateway."""
         return self._contingency(restores=False)
 
-    def _announce(
-        self, task: str, title: str, write: PeeringWrite, *, confirmed: bool = False
-    ) -> None:
-        """Record a write before it is sent; only a break waits until that is confirmed."""
+    def _announce_step(self, step: SwitchStep, *, confirmed: bool = False) -> None:
+        """Record a step before it is sent; only a break waits until that is confirmed."""
         record = self.recorder.intent if confirmed else self.recorder.intent_later
-        record(task, title, str(write.change), write.peering_id)
+        write, title = step.write, f"{step.number}. {step.title}"
+        record(step.id, title, str(write.change), write.peering_id)
 
     def _is_confirmed(self, peering_id: str) -> bool:
         """Return whether Azure shows a peering in force; a reading may be late by ``CONFIRM_S``."""
@@ -387,12 +378,14 @@ class Crossing:
         """Wait before a write is repeated; the first one in the other direction goes at once."""
         if self._attempts == 0 and not repeated:
             return
-        pause = min(PAUSE_S * 2.0 ** min(self._attempts, 10), LONGEST_PAUSE_S)
-        self._pause(pause, "tries again", deadline)
+        left_s = deadline - self.clock.now()
+        longest_s = LATE_PAUSE_S if left_s <= LAST_RESORT_S else LONGEST_PAUSE_S
+        pause_s = min(PAUSE_S * 2.0 ** min(self._attempts, 10), longest_s, max(left_s, 0.0))
+        self._pause(pause_s, "tries again")
 
-    def _pause(self, seconds: float, why: str, deadline: float) -> None:
+    def _pause(self, seconds: float, why: str) -> None:
         waits.tell(waits.Wait(f"{self.spoke} has no path: {why}", seconds))
-        self.clock.sleep(max(0.0, min(seconds, deadline - self.clock.now())))
+        self.clock.sleep(seconds)
 
     def _failure(self, place: Place) -> Failure:
         """Return what is raised for a spoke that is not on its target."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure import peerings
-from erfailover.azure.client.polling import HURRIED, PATIENT
+from erfailover.azure.client.polling import HURRIED, PATIENT, Accepted
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
@@ -21,8 +21,9 @@ from erfailover.commands.probes import runner
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import tasks
-from erfailover.commands.switch.crossing import Crossing, Ledger, Writers
+from erfailover.commands.switch.crossing import Crossing, Writers
 from erfailover.commands.switch.gate import NETWORKS_S, Gate
+from erfailover.commands.switch.ledger import Ledger
 from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.route_watch import FEW, Watch
 from erfailover.errors import (
@@ -80,9 +81,7 @@ class SwitchRun:
 
     def __post_init__(self) -> None:
         self.outcome = Outcome(self.options.target)
-        self.writers = Writers(
-            self._writer(Write.BREAK), self._writer(Write.MAKE), self._writer(Write.OTHER)
-        )
+        self.writers = Writers(*map(self._writer, (Write.BREAK, Write.MAKE, Write.OTHER)))
         self.ledger = Ledger(self.context.clock)
         self.gate = Gate(self.context, self.options, self.readings)
 
@@ -92,7 +91,12 @@ class SwitchRun:
         return self.context.site
 
     def _writer(self, write: Write) -> Writer:
-        return self.lease.writer(self.recorder.accepted, self._waits, write)
+        def accepted(resource_id: str, answer: Accepted) -> None:
+            if write is Write.BREAK:
+                self.ledger.note_accepted(resource_id)
+            self.recorder.accepted(resource_id, answer)
+
+        return self.lease.writer(accepted, self._waits, write)
 
     def carry_out(self, plan: SwitchPlan) -> Outcome:
         """Do what the plan says, and verify it.

@@ -236,8 +236,10 @@ def _blind_repeats(record: Record) -> Iterator[str]:
     unknown: set[tuple[int, str]] = set()
     for each in record.seen:
         key = (each.run, each.path)
-        if each.method == "GET":
-            unknown.discard(key)
+        if each.method == "GET":  # a VNet shows its peerings
+            unknown = {
+                other for other in unknown if other != key and not other[1].startswith(each.path)
+            }
         elif each.method in ("PUT", "DELETE"):
             if key in unknown:
                 yield f"blind repeat: {each.method} {_peering(each)} in run {each.run}"
@@ -259,7 +261,8 @@ def _opposites(record: Record) -> Iterator[str]:
         elif each.poll_of.endswith(f"/{MAKE[record.direction]}"):
             unknown = each.status >= 400
         elif unknown and each.method == "PUT" and name in OUTWARD:
-            if (name == BREAK[record.direction]) is bool(each.remote):
+            opposite = (name == BREAK[record.direction]) is bool(each.remote)
+            if opposite:
                 yield f"opposite of an unknown outcome: {name} remote={each.remote}"
 
 

@@ -70,16 +70,15 @@ class Machine:
 
     def install(self) -> None:
         """Replace what the controller meets of its machine."""
-        commands_lease.HeldLease = partial(  # type: ignore[misc,assignment]
-            HeldLease, now=self.warm.clock.now
-        )
+        held = partial(HeldLease, now=self.warm.clock.now)
+        setattr(commands_lease, "HeldLease", held)  # noqa: B010 - imported there
         recorder.FLUSH_S = FLUSH_S
         self._end_with_the_process(LoggedTransport, "send", _no_more_requests)
         self._end_with_the_process(LocalStore, "append", _no_more_records)
         open_private = files.open_private
         files.open_private = lambda path: self._opened(open_private(path), path)
         if self.trouble in STORE:
-            setattr(commands_context, "open_store", partial(_silent, self))  # noqa: B010
+            setattr(commands_context, "open_store", partial(_silent, self))  # noqa: B010 - imported there
         self.warm.streams = partial(Stream, self)
 
     def _end_with_the_process(

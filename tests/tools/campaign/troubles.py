@@ -124,5 +124,5 @@ PASSES = frozenset(
 
 CUT_SHORT = frozenset({Trouble.KILLED, Trouble.CTRL_C_TWICE, Trouble.LEASE_LOST})
 """The run does not end by itself, or must not go on: what it leaves counts in rows of its own."""
-NEVER_ALLOWED = FOR_GOOD | {Trouble.REFUSED_FOR_GOOD}
+NEVER_ALLOWED = FOR_GOOD | {Trouble.REFUSED_FOR_GOOD, Trouble.CLEARING_REFUSED}
 """Azure refuses the make and the way back for as long as the run tries."""

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from erfailover.lab.arm import service
 from erfailover.lab.core.protocol import Answer, Request
+from erfailover.lab.core.world import Resource
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.engine.faults import FOREVER, Fault, Kind
 from erfailover.lab.engine.lab import Lab
@@ -239,11 +240,11 @@ class Watch:
         if self._kills_at_this_write(request.method):
             work = partial(HANDLE, lab, request) if self.kill_after else _dropped
             return self._dead(request, path, work)
+        note = self._before(request, path)
         if here:
             self._comes(Moment.BEFORE, request)
         if polled:
             self._comes(Moment.DURING, request)
-        note = self._before(request, path)
         refused = self._refused(path, note)
         answer = refused or HANDLE(lab, request)
         self._note(request, path, answer, note)
@@ -402,7 +403,7 @@ class Watch:
                 "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
             ):
                 owner, _, other = short(str(each.id)).partition("/virtualNetworkPeerings/")
-                if owner == network and other != name and each.properties.get("useRemoteGateways"):
+                if owner == network and other != name and uses(each):
                     return True
         return False
 
@@ -431,6 +432,15 @@ class Watch:
     def fired(self) -> bool:
         """Whether the lab's trace, or the end of the victim, shows that the trouble came."""
         return self.killed or self.struck or any(each.faults for each in self.seen if each.run == 1)
+
+
+def uses(peering: Resource) -> bool:
+    """Whether a peering uses remote gateways, or is going to if its operation succeeds.
+
+    What a failed operation shows is not in force.
+    """
+    coming = peering.state == "Updating" and peering.properties.get("useRemoteGateways")
+    return bool(coming or peering.active_properties.get("useRemoteGateways"))
 
 
 def _locked() -> Answer:
