@@ -81,7 +81,7 @@ class BlobStore:
     say: Callable[[str], None] = lambda text: None
     make_credential: Callable[[], TokenCredential] = DefaultAzureCredential
     renew_credential: Callable[[], None] = lambda: None
-    transport: Callable[[float, float], Any] | None = None
+    transport: Callable[[str, float, float], Any] | None = None
     renew_every_s: float = LEASE_S / 3
     relied_on_s: float = RELIED_ON_S
     is_cheap: bool = False
@@ -303,7 +303,7 @@ class BlobStore:
     @cached_property
     def _blob(self) -> BlobClient:
         return BlobClient(
-            self.endpoint or self.location.endpoint,
+            self._endpoint,
             self.location.container,
             f"{self.location.folder}/journal.jsonl",
             credential=self.make_credential(),
@@ -312,9 +312,13 @@ class BlobStore:
         )
 
     @property
+    def _endpoint(self) -> str:
+        return self.endpoint or self.location.endpoint
+
+    @property
     def _connection(self) -> dict[str, Any]:
         if self.transport is not None:
-            return {"transport": self.transport(CONNECT_S, ANSWER_S)}
+            return {"transport": self.transport(self._endpoint, CONNECT_S, ANSWER_S)}
         return {"connection_timeout": CONNECT_S, "read_timeout": ANSWER_S}
 
     def _renew_credential(self) -> None:

@@ -89,7 +89,7 @@ def _client(named: TopologySharedKeys, host: str, access: Access) -> SecretClien
         named.key_vault,
         credential=access.credential if of_azure else _ForVaults(access.credential, host),
         verify_challenge_resource=of_azure,
-        transport=access.transport(),
+        transport=access.transport(named.key_vault),
         retry_total=0,
     )
 

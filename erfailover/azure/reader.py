@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from erfailover.azure.client.bounded_transport import is_below
 from erfailover.azure.client.clients import Clients
-from erfailover.azure.client.operations import label, operations, raw
+from erfailover.azure.client.operations import label, operations, raw, raw_resource, raw_table
 from erfailover.azure.client.polling import CadencePolling
-from erfailover.azure.client.raw_request import Answer, rows_of_pages, send
+from erfailover.azure.client.raw_request import Answer, rows_of_path, rows_of_sdk, send
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import READ_DEADLINE_S, Session
 from erfailover.errors import AzureFailure, Kind
@@ -46,7 +47,7 @@ class Reader:
         try:
             found: Body = self._session.read(
                 f"GET {label(resource_id)}",
-                lambda: self._session.operations(where).get(*where.names, cls=raw),
+                lambda: self._session.operations(where).get(*where.names, cls=raw_resource),
                 deadline_s,
             )
         except AzureFailure as failure:
@@ -81,6 +82,24 @@ class Reader:
             lambda: send(clients, method, path, api_version, body, query),
         )
 
+    def ask_rows(
+        self, path: str, api_version: str, query: Mapping[str, str] | None = None
+    ) -> list[Body]:
+        """Return every row, on all pages, of a list that the SDK's clients have no call for.
+
+        Args:
+            path: below the management endpoint: ``/subscriptions/...``.
+            api_version: of the resource provider asked.
+            query: further parameters.
+
+        Raises:
+            AzureFailure: as for any read.
+        """
+        clients = self._session.clients(subscription_of(path))
+        return self._session.read(
+            f"GET {label(path)}", lambda: rows_of_path(clients, path, api_version, query)
+        )
+
     def wait_until_settled(self, resource_id: str, deadline_s: float) -> Body | None:
         """Wait while somebody's operation changes a resource; the resource as it then is.
 
@@ -90,8 +109,9 @@ class Reader:
         deadline = self.clock.now() + deadline_s
         began = self.clock.now()
         while True:
-            found = self.get(resource_id)
-            state = (found or {}).get("properties", {}).get("provisioningState", "Succeeded")
+            found = self.get(resource_id, min(READ_DEADLINE_S, deadline - self.clock.now()))
+            properties = (found or {}).get("properties", {})
+            state = str(properties.get("provisioningState") or "Succeeded")
             if found is None or state in SETTLED:
                 return found
             now = self.clock.now()
@@ -118,7 +138,7 @@ class Reader:
         deadline = self.clock.now() + deadline_s
         state = "gone"
         clients = self._session.clients(subscription_of(resource_id))
-        while operation and operation.startswith(clients.base_url + "/"):
+        while operation and is_below(operation, clients.base_url):
             answer = self._session.read(
                 f"GET operation of {label(resource_id)}",
                 partial(clients.get_url, operation),
@@ -134,11 +154,13 @@ class Reader:
     def resources_of_group(self, group_id: str) -> list[Body] | None:
         """Every resource in a resource group (id, name, type, tags); None without the group."""
         where = parse(group_id)
-        client = self._session.clients(where.subscription).resource
+        clients = self._session.clients(where.subscription)
         try:
-            return self._rows(
+            return self._session.read(
                 f"GET {label(group_id)}/resources",
-                lambda: client.resources.list_by_resource_group(*where.names),
+                lambda: rows_of_sdk(
+                    clients, clients.resource.resources.list_by_resource_group, *where.names
+                ),
             )
         except AzureFailure as failure:
             if failure.kind is Kind.NOT_FOUND:
@@ -149,7 +171,8 @@ class Reader:
         """Every VNet of a subscription as ARM JSON, peerings included, by a list."""
         clients = self._session.clients(subscription)
         return self._session.read(
-            f"GET {subscription}/virtualNetworks", lambda: rows_of_pages(clients)
+            f"GET {subscription}/virtualNetworks",
+            lambda: rows_of_sdk(clients, clients.network.virtual_networks.list_all),
         )
 
     def gateway_action(self, gateway_id: str, action: str, **arguments: Any) -> list[Body]:
@@ -160,8 +183,8 @@ class Reader:
             action: the SDK's name of it, without ``begin_``.
             arguments: further ones that the SDK asks for.
         """
-        answer = self.action(gateway_id, action, **arguments)
-        return list((answer.get("value") if isinstance(answer, dict) else answer) or [])
+        rows: list[Body] = self.action(gateway_id, action, cls=raw_table, **arguments)
+        return rows
 
     def connections_of(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:
         """The connections of a gateway, in whichever group; without ``connectionStatus``.
@@ -169,9 +192,12 @@ class Reader:
         Azure leaves that out of lists (reported: azure-powershell 2581, azure-cli 2061).
         """
         where = parse(gateway_id)
-        return self._rows(
+        clients = self._session.clients(where.subscription)
+        return self._session.read(
             f"GET {label(gateway_id)}/connections",
-            lambda: self._session.operations(where).list_connections(*where.names),
+            lambda: rows_of_sdk(
+                clients, self._session.operations(where).list_connections, *where.names
+            ),
             deadline_s,
         )
 
@@ -188,17 +214,11 @@ class Reader:
         """
         parent = parse(parent_id)
         clients = self._session.clients(parent.subscription)
-        return self._rows(
+        return self._session.read(
             f"GET {label(parent_id)} {call} of {type_}",
-            lambda: getattr(operations(clients, type_), call)(*parent.names),
+            lambda: rows_of_sdk(clients, getattr(operations(clients, type_), call), *parent.names),
             deadline_s,
         )
-
-    def _rows(
-        self, what: str, pages: Callable[[], Any], deadline_s: float = READ_DEADLINE_S
-    ) -> list[Body]:
-        """Every row of a list of the SDK, all pages, as ARM JSON."""
-        return self._session.read(what, lambda: [each.as_dict() for each in pages()], deadline_s)
 
     def asked(
         self, what: str, ask: Callable[[Clients], T], deadline_s: float = READ_DEADLINE_S
@@ -212,6 +232,7 @@ class Reader:
         resource_id: str,
         action: str,
         deadline_s: float = READ_DEADLINE_S,
+        cls: Callable[[Any, Any, Any], Any] = raw,
         **arguments: Any,
     ) -> Any:
         """What an action that only reads answers, by the SDK's name without ``begin_``."""
@@ -219,7 +240,7 @@ class Reader:
 
         def begin(polling: CadencePolling) -> Any:
             call = getattr(self._session.operations(where), f"begin_{action}")
-            return call(*where.names, **arguments, polling=polling, cls=raw)
+            return call(*where.names, **arguments, polling=polling, cls=cls)
 
         return self._session.post(f"POST {label(resource_id)}/{action}", begin, deadline_s)
 

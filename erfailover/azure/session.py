@@ -105,7 +105,14 @@ class Session:
             deadline_s: how long it may take, retries included, in seconds.
         """
         deadline = self.clock.now() + deadline_s
-        return self.read(what, lambda: self.await_operation(what, deadline, begin), deadline_s)
+
+        def work() -> Any:
+            result = self.await_operation(what, deadline, begin)
+            if result is None:
+                raise ValueError("expected a result, found none")
+            return result
+
+        return self.read(what, work, deadline_s)
 
     def await_operation(
         self,

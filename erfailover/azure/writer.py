@@ -185,12 +185,29 @@ class Writer:
         resource_id: str,
         cadence: Cadence = HURRIED,
     ) -> Any:
+        began = False
+
         def accepted(answer: Accepted) -> None:
+            nonlocal began
+            began = True
             self._accepted(resource_id, answer)
 
-        return self._session.await_operation(
-            what, deadline, begin, accepted, cadence, self._waiting
-        )
+        try:
+            return self._session.await_operation(
+                what, deadline, begin, accepted, cadence, self._waiting
+            )
+        except AzureFailure as failure:
+            if not began or failure.outcome_unknown:
+                raise
+            # Whatever a look at the operation met, a 404 included: it may be done all the same.
+            raise AzureFailure(
+                Kind.SERVER,
+                f"{what} was accepted, and how it ended cannot be read: {failure.message}",
+                failure.hint,
+                code=failure.code,
+                status=failure.status,
+                correlation_id=failure.correlation_id,
+            ) from failure
 
 
 def _as_put(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:

@@ -23,6 +23,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.identity import DefaultAzureCredential
 from requests.adapters import HTTPAdapter
 
+from erfailover.azure.client.bounded_transport import POOLS
 from erfailover.azure.client.clouds import AUTHORITY_VARIABLE, Cloud
 from erfailover.azure.client.request_log import LoggedTransport
 
@@ -45,6 +46,9 @@ AGAIN_S = 30.0
 FAILED_S = 5.0
 """How long the chain's failure is everybody's answer: many threads ask at once, and a chain that
 has nothing to try with takes seconds."""
+
+CLOSE_S = 0.2
+"""How long the end of a command waits for a thread that asks for a token."""
 
 AZ_S = 30
 """How long az, and the other programs of a developer's machine, may take to give a token."""
@@ -104,13 +108,20 @@ class SharedCredential:
             self._forget()
 
     def close(self) -> None:
-        """Close every credential that was made."""
-        with self._lock:
+        """Close every credential that was made.
+
+        A thread that still asks a silent authority keeps the lock; it is not waited for.
+        """
+        if not self._lock.acquire(timeout=CLOSE_S):
+            return
+        try:
             self._forget()
             while self._old:
                 close = getattr(self._old.pop(), "close", None)
                 if close:
                     close()
+        finally:
+            self._lock.release()
 
     def _credential(self) -> TokenCredential:
         if self._inner is None:
@@ -142,6 +153,17 @@ class OneContextAdapter(HTTPAdapter):
         self._authorities = authorities
         self._contexts: dict[str, ssl.SSLContext] = {}
         super().__init__(**kwargs)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """As requests does, with connections whose answers are bounded."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """As requests does, with connections whose answers are bounded."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None
@@ -183,19 +205,22 @@ class Access:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self._session = requests.Session()
-        self._session.mount("https://", OneContextAdapter(cloud.ca, pool_maxsize=POOL))
+        for scheme in ("https://", "http://"):  # a managed identity's tokens come over HTTP
+            self._session.mount(scheme, OneContextAdapter(cloud.ca, pool_maxsize=POOL))
         self.credential = SharedCredential(self._chain)
 
     def transport(
-        self, connect_s: float = CONNECT_S, answer_s: float = ANSWER_S
+        self, base: str | None, connect_s: float = CONNECT_S, answer_s: float = ANSWER_S
     ) -> LoggedTransport:
         """A transport on the shared session, which outlives it. Proxies are the environment's.
 
         Args:
+            base: the URL to whose host and its subdomains requests may go; None for any.
             connect_s: how long a connection may take, in wall seconds.
-            answer_s: how long an answer may take, in wall seconds.
+            answer_s: how long the first byte of an answer may take, in wall seconds.
         """
         return LoggedTransport(
+            base,
             session=self._session,
             session_owner=False,
             connection_timeout=connect_s,
@@ -215,7 +240,7 @@ class Access:
                 authority=self.cloud.authority,
                 disable_instance_discovery=self.cloud.private_authority,
                 process_timeout=AZ_S,
-                transport=self.transport(),
+                transport=self.transport(None),  # these requests carry no token
             )
 
 

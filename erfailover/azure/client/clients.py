@@ -14,6 +14,7 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.network import NetworkManagementClient
 
 from erfailover.azure.client.access import Access
+from erfailover.azure.client.answers import json_object
 from erfailover.azure.client.rate_limits import Budget, PacingPolicy
 from erfailover.azure.client.write_guard import Guard, WriteGuardPolicy
 
@@ -68,7 +69,7 @@ class Clients:
         if answer.status_code == 404:
             return {}
         answer.raise_for_status()
-        return answer.json() if answer.text() else {}
+        return json_object(answer)
 
     def close(self) -> None:
         """Close the clients that were made."""
@@ -82,7 +83,7 @@ class Clients:
         return {
             "base_url": cloud.endpoint,
             "credential_scopes": [cloud.scope],
-            "transport": self.access.transport(),
+            "transport": self.access.transport(cloud.endpoint),
             "retry_total": 0,
             "per_call_policies": [PacingPolicy(self.budget)],
             # The SDK puts this one last, right before the transport, which does the logging.

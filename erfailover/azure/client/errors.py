@@ -7,7 +7,10 @@ a message: no decision rests on its texts, some of which are not published.
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from azure.core.exceptions import (
@@ -18,6 +21,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
+from erfailover.azure.client.answers import parse
 from erfailover.azure.client.request_log import without_queries
 from erfailover.errors import AzureFailure, Kind
 from erfailover.runtime.logs import redacted
@@ -141,9 +145,41 @@ def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
         advice(code, message) if kind is Kind.REFUSED else _hint(kind),
         code=code,
         status=status,
-        retry_after_s=_number(headers.get("Retry-After")),
+        retry_after_s=retry_after_s(headers),
         correlation_id=headers.get("x-ms-correlation-request-id"),
     )
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return how long Azure asks to wait, in seconds: a finite number, 0 or more.
+
+    None if it does not say, or says what makes no sense. Who waits holds it against a deadline.
+    """
+    for name, unit_s in (("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001)):
+        if (seconds := _number(headers.get(name), unit_s)) is not None:
+            return seconds
+    told = headers.get("Retry-After")
+    seconds = _number(told, 1.0)
+    return _until_date(told) if seconds is None and told else seconds
+
+
+def _number(text: str | None, unit_s: float) -> float | None:
+    try:
+        seconds = float(text) * unit_s if text else -1.0
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0.0 else None
+
+
+def _until_date(text: str) -> float | None:
+    """Return how far ahead an HTTP date is, by this machine's clock; None if it is none."""
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if date.tzinfo is None:  # "-0000": the zone is not said; HTTP's is always UTC
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
 def _kind(status: int, code: str | None, details: list[str]) -> Kind:
@@ -153,10 +189,10 @@ def _kind(status: int, code: str | None, details: list[str]) -> Kind:
         return Kind.THROTTLED
     if status == 401 or code in ("ExpiredAuthenticationToken", "InvalidAuthenticationToken"):
         return Kind.AUTHENTICATION
-    if status == 404:
+    if status == 404 and code:
         return Kind.NOT_FOUND
-    if code in SERVER or status in (408, 500, 502, 503, 504):
-        return Kind.SERVER
+    if code in SERVER or status in (404, 408) or status >= 500 or (status < 400 and not code):
+        return Kind.SERVER  # without a code of Azure's, a 404 or a 200 may be anybody's
     return Kind.REFUSED
 
 
@@ -171,29 +207,22 @@ def _hint(kind: Kind) -> str | None:
 def _body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
     """The code, message and detail codes of an ARM error body, wherever it stands in the answer."""
     try:
-        parsed: Any = json.loads(error.response.text())  # type: ignore[union-attr]
+        parsed: Any = parse(error.response.text().encode())  # type: ignore[union-attr]
     except Exception:
         parsed = {}
     found = parsed.get("error", parsed) if isinstance(parsed, dict) else {}
-    if not isinstance(found, dict):
-        found = {}
-    details = [
-        str(each.get("code")) for each in found.get("details") or [] if isinstance(each, dict)
-    ]
-    detail_text = "; ".join(
-        str(each.get("message"))
-        for each in found.get("details") or []
-        if isinstance(each, dict) and each.get("message")
-    )
+    found = found if isinstance(found, dict) else {}
+    listed = found.get("details")
+    rows = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    details = [str(each.get("code")) for each in rows]
+    detail_text = "; ".join(str(each["message"]) for each in rows if each.get("message"))
+    code = found.get("code")
     message = str(found.get("message") or _first_line(error))
-    return found.get("code"), f"{message} ({detail_text})" if detail_text else message, details
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
+    return (
+        code if isinstance(code, str) else None,
+        f"{message} ({detail_text})" if detail_text else message,
+        details,
+    )
 
 
 NOT_SET_UP = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from erfailover.azure.client import answers
 from erfailover.azure.client.clients import Clients
 from erfailover.model import resource_ids as ids
 
@@ -14,10 +15,31 @@ def label(resource_id: str) -> str:
     return "/".join(parts[3:4] + parts[6:])
 
 
-def raw(response: Any, _model: Any, _headers: Any) -> Any:
-    """Return an answer as it was sent, fields that the SDK does not know included."""
-    answer = response.http_response
-    return answer.json() if answer.text() else {}
+def raw(response: Any, _model: Any, _headers: Any) -> dict[str, Any]:
+    """Return an answer as it was sent, fields that the SDK does not know included.
+
+    Raises:
+        ValueError: it is no JSON object.
+    """
+    return answers.json_object(response.http_response)
+
+
+def raw_resource(response: Any, _model: Any, _headers: Any) -> dict[str, Any]:
+    """Return a resource as it was sent.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return answers.resource(response.http_response)
+
+
+def raw_table(response: Any, _model: Any, _headers: Any) -> list[dict[str, Any]]:
+    """Return the rows of a table as they were sent.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return answers.table(response.http_response)
 
 
 def operations(clients: Clients, type_: str) -> Any:

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from azure.core.polling.base_polling import OperationFailed
+from azure.core.polling.base_polling import BadResponse, BadStatus, OperationFailed
 from azure.mgmt.core.polling.arm_polling import ARMPolling
 
+from erfailover.azure.client import answers
 from erfailover.azure.client.rate_limits import Budget
 from erfailover.azure.client.retries import READ, Retries
 from erfailover.errors import AzureFailure, Kind
@@ -109,6 +110,10 @@ class CadencePolling(ARMPolling):
                 answer.headers.get("x-ms-correlation-request-id"),
             )
         )
+        if self._method == "PUT" and answer.status_code in (200, 201):
+            answers.resource(answer)
+        else:
+            answers.json_or_nothing(answer)
         super().initialize(client, initial_response, deserialization_callback)
 
     def finished(self) -> bool:
@@ -124,7 +129,10 @@ class CadencePolling(ARMPolling):
         with self._budget.watching():
             while not super().finished():
                 self._delay()
-                self.update_status()
+                try:
+                    self.update_status()
+                except (BadStatus, BadResponse) as error:  # says nothing of how it ended
+                    raise ValueError(str(error)) from error
         if self.status().lower() in ("failed", "canceled", "cancelled"):
             raise OperationFailed("Operation failed or canceled")
         url = self._operation.get_final_get_url(self._pipeline_response)
@@ -152,6 +160,7 @@ class CadencePolling(ARMPolling):
         def look() -> Any:
             answer = ask(status_link)
             answer.http_response.raise_for_status()
+            answers.json_or_nothing(answer.http_response)
             return answer
 
         return self._retries.call(self._what, look, on=READ, deadline=self._deadline)

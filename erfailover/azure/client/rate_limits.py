@@ -8,6 +8,7 @@ requests.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +18,9 @@ from typing import Any
 
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
+from erfailover.azure.client import deadline as deadlines
+from erfailover.azure.client.errors import retry_after_s
+from erfailover.errors import AzureFailure, Kind
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock
 
@@ -78,6 +82,9 @@ class Budget:
         Args:
             method: HTTP's.
             url: the whole URL; one without a subscription has no limit that is known.
+
+        Raises:
+            AzureFailure: kind THROTTLED: the caller's deadline is earlier than that.
         """
         subscription = subscription_of(url)
         if subscription is None:
@@ -91,18 +98,23 @@ class Budget:
                 return
         self._wait_for(method, subscription, is_network(url), 1)
 
-    def prepay(self, resource_ids: Iterable[str]) -> None:
+    def prepay(self, resource_ids: Iterable[str], within_s: float = math.inf) -> None:
         """Take the tokens of some writes to come, and wait until all of them are there.
 
         What is broken must be made at once: the make does not wait for a token of its own.
 
         Args:
             resource_ids: what is going to be written, once each.
+            within_s: how long to wait for the tokens at most, in seconds.
+
+        Raises:
+            AzureFailure: kind THROTTLED: they are not there by then.
         """
         ids = list(resource_ids)
-        for subscription in {subscription_of(each) for each in ids} - {None}:
-            mine = [each for each in ids if subscription_of(each) == subscription]
-            self._wait_for("PUT", str(subscription), is_network(mine[0]), len(mine))
+        with deadlines.until(self.clock.now() + within_s):
+            for subscription in {subscription_of(each) for each in ids} - {None}:
+                mine = [each for each in ids if subscription_of(each) == subscription]
+                self._wait_for("PUT", str(subscription), is_network(mine[0]), len(mine))
         with self._lock:
             self._prepaid.update(map(path_of, ids))
 
@@ -134,11 +146,20 @@ class Budget:
                     self._consume(method, subscription, network, count)
                     return
                 ahead = self._waiting.get(queue, 0)
-                self._waiting[queue] = ahead + 1
                 wait_s = lacking_s + ahead * count / per_second
+                kind = KINDS.get(method, WRITES)
+                if self.clock.now() + wait_s > deadlines.current():
+                    raise AzureFailure(
+                        Kind.THROTTLED,
+                        f"Azure's limit on {kind} leaves no room for another {wait_s:.0f} s, "
+                        "which is longer than this request may wait",
+                        "Run the same command again later; whoever else uses this identity shares "
+                        "the limit.",
+                        retry_after_s=wait_s,
+                    )
+                self._waiting[queue] = ahead + 1
             if wait_s >= TOLD_S:
-                limit = f"waits its turn: Azure's limit on {KINDS.get(method, WRITES)}"
-                waits.tell(waits.Wait(limit, wait_s))
+                waits.tell(waits.Wait(f"waits its turn: Azure's limit on {kind}", wait_s))
             try:
                 self.clock.sleep(wait_s)
             finally:
@@ -196,14 +217,21 @@ class Budget:
             bucket = self._bucket(kind, subscription, self.clock.now())
             bucket.tokens = min(bucket.tokens, float(left))
 
-    def refused(self, method: str, url: str, retry_after_s: float) -> None:
-        """Azure throttled a request: nobody else of this run asks before its time is over."""
+    def refused(self, method: str, url: str, wait_s: float) -> None:
+        """Azure throttled a request: nobody else of this run asks before its time is over.
+
+        Args:
+            method: HTTP's.
+            url: what was requested.
+            wait_s: what Azure says; it counts up to the deadline of the caller.
+        """
         subscription = subscription_of(url)
-        if subscription is None:
+        wait_s = min(wait_s, deadlines.current() - self.clock.now())
+        if subscription is None or wait_s <= 0.0:
             return
         with self._lock:
             bucket = self._bucket(KINDS.get(method, WRITES), subscription, self.clock.now())
-            bucket.tokens = min(bucket.tokens, SPARE - retry_after_s * bucket.per_second)
+            bucket.tokens = min(bucket.tokens, SPARE - wait_s * bucket.per_second)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -267,6 +295,6 @@ class PacingPolicy(SansIOHTTPPolicy):  # type: ignore[type-arg]
         """
         sent, answer = request.http_request, response.http_response
         self._budget.told(sent.method, sent.url, answer.headers)
-        told = answer.headers.get("Retry-After", "")
-        if answer.status_code == 429 and told.isdecimal() and used_up(answer.headers):
-            self._budget.refused(sent.method, sent.url, float(told))
+        wait_s = retry_after_s(answer.headers)
+        if answer.status_code == 429 and wait_s is not None and used_up(answer.headers):
+            self._budget.refused(sent.method, sent.url, wait_s)

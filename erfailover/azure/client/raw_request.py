@@ -2,14 +2,14 @@
 
 ``send`` reads by path what the SDK's clients have no call for: permissions, locks, policies,
 metrics. Its answer carries the headers and the claims of the access token, never the token.
-``rows_of_pages`` lists the VNets of a subscription as ARM JSON: the SDK makes an object of every
-VNet, peering and subnet, which for hundreds of peerings costs more than all else that a switch
-does (half a second for 500, seen by running it).
+``rows_of_sdk`` and ``rows_of_path`` read a list as ARM JSON: the SDK makes an object of every VNet,
+peering and subnet, which for hundreds of peerings costs more than all else that a switch does
+(half a second for 500, seen by running it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,11 @@ import jwt
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
+from erfailover.azure.client import deadline as deadlines
+from erfailover.azure.client.answers import json_object, table
+from erfailover.azure.client.bounded_transport import ANSWER_BYTES
 from erfailover.azure.client.clients import Clients
+from erfailover.errors import AzureFailure, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,17 @@ def send(
         params={"api-version": api_version, **(query or {})},
         json=None if body is None else dict(body),
     )
+    response = _send(clients, request)
+    sent = response.request.headers.get("Authorization", "")
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(json_object(response), headers, claims(sent))
+
+
+def _send(clients: Clients, request: HttpRequest) -> Any:
     response = clients.network.send_request(request)
     if response.status_code >= 400:
         raise HttpResponseError(response=response)
-    sent = response.request.headers.get("Authorization", "")
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    found = response.json() if response.text() else {}
-    return Answer(found if isinstance(found, dict) else {}, headers, claims(sent))
+    return response
 
 
 def claims(authorization: str) -> Mapping[str, Any]:
@@ -77,31 +85,74 @@ def claims(authorization: str) -> Mapping[str, Any]:
     return claims
 
 
+PAGES, LIST_BYTES = 500, 4 * ANSWER_BYTES
+"""How many pages of a list are read, and how much in all; Azure puts 100 rows or more on one."""
+
+
 class _Read(Exception):
     """A page was read, and needs not be made objects of."""
 
 
-def rows_of_pages(clients: Clients) -> list[dict[str, Any]]:
-    """Every row of the list, page by page.
+def rows_of_sdk(clients: Clients, call: Callable[..., Any], *names: str) -> list[dict[str, Any]]:
+    """Return every row of a list of the SDK, page by page, within the deadline of the call.
 
     The first request is the SDK's own, so the api-version is that of all its other calls: a
     body read is written back, and must not lack what another version would tell.
 
+    Args:
+        clients: send the requests for further pages.
+        call: the SDK's call of the list.
+        names: its arguments.
+
     Raises:
         AzureError: of the SDK; ``Retries`` translates it.
+        AzureFailure: kind SERVER: the list does not end.
+        ValueError: a page is none.
     """
-    pages: list[dict[str, Any]] = []
+    first: list[Any] = []
 
     def hook(answer: Any) -> None:
         if answer.http_response.status_code == 200:
-            pages.append(answer.http_response.json())
+            first.append(answer.http_response)
             raise _Read
 
-    listed = clients.network.virtual_networks.list_all(raw_response_hook=hook)
     with suppress(_Read):
-        next(listed.by_page(), None)
-    while link := pages[-1].get("nextLink"):
-        answer = clients.network.send_request(HttpRequest("GET", link))
-        answer.raise_for_status()
-        pages.append(answer.json())
-    return [row for page in pages for row in page.get("value") or []]
+        next(call(*names, raw_response_hook=hook).by_page(), None)
+    return list(_rows(clients, first[0]))
+
+
+def rows_of_path(
+    clients: Clients, path: str, api_version: str, query: Mapping[str, str] | None
+) -> list[dict[str, Any]]:
+    """Return every row of a list that the SDK's clients have no call for; see ``rows_of_sdk``."""
+    params = {"api-version": api_version, **(query or {})}
+    first = HttpRequest("GET", f"{clients.base_url}{path}", params=params)
+    return list(_rows(clients, _send(clients, first)))
+
+
+def _rows(clients: Clients, page: Any) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a page and of all that follow it."""
+    read, size = {""}, len(page.content)
+    while True:
+        yield from table(page)
+        link = json_object(page).get("nextLink") or ""
+        if not isinstance(link, str):
+            raise ValueError("expected an address under 'nextLink'")
+        if link == "":
+            return
+        trouble = (
+            "names a page again"
+            if link in read
+            else f"has more than {PAGES} pages"
+            if len(read) >= PAGES
+            else f"is longer than {LIST_BYTES >> 20} MiB"
+            if size > LIST_BYTES
+            else "takes too long"
+            if clients.budget.clock.now() > deadlines.current()
+            else None
+        )
+        if trouble:
+            raise AzureFailure(Kind.SERVER, f"a list of Azure {trouble}, and is given up")
+        read.add(link)
+        page = _send(clients, HttpRequest("GET", link))
+        size += len(page.content)

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from azure.core.pipeline.transport import RequestsTransport
-
+from erfailover.azure.client.bounded_transport import BoundedTransport
 from erfailover.runtime.logs import CUT
 
 log = logging.getLogger("erfailover.azure.request_log")
@@ -30,8 +29,8 @@ QUERY = re.compile(r"(?<=[\w/])\?[^\s)'\"]+")
 REMAINING = "x-ms-ratelimit-remaining-"
 
 
-class LoggedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK exports it untyped
-    """The SDK's transport, which says what it sent, what came back, and how long that took."""
+class LoggedTransport(BoundedTransport):
+    """The transport of every client: says what it sent, what came back, how long that took."""
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         """Send a request; one line in the log, whether it is answered or not."""

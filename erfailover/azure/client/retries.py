@@ -15,6 +15,8 @@ from typing import TypeVar
 from azure.core.exceptions import AzureError
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
+from erfailover.azure.client import deadline as deadlines
+from erfailover.azure.client.answers import understood
 from erfailover.azure.client.errors import translate
 from erfailover.errors import AzureFailure, Kind
 from erfailover.runtime import waits
@@ -32,7 +34,8 @@ WAIT_S = {
 }
 """The first wait after each kind of trouble, in seconds; it doubles up to ``MOST_S``."""
 
-MOST_S = 20.0
+LEAST_S, MOST_S = 1.0, 20.0
+"""The shortest wait, whatever Azure says, and the longest that is not Azure's own word."""
 
 READ = frozenset({Kind.THROTTLED, Kind.CONTENTION, Kind.SERVER, Kind.CONNECTION})
 """What a read is repeated after."""
@@ -82,7 +85,8 @@ class Retries:
         def attempt() -> T:
             nonlocal renewed
             try:
-                result = work()
+                with deadlines.until(deadline), understood(what):
+                    result = work()
             except AzureError as error:
                 failure = translate(error, what)
                 self.contact.made |= failure.status is not None
@@ -116,7 +120,7 @@ class Retries:
             return 0.0
         told = failure.retry_after_s
         if told is not None and failure.kind is not Kind.CONTENTION:
-            return told + self.jitter()
+            return max(told, LEAST_S) + self.jitter()
         grown = WAIT_S.get(failure.kind, 2.0) * 2.0 ** (state.attempt_number - 1)
         return min(grown, told or MOST_S, MOST_S) + self.jitter()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.network import observe
 from erfailover.errors import AzureFailure, UsageFailure
@@ -22,6 +23,7 @@ USUAL = {Role.PRIMARY: "ExpressRoute", Role.BACKUP: "Vpn"}
 """Which gateway is meant where a hub has one of either type."""
 
 
+@understood("reading of the hubs")
 def discover(reader: Reader, hubs: dict[Role, str], gateways: dict[Role, str | None]) -> Found:
     """Read both hubs, the VNets peered with either, and what the gateways know.
 

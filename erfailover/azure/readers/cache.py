@@ -15,10 +15,11 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Body, Reader
 from erfailover.azure.readers import network as readers_network
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork
+from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork, attempt
 from erfailover.model.resource_ids import network_of, subscription_of
 from erfailover.model.site import Role, Site
 from erfailover.runtime.clock import all_at_once
@@ -104,16 +105,18 @@ class Readings:
                 self._many.discard(subscription)
                 return None
             raise
-        return {str(row["id"]).lower(): row for row in rows}
+        with understood("list of VNets"):
+            return {str(row["id"]).lower(): row for row in rows}
 
     def peering_body(self, peering_id: str, max_age_s: float) -> Body | None:
         """A peering as ARM JSON; None where there is none."""
         network = self._network_body(network_of(peering_id), max_age_s, of=peering_id)
-        rows = ((network or {}).get("properties") or {}).get("virtualNetworkPeerings") or []
-        for row in rows:
-            if str(row.get("id", "")).lower() == peering_id.lower():
-                found: Body = row
-                return found
+        with understood("GET of a VNet"):
+            rows = ((network or {}).get("properties") or {}).get("virtualNetworkPeerings") or []
+            for row in rows:
+                if str(row.get("id", "")).lower() == peering_id.lower():
+                    found: Body = row
+                    return found
         return None
 
     def gateway(self, role: Role, max_age_s: float) -> Gateway | None:
@@ -192,7 +195,7 @@ class Readings:
             return Reading(None, failure.message)
         if body is None:
             return Reading(None, readers_network.not_there(network_id))
-        return Reading(self._parse(network_id.lower(), body))
+        return attempt(partial(self._parse, network_id.lower(), body))
 
     def _parse(self, key: str, body: Body) -> VirtualNetwork:
         """A VNet from its body; a hub's, with hundreds of peerings, once a reading."""

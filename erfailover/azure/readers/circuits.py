@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Reader
 from erfailover.model.circuits import Circuit, Circuits, Connection, FailoverTest
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading, attempt
@@ -22,6 +23,7 @@ from erfailover.runtime.clock import all_at_once
 Body = dict[str, Any]
 
 
+@understood("reading of connections")
 def circuits(reader: Reader, gateway_id: str, gateway_type: str | None = None) -> Circuits:
     """The connections of a gateway with their circuits, and its site failover tests.
 
@@ -56,6 +58,7 @@ def of_both(reader: Reader, site: Site) -> dict[Role, Circuits]:
     )
 
 
+@understood("GET of a local network gateway")
 def stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
     """The BGP peering address of the drill's local network gateway; None without such a drill."""
     drill = site.drill
@@ -69,6 +72,7 @@ def stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
     return Reading(settings.get("bgpPeeringAddress") or "")
 
 
+@understood("list of site failover tests")
 def failover_tests(reader: Reader, gateway_id: str) -> Reading[tuple[FailoverTest, ...]]:
     """The site failover tests of an ExpressRoute gateway, the oldest first.
 
@@ -144,6 +148,7 @@ def _circuit(reader: Reader, circuit_id: str) -> Reading[Circuit]:
     )
 
 
+@understood("a site failover test")
 def failover_test(row: Body) -> FailoverTest:
     """Return one site failover test from its row."""
     return FailoverTest(

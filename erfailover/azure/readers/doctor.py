@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from erfailover.azure.client.answers import understood
 from erfailover.azure.client.raw_request import Answer
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network, routing
@@ -142,16 +143,18 @@ def _date(answer: Answer | None) -> Reading[datetime]:
     return Reading(None, "no answer told it")
 
 
+@understood("list of permissions")
 def _grants(reader: Reader, place: str) -> tuple[permissions.Grant, ...]:
-    rows = _rows(reader, f"{place}{AUTHORIZATION}/permissions", PERMISSIONS_API)
+    rows = reader.ask_rows(f"{place}{AUTHORIZATION}/permissions", PERMISSIONS_API)
     return tuple(
         permissions.Grant(tuple(each.get("actions") or ()), tuple(each.get("notActions") or ()))
         for each in rows
     )
 
 
+@understood("list of locks")
 def _locks(reader: Reader, group: str) -> tuple[Lock, ...]:
-    rows = _rows(reader, f"{group}{AUTHORIZATION}/locks", LOCKS_API)
+    rows = reader.ask_rows(f"{group}{AUTHORIZATION}/locks", LOCKS_API)
     return tuple(
         Lock(
             str(each.get("name", "")),
@@ -162,21 +165,7 @@ def _locks(reader: Reader, group: str) -> tuple[Lock, ...]:
     )
 
 
-def _rows(
-    reader: Reader, path: str, version: str, query: Mapping[str, str] | None = None
-) -> list[dict[str, Any]]:
-    """All rows of a list, page by page."""
-    answer = reader.ask("GET", path, version, query=query)
-    rows = list(answer.body.get("value") or [])
-    while following := answer.body.get("nextLink"):
-        parts = urlsplit(str(following))
-        pairs = dict(each.split("=", 1) for each in parts.query.split("&") if "=" in each)
-        pairs.pop("api-version", None)
-        answer = reader.ask("GET", parts.path, version, query=pairs)
-        rows += answer.body.get("value") or []
-    return rows
-
-
+@understood("check of policies")
 def _policies(reader: Reader, site: Site, group: str) -> Policies:
     """What Azure says that policies would do to one peering of each kind in a resource group."""
     denials = []
@@ -200,7 +189,7 @@ def _policies(reader: Reader, site: Site, group: str) -> Policies:
                 assignment = str((each.get("policyInfo") or {}).get("policyAssignmentId", ""))
                 denials.append((peering.name, assignment))
     path = f"{group}{AUTHORIZATION}/policyAssignments"
-    assigned = _rows(reader, path, ASSIGNMENTS_API, {"$filter": "atScope()"})
+    assigned = reader.ask_rows(path, ASSIGNMENTS_API, {"$filter": "atScope()"})
     above = [
         str((each.get("properties") or {}).get("displayName") or each.get("name", ""))
         for each in assigned
@@ -226,6 +215,7 @@ def _peerings_in(site: Site, group: str) -> Iterator[tuple[str, SitePeering, str
                     yield owner, peering, remote
 
 
+@understood("GET of a gateway")
 def _gateway(reader: Reader, site: Site, role: Role) -> GatewayDetail:
     gateway_id = site.gateway_id(site.hub(role).gateway)
     body = reader.get(gateway_id)
@@ -247,6 +237,7 @@ def _gateway(reader: Reader, site: Site, role: Role) -> GatewayDetail:
     )
 
 
+@understood("reading of metrics")
 def _load(reader: Reader, site: Site, now: datetime) -> Load:
     """What the primary carried: bits received of an ExpressRoute gateway, a VPN gateway's all.
 
@@ -298,6 +289,7 @@ def _remaining(reader: Reader, site: Site) -> dict[tuple[str, str], Reading[int]
     return dict(zip(asks, all_at_once(reader.clock, work), strict=True))
 
 
+@understood("headers of an answer")
 def _left(ask: Callable[[], Answer], kind: str) -> int:
     told = ask().headers.get(f"{LEFT}{kind}", "")
     if not told.isdecimal():

@@ -13,6 +13,8 @@ from functools import partial
 from ipaddress import IPv4Network, ip_network
 from typing import Any
 
+from erfailover.azure.client.answers import understood
+from erfailover.azure.client.operations import label
 from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.observed import (
@@ -55,13 +57,12 @@ def observe(
     network_ids = [site.network_id(name) for name in names]
     reads: list[Callable[[], tuple[str, Reading[Any]]]] = []
     for network_id in network_ids:
-        reads.append(_keyed(network_id.lower(), partial(reader.get, network_id)))
+        reads.append(_keyed(network_id.lower(), partial(_network, reader, network_id)))
     for role in roles:
         gateway_id = site.gateway_id(site.hub(role).gateway)
         reads.append(_keyed(f"{role}/gateway", partial(reader.get, gateway_id)))
         for action in tables:
-            read = partial(reader.gateway_action, gateway_id, action)
-            reads.append(_keyed(f"{role}/{action}", read))
+            reads.append(_keyed(f"{role}/{action}", partial(_table, reader, gateway_id, action)))
     return _assembled(site, network_ids, roles, dict(all_at_once(reader.clock, reads)))
 
 
@@ -77,6 +78,17 @@ def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Reading
     return keyed
 
 
+def _network(reader: Reader, network_id: str) -> VirtualNetwork | None:
+    body = reader.get(network_id)
+    return network(body) if body else None
+
+
+def _table(reader: Reader, gateway_id: str, action: str) -> tuple[BgpPeer | GatewayRoute, ...]:
+    rows = reader.gateway_action(gateway_id, action)
+    with understood(f"POST {label(gateway_id)}/{action}"):
+        return tuple(map(PARSERS[action], rows))
+
+
 def _assembled(
     site: Site, network_ids: Iterable[str], roles: Iterable[Role], found: dict[str, Reading[Any]]
 ) -> Observed:
@@ -86,7 +98,7 @@ def _assembled(
         if reading.value is None:
             unknown[network_id.lower()] = reading.unknown or not_there(network_id)
         else:
-            networks[network_id.lower()] = network(reading.value)
+            networks[network_id.lower()] = reading.value
     for role in roles:
         gateway_id = site.gateway_id(site.hub(role).gateway)
         body = found[f"{role}/gateway"]
@@ -94,14 +106,10 @@ def _assembled(
             unknown[gateway_id.lower()] = body.unknown or not_there(gateway_id)
             continue
         peers, routes = (found.get(f"{role}/{table}", NOT_ASKED) for table in TABLES)
-        gateways[role] = gateway(
-            role,
-            body.value,
-            Reading(None if peers.value is None else tuple(map(peer, peers.value)), peers.unknown),
-            Reading(
-                None if routes.value is None else tuple(map(route, routes.value)), routes.unknown
-            ),
-        )
+        try:
+            gateways[role] = gateway(role, body.value, peers, routes)
+        except AzureFailure as failure:
+            unknown[gateway_id.lower()] = failure.message
     return Observed(utc_now(), networks, gateways, unknown)
 
 
@@ -115,6 +123,7 @@ def not_there(resource_id: str) -> str:
     return f"{last_of(resource_id)} does not exist in Azure"
 
 
+@understood("GET of a VNet")
 def network(body: dict[str, Any]) -> VirtualNetwork:
     """A VNet from its ARM JSON."""
     properties = body.get("properties", {})
@@ -136,6 +145,7 @@ def network(body: dict[str, Any]) -> VirtualNetwork:
     )
 
 
+@understood("GET of a peering")
 def peering(body: dict[str, Any], network_id: str) -> Peering:
     """A peering from its ARM JSON."""
     properties = body.get("properties", {})
@@ -151,6 +161,7 @@ def peering(body: dict[str, Any], network_id: str) -> Peering:
     )
 
 
+@understood("GET of a gateway")
 def gateway(
     role: Role,
     body: dict[str, Any],
@@ -214,6 +225,12 @@ def route(row: dict[str, Any]) -> GatewayRoute:
         origin=row.get("origin") or "",
         as_path=row.get("asPath") or None,
     )
+
+
+PARSERS: dict[str, Callable[[dict[str, Any]], BgpPeer | GatewayRoute]] = {
+    "get_bgp_peer_status": peer,
+    "get_learned_routes": route,
+}
 
 
 def _prefixes(space: dict[str, Any] | None) -> tuple[IPv4Network, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
+from erfailover.azure.client.answers import understood
 from erfailover.azure.client.clients import Clients
 from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure, Kind
@@ -20,6 +21,7 @@ SIZES_DEADLINE_S = 60.0
 """The sizes of a region come in one answer of some megabytes."""
 
 
+@understood("reading of offers")
 def ask(reader: Reader, site: Site) -> Offers:
     """What Azure offers for a site's topology, in the site's region.
 

@@ -13,6 +13,7 @@ from functools import partial
 from ipaddress import IPv4Network
 from typing import Any, TypeVar
 
+from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Body, Reader
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.observed import Reading, attempt
@@ -140,10 +141,12 @@ def _there(found: Body | None, resource_id: str) -> Body:
     return found
 
 
+@understood("GET of a gateway")
 def _gateway_type(reader: Reader, gateway_id: str) -> str:
     return str(_got(reader, gateway_id)["properties"].get("gatewayType") or "Vpn")
 
 
+@understood("GET of a VNet")
 def _network(look: Callable[[str], Body | None], network_id: str) -> Surrounding:
     body = _there(look(network_id), network_id)
     properties = body.get("properties", {})
@@ -163,6 +166,7 @@ def _subnet(body: Body) -> Subnet:
     return Subnet(body["name"], _networks(texts), table.lower() if table else None)
 
 
+@understood("GET of a route table")
 def _table(reader: Reader, table_id: str) -> RouteTable:
     body = _got(reader, table_id)
     properties = body.get("properties", {})
@@ -178,6 +182,7 @@ def _table(reader: Reader, table_id: str) -> RouteTable:
     return RouteTable(body["id"], not properties.get("disableBgpRoutePropagation"), routes)
 
 
+@understood("list of connections")
 def _static(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
     """The prefixes of the local network gateways that a gateway has connections to."""
     gateway_id = site.gateway_id(site.hub(role).gateway)
@@ -192,6 +197,7 @@ def _static(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
     )
 
 
+@understood("reading of Route Servers")
 def _route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, ...]:
     """The Route Server in a VNet: at most one (published), in any resource group.
 
@@ -222,6 +228,7 @@ def _route_server(reader: Reader, body: Body) -> RouteServer:
     return RouteServer(body["id"], body["name"], tuple(each["name"] for each in peers), learned)
 
 
+@understood("routes of a Route Server")
 def _learned(reader: Reader, connection_id: str) -> tuple[str, ...]:
     """The prefixes of a peer: both instances list theirs (recorded: ``RouteServiceRole_IN_0``)."""
     answer = reader.action(connection_id, "list_learned_routes", DEADLINE_S)

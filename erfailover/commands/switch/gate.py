@@ -71,7 +71,7 @@ class Gate:
         make = spoke.outward(self._arriving).name
         both = origin_id, self._site.peering_id(spoke.virtual_network, make)
         budget = self._context.session.budget
-        budget.prepay(both)
+        budget.prepay(both, self._site.timing.step_deadline_s)
         try:
             waits.tell(waits.Wait("reads the gate again"))
             self.wait_for(spoke)

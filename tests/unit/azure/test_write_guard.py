@@ -105,7 +105,7 @@ class Scene:
         self.session = Session(self.clock, SUBSCRIPTION, cast(Access, self))
         self.writer = Writer(self.session, self.lease.check)
 
-    def transport(self) -> Wire:
+    def transport(self, base: str) -> Wire:
         return self.wire
 
     def lose_the_lease(self) -> None:
@@ -127,7 +127,7 @@ def test_a_lease_lost_while_a_write_waits_for_a_pacing_token_stops_it() -> None:
     scene.clock.meanwhile = scene.lose_the_lease
     before = scene.clock.now()
     with pytest.raises(Refused, match="taken over"):
-        WRITES["PUT"](scene.writer)
+        scene.writer.write(TABLE, {"location": "westeurope"}, 600.0)
     assert scene.clock.now() - before > 100.0
     assert scene.wire.sent == []
 

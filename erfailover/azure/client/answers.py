@@ -1,0 +1,124 @@
+"""What Azure answered, as JSON that the rest of the controller can rely on.
+
+A proxy, a captive portal or a fault of Azure may answer anything. Whatever is not the JSON that
+Azure's API describes becomes one failure here, of the kind that a server error has: a read is
+repeated, and the outcome of a write is unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from azure.core.exceptions import AzureError
+
+from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.runtime.logs import redacted
+
+log = logging.getLogger("erfailover.azure.answers")
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Turn every error of Python in reading an answer into a server error; also a decorator.
+
+    Args:
+        what: what was asked for, for the message.
+
+    Raises:
+        AzureFailure: kind SERVER.
+    """
+    try:
+        yield
+    except (Failure, AzureError):
+        raise
+    except Exception as error:
+        log.debug("%s: not understood", what, exc_info=True)
+        said = redacted(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+        raise AzureFailure(
+            Kind.SERVER,
+            f"{what}: the answer is not what Azure's API describes ({said})",
+            "Something between here and Azure may have answered instead (a proxy, a sign-in page), "
+            "or Azure failed. Run the same command again.",
+        ) from error
+
+
+def parse(content: bytes) -> Any:
+    """Return the JSON of a body.
+
+    Raises:
+        ValueError: it is no JSON, holds a number that is not finite or text that is not Unicode.
+        RecursionError: it is nested too deeply.
+    """
+    found = json.loads(content, parse_constant=_refuse, parse_float=_finite)
+    if b"\\ud" in content.lower():  # half of a surrogate pair could not be printed
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
+
+
+def json_object(response: Any) -> dict[str, Any]:
+    """Return the JSON object that an answer of the SDK holds; empty if it has no body.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    found = json_or_nothing(response)
+    if not isinstance(found, dict):
+        raise ValueError(f"expected an object, found {type(found).__name__}")
+    return found
+
+
+def resource(response: Any) -> dict[str, Any]:
+    """Return the resource that an answer of the SDK holds.
+
+    Raises:
+        ValueError: it has no id, no name, or no object of properties.
+    """
+    found = json_object(response)
+    texts = found.get("id"), found.get("name")
+    if not all(isinstance(each, str) and each for each in texts):
+        raise ValueError("expected a resource with an id and a name")
+    if not isinstance(found.get("properties", {}), dict):
+        raise ValueError("expected an object under 'properties'")
+    return found
+
+
+def table(response: Any) -> list[dict[str, Any]]:
+    """Return the rows of one page of a list: an array, or what an object has under ``value``.
+
+    Raises:
+        ValueError: there is no array of objects in it.
+    """
+    found = json_or_nothing(response)
+    rows = found.get("value") if isinstance(found, dict) else found
+    if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
+        raise ValueError("expected an array of objects")
+    return rows
+
+
+def json_or_nothing(response: Any) -> Any:
+    """Return the object or array that an answer of the SDK holds; an empty object for no body.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    content: bytes = response.content
+    found = parse(content) if content.strip() else {}
+    if not isinstance(found, dict | list):
+        raise ValueError(f"expected an object, found {type(found).__name__}")
+    return found
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is not finite")
+    return number
