@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from erfailover.azure.client.answers import understood
 from erfailover.azure.client.operations import label, raw
 from erfailover.azure.client.polling import CadencePolling
 from erfailover.azure.client.write_guard import Guard
@@ -44,10 +45,12 @@ def run_command(
         call = session.operations(where, guard).begin_run_command
         return call(*where.names, body, polling=polling, cls=raw)
 
-    answer = session.post(f"POST {label(machine_id)}/runCommand", begin, deadline_s) or {}
-    answer = answer.get("properties", {}).get("output", answer)
-    message = "\n".join(str(each.get("message", "")) for each in answer.get("value") or [])
-    return _streams(message)
+    what = f"POST {label(machine_id)}/runCommand"
+    answer = session.post(what, begin, deadline_s)
+    with understood(what):
+        answer = answer.get("properties", {}).get("output", answer)
+        message = "\n".join(str(each.get("message", "")) for each in answer.get("value") or [])
+        return _streams(message)
 
 
 def _streams(message: str) -> CommandResult:

@@ -116,7 +116,8 @@ def host_of(url: str) -> str:
     except (LocationParseError, ValueError):
         return "an address that is no URL"
     port = _port(parts)
-    return _host(parts) + (f":{port}" if port != PORTS.get(parts.scheme or "") else "")
+    host = _host(parts) or "an address without a host"
+    return host if port == PORTS.get(parts.scheme or "") else f"{host}:{port}"
 
 
 def _parsed(url: str) -> Url:

@@ -132,19 +132,20 @@ def rows_of_path(
 
 def _rows(clients: Clients, page: Any) -> Iterator[dict[str, Any]]:
     """Yield the rows of a page and of all that follow it."""
-    read, size = {""}, len(page.content)
+    read: set[str] = set()
+    size = len(page.content)
     while True:
         yield from table(page)
-        link = json_object(page).get("nextLink") or ""
+        link = json_object(page).get("nextLink")
+        if link is None or link == "":
+            return
         if not isinstance(link, str):
             raise ValueError("expected an address under 'nextLink'")
-        if link == "":
-            return
         trouble = (
             "names a page again"
             if link in read
             else f"has more than {PAGES} pages"
-            if len(read) >= PAGES
+            if len(read) >= PAGES - 1
             else f"is longer than {LIST_BYTES >> 20} MiB"
             if size > LIST_BYTES
             else "takes too long"
