@@ -76,7 +76,7 @@ class Mutating:
             received = mutating.send(adapter, request, **kwargs)
             return mutating.answer(adapter, request, received)
 
-        OneContextAdapter.send = send  # type: ignore[method-assign]
+        setattr(OneContextAdapter, "send", send)  # noqa: B010 - of another signature
 
     def answer(self, adapter: Any, request: Any, received: requests.Response) -> requests.Response:
         """Return an answer, or what became of it."""
@@ -136,7 +136,7 @@ def tried(warm: Warm, plan: Plan) -> dict[str, Any]:
     network = SPOKE.partition("-")[0].replace("vm", "vnet")
     used = {
         name: each[REMOTE]
-        for name, each in flags(warm, accepted=True).items()
+        for name, each in flags(warm).items()
         if name.startswith(f"{network}-to-")
     }
     if sum(used.values()) != 1:
