@@ -5,17 +5,21 @@ What others set on a peering stays as it is, fields that the SDK does not know i
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Any
 
 from erfailover.azure.client.polling import HURRIED, Cadence
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.readers.network import peering
 from erfailover.azure.writer import Writer
-from erfailover.errors import Refused
+from erfailover.errors import AzureFailure, Kind, Refused
 from erfailover.model.observed import Peering
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite
 from erfailover.model.resource_ids import network_of
+
+log = logging.getLogger("erfailover.azure.cloud")
 
 STALE_S = 60.0
 """How long a read may show what was before a write, in seconds (assumed)."""
@@ -32,6 +36,8 @@ def write(
     """Make a peering as a plan says; returns what was done, in words.
 
     The operation's own end says that it was done: no reading comes after, which may be stale.
+    A write that also syncs and fails is repeated without the sync: what is lost then is a prefix,
+    not a path.
 
     Args:
         writer: sends the write.
@@ -53,7 +59,7 @@ def write(
             return "already gone"
     elif change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
-    elif seen and seen.sound and seen.flags == change.after:
+    elif seen and seen.sound and seen.flags == change.after and not _syncs(change, seen):
         return "already so"
     try:
         if change.after is None or change.change is Change.DELETE:
@@ -61,9 +67,21 @@ def write(
             return "removed"
         put(writer, change, found, deadline_s, cadence)
         return "written"
+    except AzureFailure as failure:
+        if not change.sync or failure.kind is Kind.AUTHENTICATION:
+            raise
+        unsynced = failure.message
     finally:
         network_id = network_of(change.peering_id)
         readings.changed(change.peering_id, network_id, change.remote_virtual_network)
+    log.warning("%s was not synced: %s", change.name, unsynced)
+    plain = replace(change, sync=False)
+    done = write(writer, plain, deadline_s, readings, max_age_s, cadence)
+    return f"{done}; not synced: {unsynced}"
+
+
+def _syncs(change: PeeringWrite, seen: Peering) -> bool:
+    return change.sync and seen.needs_sync
 
 
 def put(
@@ -88,7 +106,8 @@ def put(
     if change.after is None:
         raise ValueError(f"{change.name}: a write without flags")
     body = _with_flags(found, change.remote_virtual_network, change.after)
-    writer.write(change.peering_id, body, deadline_s, cadence)
+    arguments = {"sync_remote_address_space": "true"} if change.sync else {}
+    writer.write(change.peering_id, body, deadline_s, cadence, **arguments)
 
 
 def _unused(change: PeeringWrite, seen: Peering | None, readings: Readings) -> Peering | None:

@@ -58,6 +58,7 @@ class Writer:
         body: Mapping[str, Any],
         deadline_s: float,
         cadence: Cadence = HURRIED,
+        **arguments: Any,
     ) -> None:
         """Create or replace a resource and wait until that has succeeded.
 
@@ -66,6 +67,7 @@ class Writer:
             body: the whole body, as ARM JSON.
             deadline_s: how long it may take, waits included, in seconds.
             cadence: how often to poll.
+            arguments: further arguments of the SDK's call.
         """
         where = parse(resource_id)
         deadline = self._session.clock.now() + deadline_s
@@ -80,7 +82,7 @@ class Writer:
                 what,
                 deadline,
                 lambda polling: calls.begin_create_or_update(
-                    *where.names, whole, polling=polling, cls=raw
+                    *where.names, whole, polling=polling, cls=raw, **arguments
                 ),
                 resource_id,
                 cadence,

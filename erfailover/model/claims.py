@@ -25,3 +25,5 @@ class Claim:
     """What was seen, and what was expected where it does not hold."""
     remedy: str = ""
     """What to do where it does not hold; empty where nothing is known."""
+    spoke: str = ""
+    """The spoke that alone it concerns; empty if it concerns the site."""

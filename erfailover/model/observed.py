@@ -99,6 +99,30 @@ class Peering:
     sync_level: str | None
     provisioning_state: str
     flags: Flags
+    known_space: tuple[str, ...] | None = None
+    """The remote VNet's prefixes that are in force on the peering: those of the last sync."""
+    remote_space: tuple[str, ...] | None = None
+    """The remote VNet's prefixes as they are now; None, as above, if Azure does not say."""
+    is_partial: bool = False
+    """Whether it joins some subnets, or IPv6 alone, instead of the complete VNets."""
+
+    @property
+    def is_out_of_sync(self) -> bool:
+        """Whether its level is another than FullyInSync."""
+        return bool(self.sync_level) and self.sync_level != "FullyInSync"
+
+    @property
+    def needs_sync(self) -> bool:
+        """Whether a sync of this side changes something: the other one may be the stale side."""
+        known, now = self.known_space, self.remote_space
+        stale = known is None or now is None or set(known) != set(now)
+        return self.is_out_of_sync and self.state in ("Connected", "Initiated") and stale
+
+    @property
+    def unknown_space(self) -> tuple[str, ...]:
+        """The remote VNet's prefixes that are not in force on the peering."""
+        known = self.known_space or ()
+        return tuple(each for each in self.remote_space or () if each not in known)
 
     @property
     def failed(self) -> bool:

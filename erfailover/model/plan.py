@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
 from erfailover.model.claims import Claim
@@ -50,6 +51,8 @@ class PeeringWrite:
     before: Flags | None
     after: Flags | None
     """None for a deletion."""
+    sync: bool = False
+    """Whether the write also takes over the remote VNet's present address space."""
 
     @property
     def name(self) -> str:
@@ -73,6 +76,13 @@ class SwitchStep:
     """Whether the gate must hold immediately before."""
     contingency: tuple[PeeringWrite, ...] = ()
     """What is written, in this order, if Azure refuses this step or fails at it."""
+
+    @property
+    def takes_off(self) -> bool:
+        """Return whether it takes the spoke off the path that it is on."""
+        before = self.write.before
+        used = before is not None and before.use_remote_gateways
+        return self.kind is StepKind.BREAK and self.write.change is not Change.KEEP and used
 
     @property
     def id(self) -> str:
@@ -100,8 +110,15 @@ class SwitchPlan:
     purpose: Purpose = Purpose.SWITCH
     hazards: tuple[Claim, ...] = ()
     """What else could keep traffic off the target; see ``hazards``."""
+    left_out: Mapping[str, Claim] = field(default_factory=dict)
+    """The spokes that are not moved, and why; the others are."""
 
     @property
     def writes(self) -> tuple[SwitchStep, ...]:
         """The steps that change something."""
         return tuple(step for step in self.steps if step.write.change is not Change.KEEP)
+
+    def without(self, left_out: Mapping[str, Claim]) -> SwitchPlan:
+        """Return the plan without some spokes, each with the reason."""
+        steps = tuple(step for step in self.steps if step.spoke not in left_out)
+        return replace(self, steps=steps, left_out={**left_out, **self.left_out})

@@ -301,15 +301,24 @@ def network_was_read(observed: Observed, network_id: str) -> Claim:
     return Claim(claim, Verdict.HOLDS, f"{name} was read")
 
 
+UNDER_WAY = frozenset({"Updating", "Deleting"})
+"""Provisioning states of what an operation is changing (recorded)."""
+
+
 def network_is_at_rest(network: VirtualNetwork | None, name: str) -> Claim:
-    """No operation on the VNet is under way."""
+    """No operation on the VNet is in progress (UNKNOWN: it may end well) or failed."""
     claim = "network_is_at_rest"
     if network is None:
         return Claim(claim, Verdict.UNKNOWN, f"{name} could not be read")
     state = network.provisioning_state
     if state == "Succeeded":
         return Claim(claim, Verdict.HOLDS, f"{network.name} is Succeeded")
-    return Claim(claim, Verdict.FAILS, f"{network.name} is {state}; expected Succeeded")
+    seen = f"{network.name} is {state}; expected Succeeded"
+    if state in UNDER_WAY:
+        remedy = "Wait until the operation that changes it has ended."
+        return Claim(claim, Verdict.UNKNOWN, seen, remedy)
+    again = f"az network vnet update --ids {network.id}"
+    return Claim(claim, Verdict.FAILS, seen, f"Write it again as it is: {again}")
 
 
 def spoke_has_no_gateway_of_its_own(network: VirtualNetwork | None, name: str) -> Claim:
@@ -320,6 +329,50 @@ def spoke_has_no_gateway_of_its_own(network: VirtualNetwork | None, name: str) -
     if network.has_gateway:
         return Claim(claim, Verdict.FAILS, f"{name} has a gateway of its own")
     return Claim(claim, Verdict.HOLDS, f"{name} has no gateway of its own")
+
+
+def peering_is_connected(peering: Peering | None, name: str) -> Claim:
+    """The peering is Connected, and no operation on it is in progress or failed."""
+    claim = "peering_is_connected"
+    if peering is None:
+        return Claim(claim, Verdict.FAILS, f"{name} does not exist")
+    state = peering.provisioning_state
+    if peering.state == CONNECTED and state == "Succeeded":
+        return Claim(claim, Verdict.HOLDS, f"{name} is {CONNECTED}")
+    seen = f"{name} is {peering.state}"
+    if state != "Succeeded":
+        seen += f", and its last operation is {state}, not Succeeded"
+    if peering.state != CONNECTED:
+        seen += f"; expected {CONNECTED}"
+    verdict = Verdict.UNKNOWN if state in UNDER_WAY else Verdict.FAILS
+    return Claim(claim, verdict, seen)
+
+
+def peering_joins_the_complete_networks(peering: Peering) -> Claim:
+    """The peering is of the complete VNets: that is what a switch makes of the other one."""
+    claim = "peering_joins_the_complete_networks"
+    if not peering.is_partial:
+        return Claim(claim, Verdict.HOLDS, f"{peering.name} joins the complete VNets")
+    return Claim(
+        claim,
+        Verdict.FAILS,
+        f"{peering.name} joins some subnets only (peerCompleteVnets, enableOnlyIPv6Peering): a "
+        "switch would open the complete VNets to each other",
+        "Peer the complete VNets, or move this spoke by hand: erfailover does not support it.",
+    )
+
+
+def peering_is_in_sync(peering: Peering) -> Claim:
+    """The peering has the remote VNet's present address space in force."""
+    claim = "peering_is_in_sync"
+    if not peering.is_out_of_sync:
+        return Claim(claim, Verdict.HOLDS, f"{peering.name} is in sync")
+    seen = f"{peering.name} is {peering.sync_level}"
+    missing = ", ".join(peering.unknown_space)
+    owner, remote = last_of(peering.virtual_network), last_of(peering.remote_virtual_network)
+    if missing:
+        seen += f": {owner} and what is behind it do not reach {missing} of {remote}"
+    return Claim(claim, Verdict.FAILS, seen, f"az network vnet peering sync --ids {peering.id}")
 
 
 def peering_is_connected_and_in_sync(peering: Peering | None, name: str) -> Claim:

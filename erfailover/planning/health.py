@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from erfailover.model.circuits import Circuits
 from erfailover.model.circuits import claims as circuit_claims
@@ -11,7 +11,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions
-from erfailover.planning.switch import gates
+from erfailover.planning.switch import gates, procedure
 
 HEALTHY = {Verdict.HOLDS: True, Verdict.FAILS: False, Verdict.UNKNOWN: None}
 
@@ -47,10 +47,13 @@ class Health:
 
     Attributes:
         path: ``expressroute``, ``ipsec``, ``none``, ``mixed`` or ``unknown``.
-        ready: whether the other path could take over, and what that rests on; None where the
-            site is on no one path.
+        ready: whether the other path could take over every spoke; None if the spokes whose path
+            is known are on no one path.
+        readiness: what a switch to the other path asks of the site.
         warnings: what works, but not as it should: a degraded gateway, a circuit's state. They
             change no verdict.
+        other: the path that could take over; None as for ``ready``.
+        left_out: the spokes that a switch to it would leave out, and why.
     """
 
     path: str
@@ -59,6 +62,8 @@ class Health:
     ready: Verdict | None
     readiness: tuple[Claim, ...]
     warnings: tuple[str, ...] = ()
+    other: Path | None = None
+    left_out: Mapping[str, Claim] = field(default_factory=dict)
 
 
 def judge(
@@ -76,11 +81,14 @@ def judge(
     path = paths.pop() if len(paths) == 1 else "unknown" if "unknown" in paths else "mixed"
     states = {spoke.healthy for spoke in spokes}
     healthy = False if False in states else None if None in states else True
-    warnings = tuple(_warnings(observed, circuits or {}))
-    if path not in tuple(Path):
+    warnings = (*_warnings(observed, circuits or {}), *_out_of_sync(site, observed, spokes))
+    known = [each for each in {spoke.path for spoke in spokes} if each != "unknown"]
+    if len(known) != 1 or known[0] not in tuple(Path):
         return Health(path, healthy, spokes, None, (), warnings)
-    readiness = tuple(gates.guards(site, observed, Path(path).other))
-    return Health(path, healthy, spokes, conditions.all_of(readiness), readiness, warnings)
+    plan = procedure.plan(site, observed, Path(known[0]).other)
+    readiness = (*plan.guards, *plan.left_out.values())
+    ready = conditions.all_of(readiness)
+    return Health(path, healthy, spokes, ready, plan.guards, warnings, plan.target, plan.left_out)
 
 
 def _warnings(observed: Observed, circuits: Mapping[Role, Circuits]) -> Iterator[str]:
@@ -93,6 +101,15 @@ def _warnings(observed: Observed, circuits: Mapping[Role, Circuits]) -> Iterator
         for claim in circuit_claims(found):
             if claim.verdict is Verdict.FAILS:
                 yield claim.seen
+
+
+def _out_of_sync(site: Site, observed: Observed, spokes: Iterable[SpokeHealth]) -> Iterator[str]:
+    """What the path in use does not carry because a peering of it is out of sync."""
+    paths = {each.name: each.path for each in spokes}
+    for spoke in site.spokes:
+        if (path := paths[spoke.name]) in tuple(Path):
+            for claim in gates.out_of_sync(site, observed, ROLE_OF_PATH[Path(path)], spoke):
+                yield f"{claim.seen}. To sync it: {claim.remedy}"
 
 
 def path_of(site: Site, observed: Observed, spoke: Spoke) -> str:
@@ -140,17 +157,17 @@ def is_prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:
         and outward is not None
         and inward.flags.allow_gateway_transit
         and all(each.sound and each.state == conditions.CONNECTED for each in (inward, outward))
+        and not (inward.needs_sync or outward.needs_sync)
     )
 
 
 def _path_claims(site: Site, observed: Observed, spoke: Spoke, role: Role) -> list[Claim]:
     gateway = observed.gateways.get(role)
-    network = observed.network(site.network_id(spoke.virtual_network))
     peering = observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
-    prefixes = network.address_space if network else ()
+    prefixes = gates.prefixes_in_force(site, observed, role, spoke)
     return [
         conditions.gateway_has_a_connected_bgp_peer(gateway, role),
         conditions.gateway_has_learned(gateway, role, site.remote_prefixes),
         conditions.gateway_originates(gateway, role, prefixes),
-        conditions.peering_is_connected_and_in_sync(peering, spoke.outward(role).name),
+        conditions.peering_is_connected(peering, spoke.outward(role).name),
     ]

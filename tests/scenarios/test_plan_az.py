@@ -19,7 +19,7 @@ FAKE = """#!/bin/sh
 echo "$@" >>"$0.calls"
 case "$*" in
     *"$AZ_SILENT"*) ;;
-    *peeringState*) echo Connected/FullyInSync ;;
+    *peeringState*) echo Connected/Succeeded ;;
     *provisioningState*) echo Succeeded ;;
     *useRemoteGateways*"in use"*) echo unused ;;
     *"list-"*) echo 10.5.0.0/16 ;;
@@ -97,7 +97,7 @@ def test_the_script_writes_what_the_plan_says_in_its_order(provisioned: Stage) -
     [
         ("list-bgp-peer-status", "STOP: no BGP peer of vng2 is Connected"),
         ("list-learned-routes", "STOP: vng2 has not learned 10.5.0.0/16 by BGP"),
-        ("peeringSyncLevel", "STOP: vnet3-to-vnet1 is not Connected and FullyInSync"),
+        ("peeringState", "STOP: vnet3-to-vnet1 is not Connected and Succeeded"),
     ],
 )
 def test_the_script_stops_at_the_gate(provisioned: Stage, silent: str, said: str) -> None:

@@ -51,7 +51,14 @@ SERVER = frozenset(
 )
 """Codes of an intermittent failure inside Azure."""
 
+OTHER_TENANT = frozenset({"InvalidAuthenticationTokenTenant"})
+"""Codes of a 401 that concerns one resource: its subscription is in another tenant."""
+
 ADVICE = (
+    (
+        "InvalidAuthenticationTokenTenant",
+        "It is in a subscription of another tenant, which this sign-in does not reach.",
+    ),
     (
         "RemoteVnetHasNoGateways",
         "Azure's rule: a VNet without a gateway cannot lend one. Check that the hub's gateway "
@@ -187,6 +194,8 @@ def _kind(status: int, code: str | None, details: list[str]) -> Kind:
         return Kind.CONTENTION
     if status == 429:
         return Kind.THROTTLED
+    if code in OTHER_TENANT:
+        return Kind.REFUSED
     if status == 401 or code in ("ExpiredAuthenticationToken", "InvalidAuthenticationToken"):
         return Kind.AUTHENTICATION
     if status == 404 and code:

@@ -158,7 +158,16 @@ def peering(body: dict[str, Any], network_id: str) -> Peering:
         sync_level=properties.get("peeringSyncLevel"),
         provisioning_state=properties.get("provisioningState", "Succeeded"),
         flags=Flags.from_arm(properties),
+        known_space=_texts(properties.get("remoteAddressSpace")),
+        remote_space=_texts(properties.get("remoteVirtualNetworkAddressSpace")),
+        is_partial=properties.get("peerCompleteVnets") is False
+        or bool(properties.get("enableOnlyIPv6Peering")),
     )
+
+
+def _texts(space: dict[str, Any] | None) -> tuple[str, ...] | None:
+    prefixes = (space or {}).get("addressPrefixes")
+    return None if prefixes is None else tuple(map(str, prefixes))
 
 
 @understood("GET of a gateway")

@@ -5,8 +5,9 @@ What is done, and in which order, is ``procedure``'s; ``execution`` carries it o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -19,14 +20,12 @@ from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.probes import continuous
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.recorder import recorded, settle
-from erfailover.commands.switch import hazards, takeover
+from erfailover.commands.switch import hazards, left_out, takeover
 from erfailover.commands.switch.execution import SwitchRun, stranded_failure
-from erfailover.commands.switch.hazards import Lookout
-from erfailover.commands.switch.options import PATIENCE_S, Options, insist
+from erfailover.commands.switch.options import Options, insist
+from erfailover.commands.switch.planner import Planner
 from erfailover.errors import (
-    AzureFailure,
     Failure,
-    Kind,
     Refused,
     UnknownReading,
     UsageFailure,
@@ -44,10 +43,6 @@ from erfailover.planning.switch.result import Outcome, missing, verified
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text
 from erfailover.reporting.run import switch_result
-from erfailover.runtime.journal import Record, peerings_made, prestaged
-
-OWNER_TAG = "erfailover-site"
-"""The tag that ``provision`` puts on what it makes, with the site's name."""
 
 
 def run(context: Context, options: Options) -> None:
@@ -62,10 +57,11 @@ def run(context: Context, options: Options) -> None:
     _known(context.site, options.canary)
     continuous.chosen(context.site, options.probes)
     if options.dry_run:
-        observed, plan = _planned(context, options, Readings(context.reader, context.site))
+        planner = Planner(context, options, Readings(context.reader, context.site))
+        observed, plan = planner.plan()
         insist_on_having_read(plan)
         if options.saved:
-            _insist_on_saved(options, plans.document(context.site, plan, observed))
+            _insist_on_saved(context.site, options, plans.document(context.site, plan, observed))
         plans.show(context, plan, observed, options.out)
         return
     with hold_lease(context, f"switch --to {options.target}", completes=True) as lease:
@@ -85,17 +81,21 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     settle(context)
     takeover.complete(context, lease, options)
     readings = Readings(context.reader, site)
-    observed, plan = _planned(context, options, readings)
+    planner = Planner(context, options, readings)
+    observed, plan = planner.plan()
     insist_on_having_read(plan)
     document = plans.document(site, plan, observed)
-    _insist_on_saved(options, document)
-    if plan.writes:
+    _insist_on_saved(site, options, document)
+    if plan.writes or plan.left_out:
         plans.tell(context.output, text.text(site, plan))
+    left_out.insist_on_others(context.output, options, plan)
+    if plan.writes:
         _guard(context, options, plan, observed)
         context.output.confirm(f"Switch {site.name} to {options.target}?")
     else:
+        others = "other " if plan.left_out else ""
         context.output.info(
-            f"Every peering is as it should be on {options.target}; checking the routes."
+            f"Every {others}peering is as it should be on {options.target}; checking the routes."
         )
     target = str(options.target)
     with (
@@ -106,8 +106,26 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
         probes = continuous.chosen(site, options.probes)
         with continuous.asked(context, probes, began_s) as tallies:
             recorder.result = lambda: switch_result.data(site, switch.outcome, tallies)
-            outcome = switch.carry_out(plan)
+            outcome = switch.carry_out(plan, partial(_again, context, options, planner))
         _raise_unless_verified(outcome)
+
+
+def _again(
+    context: Context, options: Options, planner: Planner, spokes: Collection[str]
+) -> tuple[Observed, SwitchPlan] | None:
+    """Plan spokes that were left out; None if what was reviewed or answered leaves them out."""
+    if options.saved is not None:
+        return None
+    observed, plan = planner.plan_again(spokes)
+    if plan.writes:
+        plans.tell(context.output, text.text(context.site, plan))
+        _insist_on_invariants(context, plan)
+        names = ", ".join(dict.fromkeys(step.spoke for step in plan.writes))
+        try:
+            context.output.confirm(f"Switch {names} to {options.target} too?")
+        except Refused:
+            return None
+    return observed, plan
 
 
 def from_file(context: Context, options: Options, file: FilePath) -> None:
@@ -138,64 +156,22 @@ def undo(context: Context, options: Options) -> None:
     run(context, replace(options, target=Path(last.target).other, undo=True))
 
 
-def _planned(context: Context, options: Options, readings: Readings) -> tuple[Observed, SwitchPlan]:
-    """Observe and plan; what is unknown is read again for a while before it is believed.
-
-    An operation under way is waited for: what a GET shows meanwhile is not in force yet. The hub
-    being left is not asked for its tables: a dead gateway does not answer.
-    """
-    site, clock = context.site, context.clock
-    records = context.journal.records()
-    planned_for = replace(site, prestaged=site.prestaged or prestaged(records))
-    began = clock.now()
-    lookout = Lookout(context, options.target, readings)
-    while True:
-        observed = lookout.observe()
-        mine = ours(site, observed, records)
-        plan = procedure.plan(planned_for, observed, options.target, mine)
-        plan = lookout.with_hazards(plan, observed)
-        unknown = [claim.seen for claim in plan.guards if claim.verdict is Verdict.UNKNOWN]
-        busy = [] if options.dry_run else gates.under_way(site, observed)
-        patience_s = site.timing.step_deadline_s if busy else PATIENCE_S
-        if clock.now() - began >= patience_s and busy:
-            raise UnknownReading(
-                f"an operation has not ended after {patience_s:.0f} s: {'; '.join(busy)}",
-                "Nothing was changed. Wait for it, then run the same command again.",
-            )
-        late = clock.now() - began >= patience_s or not observed.networks
-        if not busy and (not unknown or late):
-            return observed, plan
-        context.output.info(f"Reading again: {'; '.join(busy or unknown)}")
-        clock.sleep(3.0 if busy else 10.0)
-
-
-def _insist_on_saved(options: Options, document: Mapping[str, Any]) -> None:
+def _insist_on_saved(site: Site, options: Options, document: Mapping[str, Any]) -> None:
     """Refuse a saved plan that is not the plan of today."""
     if options.saved is not None:
         name, saved = options.saved
-        plan_document.insist_on_world(saved, document, name)
-
-
-def ours(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset[str]:
-    """The peerings that erfailover made: by the journal, or by the tags of both their VNets."""
-    tagged = {
-        key for key, each in observed.networks.items() if each.tags.get(OWNER_TAG) == site.name
-    }
-    found = {
-        peering.id.lower()
-        for key in tagged
-        for peering in observed.networks[key].peerings
-        if peering.remote_virtual_network.lower() in tagged
-    }
-    return frozenset(found) | peerings_made(records)
+        plan_document.insist_on_world(site, saved, document, name)
 
 
 def insist_on_having_read(plan: SwitchPlan) -> None:
-    """Refuse to plan on networks that were not read; nothing overrides this."""
+    """Refuse to plan if the hub, or every spoke, was not read; nothing overrides this."""
+    claims = list(plan.guards)
+    if not plan.steps:
+        claims += plan.left_out.values()
     unread = [
         claim.seen
-        for claim in plan.guards
-        if claim.verdict is Verdict.UNKNOWN and claim.name not in gates.READINESS
+        for claim in claims
+        if claim.verdict is Verdict.UNKNOWN and claim.name == "network_was_read"
     ]
     if unread:
         raise UnknownReading(
@@ -207,14 +183,18 @@ def insist_on_having_read(plan: SwitchPlan) -> None:
 def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Observed) -> None:
     """Step 0: refuse a target that is not ready, and say what is missing."""
     claims = list(plan.guards)
-    bugs = procedure.breaches(context.site, plan)
-    if bugs:
-        raise Failure(f"the plan breaks an invariant: {'; '.join(bugs)}", "This is a bug.")
+    _insist_on_invariants(context, plan)
     if options.target is Path.EXPRESSROUTE and not options.undo:
         claims.append(_held(context, options, observed))
     if not options.undo:
-        claims += hazards.blocking(plan)
+        claims += hazards.blocking(plan, every=options.force)
     insist(context.output, options, claims, "switch")
+
+
+def _insist_on_invariants(context: Context, plan: SwitchPlan) -> None:
+    bugs = procedure.breaches(context.site, plan)
+    if bugs:
+        raise Failure(f"the plan breaks an invariant: {'; '.join(bugs)}", "This is a bug.")
 
 
 def _held(context: Context, options: Options, observed: Observed) -> Claim:
@@ -239,14 +219,14 @@ def _raise_unless_verified(outcome: Outcome) -> None:
     back = f"go back with: erfailover switch --to {outcome.target.other}"
     if (stranded := stranded_failure(outcome)) is not None:
         raise stranded
-    if outcome.failed:
-        first = next(iter(outcome.failed.values()))
-        raise AzureFailure(
-            Kind.REFUSED,
-            f"{len(outcome.failed)} spoke(s) were not switched to {outcome.target}: "
-            f"{', '.join(outcome.failed)}; the first: {first.message}",
-            f"The others were. Run the same command again for these, or {back}",
-        )
+    not_moved = left_out.failure(
+        outcome.left_out,
+        outcome.failed,
+        f"switched to {outcome.target}",
+        f"The same command again takes them; {back}",
+    )
+    if not_moved is not None:
+        raise not_moved
     if not verified(outcome):
         raise VerificationFailed(
             f"switched to {outcome.target}, but it does not show: {'; '.join(missing(outcome))}",

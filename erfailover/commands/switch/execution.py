@@ -7,7 +7,7 @@ out and asks the conditions again at the moment they matter.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -47,6 +47,7 @@ from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.words import without_path
 from erfailover.runtime.executor import Width
 
+PlanAgain = Callable[[Collection[str]], tuple[Observed, SwitchPlan] | None]
 BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
 PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
@@ -98,8 +99,13 @@ class SwitchRun:
 
         return self.lease.writer(accepted, self._waits, write)
 
-    def carry_out(self, plan: SwitchPlan) -> Outcome:
-        """Do what the plan says, and verify it.
+    def carry_out(self, plan: SwitchPlan, plan_again: PlanAgain) -> Outcome:
+        """Do what the plan says, and verify it; then what can be done for those it leaves out.
+
+        Args:
+            plan: what to do.
+            plan_again: plans spokes, by their names, that were left out because something of
+                them was unknown; None if they stay left out.
 
         Raises:
             AzureFailure: a step was refused or failed, and no spoke is left to verify.
@@ -107,11 +113,21 @@ class SwitchRun:
         clock = self.context.clock
         outcome = self.outcome
         outcome.decision_s = clock.now() - self.began_s
+        outcome.left_out = dict(plan.left_out)
         watch = self._watch(plan)
         try:
-            if plan.writes:
-                self._write_all(plan, outcome, watch)
-            self._verify(outcome, watch)
+            self._move(plan, outcome, watch)
+            late = {
+                name for name, each in outcome.left_out.items() if each.verdict is Verdict.UNKNOWN
+            }
+            more = plan_again(late) if late and not outcome.stranded else None
+            if more is not None:
+                watch.seen, rest = more
+                kept = {name: c for name, c in outcome.left_out.items() if name not in late}
+                outcome.left_out = {**kept, **rest.left_out}
+                if found := late - rest.left_out.keys():
+                    watch.expect(found - {step.spoke for step in rest.writes})
+                    self._move(rest, outcome, watch)
         finally:
             watch.end()
         outcome.verified_s = clock.now() - self.began_s
@@ -126,6 +142,13 @@ class SwitchRun:
             watch.end()
         return self.outcome
 
+    def _move(self, plan: SwitchPlan, outcome: Outcome, watch: Watch) -> None:
+        """Write what a plan says, and verify the spokes that are moved."""
+        if plan.writes:
+            self._write_all(plan, outcome, watch)
+        if len(outcome.failed) + len(outcome.left_out) < len(self.site.spokes):
+            self._verify(outcome, watch)
+
     def _waits(self, failure: AzureFailure, seconds: float) -> None:
         """Write one at a time after Azure refused a write because of another."""
         if failure.kind is Kind.CONTENTION:
@@ -133,12 +156,12 @@ class SwitchRun:
         self.context.session.waiting(failure, seconds)
 
     def _watch(self, plan: SwitchPlan) -> Watch:
-        watch = Watch(
-            self.readings, self.site, self.options.target, self.context.clock, self.observed
-        )
-        written = {step.spoke for step in plan.writes if step.phase is not Phase.CLEANUP}
+        clock, target = self.context.clock, self.options.target
+        watch = Watch(self.readings, self.site, target, clock, self.observed, self.gate.seen)
+        later = {step.spoke for step in plan.writes if step.phase is not Phase.CLEANUP}
+        later |= plan.left_out.keys()
         watch.begin()
-        watch.expect(spoke.name for spoke in self.site.spokes if spoke.name not in written)
+        watch.expect(spoke.name for spoke in self.site.spokes if spoke.name not in later)
         return watch
 
     def _write_all(self, plan: SwitchPlan, outcome: Outcome, watch: Watch) -> None:
@@ -209,7 +232,7 @@ class SwitchRun:
         """What was written, and which spokes were not."""
         outcome.stranded = self.ledger.owed
         done = {task.id for task in results.of(State.DONE)}
-        outcome.written = [step.write.name for step in plan.writes if step.id in done]
+        outcome.written += [step.write.name for step in plan.writes if step.id in done]
         for step in plan.writes:
             failure = results.failures.get(step.id)
             if failure is not None:
@@ -366,7 +389,8 @@ class SwitchRun:
             clock.sleep(1.0)
 
     def _claims(self, outcome: Outcome, watch: Watch) -> None:
-        names = [each.name for each in self.site.spokes if each.name not in outcome.failed]
+        not_moved = outcome.failed.keys() | outcome.left_out.keys()
+        names = [each.name for each in self.site.spokes if each.name not in not_moved]
         outcome.claims = {name: watch.claims(name) for name in names}
         outcome.spokes_s = {name: at - self.began_s for name, at in watch.arrived_s.items()}
 

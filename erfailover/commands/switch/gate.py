@@ -14,7 +14,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.errors import UnknownReading
 from erfailover.model.claims import Verdict
-from erfailover.model.observed import Gateway
+from erfailover.model.observed import Gateway, Observed
 from erfailover.model.site import ROLE_OF_PATH, Spoke
 from erfailover.planning import conditions
 from erfailover.planning.switch import gates
@@ -32,13 +32,18 @@ PAUSE_S = 5.0
 
 
 class Gate:
-    """The gate of every spoke of one switch."""
+    """The gate of every spoke of one switch.
+
+    Attributes:
+        seen: what each spoke's gate rested on, by spoke.
+    """
 
     def __init__(self, context: Context, options: Options, readings: Readings) -> None:
         self._context, self._options, self._readings = context, options, readings
         self._site, self._clock = context.site, context.clock
         self._arriving = ROLE_OF_PATH[options.target]
         self._leaving = ROLE_OF_PATH[options.target.other]
+        self.seen: dict[str, Observed] = {}
         self._origin: Future[Gateway | None] | None = None
         self._prepared_since_s = float("-inf")
 
@@ -120,3 +125,6 @@ class Gate:
             waits.tell(waits.Wait(f"waits for the gate: {unmet.seen}", PAUSE_S))
             clock.sleep(PAUSE_S)
         insist(self._context.output, self._options, claims, f"take {spoke.name} off its path")
+        self.seen[spoke.name] = observed
+        for claim in gates.out_of_sync(site, observed, role, spoke):
+            self._context.output.info(f"warning: {claim.seen}. Later: {claim.remedy}")

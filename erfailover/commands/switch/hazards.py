@@ -6,7 +6,7 @@ observation, and never again: no gate rests on them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from erfailover.azure.readers import routing
@@ -17,7 +17,7 @@ from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import Surroundings
 from erfailover.model.site import ROLE_OF_PATH, Path
-from erfailover.planning.hazards.checks import hazards
+from erfailover.planning.hazards.checks import hazards, with_hazards
 from erfailover.runtime.clock import start
 
 YOUNG_S = 60.0
@@ -51,14 +51,21 @@ class Lookout:
         names, role = self.context.site.network_names(), ROLE_OF_PATH[self.target]
         return self.readings.observe(names, role)
 
-    def with_hazards(self, plan: SwitchPlan, observed: Observed) -> SwitchPlan:
-        """A plan with the hazards that it meets."""
+    def with_hazards(self, plan: SwitchPlan, observed: Observed, *, pass_by: bool) -> SwitchPlan:
+        """A plan with the hazards that it meets, without the spokes that these alone concern."""
         if self._found is None:
             return plan
         found = hazards(self.context.site, self._found, observed, self.target)
-        return replace(plan, hazards=found)
+        return with_hazards(plan, found, pass_by=pass_by)
 
 
-def blocking(plan: SwitchPlan) -> tuple[Claim, ...]:
-    """The hazards that a plan must not pass unless forced: those found, not those unknown."""
-    return tuple(each for each in plan.hazards if each.verdict is Verdict.FAILS)
+def blocking(plan: SwitchPlan, *, every: bool) -> tuple[Claim, ...]:
+    """The hazards that a plan must not pass unless forced: those found, not those unknown.
+
+    Args:
+        plan: whose hazards.
+        every: whether those count as well that concern one spoke: a plan that is not forced has
+            left out that spoke.
+    """
+    found = (each for each in plan.hazards if each.verdict is Verdict.FAILS)
+    return tuple(each for each in found if every or not each.spoke)

@@ -51,7 +51,12 @@ class Options:
 
 
 def insist(output: Output, options: Options, claims: Iterable[Claim], what: str) -> None:
-    """Raise unless every claim holds; ``--force`` overrides what it may, and says so."""
+    """Raise unless every claim holds; ``--force`` overrides what it may, and says so.
+
+    Raises:
+        Refused: a claim fails.
+        UnknownReading: a claim is unknown.
+    """
     bad = [claim for claim in claims if claim.verdict is not Verdict.HOLDS]
     if options.force:
         for claim in bad:
@@ -59,7 +64,10 @@ def insist(output: Output, options: Options, claims: Iterable[Claim], what: str)
                 output.info(f"Overridden by --force: {claim.name}: {claim.seen}")
         bad = [claim for claim in bad if claim.name not in FORCEABLE]
     seen = "; ".join(dict.fromkeys(claim.seen for claim in bad))
-    hint = "Nothing was changed by this step. Mend that, or override it with --force."
+    helps = bool(bad) and all(claim.name in FORCEABLE for claim in bad)
+    force = ", or override it with --force." if helps else "; --force does not override it."
+    remedies = " ".join(dict.fromkeys(claim.remedy for claim in bad if claim.remedy))
+    hint = f"Nothing was changed by this step. Mend that{force} {remedies}".strip()
     if any(claim.verdict is Verdict.FAILS for claim in bad):
         raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)
     if bad:

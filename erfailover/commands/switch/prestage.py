@@ -18,14 +18,16 @@ from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.runs.tasks import run_tasks
+from erfailover.commands.switch import left_out
 from erfailover.commands.switch import tasks as switch_tasks
-from erfailover.commands.switch.command import insist_on_having_read, ours
-from erfailover.errors import Refused, UsageFailure
+from erfailover.commands.switch.command import insist_on_having_read
+from erfailover.commands.switch.planner import ours
+from erfailover.errors import Refused, UnknownReading, UsageFailure
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Purpose, SwitchPlan, SwitchStep
 from erfailover.model.tasks import Task
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import prestage as plans_of
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.plan import prestage
 from erfailover.reporting.plan import text as plan_text
@@ -62,20 +64,22 @@ def _planned(context: Context, readings: Readings, purpose: Purpose) -> tuple[Sw
     site = context.site
     observed = readings.observe(site.network_names())
     if purpose is Purpose.PRESTAGE:
-        plan = procedure.prestage(site, observed)
+        plan = plans_of.prestage(site, observed)
     else:
-        plan = procedure.unprestage(site, observed, ours(site, observed, context.journal.records()))
+        plan = plans_of.unprestage(site, observed, ours(site, observed, context.journal.records()))
     insist_on_having_read(plan)
     return plan, observed
 
 
 def _refuse(plan: SwitchPlan) -> None:
     bad: list[Claim] = [each for each in plan.guards if each.verdict is Verdict.FAILS]
+    if not plan.steps:
+        bad += plan.left_out.values()
     if bad:
-        raise Refused(
-            f"refusing to {plan.purpose}: {'; '.join(each.seen for each in bad)}",
-            "Nothing was changed. Take such a spoke out of the site file.",
-        )
+        seen = "; ".join(each.seen for each in bad)
+        remedies = " ".join(dict.fromkeys(each.remedy for each in bad if each.remedy))
+        kind = Refused if any(each.verdict is Verdict.FAILS for each in bad) else UnknownReading
+        raise kind(f"refusing to {plan.purpose}: {seen}", f"Nothing was changed. {remedies}")
 
 
 def _carry_out(
@@ -94,6 +98,10 @@ def _carry_out(
         text = prestage.text(site, plan, results, clock.now() - began)
         context.output.print_result(text, prestage.data(site, plan, results))
         results.raise_first()
+        again = "The same command again takes them."
+        others = left_out.failure(plan.left_out, {}, f"{plan.purpose}d", again)
+        if others is not None:
+            raise others
 
 
 def _task(node: Node, write: Callable[[SwitchStep], str]) -> Task:

@@ -5,8 +5,8 @@ A gateway's table is read once for all spokes. Changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure.readers.cache import Readings
@@ -30,6 +30,7 @@ class Watch:
 
     Attributes:
         seen: what was observed when the switch was planned; its VNets' prefixes are looked for.
+        at_gate: what was observed at the gates of spokes, which comes after their peerings' sync.
         arrived_s: when each spoke showed at the arriving hub, in seconds of the clock.
     """
 
@@ -38,6 +39,7 @@ class Watch:
     target: Path
     clock: Clock
     seen: Observed
+    at_gate: Mapping[str, Observed] = field(default_factory=dict)
     arrived_s: dict[str, float] = field(default_factory=dict)
     _pending: dict[Role, set[str]] = field(default_factory=lambda: {r: set() for r in Role})
     _claims: dict[Role, dict[str, Claim]] = field(default_factory=lambda: {r: {} for r in Role})
@@ -100,11 +102,10 @@ class Watch:
             gateway = self.readings.routes(role)
         except AzureFailure:
             gateway = None
-        observed = Observed(
-            self.seen.taken_at, self.seen.networks, {role: gateway} if gateway else {}
-        )
         arriving = role is self._arriving
         for name in expected:
+            seen = self.at_gate.get(name, self.seen)
+            observed = replace(seen, gateways={role: gateway} if gateway else {})
             pair = gates.outcome(self.site, observed, self.target, self._spokes[name])
             claim = pair[0] if arriving else pair[1]
             self._claims[role][name] = claim

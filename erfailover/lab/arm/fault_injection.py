@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 
 from erfailover.lab.core import errors
 from erfailover.lab.core.arm_url import parse
@@ -28,10 +29,13 @@ _ENDINGS = {
     Kind.CANCELLED: ("Canceled", "Operation was canceled."),
 }
 """Recorded of failed polls; assumed of cancelled ones."""
+SYNC = "syncremoteaddressspace"
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 
 
-def around(lab: Cloud, request: Request, judge: Callable[[], Answer]) -> tuple[Answer, Strike]:
+def around(
+    lab: Cloud, request: Request, judge: Callable[[Request], Answer]
+) -> tuple[Answer, Strike]:
     """Answer a request with the faults that strike it.
 
     ``judge`` does the work, and is not called where the fault comes before it. Gives back what
@@ -39,7 +43,9 @@ def around(lab: Cloud, request: Request, judge: Callable[[], Answer]) -> tuple[A
     """
     lab.watch_for_stale_reads()
     strike = lab.faults.strike(request.method, request.path)
-    answer = _answer(lab, request, judge, strike)
+    if strike.other is not None and strike.other.fault.kind is Kind.UNSYNCED:
+        request = _without_sync(request, strike)
+    answer = _answer(lab, request, partial(judge, request), strike)
     if strike.delay_s:
         answer = replace(answer, pause_s=answer.pause_s + strike.delay_s)
     if strike.skew_s:
@@ -48,9 +54,17 @@ def around(lab: Cloud, request: Request, judge: Callable[[], Answer]) -> tuple[A
     return answer, strike
 
 
+def _without_sync(request: Request, strike: Strike) -> Request:
+    """The request without the parameter that syncs a peering."""
+    if SYNC not in request.query:
+        strike.spare()
+    kept = {name: value for name, value in request.query.items() if name != SYNC}
+    return replace(request, query=kept)
+
+
 def _answer(lab: Cloud, request: Request, judge: Callable[[], Answer], strike: Strike) -> Answer:
     armed = strike.other
-    if armed is None:
+    if armed is None or armed.fault.kind is Kind.UNSYNCED:
         return _noted(lab, request, judge())
     instead = _instead(lab, request, armed)
     if instead is not None:

@@ -40,7 +40,7 @@ VERBS = frozenset({"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"})
 def handle(lab: Cloud, request: Request) -> Answer:
     """Answer one request to ARM, at the lab's present time."""
     with lab.lock:
-        answer, strike = fault_injection.around(lab, request, partial(_answer, lab, request))
+        answer, strike = fault_injection.around(lab, request, partial(_answer, lab))
         lab.trace.append(
             Traced(
                 at_s=lab.world.now,

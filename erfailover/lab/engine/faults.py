@@ -46,6 +46,9 @@ class Kind(Enum):
     """The operation ends Failed, with ``code`` and ``message``; nothing has changed."""
     CANCELLED = "cancelled"
     """The operation ends Canceled; nothing has changed."""
+    UNSYNCED = "unsynced"
+    """A write of a peering succeeds without its sync (``syncRemoteAddressSpace``): a peering that
+    stays out of sync (reported: Azure/azure-powershell#24168)."""
     EMPTY = "empty"
     """A list or table is empty, with status 200."""
     STALE = "stale"

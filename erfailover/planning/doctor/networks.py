@@ -48,10 +48,8 @@ def own_gateways(site: Site, facts: Facts) -> Iterator[Check]:
 def peerings(site: Site, facts: Facts) -> Iterator[Check]:
     """Every peering there is, is Connected and in sync; those to the primary hub are there."""
     line = Line(Name.PEERINGS, Group.NETWORKS)
-    remedy = (
-        "Disconnected: delete and make both sides anew. Not in sync: az network vnet peering "
-        "sync. Failed: write it again."
-    )
+    remedy = "Disconnected: delete and make both sides anew. Failed: write it again."
+    stale = Line(Name.PEERINGS, Group.NETWORKS, required=False)
     right, coming = 0, []
     for spoke in site.spokes:
         for role in Role:
@@ -67,10 +65,19 @@ def peerings(site: Site, facts: Facts) -> Iterator[Check]:
                     yield line.unknown(f"{told}: {last_of(owner)} could not be read", remedy)
                     continue
                 found = facts.observed.peering(site.peering_id(owner, name))
-                claim = conditions.peering_is_connected_and_in_sync(found, told)
-                right += claim.verdict is Verdict.HOLDS
-                if claim.verdict is not Verdict.HOLDS:
+                claim = conditions.peering_is_connected(found, told)
+                if found is None or claim.verdict is not Verdict.HOLDS:
                     yield line.of(claim, remedy)
+                    continue
+                complete = conditions.peering_joins_the_complete_networks(found)
+                in_sync = conditions.peering_is_in_sync(found)
+                right += not found.is_out_of_sync
+                if complete.verdict is not Verdict.HOLDS:
+                    yield line.of(complete, complete.remedy)
+                if found.needs_sync:
+                    switch = "A switch syncs it" if later else "Sync it"
+                    early = ", erfailover prestage ahead of time" if role is Role.BACKUP else ""
+                    yield stale.unknown(in_sync.seen, f"{switch}{early}; or: {in_sync.remedy}")
     if right:
         yield line.ok(f"{right} peering(s) Connected and in sync{_later(coming)}")
 

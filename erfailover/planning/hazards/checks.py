@@ -1,6 +1,7 @@
 """What would keep traffic on the path that is left, or bring it back another way. Pure.
 
-Owns six claims about what lives around a spoke. A plan refuses where one FAILS, unless forced;
+Owns six claims about what lives around a spoke. A plan refuses where one FAILS, unless forced,
+or leaves out the spoke that alone it concerns;
 an UNKNOWN one is said and refuses nothing: a table that may not be read must not keep a spoke on
 a dead hub. What each rests on stands at its function; ``docs/hazards.md`` tells it to operators.
 
@@ -10,9 +11,11 @@ a dead hub. What each rests on stands at its function; ``docs/hazards.md`` tells
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
+from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import Surroundings
 from erfailover.model.site import ROLE_OF_PATH, Path, Site
 from erfailover.planning.hazards import hubs, spokes
@@ -73,6 +76,23 @@ def hazards(
     well = f"nothing makes {scene.hub_name(leaving)} advertise their prefixes after a switch"
     found += _summed(ADVERTISED, hubs.advertised(scene), well)
     return tuple(found)
+
+
+def with_hazards(plan: SwitchPlan, found: tuple[Claim, ...], *, pass_by: bool) -> SwitchPlan:
+    """Return a plan with its hazards, and without the spokes that alone one of them concerns.
+
+    Args:
+        plan: a plan of a switch.
+        found: the hazards.
+        pass_by: whether they are overridden: every spoke stays in the plan.
+    """
+    plan = replace(plan, hazards=found)
+    leaving = {step.spoke for step in plan.steps if step.takes_off}
+    left_out: dict[str, Claim] = {}
+    for claim in found:
+        if claim.verdict is Verdict.FAILS and claim.spoke in leaving and not pass_by:
+            left_out.setdefault(claim.spoke, claim)
+    return plan.without(left_out)
 
 
 def _summed(name: str, claims: Iterable[Claim], well: str) -> list[Claim]:

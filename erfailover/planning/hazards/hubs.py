@@ -70,7 +70,7 @@ def _inward(scene: Scene, route: UserRoute, what: str) -> Iterator[Claim]:
             "Remove that route.",
         )
         return
-    for _, network in scene.spokes():
+    for spoke, network in scene.spokes():
         beaten = [
             each
             for each in network.address_space
@@ -83,6 +83,7 @@ def _inward(scene: Scene, route: UserRoute, what: str) -> Iterator[Claim]:
                 f"{what}, which is not the way that {network.name} answers by",
                 f"Remove that route, or let {network.name} send the remote prefixes by the same "
                 "appliance.",
+                spoke.name,
             )
 
 
@@ -188,7 +189,7 @@ def advertised(scene: Scene) -> Iterator[Claim]:
     if left is None:
         yield unknown(ADVERTISED, f"{hub}: {reading.unknown}")
     met = scene.around.network(scene.hub_id(scene.arriving)).value
-    for _, network in scene.spokes():
+    for spoke, network in scene.spokes():
         for own in network.address_space:
             for each in (static.value if static else None) or ():
                 if each.prefix.subnet_of(own):
@@ -198,6 +199,7 @@ def advertised(scene: Scene) -> Iterator[Claim]:
                         f"{gateway} goes on advertising {each.prefix}, within {network.name}'s "
                         f"{own}: local network gateway {each.local_network_gateway} has it",
                         "Take that prefix out of the local network gateway's address space.",
+                        spoke.name,
                     )
             lasting = _lasting(own, left, met)
             if lasting is not None:
@@ -208,8 +210,9 @@ def advertised(scene: Scene) -> Iterator[Claim]:
                     f"{scene.hub_name(scene.arriving)} nothing narrower",
                     f"Take {lasting} out of summarizedGatewayPrefixes of {hub}, or give "
                     f"{scene.hub_name(scene.arriving)} none.",
+                    spoke.name,
                 )
-        yield from _narrower(scene, network, static.value if static else None)
+        yield from _narrower(scene, spoke, network, static.value if static else None)
 
 
 def _lasting(
@@ -223,7 +226,7 @@ def _lasting(
 
 
 def _narrower(
-    scene: Scene, network: Surrounding, known: Iterable[StaticPrefix] | None
+    scene: Scene, spoke: Spoke, network: Surrounding, known: Iterable[StaticPrefix] | None
 ) -> Iterator[Claim]:
     """What the leaving gateway originates within a spoke that is no prefix of the spoke."""
     gateway = scene.observed.gateways.get(scene.leaving)
@@ -239,4 +242,5 @@ def _narrower(
                 f"{network.name}'s {inside[0]}, and not for its peering",
                 "Find out what makes it do so: a connection's local network gateway, or another "
                 "VNet.",
+                spoke.name,
             )

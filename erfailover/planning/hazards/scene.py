@@ -60,13 +60,13 @@ class Scene:
             if found is not None:
                 yield spoke, found
 
-    def tables(self) -> Iterator[tuple[Surrounding, Subnet, RouteTable]]:
+    def tables(self) -> Iterator[tuple[Spoke, Surrounding, Subnet, RouteTable]]:
         """The subnets of the spokes that have a route table that was read."""
-        for _, network in self.spokes():
+        for spoke, network in self.spokes():
             for subnet in network.subnets:
                 table = self.around.table(subnet).value if subnet.route_table else None
                 if table is not None:
-                    yield network, subnet, table
+                    yield spoke, network, subnet, table
 
     def carried(self, table: RouteTable) -> Iterator[Piece]:
         """The remote prefixes, by what carries them from a subnet with this table.

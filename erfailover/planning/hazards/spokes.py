@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import APPLIANCE, GATEWAY_HOP, Surrounding, UserRoute
-from erfailover.model.site import Role
+from erfailover.model.site import Role, Spoke
 from erfailover.planning.hazards.route_selection import merged
 from erfailover.planning.hazards.scene import APPLIANCES, NEXT_HOP, PROPAGATION, Scene, unknown
 
@@ -38,7 +38,7 @@ def propagation(scene: Scene) -> Iterator[Claim]:
     routes, which lead nowhere or to the Internet; a switch changes nothing for such a subnet. A
     user-defined route that carries the prefix is judged by the checks of its next hop.
     """
-    for network, subnet, table in scene.tables():
+    for spoke, network, subnet, table in scene.tables():
         if table.takes_gateway_routes:
             continue
         lost = [each.prefix for each in scene.carried(table) if each.route is None]
@@ -50,6 +50,7 @@ def propagation(scene: Scene) -> Iterator[Claim]:
                 f"has disableBgpRoutePropagation, and no route to {merged(lost)}",
                 f"az network route-table update --ids {table.id} "
                 "--disable-bgp-route-propagation false",
+                spoke.name,
             )
 
 
@@ -61,7 +62,7 @@ def appliances(scene: Scene) -> Iterator[Claim]:
     against a gateway's route to the remote prefix. A route to anything else, such as the
     proof of concept's 8.8.4.4/32 by the NAT machine in the primary hub, is no hazard.
     """
-    for network, subnet, table in scene.tables():
+    for spoke, network, subnet, table in scene.tables():
         carried: dict[UserRoute, list[IPv4Network]] = {}
         for piece in scene.carried(table):
             if piece.route is not None and piece.route.next_hop_type == APPLIANCE:
@@ -71,10 +72,12 @@ def appliances(scene: Scene) -> Iterator[Claim]:
                 f"{network.name}/{subnet.name}: route {route.name} of {table.name} takes "
                 f"{merged(prefixes)} by the appliance {route.next_hop}"
             )
-            yield from _appliance(scene, network, route, what)
+            yield from _appliance(scene, spoke, network, route, what)
 
 
-def _appliance(scene: Scene, network: Surrounding, route: UserRoute, what: str) -> Iterator[Claim]:
+def _appliance(
+    scene: Scene, spoke: Spoke, network: Surrounding, route: UserRoute, what: str
+) -> Iterator[Claim]:
     leaving, arriving = scene.hub_name(scene.leaving), scene.hub_name(scene.arriving)
     address = route.address
     if address is not None and scene.holds(scene.hub_id(scene.leaving), address):
@@ -83,6 +86,7 @@ def _appliance(scene: Scene, network: Surrounding, route: UserRoute, what: str) 
             Verdict.FAILS,
             f"{what} in {leaving}, the hub being left",
             f"Remove the route, or give it the next hop of an appliance in {arriving}.",
+            spoke.name,
         )
     elif address is None or not (
         scene.holds(scene.hub_id(scene.arriving), address) or scene.holds(network.id, address)
@@ -104,7 +108,7 @@ def next_hops(scene: Scene) -> Iterator[Claim]:
     kinds = scene.around.gateway_types
     unread = [role for role in Role if kinds.get(role) is None or kinds[role].value is None]
     express = [role for role in Role if role in kinds and kinds[role].value == "ExpressRoute"]
-    for network, subnet, table in scene.tables():
+    for spoke, network, subnet, table in scene.tables():
         for route in table.routes:
             if route.next_hop_type != GATEWAY_HOP:
                 continue
@@ -119,6 +123,7 @@ def next_hops(scene: Scene) -> Iterator[Claim]:
                     Verdict.FAILS,
                     f"{what}, which an ExpressRoute gateway ({gateways}) does not serve",
                     "Remove the route: a gateway's own routes reach the subnet by BGP.",
+                    spoke.name,
                 )
             elif unread:
                 gateways = ", ".join(scene.site.hub(each).gateway for each in unread)

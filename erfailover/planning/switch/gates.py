@@ -6,17 +6,18 @@ gates nothing: a dead gateway does not answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed
+from erfailover.model.observed import Observed, Peering
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions
+from erfailover.planning.conditions import UNDER_WAY
 
-UNDER_WAY = frozenset({"Updating", "Deleting"})
-"""Provisioning states of what an operation is changing (recorded)."""
-
+IN_PROGRESS = "no_operation_is_in_progress"
+"""The condition that ends by itself."""
 
 READINESS = frozenset(
     {
@@ -30,33 +31,88 @@ READINESS = frozenset(
 
 
 def guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:
-    """What must hold before anything is written. The arriving hub's readiness."""
+    """What must hold of the arriving hub before anything is written; no spoke is moved else."""
     role = ROLE_OF_PATH[target]
+    yield from _readiness(site, observed, role)
+    hub = site.network_id(site.hub(role).virtual_network)
+    yield conditions.network_was_read(observed, hub)
+    if (network := observed.network(hub)) is not None:
+        yield conditions.network_is_at_rest(network, last_of(hub))
+
+
+def _readiness(site: Site, observed: Observed, role: Role) -> Iterator[Claim]:
     gateway = observed.gateways.get(role)
     yield conditions.gateway_is_provisioned(gateway, role)
     yield conditions.gateway_has_a_connected_bgp_peer(gateway, role)
     yield conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
-    hub = site.network_id(site.hub(role).virtual_network)
-    yield conditions.network_was_read(observed, hub)
-    for spoke in site.spokes:
-        network = observed.network(site.network_id(spoke.virtual_network))
-        yield conditions.spoke_has_no_gateway_of_its_own(network, spoke.name)
 
 
-def under_way(site: Site, observed: Observed) -> list[str]:
-    """What somebody's operation is changing, in words: a plan waits for its end.
+def obstacles(
+    site: Site, observed: Observed, target: Path, spoke: Spoke, written: Iterable[str]
+) -> Iterator[Claim]:
+    """Return what keeps a spoke from being moved; such a spoke is left out, the others are moved.
+
+    These are the gate's conditions of the spoke, as far as they can be told in advance.
+
+    Args:
+        site: what there should be.
+        observed: what was read.
+        target: the path to move to.
+        spoke: a spoke that is on the other path.
+        written: the ids of the peerings that the preparation writes, which connects them.
+    """
+    network = observed.network(site.network_id(spoke.virtual_network))
+    claims = [
+        conditions.network_was_read(observed, site.network_id(spoke.virtual_network)),
+        conditions.spoke_has_no_gateway_of_its_own(network, spoke.name),
+        *in_progress(site, observed, spoke),
+        conditions.network_is_at_rest(network, spoke.name),
+    ]
+    found = [observed.peering(id_) for id_ in site.peering_ids(spoke)]
+    claims += [conditions.peering_joins_the_complete_networks(each) for each in found if each]
+    pair = _pair(site, spoke, ROLE_OF_PATH[target])
+    if not {id_.lower() for id_ in pair} & {id_.lower() for id_ in written}:
+        claims += [
+            conditions.peering_is_connected(observed.peering(id_), last_of(id_)) for id_ in pair
+        ]
+    return (claim for claim in claims if claim.verdict is not Verdict.HOLDS)
+
+
+def _pair(site: Site, spoke: Spoke, role: Role) -> tuple[str, str]:
+    """Return the ids of a spoke's peerings with a hub: the hub's side, the spoke's."""
+    return (
+        site.peering_id(site.hub(role).virtual_network, spoke.inward(role).name),
+        site.peering_id(spoke.virtual_network, spoke.outward(role).name),
+    )
+
+
+def in_progress(site: Site, observed: Observed, spoke: Spoke) -> list[Claim]:
+    """Return what another operation is changing of a spoke: UNKNOWN until that has ended.
 
     A GET shows the flags of a write as soon as that is accepted, before they are in force and
     although it may yet fail (seen of a failed operation: the flags stay, with state Failed).
     """
-    found = []
-    for name in site.network_names():
-        network = observed.network(site.network_id(name))
-        if network is not None:
-            states = {each.name: each.provisioning_state for each in network.peerings}
-            states[network.name] = network.provisioning_state
-            found += [f"{each} is {at}" for each, at in states.items() if at in UNDER_WAY]
-    return found
+    return _in_progress(observed, site.network_id(spoke.virtual_network))
+
+
+def hubs_in_progress(site: Site, observed: Observed) -> list[Claim]:
+    """Return what another operation is changing of the hubs: a plan waits for its end."""
+    names = [site.hub(role).virtual_network for role in Role]
+    return [claim for name in names for claim in _in_progress(observed, site.network_id(name))]
+
+
+def _in_progress(observed: Observed, network_id: str) -> list[Claim]:
+    network = observed.network(network_id)
+    if network is None:
+        return []
+    states = {each.name: each.provisioning_state for each in network.peerings}
+    states[network.name] = network.provisioning_state
+    remedy = "Wait until the operation that changes it has ended."
+    return [
+        Claim(IN_PROGRESS, Verdict.UNKNOWN, f"{name} is {state}", remedy)
+        for name, state in states.items()
+        if state in UNDER_WAY
+    ]
 
 
 def hold_guard(site: Site, observed: Observed) -> Claim:
@@ -72,31 +128,46 @@ def hold_guard(site: Site, observed: Observed) -> Claim:
 def gate(site: Site, observed: Observed, target: Path, spoke: Spoke) -> Iterator[Claim]:
     """What is read again immediately before the break of a spoke, and must hold."""
     role = ROLE_OF_PATH[target]
-    hub = site.hub(role)
-    gateway = observed.gateways.get(role)
-    yield conditions.gateway_is_provisioned(gateway, role)
-    yield conditions.gateway_has_a_connected_bgp_peer(gateway, role)
-    yield conditions.gateway_has_learned(gateway, role, site.remote_prefixes)
-    for network in (hub.virtual_network, spoke.virtual_network):
+    yield from _readiness(site, observed, role)
+    for network in (site.hub(role).virtual_network, spoke.virtual_network):
         found = observed.network(site.network_id(network))
         yield conditions.network_is_at_rest(found, last_of(network))
-    for owner, peering in (
-        (hub.virtual_network, spoke.inward(role)),
-        (spoke.virtual_network, spoke.outward(role)),
-    ):
-        found_peering = observed.peering(site.peering_id(owner, peering.name))
-        yield conditions.peering_is_connected_and_in_sync(found_peering, peering.name)
+    for id_ in _pair(site, spoke, role):
+        yield conditions.peering_is_connected(observed.peering(id_), last_of(id_))
+
+
+def out_of_sync(site: Site, observed: Observed, role: Role, spoke: Spoke) -> list[Claim]:
+    """Return which of a spoke's peerings with a hub lack prefixes of the other side: a warning."""
+    found = (observed.peering(id_) for id_ in _pair(site, spoke, role))
+    return [
+        conditions.peering_is_in_sync(each)
+        for each in found
+        if each is not None and each.needs_sync and each.state == conditions.CONNECTED
+    ]
+
+
+def prefixes_in_force(
+    site: Site, observed: Observed, role: Role, spoke: Spoke
+) -> tuple[IPv4Network, ...]:
+    """Return the spoke's prefixes that a hub knows: without those that its peering lacks."""
+    network = observed.network(site.network_id(spoke.virtual_network))
+    inward: Peering | None = observed.peering(_pair(site, spoke, role)[0])
+    lacking = inward.unknown_space if inward is not None and inward.needs_sync else ()
+    return tuple(
+        each for each in (network.address_space if network else ()) if str(each) not in lacking
+    )
 
 
 def outcome(site: Site, observed: Observed, target: Path, spoke: Spoke) -> tuple[Claim, Claim]:
     """What must show after a switch: the target originates the spoke, the other no longer does."""
+    arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
     network = observed.network(site.network_id(spoke.virtual_network))
     prefixes = network.address_space if network else ()
-    arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
+    in_force = prefixes_in_force(site, observed, arriving, spoke)
     if not prefixes:
         unread = Claim("spoke_was_read", Verdict.UNKNOWN, f"{spoke.name} could not be read")
         return unread, unread
     return (
-        conditions.gateway_originates(observed.gateways.get(arriving), arriving, prefixes),
+        conditions.gateway_originates(observed.gateways.get(arriving), arriving, in_force),
         conditions.gateway_does_not_originate(observed.gateways.get(leaving), leaving, prefixes),
     )

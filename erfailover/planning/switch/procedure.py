@@ -34,7 +34,8 @@ Theory of operation
 
     - PREPARE does everything that can fail early. The arriving hub allows transit, and the
       spoke's peering to it exists with remote gateways off. None of this changes the path in use,
-      so it can be done days ahead (``prestage``).
+      so it can be done days ahead (``prestage``). It also syncs a peering that lacks a prefix of
+      the other VNet; no later step does, because Azure can refuse a sync (overlapping prefixes).
     - The gate (``gates``) then reads everything again. Nothing is broken until the make is known to
       be possible.
     - SWITCH is the break and the make, two writes on the spoke's own VNet. If Azure refuses either
@@ -55,20 +56,21 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 
+from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed, Peering
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import (
     Change,
     PeeringWrite,
     Phase,
-    Purpose,
     StepKind,
     SwitchPlan,
     SwitchStep,
 )
 from erfailover.model.resource_ids import last_of, network_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
-from erfailover.planning.switch.gates import READINESS, guards
+from erfailover.planning.conditions import network_was_read, spoke_has_no_gateway_of_its_own
+from erfailover.planning.switch.gates import guards, obstacles
 
 
 class Side(Enum):
@@ -80,6 +82,10 @@ class Side(Enum):
     LEAVING_TO_SPOKE = "the leaving hub's peering to the spoke"
 
 
+UNREAD = (
+    "If the VNet was deleted, remove its spoke from the site file; if it may not be read, get the "
+    "right to."
+)
 LEAVING = frozenset({Side.SPOKE_TO_LEAVING, Side.LEAVING_TO_SPOKE})
 
 
@@ -225,9 +231,15 @@ def plan(
         ours: ids (lower case) of the peerings that erfailover made; only these are ever removed.
     """
     spokes = [spoke.prestaged() for spoke in site.spokes] if site.prestaged else site.spokes
-    steps = [
-        step for spoke in spokes for step in _Spoke(site, observed, target, spoke, ours).steps()
-    ]
+    steps: list[SwitchStep] = []
+    left_out: dict[str, Claim] = {}
+    for spoke in spokes:
+        planned = tuple(_Spoke(site, observed, target, spoke, ours).steps())
+        obstacle = _obstacle(site, observed, target, spoke, planned)
+        if obstacle is not None:
+            left_out[spoke.name] = replace(obstacle, spoke=spoke.name)
+        else:
+            steps += planned
     places = {spoke.name: (spoke.priority, n) for n, spoke in enumerate(site.spokes)}
 
     def rank(step: SwitchStep) -> tuple[int, ...]:
@@ -237,35 +249,31 @@ def plan(
         return (0, priority, list(Phase).index(step.phase), place)
 
     steps.sort(key=rank)
-    return SwitchPlan(site.name, target, tuple(steps), tuple(guards(site, observed, target)))
+    held = [*guards(site, observed, target), *_own_gateways(site, observed, left_out)]
+    return SwitchPlan(site.name, target, tuple(steps), tuple(held), left_out=left_out)
 
 
-def prestage(site: Site, observed: Observed) -> SwitchPlan:
-    """What makes the peerings with the backup hub ahead of time: the preparation of a switch."""
-    there = plan(site, observed, Path.IPSEC)
-    steps = tuple(step for step in there.steps if step.phase is Phase.PREPARE)
-    read = tuple(claim for claim in there.guards if claim.name not in READINESS)
-    return replace(there, steps=steps, guards=read, purpose=Purpose.PRESTAGE)
+def _own_gateways(site: Site, observed: Observed, left_out: Mapping[str, Claim]) -> Iterator[Claim]:
+    """Return for each spoke that is moved that it may use a remote gateway."""
+    for spoke in site.spokes:
+        network = observed.network(site.network_id(spoke.virtual_network))
+        claim = spoke_has_no_gateway_of_its_own(network, spoke.name)
+        if spoke.name not in left_out and claim.verdict is Verdict.HOLDS:
+            yield claim
 
 
-def unprestage(site: Site, observed: Observed, ours: frozenset[str]) -> SwitchPlan:
-    """What removes them again, where erfailover made them and no spoke uses them."""
-    back = plan(replace(site, prestaged=False), observed, Path.EXPRESSROUTE, ours)
-    used = {
-        spoke.name
-        for spoke in site.spokes
-        if (found := observed.peering(_outward_id(site, spoke, Role.BACKUP)))
-        and found.flags.use_remote_gateways
-    }
-    steps = tuple(
-        step for step in back.steps if step.write.change is Change.DELETE and step.spoke not in used
-    )
-    read = tuple(claim for claim in back.guards if claim.name not in READINESS)
-    return replace(back, steps=steps, guards=read, purpose=Purpose.UNPRESTAGE)
-
-
-def _outward_id(site: Site, spoke: Spoke, role: Role) -> str:
-    return site.peering_id(spoke.virtual_network, spoke.outward(role).name)
+def _obstacle(
+    site: Site, observed: Observed, target: Path, spoke: Spoke, steps: Sequence[SwitchStep]
+) -> Claim | None:
+    """Return why a spoke is left out; one that has no path any more is so only if it is unread."""
+    read = network_was_read(observed, site.network_id(spoke.virtual_network))
+    if read.verdict is not Verdict.HOLDS:
+        return replace(read, remedy=UNREAD)
+    if not any(step.takes_off for step in steps):
+        return None
+    prepared = [step.write for step in steps if step.phase is Phase.PREPARE]
+    written = [write.peering_id for write in prepared if write.change is not Change.KEEP]
+    return next(obstacles(site, observed, target, spoke, written), None)
 
 
 class _Spoke:
@@ -334,9 +342,20 @@ class _Spoke:
         if found is None and self.leaving is Role.BACKUP and rule.side in LEAVING:
             after = None  # what is ready ahead of time is prestage's to make
         change = _change(found, after, removed=rule.goal is Goal.REMOVED and after is None)
+        sync = rule.phase is Phase.PREPARE and self._is_synced(found)
+        if sync and change is Change.KEEP:
+            change = Change.UPDATE
         if self.observed.network(network_of(peering_id)) is None:
             change = Change.KEEP  # not read: nothing is known, so nothing is written
-        return PeeringWrite(change, peering_id, remote, found.flags if found else None, after)
+        before = found.flags if found else None
+        return PeeringWrite(change, peering_id, remote, before, after, sync)
+
+    def _is_synced(self, found: Peering | None) -> bool:
+        """Return whether a write of a peering syncs it: only while the spoke is on its path."""
+        left_id, _, _ = self._place(Side.SPOKE_TO_LEAVING)
+        left = self.observed.peering(left_id)
+        on_path = left is not None and left.flags.use_remote_gateways
+        return on_path and found is not None and found.needs_sync
 
     def _taken_back(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
         """The writes that take the break back: the spoke uses the leaving hub's gateway again.

@@ -17,6 +17,7 @@ class Outcome:
 
     Attributes:
         failed: the spokes that were not moved, and why.
+        left_out: the spokes that the plan leaves out, and why.
         stranded: the spokes that have no path, or for which that could not be read.
         decision_s: until it was decided what to do, the operator's answer included.
         control_plane_s: until the last spoke used the other hub's gateway, in Azure's words.
@@ -29,6 +30,7 @@ class Outcome:
     target: Path
     written: list[str] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
+    left_out: dict[str, Claim] = field(default_factory=dict)
     stranded: tuple[str, ...] = ()
     claims: dict[str, tuple[Claim, Claim]] = field(default_factory=dict)
     probes: list[ProbeResult] = field(default_factory=list)
@@ -48,7 +50,7 @@ class Outcome:
 
 def verified(outcome: Outcome) -> bool:
     """Whether every spoke was moved, and routes and probes show it."""
-    return shown(outcome) and not outcome.failed
+    return shown(outcome) and not outcome.failed and not outcome.left_out
 
 
 def shown(outcome: Outcome) -> bool:

@@ -74,6 +74,10 @@ def _head(plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
             yield from _comment(f"{VERDICT_WORD[claim.verdict]}: {claim.seen}")
             if claim.remedy:
                 yield from _comment(f"remedy: {claim.remedy}", 3)
+    for name, claim in plan.left_out.items():
+        yield from _comment(f"Left out: {name}: {claim.seen}")
+        if claim.remedy:
+            yield from _comment(f"remedy: {claim.remedy}", 3)
     yield "set -eu"
 
 
@@ -137,8 +141,14 @@ def _write(write: PeeringWrite, *, commented: bool = False) -> str:
         remote = ("--remote-vnet", write.remote_virtual_network)
         return _command(*peering, "create", *where, *remote, *flags, *quiet, commented=commented)
     differing = [name for name in after if before.get(name) != after[name]] or list(after)
+    sync = _command(*peering, "sync", *where, *quiet, commented=commented) if write.sync else ""
+    not_synced = f"{write.name} is not synced: some prefixes stay unknown"
+    goes_on = f" \\\n    || echo {shlex.quote(not_synced)} >&2"
+    if write.sync and before == after:
+        return sync + goes_on
     sets = [f"{name}={_bool(after[name])}" for name in differing]
-    return _command(*peering, "update", *where, "--set", *sets, *quiet, commented=commented)
+    update = _command(*peering, "update", *where, "--set", *sets, *quiet, commented=commented)
+    return f"{update}\n{sync}{goes_on}" if write.sync else update
 
 
 def _bool(value: object) -> str:
@@ -223,10 +233,10 @@ def _spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[str]:
         state = _query(
             *("vnet", "peering", "show"),
             *_of_peering(peering_id),
-            query="join('/', [peeringState, peeringSyncLevel])",
+            query="join('/', [peeringState, provisioningState])",
         )
-        not_ready = f"{last_of(peering_id)} is not Connected and FullyInSync"
-        yield _stop_unless("Connected/FullyInSync", state, not_ready)
+        not_ready = f"{last_of(peering_id)} is not Connected and Succeeded"
+        yield _stop_unless("Connected/Succeeded", state, not_ready)
 
 
 def _state(kind: str, resource_id: str) -> str:

@@ -25,6 +25,10 @@ def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
         "hazards": [
             {**_claim_data(claim), "remedy": claim.remedy or None} for claim in plan.hazards
         ],
+        "left_out": [
+            {"spoke": name, **_claim_data(claim), "remedy": claim.remedy or None}
+            for name, claim in plan.left_out.items()
+        ],
         "steps": [_step_data(step) for step in plan.steps],
         "expected": {
             "cut": _usual_data(whole.cut if whole else None),
@@ -76,4 +80,5 @@ def _write_data(write: PeeringWrite) -> dict[str, Any]:
         "peering": write.peering_id,
         "before": asdict(write.before) if write.before else None,
         "after": asdict(write.after) if write.after else None,
+        "sync": write.sync,
     }

@@ -19,6 +19,7 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.errors import Refused, UsageFailure
+from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed, Peering
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import SwitchPlan
@@ -101,7 +102,26 @@ def _peering(found: Peering | None) -> dict[str, Any] | None:
 def digest(plan: Document) -> str:
     """What identifies a plan: what it rests on, and what it does."""
     names = ("format", "subscription", "site", "purpose", "to", "basis", "steps")
-    return _hash({name: plan.get(name) for name in names})[:16]
+    told = {name: plan.get(name) for name in names}
+    return _hash({**told, "left_out": sorted(_left_out(plan))})[:16]
+
+
+def _left_out(plan: Document) -> set[str]:
+    """Return the names of the spokes that a document leaves out."""
+    return {each["spoke"] for each in plan.get("left_out") or ()}
+
+
+def left_out(saved: Document) -> dict[str, Claim]:
+    """Return the spokes that a saved plan leaves out: what was not reviewed is not done."""
+    return {
+        each["spoke"]: Claim(
+            each["condition"],
+            Verdict(each["verdict"]),
+            f"left out of the saved plan: {each['seen']}",
+            f"Make the plan anew: {again(saved)}",
+        )
+        for each in saved.get("left_out") or ()
+    }
 
 
 def checksum(plan: Document) -> str:
@@ -190,13 +210,15 @@ def again(saved: Document) -> str:
     return f"erfailover switch --to {saved.get('to')} --dry-run --out FILE"
 
 
-def insist_on_world(saved: Document, now: Document, name: str) -> None:
+def insist_on_world(site: Site, saved: Document, now: Document, name: str) -> None:
     """Refuse a plan whose world has moved, or whose steps would be others today.
+
+    A spoke that is left out today holds up no other: what concerns it alone is not compared.
 
     Raises:
         Refused: naming what moved.
     """
-    found = list(moved(saved, now))
+    found = list(moved(_without_left_out(site, saved, now), _without_left_out(site, now, now)))
     if not found:
         return
     more = len(found) - MOST_DIFFERENCES
@@ -205,6 +227,23 @@ def insist_on_world(saved: Document, now: Document, name: str) -> None:
         f"the world has moved since {name} was made ({saved['read_at']}): {said}",
         f"Nothing was changed. Look at it, and make the plan anew: {again(saved)}",
     )
+
+
+def _without_left_out(site: Site, plan: Document, now: Document) -> Document:
+    """Return a plan without what concerns only the spokes that are left out now."""
+    names = _left_out(now)
+    gone = {
+        id_
+        for spoke in site.spokes
+        if spoke.name in names
+        for id_ in (site.network_id(spoke.virtual_network), *site.peering_ids(spoke))
+    }
+    basis = {
+        kind: {id_: each for id_, each in found.items() if id_ not in gone}
+        for kind, found in plan["basis"].items()
+    }
+    steps = [step for step in plan["steps"] if step["spoke"] not in names]
+    return {**plan, "basis": basis, "steps": steps}
 
 
 def moved(saved: Document, now: Document) -> Iterator[str]:

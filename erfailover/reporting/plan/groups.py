@@ -55,7 +55,7 @@ def _shape(step: SwitchStep) -> object:
 
 
 def _written(write: PeeringWrite) -> object:
-    return write.change, write.before, write.after
+    return write.change, write.before, write.after, write.sync
 
 
 def ranges(names: Iterable[str]) -> str:

@@ -32,6 +32,7 @@ def data(site: Site, plan: SwitchPlan, results: Results) -> dict[str, Any]:
         "purpose": str(plan.purpose),
         "changed": _changed(plan, results),
         "failed": {key: each.message for key, each in results.failures.items()},
+        "left_out": {name: claim.seen for name, claim in plan.left_out.items()},
     }
 
 

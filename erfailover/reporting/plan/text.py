@@ -45,6 +45,7 @@ def text(site: Site, plan: SwitchPlan) -> str:
     lines = [PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target)), ""]
     lines += _claim_lines(plan.guards)
     lines += _hazard_lines(plan)
+    lines += _left_out_lines(plan)
     groups = alike(plan, [spoke.name for spoke in site.spokes])
     if any(step.write.change is not Change.KEEP for step in plan.steps):
         lines += ["", LEGEND]
@@ -59,9 +60,13 @@ def text(site: Site, plan: SwitchPlan) -> str:
 def summary(plan: SwitchPlan) -> str:
     """The last line: how much is written."""
     found = counts(plan)
-    if not plan.writes:
-        return "Nothing to change: every peering is as it should be."
-    return summary_line(found["add"], found["change"], found["remove"])
+    out = len(plan.left_out)
+    left_out = f" {out} {'spoke is' if out == 1 else 'spokes are'} left out." if out else ""
+    if plan.writes:
+        return summary_line(found["add"], found["change"], found["remove"]) + left_out
+    if left_out:
+        return f"Nothing to change.{left_out}"
+    return "Nothing to change: every peering is as it should be."
 
 
 def summary_line(add: int, change: int, remove: int) -> str:
@@ -104,6 +109,19 @@ def _hazard_lines(plan: SwitchPlan) -> list[str]:
     if plan.hazards and not lines:
         nothing = "nothing else was found to hold traffic back"
         lines.append("  " + verdict_line(Verdict.HOLDS, nothing))
+    return lines
+
+
+def _left_out_lines(plan: SwitchPlan) -> list[str]:
+    """The spokes that are left out, and why; many for one reason are counted."""
+    lines: list[str] = []
+    for name, claim in list(plan.left_out.items())[:MANY]:
+        lines += _wrapped(verdict_line(claim.verdict, f"leaves out {name}: {claim.seen}"), 2, 11)
+        if claim.remedy:
+            lines += _wrapped(f"remedy: {claim.remedy}", 11, 13)
+    if len(plan.left_out) > MANY:
+        names = ranges(list(plan.left_out)[MANY:])
+        lines += _wrapped(verdict_line(Verdict.FAILS, f"leaves out {names} (-o json: why)"), 2, 11)
     return lines
 
 
@@ -209,12 +227,15 @@ def changes(write: PeeringWrite) -> list[str]:
         return ["removed"]
     before = asdict(write.before) if write.before else {}
     after = asdict(write.after)
-    return [
+    found = [
         f"{FLAG_LABELS[name]}: "
         + (f"{_yes(before[name])} -> {_yes(value)}" if before else _yes(value))
         for name, value in after.items()
         if not before or before[name] != value
-    ] or ["written again, to connect it"]
+    ]
+    if write.sync:
+        found.append(f"syncs the address space with {last_of(write.remote_virtual_network)}")
+    return found or ["written again, to connect it"]
 
 
 def _kept(write: PeeringWrite) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,7 @@ def _of_a_switch(report: RunReport) -> dict[str, Any]:
         "to": report.run.target,
         "verified": False,
         "failed": {},
+        "left_out": {},
         "decision_s": 0.0,
         "control_plane_s": None,
         "data_plane_s": None,

@@ -139,6 +139,8 @@ class RunReport:
         return tuple(self._spoke(name) for name in names)
 
     def _spoke(self, name: str) -> SpokeRun:
+        if (why := (self.result.get("left_out") or {}).get(name)) is not None:
+            return SpokeRun(name, "left out", error=why)
         mine = {each.part: each for each in self.steps if each.spoke == name}
         broken, made = mine.get(Part.BREAK), mine.get(Part.MAKE)
         gate_s = (self.result.get("gates_s") or {}).get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from erfailover.model.claims import Verdict
-from erfailover.model.site import Path
+from erfailover.planning.conditions import all_of
 from erfailover.planning.health import Health, SpokeHealth
 from erfailover.reporting.marks import HEALTH_WORD, SHORT_HEALTH_WORD
 from erfailover.reporting.words import join_names, path_name
@@ -76,9 +76,13 @@ def _exceptions(spokes: Sequence[SpokeHealth]) -> Iterator[str]:
 
 
 def _readiness(health: Health) -> str:
-    if health.path not in tuple(Path):
+    if health.other is None:
         return ""
-    other = path_name(Path(health.path).other)
+    other, left_out = path_name(health.other), list(health.left_out)
+    site_is_ready = all_of(health.readiness) is Verdict.HOLDS
+    if site_is_ready and left_out and len(left_out) < len(health.spokes):
+        count = f"{len(health.spokes) - len(left_out)} of {len(health.spokes)}"
+        return f"{other} is ready to take over {count}, not {join_names(left_out, NAMED)}."
     if health.ready is Verdict.HOLDS:
         return f"{other} is ready to take over."
     if health.ready is Verdict.FAILS:

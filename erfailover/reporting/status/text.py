@@ -51,6 +51,9 @@ def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
                 "healthy": spoke.healthy,
                 "reasons": list(spoke.reasons),
                 "prestaged": spoke.prestaged,
+                "left_out": left_out.seen
+                if (left_out := health.left_out.get(spoke.name)) is not None
+                else None,
             }
             for spoke in health.spokes
         ],
@@ -147,9 +150,20 @@ def _claims(seen: Picture, screen: Screen) -> Iterator[str]:
             yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
     if len(seen.groups) > GROUPS:
         yield f"... and {len(seen.groups) - GROUPS} groups more: erfailover status -o json"
-    if seen.health.readiness:
-        yield f"{path_name(Path(seen.health.path).other)}, if switched to:"
+    if seen.health.other is not None:
+        yield f"{path_name(seen.health.other)}, if switched to:"
         yield from claim_lines(seen.health.readiness, screen)
+        yield from _left_out(seen.health, screen)
+
+
+def _left_out(health: Health, screen: Screen) -> Iterator[str]:
+    """The spokes that a switch would leave out, a line each."""
+    for name, claim in list(health.left_out.items())[:GROUPS]:
+        remedy = f" {claim.remedy}" if claim.remedy else ""
+        yield from _marked(claim.verdict, f"leaves out {name}: {claim.seen}.{remedy}", screen)
+    if len(health.left_out) > GROUPS:
+        more = f"and {len(health.left_out) - GROUPS} more: erfailover status -o json"
+        yield from _marked(Verdict.FAILS, more, screen)
 
 
 def _who(group: SpokeGroup) -> str:

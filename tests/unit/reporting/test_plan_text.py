@@ -171,14 +171,14 @@ def test_the_digest_is_the_same_for_the_same_world_whenever_it_was_read() -> Non
     first, second = document(site, seen), document(site, later)
     assert first["digest"] == second["digest"]
     assert first["checksum"] != second["checksum"]
-    plan_document.insist_on_world(first, second, "plan.json")
+    plan_document.insist_on_world(site, first, second, "plan.json")
 
 
 def moved(site: Site, **state: Any) -> str:
     before = document(site, planned(site)[1])
     after = document(site, planned(site, **state)[1])
     with pytest.raises(Refused) as refused:
-        plan_document.insist_on_world(before, after, "plan.json")
+        plan_document.insist_on_world(site, before, after, "plan.json")
     return refused.value.message
 
 

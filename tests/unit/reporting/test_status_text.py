@@ -56,7 +56,10 @@ def test_the_verdict_on_hundreds_names_those_that_differ_and_no_others() -> None
     lost = of.network_id("spoke-of-a-shop-007").lower()
     networks = {key: each for key, each in found.networks.items() if key != lost}
     told = headline(judge(of, replace(found, networks=networks)))
-    assert told.endswith("healthy. The path of 1 is unknown: spoke-of-a-shop-007.")
+    assert told.endswith(
+        "healthy. The path of 1 is unknown: spoke-of-a-shop-007. "
+        "IPsec is ready to take over 239 of 240, not spoke-of-a-shop-007."
+    )
 
 
 def test_a_spoke_on_no_path_is_told_as_such() -> None:

@@ -1,0 +1,64 @@
+"""What a switch says, and how it ends, if some spokes are not moved while the others are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from erfailover.commands.output import Output
+from erfailover.commands.switch.options import Options, insist
+from erfailover.errors import AzureFailure, Failure, Kind, Refused, UnknownReading
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.plan import SwitchPlan
+
+MANY = 10
+"""So many spokes are named with their reason."""
+
+
+def insist_on_others(output: Output, options: Options, plan: SwitchPlan) -> None:
+    """Refuse if no spoke is left to move, or if the canary is left out.
+
+    Raises:
+        Refused: what keeps a spoke fails.
+        UnknownReading: what keeps it is not known.
+    """
+    if not plan.steps:
+        insist(output, options, plan.left_out.values(), "switch")
+    if options.canary is not None and options.canary in plan.left_out:
+        what = f"switch the canary {options.canary}"
+        insist(output, options, [plan.left_out[options.canary]], what)
+
+
+def failure(
+    left_out: Mapping[str, Claim], failed: Mapping[str, Failure], done: str, again: str
+) -> Failure | None:
+    """Return what is raised if some spokes were not moved: with the exit code of the first reason.
+
+    Args:
+        left_out: the spokes that the plan left out, and why.
+        failed: those that failed, and why.
+        done: what was not done to them: ``switched to ipsec``.
+        again: what to do once the reasons are gone.
+    """
+    reasons = {name: claim.seen for name, claim in left_out.items()}
+    reasons |= {name: each.message for name, each in failed.items()}
+    if not reasons:
+        return None
+    named = [f"{name}: {why}" for name, why in list(reasons.items())[:MANY]]
+    if len(reasons) > MANY:
+        named.append(f"and {len(reasons) - MANY} more")
+    subject = "1 spoke was" if len(reasons) == 1 else f"{len(reasons)} spokes were"
+    message = f"{subject} not {done}: {'; '.join(named)}"
+    remedies = dict.fromkeys(each.remedy for each in left_out.values() if each.remedy)
+    hint = " ".join(["The others were.", *remedies, again])
+    failures = [*map(_failure_of, left_out.values()), *failed.values()]
+    first = failures[0]
+    if isinstance(first, AzureFailure):
+        return AzureFailure(first.kind, message, hint, code=first.code, status=first.status)
+    if isinstance(first, Refused | UnknownReading):
+        return type(first)(message, hint)
+    return AzureFailure(Kind.REFUSED, message, hint)
+
+
+def _failure_of(claim: Claim) -> Failure:
+    kind = UnknownReading if claim.verdict is Verdict.UNKNOWN else Refused
+    return kind(claim.seen)

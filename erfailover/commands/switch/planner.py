@@ -1,0 +1,135 @@
+"""Observe a site and plan a switch of it; again for spokes that were left out. Never writes.
+
+What is unknown is read again for a while before it is believed, and an operation of somebody
+else is waited for: what a GET shows meanwhile is not in force yet. Only the hubs' state makes all
+spokes wait. A spoke that is busy or cannot be read is left out while others can be moved, and
+planned again when these have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from erfailover.azure.readers.cache import Readings
+from erfailover.commands.context import Context
+from erfailover.commands.switch.hazards import Lookout
+from erfailover.commands.switch.options import PATIENCE_S, Options
+from erfailover.errors import UnknownReading
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.plan import SwitchPlan
+from erfailover.model.site import Site
+from erfailover.planning.switch import gates, procedure
+from erfailover.reporting.plan import document as plan_document
+from erfailover.runtime.journal import Record, peerings_made, prestaged
+
+OWNER_TAG = "erfailover-site"
+"""The tag that ``provision`` puts on what it makes, with the site's name."""
+BUSY_PAUSE_S, UNKNOWN_PAUSE_S = 3.0, 10.0
+"""The pause before the site is read again: because of an operation, and of an unknown reading."""
+
+
+@dataclass
+class Planner:
+    """Plans one switch."""
+
+    context: Context
+    options: Options
+    readings: Readings
+    began_s: float = field(init=False)
+    _said: str = ""
+
+    def __post_init__(self) -> None:
+        self.began_s = self.context.clock.now()
+        self._lookout = Lookout(self.context, self.options.target, self.readings)
+        self._records = self.context.journal.records()
+
+    def plan(self) -> tuple[Observed, SwitchPlan]:
+        """Observe and plan the site.
+
+        Raises:
+            UnknownReading: an operation that every spoke waits for has not ended.
+        """
+        site, clock = self.context.site, self.context.clock
+        while True:
+            observed, plan = self._now()
+            busy, unknown = self._waits_for(observed, plan)
+            patience_s = site.timing.step_deadline_s if busy else PATIENCE_S
+            late = clock.now() - self.began_s >= patience_s
+            nobody_else = not plan.steps or gates.hubs_in_progress(site, observed)
+            if busy and late and nobody_else:
+                raise UnknownReading(
+                    f"an operation has not ended after {patience_s:.0f} s: {'; '.join(busy)}",
+                    "Nothing was changed. Wait for it, then run the same command again.",
+                )
+            if late or not (busy or (unknown and observed.networks)):
+                return observed, plan
+            self._wait(busy, unknown)
+
+    def plan_again(self, spokes: Collection[str]) -> tuple[Observed, SwitchPlan]:
+        """Plan spokes that were left out; wait for operations on them, as long as at the start."""
+        clock = self.context.clock
+        while True:
+            observed, plan = self._now()
+            steps = tuple(step for step in plan.steps if step.spoke in spokes)
+            left_out = {name: claim for name, claim in plan.left_out.items() if name in spokes}
+            plan = replace(plan, steps=steps, left_out=left_out)
+            hubs = gates.hubs_in_progress(self.context.site, observed)
+            busy = [claim.seen for claim in (*hubs, *left_out.values()) if _is_busy(claim)]
+            late = clock.now() - self.began_s >= self.context.site.timing.step_deadline_s
+            if not busy or late:
+                return observed, plan
+            self._wait(busy, [])
+
+    def _wait(self, busy: list[str], unknown: list[str]) -> None:
+        """Say once what is waited for, and wait a while."""
+        said = f"Reading again: {'; '.join(busy or unknown)}"
+        if said != self._said:
+            self.context.output.info(said)
+        self._said = said
+        self.context.clock.sleep(BUSY_PAUSE_S if busy else UNKNOWN_PAUSE_S)
+
+    def _now(self) -> tuple[Observed, SwitchPlan]:
+        """Observe and plan once."""
+        site, options = self.context.site, self.options
+        planned_for = replace(site, prestaged=site.prestaged or prestaged(self._records))
+        observed = self._lookout.observe()
+        mine = ours(site, observed, self._records)
+        plan = procedure.plan(planned_for, observed, options.target, mine)
+        pass_by = options.force or options.undo
+        plan = self._lookout.with_hazards(plan, observed, pass_by=pass_by)
+        if options.saved is not None:
+            plan = plan.without(plan_document.left_out(options.saved[1]))
+        if options.dry_run:
+            return observed, plan
+        found = {spoke.name: gates.in_progress(site, observed, spoke) for spoke in site.spokes}
+        return observed, plan.without({name: each[0] for name, each in found.items() if each})
+
+    def _waits_for(self, observed: Observed, plan: SwitchPlan) -> tuple[list[str], list[str]]:
+        """Return, in words, which operations to wait for, and what to read again."""
+        claims = [each for each in plan.guards if each.name != "network_is_at_rest"]
+        claims += gates.hubs_in_progress(self.context.site, observed)
+        if not plan.writes:  # nobody is held up
+            claims += plan.left_out.values()
+        unknown = [each for each in claims if each.verdict is Verdict.UNKNOWN]
+        busy = [each.seen for each in unknown if _is_busy(each) and not self.options.dry_run]
+        return busy, [each.seen for each in unknown if not _is_busy(each)]
+
+
+def _is_busy(claim: Claim) -> bool:
+    return claim.name == gates.IN_PROGRESS
+
+
+def ours(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset[str]:
+    """The peerings that erfailover made: by the journal, or by the tags of both their VNets."""
+    tagged = {
+        key for key, each in observed.networks.items() if each.tags.get(OWNER_TAG) == site.name
+    }
+    found = {
+        peering.id.lower()
+        for key in tagged
+        for peering in observed.networks[key].peerings
+        if peering.remote_virtual_network.lower() in tagged
+    }
+    return frozenset(found) | peerings_made(records)

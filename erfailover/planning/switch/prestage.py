@@ -1,0 +1,39 @@
+"""The plans of ``prestage`` and ``unprestage``: parts of the procedure of a switch. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from erfailover.model.observed import Observed
+from erfailover.model.plan import Change, Phase, Purpose, SwitchPlan
+from erfailover.model.site import Path, Site
+from erfailover.planning.switch import procedure
+from erfailover.planning.switch.gates import READINESS
+
+
+def prestage(site: Site, observed: Observed) -> SwitchPlan:
+    """What makes the peerings with the backup hub ahead of time: the preparation of a switch."""
+    there = procedure.plan(site, observed, Path.IPSEC)
+    steps = tuple(step for step in there.steps if step.phase is Phase.PREPARE)
+    read = tuple(claim for claim in there.guards if claim.name not in READINESS)
+    return replace(there, steps=steps, guards=read, purpose=Purpose.PRESTAGE)
+
+
+def unprestage(site: Site, observed: Observed, ours: frozenset[str]) -> SwitchPlan:
+    """What removes them again, where erfailover made them and no spoke uses them."""
+    back = procedure.plan(replace(site, prestaged=False), observed, Path.EXPRESSROUTE, ours)
+    used = {
+        spoke.name
+        for spoke in site.spokes
+        if (
+            found := observed.peering(
+                site.peering_id(spoke.virtual_network, spoke.spoke_to_backup.name)
+            )
+        )
+        and found.flags.use_remote_gateways
+    }
+    steps = tuple(
+        step for step in back.steps if step.write.change is Change.DELETE and step.spoke not in used
+    )
+    read = tuple(claim for claim in back.guards if claim.name not in READINESS)
+    return replace(back, steps=steps, guards=read, purpose=Purpose.UNPRESTAGE)

@@ -1,0 +1,217 @@
+"""One spoke that cannot be moved never holds up the others: it is left out, named, and told why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from erfailover.lab.engine.faults import Fault, Kind
+from tests.support.adopted import Adopted, Made, adopted, made_once
+
+__all__ = ["Made", "adopted", "made_once"]
+
+THREE = ("--spoke", "vnet-erp", "--spoke", "vnet-data", "--spoke", "vnet-shop")
+TO_IPSEC = ("switch", "--to", "ipsec")
+
+
+def network(adopted: Adopted, name: str) -> str:
+    ids = [str(each.id) for each in adopted.stage.lab.world.resources.values()]
+    return next(each for each in ids if each.endswith(f"/virtualNetworks/{name}"))
+
+
+def answered(adopted: Adopted, name: str, change: Callable[[Any], None]) -> None:
+    """Let every GET of a VNet answer its present body, changed."""
+    arm, id_ = adopted.arm(), network(adopted, name)
+    body = arm.get(id_)
+    arm.pool.clear()
+    change(body["properties"])
+    fault = Fault(Kind.ANSWER, "GET", id_, times=0, status=200, body=body)
+    adopted.stage.lab.add_faults(fault)
+
+
+def deleted(adopted: Adopted) -> None:
+    arm, id_ = adopted.arm(), network(adopted, "vnet-erp")
+    for path in (f"{id_}/virtualNetworkPeerings/peer-vnet-erp-to-hub-weu", id_):
+        arm.finish([arm.call("DELETE", path)])
+    arm.pool.clear()
+
+
+def forbidden(adopted: Adopted) -> None:
+    fault = Fault(Kind.FORBIDDEN, "GET", network(adopted, "vnet-erp"), times=0)
+    adopted.stage.lab.add_faults(fault)
+
+
+def of_another_tenant(adopted: Adopted) -> None:
+    code = "InvalidAuthenticationTokenTenant"
+    path = network(adopted, "vnet-erp")
+    fault = Fault(Kind.ANSWER, "GET", path, times=0, status=401, code=code, message="wrong issuer")
+    adopted.stage.lab.add_faults(fault)
+
+
+def busy(adopted: Adopted) -> None:
+    answered(adopted, "vnet-erp", lambda found: found.update(provisioningState="Updating"))
+
+
+def failed(adopted: Adopted) -> None:
+    answered(adopted, "vnet-erp", lambda found: found.update(provisioningState="Failed"))
+
+
+def subnet_peered(adopted: Adopted) -> None:
+    answered(
+        adopted,
+        "vnet-erp",
+        lambda found: found["virtualNetworkPeerings"][0]["properties"].update(
+            peerCompleteVnets=False, localSubnetNames=["apps"]
+        ),
+    )
+
+
+def routed_by_the_hub(adopted: Adopted) -> None:
+    arm, id_ = adopted.arm(), network(adopted, "vnet-erp")
+    group = id_.split("/providers/")[0]
+    table = f"{group}/providers/Microsoft.Network/routeTables/by-hub"
+    hop = {"nextHopType": "VirtualAppliance", "nextHopIpAddress": "10.100.0.200"}
+    route = {"name": "office", "properties": {"addressPrefix": "10.4.0.0/16", **hop}}
+    arm.put(table, {"routes": [route]}, location="westeurope")
+    subnet = arm.get(id_)["properties"]["subnets"][0]
+    arm.put(subnet["id"], {**subnet["properties"], "routeTable": {"id": table}})
+    arm.pool.clear()
+
+
+TROUBLES: dict[Callable[[Adopted], None], tuple[int, str]] = {
+    deleted: (4, "vnet-erp does not exist in Azure"),
+    forbidden: (4, "AuthorizationFailed"),
+    of_another_tenant: (4, "InvalidAuthenticationTokenTenant"),
+    busy: (4, "vnet-erp is Updating"),
+    failed: (3, "vnet-erp is Failed; expected Succeeded"),
+    subnet_peered: (3, "joins some subnets only"),
+    routed_by_the_hub: (3, "by the appliance 10.100.0.200"),
+}
+
+
+def paths(adopted: Adopted) -> dict[str, str]:
+    """The path of each spoke, as the lab has its peerings."""
+    found = {}
+    adopted.stage.lab.catch_up()
+    kind = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
+    for each in adopted.stage.lab.world.of_type(kind):
+        if each.properties.get("useRemoteGateways") and each.id.parent is not None:
+            remote = each.properties["remoteVirtualNetwork"]["id"]
+            found[each.id.parent.name] = remote.rsplit("/", 1)[-1]
+    return found
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: each.__name__)
+def test_one_spoke_in_trouble_is_left_out_and_the_others_are_moved(
+    adopted: Adopted, trouble: Callable[[Adopted], None]
+) -> None:
+    stage, (code, why) = adopted.stage, TROUBLES[trouble]
+    stage.do(*adopted.init, *THREE)
+    trouble(adopted)
+
+    plan = stage.json(*TO_IPSEC, "--dry-run")
+    assert [each["spoke"] for each in plan["left_out"]] == ["vnet-erp"]
+    assert why in plan["left_out"][0]["seen"]
+    assert {step["spoke"] for step in plan["steps"]} == {"vnet-data", "vnet-shop"}
+    assert stage.run(*TO_IPSEC, "--dry-run") == 0
+    assert "leaves out vnet-erp" in stage.out
+    assert "1 spoke is left out." in stage.out
+    if trouble is not routed_by_the_hub:  # what status does not read
+        assert stage.json("status")["ready"] is not True
+        stage.run("status")
+        assert "ready to take over 2 of 3, not vnet-erp." in stage.out.replace("\n", " ")
+    assert stage.run("doctor") in (3, 4)
+
+    before = stage.clock.now()
+    report = stage.json(*TO_IPSEC, "--yes")
+    assert stage.run(*TO_IPSEC, "--yes") == code
+    if trouble is not busy:
+        assert stage.clock.now() - before < 420
+    assert list(report["left_out"]) == ["vnet-erp"]
+    assert "1 left out" in report["headline"]
+    assert "1 spoke was not switched to ipsec: vnet-erp: " in stage.err
+    assert why in stage.err.replace("\n", " ")
+    assert "The same command again takes them" in stage.err
+    assert "override it with --force" not in stage.err or trouble is routed_by_the_hub
+    found = paths(adopted)
+    assert (found["vnet-data"], found["vnet-shop"]) == ("hub-neu", "hub-neu")
+    assert found.get("vnet-erp", "hub-weu") == "hub-weu", "it is left as it was"
+
+
+def test_where_every_spoke_is_left_out_the_switch_is_refused(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, "--spoke", "vnet-erp")
+    failed(adopted)
+    before = len(stage.writes())
+    assert stage.run(*TO_IPSEC, "--yes", "--force") == 3
+    assert "refusing to switch to ipsec: vnet-erp is Failed" in stage.err
+    assert "--force does not override it" in stage.err
+    assert "az network vnet update --ids" in stage.err
+    assert [each for each in stage.writes()[before:] if "POST" not in each] == []
+
+
+def test_a_canary_that_is_left_out_keeps_the_others_where_they_are(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, *THREE)
+    failed(adopted)
+    assert stage.run(*TO_IPSEC, "--yes", "--canary", "vnet-erp") == 3
+    assert "refusing to switch the canary vnet-erp to ipsec: vnet-erp is Failed" in stage.err
+    found = paths(adopted)
+    assert (found["vnet-data"], found["vnet-shop"]) == ("hub-weu", "hub-weu")
+
+
+def test_a_spoke_whose_operation_ends_meanwhile_is_moved_after_the_others(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, *THREE)
+    arm, id_ = adopted.arm(), network(adopted, "vnet-erp")
+    stage.lab.add_faults(Fault(Kind.STUCK, "PUT", id_, seconds=240.0))
+    body = arm.get(id_)
+    arm.begin(id_, body)
+    arm.pool.clear()
+    report = stage.json(*TO_IPSEC, "--yes")
+    assert report["left_out"] == {}
+    assert report["verified"] is True
+    ends = {each["name"]: each["make_s"] for each in report["spokes"]}
+    assert max(ends["vnet-data"], ends["vnet-shop"]) < 200 < ends["vnet-erp"]
+    assert {name: paths(adopted)[name] for name in ends} == dict.fromkeys(ends, "hub-neu")
+
+
+def test_the_way_back_and_prestage_leave_it_out_too(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, *THREE)
+    stage.do(*TO_IPSEC, "--yes")
+    forbidden(adopted)
+    assert stage.run("switch", "--undo", "--yes") == 4
+    found = paths(adopted)
+    assert (found["vnet-data"], found["vnet-shop"]) == ("hub-weu", "hub-weu")
+    assert found["vnet-erp"] == "hub-neu"
+    report = stage.json("prestage", "--yes")
+    assert list(report["left_out"]) == ["vnet-erp"]
+    assert stage.run("prestage", "--yes") == 4
+    assert "1 spoke was not prestaged: vnet-erp: " in stage.err
+
+
+def test_a_saved_plan_goes_on_without_a_spoke_that_was_deleted_since(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, *THREE)
+    stage.do(*TO_IPSEC, "--dry-run", "--out", "plan.json")
+    deleted(adopted)
+    assert stage.run("switch", "--plan", "plan.json", "--yes") == 4
+    assert "vnet-erp does not exist in Azure" in stage.err
+    assert paths(adopted)["vnet-data"] == "hub-neu"
+
+
+def test_a_saved_plan_does_not_move_what_it_left_out(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, *THREE)
+    failed(adopted)
+    stage.do(*TO_IPSEC, "--dry-run", "--out", "plan.json")
+    stage.lab.clear_faults()
+    assert stage.run("switch", "--plan", "plan.json", "--yes") == 3
+    assert "left out of the saved plan" in stage.err
+    found = paths(adopted)
+    assert (found["vnet-data"], found["vnet-erp"]) == ("hub-neu", "hub-weu")
