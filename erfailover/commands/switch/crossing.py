@@ -214,11 +214,11 @@ class Crossing:
         return True
 
     def _recover(self) -> Place:
-        if self._is_break_refused():
-            return Place.ORIGIN
         deadline = self.clock.now() + self.deadline_s
         last = Direction.FORWARD
         place = locate(self._read())
+        if self._is_break_refused() and place is not Place.NOWHERE:
+            return Place.ORIGIN
         if self.off is not None and not self._broken.done() and place is Place.ORIGIN:
             return place  # the break had no effect
         while True:
