@@ -20,7 +20,7 @@ from erfailover.azure.client.retries import READ, Contact, Retries
 from erfailover.azure.client.write_guard import Guard
 from erfailover.errors import AzureFailure
 from erfailover.model.resource_ids import ResourceId
-from erfailover.runtime.clock import Clock
+from erfailover.runtime.clock import Clock, all_at_once
 
 log = logging.getLogger("erfailover.azure.cloud")
 
@@ -92,7 +92,15 @@ class Session:
             work: sends it.
             deadline_s: how long it may take, retries included, in seconds.
         """
-        return self.retries().call(what, work, on=READ, deadline=self.clock.now() + deadline_s)
+        deadline = self.clock.now() + deadline_s
+
+        def call() -> T:
+            return self.retries().call(what, work, on=READ, deadline=deadline)
+
+        if threading.current_thread() is threading.main_thread():
+            # Signals are handled in this thread, and a resolver or TLS may block it for a while.
+            return all_at_once(self.clock, [call])[0]
+        return call()
 
     def post(
         self, what: str, begin: Callable[[CadencePolling], Any], deadline_s: float = READ_DEADLINE_S

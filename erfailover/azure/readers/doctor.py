@@ -77,7 +77,11 @@ def read(
         Reading(None, "Azure was not reached"),
         Observed(now().isoformat(), {}, {}),
         lease=attempt(asked.store.look),
-        hosts=tuple(_host(what, url) for what, url in asked.hosts.items()),
+        hosts=tuple(
+            all_at_once(
+                reader.clock, [partial(_host, what, url) for what, url in asked.hosts.items()]
+            )
+        ),
     )
     first: Answer | None = None
     began = now()

@@ -198,6 +198,7 @@ class Crossing:
                 continue
             if step is self.on:
                 self._announce_step(step)
+                self.exempt((self.origin_id, self.target_id), True)
             try:
                 note = peerings.write(
                     writer, step.write, limit_s, self.readings, self.body_age_s, self.cadence

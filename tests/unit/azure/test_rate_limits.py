@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from erfailover.azure.client.rate_limits import BUCKETS, NETWORK_LIMITS, Budget, used_up
+from erfailover.azure.client import deadline as deadlines
+from erfailover.azure.client.rate_limits import (
+    BUCKETS,
+    NETWORK_LIMITS,
+    Budget,
+    PacingPolicy,
+    used_up,
+)
+from erfailover.errors import AzureFailure, Kind
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.lab.engine.throttling import Limits, Throttling
 
@@ -127,3 +137,66 @@ def test_a_bucket_without_a_token_is_told_from_one_with_tokens_left() -> None:
     assert used_up({"x-ms-ratelimit-remaining-subscription-reads": "0"})
     assert not used_up({"x-ms-ratelimit-remaining-subscription-reads": "7"})
     assert not used_up({})
+
+
+def test_a_wait_for_a_token_that_outlasts_the_deadline_is_refused_instead() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    budget.refused("PUT", GATEWAY, 3600.0)
+    with deadlines.until(60.0), pytest.raises(AzureFailure, match="leaves no room") as caught:
+        budget.take("PUT", GATEWAY)
+    assert caught.value.kind is Kind.THROTTLED
+    assert not caught.value.outcome_unknown
+    assert clock.now() == 0.0
+    with deadlines.until(4000.0):
+        budget.take("PUT", GATEWAY)
+    assert 3600.0 <= clock.now() <= 4000.0
+
+
+def test_who_was_refused_a_wait_keeps_nobody_waiting() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    budget.refused("PUT", GATEWAY, 100.0)
+    for _ in range(100):
+        with deadlines.until(1.0), pytest.raises(AzureFailure):
+            budget.take("PUT", GATEWAY)
+    budget.take("PUT", GATEWAY)
+    assert clock.now() < 102.0
+
+
+def test_tokens_taken_ahead_are_waited_for_within_a_limit() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    id_ = "/subscriptions/S1/providers/Microsoft.Network/x/1"
+    budget.refused("PUT", f"https://arm{id_}", 1000.0)
+    with pytest.raises(AzureFailure):
+        budget.prepay((id_,), within_s=600.0)
+    assert clock.now() == 0.0
+    budget.prepay((id_,), within_s=1200.0)
+    assert clock.now() >= 1000.0
+
+
+def test_the_writes_of_a_spoke_that_is_owed_a_path_never_wait() -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    id_ = "/subscriptions/S1/providers/Microsoft.Network/x/1"
+    budget.refused("PUT", f"https://arm{id_}", 3600.0)
+    budget.exempt((id_,), True)
+    with deadlines.until(1.0):
+        for _ in range(50):
+            budget.take("PUT", f"https://arm{id_}?api-version=1")
+    assert clock.now() == 0.0
+
+
+@pytest.mark.parametrize("text", ["1000000000", "nan", "inf", "-5", "soon", "9" * 400])
+def test_a_refusal_counts_until_the_deadline_of_whoever_met_it(text: str) -> None:
+    clock = SteppedClock()
+    budget = Budget(clock)
+    headers = {"Retry-After": text, "x-ms-ratelimit-remaining-subscription-writes": "0"}
+    request = SimpleNamespace(http_request=SimpleNamespace(method="PUT", url=GATEWAY))
+    answer = SimpleNamespace(http_response=SimpleNamespace(status_code=429, headers=headers))
+    with deadlines.until(60.0):
+        PacingPolicy(budget).on_response(request, answer)
+    with deadlines.until(70.0):
+        budget.take("PUT", GATEWAY)
+    assert clock.now() <= 61.0

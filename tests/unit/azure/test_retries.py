@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError
 
-from erfailover.azure.client.errors import translate
-from erfailover.azure.client.retries import READ, WRITE, Retries
+from erfailover.azure.client import deadline as deadlines
+from erfailover.azure.client.errors import retry_after_s, translate
+from erfailover.azure.client.retries import LEAST_S, READ, WRITE, Retries
 from erfailover.errors import AzureFailure, Kind
 from erfailover.lab.core.clock import SteppedClock
 
@@ -176,3 +179,108 @@ def test_retrying_ends_at_the_deadline() -> None:
     with pytest.raises(AzureFailure):
         retries(clock).call("x", work, READ, 60.0)
     assert clock.now() <= 60.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "seconds"),
+    [
+        ("Retry-After", "17", 17.0),
+        ("Retry-After", "0", 0.0),
+        ("Retry-After", "1.5", 1.5),
+        ("Retry-After", "1000000000", 1e9),
+        ("Retry-After", "nan", None),
+        ("Retry-After", "inf", None),
+        ("Retry-After", "-inf", None),
+        ("Retry-After", "-5", None),
+        ("Retry-After", "9" * 400, None),
+        ("Retry-After", "soon", None),
+        ("Retry-After", "", None),
+        ("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Retry-After", "Wed, 21 Oct 2015 07:28:00 -0000", 0.0),
+        ("Retry-After", "Xxx, 99 Foo 99999 99:99:99 GMT", None),
+        ("retry-after-ms", "250", 0.25),
+        ("x-ms-retry-after-ms", "2500", 2.5),
+        ("x-ms-retry-after-ms", "nan", None),
+        ("x-ms-retry-after-ms", "-1", None),
+        ("x-ms-retry-after-ms", "1e400", None),
+    ],
+)
+def test_how_long_azure_asks_to_wait_is_a_finite_number_or_nothing(
+    name: str, text: str, seconds: float | None
+) -> None:
+    assert retry_after_s({name: text}) == seconds
+
+
+def test_an_http_date_is_a_time_from_now() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    found = retry_after_s({"Retry-After": date})
+    assert found is not None
+    assert 85.0 < found <= 90.0
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("text", ["nan", "inf", "-5", "soon", "0", "0.0001"])
+def test_a_wait_that_makes_no_sense_becomes_one_that_does(status: int, text: str) -> None:
+    clock = SteppedClock()
+    work, tried = attempts(*[refused(status, "Busy", headers={"Retry-After": text})] * 10_000)
+    with pytest.raises(AzureFailure):
+        retries(clock).call("x", work, READ, 60.0)
+    assert tried[0] <= 60.0 / LEAST_S + 1
+    assert clock.now() <= 60.0
+
+
+def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
+    clock = SteppedClock()
+    work, tried = attempts(*[refused(429, "Busy", headers={"Retry-After": "1000000000"})] * 3)
+    with pytest.raises(AzureFailure) as caught:
+        retries(clock).call("x", work, WRITE, 60.0)
+    assert (tried, clock.now()) == ([1], 0.0)
+    assert caught.value.kind is Kind.THROTTLED
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), TypeError("x"), KeyError("id"), RecursionError(), AttributeError()]
+)
+def test_an_error_of_python_in_reading_an_answer_is_a_server_error(error: Exception) -> None:
+    tried = 0
+
+    def work() -> str:
+        nonlocal tried
+        tried += 1
+        if tried == 1:
+            raise error
+        return "done"
+
+    assert retries(SteppedClock()).call("x", work, READ, 60.0) == "done"
+    tried = 0
+    with pytest.raises(AzureFailure, match="not what Azure's API describes") as caught:
+        retries(SteppedClock()).call("x", work, WRITE, 60.0)
+    assert caught.value.kind is Kind.SERVER
+    assert caught.value.outcome_unknown
+
+
+def test_a_call_knows_its_deadline() -> None:
+    seen: list[float] = []
+
+    def work() -> None:
+        seen.append(deadlines.current())
+
+    retries(SteppedClock()).call("x", work, READ, 42.0)
+    assert seen == [42.0]
+    assert deadlines.current() == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, "<html>", Kind.SERVER),
+        (200, "<html>", Kind.SERVER),
+        (304, "", Kind.SERVER),
+        (521, "", Kind.SERVER),
+        (403, "<html>", Kind.REFUSED),
+        (401, "<html>", Kind.AUTHENTICATION),
+        (429, "<html>", Kind.THROTTLED),
+    ],
+)
+def test_a_status_without_a_code_of_azure_s(status: int, body: str, kind: Kind) -> None:
+    assert translate(HttpResponseError(response=Answer(status, body)), "GET x").kind is kind  # type: ignore[arg-type]
