@@ -6,7 +6,41 @@ both and exits with the code; nobody else prints.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+
+STYLE = r"\x1b\[[0-9;]*m"
+"""A control sequence that sets a colour or style, and nothing else."""
+DRAWING = rf"{STYLE}|\x1b\[\??[0-9;]*[A-HJKhlsu]|\r"
+"""The sequences by which a live display is drawn: styles, the cursor, erasing, modes."""
+_UNPRINTABLE = (
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff"
+    r"\ufff9-\ufffb\ud800-\udfff]"
+)
+"""C0 without tab and line feed, DEL, C1, what changes the direction of text, line separators, and
+halves of surrogate pairs."""
+_CLEAN = {kept: re.compile(f"({kept})|{_UNPRINTABLE}") for kept in ("(?!)", STYLE, DRAWING)}
+
+
+def printable(text: str, kept: str = "(?!)") -> str:
+    """Return a text without characters that control a terminal; escapes stand for them.
+
+    The one place that decides what may be printed of what Azure, a file or a program said.
+
+    Args:
+        text: any text.
+        kept: the sequences that are left as they are, ``STYLE`` or ``DRAWING``; none by default.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    if kept is not DRAWING:
+        text = text.replace("\r\n", "\n")
+    return _CLEAN[kept].sub(lambda found: found[1] or _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 class Failure(Exception):
@@ -15,9 +49,9 @@ class Failure(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = hint and printable(hint)
+        super().__init__(self.message)
 
 
 class UsageFailure(Failure):

@@ -25,6 +25,7 @@ from azure.storage.blob import BlobClient, BlobLeaseClient
 
 from erfailover.azure.client.retries import READ, WRITE, Contact, Retries
 from erfailover.errors import AzureFailure, Kind, LeaseLost, Refused, StateFailure
+from erfailover.model import plain_json
 from erfailover.model.lease import (
     Decision,
     Held,
@@ -114,6 +115,10 @@ class BlobStore:
                 except AzureFailure as failure:
                     raise self._lost_or_unusable(failure) from failure
 
+    def mend(self) -> tuple[str, ...]:
+        """Do nothing: a blob that is appended to cannot be replaced in one step."""
+        return ()
+
     def keep_aside(self, lines: bytes) -> str:
         """There is no place on this machine.
 
@@ -138,7 +143,7 @@ class BlobStore:
                 return Held(Standing.FREE)
             raise self._unusable(failure) from failure
         try:
-            record = LeaseRecord.of(json.loads(found.metadata[HOLDER]))
+            record = LeaseRecord.of(plain_json.loads(found.metadata[HOLDER]))
         except (KeyError, ValueError):
             record = None
         if found.lease.status != "locked":
@@ -281,7 +286,7 @@ class BlobStore:
             if attempt:
                 self.clock.sleep(0.5)
             try:
-                return LeaseRecord.of(json.loads(self._properties().metadata[HOLDER]))
+                return LeaseRecord.of(plain_json.loads(self._properties().metadata[HOLDER]))
             except (KeyError, ValueError):
                 continue
         return None

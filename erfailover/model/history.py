@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from erfailover.errors import printable
+from erfailover.model.journal_lines import DAMAGED
+
 OPEN = "in flight"
 
 
@@ -104,32 +107,32 @@ def runs(records: Iterable[Mapping[str, Any]]) -> list[RunRecord]:
     took_over: dict[str, str] = {}
     for record in records:
         if record.get("event") == "begun":
-            found[record["run"]] = _begun(record)
-            found[record["run"]].took_over = took_over.get(record["run"])
+            run = _begun(record)
+            run.took_over = took_over.get(run.id)
+            found[run.id] = run
             continue
         if record.get("event") == "took-over":
             what = f"the {record.get('standing')} lease of {record.get('holder')}"
             took_over[str(record.get("run"))] = f"{what} ({record.get('command')})"
             continue
-        run = found.get(str(record.get("run")))
-        if run is not None:
-            _add(run, record)
+        if (known := found.get(str(record.get("run")))) is not None:
+            _add(known, record)
     return list(found.values())
 
 
 def _begun(record: Mapping[str, Any]) -> RunRecord:
     return RunRecord(
-        id=record["run"],
-        command=str(record.get("command", "")),
-        began=str(record.get("at", "")),
-        who=str(record.get("who", "")),
-        host=str(record.get("host", "")),
+        id=_text(record, "run"),
+        command=_text(record, "command"),
+        began=_text(record, "at"),
+        who=_text(record, "who"),
+        host=_text(record, "host"),
         pid=int(record.get("pid") or 0),
-        machine=str(record.get("machine", "")),
-        started=str(record.get("started", "")),
+        machine=_text(record, "machine"),
+        started=_text(record, "started"),
         target=record.get("to"),
-        digest=record.get("digest"),
-        site=str(record.get("site", "")),
+        digest=_text(record, "digest") or None,
+        site=_text(record, "site"),
     )
 
 
@@ -150,35 +153,39 @@ def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
             run.steps += known
         for step in known:
             if step.outcome == OPEN:
-                step.outcome, step.ended = str(event), str(record.get("at", ""))
-                step.note, step.ended_s = record.get("note"), record.get("at_s")
+                step.outcome, step.ended = str(event), _text(record, "at")
+                step.note, step.ended_s = _text(record, "note") or None, record.get("at_s")
                 step.attempts = int(record.get("attempts") or 1)
     elif event in ("ended", "interrupted"):
         run.outcome = str(record.get("outcome") or event)
-        run.ended = str(record.get("at", ""))
-        run.message, run.hint = record.get("message"), record.get("hint")
+        run.ended = _text(record, "at")
+        run.message, run.hint = _text(record, "message") or None, _text(record, "hint") or None
         run.took_s, run.result = record.get("at_s"), dict(record.get("result") or {})
 
 
 def _intended(record: Mapping[str, Any]) -> StepRecord:
     return StepRecord(
-        task=str(record.get("task", "")),
-        title=str(record.get("title", "")),
-        change=str(record.get("change", "")),
-        resource=str(record.get("resource", "")),
-        began=str(record.get("at", "")),
+        task=_text(record, "task"),
+        title=_text(record, "title"),
+        change=_text(record, "change"),
+        resource=_text(record, "resource"),
+        began=_text(record, "at"),
         began_s=record.get("at_s"),
     )
 
 
 def _accepted(run: RunRecord, record: Mapping[str, Any]) -> None:
-    resource = str(record.get("resource", "")).lower()
+    resource = _text(record, "resource").lower()
     for step in reversed(run.steps):
         if step.outcome == OPEN and step.resource.lower() == resource:
-            step.operation = record.get("operation")
+            step.operation = _text(record, "operation") or None
             if record.get("correlation_id"):
-                step.correlation_ids.append(str(record["correlation_id"]))
+                step.correlation_ids.append(_text(record, "correlation_id"))
             return
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    return printable(str(record.get(name) or ""))
 
 
 def unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
@@ -189,10 +196,22 @@ def unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
     return last if last is not None and last.outcome in ("open", "interrupted", "failed") else None
 
 
-def last_switch(all_runs: Iterable[RunRecord]) -> RunRecord | None:
-    """The last switch that began."""
-    found = [run for run in all_runs if run.command == "switch" and run.target]
-    return found[-1] if found else None
+def last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
+    """Return the last switch that began; None if there is none.
+
+    Raises:
+        ValueError: records are damaged, and that of a later switch may be among them.
+    """
+    last = None
+    damaged = False
+    for record in records:
+        if record.get("event") == DAMAGED:
+            damaged = True
+        elif record.get("event") == "begun" and record.get("command") == "switch":
+            last, damaged = record, False
+    if damaged:
+        raise ValueError("a record is damaged, and it may be that of the last switch")
+    return _begun(last) if last is not None and last.get("to") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +231,10 @@ class Owed:
 
 def owed(all_runs: Iterable[RunRecord]) -> Owed | None:
     """Return the spokes that the last switch left without a path, or not known to have one."""
-    last = last_switch(run for run in all_runs if run.places)
-    if last is None:
+    switches = [run for run in all_runs if run.target and run.places]
+    if not switches:
         return None
+    last = switches[-1]
     on_a_path = ("target", "origin")
     spokes = tuple(name for name, place in last.places.items() if place not in on_a_path)
     return Owed(last.id, str(last.target), spokes) if spokes else None

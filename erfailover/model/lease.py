@@ -11,7 +11,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from erfailover.errors import printable
+
 TAKE_OVER = "--take-over"
+MOST_CHARACTERS = 4096
+LAST_TIME = 253_402_300_800.0
+"""The end of the year 9999, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +92,19 @@ class LeaseRecord:
             ValueError: it is none.
         """
         try:
-            holder = Holder(
-                str(data["user"]),
-                str(data["host"]),
-                int(data["pid"]),
-                str(data["command"]),
-                str(data["machine"]),
-                str(data["started"]),
-            )
-            expires = data["expires"]
-            return cls(holder, float(data["since"]), None if expires is None else float(expires))
-        except (KeyError, TypeError, ValueError) as error:
+            texts = [data[name] for name in ("user", "host", "command", "machine", "started")]
+            pid, since, expires = data["pid"], data["since"], data["expires"]
+        except (KeyError, TypeError, IndexError) as error:
             raise ValueError(f"this is no record of a lease: {error!r}") from None
+        times = [since] if expires is None else [since, expires]
+        if (
+            not all(isinstance(each, str) and len(each) <= MOST_CHARACTERS for each in texts)
+            or type(pid) is not int
+            or not all(type(each) in (int, float) and 0 <= each < LAST_TIME for each in times)
+        ):
+            raise ValueError("this is no record of a lease: a value is odd")
+        user, host, command, machine, started = map(printable, texts)
+        return cls(Holder(user, host, pid, command, machine, started), since, expires)
 
 
 class Standing(StrEnum):
@@ -125,7 +131,12 @@ class Decision:
 
 
 def decide(
-    record: LeaseRecord | None, now: float, alive: bool | None, *, take_over: bool
+    record: LeaseRecord | None,
+    now: float,
+    alive: bool | None,
+    *,
+    take_over: bool,
+    running: bool = False,
 ) -> Decision:
     """Decide whether a lease may be taken.
 
@@ -134,16 +145,19 @@ def decide(
         now: wall time, in seconds since 1970.
         alive: whether its holder's process lives; None where that cannot be known from here.
         take_over: whether the operator said to take over a live lease.
+        running: whether its holder's process is known to live and not to be stopped.
 
     Returns:
         What was found. A process that is known to be gone does not write, so its lease is
-        orphaned before it expires; one that lives keeps its lease while it renews it.
+        orphaned before it expires. One that is known to run keeps its lease whatever the clock
+        says: it may have been set, or the machine suspended. One that is stopped (Ctrl-Z), or of
+        which nothing is known, keeps it while it renews it.
     """
     if record is None:
         return Decision(True, Standing.FREE)
     if alive is False:
         return Decision(True, Standing.ORPHANED)
-    if record.expires is not None and record.expires <= now:
+    if not running and record.expires is not None and record.expires <= now:
         return Decision(True, Standing.EXPIRED)
     return Decision(take_over, Standing.LIVE)
 

@@ -1,9 +1,9 @@
 """What erfailover did: an append-only record of every run, one JSON object a line.
 
 The world decides what is left to do; the journal explains, and knows which peerings are ours.
-Each record is kept before the act it announces. A torn last line (the process died while writing)
-is tolerated; a damaged record before it is reported, not guessed. Where the lines are kept is a
-store's (``state``).
+Each record is kept before the act it announces. What cannot be read of it is passed over and
+reported (``model.journal_lines``), and blocks nothing. Where the lines are kept is a store's
+(``state``).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import uuid4
 
-from erfailover.errors import LeaseLost, UnknownReading
-
-Record = Mapping[str, Any]
+from erfailover.errors import LeaseLost
+from erfailover.model import journal_lines
+from erfailover.model.journal_lines import Record
 
 IDLE_S = 5.0
 """How long the thread that appends waits for a record before it ends, in wall seconds."""
@@ -129,15 +129,21 @@ class Journal:
                     self._changed.notify_all()
                 _answer(batch, None)
 
-    def records(self) -> list[Record]:
-        """Every record, oldest first.
+    def read(self) -> journal_lines.Lines:
+        """Return every record, oldest first, and what is damaged.
 
         Raises:
-            UnknownReading: a record before the last is damaged.
             StateFailure: the store cannot be read.
         """
-        lines = self.log.read().split(b"\n")
-        return replay(map(_text, lines), f"the journal in {self.log.name}")
+        return journal_lines.read(self.log.read())
+
+    def records(self) -> tuple[Record, ...]:
+        """Return every record that can be read, oldest first.
+
+        Raises:
+            StateFailure: the store cannot be read.
+        """
+        return self.read().records
 
 
 def _answer(batch: Iterable[tuple[bytes, Future[None]]], error: Exception | None) -> None:
@@ -151,48 +157,8 @@ def _answer(batch: Iterable[tuple[bytes, Future[None]]], error: Exception | None
             kept.set_exception(error)
 
 
-def _text(line: bytes) -> str:
-    """A line as text; one that is not ASCII, which no record is, as text that is no record."""
-    return line.decode("ascii") if line.isascii() else "damaged"
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def replay(lines: Iterable[str], name: str = "the journal") -> list[Record]:
-    """The records in the lines of a journal.
-
-    A line that is no record is tolerated where a process may have died while writing it: last,
-    or followed by the record of another run.
-    """
-    records: list[Record] = []
-    torn: int | None = None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            record = None
-        if not isinstance(record, dict):
-            if torn is not None:
-                raise _damaged(name, torn)
-            torn = number
-            continue
-        if torn is not None:
-            if records and record.get("run") == records[-1].get("run"):
-                raise _damaged(name, torn)
-            torn = None
-        records.append(record)
-    return records
-
-
-def _damaged(name: str, number: int) -> UnknownReading:
-    return UnknownReading(
-        f"{name}, line {number}: the record is damaged",
-        "Look at the line and mend or remove it; nothing after it is guessed.",
-    )
 
 
 def peerings_made(records: Iterable[Record]) -> frozenset[str]:

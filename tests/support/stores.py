@@ -29,8 +29,9 @@ def store(
     folder: Path,
     wall: Callable[[], float] = lambda: NOW,
     lives: Callable[[Holder], bool | None] = lambda holder: None,
+    runs: Callable[[Holder], bool] = lambda holder: False,
 ) -> LocalStore:
-    return LocalStore(folder, wall, lives)
+    return LocalStore(folder, wall, lives, runs)
 
 
 @dataclass(eq=False)
@@ -54,6 +55,9 @@ class Remote:
             raise StateFailure(f"{self.name} does not answer", "Mend it.")
         if self.lost and what in ("append", "renew"):
             raise LeaseLost("lost")
+
+    def mend(self) -> tuple[str, ...]:
+        return ()
 
     def keep_aside(self, lines: bytes) -> str:
         raise StateFailure("there is no other place")

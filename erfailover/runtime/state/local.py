@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,14 +20,26 @@ from uuid import uuid4
 
 from filelock import lock_descriptor
 
+from erfailover.config import input_file
 from erfailover.errors import LeaseLost, Refused, StateFailure
-from erfailover.model.lease import TAKE_OVER, Held, Holder, LeaseRecord, Taken, decide, refusal
+from erfailover.model import journal_lines, plain_json
+from erfailover.model.lease import (
+    TAKE_OVER,
+    Decision,
+    Held,
+    Holder,
+    LeaseRecord,
+    Taken,
+    decide,
+    refusal,
+)
 from erfailover.runtime import files
-from erfailover.runtime.state.process import alive
+from erfailover.runtime.state.process import alive, is_running
 
 LEASE_S = 60.0
 RELIED_ON_S = 10.0
 """How long a renewal is relied on if the file can no longer be read or written, in wall seconds."""
+MOST_JOURNAL_BYTES, MOST_LEASE_BYTES = 1 << 30, 1 << 16
 LOCK_TRIES, LOCK_PAUSE_S = 200, 0.05
 """The lock is held for milliseconds; whoever keeps it for 10 s has been stopped."""
 
@@ -39,12 +52,14 @@ class LocalStore:
         folder: made where it is not there, readable by its owner alone.
         wall: wall time, in seconds since 1970.
         lives: whether a holder's process lives; None where that cannot be known.
+        runs: whether a holder's process is known to live and not to be stopped.
         sleep: waits, in wall seconds.
     """
 
     folder: Path
     wall: Callable[[], float] = time.time
     lives: Callable[[Holder], bool | None] = alive
+    runs: Callable[[Holder], bool] = is_running
     sleep: Callable[[float], None] = time.sleep
     renew_every_s: float = LEASE_S / 3
     relied_on_s: float = RELIED_ON_S
@@ -71,25 +86,37 @@ class LocalStore:
         """The whole journal; empty where there is none."""
         with self._troubles_named():
             try:
-                return self.journal_file.read_bytes()
+                return input_file.read(self.journal_file, MOST_JOURNAL_BYTES)
             except FileNotFoundError:
                 return b""
 
     def append(self, lines: bytes) -> None:
         """Add lines to the journal and wait until they are on the disk.
 
-        A last line without an end, whose writer died, is ended first.
+        A last line without an end, whose writer died, is ended first. If that fails, nothing is
+        added.
         """
         with self._troubles_named():
-            self._make_folder()
+            files.make_private_folder(self.folder)
             with files.open_private(self.journal_file) as stream:
                 if stream.seek(0, os.SEEK_END):
                     stream.seek(-1, os.SEEK_END)
                     if stream.read(1) != b"\n":
                         lines = b"\n" + lines
-                stream.write(lines)
-                stream.flush()
-                os.fsync(stream.fileno())
+                files.append(stream, lines)
+
+    def mend(self) -> tuple[str, ...]:
+        """Keep a damaged journal beside a fresh one, which has every record that can be read."""
+        content = self.read()
+        mended = journal_lines.mended(content)
+        if mended is None:
+            return ()
+        at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.wall()))
+        kept = self.folder / f"journal.damaged-{at}-{secrets.token_hex(2)}.jsonl"
+        with self._troubles_named():
+            files.write(kept, content)
+            files.write(self.journal_file, mended)
+        return (str(kept),)
 
     def keep_aside(self, lines: bytes) -> str:
         """There is no other place on this machine: append once more.
@@ -105,8 +132,7 @@ class LocalStore:
         with self._locked():
             found, _ = self._read_lease(damaged_is_free=take_over)
             now = self.wall()
-            lives = self.lives(found.holder) if found else None
-            decision = decide(found, now, lives, take_over=take_over)
+            decision = self._decide(found, now, take_over=take_over)
             if not decision.take:
                 raise Refused(*refusal(self.name, found, now))
             record = LeaseRecord(holder, now, now + LEASE_S)
@@ -119,8 +145,13 @@ class LocalStore:
         """How the lease stands; nothing is taken or written."""
         with self._troubles_named():
             found, _ = self._read_lease()
-        lives = self.lives(found.holder) if found else None
-        return Held(decide(found, self.wall(), lives, take_over=False).standing, found)
+        return Held(self._decide(found, self.wall(), take_over=False).standing, found)
+
+    def _decide(self, found: LeaseRecord | None, now: float, *, take_over: bool) -> Decision:
+        if found is None:
+            return decide(None, now, None, take_over=take_over)
+        lives, running = self.lives(found.holder), self.runs(found.holder)
+        return decide(found, now, lives, take_over=take_over, running=running)
 
     def renew(self) -> None:
         """Make sure that the lease is still ours; write it anew when a third of it has passed.
@@ -142,7 +173,11 @@ class LocalStore:
             expires = found.expires if found else None
             if expires is None or expires - now < LEASE_S - self.renew_every_s:
                 renewed = LeaseRecord(self._record.holder, self._record.since, now + LEASE_S)
-                self._write_lease(renewed, self._token)
+                try:
+                    self._write_lease(renewed, self._token)
+                except OSError:  # the disk is full: what is written there still holds for a while
+                    if expires is None or expires - now <= self.relied_on_s:
+                        raise
 
     def release(self) -> None:
         """Give the lease up; nothing happens where it is no longer ours."""
@@ -164,15 +199,15 @@ class LocalStore:
         self, *, damaged_is_free: bool = False
     ) -> tuple[LeaseRecord | None, str | None]:
         try:
-            data: Any = json.loads(self.lease_file.read_text("utf-8"))
+            data: Any = plain_json.loads(input_file.read(self.lease_file, MOST_LEASE_BYTES))
             return LeaseRecord.of(data), str(data["token"])
         except FileNotFoundError:
             return None, None
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, input_file.TooLarge):
             if damaged_is_free:
                 return None, None
             raise Refused(
-                f"{self.lease_file} is damaged: who writes to the site cannot be told",
+                f"{self.lease_file} is damaged, so it is not known who writes to the site",
                 f"Make sure that nobody does, then run the command again with {TAKE_OVER}.",
             ) from None
 
@@ -182,7 +217,7 @@ class LocalStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         with self._troubles_named():
-            self._make_folder()
+            files.make_private_folder(self.folder)
             with files.open_private(self.folder / "lease.lock") as lock:
                 self._lock(lock.fileno())
                 yield
@@ -197,9 +232,6 @@ class LocalStore:
             f"{self.folder / 'lease.lock'} stays locked by another process",
             "Look for an erfailover that was stopped (Ctrl-Z), and let it go on or end it.",
         )
-
-    def _make_folder(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @contextmanager
     def _troubles_named(self) -> Iterator[None]:

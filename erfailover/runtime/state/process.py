@@ -16,6 +16,8 @@ ENDED = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
 """States of a process that has ended and is only still listed."""
 HIDDEN = "hidden"
 """State of a process that exists, but whose state the system does not disclose."""
+STOPPED = frozenset({psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP})
+"""States of a process that does nothing until it is let go on."""
 LARGEST_PID = 2**31 - 1
 SAME_START_S = 2.0
 """Two readings of one start time may differ by this: the boot time is given in whole seconds."""
@@ -38,7 +40,13 @@ def alive(holder: Holder) -> bool | None:
 
 def is_stopped(holder: Holder) -> bool:
     """Return whether a holder's process is known to live and to be stopped (Ctrl-Z)."""
-    return _state(holder) == psutil.STATUS_STOPPED
+    return _state(holder) in STOPPED
+
+
+def is_running(holder: Holder) -> bool:
+    """Return whether a holder's process is known to live and not to be stopped."""
+    found = _state(holder)
+    return found is not None and found not in ENDED | STOPPED | {HIDDEN}
 
 
 def _state(holder: Holder) -> str | None:

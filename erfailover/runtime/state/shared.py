@@ -77,6 +77,10 @@ class SharedStore:
                 self._break(failure)
         self.local.append(lines)
 
+    def mend(self) -> tuple[str, ...]:
+        """Set aside what is damaged, of the shared journal and of this machine's own."""
+        return self.local.mend() + (() if self._broken else self.remote.mend())
+
     def keep_aside(self, lines: bytes) -> str:
         """Keep lines in this machine's own journal; the next lease merges them."""
         return self.local.keep_aside(lines)

@@ -39,6 +39,13 @@ class Store(Protocol):
     def append(self, lines: bytes) -> None:
         """Add whole lines to the journal; returns when they are kept."""
 
+    def mend(self) -> tuple[str, ...]:
+        """Set a damaged journal aside and go on with its records; return where it is kept.
+
+        Nothing happens if it is not damaged, or cannot be replaced: then its records are read
+        past the damage.
+        """
+
     def keep_aside(self, lines: bytes) -> str:
         """Keep lines on this machine that the journal did not take; return where they are."""
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import random
+import secrets
+import time
 from pathlib import Path
 
 import pytest
 
-from erfailover.errors import UnknownReading
-from erfailover.runtime.journal import Journal, peerings_made, replay
+from erfailover.model.history import last_switch, runs
+from erfailover.model.journal_lines import MOST_BYTES, Lines, mended, read
+from erfailover.runtime.journal import Journal, peerings_made
 from erfailover.runtime.state.local import LocalStore
+from tests.support.stores import store
 
 P = "/subscriptions/0/virtualNetworkPeerings/"
 
@@ -40,10 +46,127 @@ def test_a_torn_last_line_is_tolerated_and_the_next_record_stands_alone(tmp_path
     assert [record["run"] for record in later.records()] == [journal.run, later.run]
 
 
-def test_a_damaged_record_in_the_middle_of_a_run_is_reported_with_its_line() -> None:
-    lines = ['{"run": "a", "event": "x"}', "not json", '{"run": "a", "event": "y"}']
-    with pytest.raises(UnknownReading, match="line 2"):
-        replay(lines)
+def test_a_damaged_line_is_reported_with_its_number_and_passed_over() -> None:
+    content = b'{"run": "a", "event": "x"}\nnot json\n{"run": "a", "event": "y"}\n'
+    lines = read(content)
+    assert [each["event"] for each in lines.records] == ["x", "damaged", "y"]
+    assert lines.damage == ((2, "not JSON"),)
+    assert lines.told("/state") == "the journal in /state is damaged in line 2 (not JSON)"
+
+
+BEGUN = {"at": "2026-11-20T03:14:07.000Z", "run": "a", "event": "begun", "command": "switch"}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\0\0\0\n", b""])
+@pytest.mark.parametrize("length", range(1, len(json.dumps(BEGUN))))
+def test_a_record_that_was_cut_off_anywhere_is_no_damage(length: int, end: bytes) -> None:
+    torn = json.dumps(BEGUN).encode()[:length] + end
+    after = b'{"run": "a", "event": "y"}\n' if end else b""
+    lines = read(torn + after)
+    assert lines.damage == ()
+    assert [each["event"] for each in lines.records] == (["y"] if end else [])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"run": None},
+        {"run": 7},
+        {"event": []},
+        {"pid": "abc"},
+        {"pid": -1},
+        {"pid": 1.5},
+        {"pid": True},
+        {"result": "x"},
+        {"attempts": "many"},
+        {"to": "moon"},
+        {"to": ["ipsec"]},
+        {"at_s": "soon"},
+        {"at_s": 1e300},
+        {"spokes": "vnet1"},
+        {"spokes": [1]},
+        {"message": {}},
+        {"command": 1},
+        {"deep": json.loads("[" * 61 + "]" * 61)},
+    ],
+)
+def test_a_record_of_an_odd_shape_is_damage(odd: dict[str, object]) -> None:
+    lines = read(json.dumps(BEGUN | odd).encode() + b"\n")
+    assert [each["event"] for each in lines.records] == ["damaged"]
+    assert len(lines.damage) == 1
+    assert runs(lines.records) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"run": "a", "event": "x", "pid": ' + b"9" * 5000 + b"}",
+        b'{"run": "a", "event": "x", "at_s": NaN}',
+        b'{"run": "a", "event": "x", "at_s": 1e999}',
+        b'{"run": "a", "event": "x", "at_s": -Infinity}',
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b'{"run": "\xff", "event": "x"}',
+        '{"run": "ü", "event": "x"}'.encode(),
+        b"null",
+        b"7",
+        b"\x1b[2J",
+        b'{"run": "a", "event": "' + b"x" * (MOST_BYTES + 1) + b'"}',
+    ],
+)
+def test_a_line_that_is_no_record_is_damage_and_found_so_quickly(line: bytes) -> None:
+    began = time.monotonic()
+    assert len(read(line + b"\n").damage) == 1
+    assert time.monotonic() - began < 2.0
+
+
+def test_a_journal_of_noise_never_fails_and_its_mended_form_is_whole() -> None:
+    seed = secrets.randbits(32)
+    chance = random.Random(seed)
+    records = [json.dumps({**BEGUN, "run": f"r{number}", "to": "ipsec"}) for number in range(20)]
+    until = time.monotonic() + 2.0
+    while time.monotonic() < until:
+        content = bytearray("\n".join(records).encode())
+        for _ in range(chance.randint(1, 30)):
+            at = chance.randrange(len(content))
+            piece = chance.choice([bytes([chance.randrange(256)]), b"\n", b'"', b"{}", b"[" * 99])
+            content[at : at + chance.randint(0, 9)] = piece
+        lines = read(bytes(content))
+        runs(lines.records)
+        peerings_made(lines.records)
+        whole = mended(bytes(content))
+        assert (whole is None) == (not lines.damage), seed
+        assert whole is None or read(whole) == Lines(lines.records), seed
+
+
+def test_a_damaged_journal_is_kept_beside_and_a_fresh_one_has_its_records(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    damaged = b'{"run": "a", "event": "x"}\nnot json\n{"run": "b", "event": "y"}\n'
+    kept.append(damaged)
+    (aside,) = kept.mend()
+    assert Path(aside).read_bytes() == damaged
+    assert Path(aside).name.startswith("journal.damaged-20270115T080000Z")
+    lines = Journal.open(kept).read()
+    assert lines.damage == ()
+    assert [each["event"] for each in lines.records] == ["x", "damaged", "y"]
+    assert kept.mend() == ()
+    for file in tmp_path.iterdir():
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+SWITCH = {"run": "a", "event": "begun", "command": "switch", "to": "ipsec"}
+LATER = {"run": "b", "event": "begun", "command": "switch", "to": "expressroute"}
+DAMAGE = {"run": "damaged", "event": "damaged", "line": 1}
+
+
+def test_the_last_switch_is_certain_unless_something_behind_it_is_damaged() -> None:
+    found = last_switch([SWITCH, DAMAGE, LATER])
+    assert found is not None
+    assert found.target == "expressroute"
+    assert last_switch([]) is None
+    for records in ([DAMAGE], [SWITCH, DAMAGE], [SWITCH, LATER, DAMAGE, {"event": "ended"}]):
+        with pytest.raises(ValueError, match="damaged"):
+            last_switch(records)
 
 
 def test_peerings_made_are_those_created_and_not_deleted_since() -> None:

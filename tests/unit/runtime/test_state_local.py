@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -17,26 +19,31 @@ import psutil
 import pytest
 
 from erfailover.errors import Refused, StateFailure
+from erfailover.model.journal_lines import read
 from erfailover.model.lease import LeaseRecord, Standing, decide
+from erfailover.runtime import files
 from erfailover.runtime.state.lease_keeper import HeldLease
 from erfailover.runtime.state.local import LEASE_S, LocalStore
-from erfailover.runtime.state.process import alive, is_stopped, this_process
+from erfailover.runtime.state.process import alive, is_running, is_stopped, this_process
 from tests.support.stores import ANNA, BERT, NOW, Remote, Wall, store
 
 # The decision.
 
 
-@pytest.mark.parametrize("alive_", [True, False, None])
-@pytest.mark.parametrize("left_s", [None, -1.0, 0.0, 1.0])
+@pytest.mark.parametrize(
+    ("alive_", "running"), [(True, True), (True, False), (False, False), (None, False)]
+)
+@pytest.mark.parametrize("left_s", [None, -1e9, -1.0, 0.0, 1.0, 1e9])
 @pytest.mark.parametrize("take_over", [True, False])
 def test_a_lease_is_taken_only_if_it_is_over_or_the_operator_says_so(
-    alive_: bool | None, left_s: float | None, take_over: bool
+    alive_: bool | None, running: bool, left_s: float | None, take_over: bool
 ) -> None:
     record = LeaseRecord(ANNA, NOW - 100, None if left_s is None else NOW + left_s)
-    decision = decide(record, NOW, alive_, take_over=take_over)
-    over = alive_ is False or (left_s is not None and left_s <= 0)
-    assert decision.take == (over or take_over)
-    assert (decision.standing is Standing.LIVE) == (not over)
+    decision = decide(record, NOW, alive_, take_over=take_over, running=running)
+    expired = left_s is not None and left_s <= 0 and not running
+    standing = Standing.ORPHANED if alive_ is False else Standing.EXPIRED
+    assert decision.standing is (standing if alive_ is False or expired else Standing.LIVE)
+    assert decision.take == (alive_ is False or expired or take_over)
     assert decision.over == decision.take
 
 
@@ -285,7 +292,173 @@ def test_where_the_system_cannot_lock_a_file_nothing_is_taken(
     assert not (tmp_path / "lease.json").exists()
 
 
+@pytest.mark.parametrize("jump_s", [-1e6, LEASE_S, 10 * LEASE_S, 1e6])
+def test_a_process_that_runs_keeps_its_lease_after_a_suspend_or_a_clock_that_jumps(
+    tmp_path: Path, jump_s: float
+) -> None:
+    wall = Wall()
+    first = store(tmp_path, wall)
+    first.acquire(ANNA, take_over=False)
+    wall.at += jump_s
+    running = store(tmp_path, wall, lambda _: True, lambda _: True)
+    assert running.look().standing is Standing.LIVE
+    with pytest.raises(Refused, match="anna@ops1"):
+        running.acquire(BERT, take_over=False)
+    first.renew()
+    assert running.acquire(BERT, take_over=True).standing is Standing.LIVE
+
+
+def test_a_process_that_is_stopped_loses_its_lease_when_it_expires(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    holder = replace(this_process("switch"), pid=process.pid, started="")
+    wall = Wall()
+    mine, other = LocalStore(tmp_path, wall), LocalStore(tmp_path, wall)
+    try:
+        mine.acquire(holder, take_over=False)
+        wall.at += 10 * LEASE_S
+        assert is_running(holder)
+        with pytest.raises(Refused):
+            other.acquire(BERT, take_over=False)
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        assert not is_running(holder)
+        wall.at -= 10 * LEASE_S
+        assert other.look().standing is Standing.LIVE
+        wall.at += 10 * LEASE_S
+        assert other.acquire(BERT, take_over=False).standing is Standing.EXPIRED
+    finally:
+        process.kill()
+        process.communicate()
+
+
+ODD_LEASES = [
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b"NaN",
+    b"[" * 50_000,
+    b"9" * 5000,
+    b"\xff\xfe",
+    b"x" * 100_000,
+    *(
+        json.dumps({**LeaseRecord(ANNA, NOW, NOW + 60).data(), "token": "t"} | odd).encode()
+        for odd in (
+            {"since": float("nan")},
+            {"since": 1e300},
+            {"since": -1},
+            {"since": True},
+            {"since": "x"},
+            {"expires": float("inf")},
+            {"expires": "never"},
+            {"pid": "abc"},
+            {"pid": 1.5},
+            {"pid": 10**40},
+            {"user": None},
+            {"host": ["x"]},
+            {"command": "x" * 5000},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("content", ODD_LEASES, ids=range(len(ODD_LEASES)))
+def test_an_odd_lease_is_refused_with_the_way_out_and_a_run_that_holds_it_learns_nothing(
+    tmp_path: Path, content: bytes
+) -> None:
+    mine = store(tmp_path)
+    mine.acquire(ANNA, take_over=False)
+    mine.lease_file.write_bytes(content)
+    with pytest.raises(StateFailure, match="is damaged"):
+        mine.renew()
+    other = store(tmp_path)
+    for ask in (other.look, lambda: other.acquire(BERT, take_over=False)):
+        with pytest.raises(Refused, match=r"lease\.json is damaged") as refused:
+            ask()
+        assert "--take-over" in (refused.value.hint or "")
+        assert refused.value.exit_code == 3
+    other.acquire(BERT, take_over=True)
+    with pytest.raises(Refused, match="bert@ops2"):
+        mine.renew()
+
+
+def test_a_lease_prints_no_control_characters_of_its_holder() -> None:
+    data = {**LeaseRecord(ANNA, NOW).data(), "user": "\x1b]0;x\x07\u202e"}
+    assert LeaseRecord.of(data).holder.user == r"\x1b]0;x\x07\u202e"
+
+
+@pytest.mark.parametrize("name", ["lease.json", "journal.jsonl"])
+def test_a_pipe_in_place_of_a_state_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    found = store(tmp_path)
+    with pytest.raises(StateFailure, match="a named pipe"):
+        found.read() if name.startswith("journal") else found.look()
+
+
 # The journal.
+
+
+@contextmanager
+def full_after(more: int, size: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as a full disk does."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + more, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+@pytest.mark.parametrize("room", [0, 1, 5, 27, 40])
+@pytest.mark.parametrize("begun", [b"", b'{"run": "a", "event": "x"}\n', b'{"run": "a", "ev'])
+def test_an_append_that_fails_leaves_nothing_and_can_be_repeated(
+    tmp_path: Path, begun: bytes, room: int
+) -> None:
+    journal = store(tmp_path)
+    journal.journal_file.write_bytes(begun)
+    batch = b'{"run": "a", "event": "y"}\n{"run": "a", "event": "z"}\n'
+    with full_after(room, len(begun)), pytest.raises(StateFailure, match="cannot be kept"):
+        journal.append(batch)
+    assert journal.read() == begun
+    journal.append(batch)
+    assert journal.read() == begun + (b"\n" if not begun.endswith(b"\n") and begun else b"") + batch
+    assert [each["event"] for each in read(journal.read()).records][-2:] == ["y", "z"]
+    assert read(journal.read()).damage == ()
+
+
+def test_what_another_run_wrote_behind_a_failed_append_stays(tmp_path: Path) -> None:
+    journal = store(tmp_path)
+    journal.append(b"one\n")
+    with files.open_private(journal.journal_file) as stream:
+        real = stream.write
+
+        def torn(content: bytes) -> int:
+            real(content[:2])
+            journal.append(b"theirs\n")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        stream.write = torn  # type: ignore[method-assign, assignment]
+        with pytest.raises(OSError, match="No space"):
+            files.append(stream, b"mine\n")
+    assert journal.read() == b"one\nmi\ntheirs\n"
+
+
+def test_a_lease_holds_on_a_full_disk_as_long_as_what_is_written_there(tmp_path: Path) -> None:
+    wall = Wall()
+    holder = store(tmp_path, wall)
+    holder.acquire(ANNA, take_over=False)
+    with full_after(0, 0):
+        for passed in (25.0, 24.0):
+            wall.at += passed
+            holder.renew()
+        wall.at += 2.0
+        with pytest.raises(StateFailure):
+            holder.renew()
+    holder.renew()
 
 
 def test_a_line_that_was_cut_off_is_ended_before_the_next(tmp_path: Path) -> None:
