@@ -18,6 +18,7 @@ from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import open_store, state_folder
 from erfailover.errors import AzureFailure, UsageFailure
+from erfailover.model.journal_lines import Record
 from erfailover.model.site import Site
 from erfailover.runtime import logs, memory, waits
 from erfailover.runtime.clock import Clock, SystemClock
@@ -43,6 +44,7 @@ class Context:
         break_glass: go on with this machine's own state if the shared store fails.
         report: the file for the report of the run; None for none.
         reported: whether that file was written.
+        told_of_damage: whether it was said that the journal is damaged.
         clock: measures every wait; the system's, unless a test brings another.
     """
 
@@ -52,6 +54,7 @@ class Context:
     break_glass: bool = False
     report: Path | None = None
     reported: bool = False
+    told_of_damage: bool = False
     clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
 
     @property
@@ -104,6 +107,18 @@ class Context:
     def journal(self) -> Journal:
         """The site's journal, with the id of this run."""
         return Journal.open(self.store)
+
+    def records(self) -> tuple[Record, ...]:
+        """Return the records of the site's journal; say so, once, if some cannot be read.
+
+        Raises:
+            StateFailure: the store cannot be read.
+        """
+        lines = self.journal.read()
+        if lines.damage and not self.told_of_damage:
+            self.told_of_damage = True
+            self.output.info(f"!! {lines.told(self.store.name)}. Going on with what can be read.")
+        return lines.records
 
     @property
     def state_folder(self) -> Path:

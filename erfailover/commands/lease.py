@@ -10,7 +10,7 @@ from functools import partial
 from erfailover.azure.session import OnWait, Session
 from erfailover.azure.writer import OnAccepted, Writer
 from erfailover.commands.context import Context
-from erfailover.errors import Refused
+from erfailover.errors import Refused, StateFailure
 from erfailover.model.fencing import Write
 from erfailover.model.history import Owed, owed, runs
 from erfailover.model.lease import Standing, Taken
@@ -59,6 +59,7 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
     with HeldLease(context.store, context.site.timing.step_deadline_s / speed) as held:
         if taken.standing is not Standing.FREE:
             _report_take_over(context, taken)
+        _mend_journal(context)
         if not completes:
             _refuse_if_unsettled(context, taken)
         yield Lease(session, held, taken)
@@ -68,7 +69,7 @@ def unsettled(context: Context, taken: Taken) -> Owed | None:
     """Return the spokes that the lost holder of a lease was moving, and may still move."""
     if taken.standing is Standing.FREE:
         return None
-    return owed(runs(context.journal.records()))
+    return owed(runs(context.records()))
 
 
 def _refuse_if_unsettled(context: Context, taken: Taken) -> None:
@@ -79,6 +80,27 @@ def _refuse_if_unsettled(context: Context, taken: Taken) -> None:
             f"{found.target} when it lost its lease",
             f"Complete that first: erfailover switch --to {found.target}",
         )
+
+
+def _mend_journal(context: Context) -> None:
+    """Set a damaged journal aside and say so; whatever becomes of that, the command goes on."""
+    lines = context.journal.read()
+    if not lines.damage:
+        return
+    context.told_of_damage = True
+    say, name = context.output.info, context.store.name
+    say(f"!! {lines.told(name)}.")
+    try:
+        kept = context.store.mend()
+    except StateFailure as failure:
+        say(f"!! It could not be set aside: {failure.message}")
+        kept = ()
+    for each in kept:
+        say(f"!! It is kept as {each}; a fresh journal has every record that could be read.")
+    say(
+        "!! Going on: Azure decides what is left to do. Missing records may be those of peerings "
+        "that erfailover made; it leaves such peerings in place."
+    )
 
 
 def _report_take_over(context: Context, taken: Taken) -> None:

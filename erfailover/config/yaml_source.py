@@ -6,12 +6,20 @@ twice. Never decides what a key means; that is ``config``'s.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+
+MOST_DEPTH, MOST_VALUES, MOST_CHARACTERS = 20, 200_000, 20_000
+"""A site of 1,000 spokes has 40,000 values, 7 deep; the longest is an SSH key or a probe's shell."""
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, what changes the direction of text, and halves of surrogate pairs."""
+SHOWN = 60
+"""How many characters of a value are repeated in a message."""
 
 Keys = tuple[str | int, ...]
 """Where a value stands: the keys and list positions that lead to it."""
@@ -77,11 +85,13 @@ def parse(content: bytes) -> Source:
     """Read a YAML text.
 
     Raises:
-        Unreadable: it is not UTF-8, not YAML, has a key twice, or refers to itself.
+        Unreadable: it is not UTF-8, not YAML, has a key twice, refers to itself, or is larger,
+            deeper or longer than a site needs.
     """
     text = _decoded(content)
-    loader = yaml.SafeLoader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return Source(None, {})
@@ -89,20 +99,66 @@ def parse(content: bytes) -> Source:
         values = reader.value(node, (), ())
     except yaml.MarkedYAMLError as error:
         raise Unreadable([_of_yaml(error, text)]) from error
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        found = f"the character U+{error.character:04X}"
+        remedy = "remove it; a text in double quotes can have it as an escape"
+        raise Unreadable([Problem((), "printable text", found, remedy, line)]) from error
     except (yaml.YAMLError, ValueError) as error:
         raise Unreadable([Problem((), "YAML", str(error).splitlines()[0])]) from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if reader.problems:
         raise Unreadable(reader.problems)
     return Source(values, reader.lines)
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes; raises as soon as a text is deeper or longer than a site needs.
+
+    Aliases count with all that they stand for, so a few lines cannot become millions of values.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+        self._sizes: dict[int, tuple[int, int]] = {}
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        """Compose a node, unless the limits are exceeded by then."""
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        self._depth += 1
+        _insist(self._depth <= MOST_DEPTH, f"values nested at most {MOST_DEPTH} deep", mark)
+        node: Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        if node is not None and id(node) not in self._sizes:
+            size, depth = self._size(node)
+            _insist(depth <= MOST_DEPTH, f"values nested at most {MOST_DEPTH} deep", mark)
+            _insist(size <= MOST_VALUES, f"at most {MOST_VALUES} values, aliases included", mark)
+            self._sizes[id(node)] = size, depth
+        return node
+
+    def _size(self, node: Node) -> tuple[int, int]:
+        """Return the values in a node, and how deep they are nested; 1 of one still composed."""
+        inner = [
+            self._sizes.get(id(each), (1, 1))
+            for item in (node.value if isinstance(node, CollectionNode) else ())
+            for each in (item if isinstance(item, tuple) else (item,))
+        ]
+        return 1 + sum(size for size, _ in inner), 1 + max((depth for _, depth in inner), default=0)
+
+
+def _insist(holds: bool, expected: str, mark: yaml.Mark) -> None:
+    if not holds:
+        raise Unreadable([Problem((), expected, "more", None, mark.line + 1)])
 
 
 @dataclass(slots=True)
 class _Reader:
     """Turns nodes into values, keeping lines and what is wrong."""
 
-    loader: yaml.SafeLoader
+    loader: _Loader
     lines: dict[Keys, int]
     problems: list[Problem]
 
@@ -121,8 +177,33 @@ class _Reader:
         if isinstance(node, SequenceNode):
             return [self.value(each, (*keys, i), above) for i, each in enumerate(node.value)]
         if isinstance(node, ScalarNode):
-            return self.loader.construct_object(node)
+            return self._scalar(node, keys)
         raise ValueError(f"a node of an unknown kind in line {line}")
+
+    def _scalar(self, node: ScalarNode, keys: Keys) -> Any:
+        """Return the value of a scalar; None, with a problem, if no site could have it."""
+        line, text = node.start_mark.line + 1, node.value
+        try:
+            value = self.loader.construct_object(node)
+        except yaml.MarkedYAMLError:
+            raise
+        except Exception:  # PyYAML trusts explicit tags: !!int "" is an IndexError
+            kind = node.tag.rpartition(":")[2]
+            self.problems.append(Problem(keys, f"a value of type {kind}", _quoted(text), None, line))
+            return None
+        if isinstance(value, int) and abs(value) >= 1 << 63:
+            remedy = "put it in quotes if it is a name"
+            problem = Problem(keys, "a number of at most 18 digits", _quoted(text), remedy, line)
+        elif isinstance(value, str) and (bad := UNPRINTABLE.search(value)):
+            found = f"the character U+{ord(bad[0]):04X}"
+            problem = Problem(keys, "printable text", found, "remove it", line)
+        elif isinstance(value, str) and len(value) > MOST_CHARACTERS:
+            expected = f"at most {MOST_CHARACTERS} characters"
+            problem = Problem(keys, expected, f"{len(value)}", None, line)
+        else:
+            return value
+        self.problems.append(problem)
+        return None
 
     def _mapping(self, node: MappingNode, keys: Keys, above: tuple[Node, ...]) -> dict[Any, Any]:
         self._find_duplicates(node, keys)
@@ -135,7 +216,7 @@ class _Reader:
                     Problem(keys, "a name as key", "a list or mapping as key", line=line)
                 )
                 continue
-            key = self.loader.construct_object(key_node)
+            key = self._scalar(key_node, keys)
             inner = (*keys, key if isinstance(key, str | int) else str(key))
             self.lines[inner] = key_node.start_mark.line + 1
             values[key] = self.value(value_node, inner, above)
@@ -150,7 +231,7 @@ class _Reader:
             if key_node.value in first:
                 self.problems.append(
                     Problem(
-                        (*keys, key_node.value),
+                        (*keys, _shortened(key_node.value)),
                         "each key once",
                         f"the key again, first in line {first[key_node.value]}",
                         "remove one of the two",
@@ -158,6 +239,14 @@ class _Reader:
                     )
                 )
             first.setdefault(key_node.value, line)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def _quoted(text: str) -> str:
+    return repr(_shortened(text))
 
 
 def _decoded(content: bytes) -> str:

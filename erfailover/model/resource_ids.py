@@ -103,6 +103,11 @@ def parse(resource_id: str) -> ResourceId:
     return ResourceId(subscription, type_, (group, *parts[1::2]))
 
 
+def is_resource_id(text: str) -> bool:
+    """Return whether a text is an id of a subscription, a resource group or a resource in one."""
+    return _FORM.fullmatch(text) is not None and text.isprintable()
+
+
 def subscription_of(resource_id: str) -> str:
     """Return the subscription in an id, or in a longer path below one.
 

@@ -23,7 +23,7 @@ from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network, routing
 from erfailover.azure.readers.circuits import of_both, stand_in_address
 from erfailover.errors import AzureFailure, Failure
-from erfailover.model import resource_ids
+from erfailover.model import journal_lines, resource_ids
 from erfailover.model.observed import Observed, Reading, attempt
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import NETWORK, PEERING, last_of, subscription_of
@@ -77,6 +77,7 @@ def read(
         Reading(None, "Azure was not reached"),
         Observed(now().isoformat(), {}, {}),
         lease=attempt(asked.store.look),
+        journal=attempt(partial(_damage, asked.store)),
         hosts=tuple(
             all_at_once(
                 reader.clock, [partial(_host, what, url) for what, url in asked.hosts.items()]
@@ -95,6 +96,12 @@ def read(
         outside, now=began + (now() - began) / 2, identity=_identity(first), date=_date(first)
     )
     return _asked(reader, site, met)
+
+
+def _damage(store: Store) -> str:
+    """Return what is damaged in the journal; empty if nothing is."""
+    lines = journal_lines.read(store.read())
+    return lines.told(store.name) if lines.damage else ""
 
 
 def _asked(reader: Reader, site: Site, met: Facts) -> Facts:

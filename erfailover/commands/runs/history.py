@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from erfailover.commands.context import Context
-from erfailover.errors import UsageFailure
+from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.history import RunRecord, runs
 from erfailover.reporting.run.history import list_text, run_data, run_text
 from erfailover.runtime.state.process import alive
@@ -22,7 +22,7 @@ def run(context: Context, wanted: str | None) -> None:
     Raises:
         UsageFailure: no run or several match, or the file cannot be written.
     """
-    found = runs(context.journal.records())
+    found = runs(context.records())
     if context.report is not None:
         _report(context, _found(context, found, wanted), context.report)
     elif wanted is None:
@@ -39,7 +39,14 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
     from erfailover.reporting.run.report import RunReport
 
     try:
-        report_file.save(RunReport(run), file)
+        content = report_file.content(RunReport(run), file.suffix.lower())
+    except Exception as error:
+        raise UnknownReading(
+            f"the report of run {run.id} cannot be made: its records have odd values ({error!r})",
+            f"erfailover history {run.id} shows what can be read of them.",
+        ) from error
+    try:
+        report_file.save(content, file)
     except OSError as error:
         raise UsageFailure(
             f"--report {file}: {error.strerror or error}", "Name a file in a folder of yours."

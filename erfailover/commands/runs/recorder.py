@@ -20,6 +20,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.runs import report_file
 from erfailover.errors import Failure, Interrupted
 from erfailover.model.history import OPEN, runs
+from erfailover.model.resource_ids import is_resource_id
 from erfailover.model.tasks import Event, Listener, State
 from erfailover.runtime.clock import Clock
 from erfailover.runtime.journal import Journal
@@ -193,13 +194,19 @@ def settle(context: Context) -> None:
 
     What they came to is for the world to tell: the command observes it afterwards.
     """
-    records = context.journal.records()
+    records = context.records()
     settled = {str(each.get("of")) for each in records if each.get("event") == "settled"}
     for run in runs(records):
         if run.outcome == "done" or run.id in settled or run.id == context.journal.run:
             continue
         steps = [each for each in run.steps if each.outcome == OPEN and each.resource]
         for step in steps:
+            if not is_resource_id(step.resource):
+                context.output.info(
+                    f"An earlier run left something in flight on {step.resource!r}, which is no "
+                    f"resource id: {step.title}. Going on; Azure is read afresh."
+                )
+                continue
             context.output.info(f"Re-attaching to what an earlier run left in flight: {step.title}")
             state = context.reader.watch(step.resource, step.operation, SETTLE_DEADLINE_S)
             context.output.info(f"  {step.title}: {state}")

@@ -52,13 +52,13 @@ def content(report: RunReport, suffix: str) -> str:
     return run_text.whole(report) + "\n"
 
 
-def save(report: RunReport, file: Path) -> None:
+def save(content: str, file: Path) -> None:
     """Write a report as a whole or not at all.
 
     Raises:
         OSError: it could not be written.
     """
-    files.write(file, content(report, file.suffix.lower()), files.SHARED)
+    files.write(file, content, files.SHARED)
 
 
 def of(journal: Journal) -> RunRecord | None:
@@ -74,7 +74,7 @@ def write(context: Context, journal: Journal) -> None:
         return
     context.reported = True
     try:
-        save(RunReport(run), context.report)
+        save(content(RunReport(run), context.report.suffix.lower()), context.report)
     except Exception as error:  # whatever it is, how the run ended matters more
         log.debug("the report could not be written", exc_info=True)
         context.output.info(

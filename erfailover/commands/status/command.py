@@ -16,8 +16,6 @@ def run(context: Context) -> None:
         UnknownReading: what decides it could not be read.
     """
     found = snapshot.read_visibly(context)
-    if found.untold:
-        context.output.info(found.untold)
     text = snapshot.text(found, screen(context.environment))
     context.output.print_result(text, snapshot.data(context, found))
     health = found.health

@@ -11,11 +11,12 @@ from erfailover.azure.readers.cache import Readings
 from erfailover.azure.readers.circuits import of_both, stand_in_address
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
-from erfailover.errors import StateFailure
+from erfailover.errors import Failure, StateFailure
 from erfailover.model.circuits import Circuits
 from erfailover.model.history import RunRecord, runs, unfinished
 from erfailover.model.observed import Observed, Reading
 from erfailover.model.site import Role
+from erfailover.planning.doctor.environment import JOURNAL_REMEDY
 from erfailover.planning.drill.state import DrillState, drill_state
 from erfailover.planning.health import Health, judge
 from erfailover.planning.iac.drift import AsCode, as_code_warning
@@ -42,14 +43,15 @@ class StatusReading:
     open_run: RunRecord | None
     """The last run of the site, where it did not come to its end."""
     as_code: AsCode | None
-    untold: str | None = None
-    """Why it is not known whether a run is unfinished; None where it is."""
+    state_problems: tuple[str, ...] = ()
+    """What is wrong with the journal and the lease, and what to do."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be known before all else: a drill, an unfinished run, what code would undo."""
         parts = [
             drills.text(self.drill),
+            *self.state_problems,
             history.open_text(self.open_run, alive) if self.open_run is not None else None,
             drift.text(self.as_code) if self.as_code is not None else None,
         ]
@@ -66,11 +68,7 @@ def read(context: Context) -> StatusReading:
     observed, connected, stand_in = _read(context)
     health = judge(site, observed, connected)
     drill = drill_state(site, connected.get(Role.PRIMARY), stand_in)
-    untold, open_run = None, None
-    try:
-        open_run = unfinished(runs(context.journal.records()))
-    except StateFailure as failure:
-        untold = f"Whether a run is unfinished cannot be told: {failure.message}"
+    open_run, problems = _state(context)
     return StatusReading(
         observed=observed,
         circuits=connected,
@@ -79,8 +77,27 @@ def read(context: Context) -> StatusReading:
         picture=picture(site, observed, health, connected, drill),
         open_run=open_run,
         as_code=as_code_warning(site, observed),
-        untold=untold,
+        state_problems=problems,
     )
+
+
+def _state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
+    """Return the last run, if it is unfinished, and what is wrong with the journal and lease."""
+    open_run, problems = None, []
+    try:
+        lines = context.journal.read()
+    except StateFailure as failure:
+        problems.append(f"It is not known whether a run is unfinished: {failure.message}")
+    else:
+        open_run = unfinished(runs(lines.records))
+        if lines.damage:
+            told = lines.told(context.store.name)
+            problems.append(f"{told[0].upper()}{told[1:]}. {JOURNAL_REMEDY}")
+    try:
+        context.store.look()
+    except Failure as failure:
+        problems.append(" ".join(filter(None, (f"{failure.message}.", failure.hint))))
+    return open_run, tuple(dict.fromkeys(problems))
 
 
 def read_visibly(context: Context) -> StatusReading:
@@ -100,6 +117,7 @@ def data(context: Context, found: StatusReading) -> dict[str, Any]:
         "drill": drills.data(found.drill),
         "as_code": None if found.as_code is None else drift.data(found.as_code),
         "unfinished": history.open_data(found.open_run, alive),
+        "state_problems": list(found.state_problems),
     }
 
 

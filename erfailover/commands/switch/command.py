@@ -33,7 +33,8 @@ from erfailover.errors import (
 )
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.durations import duration
-from erfailover.model.history import last_switch, runs
+from erfailover.model.history import last_switch
+from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Role, Site
@@ -146,8 +147,15 @@ def undo(context: Context, options: Options) -> None:
 
     Raises:
         Refused: no switch of this site is in the journal.
+        UnknownReading: the journal is damaged where a later switch may have been recorded.
     """
-    last = last_switch(runs(context.journal.records()))
+    try:
+        last = last_switch(context.records())
+    except ValueError as error:
+        raise UnknownReading(
+            f"the last switch of {context.site.name} is not known: {error}",
+            "Say where to go instead: erfailover switch --to ipsec|expressroute",
+        ) from None
     if last is None or last.target is None:
         raise Refused(
             f"no switch of {context.site.name} is in the journal of this machine",

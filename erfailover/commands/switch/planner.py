@@ -43,7 +43,7 @@ class Planner:
     def __post_init__(self) -> None:
         self.began_s = self.context.clock.now()
         self._lookout = Lookout(self.context, self.options.target, self.readings)
-        self._records = self.context.journal.records()
+        self._records = self.context.records()
 
     def plan(self) -> tuple[Observed, SwitchPlan]:
         """Observe and plan the site.

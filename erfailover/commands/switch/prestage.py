@@ -66,7 +66,7 @@ def _planned(context: Context, readings: Readings, purpose: Purpose) -> tuple[Sw
     if purpose is Purpose.PRESTAGE:
         plan = plans_of.prestage(site, observed)
     else:
-        plan = plans_of.unprestage(site, observed, ours(site, observed, context.journal.records()))
+        plan = plans_of.unprestage(site, observed, ours(site, observed, context.records()))
     insist_on_having_read(plan)
     return plan, observed
 

@@ -50,6 +50,7 @@ class Name(StrEnum):
     ENDPOINT_PATH = "endpoint-path"
     STORE_PATH = "store-path"
     LEASE = "lease"
+    JOURNAL = "journal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from erfailover.planning.doctor.connections import connections, drill
 from erfailover.planning.doctor.environment import (
     clock,
     endpoint_path,
+    journal,
     lease,
     store_path,
     throttling,
@@ -64,10 +65,11 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     endpoint_path,
     store_path,
     lease,
+    journal,
 )
 """Every check but the credentials', which come first."""
 
-WITHOUT_AZURE = (endpoint_path, store_path, lease)
+WITHOUT_AZURE = (endpoint_path, store_path, lease, journal)
 """What can be told where Azure cannot be asked."""
 
 

@@ -101,7 +101,8 @@ def lease(site: Site, facts: Facts) -> Iterator[Check]:
     if held is None:
         yield line.unknown(
             f"who holds the lease is not known: {facts.lease.unknown}",
-            "Mend the store. If it cannot wait: --break-glass, with nobody else writing.",
+            f"Mend the store. If it cannot wait, with nobody else writing: {TAKE_OVER} replaces a "
+            "damaged lease, --break-glass does without a store that is out of reach.",
         )
         return
     who = held.record.told(facts.now.timestamp()) if held.record else "somebody unknown"
@@ -115,6 +116,26 @@ def lease(site: Site, facts: Facts) -> Iterator[Check]:
             yield line.ok("the lease is free")
         case standing:
             yield line.ok(f"the lease of {who} is {standing}: the next run takes it over")
+
+
+JOURNAL_REMEDY = (
+    "The next command that writes keeps it beside and goes on with the records that can be read."
+)
+
+
+def journal(site: Site, facts: Facts) -> Iterator[Check]:
+    """The journal can be read."""
+    line = Line(Name.JOURNAL, Group.RUN)
+    damage = facts.journal.value
+    if damage is None:
+        yield line.unknown(
+            f"the journal cannot be read: {facts.journal.unknown}",
+            "Mend the store. If it cannot wait: --break-glass, with nobody else writing.",
+        )
+    elif damage:
+        yield line.fails(damage, f"{JOURNAL_REMEDY} Until then switch --undo may be refused.")
+    else:
+        yield line.ok("the journal can be read")
 
 
 def way(site: Site, observed: Observed, host: HostPath) -> tuple[Verdict, str]:

@@ -108,6 +108,7 @@ class Facts:
         grants: by resource id in lower case.
         locks, policies: by the id of the resource group in lower case.
         remaining: what is left of Azure's limits, by subscription and ``reads`` or ``writes``.
+        journal: what is damaged in it; empty if nothing is.
         circuits: what the gateways that could be read hang on.
         stand_in: the BGP peering address of the drill's local network gateway; None without one.
     """
@@ -126,6 +127,7 @@ class Facts:
     load: Reading[Load] = field(default_factory=lambda: Reading(None, "not read"))
     remaining: Mapping[tuple[str, str], Reading[int]] = field(default_factory=dict)
     lease: Reading[Held] = field(default_factory=lambda: Reading(None, "not read"))
+    journal: Reading[str] = field(default_factory=lambda: Reading(None, "not read"))
     hosts: tuple[HostPath, ...] = ()
     around: Surroundings = field(default_factory=Surroundings)
     circuits: Mapping[Role, Circuits] = field(default_factory=dict)

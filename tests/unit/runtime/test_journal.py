@@ -154,9 +154,9 @@ def test_a_damaged_journal_is_kept_beside_and_a_fresh_one_has_its_records(tmp_pa
         assert file.stat().st_mode & 0o777 == 0o600
 
 
-SWITCH = {"run": "a", "event": "begun", "command": "switch", "to": "ipsec"}
-LATER = {"run": "b", "event": "begun", "command": "switch", "to": "expressroute"}
-DAMAGE = {"run": "damaged", "event": "damaged", "line": 1}
+SWITCH: dict[str, object] = {"run": "a", "event": "begun", "command": "switch", "to": "ipsec"}
+LATER: dict[str, object] = {"run": "b", "event": "begun", "command": "switch", "to": "expressroute"}
+DAMAGE: dict[str, object] = {"run": "damaged", "event": "damaged", "line": 1}
 
 
 def test_the_last_switch_is_certain_unless_something_behind_it_is_damaged() -> None:
@@ -164,7 +164,8 @@ def test_the_last_switch_is_certain_unless_something_behind_it_is_damaged() -> N
     assert found is not None
     assert found.target == "expressroute"
     assert last_switch([]) is None
-    for records in ([DAMAGE], [SWITCH, DAMAGE], [SWITCH, LATER, DAMAGE, {"event": "ended"}]):
+    uncertain = [[DAMAGE], [SWITCH, DAMAGE], [SWITCH, LATER, DAMAGE, {"event": "ended"}]]
+    for records in uncertain:
         with pytest.raises(ValueError, match="damaged"):
             last_switch(records)
 
