@@ -19,12 +19,24 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from erfailover.config import input_file
 from erfailover.config.validate_site import problems as cross_checks
-from erfailover.config.yaml_source import Keys, Problem, Source, Unreadable, dotted, parse
+from erfailover.config.yaml_source import (
+    MOST_BYTES,
+    Keys,
+    Problem,
+    Source,
+    Unreadable,
+    dotted,
+    parse,
+    shortened,
+)
 from erfailover.errors import UsageFailure
 from erfailover.model.site import Site
 from erfailover.model.site_file import classes_of, is_required
 
+MOST_TOLD = 50
+"""How many problems are told at once."""
 SUBSCRIPTION_VARIABLE = "AZURE_SUBSCRIPTION_ID"
 
 
@@ -32,12 +44,14 @@ class SiteFileError(UsageFailure):
     """The site file is not there, cannot be read, or says what cannot be.
 
     Attributes:
-        problems: all of them, in the order of the file.
+        problems: in the order of the file; of unknown keys and the like not more than are told.
     """
 
     def __init__(self, file: str, problems: list[Problem], hint: str | None = None) -> None:
         self.problems = tuple(sorted(problems, key=lambda each: each.line or 0))
-        lines = [problem.text(file) for problem in self.problems]
+        lines = [problem.text(file) for problem in self.problems[:MOST_TOLD]]
+        if (more := len(self.problems) - MOST_TOLD) > 0:
+            lines.append(f"{file}: and {more} more")
         super().__init__("\n".join(lines) if lines else f"{file} cannot be used", hint)
 
 
@@ -76,7 +90,7 @@ def template() -> str:
 def _content(path: FilePath) -> bytes:
     file = str(path)
     try:
-        return path.read_bytes()
+        return input_file.read(path, MOST_BYTES)
     except FileNotFoundError:
         raise SiteFileError(
             file,
@@ -89,7 +103,7 @@ def _content(path: FilePath) -> bytes:
         ) from None
     except OSError as error:
         found = error.strerror or type(error).__name__
-        raise SiteFileError(file, [Problem((), "a readable file", found.lower())]) from None
+        raise SiteFileError(file, [Problem((), "a readable file", found)]) from None
 
 
 def _site(source: Source) -> tuple[Site | None, list[Problem]]:
@@ -102,7 +116,7 @@ def _site(source: Source) -> tuple[Site | None, list[Problem]]:
         return _adapter().validate_python(source.values), []
     except ValidationError as error:
         of_place: dict[Keys, Problem] = {}
-        for each in error.errors(include_url=False):
+        for each in error.errors(include_url=False, include_input=False)[: MOST_TOLD + 1]:
             problem = _problem(each, source)
             of_place.setdefault(problem.keys, problem)
         return None, list(of_place.values())
@@ -181,7 +195,7 @@ def _unknown(keys: Keys, allowed: list[str], line: int | None) -> Problem:
     close = difflib.get_close_matches(key, allowed, 1, 0.6)
     remedy = f"did you mean {close[0]!r}?" if close else "remove it"
     where = f" under {dotted(keys[:-1])}" if keys[:-1] else ""
-    found = f"the unknown key {key!r}{where}"
+    found = f"the unknown key {shortened(key)!r}{where}"
     return Problem(keys, f"one of {', '.join(allowed)}", found, remedy, line)
 
 
@@ -232,4 +246,4 @@ def _described(value: Any) -> str:
         return "keys and values"
     if isinstance(value, list):
         return "a list"
-    return repr(value)
+    return repr(shortened(value) if isinstance(value, str) else value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from erfailover.config.azure_names import are_names, expected, is_name
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model.probes import interfaces, machines
 from erfailover.model.resource_ids import (
@@ -27,6 +28,8 @@ def problems(site: Site) -> Iterator[Problem]:
     for keys, value, type_ in _named(site):
         if value.startswith("/"):
             yield from _id(keys, value, type_)
+        elif not is_name(type_, value):
+            yield Problem(keys, expected(type_), repr(value))
         elif not needed and site.resource_group is None:
             needed = True
             yield _without_group(keys, value)
@@ -61,12 +64,13 @@ def _named(site: Site) -> Iterator[tuple[Keys, str, str]]:
 
 
 def is_id(text: str, type_: str) -> bool:
-    """Whether a text is the full id of a resource of a type, in any letter case."""
+    """Return whether a text is the full id of a resource of a type, with names Azure allows."""
     try:
         id_ = parse(text)
     except ValueError:
         return False
-    return id_.is_a(type_) and GUID.fullmatch(id_.subscription) is not None
+    is_whole = GUID.fullmatch(id_.subscription) is not None and are_names(id_)
+    return id_.is_a(type_) and is_whole
 
 
 def _id(keys: Keys, value: str, type_: str) -> Iterator[Problem]:

@@ -11,19 +11,19 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from erfailover.config.azure_names import expected, is_name
 from erfailover.config.validate_ids import problems as id_problems
 from erfailover.config.validate_probes import NAME
 from erfailover.config.validate_probes import problems as probe_problems
 from erfailover.config.validate_topology import topology_problems
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import GUID
+from erfailover.model.resource_ids import GROUP, GUID, PEERING
 from erfailover.model.site import ROLE_OF_PATH, CloudEndpoint, Path, Role, Site, SitePeering, Spoke
 from erfailover.model.state_location import FORM, parse
 
-GROUP = re.compile(r"[\w.()-]{0,89}[\w()-]")
 A_SUBSCRIPTION = "a subscription's id (a GUID)"
-"""Azure's rules for names of resource groups; the site's own name is also that of a folder."""
+"""What the site file names a subscription by."""
 SPOKE_NAME = re.compile(r"[A-Za-z0-9][\w.()/-]{0,170}")
 
 
@@ -48,10 +48,8 @@ def _names(site: Site) -> Iterator[Problem]:
         yield Problem(
             ("site",), "up to 63 letters, digits, dots, hyphens or underscores", repr(site.site)
         )
-    if site.resource_group is not None and not GROUP.fullmatch(site.resource_group):
-        yield Problem(
-            ("resource_group",), "a name Azure allows a resource group", repr(site.resource_group)
-        )
+    if site.resource_group is not None and not is_name(GROUP, site.resource_group):
+        yield Problem(("resource_group",), expected(GROUP), repr(site.resource_group))
     if site.subscription is not None and not GUID.fullmatch(site.subscription):
         yield Problem(
             ("subscription",),
@@ -75,8 +73,19 @@ def _cloud(site: Site) -> Iterator[Problem]:
         return
     for name in ("endpoint", "authority"):
         url = getattr(site.cloud, name)
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or parts.query or parts.username:
+        try:
+            parts = urlsplit(url)
+            is_port = parts.port is None or parts.port > 0
+        except ValueError:  # brackets that enclose no address, a port that is no number
+            yield Problem(("cloud", name), "an https:// URL", repr(url))
+            continue
+        if (
+            not is_port
+            or parts.scheme != "https"
+            or not parts.hostname
+            or parts.query
+            or parts.username
+        ):
             yield Problem(
                 ("cloud", name),
                 "an https:// URL",
@@ -243,7 +252,7 @@ def _one_remote_gateway(keys: Keys, spoke: Spoke, path: Path) -> Iterator[Proble
 
 
 def _peering_names(site: Site) -> Iterator[Problem]:
-    """Two peerings of one VNet cannot have one name."""
+    """Azure allows a name, and two peerings of one VNet cannot have the same."""
     places: list[tuple[Keys, tuple[str, str]]] = []
     for i, spoke in enumerate(site.spokes):
         for role in Role:
@@ -258,5 +267,7 @@ def _peering_names(site: Site) -> Iterator[Problem]:
             places.append((("topology", "peerings", name), (owner, name.lower())))
     counted = Counter(where for _, where in places)
     for keys, (owner, name) in places:
+        if keys[0] == "spokes" and not is_name(PEERING, name):
+            yield Problem(keys, expected(PEERING), repr(name))
         if counted[owner, name] > 1:
             yield Problem(keys, f"a name no other peering of {owner} has", repr(name))

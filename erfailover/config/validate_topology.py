@@ -11,14 +11,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from erfailover.config.azure_names import expected, is_name
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model import ssh_keys
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import interfaces, machines
-from erfailover.model.resource_ids import GATEWAY_SUBNET
+from erfailover.model.resource_ids import (
+    CONNECTION,
+    GATEWAY,
+    GATEWAY_SUBNET,
+    INTERFACE,
+    LOCAL_GATEWAY,
+    NETWORK,
+    PEERING,
+    SUBNET,
+)
 from erfailover.model.site import ROLE_OF_PATH, Drill, Path, Role, Site, SiteFailoverTest
 from erfailover.model.topology import Topology, TopologyMachine, TopologyNetwork, TopologySharedKeys
 
@@ -28,14 +39,20 @@ RESERVED_ASNS: Mapping[int, str] = {
 }
 """ASNs a VPN gateway is refused (documented; 65515 is a gateway's default and would collide)."""
 
-NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", re.IGNORECASE)
 ADMIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 FORBIDDEN_ADMINS = frozenset({"root", "admin", "administrator", "guest", "test", "user"})
 
+SECTIONS = {
+    "virtual_networks": NETWORK,
+    "gateways": GATEWAY,
+    "connections": CONNECTION,
+    "peerings": PEERING,
+}
 SMALLEST_SUBNET = 29
 """The longest prefix of a subnet that Azure takes."""
 
+MOST_LISTED = 20
 ROOT: Keys = ("topology",)
 
 SECRET_NAME = re.compile(r"[A-Za-z0-9-]{1,127}")
@@ -66,16 +83,29 @@ def topology_problems(site: Site) -> list[Problem]:
 
 def _unknown(keys: Keys, kind: str, name: str, known: Mapping[str, Any]) -> Iterator[Problem]:
     if name not in known:
-        listed = ", ".join(known) or "none"
+        listed = ", ".join(islice(known, MOST_LISTED)) or "none"
+        listed += ", ..." if len(known) > MOST_LISTED else ""
         yield Problem(keys, f"a {kind} of the topology ({listed})", repr(name))
 
 
 def _names(topology: Topology) -> Iterator[Problem]:
-    for section in ("virtual_networks", "gateways", "connections", "peerings", "machines"):
-        pattern = HOST_NAME if section == "machines" else NAME
-        for name in getattr(topology, section):
-            if not pattern.fullmatch(name):
-                yield Problem((*ROOT, section, name), "a name that Azure allows", repr(name))
+    named = [
+        ((*ROOT, section, name), type_, name)
+        for section, type_ in SECTIONS.items()
+        for name in getattr(topology, section)
+    ]
+    for network_name, network in topology.virtual_networks.items():
+        place: Keys = (*ROOT, "virtual_networks", network_name, "subnets")
+        named += [((*place, name), SUBNET, name) for name in network.subnets]
+    for machine_name, machine in topology.machines.items():
+        place = (*ROOT, "machines", machine_name, "interfaces")
+        named += [((*place, name), INTERFACE, name) for name in machine.interfaces]
+        if not HOST_NAME.fullmatch(machine_name):
+            expected_ = "a name for a machine and its host: letters, digits and hyphens"
+            yield Problem((*ROOT, "machines", machine_name), expected_, repr(machine_name))
+    for keys, type_, name in named:
+        if not is_name(type_, name):
+            yield Problem(keys, expected(type_), repr(name))
 
 
 def _hubs_and_spokes(site: Site, topology: Topology) -> Iterator[Problem]:
@@ -97,38 +127,69 @@ def _hubs_and_spokes(site: Site, topology: Topology) -> Iterator[Problem]:
             yield Problem(keys, "a VNet without a gateway", repr(spoke.virtual_network), remedy)
 
 
+class _Prefixes:
+    """Prefixes with their owners, among which one that overlaps is found without a search."""
+
+    def __init__(self) -> None:
+        self._own: dict[IPv4Network, tuple[str, IPv4Network]] = {}
+        self._above: dict[IPv4Network, tuple[str, IPv4Network]] = {}
+
+    def add(self, prefix: IPv4Network, owner: str) -> None:
+        """Add a prefix."""
+        self._own.setdefault(prefix, (owner, prefix))
+        for each in _with_those_above(prefix):
+            self._above.setdefault(each, (owner, prefix))
+
+    def has_one_above(self, prefix: IPv4Network) -> bool:
+        """Return whether a prefix lies in one of these, or is one."""
+        return any(each in self._own for each in _with_those_above(prefix))
+
+    def clash(self, prefix: IPv4Network) -> tuple[str, IPv4Network] | None:
+        """Return one of these that overlaps a prefix, with its owner; None if none does."""
+        inside = self._above.get(prefix)
+        return inside or next(filter(None, map(self._own.get, _with_those_above(prefix))), None)
+
+
+def _with_those_above(prefix: IPv4Network) -> Iterator[IPv4Network]:
+    yield prefix
+    while prefix.prefixlen:
+        prefix = prefix.supernet()
+        yield prefix
+
+
 def _networks(topology: Topology) -> Iterator[Problem]:
     for name, network in topology.virtual_networks.items():
         keys: Keys = (*ROOT, "virtual_networks", name)
         if not network.address_space:
             yield Problem((*keys, "address_space"), "at least one prefix", "none")
-        placed: list[tuple[str, IPv4Network]] = []
+        placed = _Prefixes()
+        space = _Prefixes()
+        for prefix in network.address_space:
+            space.add(prefix, name)
         for subnet_name, subnet in network.subnets.items():
             place: Keys = (*keys, "subnets", subnet_name, "prefix")
-            if not any(subnet.prefix.subnet_of(each) for each in network.address_space):
-                space = ", ".join(map(str, network.address_space))
-                yield Problem(place, f"a prefix inside {space}", str(subnet.prefix))
-            for other, prefix in placed:
-                if subnet.prefix.overlaps(prefix):
-                    yield Problem(place, f"a prefix apart from {other}'s", str(subnet.prefix))
+            if not space.has_one_above(subnet.prefix):
+                whole = ", ".join(map(str, network.address_space[:MOST_LISTED]))
+                yield Problem(place, f"a prefix inside {whole}", str(subnet.prefix))
+            if clash := placed.clash(subnet.prefix):
+                yield Problem(place, f"a prefix apart from {clash[0]}'s", str(subnet.prefix))
             if subnet.prefix.prefixlen > SMALLEST_SUBNET:
                 yield Problem(place, f"a /{SMALLEST_SUBNET} or larger", str(subnet.prefix))
-            placed.append((subnet_name, subnet.prefix))
+            placed.add(subnet.prefix, subnet_name)
 
 
 def _overlaps(topology: Topology) -> Iterator[Problem]:
-    seen: list[tuple[str, IPv4Network]] = []
+    seen = _Prefixes()
     for name, network in topology.virtual_networks.items():
         for prefix in network.address_space:
-            clash = next((other for other in seen if prefix.overlaps(other[1])), None)
-            if clash:
+            if clash := seen.clash(prefix):
                 yield Problem(
                     (*ROOT, "virtual_networks", name, "address_space"),
                     f"prefixes apart from {clash[0]}'s {clash[1]}",
                     str(prefix),
                     "Azure refuses to peer VNets that overlap, and BGP cannot tell them apart",
                 )
-            seen.append((name, prefix))
+            seen.add(prefix, name)
 
 
 def _gateways(topology: Topology) -> Iterator[Problem]:
@@ -188,9 +249,9 @@ def _connections(topology: Topology) -> Iterator[Problem]:
             expected = f"a local network gateway that stands for {far} alone"
             found = f"{local!r}, which stands for {stands_for[local]}"
             yield Problem((*keys, "local_network_gateway"), expected, found)
-        if not NAME.fullmatch(local):
+        if not is_name(LOCAL_GATEWAY, local):
             place = (*keys, "local_network_gateway")
-            yield Problem(place, "a name that Azure allows", repr(local))
+            yield Problem(place, expected(LOCAL_GATEWAY), repr(local))
 
 
 Directed = tuple[Keys, str, str, Flags]

@@ -12,10 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
+from yaml.resolver import Resolver
 
-MOST_DEPTH, MOST_VALUES, MOST_CHARACTERS = 20, 200_000, 20_000
-"""A site of 1,000 spokes has 40,000 values, 7 deep; the longest is an SSH key or a probe's shell."""
+try:
+    from yaml.cyaml import CParser as Events
+except ImportError:  # PyYAML without libyaml: slower
+    from yaml.loader import SafeLoader as Events
+
+MOST_BYTES = 1 << 21
+MOST_DEPTH, MOST_VALUES, MOST_ENTRIES, MOST_CHARACTERS = 20, 100_000, 3_000, 20_000
+"""A site of 1,000 spokes has 0.7 MiB and 60,000 values, 7 deep; the longest text is an SSH key or a
+line for a shell; the longest list is that of the subnets of a VNet, of which Azure allows 3,000."""
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, what changes the direction of text, and halves of surrogate pairs."""
 SHOWN = 60
@@ -55,7 +66,8 @@ def dotted(keys: Keys) -> str:
     """A key path as people write it: ``spokes[0].spoke_to_primary.name``."""
     text = ""
     for key in keys:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+        name = shortened(str(key))
+        text += f"[{key}]" if isinstance(key, int) else f".{name}" if text else name
     return text
 
 
@@ -99,7 +111,7 @@ def parse(content: bytes) -> Source:
         values = reader.value(node, (), ())
     except yaml.MarkedYAMLError as error:
         raise Unreadable([_of_yaml(error, text)]) from error
-    except yaml.reader.ReaderError as error:
+    except ReaderError as error:
         line = text[: error.position].count("\n") + 1
         found = f"the character U+{error.character:04X}"
         remedy = "remove it; a text in double quotes can have it as an escape"
@@ -114,14 +126,17 @@ def parse(content: bytes) -> Source:
     return Source(values, reader.lines)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Composer, Events, SafeConstructor, Resolver):  # type: ignore[misc, valid-type]
     """Composes nodes; raises as soon as a text is deeper or longer than a site needs.
 
     Aliases count with all that they stand for, so a few lines cannot become millions of values.
     """
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
+        Events.__init__(self, text)
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
         self._depth = 0
         self._sizes: dict[int, tuple[int, int]] = {}
 
@@ -133,6 +148,8 @@ class _Loader(yaml.SafeLoader):
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1
         if node is not None and id(node) not in self._sizes:
+            entries = len(node.value) if isinstance(node, CollectionNode) else 0
+            _insist(entries <= MOST_ENTRIES, f"at most {MOST_ENTRIES} entries", mark)
             size, depth = self._size(node)
             _insist(depth <= MOST_DEPTH, f"values nested at most {MOST_DEPTH} deep", mark)
             _insist(size <= MOST_VALUES, f"at most {MOST_VALUES} values, aliases included", mark)
@@ -183,13 +200,19 @@ class _Reader:
     def _scalar(self, node: ScalarNode, keys: Keys) -> Any:
         """Return the value of a scalar; None, with a problem, if no site could have it."""
         line, text = node.start_mark.line + 1, node.value
+        if len(text) > MOST_CHARACTERS:
+            expected, found = f"at most {MOST_CHARACTERS} characters", str(len(text))
+            self.problems.append(Problem(keys, expected, found, None, line))
+            return None
         try:
             value = self.loader.construct_object(node)
         except yaml.MarkedYAMLError:
             raise
         except Exception:  # PyYAML trusts explicit tags: !!int "" is an IndexError
             kind = node.tag.rpartition(":")[2]
-            self.problems.append(Problem(keys, f"a value of type {kind}", _quoted(text), None, line))
+            self.problems.append(
+                Problem(keys, f"a value of type {kind}", _quoted(text), None, line)
+            )
             return None
         if isinstance(value, int) and abs(value) >= 1 << 63:
             remedy = "put it in quotes if it is a name"
@@ -197,9 +220,6 @@ class _Reader:
         elif isinstance(value, str) and (bad := UNPRINTABLE.search(value)):
             found = f"the character U+{ord(bad[0]):04X}"
             problem = Problem(keys, "printable text", found, "remove it", line)
-        elif isinstance(value, str) and len(value) > MOST_CHARACTERS:
-            expected = f"at most {MOST_CHARACTERS} characters"
-            problem = Problem(keys, expected, f"{len(value)}", None, line)
         else:
             return value
         self.problems.append(problem)
@@ -231,7 +251,7 @@ class _Reader:
             if key_node.value in first:
                 self.problems.append(
                     Problem(
-                        (*keys, _shortened(key_node.value)),
+                        (*keys, shortened(key_node.value)),
                         "each key once",
                         f"the key again, first in line {first[key_node.value]}",
                         "remove one of the two",
@@ -241,12 +261,13 @@ class _Reader:
             first.setdefault(key_node.value, line)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a text, or its beginning if it is long."""
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
 def _quoted(text: str) -> str:
-    return repr(_shortened(text))
+    return repr(shortened(text))
 
 
 def _decoded(content: bytes) -> str:

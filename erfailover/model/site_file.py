@@ -8,7 +8,11 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from ipaddress import IPv4Network
+from itertools import islice
 from typing import Annotated, Any, ClassVar, Union, get_args
+
+MOST_KEYS = 40
+"""How many keys decide the class of a value: no class has half as many."""
 
 
 class Section:
@@ -33,7 +37,7 @@ class ChosenByKeys:
         def tag(value: Any) -> str | None:
             if not isinstance(value, dict):
                 return "value" if len(classes) < len(members) else None
-            keys = [str(key) for key in value]
+            keys = [str(key) for key in islice(value, MOST_KEYS)]
             return max(classes, key=lambda class_: _keys_in_common(keys, class_)).__name__
 
         members, classes = get_args(union), classes_of(union)
