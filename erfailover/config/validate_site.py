@@ -75,17 +75,11 @@ def _cloud(site: Site) -> Iterator[Problem]:
         url = getattr(site.cloud, name)
         try:
             parts = urlsplit(url)
-            is_port = parts.port is None or parts.port > 0
+            is_whole = bool(parts.hostname) and parts.port != 0
         except ValueError:  # brackets that enclose no address, a port that is no number
             yield Problem(("cloud", name), "an https:// URL", repr(url))
             continue
-        if (
-            not is_port
-            or parts.scheme != "https"
-            or not parts.hostname
-            or parts.query
-            or parts.username
-        ):
+        if not is_whole or parts.scheme != "https" or parts.query or parts.username:
             yield Problem(
                 ("cloud", name),
                 "an https:// URL",

@@ -15,7 +15,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
-from erfailover.config.azure_names import expected, is_name
+from erfailover.config import azure_names
+from erfailover.config.azure_names import is_name
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model import ssh_keys
 from erfailover.model.peering_flags import Flags
@@ -101,11 +102,11 @@ def _names(topology: Topology) -> Iterator[Problem]:
         place = (*ROOT, "machines", machine_name, "interfaces")
         named += [((*place, name), INTERFACE, name) for name in machine.interfaces]
         if not HOST_NAME.fullmatch(machine_name):
-            expected_ = "a name for a machine and its host: letters, digits and hyphens"
-            yield Problem((*ROOT, "machines", machine_name), expected_, repr(machine_name))
+            expected = "a name for a machine and its host: letters, digits and hyphens"
+            yield Problem((*ROOT, "machines", machine_name), expected, repr(machine_name))
     for keys, type_, name in named:
         if not is_name(type_, name):
-            yield Problem(keys, expected(type_), repr(name))
+            yield Problem(keys, azure_names.expected(type_), repr(name))
 
 
 def _hubs_and_spokes(site: Site, topology: Topology) -> Iterator[Problem]:
@@ -251,7 +252,7 @@ def _connections(topology: Topology) -> Iterator[Problem]:
             yield Problem((*keys, "local_network_gateway"), expected, found)
         if not is_name(LOCAL_GATEWAY, local):
             place = (*keys, "local_network_gateway")
-            yield Problem(place, expected(LOCAL_GATEWAY), repr(local))
+            yield Problem(place, azure_names.expected(LOCAL_GATEWAY), repr(local))
 
 
 Directed = tuple[Keys, str, str, Flags]

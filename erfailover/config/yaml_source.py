@@ -13,20 +13,17 @@ from typing import Any
 
 import yaml
 from yaml.composer import Composer
-from yaml.constructor import SafeConstructor
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
-from yaml.resolver import Resolver
 
-try:
-    from yaml.cyaml import CParser as Events
-except ImportError:  # PyYAML without libyaml: slower
-    from yaml.loader import SafeLoader as Events
-
+FAST = hasattr(yaml, "CSafeLoader")
+"""Whether PyYAML was built with libyaml, which reads a text ten times as fast."""
+LOADER: Any = yaml.CSafeLoader if FAST else yaml.SafeLoader
 MOST_BYTES = 1 << 21
 MOST_DEPTH, MOST_VALUES, MOST_ENTRIES, MOST_CHARACTERS = 20, 100_000, 3_000, 20_000
 """A site of 1,000 spokes has 0.7 MiB and 60,000 values, 7 deep; the longest text is an SSH key or a
 line for a shell; the longest list is that of the subnets of a VNet, of which Azure allows 3,000."""
+DEEP, ENTRIES = f"values nested at most {MOST_DEPTH} deep", f"at most {MOST_ENTRIES} entries"
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, what changes the direction of text, and halves of surrogate pairs."""
 SHOWN = 60
@@ -126,33 +123,37 @@ def parse(content: bytes) -> Source:
     return Source(values, reader.lines)
 
 
-class _Loader(Composer, Events, SafeConstructor, Resolver):  # type: ignore[misc, valid-type]
+_Base: Any = type("_Base", (Composer, LOADER) if FAST else (LOADER,), {})
+
+
+class _Loader(_Base):  # type: ignore[misc]
     """Composes nodes; raises as soon as a text is deeper or longer than a site needs.
 
     Aliases count with all that they stand for, so a few lines cannot become millions of values.
     """
 
     def __init__(self, text: str) -> None:
-        Events.__init__(self, text)
+        LOADER.__init__(self, text)
         Composer.__init__(self)
-        SafeConstructor.__init__(self)
-        Resolver.__init__(self)
         self._depth = 0
+        self._entries = [0] * (MOST_DEPTH + 2)
         self._sizes: dict[int, tuple[int, int]] = {}
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         """Compose a node, unless the limits are exceeded by then."""
-        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        line = self.peek_event().start_mark.line + 1
         self._depth += 1
-        _insist(self._depth <= MOST_DEPTH, f"values nested at most {MOST_DEPTH} deep", mark)
+        _insist(self._depth <= MOST_DEPTH, DEEP, line)
+        self._entries[self._depth : self._depth + 2] = self._entries[self._depth] + 1, 0
+        _insist(self._entries[self._depth] <= 2 * MOST_ENTRIES, ENTRIES, line)
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1
         if node is not None and id(node) not in self._sizes:
             entries = len(node.value) if isinstance(node, CollectionNode) else 0
-            _insist(entries <= MOST_ENTRIES, f"at most {MOST_ENTRIES} entries", mark)
+            _insist(entries <= MOST_ENTRIES, ENTRIES, line)
             size, depth = self._size(node)
-            _insist(depth <= MOST_DEPTH, f"values nested at most {MOST_DEPTH} deep", mark)
-            _insist(size <= MOST_VALUES, f"at most {MOST_VALUES} values, aliases included", mark)
+            _insist(depth <= MOST_DEPTH, DEEP, line)
+            _insist(size <= MOST_VALUES, f"at most {MOST_VALUES} values, aliases included", line)
             self._sizes[id(node)] = size, depth
         return node
 
@@ -166,9 +167,9 @@ class _Loader(Composer, Events, SafeConstructor, Resolver):  # type: ignore[misc
         return 1 + sum(size for size, _ in inner), 1 + max((depth for _, depth in inner), default=0)
 
 
-def _insist(holds: bool, expected: str, mark: yaml.Mark) -> None:
+def _insist(holds: bool, expected: str, line: int) -> None:
     if not holds:
-        raise Unreadable([Problem((), expected, "more", None, mark.line + 1)])
+        raise Unreadable([Problem((), expected, "more", None, line)])
 
 
 @dataclass(slots=True)

@@ -164,7 +164,11 @@ def test_the_last_switch_is_certain_unless_something_behind_it_is_damaged() -> N
     assert found is not None
     assert found.target == "expressroute"
     assert last_switch([]) is None
-    uncertain = [[DAMAGE], [SWITCH, DAMAGE], [SWITCH, LATER, DAMAGE, {"event": "ended"}]]
+    uncertain: list[list[dict[str, object]]] = [
+        [DAMAGE],
+        [SWITCH, DAMAGE],
+        [SWITCH, LATER, DAMAGE, {"event": "ended"}],
+    ]
     for records in uncertain:
         with pytest.raises(ValueError, match="damaged"):
             last_switch(records)
