@@ -146,6 +146,9 @@ def _site(ctx: click.Context) -> Any:
     """The site file as it stands: what is wrong with it is not asked here."""
     import yaml
 
+    from erfailover.config import input_file
+    from erfailover.config.yaml_source import MOST_BYTES
+
     file = ctx.params.get("site_file") or os.environ.get("ERFAILOVER_SITE") or "erfailover.yaml"
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(Path(file).read_text("utf-8"), Loader=loader)
+    return yaml.load(input_file.read(Path(file), MOST_BYTES), Loader=loader)

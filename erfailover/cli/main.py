@@ -6,6 +6,7 @@ loaded only by commands that call Azure.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -17,7 +18,7 @@ from erfailover import __version__
 from erfailover.cli import meta, observe, signals, site, switch
 from erfailover.cli.help import Commands
 from erfailover.cli.options import CONTEXT, logged, output_of, printed
-from erfailover.errors import Failure, StateFailure, UsageFailure
+from erfailover.errors import Failure, StateFailure, UsageFailure, printable
 from erfailover.runtime import logs, memory, streams
 
 if TYPE_CHECKING:
@@ -121,7 +122,9 @@ def _invoke(arguments: list[str], clock: Clock | None) -> int:
     except click.ClickException as error:
         if logs.is_json():
             return _failed(2, error.format_message(), None)
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(printable(shown.getvalue()), err=True, nl=False)
         return 2
     except Failure as failure:
         return _failed(failure.exit_code, failure.message, failure.hint)
@@ -145,7 +148,7 @@ def _failed(code: int, message: str, hint: str | None) -> int:
         fields = {"exit_code": code, "hint": hint}
         logging.getLogger("erfailover").error("%s", message, extra={"fields": fields})
         return code
-    click.echo(f"erfailover: {message}", err=True)
+    click.echo(printable(f"erfailover: {message}"), err=True)
     if hint:
-        click.echo(f"  {hint}", err=True)
+        click.echo(printable(f"  {hint}"), err=True)
     return code

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from erfailover.cli.help import Explained
-from erfailover.cli.options import REPORT, Word, common, completed, context, located
+from erfailover.cli.options import REPORT, Seconds, Word, common, completed, context, located
 
 
 @click.command(cls=Explained)
@@ -17,7 +17,7 @@ from erfailover.cli.options import REPORT, Word, common, completed, context, loc
     "every_s",
     is_flag=False,
     flag_value="30",
-    type=click.FloatRange(min=5),
+    type=Seconds(min=5, max=86400),
     metavar="[SECONDS]",
     help="Read again after so many seconds (30; at least 5) and mark what changed, until Ctrl-C.",
 )

@@ -42,6 +42,19 @@ class Word(click.Choice[str]):
             self.fail(f"{error.message}{meant}", param, ctx)
 
 
+class Seconds(click.FloatRange):
+    """A number of seconds in a range, which NaN is not."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number; raise ``BadParameter`` if it is none or out of range."""
+        seconds = float(super().convert(value, param, ctx))
+        if seconds != seconds:
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
+
+
 def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:
     """Complete an option's value with what a function of ``cli.completion`` finds."""
 

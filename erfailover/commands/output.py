@@ -15,8 +15,9 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from erfailover.errors import Refused, UsageFailure
+from erfailover.errors import STYLE, Refused, UsageFailure, printable
 from erfailover.reporting import formats
+from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.formats import Query
 from erfailover.reporting.screen import DRAWN, NARROWEST, WIDTH, Screen
 from erfailover.runtime import logs
@@ -47,8 +48,10 @@ class Output:
     def console(self) -> Console:
         """Standard error, for progress."""
         if self.json_log:
-            return Console(file=logs.ToLog(), highlight=False, soft_wrap=True, color_system=None)
-        return Console(stderr=True, highlight=False, soft_wrap=True)
+            return CleanConsole(
+                file=logs.ToLog(), highlight=False, soft_wrap=True, color_system=None
+            )
+        return CleanConsole(stderr=True, highlight=False, soft_wrap=True)
 
     def info(self, text: str = "") -> None:
         """Print a message on standard error."""
@@ -86,7 +89,7 @@ class Output:
             )
         import click
 
-        if not click.confirm(question, default=False, err=True):
+        if not click.confirm(printable(question), default=False, err=True):
             raise Refused("Nothing was changed.")
 
     def confirm_by_name(self, question: str, name: str, given: str | None, option: str) -> None:
@@ -134,7 +137,8 @@ def show(text: str, data: Any, format_: str, query: Query | None = None) -> None
     """
     screen = _screen() if format_ == formats.TABLE and query is not None else None
     try:
-        sys.stdout.write(formats.printed(text, data, format_, query, screen))
+        told = formats.printed(text, data, format_, query, screen)
+        sys.stdout.write(printable(told, STYLE) if sys.stdout.isatty() else printable(told))
     except formats.QueryProblem as problem:
         raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None
     sys.stdout.flush()
@@ -153,7 +157,7 @@ def screen(environment: Mapping[str, str], out: TextIO | None = None) -> Screen:
         environment: the variables of this process.
         out: where to; None for standard output.
     """
-    console = Console(file=out or sys.stdout)
+    console = CleanConsole(file=out or sys.stdout)
     drawing = _draws(console.encoding) and environment.get("TERM") != "dumb"
     if not console.is_terminal:
         return Screen(WIDTH, colour=False, drawing=drawing)

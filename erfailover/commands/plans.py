@@ -6,22 +6,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from erfailover import __version__
+from erfailover.commands import output_file
 from erfailover.commands.context import Context
 from erfailover.commands.output import Output
 from erfailover.commands.output import show as show_result
+from erfailover.config import input_file
 from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
 from erfailover.reporting import formats
+from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.plan import az_script
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text as plan_text
 from erfailover.reporting.plan.style import styled
-from erfailover.runtime import files
 
 MOST_BYTES = 64 * 1024 * 1024
 """A plan of 500 spokes is 4 MB."""
@@ -37,7 +37,7 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
     site = context.site
     whole = document(site, plan, observed)
     if out is not None:
-        _write(out, plan_document.text_of(whole))
+        output_file.write(out, plan_document.text_of(whole), output_file.PLAN)
     text = plan_text.text(site, plan)
     if context.output.format == "az":
         script = az_script.script(site, plan, observed, str(whole["digest"]))
@@ -47,7 +47,7 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
         and context.output.query is None
         and sys.stdout.isatty()
     ):
-        Console(highlight=False, soft_wrap=True).print(styled(text))
+        CleanConsole(highlight=False, soft_wrap=True).print(styled(text))
     else:
         context.output.print_result(text, whole)
     if out is not None:
@@ -69,9 +69,7 @@ def load(path: Path) -> dict[str, Any]:
         UsageFailure: the file cannot be read, or is no plan.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UsageFailure(f"{path}: expected a saved plan, found a file that is too large")
-        text = path.read_text("utf-8")
+        text = input_file.read(path, MOST_BYTES).decode("utf-8")
     except OSError as error:
         raise UsageFailure(
             f"the plan {path} cannot be read: {error.strerror}",
@@ -80,14 +78,3 @@ def load(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         text = ""
     return plan_document.parse(text, str(path))
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    try:
-        files.write(path, text, files.SHARED)
-    except OSError as error:
-        raise UsageFailure(
-            f"the plan cannot be written to {path}: {error.strerror}",
-            "Name a file in a folder that you may write to.",
-        ) from None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from erfailover.reporting.screen import Screen
 
 TABLE, JSON, YAML, TSV, NONE = FORMATS = ("table", "json", "yaml", "tsv", "none")
+MOST_CHARACTERS, MOST_SHOWN = 10_000, 200
 SYNTAX = "Text goes in single quotes: gateways[?role=='backup'].name; see https://jmespath.org."
 
 
@@ -34,19 +35,25 @@ class Query:
     text: str
     expression: ParsedResult
 
+    @property
+    def shown(self) -> str:
+        """The text, or its beginning if it is long."""
+        return self.text if len(self.text) <= MOST_SHOWN else self.text[:MOST_SHOWN] + "..."
+
     def of(self, data: Any) -> Any:
         """What it selects from plain data.
 
         Raises:
-            QueryProblem: a function is given what it cannot take.
+            QueryProblem: a function is given what it cannot take, or it makes too much of it.
         """
-        from jmespath import Options
-        from jmespath.exceptions import JMESPathError
+        from erfailover.reporting import bounded_query
 
         try:
-            return self.expression.search(data, Options(dict_cls=OrderedDict))
-        except JMESPathError as error:
-            raise QueryProblem(f"{self.text}: {error}") from None
+            return bounded_query.search(self.expression.parsed, data)
+        except RecursionError:
+            raise QueryProblem(f"{self.shown}: it is nested too deeply") from None
+        except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+            raise QueryProblem(f"{self.shown}: {error}") from None
 
 
 def query(text: str) -> Query:
@@ -59,12 +66,17 @@ def query(text: str) -> Query:
     from jmespath.exceptions import JMESPathError
     from jmespath.functions import Functions
 
+    if len(text) > MOST_CHARACTERS:
+        raise QueryProblem(f"it is longer than {MOST_CHARACTERS} characters")
     try:
         expression = jmespath.compile(text)
-    except (JMESPathError, KeyError) as error:
+        called = list(_functions(expression.parsed))
+    except RecursionError:
+        raise QueryProblem("it is nested too deeply") from None
+    except (JMESPathError, ValueError, KeyError) as error:
         at = getattr(error, "lex_position", getattr(error, "lexer_position", None))
         raise _problem(text, _what(error), len(text) if at is None else at) from None
-    for name in _functions(expression.parsed):
+    for name in called:
         if name not in Functions.FUNCTION_TABLE:
             raise _problem(text, f"there is no function {name}()", text.find(name))
     return Query(text, expression)
@@ -83,6 +95,8 @@ def _what(error: Exception) -> str:
 
 def _problem(text: str, what: str, at: int) -> QueryProblem:
     at = max(0, min(at, len(text)))
+    if len(text) > MOST_SHOWN:
+        return QueryProblem(f"{what} (character {at + 1})\n{SYNTAX}")
     return QueryProblem(f"{what} (character {at + 1})\n  {text}\n  {' ' * at}^\n{SYNTAX}")
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from io import StringIO
 
 from rich.box import Box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.style import Style
 
+from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.marks import ASCII_SIGN, COLOUR, SIGN, Mark
 
 WIDTH = 100
@@ -52,7 +53,7 @@ class Screen:
     def drawn(self, what: RenderableType) -> str:
         """Something of rich's as text, without trailing blanks."""
         out = StringIO()
-        console = Console(
+        console = CleanConsole(
             file=out,
             width=self.width,
             force_terminal=self.colour,

@@ -13,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from erfailover.errors import printable
+
 PROGRESS = "erfailover.progress"
 """The logger of what an operator is told in any case."""
 
@@ -50,7 +52,7 @@ class TextFormat(logging.Formatter):
         """The record as text, in one line unless its message has more."""
         at = _at(record, "%H:%M:%S")
         level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
-        return redacted(f"{at} {level}{record.getMessage()}{_trace(self, record)}")
+        return printable(redacted(f"{at} {level}{record.getMessage()}{_trace(self, record)}"))
 
 
 class JsonFormat(logging.Formatter):

@@ -16,11 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from erfailover.config import input_file
 from erfailover.errors import UnknownReading, UsageFailure
+from erfailover.model import plain_json
 from erfailover.model.topology import ADMIN_PASSWORD
 from erfailover.runtime import files
 
-FILE = "secrets.json"
+FILE, MOST_BYTES = "secrets.json", 16 * 1024 * 1024
 SHARED_KEY_VARIABLE = "ERFAILOVER_SHARED_KEY"
 PASSWORD_VARIABLE = "ERFAILOVER_ADMIN_PASSWORD"
 
@@ -206,7 +208,7 @@ def _generated(name: str) -> str:
 
 def _read(file: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = plain_json.loads(input_file.read(file, MOST_BYTES))
         kept, written = content["secrets"], content["written"]
         if not all(isinstance(each, str) for part in (kept, written) for each in part.values()):
             raise TypeError
@@ -217,7 +219,7 @@ def _read(file: Path) -> tuple[dict[str, str], dict[str, str]]:
         raise UnknownReading(
             f"{file} may not be read", "It belongs to the user who ran erfailover provision."
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, input_file.TooLarge):
         raise UnknownReading(
             f"{file} is damaged",
             "Move it away: provision then generates new shared keys and writes them to both "
@@ -226,6 +228,5 @@ def _read(file: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _write(file: Path, parts: Mapping[str, Mapping[str, str]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file.parent.chmod(0o700)
+    files.make_private_folder(file.parent)
     files.write(file, json.dumps({"version": 1, **parts}, indent=1, sort_keys=True))

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
+from erfailover.errors import DRAWING, printable
+
 
 class LastingStream:
     """A text stream that falls silent after its first error.
@@ -25,7 +27,11 @@ class LastingStream:
         self.error: Exception | None = None
 
     def write(self, text: str) -> int:
-        """Write a text, or lose it."""
+        """Write a text, or lose it.
+
+        Whatever is written, nothing but what draws a live display controls the terminal.
+        """
+        text = printable(text, DRAWING)
         if self.error is None:
             try:
                 return self._stream.write(text)

@@ -82,6 +82,7 @@ def facts(**changes: Any) -> Facts:
         load=Reading(Load(1e6, 2e6, "24 hours")),
         remaining={("s", "reads"): Reading(240), ("s", "writes"): Reading(190)},
         lease=Reading(Held(Standing.FREE)),
+        journal=Reading(""),
         around=around(),
         circuits={Role.PRIMARY: connected("er", EXPRESSROUTE), Role.BACKUP: connected("vng2")},
         hosts=(host(environment.ENDPOINT, "4.150.240.10"), host(environment.SIGN_IN, "20.1.1.1")),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from erfailover.commands.context import Context
+from erfailover.config import input_file
 from erfailover.errors import UsageFailure
 from erfailover.model import ssh_keys
 from erfailover.model.site import Site
@@ -85,14 +86,13 @@ def _with_key(site_file: Path, name: str, machine: TopologyMachine) -> TopologyM
 def _content(folder: Path, path: str) -> tuple[str, str]:
     """A file's text, or what is found instead of one."""
     try:
-        with (folder / Path(path).expanduser()).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = input_file.read(folder / Path(path).expanduser(), MOST_BYTES)
+    except input_file.TooLarge:
+        return "", f"more than {MOST_BYTES} bytes"
     except OSError as error:
         return "", (error.strerror or type(error).__name__).lower()
     except (RuntimeError, ValueError):
         return "", "no path of a file"
-    if len(content) > MOST_BYTES:
-        return "", f"more than {MOST_BYTES} bytes"
     try:
         return content.decode("utf-8"), ""
     except UnicodeDecodeError:

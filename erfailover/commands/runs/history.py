@@ -45,12 +45,7 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
             f"the report of run {run.id} cannot be made: its records have odd values ({error!r})",
             f"erfailover history {run.id} shows what can be read of them.",
         ) from error
-    try:
-        report_file.save(content, file)
-    except OSError as error:
-        raise UsageFailure(
-            f"--report {file}: {error.strerror or error}", "Name a file in a folder of yours."
-        ) from None
+    report_file.save(content, file)
     context.reported = True
     context.output.info(f"Report of run {run.id} ({run.to_continue}) written: {file}")
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from erfailover.commands import output_file
 from erfailover.commands.context import Context
 from erfailover.errors import UsageFailure
 from erfailover.model.history import RunRecord, runs
 from erfailover.reporting.run import data
 from erfailover.reporting.run import text as run_text
 from erfailover.reporting.run.report import RunReport
-from erfailover.runtime import files
 from erfailover.runtime.journal import Journal
 
 log = logging.getLogger("erfailover.commands.report_file")
@@ -28,17 +27,14 @@ def check(file: Path) -> None:
     """Refuse a report that could not be written, before anything is done.
 
     Raises:
-        UsageFailure: the suffix is none of a report's, or the folder cannot be written to.
+        UsageFailure: the suffix is none of a report's, or something else is there.
     """
     if file.suffix.lower() not in SUFFIXES:
         raise UsageFailure(
             f"--report {file}: expected a name that ends in {', '.join(SUFFIXES)}",
             "The suffix decides the format.",
         )
-    folder = file.parent
-    if file.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        what = "a folder stands there" if file.is_dir() else f"{folder} cannot be written to"
-        raise UsageFailure(f"--report {file}: {what}", "Name a file in a folder that is there.")
+    output_file.check(file, output_file.REPORT, "--report")
 
 
 def content(report: RunReport, suffix: str) -> str:
@@ -56,9 +52,9 @@ def save(content: str, file: Path) -> None:
     """Write a report as a whole or not at all.
 
     Raises:
-        OSError: it could not be written.
+        UsageFailure: it could not be written.
     """
-    files.write(file, content, files.SHARED)
+    output_file.write(file, content, output_file.REPORT)
 
 
 def of(journal: Journal) -> RunRecord | None:

@@ -6,16 +6,21 @@ peering would delete it.
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from erfailover.commands import output_file
 from erfailover.commands.context import Context
+from erfailover.commands.output_file import Kind
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.site import Site
 from erfailover.planning.iac import export
 from erfailover.planning.iac.export import Owned
 from erfailover.runtime.clock import all_at_once
+
+NOTHING = Kind("a file that may be replaced", lambda content: False)
 
 
 def run(context: Context, language: str, split: Path | None) -> None:
@@ -79,13 +84,13 @@ def _ids(site: Site) -> frozenset[str]:
 def _write(folder: Path, files: dict[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = [name for name in files if (folder / name).exists()]
+        there = [name for name in files if os.path.lexists(folder / name)]
         if there:
             raise UsageFailure(
                 f"{folder / there[0]} is there already", "Name an empty folder, or remove it."
             )
         for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            output_file.write(folder / name, text, NOTHING)
     except OSError as error:
         raise UsageFailure(f"{folder} cannot be written: {error.strerror or error}") from None
 

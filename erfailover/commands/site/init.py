@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from erfailover.commands import output_file
 from erfailover.commands.output import Output
+from erfailover.commands.output_file import Kind
 from erfailover.commands.site_file import SiteFile
 from erfailover.config import loader
 from erfailover.errors import UsageFailure
 from erfailover.reporting import schemas
 
 SCHEMA_FILE = "erfailover.schema.json"
+SCHEMA = Kind("a schema of site files", lambda content: schemas.ID.encode() in content)
 
 
 def run(site_file: SiteFile, output: Output, *, force: bool) -> None:
@@ -53,26 +56,20 @@ def write(path: Path, text: str, *, force: bool) -> str | None:
     Returns:
         Where the schema was written; None where it could not be: the file is whole without it.
     """
-    try:
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            schema = _write_schema(path.with_name(SCHEMA_FILE))
-            line = f"# yaml-language-server: $schema={SCHEMA_FILE}\n" if schema else ""
-            file.write(line + text)
-    except FileExistsError:
-        raise there_already(path) from None
-    except OSError as error:
-        raise UsageFailure(f"{path} cannot be written: {error.strerror or error}") from None
+    output_file.check(path, output_file.SITE)
+    if path.exists() and not force:
+        raise there_already(path)
+    schema = _write_schema(path.with_name(SCHEMA_FILE))
+    line = f"# yaml-language-server: $schema={SCHEMA_FILE}\n" if schema else ""
+    output_file.write(path, line + text, output_file.SITE)
     return schema
 
 
 def _write_schema(path: Path) -> str | None:
     """Write the schema, over that of another version, never over a file that is something else."""
-    text = schemas.text(schemas.SITE)
     try:
-        if path.exists() and schemas.ID not in path.read_text("utf-8"):
-            return None
-        path.write_text(text, "utf-8")
-    except (OSError, UnicodeDecodeError):
+        output_file.write(path, schemas.text(schemas.SITE), SCHEMA)
+    except UsageFailure:
         return None
     return str(path)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from erfailover.commands import output_file
 from erfailover.commands.context import Context
 from erfailover.commands.status import snapshot
 from erfailover.commands.status.png import Renderer, renderer
@@ -79,11 +80,7 @@ def _insist_on_a_place(file: Path | None, form: str) -> None:
                 "Name a file: --output-file site.png; or redirect standard output.",
             )
         return
-    if file.is_dir():
-        hint = f"Name one in it: {file / ('site.' + form)}"
-        raise UsageFailure(f"{file} is a folder; expected a file", hint)
-    if not file.parent.is_dir():
-        raise UsageFailure(f"the folder {file.parent} does not exist", f"mkdir -p {file.parent}")
+    output_file.check(file, output_file.PICTURE)
 
 
 def _write(context: Context, file: Path | None, text: str, render: Renderer | None) -> None:
@@ -93,7 +90,4 @@ def _write(context: Context, file: Path | None, text: str, render: Renderer | No
         sys.stdout.buffer.write(content)  # UTF-8, whatever the terminal's encoding
         sys.stdout.buffer.flush()
         return
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise UsageFailure(f"{file} cannot be written: {error.strerror}") from None
+    output_file.write(file, content, output_file.PICTURE)

@@ -22,6 +22,7 @@ from erfailover.commands.status import snapshot
 from erfailover.commands.status.snapshot import StatusReading
 from erfailover.errors import Failure, UsageFailure
 from erfailover.reporting import formats
+from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.status.changes import changes
 from erfailover.reporting.status.watch import KEPT, Event, Page, events, first_lines, page
 
@@ -104,7 +105,7 @@ def _again(context: Context, shower: Shower, before: Page) -> Page:
 def _shower(context: Context) -> Shower:
     if context.output.format != formats.TABLE or context.output.query is not None:
         return _Documents(context)
-    console = Console()
+    console = CleanConsole()
     return _Live(context, console) if _can_redraw(console) else _Lines()
 
 

@@ -19,6 +19,7 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.errors import Refused, UsageFailure
+from erfailover.model import plain_json
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed, Peering
 from erfailover.model.peering_flags import FLAG_LABELS
@@ -145,8 +146,8 @@ def parse(text: str, name: str) -> dict[str, Any]:
     """
     hint = "Make a plan: erfailover switch --to ipsec|expressroute --dry-run --out FILE"
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = plain_json.loads(text)
+    except ValueError:
         raise UsageFailure(f"{name}: expected a saved plan, found no JSON", hint) from None
     if not isinstance(found, dict) or not str(found.get("format", "")).startswith(
         "erfailover-plan/"
@@ -181,7 +182,10 @@ def target(saved: Document, name: str) -> Path:
             f"{name}: expected the plan of a switch, found one of {saved.get('purpose')}",
             f"Run erfailover {saved.get('purpose')} itself: it shows its plan and asks.",
         )
-    return Path(saved["to"])
+    try:
+        return Path(saved.get("to") or "")
+    except ValueError:
+        raise UsageFailure(f"{name}: expected the plan of a switch, found no path in it") from None
 
 
 def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None:

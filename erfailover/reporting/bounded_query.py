@@ -1,0 +1,83 @@
+"""Evaluate a JMESPath expression within limits of work, size and depth. Pure.
+
+A few characters can ask for more than any machine has: ``[@,@]|[@,@]|...`` doubles its result with
+every step, although the doubled parts are shared until they are printed. So everything counts with
+the size that it has in print.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from jmespath.visitor import Options, TreeInterpreter
+
+MOST_DEPTH = 100
+SIZE, TIMES_LARGER = 1_000_000, 10
+"""How large a result may be: so many characters and values, and so many times what is queried."""
+WORK, TIMES_LOOKED_AT = 10_000_000, 100
+"""How much may be looked at in all, likewise."""
+
+
+PLAIN = (str, int, float, list, dict, type(None))
+NO_VALUE = "an expression that begins with & is no value; only a function takes it"
+
+
+class TooMuch(ValueError):
+    """The expression makes or looks at too much."""
+
+
+def search(expression: Any, data: Any) -> Any:
+    """Return what an expression selects from plain data.
+
+    Args:
+        expression: parsed by jmespath.
+        data: plain data.
+
+    Raises:
+        TooMuch: it makes or looks at too much.
+        JMESPathError: a function is given what it cannot take.
+    """
+    interpreter = _Bounded(Options(dict_cls=OrderedDict), data)
+    result = interpreter.visit(expression, data)
+    if not isinstance(result, PLAIN):
+        raise ValueError(NO_VALUE)
+    return result
+
+
+class _Bounded(TreeInterpreter):
+    """Interprets an expression, and measures each intermediate result."""
+
+    def __init__(self, options: Options, data: Any) -> None:
+        super().__init__(options)
+        self._known: dict[int, tuple[Any, int, int]] = {}
+        size, _ = self._measure(data)
+        self._most_size = SIZE + TIMES_LARGER * size
+        self._work_left = WORK + TIMES_LOOKED_AT * size
+
+    def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
+        """Interpret a node, unless the limits are exceeded by then."""
+        result = super().visit(node, *args, **kwargs)
+        size, depth = self._measure(result)
+        self._work_left -= 1 + size
+        if size > self._most_size or depth > MOST_DEPTH or self._work_left < 0:
+            raise TooMuch("it makes too much of the result")
+        return result
+
+    def _measure(self, value: Any) -> tuple[int, int]:
+        """Return how many values and characters a value has in print, and how deep it is."""
+        if isinstance(value, str):
+            return 1 + len(value), 0
+        if not isinstance(value, list | dict):
+            return 1, 0
+        known = self._known.get(id(value))
+        if known is None:
+            keys = sum(map(len, value)) if isinstance(value, dict) else 0
+            inner = list(value.values() if isinstance(value, dict) else value)
+            if not all(isinstance(each, PLAIN) for each in inner):
+                raise ValueError(NO_VALUE)
+            found = [self._measure(each) for each in inner]
+            size = 1 + keys + sum(size for size, _ in found)
+            depth = 1 + max((depth for _, depth in found), default=0)
+            known = self._known[id(value)] = value, size, depth
+        return known[1:]

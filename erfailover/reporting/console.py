@@ -1,0 +1,26 @@
+"""A console of rich's that shows no control character of what it is given to print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from erfailover.errors import printable
+
+
+class CleanConsole(Console):
+    """A console: rich's own control sequences pass, those in texts are shown as escapes."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render something, with printable characters only."""
+        return _clean(super().render(renderable, options))
+
+
+def _clean(segments: Iterable[Segment]) -> Iterator[Segment]:
+    for segment in segments:
+        text = segment.text if segment.control else printable(segment.text)
+        yield segment if text is segment.text else segment._replace(text=text)
