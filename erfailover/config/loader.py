@@ -101,8 +101,8 @@ def _content(path: FilePath) -> bytes:
         raise SiteFileError(
             file, [Problem((), "a site file", "a directory", "name the file in it")]
         ) from None
-    except OSError as error:
-        found = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:
+        found = getattr(error, "strerror", None) or "a name that no file can have"
         raise SiteFileError(file, [Problem((), "a readable file", found)]) from None
 
 

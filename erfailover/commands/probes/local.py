@@ -1,15 +1,15 @@
 """Asks the probes that run where erfailover runs: ping, TCP, a program.
 
 The only place that starts programs of the operator's. None is given our secrets, each has a
-process group and a time-out of its own, and of what it prints only the end is kept. Times are the
-machine's own: a ping knows nothing of a lab's clock.
+session and a time-out of its own, and of what it prints only the end is kept. What it has started
+ends with it, in other sessions too (``descendants``). Times are the machine's own: a ping knows
+nothing of a lab's clock.
 """
 
 from __future__ import annotations
 
 import os
 import selectors
-import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from erfailover.commands.probes.descendants import MARK, Family
 from erfailover.model.probes import LocalCommand, LocalConnect, LocalPing, LocalProbe, LocalShell
 from erfailover.planning.probes import answers
 from erfailover.planning.probes.answers import KEPT, Answer
@@ -39,7 +40,7 @@ class Here:
 
     folder: Path
     environment: Mapping[str, str]
-    _running: set[int] = field(default_factory=set)
+    _running: set[Family] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _over: bool = False
 
@@ -73,8 +74,8 @@ class Here:
         """End what still runs, and start nothing more."""
         with self._lock:
             self._over = True
-            for pid in self._running:
-                _end(pid)
+            for family in self._running:
+                family.end()
 
     def _run(
         self, words: Sequence[str], timeout_s: float, locale: str | None = None
@@ -82,7 +83,8 @@ class Here:
         """Run a program; its exit code, None where it did not end in time, and its output's end."""
         if os.name != "posix":
             raise OSError("probes that run a program need Linux or macOS")
-        environment = answers.without_secrets(self.environment)
+        family = Family()
+        environment = {**answers.without_secrets(self.environment), MARK: family.mark}
         if locale is not None:
             environment["LC_ALL"] = locale
         with self._lock:
@@ -97,14 +99,15 @@ class Here:
                 env=environment,
                 start_new_session=True,
             )
-            self._running.add(process.pid)
+            family.pid = process.pid
+            self._running.add(family)
         try:
             output = _tail(process, time.monotonic() + timeout_s)
             code = process.poll()
         finally:
             with self._lock:
-                self._running.discard(process.pid)
-                _end(process.pid)
+                self._running.discard(family)
+            family.end()
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
@@ -130,12 +133,6 @@ def _tail(process: subprocess.Popen[bytes], deadline: float) -> bytes:
                 break
             kept = (kept + read)[-4 * KEPT :]
     return kept
-
-
-def _end(pid: int) -> None:
-    """End a program and what it has started; its process group is its own."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
 
 
 def _connect(probe: LocalConnect) -> Answer:

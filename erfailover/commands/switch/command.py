@@ -34,7 +34,6 @@ from erfailover.errors import (
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.durations import duration
 from erfailover.model.history import last_switch
-from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Role, Site

@@ -17,12 +17,13 @@ from erfailover.commands.switch.hazards import Lookout
 from erfailover.commands.switch.options import PATIENCE_S, Options
 from erfailover.errors import UnknownReading
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
 from erfailover.planning.switch import gates, procedure
 from erfailover.reporting.plan import document as plan_document
-from erfailover.runtime.journal import Record, peerings_made, prestaged
+from erfailover.runtime.journal import peerings_made, prestaged
 
 OWNER_TAG = "erfailover-site"
 """The tag that ``provision`` puts on what it makes, with the site's name."""

@@ -13,14 +13,14 @@ import json
 from pathlib import Path
 
 from erfailover.lab.auth.identity import Identity, subscription_name
-from erfailover.lab.server.files import write_private
+from erfailover.lab.server.files import make_private_folder, write_private
 
 CLOUD = "ErfailoverLab"
 
 
 def write_configuration(directory: Path, identity: Identity, endpoint: str) -> Path:
     """Write a folder for ``AZURE_CONFIG_DIR``; gives it back."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(directory)
     files = {
         "config": _ini(_settings()),
         "clouds.config": _ini({CLOUD: _cloud(endpoint)}),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import trustme
 
-from erfailover.lab.server.files import write_private
+from erfailover.lab.server.files import make_private_folder, write_private
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -33,7 +33,7 @@ class Authority:
 
 def authority(directory: Path) -> Authority:
     """The authority kept in a directory, made there where there is none."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(directory)
     ca_file, key_file = directory / "ca.pem", directory / "ca.key"
     if ca_file.is_file() and key_file.is_file():
         return Authority(trustme.CA.from_pem(ca_file.read_bytes(), key_file.read_bytes()), ca_file)

@@ -1,4 +1,4 @@
-"""How the lab writes a file of its own: in one piece, readable by its owner alone."""
+"""How the lab makes files and folders of its own: for their owner alone."""
 
 from __future__ import annotations
 
@@ -17,3 +17,11 @@ def write_private(path: Path, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder and those above that are missing, for their owner alone whatever the umask."""
+    if not path.is_dir():
+        make_private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        path.chmod(0o700)

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout, UnixFileLock, WindowsFileLock
 
 from erfailover.lab.auth import identity
 from erfailover.lab.auth.identity import Identity
-from erfailover.lab.server.files import write_private
+from erfailover.lab.server.files import make_private_folder, write_private
 
 STATE_VARIABLE = "ERFAILOVER_LAB_STATE_DIR"
 HOLD_TIMEOUT_S = 1.0
@@ -60,7 +60,7 @@ class Folder:
 
     def make(self) -> None:
         """Make the folder, its owner's alone."""
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(self.path)
 
     def identity(self) -> Identity:
         """The lab's identity, made where there is none."""

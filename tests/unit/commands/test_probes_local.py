@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from erfailover.commands.probes.local import Here
@@ -118,6 +121,39 @@ def test_what_does_not_end_in_time_is_ended_with_all_that_it_started(here: Here,
     assert (answer.up, answer.seen) == (False, "had not ended after 0.3 s")
     assert seconds < 5.0
     assert len(answer.output) <= KEPT + 4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "setsid {} & wait",
+        "setsid sh -c '{0} & {0}' & wait",
+        "(setsid {} &); sleep 30",
+        "(setsid sh -c '(setsid {} &)' &); sleep 30",
+        "env -i setsid {} & wait",
+        "setsid nohup {} >/dev/null 2>&1 & exit 0",
+        "(setsid {} >/dev/null 2>&1 </dev/null &); exit 0",
+    ],
+)
+def test_what_it_started_in_another_session_ends_with_it(here: Here, line: str) -> None:
+    seconds = f"{random.randint(10_000, 99_999)}.5"
+    here.ask(LocalShell(line.format(f"sleep {seconds}"), timeout_s=0.5))
+    assert [
+        each.pid
+        for each in psutil.process_iter(["cmdline", "status"])
+        if seconds in (each.info["cmdline"] or ()) and each.info["status"] != psutil.STATUS_ZOMBIE
+    ] == []
+
+
+def test_ending_a_program_touches_no_process_that_was_there_before(here: Here) -> None:
+    mine = subprocess.Popen(["sleep", "30"])
+    try:
+        here.ask(LocalShell("sleep 30", timeout_s=0.2))
+        here.ask(LocalShell("exit 0"))
+        assert mine.poll() is None
+    finally:
+        mine.kill()
+        mine.wait()
 
 
 def test_what_a_program_leaves_in_the_background_is_not_waited_for(here: Here) -> None:

@@ -1,0 +1,77 @@
+"""The processes that a program has started, also in sessions of their own, and their end.
+
+They are found in three ways, none of which needs rights or works on one system alone: by the
+process group of the program; as children of a process that is one of them; and by a variable that
+the program is given and passes on. Only a process that has done all of this escapes: it is in
+another session, its parent has ended, and it was started with a cleared environment.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import psutil
+
+MARK = "ERFAILOVER_PROBE"
+"""The variable that marks what belongs to one question of a probe."""
+ROUNDS = 5
+"""How often more is looked for after some were ended: they may have started others meanwhile."""
+
+
+@dataclass(eq=False)
+class Family:
+    """A program and what it has started.
+
+    Attributes:
+        mark: the value of ``MARK`` that the program is given.
+        pid: the program; 0 until it was started.
+        before: the processes that there were before it: none of them is its own.
+    """
+
+    mark: str = field(default_factory=lambda: uuid4().hex)
+    pid: int = 0
+    before: frozenset[int] = field(default_factory=lambda: frozenset(psutil.pids()))
+
+    def end(self) -> None:
+        """End all of them that can be found."""
+        if not self.pid:
+            return
+        for _ in range(ROUNDS):
+            found = self._found()
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            for process in found:
+                with suppress(psutil.Error):
+                    process.kill()
+            if not found:
+                return
+
+    def _found(self) -> list[psutil.Process]:
+        """Return those that live, the program itself and its process group aside."""
+        found: dict[int, psutil.Process] = {}
+        for pid in set(psutil.pids()) - self.before - {self.pid, os.getpid()}:
+            with suppress(psutil.Error, OSError):
+                process = psutil.Process(pid)
+                if process.status() != psutil.STATUS_ZOMBIE and self._is_own(process):
+                    found[pid] = process
+        roots = list(found.values())
+        with suppress(psutil.Error):
+            roots.append(psutil.Process(self.pid))
+        for root in roots:
+            with suppress(psutil.Error):
+                children = root.children(recursive=True)
+                found |= {each.pid: each for each in children if each.pid not in self.before}
+        return [each for each in found.values() if _lives(each)]
+
+    def _is_own(self, process: psutil.Process) -> bool:
+        return process.environ().get(MARK) == self.mark
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    return False
