@@ -146,8 +146,8 @@ def _site(ctx: click.Context) -> Any:
     """The site file as it stands: what is wrong with it is not asked here."""
     import yaml
 
-    from erfailover.config import input_file
     from erfailover.config.yaml_source import MOST_BYTES
+    from erfailover.runtime import input_file
 
     file = ctx.params.get("site_file") or os.environ.get("ERFAILOVER_SITE") or "erfailover.yaml"
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

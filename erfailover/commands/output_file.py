@@ -12,9 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from erfailover.config import input_file
 from erfailover.errors import UsageFailure
-from erfailover.runtime import files
+from erfailover.runtime import files, input_file
 
 MOST_BYTES = 256 * 1024 * 1024
 

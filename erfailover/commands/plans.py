@@ -11,7 +11,6 @@ from erfailover.commands import output_file
 from erfailover.commands.context import Context
 from erfailover.commands.output import Output
 from erfailover.commands.output import show as show_result
-from erfailover.config import input_file
 from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
@@ -22,6 +21,7 @@ from erfailover.reporting.plan import az_script
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text as plan_text
 from erfailover.reporting.plan.style import styled
+from erfailover.runtime import input_file
 
 MOST_BYTES = 64 * 1024 * 1024
 """A plan of 500 spokes is 4 MB."""

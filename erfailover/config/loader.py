@@ -19,7 +19,6 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from erfailover.config import input_file
 from erfailover.config.validate_site import problems as cross_checks
 from erfailover.config.yaml_source import (
     MOST_BYTES,
@@ -34,6 +33,7 @@ from erfailover.config.yaml_source import (
 from erfailover.errors import UsageFailure
 from erfailover.model.site import Site
 from erfailover.model.site_file import classes_of, is_required
+from erfailover.runtime import input_file
 
 MOST_TOLD = 50
 """How many problems are told at once."""

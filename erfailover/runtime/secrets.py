@@ -16,11 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from erfailover.config import input_file
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model import plain_json
 from erfailover.model.topology import ADMIN_PASSWORD
-from erfailover.runtime import files
+from erfailover.runtime import files, input_file
 
 FILE, MOST_BYTES = "secrets.json", 16 * 1024 * 1024
 SHARED_KEY_VARIABLE = "ERFAILOVER_SHARED_KEY"

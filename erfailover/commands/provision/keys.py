@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from erfailover.commands.context import Context
-from erfailover.config import input_file
 from erfailover.errors import UsageFailure
 from erfailover.model import ssh_keys
 from erfailover.model.site import Site
 from erfailover.model.topology import TopologyMachine
+from erfailover.runtime import input_file
 from erfailover.runtime.secrets import Secrets
 
 MOST_BYTES = 16384

@@ -20,7 +20,6 @@ from uuid import uuid4
 
 from filelock import lock_descriptor
 
-from erfailover.config import input_file
 from erfailover.errors import LeaseLost, Refused, StateFailure
 from erfailover.model import journal_lines, plain_json
 from erfailover.model.lease import (
@@ -33,7 +32,7 @@ from erfailover.model.lease import (
     decide,
     refusal,
 )
-from erfailover.runtime import files
+from erfailover.runtime import files, input_file
 from erfailover.runtime.state.process import alive, is_running
 
 LEASE_S = 60.0
