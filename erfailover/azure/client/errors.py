@@ -21,6 +21,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
+from erfailover.azure.client import sign_in
 from erfailover.azure.client.answers import parse
 from erfailover.azure.client.request_log import without_queries
 from erfailover.errors import AzureFailure, Kind
@@ -34,6 +35,7 @@ CONTENTION = frozenset(
         "ReferencedResourceNotProvisioned",
         "OperationNotAllowedOnUpdatingResource",
         "ResourceGroupBeingDeleted",
+        "Conflict",  # of Run Command: "Run command extension execution is in progress" (published)
     }
 )
 """Codes that say that another operation holds the resource (recorded; see errors of ARM)."""
@@ -121,20 +123,21 @@ def translate(error: AzureError, what: str) -> AzureFailure:
     if isinstance(error, ClientAuthenticationError):
         return AzureFailure(
             Kind.AUTHENTICATION,
-            redacted(without_queries(f"no token for {what}: {_attempts(error)}")),
+            redacted(without_queries(f"no token for {what}: {sign_in.attempts(error)}")),
             _of_transport(error)
+            or sign_in.remedy(str(error))
             or "Sign in (az login, or the AZURE_* variables of a service principal). Where "
             "ERFAILOVER_ENDPOINT and AZURE_AUTHORITY_HOST are set, check that both answer.",
         )
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return AzureFailure(
             Kind.CONNECTION,
-            redacted(without_queries(f"{what} was not answered: {_first_line(error)}")),
+            redacted(without_queries(f"{what} was not answered: {sign_in.first_line(error)}")),
             _of_transport(error)
             or "Check that the management endpoint can be reached from here "
             "(ERFAILOVER_ENDPOINT, proxy, REQUESTS_CA_BUNDLE).",
         )
-    return AzureFailure(Kind.SERVER, f"{what} failed: {_first_line(error)}")
+    return AzureFailure(Kind.SERVER, f"{what} failed: {sign_in.first_line(error)}")
 
 
 def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
@@ -149,7 +152,9 @@ def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
         f"{what} was refused by Azure: {code or status}: {message}"
         if kind is Kind.REFUSED
         else f"{what}: {code or status}: {message}",
-        advice(code, message) if kind is Kind.REFUSED else _hint(kind),
+        advice(code, message)
+        if kind is Kind.REFUSED
+        else sign_in.challenged(headers.get("WWW-Authenticate")) or _hint(kind),
         code=code,
         status=status,
         retry_after_s=retry_after_s(headers),
@@ -226,34 +231,12 @@ def _body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
     details = [str(each.get("code")) for each in rows]
     detail_text = "; ".join(str(each["message"]) for each in rows if each.get("message"))
     code = found.get("code")
-    message = str(found.get("message") or _first_line(error))
+    message = str(found.get("message") or sign_in.first_line(error))
     return (
         code if isinstance(code, str) else None,
         f"{message} ({detail_text})" if detail_text else message,
         details,
     )
-
-
-NOT_SET_UP = (
-    "unavailable",
-    "not found on path",
-    "is not installed",
-    "could not be found",
-    "package to be installed",
-    "az login",
-)
-"""What a credential of azure-identity's chain says that has nothing to try with (1.27)."""
-
-
-def _attempts(error: Exception) -> str:
-    """What azure-identity's chain said: of credentials that are not set up, only the names."""
-    tried = [line.strip() for line in str(error).splitlines() if line.startswith("\t")]
-    telling = [line for line in tried if not any(mark in line for mark in NOT_SET_UP)]
-    others = [line.partition(":")[0] for line in tried if line not in telling]
-    said = [each[:600] for each in telling]
-    if others:
-        said.append(f"not set up: {', '.join(others)}")
-    return "; ".join(said) or _first_line(error)
 
 
 TLS_MARKS = ("certificate_verify_failed", "certificate verify failed", "sslerror", "ssl:")
@@ -276,11 +259,6 @@ def _of_transport(error: Exception) -> str | None:
     if any(mark in text for mark in PROXY_MARKS):
         return PROXY_ADVICE
     return TLS_ADVICE if any(mark in text for mark in TLS_MARKS) else None
-
-
-def _first_line(error: Exception) -> str:
-    text = str(getattr(error, "message", None) or error).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__
 
 
 def advice(code: str | None, message: str) -> str | None:
