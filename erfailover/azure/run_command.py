@@ -1,8 +1,8 @@
-"""Run Command: shell scripts on virtual machines, through Azure."""
+"""Run Command: scripts on virtual machines, through Azure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,12 @@ def run_command(
     script: Sequence[str],
     deadline_s: float,
     guard: Guard | None = None,
+    command_id: str = "RunShellScript",
 ) -> CommandResult:
-    """Run a shell script on a machine; Azure returns the last 4 KB of its output.
+    """Run a script on a machine; Azure returns the last 4,096 bytes of its output.
+
+    While another command runs there, for example one of a management agent, Azure answers 409
+    Conflict "Run command extension execution is in progress" (published): that is waited out.
 
     Args:
         session: the connections.
@@ -37,9 +41,10 @@ def run_command(
         script: the lines of the script; it must be safe to run twice.
         deadline_s: how long it may take, in seconds.
         guard: consulted before the script is sent; None for a script that changes nothing.
+        command_id: ``RunShellScript`` for Linux, ``RunPowerShellScript`` for Windows.
     """
     where = parse(machine_id)
-    body = {"commandId": "RunShellScript", "script": list(script)}
+    body = {"commandId": command_id, "script": list(script)}
 
     def begin(polling: CadencePolling) -> Any:
         call = session.operations(where, guard).begin_run_command
@@ -49,12 +54,26 @@ def run_command(
     answer = session.post(what, begin, deadline_s)
     with understood(what):
         answer = answer.get("properties", {}).get("output", answer)
-        message = "\n".join(str(each.get("message", "")) for each in answer.get("value") or [])
-        return _streams(message)
+        return _result(answer.get("value") or [])
 
 
-def _streams(message: str) -> CommandResult:
-    """Take Run Command's message apart: ``[stdout]`` and ``[stderr]`` (recorded)."""
+def _result(rows: Sequence[Mapping[str, Any]]) -> CommandResult:
+    """Take Run Command's answer apart.
+
+    Linux: one row, its message with ``[stdout]`` and ``[stderr]`` (recorded). Windows: a row each,
+    ``ComponentStatus/StdOut/succeeded`` and ``ComponentStatus/StdErr/succeeded`` (published: "Run
+    scripts in your Windows VM by using action Run Commands").
+    """
+    windows = {
+        stream: "\n".join(
+            str(each.get("message") or "")
+            for each in rows
+            if f"/{stream}/" in str(each.get("code") or "").lower()
+        )
+        for stream in ("stdout", "stderr")
+    }
+    message = "\n".join(str(each.get("message") or "") for each in rows)
     _, _, rest = message.partition("[stdout]\n")
     stdout, _, stderr = rest.partition("[stderr]\n")
-    return CommandResult(stdout.rstrip("\n"), stderr.rstrip("\n"))
+    stdout, stderr = stdout or windows["stdout"], stderr or windows["stderr"]
+    return CommandResult(stdout.rstrip("\r\n"), stderr.rstrip("\r\n"))

@@ -14,6 +14,7 @@ from erfailover.model.probes import (
     LocalPing,
     LocalProbe,
     LocalShell,
+    MachineConnect,
     Probe,
 )
 from erfailover.model.site import Site
@@ -33,6 +34,8 @@ def problems(site: Site) -> Iterator[Problem]:
         yield from _times(keys, probe)
         if isinstance(probe, LOCAL):
             yield from _local(keys, probe)
+        if isinstance(probe, MachineConnect) and not 0 < probe.tcp < 65536:
+            yield Problem((*keys, "tcp"), "a TCP port, 1 to 65535", str(probe.tcp))
 
 
 def _times(keys: Keys, probe: Probe) -> Iterator[Problem]:

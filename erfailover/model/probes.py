@@ -124,16 +124,51 @@ class MachinePing(Section):
     """How long Run Command is waited for, in seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class MachineConnect(Section):
+    """A machine of the site opens a TCP connection, by Run Command, and closes it at once."""
+
+    machine: str
+    """The virtual machine that connects: a name, or a full resource id."""
+    address: IPv4Address
+    """The address to connect to."""
+    tcp: int
+    """The TCP port that must accept the connection."""
+    timeout_s: float = 300.0
+    """How long Run Command is waited for, in seconds; the connection itself has 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextHop(Section):
+    """Network Watcher's next hop from a machine of the site: nothing runs in the machine.
+
+    It tells which route a packet would take, not that packets pass.
+    """
+
+    machine: str
+    """The running virtual machine whose route is asked for: a name, or a full resource id."""
+    address: IPv4Address
+    """The destination."""
+    next_hop_type: NextHopType
+    """The next hop type that the route must have, in Azure's words."""
+    next_hop: IPv4Address | None = None
+    """The next hop that the route must have, if that matters."""
+    timeout_s: float = 120.0
+    """How long to wait for Azure's answer, in seconds."""
+
+
 LocalProbe = LocalPing | LocalConnect | LocalCommand | LocalShell
-Probe = Annotated[LocalProbe | InterfaceRoute | MachinePing, ChosenByKeys()]
+MachineProbe = MachinePing | MachineConnect
+Probe = Annotated[LocalProbe | InterfaceRoute | MachineProbe | NextHop, ChosenByKeys()]
 LOCAL = (LocalPing, LocalConnect, LocalCommand, LocalShell)
+RUN_COMMAND = (MachinePing, MachineConnect)
 
 
 def machines(probe: Probe) -> tuple[str, ...]:
-    """The machines of the site that a probe runs on."""
+    """Return the machines of the site that a probe names."""
     if isinstance(probe, MachinePing):
         return tuple(filter(None, (probe.machine, probe.through)))
-    return ()
+    return (probe.machine,) if isinstance(probe, MachineConnect | NextHop) else ()
 
 
 def interfaces(probe: Probe) -> tuple[str, ...]:
@@ -150,13 +185,15 @@ def kind(probe: Probe) -> str:
         LocalShell: "shell",
         InterfaceRoute: "route",
         MachinePing: "machine ping",
+        MachineConnect: "machine connect",
+        NextHop: "next hop",
     }
     return words[type(probe)]
 
 
 def where(probe: Probe) -> str:
     """From where it is asked."""
-    if isinstance(probe, MachinePing):
+    if isinstance(probe, MachinePing | MachineConnect | NextHop):
         return last_of(probe.machine)
     return last_of(probe.interface) if isinstance(probe, InterfaceRoute) else "here"
 
@@ -175,6 +212,11 @@ def what(probe: Probe) -> str:
         case InterfaceRoute():
             hop = f" {probe.next_hop}" if probe.next_hop else ""
             return f"{probe.prefix} by {probe.next_hop_type}{hop}"
+        case NextHop():
+            hop = f" {probe.next_hop}" if probe.next_hop else ""
+            return f"{probe.address} by {probe.next_hop_type}{hop}"
+        case MachineConnect():
+            return f"TCP {probe.address}:{probe.tcp}"
         case MachinePing():
             through = f" through the NAT of {last_of(probe.through)}" if probe.through else ""
             return f"ping {probe.ping}{through}"

@@ -28,6 +28,7 @@ HUB = f"{NETWORK_PROVIDER}/virtualHubs"
 HUB_PEER = f"{HUB}/bgpConnections"
 HUB_ADDRESS = f"{HUB}/ipConfigurations"
 INTERFACE = f"{NETWORK_PROVIDER}/networkInterfaces"
+NETWORK_WATCHER = f"{NETWORK_PROVIDER}/networkWatchers"
 MACHINE = "Microsoft.Compute/virtualMachines"
 
 WORDS = {

@@ -14,17 +14,11 @@ import pytest
 
 from erfailover.lab.machines.reachability import reaches
 from tests.support.pages import check_page
+from tests.support.probes import add_probes
 from tests.support.stage import Stage
 
 OFFICE = "10.5.0.4"
 NIC = "Microsoft.Network/networkInterfaces"
-
-
-def add_probes(*lines: str) -> None:
-    """Add probes to the site file."""
-    file = Path("erfailover.yaml")
-    more = "".join(f"  {line}\n" for line in lines)
-    file.write_text(file.read_text().replace("probes:\n", f"probes:\n{more}", 1))
 
 
 def without_pings() -> None:

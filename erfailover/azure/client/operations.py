@@ -63,6 +63,7 @@ def operations(clients: Clients, type_: str) -> Any:
         ids.HUB: "virtual_hubs",
         ids.HUB_PEER: "virtual_hub_bgp_connections",
         ids.HUB_ADDRESS: "virtual_hub_ip_configuration",
+        ids.NETWORK_WATCHER: "network_watchers",
     }
     known = {each.lower(): name for each, name in network.items()}
     if type_.lower() in known:

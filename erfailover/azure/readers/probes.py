@@ -1,43 +1,59 @@
-"""Runs the probes that Azure answers: pings by Run Command, and effective routes.
+"""Runs the probes that Azure answers: by Run Command, of effective routes, of next hops.
 
-Each machine is sent one script: Run Command runs one at a time. Changes nothing.
+A machine runs one command at a time, so its probes share one script, or as few as their output
+allows. Changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from erfailover.azure.reader import Reader
+from erfailover.azure.readers import network_watcher
 from erfailover.errors import AzureFailure
-from erfailover.model.probes import InterfaceRoute, MachinePing
+from erfailover.model.observed import attempt
+from erfailover.model.probes import (
+    RUN_COMMAND,
+    InterfaceRoute,
+    MachinePing,
+    MachineProbe,
+    NextHop,
+    Probe,
+)
 from erfailover.model.resource_ids import INTERFACE
 from erfailover.model.site import Site
-from erfailover.planning.probes import results as probes_results
-from erfailover.planning.probes.answers import Answer, of_routes
+from erfailover.planning.probes import machine_scripts, results
+from erfailover.planning.probes.answers import Answer, of_next_hop, of_routes
+from erfailover.planning.probes.machine_scripts import System
 from erfailover.planning.probes.results import ProbeResult
 
 NAT_TRIES = 3
 
+Expected = Mapping[str, bool]
+Work = Callable[[], list[ProbeResult]]
 
-def pings(
-    reader: Reader, site: Site, wanted: Mapping[str, MachinePing], expected: Mapping[str, bool]
-) -> list[Callable[[], list[ProbeResult]]]:
-    """The work of these pings: one script a machine, to be done at once."""
-    by_machine: dict[str, dict[str, MachinePing]] = {}
+
+def work(reader: Reader, site: Site, wanted: Mapping[str, Probe], expected: Expected) -> list[Work]:
+    """Return what asks the probes that Azure answers, to be done all at once."""
+    by_machine: dict[str, dict[str, MachineProbe]] = {}
+    asks: list[Work] = []
     for name, probe in wanted.items():
-        by_machine.setdefault(probe.machine, {})[name] = probe
-    return [
-        partial(_on_machine, reader, site, machine, mine, expected)
-        for machine, mine in by_machine.items()
-    ]
+        if isinstance(probe, RUN_COMMAND):
+            by_machine.setdefault(site.machine_id(probe.machine).lower(), {})[name] = probe
+        elif isinstance(probe, InterfaceRoute):
+            asks.append(partial(_route, reader, site, name, probe, expected[name]))
+        elif isinstance(probe, NextHop):
+            asks.append(partial(_next_hop, reader, site, name, probe, expected[name]))
+    asks += [partial(_on_machine, reader, site, probes, expected) for probes in by_machine.values()]
+    return asks
 
 
-def route(
+def _route(
     reader: Reader, site: Site, name: str, probe: InterfaceRoute, expected: bool
 ) -> list[ProbeResult]:
-    """What the effective routes of a network interface say of a prefix.
+    """Ask what the effective routes of a network interface say of a prefix.
 
     Azure's answer is that of the running machine's interface (published: "View effective routes").
     """
@@ -51,61 +67,91 @@ def route(
         answer = of_routes(rows, probe)
     except AzureFailure as failure:
         answer = Answer(None, failure.message)
-    took_s = round(reader.clock.now() - began, 1)
-    return [probes_results.result(name, probe, replace(answer, took_s=took_s), expected)]
+    return [results.result(name, probe, _timed(reader, answer, began), expected)]
+
+
+def _next_hop(
+    reader: Reader, site: Site, name: str, probe: NextHop, expected: bool
+) -> list[ProbeResult]:
+    began = reader.clock.now()
+    machine = site.machine_id(probe.machine)
+    asked = attempt(
+        partial(network_watcher.next_hop, reader, machine, probe.address, probe.timeout_s)
+    )
+    answer = (
+        Answer(None, asked.unknown or "no answer")
+        if asked.value is None
+        else of_next_hop(asked.value, probe)
+    )
+    return [results.result(name, probe, _timed(reader, answer, began), expected)]
 
 
 def _on_machine(
-    reader: Reader,
-    site: Site,
-    machine: str,
-    wanted: Mapping[str, MachinePing],
-    expected: Mapping[str, bool],
+    reader: Reader, site: Site, probes: Mapping[str, MachineProbe], expected: Expected
 ) -> list[ProbeResult]:
-    began = reader.clock.now()
-    deadline_s = max(each.timeout_s for each in wanted.values())
-    output = _output(reader, site, machine, probes_results.ping_script(wanted), deadline_s)
-    took_s = reader.clock.now() - began
-    parts = probes_results.sections(output)
-    results = []
-    for name, probe in wanted.items():
-        check = f"{machine} pings {probe.ping}"
-        text = parts.get(name, output)
-        up, seen = probes_results.ping_passed(text), probes_results.ping_seen(text)
-        if probe.through and expected[name] and up:
-            check += f" through the NAT of {probe.through}"
-            entry = _nat_entry(reader, site, machine, probe)
-            up, took_s = entry is not None, reader.clock.now() - began
-            missing = f"no entry in the NAT table of {probe.through}"
-            seen += ", in the NAT table" if entry else f", but {missing}"
-            text += f"\n{entry or missing}"
-        answer = Answer(up, seen, text, round(took_s, 1))
-        results.append(
-            replace(probes_results.result(name, probe, answer, expected[name]), check=check)
-        )
-    return results
+    """Ask the probes of one machine, in as few commands as their output allows."""
+    machine = next(iter(probes.values())).machine
+    system = _system(reader, site.machine_id(machine))
+    found = []
+    for names in machine_scripts.in_scripts(probes):
+        began = reader.clock.now()
+        asked = [probes[name] for name in names]
+        output = _output(reader, site, machine, asked, system)
+        took_s = round(reader.clock.now() - began, 1)
+        for name, probe, answer in zip(
+            names, asked, machine_scripts.answers(output, asked, took_s), strict=True
+        ):
+            if isinstance(probe, MachinePing) and probe.through and answer.up and expected[name]:
+                answer = _timed(reader, _through(reader, site, probe, system, answer), began)
+            found.append(results.result(name, probe, answer, expected[name]))
+    return found
 
 
-def _nat_entry(reader: Reader, site: Site, machine: str, probe: MachinePing) -> str | None:
-    """The flow in the NAT table; pinged again where it has expired meanwhile (30 s, Linux)."""
+def _through(
+    reader: Reader, site: Site, probe: MachinePing, system: System, pinged: Answer
+) -> Answer:
+    """Look the flow up in the NAT table, which forgets it 30 s after the last packet (Linux)."""
     assert probe.through is not None
-    for attempt in range(NAT_TRIES):
-        if attempt:
-            _output(
-                reader, site, machine, probes_results.ping_script({"again": probe}), probe.timeout_s
-            )
-        output = _output(
-            reader, site, probe.through, probes_results.nat_script(probe), probe.timeout_s
-        )
-        entry = probes_results.nat_entry(output, probe)
-        if entry:
-            return entry
-    return None
+    nat = site.machine_id(probe.through)
+    looked = pinged
+    for tried in range(NAT_TRIES):
+        if tried:
+            _output(reader, site, probe.machine, [probe], system)
+        try:
+            said = reader.run_command(nat, machine_scripts.nat_script(probe.ping), probe.timeout_s)
+            looked = machine_scripts.nat_answer(said.stdout or said.stderr, probe)
+        except AzureFailure as failure:
+            looked = Answer(None, failure.message)
+        if looked.up is not False:
+            break
+    but = ", " if looked.up else ", but "
+    of = f"{looked.seen} of {probe.through}" if looked.up is False else looked.seen
+    return Answer(looked.up, f"{pinged.seen}{but}{of}", f"{pinged.output}\n{looked.output or of}")
 
 
-def _output(reader: Reader, site: Site, machine: str, script: list[str], deadline_s: float) -> str:
+def _system(reader: Reader, machine_id: str) -> System:
+    """Return the operating system of a machine; Linux if Azure does not tell it.
+
+    A script for the other system prints no frames, so a wrong guess makes its probes unknown.
+    """
+    body = attempt(partial(reader.get, machine_id)).value or {}
+    disk = ((body.get("properties") or {}).get("storageProfile") or {}).get("osDisk") or {}
+    windows = str(disk.get("osType")).lower() == System.WINDOWS.lower()
+    return System.WINDOWS if windows else System.LINUX
+
+
+def _output(
+    reader: Reader, site: Site, machine: str, probes: Iterable[MachineProbe], system: System
+) -> str:
+    asked = list(probes)
+    deadline_s = max(each.timeout_s for each in asked)
+    lines = machine_scripts.script(asked, system)
     try:
-        result = reader.run_command(site.machine_id(machine), script, deadline_s)
+        said = reader.run_command(site.machine_id(machine), lines, deadline_s, system.command_id)
     except AzureFailure as failure:
         return failure.message
-    return "\n".join(filter(None, (result.stdout, result.stderr)))
+    return said.stdout or said.stderr
+
+
+def _timed(reader: Reader, answer: Answer, began: float) -> Answer:
+    return replace(answer, took_s=round(reader.clock.now() - began, 1))

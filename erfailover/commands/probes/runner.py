@@ -8,7 +8,7 @@ from functools import partial
 from erfailover.azure.readers import probes as readers_probes
 from erfailover.commands.context import Context
 from erfailover.commands.probes.local import Here
-from erfailover.model.probes import LOCAL, InterfaceRoute, LocalProbe, MachinePing
+from erfailover.model.probes import LOCAL, LocalProbe
 from erfailover.planning.probes.results import ProbeResult, result
 from erfailover.runtime.clock import all_at_once
 
@@ -23,17 +23,13 @@ def here(context: Context) -> Here:
 def run(context: Context, expected: Mapping[str, bool]) -> list[ProbeResult]:
     """Run the probes named in ``expected`` at once, and say what each came to."""
     probes = {name: context.site.probes[name] for name in expected}
-    pings = {name: each for name, each in probes.items() if isinstance(each, MachinePing)}
-    work: list[Work] = (
-        readers_probes.pings(context.reader, context.site, pings, expected) if pings else []
-    )
+    work: list[Work] = []
     local = here(context)
     for name, probe in probes.items():
         if isinstance(probe, LOCAL):
             work.append(partial(_here, local, name, probe, expected[name]))
-        elif isinstance(probe, InterfaceRoute):
-            site, reader = context.site, context.reader
-            work.append(partial(readers_probes.route, reader, site, name, probe, expected[name]))
+    if len(work) < len(probes):
+        work += readers_probes.work(context.reader, context.site, probes, expected)
     try:
         done = all_at_once(context.clock, work)
     finally:

@@ -10,13 +10,13 @@ import json
 from erfailover.lab.arm import reads
 from erfailover.lab.arm.reads import find
 from erfailover.lab.arm.writes import refuse
-from erfailover.lab.core import errors, ids
+from erfailover.lab.core import addresses, errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.arm_url import Target
 from erfailover.lab.core.errors import Refusal, Refused
 from erfailover.lab.core.operations import Operation
 from erfailover.lab.core.protocol import ALL_SINCE, Answer, Request, operation_headers, parse_body
-from erfailover.lab.core.world import Resource
+from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.engine import failover_tests
 from erfailover.lab.engine.action_results import StartScript
 from erfailover.lab.engine.cloud import Cloud
@@ -113,6 +113,8 @@ def _network_action(lab: Cloud, request: Request, resource: Resource, name: str)
         arguments = failover_tests.arguments_of(body, dict(request.query))
         refuse(failover_tests.refused(lab, resource, name, arguments))
         failover_tests.begin(lab, resource, name, arguments)
+    if name == "nexthop":
+        arguments = _next_hop(lab, resource, parse_body(request))
     if name == "effectiveroutetable":
         refuse(_detached(lab, resource))
     operation = _start(lab, resource, name, duration_s, arguments=arguments)
@@ -126,6 +128,38 @@ def _unready(lab: Cloud, resource: Resource) -> Refusal:
         "action on a resource in the making",
         f"The operation cannot be performed because {resource.id} is not provisioned yet.",
     )
+
+
+def _next_hop(lab: Cloud, watcher: Resource, body: Body) -> dict[str, str]:
+    """The interface and destination of a question for a next hop.
+
+    Documented: a machine of the watcher's region, by the address of one of its interfaces. Which
+    codes refuse another is not known.
+    """
+    for name in ("targetResourceId", "sourceIPAddress", "destinationIPAddress"):
+        if not isinstance(body.get(name), str):
+            raise Refused(errors.property_missing(name, str(watcher.id)))
+    source, destination = body["sourceIPAddress"], body["destinationIPAddress"]
+    if addresses.address(destination) is None:
+        known = "an IPv4 address"
+        raise Refused(errors.property_invalid("destinationIPAddress", destination, known))
+    machine = lab.world.get(body["targetResourceId"])
+    if machine is None or machine.id.type != rt.VM:
+        raise Refused(errors.not_modelled(f"the next hop of {body['targetResourceId']}"))
+    if machine.body.get("location") != watcher.body.get("location"):
+        text = f"{machine.id} is not in the region of {watcher.id}."
+        refuse(lab.scene.unknown.refuse("next hop in another region", text))
+    for each in machine.properties["networkProfile"]["networkInterfaces"]:
+        nic = lab.world.get(each["id"])
+        known_addresses = [
+            row["properties"].get("privateIPAddress")
+            for row in (nic.properties.get("ipConfigurations") if nic else None) or []
+        ]
+        if nic is not None and source in known_addresses:
+            refuse(_detached(lab, nic))
+            return {"nic": ids.key(nic.id), "destination": destination}
+    text = f"{source} is no address of {machine.id}."
+    raise Refused(lab.scene.unknown.refuse("next hop from another address", text))
 
 
 def _detached(lab: Cloud, nic: Resource) -> Refusal | None:

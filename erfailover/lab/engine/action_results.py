@@ -18,7 +18,7 @@ from erfailover.lab.engine.read_history import read_wrongly
 from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.providers import presentation
 from erfailover.lab.routing import route_servers
-from erfailover.lab.routing.effective_routes import effective_routes
+from erfailover.lab.routing.effective_routes import effective_routes, next_hop
 
 OUTPUT_LIMIT = 4096
 """Run Command gives back the last 4 KB of each stream (documented)."""
@@ -60,6 +60,11 @@ def result_of(lab: Cloud, operation: Operation) -> None:
             operation.result = route_servers.learned(lab.world, resource)
         case "effectiveroutetable":
             operation.result = {"value": effective_routes(lab.world, lab.bgp, resource)}
+        case "nexthop":
+            nic = lab.world.get(operation.arguments["nic"])
+            if nic is not None:
+                destination = operation.arguments["destination"]
+                operation.result = next_hop(lab.world, lab.bgp, nic, destination)
         case "reset":
             # Documented: the gateway itself, once the operation has ended.
             operation.result = presentation.shown(lab.scene, lab.bgp, resource, read=False)

@@ -47,7 +47,8 @@ MAXIMUM_HOPS = 32
 class Trace:
     """Whether an answer came back, and the way there and back.
 
-    ``flows`` are those that tracking machines on the way opened. ``forwards`` counts Linux
+    ``host`` is the key of the machine that answered; empty if none of the lab's did. ``flows`` are
+    those that tracking machines on the way opened. ``forwards`` counts Linux
     machines that forwarded the answer, ``tunnels`` the tunnels both ways; ``internet`` tells
     whether the answer came from the Internet.
     """
@@ -59,6 +60,7 @@ class Trace:
     forwards: int = 0
     tunnels: int = 0
     internet: bool = False
+    host: str = ""
 
 
 class Systems(Protocol):
@@ -139,7 +141,7 @@ class _Walk:
         """Request and reply."""
         linux = self._system(nic)
         if linux.is_local(packet.destination):
-            return Trace(True, (f"{nic.name}: its own address",), "")
+            return Trace(True, (f"{nic.name}: its own address",), "", host=linux.key)
         arrival = self._from_process(linux, packet, nic)
         self.forwards = 0
         self.hops.append("reply")
@@ -160,6 +162,7 @@ class _Walk:
             self.forwards,
             self.tunnels,
             arrival.linux is None and not arrival.gateway,
+            arrival.linux.key if arrival.linux is not None else "",
         )
 
     # Machines.

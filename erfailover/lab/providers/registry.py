@@ -12,6 +12,7 @@ from erfailover.lab.providers.network.circuit import CIRCUIT, CIRCUIT_PEERING
 from erfailover.lab.providers.network.connection import CONNECTION
 from erfailover.lab.providers.network.gateway import GATEWAY
 from erfailover.lab.providers.network.local_gateway import LOCAL_GATEWAY
+from erfailover.lab.providers.network.network_watcher import NETWORK_WATCHER
 from erfailover.lab.providers.network.nic import NIC
 from erfailover.lab.providers.network.peering import PEERING
 from erfailover.lab.providers.network.public_ip import PUBLIC_IP
@@ -38,6 +39,7 @@ PROVIDERS: ResourceTypes[Provider] = ResourceTypes(
         HUB_CONFIGURATION,
         HUB_CONNECTION,
         AZURE_FIREWALL,
+        NETWORK_WATCHER,
         NIC,
         PUBLIC_IP,
         VNET,

@@ -64,6 +64,31 @@ def effective_routes(world: World, bgp: Bgp, nic: Resource) -> list[Body]:
     return [_row(route) for route in routes_of_subnet(bgp, found.subnet)]
 
 
+def next_hop(world: World, bgp: Bgp, nic: Resource, destination: str) -> Body:
+    """The answer of Network Watcher's ``nextHop`` for a network interface.
+
+    Published: REST specification of networkWatchers, ``NextHopResult``; what is no user-defined
+    route has the route table ``System Route``. That no route is type ``None`` is assumed.
+    """
+    found = bgp.network.nics.get(ids.key(nic.id))
+    route = select(routes_of_subnet(bgp, found.subnet), destination) if found else None
+    body: Body = {
+        "nextHopType": _NEXT_HOPS.get(route.next_hop_type, route.next_hop_type) if route else NONE,
+        "routeTableId": "System Route",
+    }
+    if route is not None and route.next_hop:
+        body["nextHopIpAddress"] = route.next_hop
+    subnet = bgp.network.subnets.get(found.subnet) if found else None
+    if route is not None and route.source == USER and subnet is not None:
+        table = world.get(subnet.route_table)
+        body["routeTableId"] = str(table.id) if table is not None else subnet.route_table
+    return body
+
+
+_NEXT_HOPS = {VNET_LOCAL: "VirtualNetwork", VNET_PEERING: "VirtualNetworkPeering"}
+"""What Network Watcher calls two next hop types (published: "Network Watcher next hop")."""
+
+
 def routes_of_subnet(bgp: Bgp, subnet: str) -> list[EffectiveRoute]:
     """The effective routes of every network interface in a subnet, by the subnet's key."""
     network = bgp.network

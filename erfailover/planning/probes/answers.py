@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 from math import ceil
 from typing import Any
 
-from erfailover.model.probes import InterfaceRoute
+from erfailover.model.probes import InterfaceRoute, NextHop
 
 KEPT = 4000
 """How many letters of an output are kept: its end, as Run Command keeps it."""
@@ -51,7 +51,7 @@ def of_ping(code: int | None, output: str) -> Answer:
         return Answer(True, f"answered in {took.group(1)} ms" if took else "answered", output)
     if code is None or "unreachable" in output.lower() or re.search(r"\b0 (packets )?rec", output):
         return Answer(False, "no answer", output)
-    return Answer(None, _last_line(output) or f"ping ended with {code}", output)
+    return Answer(None, last_line(output) or f"ping ended with {code}", output)
 
 
 def of_unresolved_name(reason: str) -> Answer:
@@ -103,6 +103,38 @@ def of_routes(rows: Sequence[Mapping[str, Any]], probe: InterfaceRoute) -> Answe
     return Answer(right, "; ".join(_told(network, row) for network, row in best), output)
 
 
+def of_next_hop(body: Mapping[str, Any], probe: NextHop) -> Answer:
+    """Return what Network Watcher's next hop says of a destination.
+
+    Network Watcher names some types as the documents on routing do and others as effective routes
+    do (published: "Network Watcher next hop", REST reference of ``nextHop``): both are understood.
+
+    Args:
+        body: of ``nextHop``, in Azure's words.
+        probe: what is expected.
+    """
+    type_ = str(body.get("nextHopType") or "")
+    hop = str(body.get("nextHopIpAddress") or "")
+    if not type_:
+        return Answer(None, "Network Watcher named no next hop type")
+    seen = f"{probe.address} by {type_} {hop}".rstrip()
+    right = _type_of_hop(type_) == _type_of_hop(probe.next_hop_type)
+    if probe.next_hop is not None:
+        right = right and str(probe.next_hop) == hop
+    table = str(body.get("routeTableId") or "")
+    return Answer(right, seen, f"route table: {table}" if table else "")
+
+
+def _type_of_hop(name: str) -> str:
+    found = name.lower()
+    return {
+        "virtualnetwork": "vnetlocal",
+        "virtualnetworkpeering": "vnetpeering",
+        "hypernetgateway": "virtualnetworkgateway",
+        "virtualapplianceecmp": "virtualappliance",
+    }.get(found, found)
+
+
 def _networks(row: Mapping[str, Any]) -> list[IPv4Network]:
     found = []
     for text in row.get("addressPrefix") or ():
@@ -136,6 +168,7 @@ def shortened(output: str, environment: Mapping[str, str]) -> str:
     return text if len(text) <= KEPT else "... " + text[-KEPT:]
 
 
-def _last_line(output: str) -> str:
+def last_line(output: str) -> str:
+    """Return the last line that is not blank, its first 200 characters."""
     lines = [each.strip() for each in output.splitlines() if each.strip()]
     return lines[-1][:200] if lines else ""

@@ -1,15 +1,12 @@
-"""Connectivity checks: what to run on which machine, and what the output means. Pure."""
+"""What probes came to, against what was expected. Pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from erfailover.model.probes import MachinePing, Probe, kind, what, where
 from erfailover.planning.probes.answers import Answer
-
-PINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class ProbeResult:
         up: whether it passed; None where that could not be told.
         expected: whether it should pass.
         output: what came back.
-        kind: what the probe is: ``ping``, ``connect``, ``command``, ``route``.
+        kind: what the probe is: in a word or two: ``ping``, ``connect``, ``next hop``.
         what, where: what was asked, and from where.
         seen: what came back, in a few words.
         took_s: how long it took, in seconds; None where that is not known.
@@ -47,9 +44,12 @@ class ProbeResult:
 
 def result(name: str, probe: Probe, answer: Answer, expected: bool) -> ProbeResult:
     """What a probe came to, told by its answer."""
+    check = what(probe) if where(probe) == "here" else f"{where(probe)}: {what(probe)}"
+    if isinstance(probe, MachinePing):
+        check = f"{where(probe)} {what(probe).replace('ping', 'pings', 1)}"
     return ProbeResult(
         name,
-        what(probe) if where(probe) == "here" else f"{where(probe)}: {what(probe)}",
+        check,
         answer.up,
         expected,
         answer.output,
@@ -59,55 +59,6 @@ def result(name: str, probe: Probe, answer: Answer, expected: bool) -> ProbeResu
         answer.seen,
         answer.took_s,
     )
-
-
-def ping_script(probes: Mapping[str, MachinePing]) -> list[str]:
-    """One script for all the pings of one machine: Run Command runs one at a time."""
-    lines = []
-    for name, probe in probes.items():
-        lines += [f"echo '== {name}'", f"ping -c {PINGS} -W 2 {probe.ping}"]
-    return [*lines, "true"]
-
-
-def sections(output: str) -> dict[str, str]:
-    """The output of a script, by the names that it announced."""
-    found: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in output.splitlines():
-        if line.startswith("== "):
-            current = found.setdefault(line[3:].strip(), [])
-        else:
-            current.append(line)
-    return {name: "\n".join(lines).strip() for name, lines in found.items()}
-
-
-def ping_passed(output: str) -> bool | None:
-    """Whether a ping got an answer; None where the output does not tell."""
-    received = re.search(r"(\d+) received", output)
-    return int(received.group(1)) > 0 if received else None
-
-
-def ping_seen(output: str) -> str:
-    """How many of the pings were answered, in words."""
-    counted = re.search(r"(\d+) packets transmitted, (\d+) received", output)
-    if counted:
-        return f"{counted.group(2)} of {counted.group(1)} answered"
-    lines = [each for each in output.splitlines() if each.strip()]
-    return lines[-1].strip() if lines else "nothing came back"
-
-
-def nat_script(probe: MachinePing) -> list[str]:
-    """Look for the probe's flow in the NAT table of a machine."""
-    return [f'sudo conntrack -L 2>/dev/null | grep "{probe.ping}"', "true"]
-
-
-def nat_entry(output: str, probe: MachinePing) -> str | None:
-    """The entry of the NAT table that shows the probe's flow, answered."""
-    for line in output.splitlines():
-        answered = "[UNREPLIED]" not in line
-        if answered and f"dst={probe.ping} " in line and f"src={probe.ping} " in line:
-            return line.strip()
-    return None
 
 
 def expectations(text: str | None, names: Sequence[str]) -> dict[str, bool]:

@@ -53,6 +53,7 @@ def machine_programs() -> Programs:
             "ping": ping.ping,
             "sleep": _sleep,
             "sysctl": _immediate(network.sysctl),
+            "tail": _immediate(text.tail),
             "tee": _immediate(text.tee),
             "true": _immediate(text.true),
         },

@@ -17,12 +17,14 @@ from typing import Protocol
 from erfailover.lab.machines.linux import Linux
 from erfailover.lab.machines.netfilter import Unmodelled
 from erfailover.lab.machines.reachability import Trace
+from erfailover.lab.machines.shell.sockets import outcome
 from erfailover.lab.machines.shell.syntax import Command, Pipeline, Redirection, parse
 
 Running = Generator[float, None, int]
 """A command or script under way: yields seconds to wait, returns the exit status."""
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+_SOCKET = re.compile(r"/dev/tcp/([\d.]+)/(\d+)")
 NOT_FOUND = 127
 SCRIPT = "script.sh"
 """What the shell calls the script in its messages."""
@@ -86,11 +88,15 @@ class _Exit(Exception):
 
 @dataclass(slots=True)
 class Shell:
-    """One run of a script on a machine; ``stdout`` and ``stderr`` are what it wrote."""
+    """One run of a script on a machine; ``stdout`` and ``stderr`` are what it wrote.
+
+    ``bash`` is set for a script of bash, which alone opens ``/dev/tcp/ADDRESS/PORT`` (documented).
+    """
 
     linux: Linux
     outside: Outside
     programs: Programs
+    bash: bool = False
     stdout: list[str] = field(default_factory=list)
     stderr: list[str] = field(default_factory=list)
     _variables: dict[str, str] = field(default_factory=lambda: {"HOME": "/root", "USER": "root"})
@@ -142,7 +148,7 @@ class Shell:
             words.pop(0)
         call = Call(words, self.linux, self.outside, stdin)
         status = 0
-        if self._reads(call, command):
+        if (yield from self._opens(call, command)):
             if not words:
                 self._variables |= assigned
             else:
@@ -157,6 +163,10 @@ class Shell:
         if built_in is not None:
             return built_in
         elevated = self._elevate(call)
+        if call.arguments[:1] == ["timeout"]:
+            return (yield from self._timeout(call, line))
+        if call.arguments[:1] == ["bash"] and call.arguments[1:2] == ["-c"]:
+            return (yield from self._inner(call, (call.arguments[2:] or [""])[0], bash=True))
         if call.arguments[:1] in (["sh"], ["bash"]) and len(call.arguments) == 2:
             return (yield from self._script(call, call.arguments[1]))
         name = call.arguments[0] if call.arguments else ""
@@ -182,11 +192,37 @@ class Shell:
         if name not in self.linux.files:
             call.err(f"sh: 0: cannot open {name}: No such file")
             return NOT_FOUND
-        inner = Shell(self.linux, self.outside, self.programs)
-        status = yield from inner.run(self.linux.files[name])
-        call.stdout += inner.stdout
-        call.stderr += inner.stderr
-        return status
+        bash = call.arguments[0] == "bash"
+        return (yield from self._inner(call, self.linux.files[name], bash=bash))
+
+    def _inner(self, call: Call, script: str, *, bash: bool) -> Running:
+        """Run a script in a shell of its own."""
+        inner = Shell(self.linux, self.outside, self.programs, bash)
+        try:
+            return (yield from inner.run(script))
+        finally:  # what a shell wrote before it was ended is written
+            call.stdout += inner.stdout
+            call.stderr += inner.stderr
+
+    def _timeout(self, call: Call, line: int) -> Running:
+        """``timeout SECONDS COMMAND``: 124 if the command had not ended by then."""
+        limit = (call.arguments[1:2] or [""])[0]
+        if not limit.isdigit() or not call.arguments[2:]:
+            call.err(f"{SCRIPT}: {line}: the lab does not model timeout {limit}".rstrip())
+            return NOT_FOUND
+        del call.arguments[:2]
+        began, running = self.outside.now(), self._call(call, line)
+        try:
+            while True:
+                wait_s = next(running)
+                left_s = began + float(limit) - self.outside.now()
+                if wait_s > left_s:
+                    running.close()
+                    yield max(left_s, 0.0)
+                    return 124
+                yield wait_s
+        except StopIteration as end:
+            return int(end.value)
 
     def _elevate(self, call: Call) -> bool:
         """Take ``sudo``, ``env`` and the assignments after them off; everybody is root here."""
@@ -246,12 +282,20 @@ class Shell:
     def _last_status(self) -> int:
         return int(self._variables.get("?", "0"))
 
-    def _reads(self, call: Call, command: Command) -> bool:
+    def _opens(self, call: Call, command: Command) -> Generator[float, None, bool]:
         """Open what the command reads from; tells whether that was possible."""
         for each in command.redirections:
             if each.how == "<" and each.file is not None:
                 name = each.file.expand(self._variables)
-                if name != "/dev/null" and name not in self.linux.files:
+                if self.bash and (found := _SOCKET.fullmatch(name)):
+                    trace = self.outside.send(self.linux, found[1], "tcp", int(found[2]))
+                    wait_s, error = outcome(trace, int(found[2]))
+                    yield wait_s
+                    if error:
+                        call.err(f"bash: connect: {error}")
+                        call.err(f"bash: line {command.line}: {name}: {error}")
+                        return False
+                elif name != "/dev/null" and name not in self.linux.files:
                     call.err(f"{SCRIPT}: {command.line}: cannot open {name}: No such file")
                     return False
                 call.stdin = self.linux.files.get(name, "")

@@ -103,6 +103,20 @@ def _other_way(found: re.Match[str]) -> str:
     return text[1:] if len(text) > 1 else f"\\{text}"
 
 
+def tail(call: Call) -> int:
+    """Write the end of the standard input: ``-n LINES`` or ``-c BYTES``."""
+    option, count = (call.arguments[1:2] or [""])[0], (call.arguments[2:] or [""])[0]
+    if option not in ("-n", "-c") or not count.isdigit() or len(call.arguments) > 3:
+        raise Unmodelled(f"tail {' '.join(call.arguments[1:])}".rstrip())
+    if option == "-n":
+        lines = call.stdin.splitlines(keepends=True)
+        call.stdout.append("".join(lines[-int(count) :] if int(count) else []))
+    else:
+        end = call.stdin.encode()[-int(count) :] if int(count) else b""
+        call.stdout.append(end.decode(errors="replace"))
+    return 0
+
+
 def chmod(call: Call) -> int:
     """``chmod MODE FILE...``: what counts here is whether a file may be run."""
     mode, names = (call.arguments[1:2] or [""])[0], call.arguments[2:]

@@ -1,0 +1,82 @@
+"""Network Watcher: which one serves a machine, and the next hop that it tells of a destination.
+
+Nothing runs in the guest. Published: "Network Watcher next hop"; REST reference of ``nextHop``.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import Any
+
+from erfailover.azure.reader import Body, Reader
+from erfailover.errors import Failure
+from erfailover.model.resource_ids import NETWORK_WATCHER, last_of, subscription_of
+from erfailover.planning.provision.offers import short_name
+
+
+def of_machine(reader: Reader, machine_id: str) -> tuple[str, str | None]:
+    """Return the region of a machine, and the id of its Network Watcher; None if there is none.
+
+    Raises:
+        Failure: there is no such machine, or Azure does not tell.
+    """
+    return _serving(reader, machine_id, _machine(reader, machine_id))
+
+
+def next_hop(
+    reader: Reader, machine_id: str, address: IPv4Address, deadline_s: float
+) -> dict[str, Any]:
+    """Return Azure's answer: the next hop of a packet from a machine to an address.
+
+    Raises:
+        Failure: as ``of_machine``, there is no Network Watcher, or it does not answer.
+    """
+    machine = _machine(reader, machine_id)
+    region, watcher = _serving(reader, machine_id, machine)
+    if watcher is None:
+        raise Failure(f"there is no Network Watcher of {region} that this identity may read")
+    interface_id = _primary_interface(machine)
+    interface = reader.get(interface_id) if interface_id else None
+    if interface is None:
+        raise Failure(f"{last_of(machine_id)} has no network interface that can be read")
+    asked = {
+        "targetResourceId": machine_id,
+        "sourceIPAddress": _address(interface),
+        "destinationIPAddress": str(address),
+        "targetNicResourceId": interface_id,
+    }
+    answer = reader.action(watcher, "get_next_hop", deadline_s, parameters=asked)
+    return answer if isinstance(answer, dict) else {}
+
+
+def _machine(reader: Reader, machine_id: str) -> Body:
+    found = reader.get(machine_id)
+    if found is None:
+        raise Failure(f"{last_of(machine_id)} does not exist in Azure")
+    return found
+
+
+def _serving(reader: Reader, machine_id: str, machine: Body) -> tuple[str, str | None]:
+    region = short_name(str(machine.get("location") or ""))
+    scope = f"/subscriptions/{subscription_of(machine_id)}"
+    for each in reader.listed(scope, NETWORK_WATCHER, "list_all"):
+        if short_name(str(each.get("location") or "")) == region and each.get("id"):
+            return region, str(each["id"])
+    return region, None
+
+
+def _primary_interface(machine: Body) -> str | None:
+    profile = (machine.get("properties") or {}).get("networkProfile") or {}
+    rows = [each for each in profile.get("networkInterfaces") or [] if each.get("id")]
+    first = [each for each in rows if (each.get("properties") or {}).get("primary")]
+    return str((first or rows)[0]["id"]) if rows else None
+
+
+def _address(interface: Body) -> str:
+    rows = (interface.get("properties") or {}).get("ipConfigurations") or []
+    found = [each.get("properties") or {} for each in rows]
+    first = [each for each in found if each.get("primary")] or found
+    address = first[0].get("privateIPAddress") if first else None
+    if not address:
+        raise Failure(f"{interface.get('name')} has no private IPv4 address")
+    return str(address)

@@ -1,0 +1,179 @@
+"""Scripts for the probes of one machine, and what their output means. Pure.
+
+Run Command returns the last 4,096 bytes of an output (published: "Run scripts in your VM by using
+Run Command"). So each probe's output is a frame of limited size that carries the probe's number,
+and a script holds no more frames than fit. What is not in its own frame is not known.
+
+What a script needs in the guest is part of every image that Azure endorses: ``ping``, ``bash`` with
+its ``/dev/tcp``, and ``timeout`` of coreutils on Linux (``nc`` is missing in minimal images);
+Windows PowerShell with ``Test-NetConnection`` on Windows (Server 2012 R2 and later).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from ipaddress import IPv4Address
+
+from erfailover.model.probes import MachinePing, MachineProbe
+from erfailover.planning.probes.answers import Answer, last_line
+
+OUTPUT_BYTES = 4096
+"""What Run Command keeps of an output: its end."""
+FRAME_BYTES = 200
+"""The most that one probe prints, its marks included."""
+TEXT_BYTES = 160
+"""The most that is printed between the marks."""
+PINGS = 3
+CONNECT_S = 5
+"""How long a connection may take, in seconds."""
+
+Frames = Sequence[tuple[int, str]]
+"""The numbers of probes, and what was printed for each."""
+
+
+class System(StrEnum):
+    """The operating system of a machine, as ``osDisk.osType`` names it."""
+
+    LINUX = "Linux"
+    WINDOWS = "Windows"
+
+    @property
+    def command_id(self) -> str:
+        """Return the command of Run Command that takes a script for the system."""
+        return "RunPowerShellScript" if self is System.WINDOWS else "RunShellScript"
+
+
+def script(probes: Iterable[MachineProbe], system: System) -> list[str]:
+    """Return the script that asks probes, in frames numbered from 1; safe to run twice."""
+    frame, line = (_frame, _linux) if system is System.LINUX else (_windows_frame, _windows)
+    return [each for number, probe in enumerate(probes, 1) for each in frame(number, line(probe))]
+
+
+def in_scripts(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the names of probes in groups whose frames fit into one output."""
+    left, most = list(names), OUTPUT_BYTES // FRAME_BYTES
+    return [tuple(left[at : at + most]) for at in range(0, len(left), most)]
+
+
+def answers(
+    output: str, probes: Sequence[MachineProbe], took_s: float | None = None
+) -> list[Answer]:
+    """Return what a script's output says of each of its probes, in their order."""
+    found = frames(output)
+    return [
+        _answer(probe, found.get(number), output, took_s) for number, probe in enumerate(probes, 1)
+    ]
+
+
+def frames(output: str) -> Mapping[int, str]:
+    """Return the whole frames of an output, by number; one that is there twice is left out."""
+    found: dict[int, list[str]] = {}
+    form = r"^<probe (\d+)>\r?\n((?:(?!</?probe ).)*?)</probe \1>"
+    for number, text in re.findall(form, output, re.DOTALL | re.MULTILINE):
+        found.setdefault(int(number), []).append(text.strip())
+    return {number: texts[0] for number, texts in found.items() if len(texts) == 1}
+
+
+def nat_script(address: IPv4Address) -> list[str]:
+    """Return the script that looks for an answered flow to an address in a machine's NAT table."""
+    look = (
+        f"sudo conntrack -L 2>/dev/null | grep -F 'dst={address} ' | grep -F 'src={address} ' | "
+        f"grep -v -F UNREPLIED | tail -n 1 | tail -c {TEXT_BYTES}"
+    )
+    return _frame(1, f"command -v conntrack >/dev/null || echo 'no conntrack'\n{look}")
+
+
+def nat_answer(output: str, probe: MachinePing) -> Answer:
+    """Return whether the NAT table shows a probe's flow, answered."""
+    text = frames(output).get(1)
+    if text is None:
+        return Answer(None, f"its NAT table was not read: {last_line(output)}", output)
+    if "no conntrack" in text:
+        return Answer(None, f"its NAT table was not read: {text.splitlines()[0]}", output)
+    for line in text.splitlines():
+        answered = "[UNREPLIED]" not in line
+        if answered and f"dst={probe.ping} " in line and f"src={probe.ping} " in line:
+            return Answer(True, "in the NAT table", line.strip())
+    return Answer(False, "no entry in the NAT table", text)
+
+
+def _frame(number: int, lines: str) -> list[str]:
+    # The mark at the end has a line of its own even if the text ends in the middle of one.
+    return [f"echo '<probe {number}>'", *lines.splitlines(), "echo", f"echo '</probe {number}>'"]
+
+
+def _linux(probe: MachineProbe) -> str:
+    if isinstance(probe, MachinePing):
+        asked = f"LC_ALL=C ping -n -q -c {PINGS} -W 2 {probe.ping}"
+    else:
+        connect = f'timeout {CONNECT_S} bash -c ": </dev/tcp/{probe.address}/{probe.tcp}"'
+        asked = f"""LC_ALL=C bash -c '{connect}; echo "exit $?"'"""
+    return f"{asked} 2>&1 | tail -c {TEXT_BYTES}"
+
+
+def _windows_frame(number: int, line: str) -> list[str]:
+    return [f"'<probe {number}>'", line, f"'</probe {number}>'"]
+
+
+def _windows(probe: MachineProbe) -> str:
+    if isinstance(probe, MachinePing):
+        send = f"(New-Object Net.NetworkInformation.Ping).Send('{probe.ping}', 2000).Status"
+        ask = (
+            f"$n = 0; foreach ($i in 1..{PINGS}) {{ if ({send} -eq 'Success') {{ $n++ }} }}; "
+            f'"{PINGS} packets transmitted, $n received"'
+        )
+    else:
+        ask = (
+            "$ProgressPreference = 'SilentlyContinue'; $ok = Test-NetConnection -ComputerName "
+            f"{probe.address} -Port {probe.tcp} -InformationLevel Quiet -WarningAction "
+            'SilentlyContinue -ErrorAction Stop; "connected: $ok"'
+        )
+    # An id of an error is ASCII, unlike its message, and so has as many bytes as characters.
+    error = (
+        f'"error: $($_.FullyQualifiedErrorId)".PadRight({TEXT_BYTES}).Substring(0, {TEXT_BYTES})'
+    )
+    return f"try {{ {ask} }} catch {{ {error} }}"
+
+
+def _answer(probe: MachineProbe, text: str | None, output: str, took_s: float | None) -> Answer:
+    if text is None:
+        why = "the output has no whole frame of this probe"
+        return Answer(None, f"{why}: {last_line(output) or 'nothing came back'}", output, took_s)
+    up, seen = _ping(text) if isinstance(probe, MachinePing) else _connect(text)
+    return Answer(up, seen, text, took_s)
+
+
+def _ping(text: str) -> tuple[bool | None, str]:
+    counted = re.search(r"(\d+) packets transmitted, (\d+) (?:packets )?received", text)
+    if counted is None:
+        return None, last_line(text) or "the ping printed nothing"
+    return int(counted[2]) > 0, f"{counted[2]} of {counted[1]} answered"
+
+
+def _connect(text: str) -> tuple[bool | None, str]:
+    windows = re.search(r"^connected: (True|False)$", text, re.MULTILINE)
+    if windows is not None:
+        return windows[1] == "True", "connected" if windows[1] == "True" else "no connection"
+    ended = re.search(r"^exit (\d+)$", text, re.MULTILINE)
+    code = int(ended[1]) if ended else None
+    if code == 0:
+        return True, "connected"
+    if code == 124:
+        return False, f"no answer within {CONNECT_S} s"
+    for words, seen in _NOT_CONNECTED.items():
+        if code == 1 and words in text:
+            return False, seen
+    return None, last_line(text.replace(f"exit {code}", "")) or f"ended with {code}"
+
+
+_NOT_CONNECTED = {
+    "Connection refused": "refused: no service listens there",
+    "No route to host": "no route to the host",
+    "Network is unreachable": "the network is unreachable",
+    "Connection timed out": "no answer",
+    "Connection reset": "the connection was reset",
+    "Host is down": "the host does not answer",
+}
+"""Messages of a failed ``connect`` that say that the destination is not reached (errno(3))."""
