@@ -100,6 +100,10 @@ class Reader:
             f"GET {label(path)}", lambda: rows_of_path(clients, path, api_version, query)
         )
 
+    def api_version(self, provider: str) -> str:
+        """Return the api-version that requests carry: of ``network`` or ``compute``."""
+        return self._session.clients(self._session.subscription).api_version(provider)
+
     def wait_until_settled(self, resource_id: str, deadline_s: float) -> Body | None:
         """Wait while somebody's operation changes a resource; the resource as it then is.
 
@@ -245,7 +249,11 @@ class Reader:
         return self._session.post(f"POST {label(resource_id)}/{action}", begin, deadline_s)
 
     def run_command(
-        self, machine_id: str, script: Sequence[str], deadline_s: float
+        self,
+        machine_id: str,
+        script: Sequence[str],
+        deadline_s: float,
+        command_id: str = "RunShellScript",
     ) -> CommandResult:
-        """Run a shell script that changes nothing on a machine."""
-        return run_command(self._session, machine_id, script, deadline_s)
+        """Run a script that changes nothing on a machine."""
+        return run_command(self._session, machine_id, script, deadline_s, command_id=command_id)

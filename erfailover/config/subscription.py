@@ -115,7 +115,7 @@ def default_of_az(site: Site, environment: Mapping[str, str]) -> tuple[str | Non
     if not GUID.fullmatch(str(row.get("id"))) or name.startswith("N/A(tenant level"):
         return None, "az's default is an account without a subscription"
     cloud = str(row.get("environmentName") or "")
-    wanted = AZ_CLOUDS.get(site.cloud) if isinstance(site.cloud, str) else None
+    wanted = AZ_CLOUDS.get(site.cloud_name) if site.cloud_name else None
     if not environment.get("ERFAILOVER_ENDPOINT") and wanted and cloud and cloud != wanted:
         return None, f"az's default is in the cloud {cloud}, the site in {wanted}"
     return str(row["id"]), ""

@@ -69,6 +69,10 @@ def _names(site: Site) -> Iterator[Problem]:
 
 def _cloud(site: Site) -> Iterator[Problem]:
     """The URLs of a cloud; whether its certificate authorities are there is found on use."""
+    for key, version in site.api_versions.items():
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-\w+)?", version):
+            expected = "an api-version like 2025-07-01"
+            yield Problem(("cloud", "api_versions", key), expected, repr(version))
     if not isinstance(site.cloud, CloudEndpoint):
         return
     for name in ("endpoint", "authority"):

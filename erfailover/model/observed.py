@@ -146,6 +146,7 @@ class VirtualNetwork:
     has_gateway: bool
     tags: Mapping[str, str]
     peerings: tuple[Peering, ...]
+    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)

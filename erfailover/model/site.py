@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import Probe, interfaces, machines
 from erfailover.model.resource_ids import GATEWAY, MACHINE, NETWORK, PEERING, child_of, last_of
-from erfailover.model.site_file import ChosenByKeys, Prefix, Section
+from erfailover.model.site_file import ApiVersion, ChosenByKeys, Prefix, Section
 from erfailover.model.topology import Topology
 
 
@@ -164,6 +164,34 @@ CloudName = Literal["public", "usgovernment", "china"]
 
 
 @dataclass(frozen=True, slots=True)
+class ApiVersions(Section):
+    """The api-versions that requests carry; without one, the SDK's own.
+
+    ``init --from-azure`` writes them, and ``doctor`` checks them.
+    """
+
+    network: ApiVersion | None = None
+    """Of all types of Microsoft.Network."""
+    compute: ApiVersion | None = None
+    """Of Microsoft.Compute/virtualMachines: probes on machines."""
+
+    def by_provider(self) -> dict[str, str]:
+        """Return those that are set, by their keys."""
+        both = {"network": self.network, "compute": self.compute}
+        return {key: version for key, version in both.items() if version}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCloud(Section):
+    """A cloud of Microsoft's, and the api-versions to use there."""
+
+    name: CloudName
+    """Which cloud."""
+    api_versions: ApiVersions = field(default_factory=ApiVersions)
+    """The api-versions that requests carry."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloudEndpoint(Section):
     """A cloud by its URLs."""
 
@@ -173,9 +201,11 @@ class CloudEndpoint(Section):
     """Who issues its tokens."""
     ca: str | None = None
     """A file of certificate authorities to trust, from the site file's folder."""
+    api_versions: ApiVersions = field(default_factory=ApiVersions)
+    """The api-versions that requests carry."""
 
 
-Cloud = Annotated[CloudName | CloudEndpoint, ChosenByKeys()]
+Cloud = Annotated[CloudName | NamedCloud | CloudEndpoint, ChosenByKeys()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +229,7 @@ class Site(Section):
     subscription: str | None = None
     """The subscription's id; without it ``AZURE_SUBSCRIPTION_ID``, or az's default."""
     cloud: Cloud = "public"
-    """Which cloud: by its name, or by its URLs."""
+    """Which cloud: by its name, with api-versions or without, or by its URLs."""
     state: str | None = None
     """Where journal and lease are kept: ``azblob://account/container/site``; else here."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
@@ -219,6 +249,18 @@ class Site(Section):
     def name(self) -> str:
         """The site's name."""
         return self.site
+
+    @property
+    def cloud_name(self) -> CloudName | None:
+        """The name of the cloud; None for one by its URLs."""
+        if isinstance(self.cloud, CloudEndpoint):
+            return None
+        return self.cloud.name if isinstance(self.cloud, NamedCloud) else self.cloud
+
+    @property
+    def api_versions(self) -> dict[str, str]:
+        """The api-versions that the site file sets, by provider."""
+        return {} if isinstance(self.cloud, str) else self.cloud.api_versions.by_provider()
 
     def hub(self, role: Role) -> Hub:
         """One of the two hubs."""

@@ -6,6 +6,7 @@ Loads pydantic only when ``config`` asks for a schema: a command that reads no s
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from datetime import date
 from difflib import get_close_matches
 from ipaddress import IPv4Network
 from itertools import islice
@@ -59,6 +60,18 @@ class WithLength:
         return handler.generate_schema(Annotated[type_, BeforeValidator(_with_length)])
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenAsDate:
+    """Marks a text that YAML takes for a date unless it is in quotes."""
+
+    def __get_pydantic_core_schema__(self, type_: Any, handler: Any) -> Any:
+        """Return pydantic's schema of the text, behind one that turns a date back into it."""
+        from pydantic import BeforeValidator
+
+        return handler.generate_schema(Annotated[type_, BeforeValidator(_date_as_text)])
+
+
+ApiVersion = Annotated[str, WrittenAsDate()]
 Prefix = Annotated[IPv4Network, WithLength()]
 
 
@@ -78,6 +91,10 @@ def _keys_in_common(keys: list[str], class_: Any) -> tuple[int, int]:
     required = [field.name for field in fields(class_) if is_required(field)]
     like = sum(bool(get_close_matches(key, names, 1, 0.8)) for key in keys)
     return like, sum(key in required for key in keys)
+
+
+def _date_as_text(value: object) -> object:
+    return value.isoformat() if type(value) is date else value
 
 
 def _with_length(value: object) -> object:

@@ -18,6 +18,7 @@ from erfailover.model.resource_ids import last_of
 from erfailover.model.site import FlagsOrAbsent, Path, Role, SiteFailoverTest, SitePeering
 from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts
 from erfailover.planning.adoption.prefixes import Prefix
+from erfailover.planning.api_versions import as_yaml
 from erfailover.reporting.words import path_name, wrap
 
 WIDTH = 98
@@ -58,7 +59,13 @@ def _site(adoption: Adoption) -> Iterator[str]:
     site = adoption.site
     yield _noted(f"site: {_scalar(site.name)}", "what this machine keeps of it is filed under that")
     yield f"subscription: {site.subscription}"
-    if site.cloud != "public":
+    if site.api_versions:
+        yield from _comment(
+            "The newest api-versions that Azure offered for these networks and that erfailover was "
+            "tested with; without them, requests carry those of the SDK. doctor checks them."
+        )
+        yield as_yaml(site.cloud_name, site.api_versions)
+    elif site.cloud != "public":
         yield f"cloud: {site.cloud}"
     yield ""
     yield from _comment(

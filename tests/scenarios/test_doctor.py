@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from erfailover.azure.blob_store import BlobStore
+from erfailover.azure.reader import Reader
 from erfailover.errors import StateFailure
 from erfailover.lab.arm import service
-from erfailover.lab.auth.rbac import Access, Assignment
+from erfailover.lab.auth.rbac import Access, Assignment, Eligibility
 from erfailover.lab.core.protocol import Request
 from erfailover.lab.engine.faults import FOREVER, Fault, Kind
 from erfailover.lab.engine.throttling import Limits, Throttling
@@ -94,6 +95,22 @@ def fault(found: Fault) -> Begin:
         stage.lab.add_faults(found)
 
     return begin
+
+
+def eligible(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    role = Eligibility("Network Contributor", group(stage))
+    stage.lab.access = Access(stage.lab.access.assignments, (role,))
+
+
+def pinned(version: str) -> Begin:
+    versions = f"{{network: {version}, compute: 2025-11-01}}"
+    return in_site(
+        "location: westeurope",
+        f"location: westeurope\ncloud: {{name: public, api_versions: {versions}}}",
+    )
+
+
+HOP = "hop: {machine: vm1, address: 10.5.0.4, next_hop_type: VirtualNetworkGateway}"
 
 
 def wrong_token(stage: Stage, patch: pytest.MonkeyPatch) -> None:
@@ -210,6 +227,7 @@ TROUBLES = (
         (
             policy,
             without(f"{PEERING}/write", "Microsoft.Compute/*"),
+            eligible,
             held,
             heavy,
             few_left,
@@ -217,6 +235,7 @@ TROUBLES = (
         ),
         fails=(
             Name.PERMISSIONS,
+            Name.ELIGIBLE_ROLES,
             Name.POLICIES,
             Name.LEASE,
             Name.THROUGHPUT,
@@ -257,6 +276,20 @@ TROUBLES = (
         (tunnel_down, drill, in_site("location: w", "prestaged: true\nlocation: w")),
         fails=(Name.CONNECTIONS, Name.BACKUP_SESSION, Name.DRILL, Name.PRESTAGED),
     ),
+    Trouble(
+        "a next hop without a Network Watcher, a version that Azure does not list",
+        (in_site("probes:\n", f"probes:\n  {HOP}\n"), pinned("2026-02-02")),
+        fails=(Name.NETWORK_WATCHER, Name.API_VERSIONS),
+    ),
+    Trouble(
+        "a next hop of a machine that may not be read, the SDK's own versions",
+        (
+            in_site("probes:\n", f"probes:\n  {HOP}\n"),
+            without("Microsoft.Compute/virtualMachines/read"),
+        ),
+        fails=(Name.PERMISSIONS,),
+        unknown=(Name.NETWORK_WATCHER, Name.API_VERSIONS),
+    ),
     Trouble("gateway routes kept out", (hazards(HAZARDS[0]),), fails=HAZARDS[:1]),
     Trouble("routes astray", (hazards(*HAZARDS[2:4]),), fails=HAZARDS[2:4]),
     Trouble(
@@ -283,12 +316,14 @@ TROUBLES = (
             without(
                 "Microsoft.Authorization/permissions/read",
                 "Microsoft.Authorization/locks/read",
+                "Microsoft.Authorization/roleEligibilityScheduleInstances/read",
                 "Microsoft.PolicyInsights/*",
             ),
         ),
         unknown=(
             Name.CREDENTIALS,
             Name.PERMISSIONS,
+            Name.ELIGIBLE_ROLES,
             Name.LOCKS,
             Name.POLICIES,
             Name.CLOCK,
@@ -375,6 +410,10 @@ def test_every_check_was_provoked() -> None:
 
 def test_a_sound_site_passes_every_check(provisioned: Stage) -> None:
     stage = provisioned
+    site = stage.folder / "erfailover.yaml"
+    versions = "{network: 2026-03-01, compute: 2026-04-01}"
+    cloud = f"cloud: {{name: public, api_versions: {versions}}}"
+    site.write_text(site.read_text().replace("\nlocation:", f"\n{cloud}\nlocation:", 1))
     gateway = network(stage, "virtualNetworkGateways/vng1")
     stage.lab.metrics.set(gateway, "AverageBandwidth", 1e6)
     told = stage.json("doctor")
@@ -391,3 +430,51 @@ def test_a_site_that_is_not_there_is_told(stage: Stage, provisioned_once: Provis
     shutil.copy(provisioned_once.folder / "erfailover.yaml", Path("erfailover.yaml"))
     assert stage.run("doctor") == 4
     assert "vnet1 does not exist" in stage.out
+
+
+def test_a_role_that_is_eligible_and_not_active_is_told_with_what_to_do(
+    provisioned: Stage,
+) -> None:
+    stage = provisioned
+    row = Eligibility("Network Contributor", group(stage))
+    limited = (Assignment("/", ("*",), (f"{PEERING}/write",)),)
+    owner = stage.lab.access.assignments
+
+    def told(access: Access) -> dict[str, Any]:
+        stage.lab.access = access
+        lines = {each["name"]: each for each in stage.json("doctor")["checks"]}
+        found: dict[str, Any] = lines[Name.ELIGIBLE_ROLES]
+        return found
+
+    inactive = told(Access(limited, (row,)))
+    assert inactive["verdict"] == "FAIL"
+    assert "Network Contributor at rg-we" in inactive["seen"]
+    assert "Privileged Identity Management" in inactive["remedy"]
+    assert told(Access(owner, (row,)))["verdict"] == "ok"
+    activated = told(Access(limited, (Eligibility(row.role, row.scope, active=True),)))
+    assert activated["verdict"] == "ok"
+    assert "no eligible role" in activated["seen"]
+
+
+@pytest.mark.parametrize("version", ["2026-03-01", "2025-05-01"])
+def test_the_policys_question_is_of_the_version_that_is_written_with(
+    version: str, provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK's version, or the one in the site file; the lab's cloud has none newer."""
+    stage, asked = provisioned, []
+    ask = Reader.ask
+
+    def listening(reader: Reader, method: str, path: str, *rest: Any, **more: Any) -> Any:
+        if method == "POST":
+            asked.append(rest[1]["resourceDetails"]["apiVersion"])
+        return ask(reader, method, path, *rest, **more)
+
+    monkeypatch.setattr(Reader, "ask", listening)
+    if version == "2025-05-01":
+        pinned(version)(stage, monkeypatch)
+    stage.lab.newest_api_version = max(version, "2025-11-01")
+    checks = stage.json("doctor")["checks"]
+    assert {each["verdict"] for each in checks if each["name"] == Name.POLICIES} == {"ok"}
+    versions = [each["seen"] for each in checks if each["name"] == Name.API_VERSIONS]
+    assert versions[0].startswith(f"Microsoft.Network {version}")
+    assert set(asked) == {version}

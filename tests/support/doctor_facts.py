@@ -13,6 +13,7 @@ from erfailover.model.claims import Verdict
 from erfailover.model.lease import Held, Standing
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading
 from erfailover.model.site import Drill, Path, Role, Site, SitePeering
+from erfailover.planning.api_versions import TYPES, ApiVersions, Offer
 from erfailover.planning.doctor import environment
 from erfailover.planning.doctor.check import Check
 from erfailover.planning.doctor.facts import (
@@ -67,6 +68,22 @@ def host(what: str, *addresses: str, proxy: str | None = None) -> HostPath:
     return HostPath(what, "h.example", Reading(tuple(map(IPv4Address, addresses))), proxy)
 
 
+OFFERED = ("2026-03-01", "2025-07-01", "2024-05-01", "2018-11-01")
+
+
+def versions(
+    used: str = "2025-07-01",
+    offered: tuple[str, ...] = OFFERED,
+    locations: tuple[str, ...] = ("West Europe", "North Europe"),
+    *,
+    pinned: bool = True,
+) -> ApiVersions:
+    """The versions of Microsoft.Network, offered for all types."""
+    offers = {each.lower(): Offer(offered, locations) for each in TYPES["network"]}
+    pin = {"network": used} if pinned else {}
+    return ApiVersions({"network": (offers,)}, ("westeurope",), {"network": used}, pin)
+
+
 def facts(**changes: Any) -> Facts:
     """Everything sound."""
     sound = Facts(
@@ -78,6 +95,8 @@ def facts(**changes: Any) -> Facts:
         grants={each.lower(): Reading(OWNER) for each in PLACES},
         locks={GROUP: Reading(())},
         policies={GROUP: Reading(Policies(()))},
+        eligible={GROUP: Reading(())},
+        api_versions=Reading(versions()),
         gateways={Role.PRIMARY: Reading(detail("vng1")), Role.BACKUP: Reading(detail())},
         load=Reading(Load(1e6, 2e6, "24 hours")),
         remaining={("s", "reads"): Reading(240), ("s", "writes"): Reading(190)},

@@ -15,6 +15,7 @@ from azure.mgmt.network import NetworkManagementClient
 
 from erfailover.azure.client.access import Access
 from erfailover.azure.client.answers import json_object
+from erfailover.azure.client.api_versions import ApiVersionPolicy, version_of
 from erfailover.azure.client.rate_limits import Budget, PacingPolicy
 from erfailover.azure.client.write_guard import Guard, WriteGuardPolicy
 
@@ -71,6 +72,12 @@ class Clients:
         answer.raise_for_status()
         return json_object(answer)
 
+    def api_version(self, provider: str) -> str:
+        """Return the api-version that requests carry: of ``network`` or ``compute``."""
+        if provider == "compute":
+            return version_of(self.compute.virtual_machines.get)
+        return version_of(self.network.virtual_networks.get)
+
     def close(self) -> None:
         """Close the clients that were made."""
         for name in ("network", "compute", "resource"):
@@ -85,7 +92,10 @@ class Clients:
             "credential_scopes": [cloud.scope],
             "transport": self.access.transport(cloud.endpoint),
             "retry_total": 0,
-            "per_call_policies": [PacingPolicy(self.budget)],
+            "per_call_policies": [
+                ApiVersionPolicy(cloud.api_versions),
+                PacingPolicy(self.budget),
+            ],
             # The SDK puts this one last, right before the transport, which does the logging.
             "http_logging_policy": WriteGuardPolicy(self.guard),
         }

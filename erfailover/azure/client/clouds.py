@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from azure.identity import AzureAuthorityHosts
 from azure.mgmt.core.tools import get_arm_endpoints
 
 from erfailover.errors import UsageFailure
-from erfailover.model.site import CloudEndpoint, CloudName
+from erfailover.model.site import CloudEndpoint, CloudName, NamedCloud
 
 ENDPOINT_VARIABLE = "ERFAILOVER_ENDPOINT"
 AUTHORITY_VARIABLE = "AZURE_AUTHORITY_HOST"
@@ -45,6 +45,7 @@ class Cloud:
         storage_suffix: what follows ``account.blob.``; None where it is not known.
         ca: the certificate authorities to trust instead of the public ones; None where those
             count, or a variable names others.
+        api_versions: the api-versions that requests carry, by provider, instead of the SDK's.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Cloud:
     authority: str
     storage_suffix: str | None
     ca: Path | None = None
+    api_versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def private_authority(self) -> bool:
@@ -102,7 +104,9 @@ def known(name: CloudName) -> Cloud:
 
 
 def resolve(
-    asked: CloudName | CloudEndpoint, environment: Mapping[str, str], folder: Path = Path()
+    asked: CloudName | NamedCloud | CloudEndpoint,
+    environment: Mapping[str, str],
+    folder: Path = Path(),
 ) -> Cloud:
     """The cloud that a site file asks for, with what the environment overrides.
 
@@ -126,7 +130,7 @@ def resolve(
             cloud = replace(cloud, storage_suffix=None)
         ca = folder / Path(asked.ca).expanduser() if asked.ca else None
     else:
-        cloud = known(asked)
+        cloud = known(asked if isinstance(asked, str) else asked.name)
     endpoint = environment.get(ENDPOINT_VARIABLE)
     if endpoint:
         _https(ENDPOINT_VARIABLE, endpoint, "Set it to the management endpoint of your cloud")
@@ -136,6 +140,8 @@ def resolve(
         authority = authority if "://" in authority else f"https://{authority}"
         _https(AUTHORITY_VARIABLE, authority, "Set it to the host that issues your cloud's tokens")
         cloud = replace(cloud, authority=authority.rstrip("/"))
+    if not isinstance(asked, str):
+        cloud = replace(cloud, api_versions=asked.api_versions.by_provider())
     for variable in CA_VARIABLES:
         if environment.get(variable):
             check_ca(Path(environment[variable]), variable)

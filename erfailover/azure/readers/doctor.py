@@ -20,16 +20,19 @@ from urllib.request import getproxies, proxy_bypass
 from erfailover.azure.client.answers import understood
 from erfailover.azure.client.raw_request import Answer
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers import network, routing
+from erfailover.azure.readers import api_versions, network, network_watcher, routing
 from erfailover.azure.readers.circuits import of_both, stand_in_address
 from erfailover.errors import AzureFailure, Failure
 from erfailover.model import journal_lines, resource_ids
 from erfailover.model.observed import Observed, Reading, attempt
 from erfailover.model.peering_flags import Flags
+from erfailover.model.probes import NextHop
 from erfailover.model.resource_ids import NETWORK, PEERING, last_of, subscription_of
 from erfailover.model.site import Path, Role, Site, SitePeering
+from erfailover.planning.api_versions import ApiVersions
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.facts import (
+    EligibleRole,
     Facts,
     GatewayDetail,
     HostPath,
@@ -37,6 +40,7 @@ from erfailover.planning.doctor.facts import (
     Load,
     Lock,
     Policies,
+    Watcher,
 )
 from erfailover.planning.doctor.permissions import On
 from erfailover.runtime.clock import all_at_once
@@ -49,8 +53,8 @@ AUTHORIZATION = "/providers/Microsoft.Authorization"
 RESTRICTIONS = "/providers/Microsoft.PolicyInsights/checkPolicyRestrictions"
 PERMISSIONS_API, LOCKS_API = "2022-04-01", "2016-09-01"
 ASSIGNMENTS_API, RESTRICTIONS_API, METRICS_API = "2023-04-01", "2023-03-01", "2018-01-01"
-NETWORK_API = "2024-05-01"
-"""Published: REST specs authorization, resources, policyinsights, monitor, network."""
+PIM_API = "2020-10-01"
+"""Published: REST specs authorization (PIM too), resources, policyinsights, monitor."""
 
 LOAD_PERIOD = timedelta(hours=24)
 LEFT = "x-ms-ratelimit-remaining-subscription-"
@@ -109,11 +113,15 @@ def _asked(reader: Reader, site: Site, met: Facts) -> Facts:
     groups = permissions.groups(site)
     named = [each for on in On for each in permissions.resources(site, on)]
     places = tuple(dict.fromkeys(each.lower() for each in (*groups, *named)))
+    probes = site.probes.values()
+    asking = tuple(site.machine_id(each.machine) for each in probes if isinstance(each, NextHop))
     parts: Mapping[str, Callable[[], Any]] = {
         "observed": partial(network.observe, reader, site),
         "grants": partial(_each, reader, places, partial(_grants, reader)),
         "locks": partial(_each, reader, groups, partial(_locks, reader)),
         "policies": partial(_each, reader, groups, partial(_policies, reader, site)),
+        "eligible": partial(_each, reader, groups, partial(_eligible, reader)),
+        "watchers": partial(_each, reader, asking, partial(_watcher, reader)),
         "gateways": partial(_each, reader, tuple(Role), partial(_gateway, reader, site)),
         "load": partial(attempt, partial(_load, reader, site, met.now)),
         "remaining": partial(_remaining, reader, site),
@@ -123,6 +131,7 @@ def _asked(reader: Reader, site: Site, met: Facts) -> Facts:
     }
     values = all_at_once(reader.clock, list(parts.values()))
     found = dict(zip(parts, values, strict=True))
+    found["api_versions"] = attempt(partial(_api_versions, reader, site, found["observed"]))
     gateways = found["observed"].gateways
     found["circuits"] = {role: each for role, each in found["circuits"].items() if role in gateways}
     return replace(met, **found)
@@ -176,10 +185,54 @@ def _locks(reader: Reader, group: str) -> tuple[Lock, ...]:
     )
 
 
+@understood("check of eligible roles")
+def _eligible(reader: Reader, group: str) -> tuple[EligibleRole, ...]:
+    """The roles that the identity may activate at a group or above, and which of them it has."""
+    mine, path = {"$filter": "asTarget()"}, f"{group}{AUTHORIZATION}/role"
+    active = {
+        _assigned(each)
+        for each in reader.ask_rows(f"{path}AssignmentScheduleInstances", PIM_API, mine)
+    }
+    found = reader.ask_rows(f"{path}EligibilityScheduleInstances", PIM_API, mine)
+    return tuple(
+        EligibleRole(_role_name(each), _assigned(each)[1], _assigned(each) in active)
+        for each in found
+    )
+
+
+def _assigned(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The role and the scope of a schedule instance, to be compared."""
+    properties = row.get("properties") or {}
+    role = str(properties.get("roleDefinitionId") or "").rsplit("/", 1)[-1]
+    return role.lower(), str(properties.get("scope") or "").lower()
+
+
+def _role_name(row: Mapping[str, Any]) -> str:
+    expanded = (row.get("properties") or {}).get("expandedProperties") or {}
+    name = (expanded.get("roleDefinition") or {}).get("displayName")
+    return str(name or f"role {_assigned(row)[0]}")
+
+
+@understood("check of Network Watchers")
+def _watcher(reader: Reader, machine_id: str) -> Watcher:
+    return Watcher(*network_watcher.of_machine(reader, machine_id))
+
+
+@understood("check of api-versions")
+def _api_versions(reader: Reader, site: Site, observed: Observed) -> ApiVersions:
+    subscriptions = dict.fromkeys(subscription_of(each) for each in permissions.groups(site))
+    regions = [each.location for each in observed.networks.values() if each.location]
+    machines = bool(permissions.resources(site, On.MACHINE))
+    return api_versions.read(
+        reader, list(subscriptions), regions, site.api_versions, machines=machines
+    )
+
+
 @understood("check of policies")
 def _policies(reader: Reader, site: Site, group: str) -> Policies:
     """What Azure says that policies would do to one peering of each kind in a resource group."""
     denials = []
+    version = reader.api_version("network")
     for owner, peering, remote in _peerings_in(site, group):
         flags = peering.on(Path.IPSEC) or peering.on(Path.EXPRESSROUTE) or Flags()
         content = {
@@ -190,7 +243,7 @@ def _policies(reader: Reader, site: Site, group: str) -> Policies:
                 **flags.to_arm(),
             },
         }
-        details = {"resourceContent": content, "apiVersion": NETWORK_API, "scope": owner}
+        details = {"resourceContent": content, "apiVersion": version, "scope": owner}
         question = {"resourceDetails": details}
         answer = reader.ask("POST", f"{group}{RESTRICTIONS}", RESTRICTIONS_API, question)
         found = answer.body.get("contentEvaluationResult") or {}
@@ -287,9 +340,10 @@ def _remaining(reader: Reader, site: Site) -> dict[tuple[str, str], Reading[int]
     """What is left of Azure's limits, from the headers of a GET and of a POST."""
     groups = {subscription_of(each): each for each in permissions.groups(site)}
     asks: dict[tuple[str, str], Callable[[], Answer]] = {}
+    version = reader.api_version("network")
     for subscription, group in groups.items():
         content = {"type": NETWORK, "properties": {}}
-        question = {"resourceDetails": {"resourceContent": content, "apiVersion": NETWORK_API}}
+        question = {"resourceDetails": {"resourceContent": content, "apiVersion": version}}
         asks[subscription, "reads"] = partial(
             reader.ask, "GET", f"{group}{AUTHORIZATION}/locks", LOCKS_API
         )

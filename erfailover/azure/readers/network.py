@@ -142,6 +142,7 @@ def network(body: dict[str, Any]) -> VirtualNetwork:
         peerings=tuple(
             peering(each, body["id"]) for each in properties.get("virtualNetworkPeerings") or []
         ),
+        location=str(body.get("location") or ""),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import Any
 
+from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Body, Reader
 from erfailover.errors import Failure
 from erfailover.model.resource_ids import NETWORK_WATCHER, last_of, subscription_of
@@ -23,6 +24,7 @@ def of_machine(reader: Reader, machine_id: str) -> tuple[str, str | None]:
     return _serving(reader, machine_id, _machine(reader, machine_id))
 
 
+@understood("next hop")
 def next_hop(
     reader: Reader, machine_id: str, address: IPv4Address, deadline_s: float
 ) -> dict[str, Any]:

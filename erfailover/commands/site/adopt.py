@@ -6,9 +6,12 @@ Nothing is written to Azure. Where what has to be known is unknown, nothing is w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Network
 
+from erfailover.azure.reader import Reader
+from erfailover.azure.readers import api_versions
 from erfailover.azure.readers.adoption import discover
 from erfailover.commands.context import Context
 from erfailover.commands.site import init
@@ -16,9 +19,10 @@ from erfailover.config import loader
 from erfailover.config.validate_ids import is_id
 from erfailover.config.validate_probes import NAME
 from erfailover.errors import UsageFailure
+from erfailover.model.observed import Observed, attempt
 from erfailover.model.resource_ids import GATEWAY, NETWORK, subscription_of
-from erfailover.model.site import CloudName, Hub, Role, Site
-from erfailover.planning.adoption.adopt import Wanted, adopt
+from erfailover.model.site import ApiVersions, CloudName, Hub, NamedCloud, Role, Site
+from erfailover.planning.adoption.adopt import Adoption, Wanted, adopt
 from erfailover.reporting import adoption as adoption_report
 
 
@@ -63,7 +67,7 @@ def run(context: Context, options: Options) -> None:
     context.site_file.use_site(_stub(options))
     context.output.info("Reading both hubs, their gateways and every VNet peered with them ...")
     found = discover(context.reader, hubs, gateways)
-    adoption = adopt(found, wanted)
+    adoption = _with_api_versions(context.reader, found.observed, adopt(found, wanted))
     schema = init.write(path, adoption_report.site_file(found, adoption), force=options.force)
     loader.load(path, context.environment)
     for remark in adoption.remarks:
@@ -72,6 +76,23 @@ def run(context: Context, options: Options) -> None:
         adoption_report.text(path, found, adoption) + init.told(schema),
         adoption_report.data(path, found, adoption, schema),
     )
+
+
+def _with_api_versions(reader: Reader, observed: Observed, adoption: Adoption) -> Adoption:
+    """Add the api-versions that Azure offers for the site, or a remark that they are not known."""
+    site = adoption.site
+    spaces = [site.network_id(name) for name in site.network_names()]
+    networks = [observed.network(each) for each in spaces]
+    regions = [each.location for each in networks if each is not None and each.location]
+    subscriptions = list(dict.fromkeys(subscription_of(each) for each in spaces))
+    asked = attempt(partial(api_versions.read, reader, subscriptions, regions, {}, machines=True))
+    chosen = asked.value.chosen() if asked.value else {}
+    if not chosen or site.cloud_name is None:
+        why = asked.unknown or "none with which erfailover was tested is offered"
+        remark = f"api-versions: {why}; the SDK's own are used (erfailover doctor checks them)"
+        return replace(adoption, remarks=(*adoption.remarks, remark))
+    cloud = NamedCloud(site.cloud_name, ApiVersions(**chosen))
+    return replace(adoption, site=replace(site, cloud=cloud))
 
 
 def _stub(options: Options) -> Site:

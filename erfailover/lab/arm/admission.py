@@ -75,6 +75,12 @@ def handle(lab: Cloud, request: Request, target: Target) -> Answer:
             return lab.locks.handle(request, target.scope, own)
         case arm_url.PERMISSIONS if not own and request.method == "GET":
             return Answer(200, {"value": lab.access.permissions(target.scope)})
+        case arm_url.ELIGIBLE | arm_url.ACTIVATED if not own and request.method == "GET":
+            if request.query.get("$filter") != "asTarget()":
+                raise Refused(errors.not_modelled(f"{target.name} of others than the client"))
+            active, client = type_ == arm_url.ACTIVATED, lab.identity.object_id
+            rows = lab.access.eligibilities(target.scope, client, active=active)
+            return Answer(200, {"value": rows})
         case arm_url.ASSIGNMENTS | arm_url.DEFINITIONS | arm_url.RESTRICTIONS if "/" not in own:
             return lab.policies.handle(request, target.scope, target.name)
         case arm_url.METRICS if not own and target.id is not None and target.type is not None:

@@ -18,6 +18,37 @@ NEWEST = dt.date(2026, 12, 31)
 _FORM = re.compile(r"(\d{4})-(\d{2})-(\d{2})(-[a-z0-9.]+)?", re.IGNORECASE)
 
 
+LISTED = {
+    "Microsoft.Network": """
+        2026-03-01 2025-07-01 2025-05-01 2025-03-01 2025-01-01 2024-10-01 2024-07-01 2024-05-01
+        2024-03-01 2024-01-01 2023-11-01 2023-09-01 2021-08-01 2018-11-01
+    """,
+    "Microsoft.Compute": """
+        2026-04-01 2025-11-01 2025-04-01 2024-11-01 2024-07-01 2024-03-01 2023-09-01 2021-07-01
+    """,
+    "Microsoft.Resources": "2025-04-01 2024-11-01 2024-07-01 2021-04-01 2019-10-01",
+}
+"""What each provider lists, newest first: versions of REST specifications and of SDKs. That a
+version which is not listed is taken as well is the lab's own leniency: az mixes many."""
+
+
+def listed(namespace: str, newest: str) -> list[str]:
+    """Return the versions that a provider lists, none newer than ``newest`` if that is given."""
+    return [each for each in LISTED[namespace].split() if not newest or each <= newest]
+
+
+def not_offered(version: str, type_: str, newest: str) -> Refusal | None:
+    """Why a cloud whose newest version is ``newest`` takes no request with a newer one.
+
+    Reported: azure-powershell 12061, 404 ``InvalidResourceType``.
+    """
+    namespace, _, name = type_.partition("/")
+    known = {each.lower(): each for each in LISTED}.get(namespace.lower())
+    if not newest or version <= newest or known is None or not name:
+        return None
+    return errors.resource_type_not_in_version(known, name, version, listed(known, newest))
+
+
 def version_refused(version: str, type_: str, today: dt.date) -> Refusal | None:
     """Why ARM takes no request with a version; ``type_`` is the resource type, if any."""
     if not version:

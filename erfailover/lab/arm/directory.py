@@ -5,6 +5,7 @@ Owns the fixed answers that clients ask for before they do anything. az reads al
 
 from __future__ import annotations
 
+from erfailover.lab.arm.api_versions import listed
 from erfailover.lab.auth.identity import subscription_name
 from erfailover.lab.core import errors
 from erfailover.lab.core import resource_types as rt
@@ -16,7 +17,6 @@ from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.providers.regions import REGIONS, ZONED, ZONES
 from erfailover.lab.providers.registry import PROVIDERS
 
-API_VERSIONS = ("2025-05-01", "2024-07-01", "2024-05-01", "2023-11-01", "2021-08-01", "2018-11-01")
 LOCATIONS = ("westeurope", "northeurope", "germanywestcentral", "westus", "westus2", "eastus")
 
 
@@ -32,11 +32,11 @@ def answer(lab: Cloud, target: Target) -> Answer:
         case Kind.LOCATIONS:
             return Answer(200, {"value": [_location(target, each) for each in LOCATIONS]})
         case Kind.PROVIDERS:
-            return Answer(200, {"value": [_provider(target, each) for each in _NAMESPACES]})
+            return Answer(200, {"value": [_provider(lab, target, each) for each in _NAMESPACES]})
         case Kind.PROVIDER:
             for each in _NAMESPACES:
                 if each.lower() == target.name.lower():
-                    return Answer(200, _provider(target, each))
+                    return Answer(200, _provider(lab, target, each))
             raise Refused(errors.not_modelled(f"the resource provider {target.name}"))
         case _:
             raise Refused(errors.not_modelled(target.name))
@@ -86,7 +86,12 @@ def _location(target: Target, name: str) -> Body:
     }
 
 
-def _provider(target: Target, namespace: str) -> Body:
+def _provider(lab: Cloud, target: Target, namespace: str) -> Body:
+    """What a provider lists (published: REST spec resources, ``Providers_Get``).
+
+    Azure writes locations as people do (``West Europe``); the lab, as in a resource.
+    """
+    versions = listed(namespace, lab.newest_api_version)
     types = [each.type.split("/", 1)[1] for each in PROVIDERS if each.provider == namespace]
     if namespace == "Microsoft.Resources":
         types = ["resourceGroups", "subscriptions"]
@@ -102,7 +107,7 @@ def _provider(target: Target, namespace: str) -> Body:
                 "zoneMappings": [
                     {"location": place, "zones": list(ZONES)} for place in sorted(ZONED)
                 ],
-                "apiVersions": list(API_VERSIONS),
+                "apiVersions": versions,
                 "capabilities": "SupportsTags, SupportsLocation",
             }
             for each in types

@@ -21,7 +21,7 @@ from erfailover.lab.arm import (
     resource_groups,
     writes,
 )
-from erfailover.lab.arm.api_versions import version_refused
+from erfailover.lab.arm.api_versions import not_offered, version_refused
 from erfailover.lab.arm.odata import paged
 from erfailover.lab.core import errors
 from erfailover.lab.core.arm_url import Kind, Target, parse
@@ -34,6 +34,7 @@ from erfailover.lab.providers.registry import PROVIDERS
 log = logging.getLogger("erfailover.lab.arm")
 
 READS = frozenset({"GET", "HEAD"})
+_READS_BY_POST = frozenset({"effectiveroutetable", "learnedroutes", "nexthop"})
 VERBS = frozenset({"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"})
 
 
@@ -79,7 +80,7 @@ def _is_write(request: Request) -> bool:
     if request.method != "POST":
         return request.method not in READS
     last = request.path.rstrip("/").rsplit("/", 1)[-1].lower()
-    looks = last.startswith(("get", "check")) or last in {"effectiveroutetable", "learnedroutes"}
+    looks = last.startswith(("get", "check")) or last in _READS_BY_POST
     return not looks
 
 
@@ -101,7 +102,9 @@ def _judge(lab: Cloud, request: Request, remaining: dict[str, str]) -> Answer:
     if request.method not in VERBS:
         raise Refused(errors.method_not_allowed(request.method, request.path))
     type_ = target.type.type if target.type is not None else target.name
-    refusal = version_refused(request.api_version, type_, lab.today)
+    refusal = version_refused(request.api_version, type_, lab.today) or not_offered(
+        request.api_version, type_, lab.newest_api_version
+    )
     if refusal is not None:
         raise Refused(refusal)
     if target.subscription and target.subscription not in lab.subscriptions:

@@ -12,6 +12,7 @@ match and its ``notActions`` do not; assignments add up, each for its scope and 
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,11 +46,50 @@ class Assignment:
 OWNER = Assignment("/", ("*",))
 
 
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """A role that the client may activate in Privileged Identity Management, at a scope.
+
+    Whoever makes an active one adds its assignment as well.
+    """
+
+    role: str
+    scope: str
+    active: bool = False
+
+    def row(self, type_: str, principal: str) -> Body:
+        """A schedule instance (published: REST spec authorization 2020-10-01, its examples)."""
+        role = uuid.uuid5(uuid.NAMESPACE_URL, self.role)
+        definition = f"/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        name = uuid.uuid5(role, f"{type_} {self.scope}")
+        return {
+            "id": f"{self.scope}/providers/{type_}/{name}",
+            "name": str(name),
+            "type": type_,
+            "properties": {
+                "scope": self.scope,
+                "roleDefinitionId": definition,
+                "principalId": principal,
+                "principalType": "User",
+                "memberType": "Direct",
+                "status": "Provisioned",
+                "expandedProperties": {
+                    "roleDefinition": {
+                        "id": definition,
+                        "displayName": self.role,
+                        "type": "BuiltInRole",
+                    }
+                },
+            },
+        }
+
+
 @dataclass(slots=True)
 class Access:
-    """The role assignments of the lab's client."""
+    """The role assignments of the lab's client, and the roles that it may activate."""
 
     assignments: tuple[Assignment, ...] = (OWNER,)
+    eligible: tuple[Eligibility, ...] = ()
 
     def may(self, action: str, scope: str) -> bool:
         """Whether the client may do something at a scope."""
@@ -69,6 +109,16 @@ class Access:
             }
             for each in self.assignments
             if each.covers(scope)
+        ]
+
+    def eligibilities(self, scope: str, principal: str, *, active: bool) -> list[Body]:
+        """What is listed ``asTarget()`` at a scope: what holds there, and what is below it."""
+        type_ = f"Microsoft.Authorization/role{'Assignment' if active else 'Eligibility'}"
+        return [
+            each.row(f"{type_}ScheduleInstances", principal)
+            for each in self.eligible
+            if each.active or not active
+            if Assignment(each.scope, ()).covers(scope) or Assignment(scope, ()).covers(each.scope)
         ]
 
 

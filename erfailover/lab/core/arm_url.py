@@ -26,6 +26,8 @@ ASSIGNMENTS = f"{AUTHORIZATION}/policyassignments"
 DEFINITIONS = f"{AUTHORIZATION}/policydefinitions"
 RESTRICTIONS = f"{POLICY_INSIGHTS}/checkpolicyrestrictions"
 METRICS = f"{INSIGHTS}/metrics"
+ELIGIBLE = f"{AUTHORIZATION}/roleeligibilityscheduleinstances"
+ACTIVATED = f"{AUTHORIZATION}/roleassignmentscheduleinstances"
 
 _SPELLED = {
     LOCKS: "Microsoft.Authorization/locks",
@@ -34,6 +36,8 @@ _SPELLED = {
     DEFINITIONS: "Microsoft.Authorization/policyDefinitions",
     RESTRICTIONS: "Microsoft.PolicyInsights/checkPolicyRestrictions",
     METRICS: "Microsoft.Insights/metrics",
+    ELIGIBLE: "Microsoft.Authorization/roleEligibilityScheduleInstances",
+    ACTIVATED: "Microsoft.Authorization/roleAssignmentScheduleInstances",
 }
 
 

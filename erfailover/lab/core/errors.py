@@ -158,6 +158,18 @@ def api_version_unknown(version: str, type_: str) -> Refusal:
     )
 
 
+def resource_type_not_in_version(
+    namespace: str, name: str, version: str, listed: list[str]
+) -> Refusal:
+    """404 for a type that the provider lacks in a version (reported: azure-powershell 12061)."""
+    return Refusal(
+        404,
+        "InvalidResourceType",
+        f"The resource type '{name}' could not be found in the namespace '{namespace}' for api "
+        f"version '{version}'. The supported api-versions are '{','.join(listed)}'.",
+    )
+
+
 def content_invalid(reason: str) -> Refusal:
     """400 of ARM's front door for a body that is no JSON object (ARM's documented code)."""
     return Refusal(

@@ -95,6 +95,8 @@ class Cloud(ABC):
         self.began = dt.datetime.now(dt.UTC)
         self.on_stop: Callable[[], None] | None = None
         self.page_size = page_size
+        self.newest_api_version = ""
+        """Of Network and Compute, in a cloud or region that lags behind; empty for all."""
         self.subscriptions = (
             *self.identity.subscriptions,
             *(each.lower() for each in subscriptions),

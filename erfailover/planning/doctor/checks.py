@@ -12,10 +12,12 @@ from erfailover.model.site import Path, Site
 from erfailover.planning.doctor.check import Check, Group
 from erfailover.planning.doctor.connections import connections, drill
 from erfailover.planning.doctor.environment import (
+    api_versions,
     clock,
     endpoint_path,
     journal,
     lease,
+    network_watchers,
     store_path,
     throttling,
 )
@@ -33,7 +35,13 @@ from erfailover.planning.doctor.networks import (
     peerings,
     prestaged,
 )
-from erfailover.planning.doctor.rights import credentials, locks, policies, rights
+from erfailover.planning.doctor.rights import (
+    credentials,
+    eligible_roles,
+    locks,
+    policies,
+    rights,
+)
 from erfailover.planning.hazards.checks import hazards as claims
 
 
@@ -48,6 +56,7 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     rights,
     locks,
     policies,
+    eligible_roles,
     networks,
     own_gateways,
     peerings,
@@ -60,6 +69,8 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     connections,
     throughput,
     drill,
+    network_watchers,
+    api_versions,
     throttling,
     clock,
     endpoint_path,

@@ -8,9 +8,12 @@ from ipaddress import IPv4Network, ip_network
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.lease import TAKE_OVER, Standing
 from erfailover.model.observed import Observed
+from erfailover.model.probes import NextHop
+from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role, Site
+from erfailover.planning.api_versions import PROVIDERS, TESTED, as_yaml
 from erfailover.planning.conditions import learned_routes
-from erfailover.planning.doctor.check import Check, Group, Line, Name
+from erfailover.planning.doctor.check import Check, Group, Line, Name, why
 from erfailover.planning.doctor.facts import Facts, HostPath
 
 SKEW_WARNS_S, SKEW_FAILS_S = 30.0, 300.0
@@ -23,6 +26,59 @@ ENDPOINT = "the management endpoint"
 SIGN_IN = "the sign-in"
 STORE = "the store of journal and lease"
 """What hosts are for."""
+
+
+def network_watchers(site: Site, facts: Facts) -> Iterator[Check]:
+    """Each machine of a next hop probe has a Network Watcher in its region."""
+    line = Line(Name.NETWORK_WATCHER, Group.AZURE, required=False)
+    machines = {
+        site.machine_id(each.machine).lower(): last_of(each.machine)
+        for each in site.probes.values()
+        if isinstance(each, NextHop)
+    }
+    for machine_id, machine in machines.items():
+        reading = facts.watchers.get(machine_id)
+        if reading is None or reading.value is None:
+            yield line.unknown(f"of {machine}: {why(reading)}", "The next hop probes are unknown.")
+        elif not reading.value.watcher:
+            yield line.fails(
+                f"none that this identity may read serves {machine} in {reading.value.region}: its "
+                "next hop probes are unknown",
+                f"az network watcher configure --locations {reading.value.region} --enabled "
+                "--resource-group NetworkWatcherRG, or have the role assigned there.",
+            )
+        else:
+            yield line.ok(f"{last_of(reading.value.watcher)} serves {machine}")
+    if not machines:
+        yield line.ok("no probe asks for a next hop")
+
+
+def api_versions(site: Site, facts: Facts) -> Iterator[Check]:
+    """The api-versions that requests carry are offered in every region of the site."""
+    line = Line(Name.API_VERSIONS, Group.AZURE, required=False)
+    found = facts.api_versions.value
+    if found is None:
+        yield line.unknown(f"what Azure offers: {why(facts.api_versions)}", CHOOSE)
+        return
+    best = found.chosen()
+    write = f"Write into the site file: {as_yaml(site.cloud_name, best)}" if best else CHOOSE
+    for provider, used in found.used.items():
+        seen = f"{PROVIDERS[provider]} {used}"
+        if problem := found.problem(provider):
+            yield line.fails(f"{seen}: {problem}", write)
+        elif found.pinned.get(provider) is None:
+            yield line.unknown(
+                f"{seen}: the SDK's own, offered in all regions now; another version of the SDK "
+                "would use another one",
+                write,
+            )
+        elif used not in TESTED[provider]:
+            yield line.unknown(f"{seen} is offered, but erfailover was not tested with it", write)
+        else:
+            yield line.ok(f"{seen} is offered in all regions of the site")
+
+
+CHOOSE = "az provider show --namespace Microsoft.Network lists the versions of each type."
 
 
 def throttling(site: Site, facts: Facts) -> Iterator[Check]:

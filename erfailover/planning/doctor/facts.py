@@ -15,6 +15,7 @@ from erfailover.model.lease import Held
 from erfailover.model.observed import Observed, Reading
 from erfailover.model.routing import Surroundings
 from erfailover.model.site import Role
+from erfailover.planning.api_versions import ApiVersions
 from erfailover.planning.doctor.permissions import Grant
 
 
@@ -44,6 +45,23 @@ class Lock:
     def covers(self, resource_id: str) -> bool:
         """Whether it holds for a resource."""
         return f"{resource_id.lower()}/".startswith(f"{self.scope.rstrip('/').lower()}/")
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """The region of a machine, and its Network Watcher's id; None if none can be seen there."""
+
+    region: str
+    watcher: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EligibleRole:
+    """A role that the identity may activate in Privileged Identity Management, at a scope."""
+
+    name: str
+    scope: str
+    active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +124,9 @@ class Facts:
         now: this machine's clock, UTC.
         unreachable: why nothing of Azure could be read; None where something was.
         grants: by resource id in lower case.
-        locks, policies: by the id of the resource group in lower case.
+        locks, policies, eligible: by the id of the resource group in lower case.
+        watchers: the Network Watcher that serves a machine, by the machine's id in lower case.
+        api_versions: what the providers offer and what is used.
         remaining: what is left of Azure's limits, by subscription and ``reads`` or ``writes``.
         journal: what is damaged in it; empty if nothing is.
         circuits: what the gateways that could be read hang on.
@@ -123,6 +143,9 @@ class Facts:
     grants: Mapping[str, Reading[tuple[Grant, ...]]] = field(default_factory=dict)
     locks: Mapping[str, Reading[tuple[Lock, ...]]] = field(default_factory=dict)
     policies: Mapping[str, Reading[Policies]] = field(default_factory=dict)
+    eligible: Mapping[str, Reading[tuple[EligibleRole, ...]]] = field(default_factory=dict)
+    watchers: Mapping[str, Reading[Watcher]] = field(default_factory=dict)
+    api_versions: Reading[ApiVersions] = field(default_factory=lambda: Reading(None, "not read"))
     gateways: Mapping[Role, Reading[GatewayDetail]] = field(default_factory=dict)
     load: Reading[Load] = field(default_factory=lambda: Reading(None, "not read"))
     remaining: Mapping[tuple[str, str], Reading[int]] = field(default_factory=dict)

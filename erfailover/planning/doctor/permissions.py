@@ -19,7 +19,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from erfailover.model.plan import StepKind
-from erfailover.model.probes import interfaces, machines
+from erfailover.model.probes import RUN_COMMAND, NextHop, interfaces, machines
 from erfailover.model.resource_ids import (
     CIRCUIT,
     CONNECTION,
@@ -32,10 +32,12 @@ from erfailover.model.resource_ids import (
     MACHINE,
     NETWORK,
     NETWORK_PROVIDER,
+    NETWORK_WATCHER,
     PEERING,
     PUBLIC_IP,
     ROUTE_TABLE,
     group_of,
+    subscription_of,
 )
 from erfailover.model.site import Drill, Path, Role, Site, SiteFailoverTest
 from erfailover.planning.switch.procedure import STEPS, Goal, in_words
@@ -66,9 +68,21 @@ class On(Enum):
     """Connections, local network gateways, circuits: often another team's, in other groups."""
     ROUTE_TABLE = "the subnets' route tables"
     ROUTE_SERVER = "Route Servers in the hubs"
+    WATCHER = "the Network Watchers of the probes"
+    OF_MACHINE = "the interfaces of the machines of next hop probes"
 
 
-ELSEWHERE = frozenset({On.POLLING, On.ADDRESS, On.CONNECTED, On.ROUTE_TABLE, On.ROUTE_SERVER})
+ELSEWHERE = frozenset(
+    {
+        On.POLLING,
+        On.ADDRESS,
+        On.CONNECTED,
+        On.ROUTE_TABLE,
+        On.ROUTE_SERVER,
+        On.WATCHER,
+        On.OF_MACHINE,
+    }
+)
 """What the site file does not name: it may lie, and be granted, in other groups than it names."""
 
 
@@ -123,6 +137,8 @@ NEEDS = (
     Need("Microsoft.Authorization/permissions/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.Authorization/locks/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.Authorization/policyAssignments/read", On.GROUP, DOCTOR, READ),
+    Need("Microsoft.Authorization/roleEligibilityScheduleInstances/read", On.GROUP, DOCTOR, READ),
+    Need("Microsoft.Authorization/roleAssignmentScheduleInstances/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.PolicyInsights/checkPolicyRestrictions/read", On.GROUP, DOCTOR, READ),
     Need("Microsoft.Insights/metrics/read", On.GATEWAY, DOCTOR, READ),
     Need(f"{PEERING}/read", On.NETWORK, ("switch: a write whose answer was lost",), SWITCH),
@@ -130,6 +146,10 @@ NEEDS = (
     Need(f"{NETWORK}/peer/action", On.NETWORK, CONNECTS, SWITCH),
     Need(f"{PEERING}/delete", On.NETWORK, (f"switch: {in_words(REMOVALS)}", "unprestage"), SWITCH),
     Need(f"{NETWORK_PROVIDER}/locations/operations/read", On.POLLING, ("switch", "drill"), SWITCH),
+    Need(f"{MACHINE}/read", On.MACHINE, PROBES, SWITCH),
+    Need(f"{NETWORK_WATCHER}/read", On.WATCHER, PROBES, SWITCH),
+    Need(f"{NETWORK_WATCHER}/nextHop/action", On.WATCHER, PROBES, SWITCH),
+    Need(f"{INTERFACE}/read", On.OF_MACHINE, PROBES, SWITCH),
     Need(f"{MACHINE}/runCommand/action", On.MACHINE, PROBES, SWITCH),
     Need(f"{INTERFACE}/effectiveRouteTable/action", On.INTERFACE, PROBES, SWITCH),
     Need("Microsoft.Compute/locations/operations/read", On.POLLING, PROBES, SWITCH),
@@ -168,8 +188,12 @@ def needs(site: Site, role: RoleKind = SWITCH) -> tuple[Need, ...]:
 
 
 def _applies(site: Site, need: Need) -> bool:
-    if need.on is On.MACHINE or need.action.startswith("Microsoft.Compute/"):
+    if need.action == f"{MACHINE}/read":
         return bool(resources(site, On.MACHINE))
+    if need.on is On.MACHINE or need.action.startswith("Microsoft.Compute/"):
+        return any(isinstance(each, RUN_COMMAND) for each in site.probes.values())
+    if need.on in (On.WATCHER, On.OF_MACHINE):
+        return bool(resources(site, On.WATCHER))
     if need.on is On.INTERFACE:
         return bool(resources(site, On.INTERFACE))
     if need.on is On.LOCAL_GATEWAY:
@@ -216,6 +240,13 @@ def resources(site: Site, on: On) -> tuple[str, ...]:
             probes = site.probes.values()
             names = [each for probe in probes for each in interfaces(probe)]
             found = [site.resource_id(INTERFACE, each) for each in names]
+        case On.WATCHER:
+            asking = [each for each in site.probes.values() if isinstance(each, NextHop)]
+            found = [
+                f"/subscriptions/{subscription_of(site.machine_id(each.machine))}"
+                "/resourceGroups/NetworkWatcherRG"
+                for each in asking
+            ]
         case _:
             return ()
     return _unique(found)
@@ -224,13 +255,15 @@ def resources(site: Site, on: On) -> tuple[str, ...]:
 def places(site: Site, on: On) -> tuple[str, ...]:
     """Where an action is to be granted: the resources, or the groups in which they most likely lie.
 
-    A connection is in its gateway's group, a route table in its VNet's, if nobody chose otherwise.
+    A connection is in its gateway's group, a route table in its VNet's, if nobody chose otherwise;
+    the Network Watchers that Azure makes are in ``NetworkWatcherRG`` (published).
     """
     beside = {
         On.CONNECTED: On.GATEWAY,
         On.ADDRESS: On.GATEWAY,
         On.ROUTE_TABLE: On.NETWORK,
         On.ROUTE_SERVER: On.GATEWAY,
+        On.OF_MACHINE: On.MACHINE,
     }
     if on in beside:
         return _unique(map(group_of, resources(site, beside[on])))
@@ -263,7 +296,11 @@ def role_definition(site: Site, role: RoleKind, more: Iterable[str] = ()) -> dic
         "NotActions": [],
         "DataActions": [],
         "NotDataActions": [],
-        "AssignableScopes": list(_unique([*groups(site), *more])),
+        "AssignableScopes": list(
+            _unique(
+                [*groups(site), *(resources(site, On.WATCHER) if role is SWITCH else ()), *more]
+            )
+        ),
     }
 
 

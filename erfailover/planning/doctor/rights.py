@@ -124,6 +124,37 @@ def locks(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.ok("no lock in the way of a switch")
 
 
+def eligible_roles(site: Site, facts: Facts) -> Iterator[Check]:
+    """No right is missing that a role of Privileged Identity Management would bring."""
+    line = Line(Name.ELIGIBLE_ROLES, Group.IDENTITY, required=False)
+    unread = [(group, each) for group, each in facts.eligible.items() if each.value is None]
+    for group, reading in unread:
+        yield line.unknown(
+            f"eligible roles (PIM) at {place(group)}: {why(reading)}",
+            f"{MY_ROLES} shows which are active.",
+        )
+    idle = {
+        (each.name, each.scope.lower()): f"{each.name} at {place(each.scope) or 'the root'}"
+        for reading in facts.eligible.values()
+        for each in reading.value or ()
+        if not each.active
+    }
+    told = ", ".join(idle.values())
+    if idle and any(each.verdict is Verdict.FAILS for each in rights(site, facts)):
+        yield line.fails(
+            f"eligible (PIM), but not active: {told}; rights are missing",
+            f"Activate what a switch needs in {MY_ROLES}; it takes effect within minutes. For the "
+            "night, have an identity whose role is assigned permanently.",
+        )
+    elif idle:
+        yield line.ok(f"eligible (PIM), but not active: {told}; no right is missing without it")
+    elif not unread:
+        yield line.ok("no eligible role (PIM) waits to be activated")
+
+
+MY_ROLES = "the Azure portal, Privileged Identity Management, My roles, Azure resources"
+
+
 def policies(site: Site, facts: Facts) -> Iterator[Check]:
     """No policy that can be seen denies the writing of a peering."""
     line = Line(Name.POLICIES, Group.IDENTITY, required=False)

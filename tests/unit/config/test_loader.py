@@ -646,8 +646,8 @@ def test_a_wrong_value_anywhere_is_reported_once_and_with_a_line(
             "resource_group: rg-we",
             "resource_group: rg-we\ncloud: mars",
             "cloud",
-            "expected 'public' or 'usgovernment' or 'china' or keys and values (endpoint, "
-            "authority), found 'mars'",
+            "expected 'public' or 'usgovernment' or 'china' or keys and values (name) or keys and "
+            "values (endpoint, authority), found 'mars'",
         ),
     ],
 )

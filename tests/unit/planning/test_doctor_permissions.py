@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from erfailover.model.probes import InterfaceRoute, MachinePing
+from erfailover.model.probes import InterfaceRoute, MachinePing, NextHop
 from erfailover.model.resource_ids import PEERING
 from erfailover.model.site import SiteFailoverTest
 from erfailover.planning.doctor.permissions import (
@@ -34,6 +34,7 @@ WHOLE = replace(
     drill=DRILL,
     probes={
         "office": MachinePing("vm1", IPv4Address("10.5.0.4"), through="vm3"),
+        "hop": NextHop("vm1", IPv4Address("10.5.0.4"), "VirtualNetworkGateway"),
         "route": InterfaceRoute("vm1-nic1", IPv4Network("10.5.0.0/16"), "VirtualNetworkGateway"),
     },
 )
@@ -81,9 +82,29 @@ def test_a_site_needs_only_what_it_has() -> None:
         On.MACHINE,
         On.INTERFACE,
         On.LOCAL_GATEWAY,
+        On.WATCHER,
+        On.OF_MACHINE,
     }
     assert {each.on for each in needs(WHOLE)} == set(On)
     assert not any("Compute" in each.action for each in needs(SITE))
+
+
+def test_a_next_hop_runs_nothing_in_the_machine_and_asks_a_network_watcher() -> None:
+    hop = NextHop("vm1", IPv4Address("10.5.0.4"), "VirtualNetworkGateway")
+    site = replace(SITE, probes={"hop": hop})
+    actions = {each.action for each in needs(site)}
+    assert {
+        "Microsoft.Network/networkWatchers/read",
+        "Microsoft.Network/networkWatchers/nextHop/action",
+        "Microsoft.Compute/virtualMachines/read",
+        "Microsoft.Network/networkInterfaces/read",
+    } <= actions
+    assert not any("runCommand" in each for each in actions)
+    group = "/subscriptions/0000/resourceGroups/NetworkWatcherRG"
+    assert places(site, On.WATCHER) == (group,)
+    assert group in role_definition(site, RoleKind.SWITCH)["AssignableScopes"]
+    assert group not in role_definition(site, RoleKind.READ)["AssignableScopes"]
+    assert group not in role_definition(SITE, RoleKind.SWITCH)["AssignableScopes"]
 
 
 def test_deletion_is_needed_only_where_peerings_are_removed() -> None:
@@ -143,7 +164,10 @@ def test_a_role_is_in_the_form_that_az_takes_and_holds_no_wildcard() -> None:
     ]
     assert found["IsCustom"] is True
     assert not any("*" in each for each in found["Actions"])
-    assert found["AssignableScopes"] == ["/subscriptions/0000/resourceGroups/rg-we"]
+    assert found["AssignableScopes"] == [
+        "/subscriptions/0000/resourceGroups/rg-we",
+        "/subscriptions/0000/resourceGroups/NetworkWatcherRG",
+    ]
 
 
 def test_resources_and_groups_are_named_once_whatever_their_case() -> None:

@@ -1,0 +1,56 @@
+"""Reads which api-versions Azure offers a site, for ``init`` and ``doctor``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from erfailover.azure.reader import Reader
+from erfailover.planning.api_versions import PROVIDERS, ApiVersions, Offer, Offers
+from erfailover.runtime.clock import all_at_once
+
+PROVIDER_API = "2021-04-01"
+"""Published: REST specification of Microsoft.Resources, ``Providers_Get``."""
+
+
+def read(
+    reader: Reader,
+    subscriptions: Sequence[str],
+    regions: Sequence[str],
+    pinned: Mapping[str, str],
+    *,
+    machines: bool,
+) -> ApiVersions:
+    """Return what the providers list in each subscription, and what requests carry.
+
+    Args:
+        reader: where to read.
+        subscriptions: those of the site's resources.
+        regions: those of the site's VNets.
+        pinned: the versions in the site file.
+        machines: whether machines are read or run commands.
+
+    Raises:
+        AzureFailure: as for any read.
+    """
+    wanted = [each for each in PROVIDERS if each == "network" or machines or each in pinned]
+    asked = [(provider, each) for provider in wanted for each in subscriptions]
+    found = all_at_once(reader.clock, [partial(_offers, reader, *each) for each in asked])
+    offers: dict[str, tuple[Offers, ...]] = {}
+    for (provider, _), listed in zip(asked, found, strict=True):
+        offers[provider] = (*offers.get(provider, ()), listed)
+    used = {each: reader.api_version(each) for each in wanted}
+    return ApiVersions(offers, tuple(dict.fromkeys(regions)), used, pinned)
+
+
+def _offers(reader: Reader, provider: str, subscription: str) -> Offers:
+    path = f"/subscriptions/{subscription}/providers/{PROVIDERS[provider]}"
+    rows = reader.ask("GET", path, PROVIDER_API).body.get("resourceTypes") or []
+    return {
+        str(each.get("resourceType")).lower(): Offer(
+            tuple(map(str, each.get("apiVersions") or ())),
+            tuple(map(str, each.get("locations") or ())),
+        )
+        for each in rows
+        if isinstance(each, dict)
+    }
