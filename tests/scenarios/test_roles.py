@@ -72,6 +72,8 @@ def asked(stage: Stage, trace: list[Traced]) -> set[str]:
             found.add(f"{polled[1]}/locations/{polled[2]}/read")
             continue
         action = wanted(each.method, target)
+        if target.kind is Asked.PROVIDER:
+            continue  # the offer of a provider, which the lab leaves open: assumed
         if action is None:  # a list of a subscription: what may be read is shown
             assert target.kind is Asked.COLLECTION, each
             assert target.type is not None

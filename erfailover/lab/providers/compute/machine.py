@@ -234,9 +234,9 @@ VM = Provider(
         Coverage(
             names="`virtualMachines/runCommand`",
             modelled="`RunShellScript`, one at a time, last 4 KB: `ping`, `iptables`, `ip`, "
-            "`sysctl`, `conntrack`, `apt`, `grep`, `tail`, `chmod`, `timeout N`, TCP connections by "
-            "bash's `/dev/tcp` (port 22 of machines listens), pipes, `&&`, `\\|\\|`; packets at "
-            "their own moments, NAT and connection tracking",
+            "`sysctl`, `conntrack`, `apt`, `grep`, `tail`, `chmod`, `timeout N`, TCP "
+            "connections by bash's `/dev/tcp` (port 22 of machines listens), pipes, `&&`, "
+            "`\\|\\|`; packets at their own moments, NAT and connection tracking",
             not_modelled="any other command: exit status 127 and a line that says so; parameters",
             rests_on="document; output: that of a Linux machine",
         ),
