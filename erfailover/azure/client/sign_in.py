@@ -59,9 +59,10 @@ def remedy(text: str) -> str | None:
     if code is None:
         return None
     return (
-        f"Entra refused the credential: https://login.microsoftonline.com/error?code="
-        f"{code.group()[6:]} explains it. A user signs in again: az login --tenant TENANT --scope "
-        f"SCOPE; of an application, correct what it says; {AGAIN}."
+        "Entra refused the credential: https://login.microsoftonline.com/error?code="
+        f"{code.group()[6:]} explains why. A user signs in again: az login --tenant TENANT --scope "
+        "SCOPE; an application needs what it says. Where ERFAILOVER_ENDPOINT and "
+        f"AZURE_AUTHORITY_HOST are set, check that both are right; {AGAIN}."
     )
 
 
