@@ -179,15 +179,22 @@ class Reader:
             lambda: rows_of_sdk(clients, clients.network.virtual_networks.list_all),
         )
 
-    def gateway_action(self, gateway_id: str, action: str, **arguments: Any) -> list[Body]:
+    def gateway_action(
+        self,
+        gateway_id: str,
+        action: str,
+        deadline_s: float = READ_DEADLINE_S,
+        **arguments: Any,
+    ) -> list[Body]:
         """The rows of an action of a gateway that only reads: ``get_learned_routes``.
 
         Args:
             gateway_id: the gateway.
             action: the SDK's name of it, without ``begin_``.
+            deadline_s: how long it may take, in seconds.
             arguments: further ones that the SDK asks for.
         """
-        rows: list[Body] = self.action(gateway_id, action, cls=raw_table, **arguments)
+        rows: list[Body] = self.action(gateway_id, action, deadline_s, cls=raw_table, **arguments)
         return rows
 
     def connections_of(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:

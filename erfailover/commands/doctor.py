@@ -7,7 +7,7 @@ from erfailover.commands.context import Context
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.claims import Verdict
 from erfailover.model.state_location import parse
-from erfailover.planning.doctor.check import Check, verdict_of
+from erfailover.planning.doctor.check import verdict_of
 from erfailover.planning.doctor.checks import checks
 from erfailover.planning.doctor.environment import ENDPOINT, SIGN_IN, STORE
 from erfailover.reporting import doctor as told
@@ -28,19 +28,16 @@ def run(context: Context) -> None:
     context.output.print_result(told.text(site, lines), told.data(site, lines))
     found = verdict_of(lines)
     if found is Verdict.FAILS:
-        names = _names(lines, Verdict.FAILS)
+        names = list(dict.fromkeys(each.name for each in lines if each.fails))
         raise Refused(
             f"{len(names)} check(s) fail: {', '.join(names)}", "Each has its remedy above."
         )
     if found is Verdict.UNKNOWN:
-        names = _names([each for each in lines if each.required], Verdict.UNKNOWN)
+        unknown = (each for each in lines if each.required and each.verdict is Verdict.UNKNOWN)
+        names = list(dict.fromkeys(each.name for each in unknown))
         raise UnknownReading(
             f"not known, and a switch rests on it: {', '.join(names)}", "See the remedies above."
         )
-
-
-def _names(lines: list[Check] | tuple[Check, ...], verdict: Verdict) -> list[str]:
-    return list(dict.fromkeys(each.name for each in lines if each.verdict is verdict))
 
 
 def _hosts(context: Context) -> dict[str, str]:

@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+class Weight(StrEnum):
+    """What a claim that does not hold means for a switch."""
+
+    REFUSES = "refuses"
+    """A plan is refused, unless forced."""
+    WARNS = "warns"
+    """It is said before the switch, which goes on."""
+    NOTES = "notes"
+    """It always holds: something to know."""
+
+
 class Verdict(StrEnum):
     """What a condition comes to. UNKNOWN is neither of the others and permits nothing."""
 
@@ -27,3 +38,4 @@ class Claim:
     """What to do where it does not hold; empty where nothing is known."""
     spoke: str = ""
     """The spoke that alone it concerns; empty if it concerns the site."""
+    weight: Weight = Weight.REFUSES

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
-from erfailover.model.observed import Reading
+from erfailover.model.observed import Gateway, Reading
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role
 
@@ -78,6 +78,12 @@ class Surrounding:
     subnets: tuple[Subnet, ...] = ()
     summarized: tuple[IPv4Network, ...] = ()
     """``summarizedGatewayPrefixes``: what its gateway advertises in the place of narrower ones."""
+    ipv6: tuple[IPv6Network, ...] = ()
+    """The IPv6 part of its address space."""
+    dns_servers: tuple[str, ...] = ()
+    """``dhcpOptions.dnsServers``; empty for Azure's own."""
+    residents: Mapping[str, int] = field(default_factory=dict)
+    """What is in its subnets beside gateways and Route Servers: how many of which kind."""
 
     def subnet(self, name: str) -> Subnet | None:
         """A subnet by its name, in any letter case."""
@@ -105,6 +111,20 @@ class StaticPrefix:
 
 
 @dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A site-to-site connection of a gateway, with where its far end is."""
+
+    name: str
+    local_network_gateway: str
+    address: str
+    """``gatewayIpAddress`` of the local network gateway; empty if it has a name instead."""
+    from_private_address: bool
+    """``useLocalAzureIpAddress``: the gateway's end is its private address."""
+    prefixes: tuple[IPv4Network, ...] = ()
+    """The address space of the local network gateway."""
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """Everything around the spokes of a site, as read at one moment."""
 
@@ -114,6 +134,14 @@ class Surroundings:
     """``Vpn`` or ``ExpressRoute``; read only where a route makes it matter."""
     route_servers: Mapping[Role, Reading[tuple[RouteServer, ...]]] = field(default_factory=dict)
     static_prefixes: Mapping[Role, Reading[tuple[StaticPrefix, ...]]] = field(default_factory=dict)
+    tunnels: Reading[tuple[Tunnel, ...]] = field(
+        default_factory=lambda: Reading(None, "they were not read")
+    )
+    """The site-to-site connections of the backup hub's gateway."""
+    leaving_gateway: Reading[Gateway] = field(
+        default_factory=lambda: Reading(None, "it was not read")
+    )
+    """The gateway of the hub being left, if the observation leaves it out."""
 
     def network(self, network_id: str) -> Reading[Surrounding]:
         """A VNet by its id."""
@@ -132,3 +160,11 @@ def prefix_of(text: str) -> IPv4Network | None:
     except ValueError:
         return None
     return found if isinstance(found, IPv4Network) else None
+
+
+def ipv6_prefix_of(text: str) -> IPv6Network | None:
+    """An IPv6 prefix, or None if the text is none."""
+    try:
+        return IPv6Network(text, strict=False)
+    except ValueError:
+        return None

@@ -97,6 +97,37 @@ def learned_routes(gateway: Gateway, peers: Sequence[BgpPeer] | None = None) -> 
     ]
 
 
+def carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
+    """The IPv4 prefixes that a gateway has learned, each once, in order."""
+    return tuple(sorted(_networks(learned_routes(gateway))))
+
+
+def beyond(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[IPv4Network]:
+    """What a gateway has learned from beyond Azure, in order.
+
+    Args:
+        gateway: which has learned it.
+        spaces: address spaces of VNets: what lies within them is Azure's own.
+    """
+    peers = {f"{each.neighbor}/32" for each in peers_of(gateway)}
+    return [
+        network
+        for network in carried_prefixes(gateway)
+        if str(network) not in peers and not any(network.subnet_of(space) for space in spaces)
+    ]
+
+
+def _networks(routes: Iterable[GatewayRoute]) -> set[IPv4Network]:
+    """The IPv4 networks of routes; a row that is none is left out."""
+    found = set()
+    for each in routes:
+        try:
+            found.add(IPv4Network(each.network))
+        except ValueError:
+            continue  # IPv6
+    return found
+
+
 def _sources(gateway: Gateway) -> tuple[BgpPeer, ...]:
     """The peers that a route from beyond may come from: not a Route Server's appliances."""
     return external_peers(gateway) if gateway.type == EXPRESSROUTE else peers_of(gateway)

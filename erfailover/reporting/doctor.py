@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from erfailover.reporting.screen import WIDTH
 from erfailover.reporting.words import wrap
 
 WORD = VERDICT_WORD | {Verdict.FAILS: "FAIL"}
+WARNING = "warning"
 MARGIN = 11
 Rows = Sequence[tuple[Need, tuple[str, ...]]]
 
@@ -31,10 +33,16 @@ def text(site: Site, lines: Sequence[Check]) -> str:
     return "\n".join(parts)
 
 
+def _word(line: Check) -> str:
+    """The word of a line's verdict."""
+    return WARNING if line.verdict is Verdict.FAILS and line.warning else WORD[line.verdict]
+
+
 def _headline(site: Site, lines: Iterable[Check]) -> str:
     found = list(lines)
-    counts = {each: sum(line.verdict is each for line in found) for each in Verdict}
-    told = ", ".join(f"{counts[each]} {WORD[each]}" for each in Verdict if counts[each])
+    counts = Counter(map(_word, found))
+    order = (WORD[Verdict.HOLDS], WORD[Verdict.FAILS], WARNING, WORD[Verdict.UNKNOWN])
+    told = ", ".join(f"{counts[each]} {each}" for each in order if counts[each])
     word = {
         Verdict.HOLDS: "nothing found that would keep a switch from working",
         Verdict.FAILS: "NOT ready for a switch",
@@ -44,7 +52,7 @@ def _headline(site: Site, lines: Iterable[Check]) -> str:
 
 
 def _rows(line: Check) -> list[str]:
-    mark = WORD[line.verdict]
+    mark = _word(line)
     if line.verdict is Verdict.UNKNOWN and not line.required:
         mark = "unknown*"
     indent = " " * MARGIN
@@ -61,7 +69,7 @@ def data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
             {
                 "name": str(each.name),
                 "group": each.group.value,
-                "verdict": WORD[each.verdict],
+                "verdict": _word(each),
                 "required": each.required,
                 "seen": each.seen,
                 "remedy": each.remedy or None,

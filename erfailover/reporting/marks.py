@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Claim, Verdict, Weight
 
 
 class Mark(StrEnum):
@@ -84,6 +84,16 @@ class Condition:
 def worst(of: Iterable[Condition]) -> Condition | None:
     """The worst of several conditions, the first of its kind; None where there are none."""
     return min(of, key=lambda each: each.rank, default=None)
+
+
+def claim_line(claim: Claim) -> str:
+    """Return a claim behind the word of its verdict; a mere warning and a note have their own."""
+    word = VERDICT_WORD[claim.verdict]
+    if claim.verdict is Verdict.FAILS and claim.weight is Weight.WARNS:
+        word = "warning"
+    elif claim.verdict is Verdict.HOLDS and claim.weight is Weight.NOTES:
+        word = "note"
+    return f"{word:>7}  {claim.seen}"
 
 
 def verdict_line(verdict: Verdict, seen: str) -> str:

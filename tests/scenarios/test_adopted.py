@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import hcl2
@@ -11,7 +12,7 @@ import yaml
 from pycep import BicepParser
 
 from erfailover.config.loader import load
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import FOREVER, Fault, Kind
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site, SiteFailoverTest
 from tests.support.adopted import Adopted, Made, adopted, made_once
@@ -347,3 +348,105 @@ def test_the_adoption_as_data_says_the_same(adopted: Adopted) -> None:
     assert [each["virtual_network"] for each in data["spokes"]] == [
         each["virtual_network"] for each in file["spokes"]
     ]
+
+
+def changed(adopted: Adopted, path: str, change: Callable[[Any], None]) -> None:
+    """Every GET of a resource answers its present body, changed."""
+    arm = adopted.arm()
+    body = arm.get(path)
+    arm.pool.clear()
+    change(body["properties"])
+    fault = Fault(Kind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
+    adopted.stage.lab.add_faults(fault)
+
+
+def circuits_announce(adopted: Adopted, *prefixes: str) -> None:
+    """Both circuits announce further prefixes."""
+    arm = adopted.arm()
+    for name in ("circuit-ams", "circuit-dub"):
+        path = adopted.world.circuit(name)
+        tags = arm.get(path)["tags"]
+        tags["lab:on-premises"] += " " + " ".join(prefixes)
+        arm.call("PATCH", path, {"tags": tags})
+    arm.pool.clear()
+    adopted.stage.pass_time(120.0)
+
+
+def test_what_does_not_come_along_is_said_by_init_doctor_and_plan_alike(adopted: Adopted) -> None:
+    stage, world = adopted.stage, adopted.world
+    erp = world.spoke(SPOKES[0])
+    circuits_announce(adopted, "fd00:5::/48", "0.0.0.0/0")
+
+    def dual_stack(properties: Any) -> None:
+        properties["addressSpace"]["addressPrefixes"].append("fd00:11::/48")
+        properties["dhcpOptions"] = {"dnsServers": ["10.100.9.9"]}
+
+    changed(adopted, erp, dual_stack)
+    words = (
+        "fd00:5::/48 (ergw-weu has learned it)",
+        "fd00:11::/48 (vnet-erp)",
+        "DNS server 10.100.9.9 of vnet-erp is in hub-weu, which does not move",
+        "192.168.50.0/24",
+        "0.0.0.0/0",
+    )
+    stage.do(*adopted.init)
+    head = " ".join((stage.folder / "erfailover.yaml").read_text().split("site:")[0].split())
+    for word in words:
+        assert word in stage.err.replace("\n", " "), word
+        assert word in head.replace("# ", ""), word
+    doctor = stage.json("doctor")
+    warned = " ".join(each["seen"] for each in doctor["checks"] if each["verdict"] == "warning")
+    plan = stage.json("switch", "--to", "ipsec", "--dry-run")
+    told = [each for each in plan["hazards"] if each["verdict"] == "FAILS"]
+    for word in words:
+        assert word in warned, word
+        assert word in " ".join(each["seen"] for each in told), word
+    assert {each["weight"] for each in told} == {"warns"}
+    assert plan["not_at_risk"].startswith("traffic between peered VNets")
+    assert "warning  ergw-weu has learned 0.0.0.0/0 and vpngw-neu has not" in stage.do(
+        "switch", "--to", "ipsec", "--dry-run"
+    )
+
+
+def test_a_leaving_gateway_that_does_not_answer_is_unknown_and_holds_nothing_up(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, "--spoke", "vnet-erp")
+    tables = "virtualNetworkGateways/ergw-weu/get*"
+    stage.lab.add_faults(Fault(Kind.STUCK, "POST", tables, times=FOREVER, seconds=FOREVER))
+    began = stage.clock.now()
+    plan = stage.json("switch", "--to", "ipsec", "--dry-run")
+    assert stage.clock.now() - began < 30.0
+    unknown = [each for each in plan["hazards"] if each["verdict"] == "UNKNOWN"]
+    assert len({each["seen"] for each in unknown}) == 1
+    assert unknown[0]["seen"].startswith("what ergw-weu has learned:")
+    assert "getLearnedRoutes" in unknown[0]["remedy"]
+    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+
+
+def test_a_spoke_that_is_peered_by_subnets_is_left_out_and_never_moved(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", "vnet-shop")
+    erp = adopted.world.spoke(SPOKES[0])
+
+    def by_subnets(properties: Any) -> None:
+        properties["virtualNetworkPeerings"][0]["properties"] |= {
+            "peerCompleteVnets": False,
+            "localSubnetNames": ["apps"],
+            "remoteSubnetNames": ["GatewaySubnet"],
+        }
+
+    changed(adopted, erp, by_subnets)
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--force") == 3
+    assert "vnet-erp" in stage.err
+    assert "joins some subnets only" in " ".join(stage.err.split())
+    assert stage.run("doctor") == 3
+    assert "joins some subnets only" in " ".join(stage.out.split())
+    stage.do(*adopted.init, "--force")
+    assert "vnet-erp: left out, peer-vnet-erp-to-hub-weu joins some subnets only" in " ".join(
+        stage.err.split()
+    )
+    assert erp not in {each.virtual_network for each in site_of(adopted).spokes}
+    assert stage.run(*adopted.init, "--force", "--spoke", "vnet-erp") == 2
+    assert "no spoke is left to adopt" in stage.err

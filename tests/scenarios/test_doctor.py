@@ -20,7 +20,7 @@ from erfailover.lab.core.protocol import Request
 from erfailover.lab.engine.faults import FOREVER, Fault, Kind
 from erfailover.lab.engine.throttling import Limits, Throttling
 from erfailover.planning.doctor.check import Name
-from erfailover.planning.hazards.scene import NAMES
+from erfailover.planning.hazards.scene import NAMES, REMARKS
 from erfailover.runtime.state.local import LocalStore
 from tests.support.provoked import PROVOKED, arm_of
 from tests.support.resources import group, network
@@ -30,7 +30,10 @@ from tests.support.stores import ANNA
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 AUTHORIZATION = "providers/Microsoft.Authorization"
 HAZARDS = tuple(each.replace("_", "-") for each in NAMES)
-EVERY = {*Name, *HAZARDS}
+IPV6_, DEFAULT_, PREFIXES_, DNS_, RESIDENTS_, TUNNELS_ = REMARKED = tuple(
+    each.replace("_", "-") for each in REMARKS
+)
+EVERY = {*Name, *HAZARDS, *REMARKED}
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"
 NETWORK = "Microsoft.Network/virtualNetworks"
 Begin = Callable[[Stage, pytest.MonkeyPatch], None]
@@ -44,6 +47,7 @@ class Trouble:
     begin: tuple[Begin, ...]
     fails: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    warns: tuple[str, ...] = ()
 
 
 def ask(stage: Stage, method: str, path: str, body: Any = None) -> Any:
@@ -220,8 +224,60 @@ def within_vnet1(body: dict[str, Any]) -> None:
     body["properties"]["addressSpace"] = {"addressPrefixes": ["10.1.128.0/17"]}
 
 
+CONNECTION = "Microsoft.Network/connections"
+LOCAL_GATEWAY = "Microsoft.Network/localNetworkGateways"
+
+
+def dual_stack(body: dict[str, Any]) -> None:
+    body["properties"]["addressSpace"]["addressPrefixes"].append("fd00:11::/48")
+
+
+def dns_in_primary_hub(body: dict[str, Any]) -> None:
+    body["properties"]["dhcpOptions"] = {"dnsServers": ["10.2.2.4"]}
+
+
+def over_the_circuit(body: dict[str, Any]) -> None:
+    body["properties"]["useLocalAzureIpAddress"] = True
+
+
+def by_subnets(body: dict[str, Any]) -> None:
+    body["properties"] |= {"peerCompleteVnets": False, "localSubnetNames": ["vnet1-sub1"]}
+
+
+def announced_to_the_primary_alone(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    """The premises tell vng1 what their tunnel to vng2 leads to."""
+    path = network(stage, "localNetworkGateways/lng4")
+    body = ask(stage, "GET", path)
+    body["properties"]["localNetworkAddressSpace"]["addressPrefixes"] += [
+        "0.0.0.0/0",
+        "192.168.50.0/24",
+    ]
+    ask(stage, "PUT", path, body)
+    stage.pass_time(300.0)
+
+
 TROUBLES = (
     Trouble("no token", (wrong_token,), fails=(Name.CREDENTIALS,)),
+    Trouble(
+        "IPv6 in a spoke, its DNS server in the primary hub, a tunnel over the circuit",
+        (
+            changed(NETWORK, "vnet1", dual_stack),
+            changed(NETWORK, "vnet1", dns_in_primary_hub),
+            changed(CONNECTION, "vng2-to-vng3", over_the_circuit),
+        ),
+        fails=(TUNNELS_,),
+        warns=(IPV6_, DNS_),
+    ),
+    Trouble(
+        "a default route and a prefix of the primary alone",
+        (announced_to_the_primary_alone,),
+        warns=(DEFAULT_, PREFIXES_),
+    ),
+    Trouble(
+        "a spoke that is peered by subnets",
+        (changed(PEERING, "vnet1-to-vnet2", by_subnets),),
+        fails=(Name.PEERINGS,),
+    ),
     Trouble(
         "rights to look only, somebody who writes, traffic, throttling, a wrong clock",
         (
@@ -347,6 +403,7 @@ TROUBLES = (
             Name.DRILL,
             Name.PRESTAGED,
             *HAZARDS,
+            *REMARKED,
         ),
     ),
     Trouble(
@@ -390,6 +447,9 @@ def test_every_trouble_is_told_with_its_remedy_and_nothing_is_written(
         assert (line["remedy"] is None) is (line["verdict"] == "ok"), line
     for name in trouble.fails:
         assert "FAIL" in verdicts[name], (name, told)
+    for name in trouble.warns:
+        assert "warning" in verdicts[name], (name, told)
+        assert "FAIL" not in verdicts[name]
     for name in trouble.unknown:
         assert "unknown" in verdicts[name], (name, told)
     required = [line for line in told["checks"] if line["required"]]
@@ -402,8 +462,12 @@ def test_every_trouble_is_told_with_its_remedy_and_nothing_is_written(
     assert stage.writes() == before
 
 
+NOTES = {RESIDENTS_}
+"""What always holds, and is said."""
+
+
 def test_every_check_was_provoked() -> None:
-    assert {name for each in TROUBLES for name in each.fails} == EVERY
+    assert {name for each in TROUBLES for name in (*each.fails, *each.warns)} == EVERY - NOTES
     unknown = {name for each in TROUBLES for name in each.unknown}
     assert unknown | NEVER_UNKNOWN_HERE == EVERY
 

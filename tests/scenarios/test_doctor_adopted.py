@@ -42,7 +42,11 @@ def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
     lines = told(adopted, 0)
     assert failing(lines) == {}
     unknown = {each["name"] for rows in lines.values() for each in rows if each["verdict"] != "ok"}
-    assert unknown == {"throughput"}  # nobody measures in a lab
+    # Nobody measures in a lab; and one prefix of the premises is announced to the primary alone.
+    assert unknown == {"throughput", "all-that-is-learned-comes-along"}
+    (lacked,) = lines["all-that-is-learned-comes-along"]
+    assert lacked["verdict"] == "warning"
+    assert lacked["seen"].startswith("192.168.50.0/24: ergw-weu has learned it")
     (networks, *_) = lines["permissions"]
     assert "rg-shop/vnet-web" in networks["seen"]
     assert "rg-web/vnet-web" in networks["seen"]

@@ -16,6 +16,7 @@ from typing import Any
 from erfailover.azure.client.answers import understood
 from erfailover.azure.client.operations import label
 from erfailover.azure.reader import Reader
+from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.observed import (
     VPN,
@@ -43,6 +44,7 @@ def observe(
     roles: Sequence[Role] = tuple(Role),
     networks: Sequence[str] | None = None,
     tables: Sequence[str] = TABLES,
+    deadline_s: float = READ_DEADLINE_S,
 ) -> Observed:
     """Read the VNets, peerings and gateways of a site, all at once.
 
@@ -52,6 +54,7 @@ def observe(
         roles: the hubs whose gateways are read.
         networks: the VNets to read, by name or id; None for all of the site.
         tables: which of the gateways' tables are read.
+        deadline_s: how long a read of a gateway or a table may take, in seconds.
     """
     names = site.network_names() if networks is None else networks
     network_ids = [site.network_id(name) for name in names]
@@ -60,9 +63,10 @@ def observe(
         reads.append(_keyed(network_id.lower(), partial(_network, reader, network_id)))
     for role in roles:
         gateway_id = site.gateway_id(site.hub(role).gateway)
-        reads.append(_keyed(f"{role}/gateway", partial(reader.get, gateway_id)))
+        reads.append(_keyed(f"{role}/gateway", partial(reader.get, gateway_id, deadline_s)))
         for action in tables:
-            reads.append(_keyed(f"{role}/{action}", partial(_table, reader, gateway_id, action)))
+            read = partial(_table, reader, gateway_id, action, deadline_s)
+            reads.append(_keyed(f"{role}/{action}", read))
     return _assembled(site, network_ids, roles, dict(all_at_once(reader.clock, reads)))
 
 
@@ -83,8 +87,10 @@ def _network(reader: Reader, network_id: str) -> VirtualNetwork | None:
     return network(body) if body else None
 
 
-def _table(reader: Reader, gateway_id: str, action: str) -> tuple[BgpPeer | GatewayRoute, ...]:
-    rows = reader.gateway_action(gateway_id, action)
+def _table(
+    reader: Reader, gateway_id: str, action: str, deadline_s: float
+) -> tuple[BgpPeer | GatewayRoute, ...]:
+    rows = reader.gateway_action(gateway_id, action, deadline_s)
     with understood(f"POST {label(gateway_id)}/{action}"):
         return tuple(map(PARSERS[action], rows))
 

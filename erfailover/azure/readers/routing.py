@@ -8,15 +8,17 @@ on a dead hub.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypeVar
 
 from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Body, Reader
-from erfailover.errors import AzureFailure, Kind
-from erfailover.model.observed import Reading, attempt
+from erfailover.azure.readers.network import observe
+from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.model.observed import Gateway, Reading, attempt
 from erfailover.model.resource_ids import (
     GATEWAY_SUBNET,
     HUB,
@@ -33,7 +35,9 @@ from erfailover.model.routing import (
     Subnet,
     Surrounding,
     Surroundings,
+    Tunnel,
     UserRoute,
+    ipv6_prefix_of,
     prefix_of,
 )
 from erfailover.model.site import Role, Site
@@ -43,7 +47,9 @@ T = TypeVar("T")
 
 DEADLINE_S = 20.0
 """How long a read may take, repetitions included: a switch does not wait longer for these."""
-"""Route Servers are virtual hubs without a virtual WAN (published, REST specification)."""
+LEAVING_DEADLINE_S = 10.0
+"""How long the tables of the hub being left may take: twice the usual 5 s. A dead gateway does not
+answer, and what it does not carry is not lost by a switch."""
 ROUTE_SERVER_SUBNET = "RouteServerSubnet"
 """Published (route-server quickstart): a Route Server lives in a subnet of this name only."""
 
@@ -53,6 +59,7 @@ def read(
     site: Site,
     roles: Sequence[Role] = tuple(Role),
     network_body: Callable[[str], Body | None] | None = None,
+    leaving: Role | None = None,
 ) -> Surroundings:
     """The surroundings of a site's spokes.
 
@@ -61,14 +68,14 @@ def read(
         site: what to read.
         roles: the hubs whose connections are read for static prefixes: the one to be left.
         network_body: reads a VNet by its id, where somebody shares his reading; None else.
+        leaving: the hub whose gateway's tables are read here, because the observation does not.
     """
     look = network_body or partial(reader.get, deadline_s=DEADLINE_S)
     ids = [site.network_id(name) for name in dict.fromkeys(site.network_names())]
     wanted: list[Callable[[], Any]] = [partial(_network, look, each) for each in ids]
     wanted += [partial(_static, reader, site, role) for role in roles]
-    first: list[Reading[Any]] = all_at_once(
-        reader.clock, [partial(attempt, each) for each in wanted]
-    )
+    wanted += [partial(_tunnels, reader, site), partial(_left_gateway, reader, site, leaving)]
+    *first, tunnels, left = all_at_once(reader.clock, [partial(attempt, each) for each in wanted])
     networks: dict[str, Reading[Surrounding]] = {
         id_.lower(): reading for id_, reading in zip(ids, first, strict=False)
     }
@@ -76,7 +83,8 @@ def read(
         zip(roles, first[len(ids) :], strict=True)
     )
     tables, servers = _second(reader, site, networks)
-    return Surroundings(networks, tables, _kinds(reader, site, tables), servers, static)
+    kinds = _kinds(reader, site, tables)
+    return Surroundings(networks, tables, kinds, servers, static, tunnels, left)
 
 
 def _second(
@@ -156,7 +164,82 @@ def _network(look: Callable[[str], Body | None], network_id: str) -> Surrounding
         _prefixes(properties.get("addressSpace")),
         tuple(map(_subnet, properties.get("subnets") or ())),
         _prefixes(properties.get("summarizedGatewayPrefixes")),
+        tuple(_ipv6(properties.get("addressSpace"))),
+        tuple(map(str, (properties.get("dhcpOptions") or {}).get("dnsServers") or ())),
+        Counter(each for row in properties.get("subnets") or () for each in _residents(row)),
     )
+
+
+def _residents(subnet: Body) -> Iterator[str]:
+    """What is in a subnet, one word each: gateways and Route Servers are left out.
+
+    An IP configuration's id names what has it; that of a private endpoint is its interface's.
+    """
+    properties = subnet.get("properties") or {}
+    for each in properties.get("ipConfigurations") or ():
+        owner = str(each.get("id") or "").lower().partition("/providers/microsoft.network/")[2]
+        kind = owner.partition("/")[0]
+        if kind not in ("virtualnetworkgateways", "virtualhubs"):
+            yield RESIDENTS.get(kind, "other resource")
+    links = properties.get("serviceAssociationLinks") or ()
+    for each in links:
+        linked = str((each.get("properties") or {}).get("linkedResourceType") or "").lower()
+        yield RESIDENTS.get(linked.rpartition("/")[2], "other resource")
+
+
+RESIDENTS = {
+    "networkinterfaces": "network interface",
+    "azurefirewalls": "Azure Firewall",
+    "bastionhosts": "Bastion host",
+    "applicationgateways": "application gateway",
+    "loadbalancers": "internal load balancer",
+    "dnsresolvers": "DNS resolver endpoint",
+}
+"""What is in a subnet, by the collection in its resource id."""
+
+
+def _left_gateway(reader: Reader, site: Site, role: Role | None) -> Gateway:
+    """The gateway of the hub being left with its tables, if it answers soon."""
+    if role is None:
+        raise Failure("it was not asked for")
+    observed = observe(reader, site, [role], [], deadline_s=LEAVING_DEADLINE_S)
+    found = observed.gateways.get(role)
+    if found is None:
+        raise Failure("; ".join(observed.unknown.values()) or "it could not be read")
+    return found
+
+
+def _tunnels(reader: Reader, site: Site) -> tuple[Tunnel, ...]:
+    """The site-to-site connections of the backup hub's gateway.
+
+    A list leaves out ``useLocalAzureIpAddress`` (published: the list entity has no such field).
+    """
+    gateway_id = site.gateway_id(site.backup.gateway)
+    rows = reader.connections_of(gateway_id, DEADLINE_S)
+    ids = [str(each["id"]) for each in rows if _far(each)]
+    far = [_far(each) for each in rows if _far(each)]
+    found = all_at_once(
+        reader.clock, [partial(_got, reader, each) for each in (*ids, *dict.fromkeys(far))]
+    )
+    local = dict(zip(dict.fromkeys(far), found[len(ids) :], strict=True))
+    return tuple(_tunnel(body, local[each]) for body, each in zip(found, far, strict=False))
+
+
+def _tunnel(connection: Body, local: Body) -> Tunnel:
+    properties = local.get("properties") or {}
+    return Tunnel(
+        str(connection["name"]),
+        str(local["name"]),
+        str(properties.get("gatewayIpAddress") or ""),
+        bool((connection.get("properties") or {}).get("useLocalAzureIpAddress")),
+        _prefixes(properties.get("localNetworkAddressSpace")),
+    )
+
+
+def _far(connection: Body) -> str:
+    """The id of a connection's local network gateway in lower case; empty if it has none."""
+    far = (connection.get("properties") or {}).get("localNetworkGateway2") or {}
+    return str(far.get("id") or "").lower()
 
 
 def _subnet(body: Body) -> Subnet:
@@ -187,8 +270,7 @@ def _static(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
     """The prefixes of the local network gateways that a gateway has connections to."""
     gateway_id = site.gateway_id(site.hub(role).gateway)
     rows = reader.connections_of(gateway_id, DEADLINE_S)
-    far = ((each.get("properties") or {}).get("localNetworkGateway2") or {} for each in rows)
-    ids = list(dict.fromkeys(each["id"].lower() for each in far if each.get("id")))
+    ids = list(dict.fromkeys(filter(None, map(_far, rows))))
     bodies = all_at_once(reader.clock, [partial(_got, reader, each) for each in ids])
     return tuple(
         StaticPrefix(prefix, body["name"])
@@ -238,6 +320,12 @@ def _learned(reader: Reader, connection_id: str) -> tuple[str, ...]:
 
 def _prefixes(space: Body | None) -> tuple[IPv4Network, ...]:
     return _networks((space or {}).get("addressPrefixes") or ())
+
+
+def _ipv6(space: Body | None) -> Iterator[IPv6Network]:
+    for each in (space or {}).get("addressPrefixes") or ():
+        if (found := ipv6_prefix_of(str(each))) is not None:
+            yield found
 
 
 def _networks(texts: Iterable[str]) -> tuple[IPv4Network, ...]:

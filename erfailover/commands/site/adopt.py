@@ -11,7 +11,7 @@ from functools import partial
 from ipaddress import IPv4Network
 
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers import api_versions
+from erfailover.azure.readers import api_versions, routing
 from erfailover.azure.readers.adoption import discover
 from erfailover.commands.context import Context
 from erfailover.commands.site import init
@@ -22,7 +22,8 @@ from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed, attempt
 from erfailover.model.resource_ids import GATEWAY, NETWORK, subscription_of
 from erfailover.model.site import ApiVersions, CloudName, Hub, NamedCloud, Role, Site
-from erfailover.planning.adoption.adopt import Adoption, Wanted, adopt
+from erfailover.planning.adoption.adopt import Adoption, Wanted, adopt, with_coverage
+from erfailover.planning.hazards.checks import left_behind
 from erfailover.reporting import adoption as adoption_report
 
 
@@ -68,6 +69,8 @@ def run(context: Context, options: Options) -> None:
     context.output.info("Reading both hubs, their gateways and every VNet peered with them ...")
     found = discover(context.reader, hubs, gateways)
     adoption = _with_api_versions(context.reader, found.observed, adopt(found, wanted))
+    around = routing.read(context.reader, adoption.site)
+    adoption = with_coverage(adoption, left_behind(adoption.site, around, found.observed))
     schema = init.write(path, adoption_report.site_file(found, adoption), force=options.force)
     loader.load(path, context.environment)
     for remark in adoption.remarks:

@@ -12,7 +12,7 @@ from functools import partial
 from erfailover.azure.readers import routing
 from erfailover.azure.readers.cache import Readings
 from erfailover.commands.context import Context
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Claim, Verdict, Weight
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import Surroundings
@@ -39,7 +39,7 @@ class Lookout:
         if self._found is not None:
             return self._observed()
         body = partial(self.readings.network_body, max_age_s=YOUNG_S)
-        read = partial(routing.read, context.reader, context.site, (leaving,), body)
+        read = partial(routing.read, context.reader, context.site, (leaving,), body, leaving)
         reading = start(context.clock, read, "surroundings")
         observed = self._observed()
         while not context.clock.wait_for(reading.done, 3600.0):
@@ -60,12 +60,17 @@ class Lookout:
 
 
 def blocking(plan: SwitchPlan, *, every: bool) -> tuple[Claim, ...]:
-    """The hazards that a plan must not pass unless forced: those found, not those unknown.
+    """The hazards that a plan must not pass unless forced: not remarks, nor what is unknown.
 
     Args:
         plan: whose hazards.
         every: whether those count as well that concern one spoke: a plan that is not forced has
             left out that spoke.
     """
-    found = (each for each in plan.hazards if each.verdict is Verdict.FAILS)
-    return tuple(each for each in found if every or not each.spoke)
+    return tuple(
+        each
+        for each in plan.hazards
+        if each.verdict is Verdict.FAILS
+        and each.weight is Weight.REFUSES
+        and (every or not each.spoke)
+    )

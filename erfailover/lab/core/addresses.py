@@ -137,6 +137,13 @@ def networks(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(each) for each in found if each is not None))
 
 
+def ipv6_networks(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the IPv6 prefixes among some texts, each once, in order."""
+    found = (network(text) for text in texts)
+    wanted = (each for each in found if isinstance(each, ipaddress.IPv6Network))
+    return tuple(dict.fromkeys(map(str, wanted)))
+
+
 def holds(prefix: str, host: str) -> bool:
     """Whether an address lies in a prefix."""
     inside, number = ipv4_network(prefix), ipv4_number(host)

@@ -127,7 +127,7 @@ class Bgp:
         if found is None:
             return []
         if found.kind == "expressroute":
-            own = self._network_prefixes(found)
+            own = (*self._network_prefixes(found), *self._ipv6(found))
             return edge_routes(self.express, self.network, found, own)
         if not found.bgp:
             return self._static_rows(found)
@@ -158,7 +158,7 @@ class Bgp:
         """
         express = self._express_gateway(gateway)
         if express is not None:
-            own = self._originated(express)
+            own = (*self._originated(express), *self._ipv6(express))
             return told_to_edge(self.express, self.network, express, own, peer)
         rows: list[Body] = []
         for end in self._ends_of(ids.key(gateway.id)):
@@ -335,6 +335,15 @@ class Bgp:
         for end in self._ends_of(gateway.key):
             found.update(dict.fromkeys(end.local_gateway.prefixes))
         return tuple(found)
+
+    def _ipv6(self, gateway: Gateway) -> tuple[str, ...]:
+        """The IPv6 prefixes of an ExpressRoute gateway's VNet and spokes; a VPN gateway has none.
+
+        Published: VPN gateways carry IPv4 only (a dual-stack one is a preview, not modelled).
+        """
+        used = (spoke for _, spoke in self._spokes.get(gateway.key, ()))
+        found = (self.network.vnets.get(each) for each in dict.fromkeys((gateway.vnet, *used)))
+        return tuple(dict.fromkeys(prefix for each in found if each for prefix in each.ipv6))
 
     def _network_prefixes(self, gateway: Gateway) -> tuple[str, ...]:
         """What a gateway lists with origin Network: the advertised, then the host routes."""

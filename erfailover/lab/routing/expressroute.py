@@ -2,7 +2,8 @@
 
 Owns the two sessions for each circuit, what they tell, the time both take to change, and the rows
 that a gateway's BGP tables have of them. It never looks at VPN gateways. Of the network behind a
-circuit only the prefixes that it announces are modelled.
+circuit only the prefixes that it announces are modelled; IPv6 ones show in the tables and carry no
+packet (published: private peering carries both; that their rows look alike is assumed).
 
 Observed in public write-ups: a gateway speaks from the 13th address of its GatewaySubnet
 (10.0.4.12 of 10.0.4.0/27); its edges have the 5th and 6th, a second circuit's the next two. The
@@ -52,6 +53,7 @@ class Link:
     asn: int
     edges_up: tuple[bool, bool]
     prefixes: tuple[str, ...]
+    ipv6: tuple[str, ...] = ()
 
     @property
     def up(self) -> bool:
@@ -156,6 +158,7 @@ def _links(network: Network, gateway: Gateway) -> tuple[Link, ...]:
                 peering.asn if peering is not None else 0,
                 circuit.edges_up if up else (False, False),
                 circuit.prefixes if told and any(circuit.edges_up) else (),
+                circuit.ipv6 if told and any(circuit.edges_up) else (),
             )
         )
     return tuple(found)
@@ -173,7 +176,7 @@ def edge_rows(
     local = local_address(network, gateway)
     rows: list[Body] = []
     for link in express.links(gateway.key):
-        received = len(link.prefixes)
+        received = len(link.prefixes) + len(link.ipv6)
         for edge in link.edges:
             if edge not in link.live:
                 rows.append(silent_peer(local, edge, EDGE_ASN, "Connecting"))
@@ -193,7 +196,7 @@ def edge_routes(
     rows = [route_row(local, prefix, None, local, "Network", "", WEIGHT) for prefix in own]
     for link in express.links(gateway.key):
         path = f"{EDGE_ASN}-{link.asn}" if link.asn else str(EDGE_ASN)
-        for prefix in link.prefixes:
+        for prefix in (*link.prefixes, *link.ipv6):
             for edge in link.live:
                 rows.append(route_row(local, prefix, edge, edge, "EBgp", path, EDGE_WEIGHT))
     return rows

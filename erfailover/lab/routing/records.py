@@ -35,6 +35,7 @@ class Vnet:
     name: str
     prefixes: tuple[str, ...]
     summarized: tuple[str, ...] = ()
+    ipv6: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,8 @@ class Connection:
 class Circuit:
     """An ExpressRoute circuit; ``prefixes`` is what its far end announces.
 
-    ``edges_up`` says of the primary and the secondary edge router whether it answers.
+    ``edges_up`` says of the primary and the secondary edge router whether it answers; ``ipv6`` is
+    announced as well, and no packet follows it.
     """
 
     key: str
@@ -132,6 +134,7 @@ class Circuit:
     provisioned: bool
     prefixes: tuple[str, ...]
     edges_up: tuple[bool, bool] = (True, True)
+    ipv6: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +237,9 @@ def _either(body: Body, one: str, several: str) -> tuple[str, ...]:
 def vnet(key: str, resource: Resource, body: Body) -> Vnet:
     """Read a virtual network."""
     summarized = _space(body, "summarizedGatewayPrefixes")
-    return Vnet(key, resource.id.name, _space(body, "addressSpace"), summarized)
+    space = (body.get("addressSpace") or {}).get("addressPrefixes") or ()
+    ipv6 = addresses.ipv6_networks(space)
+    return Vnet(key, resource.id.name, _space(body, "addressSpace"), summarized, ipv6)
 
 
 def subnet(key: str, vnet: str, body: Body) -> Subnet:
@@ -341,6 +346,7 @@ def circuit(key: str, resource: Resource) -> Circuit:
         states == ("Enabled", "Provisioned"),
         addresses.networks(announced),
         ("primary" not in down, "secondary" not in down),
+        addresses.ipv6_networks(announced),
     )
 
 

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading, UsageFailure
+from erfailover.model.claims import Claim, Verdict, Weight
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import last_of, parse, subscription_of
@@ -38,7 +39,9 @@ from erfailover.model.site import (
     SitePeering,
     Spoke,
 )
+from erfailover.planning import conditions
 from erfailover.planning.adoption.prefixes import Prefix, remote_prefixes
+from erfailover.planning.hazards.scene import DEFAULT_ROUTE, PREFIXES
 
 EXPRESS = "ExpressRoute"
 
@@ -150,6 +153,21 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
     return Adoption(site, spokes, prefixes, tuple(remarks))
 
 
+def with_coverage(adoption: Adoption, claims: Iterable[Claim]) -> Adoption:
+    """Return an adoption with remarks on what a switch to IPsec leaves behind.
+
+    What the remarks on single prefixes say already is not said again.
+    """
+    told = {DEFAULT_ROUTE, PREFIXES} if any(not each.active for each in adoption.prefixes) else ()
+    found = (
+        each.seen
+        for each in claims
+        if (each.verdict is not Verdict.HOLDS and each.name not in told)
+        or each.weight is Weight.NOTES
+    )
+    return replace(adoption, remarks=tuple(dict.fromkeys((*adoption.remarks, *found))))
+
+
 def _drill(primary: HubFacts) -> SiteFailoverTest | None:
     """Azure's own test, of the first peering location; it needs circuits in another one too."""
     if primary.kind != EXPRESS or len(primary.locations) < 2:
@@ -191,12 +209,19 @@ class _Four:
 def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSpoke, ...]:
     fours = [four for each in _others(found) for four in [_four(found, each)]]
     candidates = [four for four in fours if four.path is not None]
-    chosen = _chosen(candidates, wanted.spokes)
+    chosen, partial = _by_completeness(_chosen(candidates, wanted.spokes))
+    remarks += partial
     if not wanted.spokes:
         _insist_on_having_read(found, remarks)
         remarks += [_left_out(found, four) for four in fours if four.path is None]
-    elif len(chosen) < len(candidates):
-        remarks.append(f"{len(candidates) - len(chosen)} further spoke(s) were not asked for")
+    elif len(chosen) + len(partial) < len(candidates):
+        count = len(candidates) - len(chosen) - len(partial)
+        remarks.append(f"{count} further spoke(s) were not asked for")
+    if partial and not chosen:
+        raise UsageFailure(
+            f"no spoke is left to adopt: {'; '.join(partial)}",
+            "Peer the whole VNets with the primary hub, or choose other spokes.",
+        )
     if not chosen:
         raise UsageFailure(
             f"no VNet peered with {found.primary.name} uses its gateway, and none that is "
@@ -208,6 +233,21 @@ def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSp
         _key(each) for network in found.observed.networks.values() for each in network.peerings
     }
     return tuple(_spoke(found, four, name, taken) for four, name in zip(chosen, names, strict=True))
+
+
+def _by_completeness(fours: Iterable[_Four]) -> tuple[list[_Four], list[str]]:
+    """The spokes whose peerings join the complete VNets; why each of the others is left out."""
+    complete: list[_Four] = []
+    partial: list[str] = []
+    for four in fours:
+        peerings = (four.out_primary, four.in_primary, four.out_backup, four.in_backup)
+        claims = (conditions.peering_joins_the_complete_networks(each) for each in peerings if each)
+        bad = next((each for each in claims if each.verdict is not Verdict.HOLDS), None)
+        if bad is None:
+            complete.append(four)
+        else:
+            partial.append(f"{four.network.name}: left out, {bad.seen}")
+    return complete, partial
 
 
 def _others(found: Found) -> Iterator[VirtualNetwork]:

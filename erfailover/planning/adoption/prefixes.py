@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading
-from erfailover.model.observed import GatewayRoute, Observed
+from erfailover.model.observed import Observed
 from erfailover.model.site import Role
 from erfailover.planning import conditions
 
@@ -44,28 +44,40 @@ def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tu
     judged = [_judged(each, heard, "learned") for each in _learned(observed)]
     if any(each.active for each in judged):
         return tuple(judged)
+    if [each.network for each in judged] == [DEFAULT_ROUTE]:
+        return (_nothing_narrower(DEFAULT_ROUTE in heard),)
     why = "the backup has learned none of these" if heard else "the backup has learned nothing"
-    return tuple(Prefix(each.network, True, f"learned; {why}: not ready") for each in judged)
+    return tuple(
+        each
+        if each.network == DEFAULT_ROUTE
+        else Prefix(each.network, True, f"learned; {why}: not ready")
+        for each in judged
+    )
 
 
-def _heard(observed: Observed) -> list[GatewayRoute]:
+def _nothing_narrower(also: bool) -> Prefix:
+    """The default route, where the primary has learned nothing else."""
+    has = "has learned it too" if also else "has NOT learned it: not ready"
+    return Prefix(
+        DEFAULT_ROUTE,
+        True,
+        f"the default route (forced tunnelling), and nothing else is learned; the backup {has}. "
+        "Is all traffic to go there on IPsec as well? If not, name what must be reached",
+    )
+
+
+def _heard(observed: Observed) -> tuple[IPv4Network, ...]:
     backup = observed.gateways.get(Role.BACKUP)
-    return conditions.learned_routes(backup) if backup else []
+    return conditions.carried_prefixes(backup) if backup else ()
 
 
 def _learned(observed: Observed) -> list[IPv4Network]:
     """What the primary's gateway has learned from beyond Azure, in order."""
     gateway = observed.gateways.get(Role.PRIMARY)
-    routes = conditions.learned_routes(gateway) if gateway else []
-    peers = {f"{each.neighbor}/32" for each in conditions.peers_of(gateway)}
     own = [space for each in observed.networks.values() for space in each.address_space]
-    learned = sorted(
-        network
-        for network in _networks(routes)
-        if str(network) not in peers and not any(network.subnet_of(space) for space in own)
-    )
+    learned = conditions.beyond(gateway, own) if gateway else []
     if not learned:
-        backup = ", ".join(map(str, sorted(_networks(_heard(observed)))))
+        backup = ", ".join(map(str, _heard(observed)))
         raise UnknownReading(
             f"the remote prefixes are unknown: {_why(observed)}",
             "Nothing was written. Adopt while the primary path is up, or say what the spokes must "
@@ -88,9 +100,9 @@ def _why(observed: Observed) -> str:
     return f"{gateway.name} has learned nothing from beyond Azure by a Connected peer ({seen})"
 
 
-def _judged(prefix: IPv4Network, heard: Sequence[GatewayRoute], how: str) -> Prefix:
+def _judged(prefix: IPv4Network, heard: Sequence[IPv4Network], how: str) -> Prefix:
     """A prefix, with whether the backup has learned it."""
-    route = conditions.covering(heard, prefix)
+    route = max((each for each in heard if prefix.subnet_of(each)), default=None, key=_length)
     if prefix == DEFAULT_ROUTE:
         also = "has learned it too" if route else "has NOT learned it"
         return Prefix(
@@ -101,19 +113,12 @@ def _judged(prefix: IPv4Network, heard: Sequence[GatewayRoute], how: str) -> Pre
         )
     if route is None:
         return Prefix(prefix, False, "NOT learned by the backup: on IPsec it could not be reached")
-    if route.network == str(prefix):
+    if route == prefix:
         return Prefix(prefix, True, f"{how}; the backup has learned it too")
-    if route.network == str(DEFAULT_ROUTE):
+    if route == DEFAULT_ROUTE:
         return Prefix(prefix, True, f"{how}; the backup has only a default route to it")
-    return Prefix(prefix, True, f"{how}; the backup has learned {route.network}, which covers it")
+    return Prefix(prefix, True, f"{how}; the backup has learned {route}, which covers it")
 
 
-def _networks(routes: Sequence[GatewayRoute]) -> set[IPv4Network]:
-    """The IPv4 networks of routes; a row that is none is left out."""
-    found = set()
-    for each in routes:
-        try:
-            found.add(IPv4Network(each.network))
-        except ValueError:
-            continue  # IPv6
-    return found
+def _length(prefix: IPv4Network) -> int:
+    return prefix.prefixlen

@@ -64,6 +64,7 @@ class Check:
         seen: what was seen, and what was expected where it does not hold.
         remedy: what to do; empty where it holds.
         required: whether a switch rests on it: an unknown one then counts.
+        warning: whether it keeps no switch from working if it fails.
     """
 
     name: str
@@ -72,6 +73,12 @@ class Check:
     seen: str
     remedy: str = ""
     required: bool = True
+    warning: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether it keeps a switch from working."""
+        return self.verdict is Verdict.FAILS and not self.warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,10 @@ class Line:
         """It does not hold."""
         return Check(self.name, self.group, Verdict.FAILS, seen, remedy, self.required)
 
+    def warns(self, seen: str, remedy: str) -> Check:
+        """It does not hold, and a switch works all the same."""
+        return Check(self.name, self.group, Verdict.FAILS, seen, remedy, self.required, True)
+
     def unknown(self, seen: str, remedy: str) -> Check:
         """It could not be told."""
         return Check(self.name, self.group, Verdict.UNKNOWN, seen, remedy, self.required)
@@ -103,7 +114,7 @@ class Line:
 def verdict_of(lines: Iterable[Check]) -> Verdict:
     """FAILS if a line fails; UNKNOWN if a required one is unknown; HOLDS otherwise."""
     found = list(lines)
-    if any(each.verdict is Verdict.FAILS for each in found):
+    if any(each.fails for each in found):
         return Verdict.FAILS
     unknown = any(each.verdict is Verdict.UNKNOWN and each.required for each in found)
     return Verdict.UNKNOWN if unknown else Verdict.HOLDS

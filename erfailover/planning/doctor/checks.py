@@ -1,13 +1,15 @@
 """All checks of ``doctor``, in order, among them the hazards of a switch to the backup hub. Pure.
 
 ``planning.hazards`` decides the hazards; an unknown one does not fail the check, because it does
-not keep a switch from working.
+not keep a switch from working. Nor does a warning, except of tunnels that go down with the circuit:
+the backup is none then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from erfailover.model.claims import Weight
 from erfailover.model.site import Path, Site
 from erfailover.planning.doctor.check import Check, Group
 from erfailover.planning.doctor.connections import connections, drill
@@ -43,13 +45,21 @@ from erfailover.planning.doctor.rights import (
     rights,
 )
 from erfailover.planning.hazards.checks import hazards as claims
+from erfailover.planning.hazards.scene import TUNNELS
 
 
 def hazards(site: Site, facts: Facts) -> Iterator[Check]:
     """A line for each hazard found or not decidable, and for each kind of which there is none."""
     for claim in claims(site, facts.around, facts.observed, Path.IPSEC):
-        name = claim.name.replace("_", "-")
-        yield Check(name, Group.NETWORKS, claim.verdict, claim.seen, claim.remedy, required=False)
+        yield Check(
+            claim.name.replace("_", "-"),
+            Group.NETWORKS,
+            claim.verdict,
+            claim.seen,
+            claim.remedy,
+            required=False,
+            warning=claim.weight is not Weight.REFUSES and claim.name != TUNNELS,
+        )
 
 
 ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (

@@ -1,7 +1,7 @@
 """What would keep traffic on the path that is left, or bring it back another way. Pure.
 
-Owns six claims about what lives around a spoke. A plan refuses where one FAILS, unless forced,
-or leaves out the spoke that alone it concerns;
+Owns the claims about what lives around a spoke. A plan refuses where one FAILS that is no mere
+warning, unless forced, or leaves out the spoke that alone it concerns;
 an UNKNOWN one is said and refuses nothing: a table that may not be read must not keep a spoke on
 a dead hub. What each rests on stands at its function; ``docs/hazards.md`` tells it to operators.
 
@@ -19,6 +19,7 @@ from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import Surroundings
 from erfailover.model.site import ROLE_OF_PATH, Path, Site
 from erfailover.planning.hazards import hubs, spokes
+from erfailover.planning.hazards.coverage import coverage
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     APPLIANCES,
@@ -34,7 +35,7 @@ from erfailover.planning.hazards.scene import (
 def hazards(
     site: Site, surroundings: Surroundings, observed: Observed, target: Path
 ) -> tuple[Claim, ...]:
-    """What else could go wrong with a switch of every spoke to a path.
+    """What else could go wrong with a switch of every spoke to a path, and what is left behind.
 
     Args:
         site: what there should be.
@@ -43,11 +44,12 @@ def hazards(
         target: the path to move to.
 
     Returns:
-        For each of ``scene.NAMES``, in that order: one claim for every hazard found (FAILS) or not
-        decidable (UNKNOWN), each with its remedy; one claim that HOLDS where there is none.
+        For each of ``scene.NAMES`` and ``scene.REMARKS``, in that order: one claim for every hazard
+        found (FAILS) or not decidable (UNKNOWN), each with its remedy; one that HOLDS if there is
+        none.
     """
-    arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
-    scene = Scene(site, surroundings, observed, arriving, leaving)
+    scene = scene_of(site, surroundings, observed, target)
+    arriving, leaving = scene.arriving, scene.leaving
     of_tables = (
         (
             PROPAGATION,
@@ -75,7 +77,17 @@ def hazards(
     found += _summed(ROUTE_SERVER, hubs.route_server(scene), well)
     well = f"nothing makes {scene.hub_name(leaving)} advertise their prefixes after a switch"
     found += _summed(ADVERTISED, hubs.advertised(scene), well)
-    return tuple(found)
+    return (*found, *coverage(scene))
+
+
+def left_behind(site: Site, surroundings: Surroundings, observed: Observed) -> tuple[Claim, ...]:
+    """What does not come along on a switch to IPsec, with what could not be decided."""
+    return tuple(coverage(scene_of(site, surroundings, observed, Path.IPSEC)))
+
+
+def scene_of(site: Site, surroundings: Surroundings, observed: Observed, target: Path) -> Scene:
+    """Return what every check of a switch to a path looks at."""
+    return Scene(site, surroundings, observed, ROLE_OF_PATH[target], ROLE_OF_PATH[target.other])
 
 
 def with_hazards(plan: SwitchPlan, found: tuple[Claim, ...], *, pass_by: bool) -> SwitchPlan:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed
+from erfailover.model.observed import Gateway, Observed
 from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundings, prefix_of
-from erfailover.model.site import Role, Site, Spoke
+from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning.conditions import learned_routes
 from erfailover.planning.hazards.route_selection import Piece, pieces
 
@@ -21,8 +21,18 @@ GATEWAY_SUBNET = "gateway_subnet_sends_nothing_astray"
 ROUTE_SERVER = "spokes_lose_no_route_of_a_route_server"
 ADVERTISED = "leaving_gateway_gives_up_the_spokes"
 
+IPV6 = "ipv6_comes_along"
+DEFAULT_ROUTE = "default_route_is_the_same_on_both_paths"
+PREFIXES = "all_that_is_learned_comes_along"
+DNS_SERVERS = "dns_servers_are_reached_on_both_paths"
+RESIDENTS = "primary_hub_itself_stays"
+TUNNELS = "backup_tunnels_do_not_need_the_circuit"
+
+REMARKS = (IPV6, DEFAULT_ROUTE, PREFIXES, DNS_SERVERS, RESIDENTS, TUNNELS)
+"""What is said before a switch, and keeps nobody from it."""
+
 NAMES = (PROPAGATION, APPLIANCES, NEXT_HOP, GATEWAY_SUBNET, ROUTE_SERVER, ADVERTISED)
-"""Every claim made here; ``--force`` overrides each of them."""
+"""What a plan refuses; ``--force`` overrides each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,31 @@ class Scene:
     observed: Observed
     arriving: Role
     leaving: Role
+
+    @property
+    def target(self) -> Path:
+        """The path that is switched to."""
+        return Path.IPSEC if self.arriving is Role.BACKUP else Path.EXPRESSROUTE
+
+    def gateway(self, role: Role) -> Gateway | None:
+        """A hub's gateway, from whichever reading has it."""
+        found = self.observed.gateways.get(role)
+        beside = self.around.leaving_gateway.value
+        return found or (beside if role is self.leaving else None)
+
+    def gateway_name(self, role: Role) -> str:
+        """The name of a hub's gateway."""
+        return last_of(self.site.hub(role).gateway)
+
+    def why_no_gateway(self, role: Role) -> str:
+        """Why a gateway was not read."""
+        key = self.site.gateway_id(self.site.hub(role).gateway).lower()
+        beside = self.around.leaving_gateway.unknown if role is self.leaving else None
+        return self.observed.unknown.get(key) or beside or "it could not be read"
+
+    def spaces(self) -> list[IPv4Network]:
+        """The address spaces of the site's VNets, and of all others that were read."""
+        return [space for each in self.observed.networks.values() for space in each.address_space]
 
     def hub_name(self, role: Role) -> str:
         """The name of a hub's VNet."""
@@ -59,6 +94,10 @@ class Scene:
             found = self.around.network(self.site.network_id(spoke.virtual_network)).value
             if found is not None:
                 yield spoke, found
+
+    def unread(self, spoke: Spoke) -> bool:
+        """Whether a spoke's VNet was not read."""
+        return self.around.network(self.site.network_id(spoke.virtual_network)).value is None
 
     def tables(self) -> Iterator[tuple[Spoke, Surrounding, Subnet, RouteTable]]:
         """The subnets of the spokes that have a route table that was read."""

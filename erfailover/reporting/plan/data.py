@@ -11,7 +11,7 @@ from erfailover.model.durations import Usual
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
 from erfailover.model.site import Site
 from erfailover.planning.switch.estimate import expected, step_usual
-from erfailover.reporting.plan.risks import UNTOUCHED, risks
+from erfailover.reporting.plan.risks import risks, untouched
 
 
 def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
@@ -23,7 +23,8 @@ def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
         "to": str(plan.target),
         "guards": [_claim_data(claim) for claim in plan.guards],
         "hazards": [
-            {**_claim_data(claim), "remedy": claim.remedy or None} for claim in plan.hazards
+            {**_claim_data(claim), "remedy": claim.remedy or None, "weight": str(claim.weight)}
+            for claim in plan.hazards
         ],
         "left_out": [
             {"spoke": name, **_claim_data(claim), "remedy": claim.remedy or None}
@@ -39,7 +40,7 @@ def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
             {"when": each.when, "what": each.what, "expected": _usual_data(each.usual)}
             for each in risks(site, plan, whole)
         ],
-        "not_at_risk": UNTOUCHED,
+        "not_at_risk": untouched(plan),
         **counts(plan),
     }
 

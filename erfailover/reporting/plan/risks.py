@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from erfailover.model.claims import Verdict
 from erfailover.model.durations import HOLD_TIME_S, LEARNING_S, Usual, duration
 from erfailover.model.plan import Change, Phase, StepKind, SwitchPlan
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Site
+from erfailover.planning.hazards.scene import DEFAULT_ROUTE
 from erfailover.planning.switch.estimate import Expected
 from erfailover.planning.switch.procedure import RULES, in_words
 
@@ -28,11 +30,16 @@ class Risk:
     usual: Usual | None = None
 
 
-UNTOUCHED = (
-    "Internet and NAT, and traffic between peered VNets: no peering with the primary hub is "
-    "removed, and none loses access"
-)
-"""What no step of any plan puts at risk (``procedure``, invariant 1)."""
+def untouched(plan: SwitchPlan) -> str:
+    """Return what no step of a plan puts at risk (``procedure``, invariant 1)."""
+    moved = any(
+        each.name == DEFAULT_ROUTE and each.verdict is Verdict.FAILS for each in plan.hazards
+    )
+    what = "t" if moved else "Internet and NAT, and t"
+    return (
+        f"{what}raffic between peered VNets: no peering with the primary hub is removed, and none "
+        "loses access"
+    )
 
 
 def risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> tuple[Risk, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import groupby
 
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Claim, Verdict, Weight
 from erfailover.model.durations import duration, usually
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
@@ -18,10 +18,10 @@ from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.planning.switch.estimate import expected, step_usual
 from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import BATCH
-from erfailover.reporting.marks import verdict_line
+from erfailover.reporting.marks import claim_line, verdict_line
 from erfailover.reporting.plan.data import counts
 from erfailover.reporting.plan.groups import Alike, alike, ranges
-from erfailover.reporting.plan.risks import UNTOUCHED, risks
+from erfailover.reporting.plan.risks import risks, untouched
 from erfailover.reporting.words import path_name, wrap
 
 COLUMNS = 80
@@ -80,7 +80,7 @@ def _wrapped(line: str, first: int, rest: int) -> list[str]:
 
 
 def _marked(claim: Claim) -> list[str]:
-    return _wrapped(verdict_line(claim.verdict, claim.seen), 2, 11)
+    return _wrapped(claim_line(claim), 2, 11)
 
 
 def _claim_lines(claims: Iterable[Claim]) -> list[str]:
@@ -101,14 +101,21 @@ def _claim_lines(claims: Iterable[Claim]) -> list[str]:
 
 def _hazard_lines(plan: SwitchPlan) -> list[str]:
     """The hazards of a plan with their remedies; one line where there is none."""
-    lines = []
+    lines: list[str] = []
+    told: set[tuple[Verdict, str]] = set()
     for claim in plan.hazards:
-        if claim.verdict is not Verdict.HOLDS:
-            lines += _marked(claim)
+        key = claim.verdict, claim.seen
+        if claim.verdict is not Verdict.HOLDS and key not in told:
+            told.add(key)
+            lines += _wrapped(claim_line(claim), 2, 11)
             lines += _wrapped(f"remedy: {claim.remedy}", 11, 13)
     if plan.hazards and not lines:
         nothing = "nothing else was found to hold traffic back"
         lines.append("  " + verdict_line(Verdict.HOLDS, nothing))
+    notes = [each for each in plan.hazards if each.weight is Weight.NOTES]
+    for claim in notes:
+        if claim.verdict is Verdict.HOLDS:
+            lines += _wrapped(claim_line(claim), 2, 11)
     return lines
 
 
@@ -218,7 +225,7 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
     for risk in risks(site, plan, whole):
         long = f" ({usually(risk.usual)})" if risk.usual else ""
         lines += _wrapped(f"{risk.when}{long}: {risk.what}.", 2, 4)
-    return [*lines, *_wrapped(f"not at risk: {UNTOUCHED}.", 2, 4)]
+    return [*lines, *_wrapped(f"not at risk: {untouched(plan)}.", 2, 4)]
 
 
 def changes(write: PeeringWrite) -> list[str]:

@@ -237,6 +237,23 @@ def test_what_a_client_sends_of_the_future_comes_back(arm: Arm) -> None:
     assert found["properties"]["somethingOfTomorrow"] == {"kept": [1, None]}
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"peerCompleteVnets": False},
+        {"localSubnetNames": ["apps"]},
+        {"remoteSubnetNames": ["GatewaySubnet"]},
+        {"enableOnlyIPv6Peering": True},
+    ],
+)
+def test_a_peering_of_subnets_is_not_made_up(arm: Arm, part: dict[str, object]) -> None:
+    arm.vnet("a", "10.1.0.0/16")
+    arm.vnet("b", "10.2.0.0/16")
+    body = {"properties": arm.peering_properties("b") | part}
+    reply = arm.call("PUT", "virtualNetworks/a/virtualNetworkPeerings/x", body)
+    assert (reply.status, reply.code) == (501, "NotModelledByLab")
+
+
 def test_the_codes_nobody_knows_differ_from_run_to_run(clock: SteppedClock) -> None:
     codes = {Lab(clock).scene.unknown.code("second remote gateway") for _ in range(3)}
     assert len(codes) == 3

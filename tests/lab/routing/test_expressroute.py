@@ -68,6 +68,17 @@ def test_what_the_far_end_announces_follows_the_circuits_tag(hub: Arm) -> None:
     assert learned(hub) == OWN | heard("10.9.0.0/16")
 
 
+def test_ipv6_shows_in_the_tables_of_an_expressroute_gateway_alone(hub: Arm) -> None:
+    body = hub.get("virtualNetworks/spoke")
+    body["properties"]["addressSpace"]["addressPrefixes"].append("fd00:1::/48")
+    hub.put("virtualNetworks/spoke", body["properties"])
+    tags = {"tags": {"lab:on-premises": "10.9.0.0/16 fd00:9::/48"}}
+    assert hub.call("PATCH", "expressRouteCircuits/c1", tags).status == 200
+    hub.clock.sleep(120)
+    own = OWN | {("fd00:1::/48", None, "10.2.0.12", "Network", "", 32768)}
+    assert learned(hub) == own | heard("10.9.0.0/16", "fd00:9::/48")
+
+
 def test_a_connection_deleted_takes_its_routes_away(hub: Arm) -> None:
     assert hub.call("DELETE", "expressRouteCircuits/c1").status == 400
     hub.delete("connections/to-c1")

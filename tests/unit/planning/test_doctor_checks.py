@@ -19,7 +19,7 @@ from erfailover.planning.doctor.check import Check, Group, Name, verdict_of
 from erfailover.planning.doctor.checks import checks
 from erfailover.planning.doctor.facts import HostPath, Load, Lock, Policies
 from erfailover.planning.doctor.permissions import Grant, On, groups, resources
-from erfailover.planning.hazards.scene import NAMES
+from erfailover.planning.hazards.scene import NAMES, REMARKS
 from erfailover.reporting import doctor as told
 from tests.support import sites
 from tests.support.doctor_facts import (
@@ -38,7 +38,7 @@ from tests.support.doctor_facts import (
 )
 from tests.support.stores import ANNA
 
-HAZARDS = {each.replace("_", "-") for each in NAMES}
+HAZARDS = {each.replace("_", "-") for each in (*NAMES, *REMARKS)}
 """The lines that ``hazards`` makes; each is provoked in the tests of that."""
 
 

@@ -16,10 +16,13 @@ from erfailover.planning.hazards.route_selection import pieces
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     APPLIANCES,
+    DEFAULT_ROUTE,
     GATEWAY_SUBNET,
     NAMES,
     NEXT_HOP,
+    PREFIXES,
     PROPAGATION,
+    REMARKS,
     ROUTE_SERVER,
 )
 from tests.support import sites
@@ -58,7 +61,7 @@ def verdict(name: str, surroundings: Surroundings, to: Path = Path.IPSEC) -> str
 def test_nothing_around_a_spoke_is_no_hazard_in_either_direction() -> None:
     for to in Path:
         found = hazards(SITE, around(), sites.observed(SITE, USING), to)
-        assert [each.name for each in found] == list(NAMES)
+        assert [each.name for each in found] == [*NAMES, *REMARKS]
         assert {each.verdict for each in found} == {Verdict.HOLDS}
 
 
@@ -72,8 +75,13 @@ def test_the_proof_of_concepts_nat_route_by_the_primary_hub_is_no_hazard() -> No
 
 def test_nothing_read_at_all_is_unknown_and_never_a_refusal() -> None:
     claims = hazards(SITE, Surroundings(), sites.observed(SITE, USING), Path.IPSEC)
-    assert {each.verdict for each in claims} == {Verdict.UNKNOWN}
-    assert {each.name for each in claims} == set(NAMES)
+    read = {DEFAULT_ROUTE, PREFIXES}  # the gateways' own tables decide these
+    for name in (*NAMES, *REMARKS):
+        expected = Verdict.HOLDS if name in read else Verdict.UNKNOWN
+        assert {each.verdict for each in claims if each.name == name} == {expected}, name
+    unread = replace(sites.observed(SITE, USING), gateways={})
+    for claim in hazards(SITE, Surroundings(), unread, Path.IPSEC):
+        assert claim.verdict is Verdict.UNKNOWN, claim
 
 
 def test_a_table_that_may_not_be_read_is_unknown_with_the_reason() -> None:

@@ -37,12 +37,23 @@ def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal 
     if local is None or other is None or other.id.parent is not None:
         return errors.reference_missing(remote, str(peering_id))
     return (
-        _pair_refused(scene, peering_id, local, other, existing)
+        _by_subnets(draft)
+        or _pair_refused(scene, peering_id, local, other, existing)
         or (None if existing else _spaces_refused(scene, peering_id, local, other))
         or _state_refused(scene, peering_id, local, other, existing)
         or _transit_refused(scene, peering_id, body, local, other)
         or _remote_gateways_refused(scene, peering_id, body, local, other)
     )
+
+
+def _by_subnets(draft: Draft) -> Refusal | None:
+    """Refuse a peering of some subnets, or of IPv6 alone: the lab peers whole VNets."""
+    properties = draft.body["properties"]
+    partial = properties.get("peerCompleteVnets") is False
+    fields = ("localSubnetNames", "remoteSubnetNames", "enableOnlyIPv6Peering")
+    if partial or any(properties.get(each) for each in fields):
+        return errors.not_modelled("a peering of subnets (peerCompleteVnets: false)")
+    return None
 
 
 def _pair_refused(
@@ -312,7 +323,7 @@ PEERING = Provider(
             names="`virtualNetworks/virtualNetworkPeerings`",
             modelled="Initiated, Connected, Disconnected; sync level; the four flags; every "
             "refusal that a switch can meet; opposite sides follow at once",
-            not_modelled="subnet peering, across tenants",
+            not_modelled="subnet peering (501), across tenants",
             rests_on="recording; refusals from issue threads; text unknown: a random code per run",
         ),
     ),
@@ -324,6 +335,9 @@ PEERING = Provider(
         "useRemoteGateways": bool,
         "doNotVerifyRemoteGateways": bool,
         "peerCompleteVnets": bool,
+        "enableOnlyIPv6Peering": bool,
+        "localSubnetNames": [str],
+        "remoteSubnetNames": [str],
     },
     defaults={
         "allowVirtualNetworkAccess": True,

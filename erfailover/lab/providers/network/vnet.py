@@ -92,7 +92,7 @@ VNET = Provider(
             modelled="address spaces, subnets and peerings in the body, `Updating` as a lock, "
             "overlap with peered VNets refused; `summarizedGatewayPrefixes`",
             not_modelled="DDoS plans, encryption, flow timeouts, private endpoints, IPAM pools, "
-            "IPv6 routing",
+            "IPv6 packets: an ExpressRoute gateway lists IPv6 prefixes, a VPN gateway drops them",
             rests_on="recording; what a gateway advertises of a summary: document and "
             "observation, that its own table lists the same: inference",
         ),

@@ -1,0 +1,361 @@
+"""What a switch leaves behind: prefixes, the default route, DNS servers, the hub itself. Pure.
+
+None of these claims keeps a spoke on a hub that may be dead: they are warnings, and one is a note.
+``init --from-azure``, ``doctor`` and the plan show the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+
+from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.observed import VPN, Gateway
+from erfailover.model.resource_ids import last_of
+from erfailover.model.routing import RouteTable, Subnet, Surrounding, ipv6_prefix_of
+from erfailover.model.site import Path, Role, Spoke
+from erfailover.planning.conditions import (
+    EXTERNAL,
+    beyond,
+    carried_prefixes,
+    routes_of,
+)
+from erfailover.planning.hazards.route_selection import merged
+from erfailover.planning.hazards.scene import (
+    DEFAULT_ROUTE,
+    DNS_SERVERS,
+    IPV6,
+    PREFIXES,
+    RESIDENTS,
+    TUNNELS,
+    Scene,
+)
+
+ANYWHERE = IPv4Network("0.0.0.0/0")
+AZURE_DNS = IPv4Address("168.63.129.16")
+"""Azure's own resolver, the same in every VNet (published: what is 168.63.129.16)."""
+
+
+def ipv6(scene: Scene) -> Iterator[Claim]:
+    """IPv6 prefixes that the leaving gateway carries and the arriving one does not.
+
+    Published (vpn-gateway-about-ipv6, preview of November 2025; azure-docs 114738 and 121907): a
+    VPN gateway carries IPv4 only, unless it was made dual-stack; an ExpressRoute gateway carries
+    both. A gateway that has learned a covering IPv6 prefix carries it, whatever its type.
+    """
+    yield from _unread(scene, IPV6)
+    arriving = scene.gateway(scene.arriving)
+    if arriving is None:
+        return
+    heard = _ipv6_of(arriving)
+    lost = [
+        f"{each} ({scene.gateway_name(scene.leaving)} has learned it)"
+        for each in _ipv6_of(scene.gateway(scene.leaving))
+        if not any(each.subnet_of(other) for other in heard)
+    ]
+    for spoke in scene.site.spokes if not heard else ():
+        reading = scene.around.network(scene.site.network_id(spoke.virtual_network))
+        if reading.value is None:
+            yield _unknown(
+                IPV6,
+                f"{spoke.name}: whether it has IPv6: {reading.unknown}",
+                f"Read the address space of {last_of(spoke.virtual_network)}.",
+            )
+        else:
+            lost += [f"{each} ({spoke.name})" for each in reading.value.ipv6]
+    if lost:
+        kind = "a VPN gateway carries IPv4 only" if arriving.type == VPN else "it learned no IPv6"
+        yield _warning(
+            IPV6,
+            f"IPv6 does not come along: {', '.join(lost)}; {arriving.name}: {kind}",
+            "Keep what needs IPv6 reachable by IPv4 as well.",
+        )
+
+
+def _ipv6_of(gateway: Gateway | None) -> list[IPv6Network]:
+    """The IPv6 prefixes a gateway has learned, whoever told them: edges speak from IPv6 too."""
+    found = (ipv6_prefix_of(row.network) for row in routes_of(gateway) if row.origin in EXTERNAL)
+    return sorted({each for each in found if each is not None})
+
+
+def default_route(scene: Scene) -> Iterator[Claim]:
+    """A default route that one of the two gateways has learned, and the other has not.
+
+    With it, a spoke's traffic to the Internet goes to the premises; without it, to the Internet
+    (published: virtual-networks-udr-overview, forced tunnelling). A subnet with a route of its own
+    to 0.0.0.0/0, or without gateway routes, follows neither.
+    """
+    yield from _unread(scene, DEFAULT_ROUTE)
+    arriving, leaving = scene.gateway(scene.arriving), scene.gateway(scene.leaving)
+    if arriving is None or leaving is None:
+        return
+    has, had = (ANYWHERE in carried_prefixes(each) for each in (arriving, leaving))
+    names = [spoke.name for spoke, around in scene.spokes() if _follows_default(scene, around)]
+    if has == had or ANYWHERE in scene.site.remote_prefixes:
+        return
+    names += [spoke.name for spoke in scene.site.spokes if scene.unread(spoke)]
+    if not names:
+        return
+    who = ", ".join(names)
+    if had:
+        yield _warning(
+            DEFAULT_ROUTE,
+            f"{leaving.name} has learned 0.0.0.0/0 and {arriving.name} has not: after the switch "
+            f"{who} reach the Internet directly, past the premises",
+            "Let the far end announce 0.0.0.0/0 to both gateways, or give these subnets a route of "
+            "their own to 0.0.0.0/0.",
+        )
+    else:
+        yield _warning(
+            DEFAULT_ROUTE,
+            f"{arriving.name} has learned 0.0.0.0/0 and {leaving.name} has not: after the switch "
+            f"all Internet traffic of {who} goes to the premises",
+            "Let the far end announce 0.0.0.0/0 to both gateways or to neither.",
+        )
+
+
+def _follows_default(scene: Scene, network: Surrounding) -> bool:
+    """Whether a subnet of a spoke takes a default route from a gateway."""
+
+    def follows(subnet: Subnet) -> bool:
+        table: RouteTable | None = scene.around.table(subnet).value
+        if not subnet.route_table or table is None:
+            return True
+        own = any(each.network == ANYWHERE for each in table.routes)
+        return table.takes_gateway_routes and not own
+
+    return not network.subnets or any(map(follows, network.subnets))
+
+
+def prefixes(scene: Scene) -> Iterator[Claim]:
+    """Prefixes that the leaving gateway has learned and nothing that the arriving one has covers.
+
+    Those that the site file calls remote prefixes are a guard's business, the default route
+    another claim's.
+    """
+    yield from _unread(scene, PREFIXES)
+    arriving, leaving = scene.gateway(scene.arriving), scene.gateway(scene.leaving)
+    if arriving is None or leaving is None:
+        return
+    heard = carried_prefixes(arriving)
+    named = {ANYWHERE, *scene.site.remote_prefixes}
+    lost = [
+        each
+        for each in beyond(leaving, scene.spaces())
+        if each not in named and not any(each.subnet_of(other) for other in heard)
+    ]
+    if lost:
+        yield _warning(
+            PREFIXES,
+            f"{_some(lost)}: {leaving.name} has learned it, {arriving.name} has not: it is not "
+            "reached after the switch",
+            "Let the far end announce it over the other path as well, or do without it.",
+        )
+
+
+MOST = 12
+"""How many prefixes are named."""
+
+
+def _some(found: list[IPv4Network]) -> str:
+    more = len(found) - MOST
+    return merged(found[:MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def dns_servers(scene: Scene) -> Iterator[Claim]:
+    """DNS servers of the spokes that a switch cuts off from the spokes, or from the premises.
+
+    A server in the hub being left is still reached over the peering, if that stays; what it asks
+    of servers at the premises, and what these ask of it, is not.
+    """
+    for spoke in scene.site.spokes:
+        reading = scene.around.network(scene.site.network_id(spoke.virtual_network))
+        if reading.value is None:
+            yield _unknown(
+                DNS_SERVERS,
+                f"{spoke.name}: its DNS servers: {reading.unknown}",
+                f"Read dhcpOptions.dnsServers of {spoke.virtual_network}.",
+            )
+            continue
+        for server in reading.value.dns_servers:
+            yield from _dns_server(scene, spoke, reading.value, server)
+
+
+def _dns_server(scene: Scene, spoke: Spoke, network: Surrounding, text: str) -> Iterator[Claim]:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return
+    if not isinstance(address, IPv4Address) or address == AZURE_DNS or address.is_global:
+        return
+    arriving, leaving = scene.hub_id(scene.arriving), scene.hub_id(scene.leaving)
+    if scene.holds(network.id, address) or scene.holds(arriving, address):
+        return
+    what = f"DNS server {text} of {spoke.name}"
+    if scene.holds(leaving, address):
+        hub = scene.hub_name(scene.leaving)
+        if spoke.outward(scene.leaving).on(scene.target) is None:
+            told = f"is in {hub}, and the peering with {hub} is removed"
+        elif scene.leaving is Role.PRIMARY:
+            told = f"is in {hub}, which does not move: it and the premises lose each other"
+        else:
+            return
+        remedy = f"Give {spoke.name} a DNS server in {scene.hub_name(scene.arriving)} as well."
+        yield _warning(DNS_SERVERS, f"{what} {told}", remedy)
+        return
+    gateway = scene.gateway(scene.arriving)
+    if gateway is None or gateway.learned_routes.value is None:
+        yield _unknown(
+            DNS_SERVERS,
+            f"{what}: whether {scene.gateway_name(scene.arriving)} reaches it is not known",
+            "Read its learned routes (getLearnedRoutes).",
+        )
+    elif not any(address in each for each in carried_prefixes(gateway)):
+        yield _warning(
+            DNS_SERVERS,
+            f"{what} is in none of {spoke.name}, the two hubs and what {gateway.name} has learned",
+            f"Give {spoke.name} a DNS server that both paths reach, or announce its prefix.",
+        )
+
+
+def residents(scene: Scene) -> Iterator[Claim]:
+    """What is in the primary hub itself, which a switch to the backup cannot move.
+
+    Azure's rule: a VNet with a gateway of its own uses no remote one. Private DNS zones are linked
+    to VNets, and resolve on either path.
+    """
+    if scene.leaving is not Role.PRIMARY:
+        return
+    hub, name = scene.around.network(scene.hub_id(scene.leaving)), scene.hub_name(scene.leaving)
+    if hub.value is None:
+        yield _unknown(
+            RESIDENTS,
+            f"what else is in {name}: {hub.unknown}",
+            f"Look at its subnets: az network vnet subnet list --vnet-name {name}.",
+        )
+    elif hub.value.residents:
+        told = ", ".join(_count(word, n) for word, n in sorted(hub.value.residents.items()))
+        space = merged(hub.value.address_space)
+        yield Claim(
+            RESIDENTS,
+            Verdict.HOLDS,
+            f"{name} itself ({space}) does not move; it and the premises lose each other: {told} "
+            "in it",
+            weight=Weight.NOTES,
+        )
+
+
+def _count(word: str, number: int) -> str:
+    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"1 {word}" if number == 1 else f"{number} {plural}"
+
+
+def tunnels(scene: Scene) -> Iterator[Claim]:
+    """Tunnels of the backup that the loss of the circuit takes down with it.
+
+    Published (site-to-site-vpn-private-peering): with ``useLocalAzureIpAddress`` a tunnel runs over
+    ExpressRoute private peering. So does one to a private address, or to one that the primary has
+    learned a route to. A tunnel over Microsoft peering looks like any other.
+    """
+    if scene.target is not Path.IPSEC:
+        return
+    reading, gateway = scene.around.tunnels, scene.gateway_name(Role.BACKUP)
+    if reading.value is None:
+        yield _unknown(
+            TUNNELS,
+            f"connections of {gateway}: {reading.unknown}",
+            "az network vpn-connection show prints useLocalAzureIpAddress, and the local network "
+            "gateway has the far end's address.",
+        )
+        return
+    primary = scene.gateway(Role.PRIMARY)
+    behind = beyond(primary, scene.spaces()) if primary else []
+    for each in reading.value:
+        why = _rides(each.from_private_address, each.address, behind)
+        if why:
+            yield _warning(
+                TUNNELS,
+                f"connection {each.name} of {gateway} {why}: the tunnel goes down with the circuit",
+                "Connect to a public address of the far end that is reached without the circuit.",
+            )
+
+
+def _rides(private: bool, text: str, behind: Iterable[IPv4Network]) -> str:
+    if private:
+        return "has useLocalAzureIpAddress"
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return ""
+    if not isinstance(address, IPv4Address):
+        return ""
+    found = next((each for each in behind if each.prefixlen and address in each), None)
+    if found is not None:
+        return f"leads to {address}, in {found} behind the primary"
+    shared = not address.is_global and not address.is_reserved and _is_private(address)
+    return f"leads to the private address {address}" if shared else ""
+
+
+PRIVATE = tuple(
+    map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
+)
+"""RFC 1918, and the shared space of RFC 6598: never reached by the Internet."""
+
+
+def _is_private(address: IPv4Address) -> bool:
+    return any(address in each for each in PRIVATE)
+
+
+def _unread(scene: Scene, name: str) -> Iterator[Claim]:
+    """What could not be read of either gateway; the same words in every claim that needs it."""
+    for role in (scene.arriving, scene.leaving):
+        gateway = scene.gateway(role)
+        if gateway is not None and gateway.learned_routes.value is not None:
+            continue
+        why = gateway.learned_routes.unknown if gateway else scene.why_no_gateway(role)
+        yield _unknown(
+            name,
+            f"what {scene.gateway_name(role)} has learned: {why}",
+            "Read it (getLearnedRoutes): it tells whether IPv6, a default route or further "
+            "prefixes are lost.",
+        )
+
+
+def _warning(name: str, seen: str, remedy: str) -> Claim:
+    return Claim(name, Verdict.FAILS, seen, remedy, Weight.WARNS)
+
+
+def _unknown(name: str, seen: str, remedy: str) -> Claim:
+    return Claim(name, Verdict.UNKNOWN, seen, remedy, Weight.WARNS)
+
+
+def well(scene: Scene) -> dict[str, str]:
+    """What to say of each claim that holds."""
+    arriving, leaving = scene.gateway_name(scene.arriving), scene.gateway_name(scene.leaving)
+    return {
+        IPV6: "no IPv6 prefix is lost",
+        DEFAULT_ROUTE: f"{leaving} and {arriving} agree about the default route",
+        PREFIXES: f"{arriving} has learned all that {leaving} has",
+        DNS_SERVERS: "the spokes' DNS servers are reached on either path",
+        RESIDENTS: f"{scene.hub_name(scene.leaving)} has nothing but gateways in it",
+        TUNNELS: f"no tunnel of {scene.gateway_name(Role.BACKUP)} needs the circuit",
+    }
+
+
+CLAIMS: dict[str, Callable[[Scene], Iterator[Claim]]] = {
+    IPV6: ipv6,
+    DEFAULT_ROUTE: default_route,
+    PREFIXES: prefixes,
+    DNS_SERVERS: dns_servers,
+    RESIDENTS: residents,
+    TUNNELS: tunnels,
+}
+"""Every claim made here, by its name, in the order in which it is shown."""
+
+
+def coverage(scene: Scene) -> Iterator[Claim]:
+    """What does not come along: all that is found or unknown, one claim that holds otherwise."""
+    words = well(scene)
+    for name, claim in CLAIMS.items():
+        found = list(dict.fromkeys(claim(scene)))
+        yield from found or [Claim(name, Verdict.HOLDS, words[name], weight=Weight.WARNS)]

@@ -1,0 +1,228 @@
+"""What a switch leaves behind: each claim met, just not met, and not decidable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network
+
+import pytest
+
+from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.observed import Gateway, Reading
+from erfailover.model.plan import SwitchPlan
+from erfailover.model.routing import RouteTable, Surrounding, Surroundings, Tunnel, UserRoute
+from erfailover.model.site import Path, Role
+from erfailover.planning.adoption.prefixes import remote_prefixes
+from erfailover.planning.hazards.checks import hazards
+from erfailover.planning.hazards.scene import (
+    DEFAULT_ROUTE,
+    DNS_SERVERS,
+    IPV6,
+    PREFIXES,
+    REMARKS,
+    RESIDENTS,
+    TUNNELS,
+)
+from erfailover.reporting.plan.risks import untouched
+from tests.support import sites
+from tests.support.hazard_scenes import SITE, around
+
+SPOKE, PRIMARY, BACKUP = (SITE.network_id(each).lower() for each in ("vnet1", "vnet2", "vnet3"))
+LEARNED = "10.5.0.0/16"
+
+
+def gateway(role: Role, *prefixes: str) -> Gateway:
+    return sites.gateway(role, *map(sites.route, prefixes))
+
+
+def claims(
+    surroundings: Surroundings,
+    primary: tuple[str, ...] | None = (LEARNED,),
+    backup: tuple[str, ...] | None = (LEARNED,),
+    to: Path = Path.IPSEC,
+) -> dict[str, Claim]:
+    """The remarks by name; None for a gateway that was not read."""
+    told = ((Role.PRIMARY, primary), (Role.BACKUP, backup))
+    gateways = tuple(gateway(role, *found) for role, found in told if found is not None)
+    observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE), gateways)
+    found = hazards(SITE, surroundings, observed, to)
+    return {each.name: each for each in found if each.name in REMARKS}
+
+
+def having(
+    network: str, surroundings: Surroundings | None = None, **changes: object
+) -> Surroundings:
+    """Surroundings in which one VNet differs."""
+    base = surroundings or around()
+    found = base.networks[network].value
+    assert isinstance(found, Surrounding)
+    changed = Reading(replace(found, **changes))  # type: ignore[arg-type]
+    return replace(base, networks={**base.networks, network: changed})
+
+
+DUAL = having(SPOKE, ipv6=(IPv6Network("fd00:11::/48"),))
+
+
+def test_nothing_of_it_ever_refuses_a_switch() -> None:
+    for surroundings in (DUAL, Surroundings()):
+        for claim in claims(surroundings, primary=("0.0.0.0/0", "fd00:5::/48")).values():
+            assert claim.weight is not Weight.REFUSES
+
+
+@pytest.mark.parametrize("to", Path)
+def test_a_site_of_ipv4_alone_loses_nothing(to: Path) -> None:
+    found = claims(around(), to=to)
+    assert list(found) == list(REMARKS)
+    assert {each.verdict for each in found.values()} == {Verdict.HOLDS}
+
+
+def test_ipv6_of_a_spoke_and_of_the_primary_is_named() -> None:
+    found = claims(DUAL, primary=(LEARNED, "fd00:5::/48"))[IPV6]
+    assert found.verdict is Verdict.FAILS
+    assert found.seen == (
+        "IPv6 does not come along: fd00:5::/48 (vng1 has learned it), fd00:11::/48 (vnet1); vng2: "
+        "a VPN gateway carries IPv4 only"
+    )
+    assert "fd00:5::/48" in claims(around(), primary=(LEARNED, "fd00:5::/48"))[IPV6].seen
+
+
+def test_ipv6_that_the_backup_has_learned_as_well_comes_along() -> None:
+    assert claims(DUAL, ("fd00:5::/48",), ("fd00::/16",))[IPV6].verdict is Verdict.HOLDS
+    assert claims(DUAL, ("fd00:5::/48",), ("fd00:6::/48",))[IPV6].verdict is Verdict.FAILS
+
+
+def test_a_gateway_or_spoke_that_was_not_read_leaves_ipv6_unknown() -> None:
+    unread = claims(around(), primary=None)
+    for name in (IPV6, DEFAULT_ROUTE, PREFIXES):
+        assert unread[name].verdict is Verdict.UNKNOWN
+        assert unread[name].remedy.startswith("Read it (getLearnedRoutes)")
+    seen = {unread[name].seen for name in (IPV6, DEFAULT_ROUTE, PREFIXES)}
+    assert len(seen) == 1  # told once in a plan
+    blind = replace(around(), networks={})
+    assert claims(blind)[IPV6].verdict is Verdict.UNKNOWN
+
+
+def test_a_plan_knows_the_leaving_gateway_from_its_surroundings() -> None:
+    beside = replace(around(), leaving_gateway=Reading(gateway(Role.PRIMARY, "fd00:5::/48")))
+    assert "fd00:5::/48" in claims(beside, primary=None)[IPV6].seen
+
+
+BOTH = ("0.0.0.0/0", LEARNED)
+
+
+@pytest.mark.parametrize(
+    ("primary", "backup", "words"),
+    [
+        (BOTH, BOTH, None),
+        ((LEARNED,), (LEARNED,), None),
+        (BOTH, (LEARNED,), "vnet1 reach the Internet directly, past the premises"),
+        ((LEARNED,), BOTH, "all Internet traffic of vnet1 goes to the premises"),
+    ],
+)
+def test_a_default_route_of_one_gateway_alone_is_told_in_either_direction(
+    primary: tuple[str, ...], backup: tuple[str, ...], words: str | None
+) -> None:
+    found = claims(around(), primary, backup)[DEFAULT_ROUTE]
+    assert found.verdict is (Verdict.FAILS if words else Verdict.HOLDS)
+    assert words is None or words in found.seen
+    plan = SwitchPlan("poc", Path.IPSEC, (), (), hazards=(found,))
+    assert untouched(plan).startswith("traffic" if words else "Internet and NAT")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        RouteTable("/g/rt1", True, (UserRoute("out", "0.0.0.0/0", "Internet"),)),
+        RouteTable("/g/rt1", False),
+    ],
+    ids=["own default route", "no gateway routes"],
+)
+def test_a_subnet_that_follows_no_gateway_does_not_care_for_its_default_route(
+    table: RouteTable,
+) -> None:
+    found = claims(around(table), BOTH, (LEARNED,))[DEFAULT_ROUTE]
+    assert found.verdict is Verdict.HOLDS
+
+
+def test_further_prefixes_that_the_backup_lacks_are_named() -> None:
+    rows = (LEARNED, "192.168.50.0/24", "10.2.9.0/24", "10.4.0.254/32", "172.16.5.0/24")
+    found = claims(around(), rows, (LEARNED, "172.16.0.0/12"))[PREFIXES]
+    assert found.seen.startswith("192.168.50.0/24: vng1 has learned it, vng2 has not")
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        ("168.63.129.16", None),
+        ("9.9.9.9", None),
+        ("10.1.0.4", None),
+        ("10.3.0.4", None),
+        ("10.5.0.53", None),
+        ("10.2.0.4", "is in vnet2, which does not move"),
+        ("10.9.0.4", "is in none of vnet1, the two hubs and what vng2 has learned"),
+    ],
+)
+def test_dns_servers_are_judged_by_where_they_are(server: str, words: str | None) -> None:
+    found = claims(having(SPOKE, dns_servers=(server,)))[DNS_SERVERS]
+    assert found.verdict is (Verdict.FAILS if words else Verdict.HOLDS)
+    assert words is None or (words in found.seen and server in found.seen)
+
+
+def test_a_dns_server_in_the_backup_hub_is_lost_with_the_peering_on_the_way_home() -> None:
+    found = claims(having(SPOKE, dns_servers=("10.3.0.4",)), to=Path.EXPRESSROUTE)[DNS_SERVERS]
+    assert "is in vnet3, and the peering with vnet3 is removed" in found.seen
+
+
+def test_a_dns_server_behind_a_gateway_that_was_not_read_is_unknown() -> None:
+    found = claims(having(SPOKE, dns_servers=("10.5.0.53",)), backup=None)[DNS_SERVERS]
+    assert found.verdict is Verdict.UNKNOWN
+    assert "getLearnedRoutes" in found.remedy
+
+
+def test_what_is_in_the_primary_hub_is_a_note() -> None:
+    inside = having(PRIMARY, residents={"network interface": 2, "DNS resolver endpoint": 1})
+    found = claims(inside)[RESIDENTS]
+    assert (found.verdict, found.weight) == (Verdict.HOLDS, Weight.NOTES)
+    assert found.seen == (
+        "vnet2 itself (10.2.0.0/16) does not move; it and the premises lose each other: 1 DNS "
+        "resolver endpoint, 2 network interfaces in it"
+    )
+    assert claims(around())[RESIDENTS].weight is not Weight.NOTES
+    assert claims(inside, to=Path.EXPRESSROUTE)[RESIDENTS].weight is not Weight.NOTES
+
+
+@pytest.mark.parametrize(
+    ("private", "address", "words"),
+    [
+        (False, "20.50.1.1", None),
+        (False, "198.51.100.7", None),
+        (False, "", None),
+        (True, "20.50.1.1", "has useLocalAzureIpAddress"),
+        (False, "10.9.0.1", "leads to the private address 10.9.0.1"),
+        (False, "100.64.1.1", "leads to the private address 100.64.1.1"),
+        (False, "10.5.0.1", "leads to 10.5.0.1, in 10.5.0.0/16 behind the primary"),
+        (False, "203.0.113.9", "leads to 203.0.113.9, in 203.0.113.0/24 behind the primary"),
+    ],
+)
+def test_tunnels_that_need_the_circuit_are_named(
+    private: bool, address: str, words: str | None
+) -> None:
+    tunnel = Tunnel("to-premises", "lng", address, private, (IPv4Network("10.5.0.0/16"),))
+    surroundings = around(tunnels=Reading((tunnel,)))
+    found = claims(surroundings, primary=(LEARNED, "203.0.113.0/24"))[TUNNELS]
+    assert found.verdict is (Verdict.FAILS if words else Verdict.HOLDS)
+    assert words is None or words in found.seen
+
+
+@pytest.mark.parametrize(
+    ("backup", "words"),
+    [(("0.0.0.0/0",), "the backup has learned it too"), ((LEARNED,), "NOT learned it: not ready")],
+)
+def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_question(
+    backup: tuple[str, ...], words: str
+) -> None:
+    both = (gateway(Role.PRIMARY, "0.0.0.0/0"), gateway(Role.BACKUP, *backup))
+    (found,) = remote_prefixes(sites.observed(SITE, {}, both))
+    assert found.active
+    assert words in found.note
+    assert "Is all traffic to go there on IPsec as well?" in found.note
