@@ -67,6 +67,24 @@ class GatewayRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A site-to-site connection of a VPN gateway, and the local network gateway it leads to."""
+
+    name: str
+    local_network_gateway: str
+    address: str = ""
+    """``gatewayIpAddress`` of the far end; empty if it has a name instead."""
+    from_private_address: bool = False
+    """``useLocalAzureIpAddress``: the gateway's end is its private address."""
+    bgp: bool = True
+    """``enableBgp`` of the connection."""
+    status: str = "Unknown"
+    """``connectionStatus``."""
+    prefixes: tuple[IPv4Network, ...] = ()
+    """The address space of the local network gateway."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """A virtual network gateway as read."""
 
@@ -83,6 +101,10 @@ class Gateway:
     """``gatewayType``: ``Vpn`` or ``ExpressRoute``."""
     sku: str | None = None
     active_active: bool = False
+    bgp: bool = True
+    """``enableBgp``; an ExpressRoute gateway always speaks BGP."""
+    static_tunnels: Reading[tuple[Tunnel, ...]] | None = None
+    """Its connections without BGP; None if they were not asked for, since BGP tells all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
-from erfailover.model.observed import Gateway, Reading
+from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role
 
@@ -108,20 +108,6 @@ class StaticPrefix:
 
     prefix: IPv4Network
     local_network_gateway: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tunnel:
-    """A site-to-site connection of a gateway, with where its far end is."""
-
-    name: str
-    local_network_gateway: str
-    address: str
-    """``gatewayIpAddress`` of the local network gateway; empty if it has a name instead."""
-    from_private_address: bool
-    """``useLocalAzureIpAddress``: the gateway's end is its private address."""
-    prefixes: tuple[IPv4Network, ...] = ()
-    """The address space of the local network gateway."""
 
 
 @dataclass(frozen=True, slots=True)

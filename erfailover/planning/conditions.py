@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 
 from erfailover.model.claims import Claim, Verdict
@@ -28,6 +29,13 @@ from erfailover.model.observed import (
 )
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role
+from erfailover.planning.static_tunnels import (
+    connected_tunnels,
+    static_tunnels,
+    tunnel_is_up,
+    tunnels_lead_to,
+    tunnels_to,
+)
 
 CONNECTED = "Connected"
 EXTERNAL = frozenset({"EBgp", "IBgp"})
@@ -98,8 +106,31 @@ def learned_routes(gateway: Gateway, peers: Sequence[BgpPeer] | None = None) -> 
 
 
 def carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
-    """The IPv4 prefixes that a gateway has learned, each once, in order."""
-    return tuple(sorted(_networks(learned_routes(gateway))))
+    """The IPv4 prefixes that a gateway has learned, or has static tunnels to, each once."""
+    static = {prefix for each in connected_tunnels(gateway) for prefix in each.prefixes}
+    return tuple(sorted(_networks(learned_routes(gateway)) | static))
+
+
+def needs_static_tunnels(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> bool:
+    """Whether a VPN gateway's BGP tables leave open how prefixes are reached.
+
+    Without BGP, or with no peer beyond Azure, or without a route to every prefix, a connection with
+    static prefixes may carry them (published: a local network gateway's address space is routed
+    to its tunnel).
+    """
+    if not gateway.bgp:
+        return True
+    if gateway.peers.value is None or gateway.learned_routes.value is None:
+        return False
+    learned = learned_routes(gateway)
+    return not external_peers(gateway) or any(covering(learned, each) is None for each in prefixes)
+
+
+def is_static(gateway: Gateway | None) -> bool:
+    """Whether nobody tells a gateway a route: it has no BGP, or static tunnels and no peer."""
+    if gateway is None:
+        return False
+    return not gateway.bgp or (bool(static_tunnels(gateway)) and not external_peers(gateway))
 
 
 def beyond(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[IPv4Network]:
@@ -176,6 +207,8 @@ def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Cla
     name = "gateway_has_a_connected_bgp_peer"
     if gateway is None:
         return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
+    if is_static(gateway):
+        return tunnel_is_up(gateway, name)
     if not gateway.peers.value:
         why = gateway.peers.unknown or "Azure listed no BGP peer"
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
@@ -196,6 +229,10 @@ def gateway_has_all_its_bgp_peers(gateway: Gateway | None, role: Role) -> Claim:
     alive = gateway_has_a_connected_bgp_peer(gateway, role)
     if gateway is None or alive.verdict is not Verdict.HOLDS:
         return Claim(name, alive.verdict, alive.seen)
+    if is_static(gateway):
+        down_tunnels = [each for each in static_tunnels(gateway) if each.status != CONNECTED]
+        verdict = Verdict.FAILS if down_tunnels else Verdict.HOLDS
+        return Claim(name, verdict, f"{gateway.name} is degraded: {alive.seen}")
     others = external_peers(gateway)
     down = [peer for peer in others if peer.state != CONNECTED]
     what = "edge peers" if gateway.type == EXPRESSROUTE else "BGP peers"
@@ -233,14 +270,23 @@ def gateway_has_learned(
     name = "gateway_has_learned_the_remote_prefixes"
     if gateway is None:
         return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
+    if is_static(gateway):
+        return tunnels_lead_to(gateway, name, prefixes)
     if not gateway.learned_routes.value or not gateway.peers.value:
         why = gateway.learned_routes.unknown or gateway.peers.unknown or "Azure listed no route"
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
     learned = learned_routes(gateway)
-    missing = [str(prefix) for prefix in prefixes if covering(learned, prefix) is None]
+    missing = [prefix for prefix in prefixes if covering(learned, prefix) is None]
+    static = tunnels_to(gateway, missing)
+    missing = [prefix for prefix in missing if prefix not in static]
+    if static and not missing:
+        told = ", ".join(f"{prefix} by connection {tunnel}" for prefix, tunnel in static.items())
+        return Claim(name, Verdict.HOLDS, f"{gateway.name} reaches without BGP: {told}")
     if missing:
         return Claim(
-            name, Verdict.FAILS, f"{gateway.name} has not learned {', '.join(missing)} by BGP"
+            name,
+            Verdict.FAILS,
+            f"{gateway.name} has not learned {', '.join(map(str, missing))} by BGP",
         )
     return Claim(name, Verdict.HOLDS, f"{gateway.name} has learned {', '.join(map(str, prefixes))}")
 
@@ -286,6 +332,9 @@ def gateway_originates(
 ) -> Claim:
     """The gateway originates every prefix; a covering one instead is UNKNOWN (summarised)."""
     name = "gateway_originates_the_spoke"
+    if gateway is not None and is_static(gateway):
+        up = tunnel_is_up(gateway, name)
+        return replace(up, seen=f"{up.seen}; the far end's own routes lead to it")
     if gateway is None or not gateway.learned_routes.value:
         return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
     routes = originated(gateway)
@@ -304,6 +353,8 @@ def gateway_does_not_originate(
 ) -> Claim:
     """The gateway originates none of the prefixes."""
     name = "gateway_does_not_originate_the_spoke"
+    if gateway is not None and is_static(gateway):
+        return Claim(name, Verdict.HOLDS, f"{gateway.name} has no BGP: it tells nobody of it")
     if gateway is None or not gateway.learned_routes.value:
         return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
     exact = {route.network for route in originated(gateway)}

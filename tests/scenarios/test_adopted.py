@@ -450,3 +450,69 @@ def test_a_spoke_that_is_peered_by_subnets_is_left_out_and_never_moved(adopted: 
     assert erp not in {each.virtual_network for each in site_of(adopted).spokes}
     assert stage.run(*adopted.init, "--force", "--spoke", "vnet-erp") == 2
     assert "no spoke is left to adopt" in stage.err
+
+
+def without_bgp(adopted: Adopted, *prefixes: str) -> None:
+    """The backup's tunnel has static prefixes, at both ends."""
+    arm, world = adopted.arm(), adopted.world
+    hub = world.backup_gateway.rpartition("/virtualNetworkGateways/")[0]
+    premises = hub.replace("rg-hub-neu", "rg-premises")
+
+    def edit(path: str, change: Callable[[Any], None]) -> None:
+        body = arm.get(path)
+        change(body["properties"])
+        arm.finish([arm.call("PUT", path, body)])
+
+    def static(properties: Any) -> None:
+        properties["localNetworkAddressSpace"]["addressPrefixes"] = list(prefixes)
+        properties.pop("bgpSettings", None)
+
+    edit(f"{hub}/localNetworkGateways/lng-to-premises", static)
+    off = {"enableBgp": False}
+    far = (f"{premises}/connections/to-azure-{number}" for number in (1, 2))
+    for path in (f"{hub}/connections/to-premises", *far):
+        edit(path, lambda properties: properties.update(off))
+    edit(world.backup_gateway, lambda properties: properties.update(off))
+    arm.pool.clear()
+    adopted.stage.pass_time(120.0)
+
+
+def test_a_backup_without_bgp_is_judged_by_its_tunnel_and_moves_the_spokes(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    without_bgp(adopted, *OVER_BOTH)
+    stage.do(*adopted.init)
+    assert tuple(map(str, site_of(adopted).remote_prefixes)) == OVER_BOTH
+    assert "IPsec is ready to take over" in stage.do("status")
+    checks = {each["name"]: each for each in stage.json("doctor")["checks"]}
+    assert checks["backup-bgp-session"]["verdict"] == "ok"
+    assert (
+        "vpngw-neu has no BGP; connection to-premises Connected"
+        in (checks["backup-bgp-session"]["seen"])
+    )
+    assert "it reaches 10.4.0.0/16 by connection to-premises" in checks["backup-prefixes"]["seen"]
+    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert "12 spokes are on IPsec; healthy" in stage.do("status")
+    assert stage.run("switch", "--to", "expressroute", "--yes") == 0
+
+
+def test_a_static_tunnel_that_leads_elsewhere_or_is_down_is_not_ready(adopted: Adopted) -> None:
+    stage = adopted.stage
+    without_bgp(adopted, OVER_BOTH[0])
+    stage.do(*adopted.init, *(word for each in OVER_BOTH for word in ("--remote-prefix", each)))
+    assert stage.run("switch", "--to", "ipsec", "--yes") == 3
+    assert f"no connected tunnel whose local network gateway has {OVER_BOTH[1]}" in " ".join(
+        stage.err.split()
+    )
+    arm = adopted.arm()
+    connection = f"{adopted.world.backup_gateway.rpartition('/virtualNetworkGateways/')[0]}"
+    connection += "/connections/to-premises"
+    body = arm.get(connection)
+    body["properties"]["sharedKey"] = "another"
+    arm.finish([arm.call("PUT", connection, body)])
+    arm.pool.clear()
+    stage.pass_time(300.0)
+    assert stage.run("doctor") == 3
+    told = " ".join(stage.out.split())
+    assert "vpngw-neu has no BGP; connection to-premises NotConnected; expected one" in told

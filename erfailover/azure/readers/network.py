@@ -8,6 +8,7 @@ answer at all) is raised.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from ipaddress import IPv4Network, ip_network
@@ -16,9 +17,11 @@ from typing import Any
 from erfailover.azure.client.answers import understood
 from erfailover.azure.client.operations import label
 from erfailover.azure.reader import Reader
+from erfailover.azure.readers.tunnels import tunnels
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.observed import (
+    EXPRESSROUTE,
     VPN,
     BgpPeer,
     Gateway,
@@ -27,10 +30,12 @@ from erfailover.model.observed import (
     Peering,
     Reading,
     VirtualNetwork,
+    attempt,
 )
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role, Site
+from erfailover.planning import conditions
 from erfailover.runtime.clock import all_at_once
 
 TABLES = ("get_bgp_peer_status", "get_learned_routes")
@@ -67,7 +72,26 @@ def observe(
         for action in tables:
             read = partial(_table, reader, gateway_id, action, deadline_s)
             reads.append(_keyed(f"{role}/{action}", read))
-    return _assembled(site, network_ids, roles, dict(all_at_once(reader.clock, reads)))
+    observed = _assembled(site, network_ids, roles, dict(all_at_once(reader.clock, reads)))
+    if not tables:
+        return observed
+    gateways = {
+        role: _with_static_tunnels(reader, site, each, deadline_s)
+        for role, each in observed.gateways.items()
+    }
+    return replace(observed, gateways=gateways)
+
+
+def _with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s: float) -> Gateway:
+    """A gateway with its connections without BGP, if its BGP tables do not tell all."""
+    if found.type != VPN or not conditions.needs_static_tunnels(found, site.remote_prefixes):
+        return found
+
+    def is_static(listed: dict[str, Any]) -> bool:
+        return not found.bgp or not (listed.get("properties") or {}).get("enableBgp")
+
+    read = partial(tunnels, reader, found.id, deadline_s, is_static)
+    return replace(found, static_tunnels=attempt(read))
 
 
 def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Reading[Any]]]:
@@ -199,6 +223,8 @@ def gateway(
         type=properties.get("gatewayType") or VPN,
         sku=(properties.get("sku") or {}).get("name"),
         active_active=bool(properties.get("activeActive", False)),
+        bgp=properties.get("gatewayType") == EXPRESSROUTE
+        or properties.get("enableBgp") is not False,
     )
 
 

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Body, Reader
-from erfailover.azure.readers.network import observe
+from erfailover.azure.readers.network import not_there, observe
+from erfailover.azure.readers.tunnels import far_end, there, tunnels
 from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.model.observed import Gateway, Reading, attempt
 from erfailover.model.resource_ids import (
@@ -35,7 +36,6 @@ from erfailover.model.routing import (
     Subnet,
     Surrounding,
     Surroundings,
-    Tunnel,
     UserRoute,
     ipv6_prefix_of,
     prefix_of,
@@ -74,8 +74,12 @@ def read(
     ids = [site.network_id(name) for name in dict.fromkeys(site.network_names())]
     wanted: list[Callable[[], Any]] = [partial(_network, look, each) for each in ids]
     wanted += [partial(_static, reader, site, role) for role in roles]
-    wanted += [partial(_tunnels, reader, site), partial(_left_gateway, reader, site, leaving)]
-    *first, tunnels, left = all_at_once(reader.clock, [partial(attempt, each) for each in wanted])
+    gateway_id = site.gateway_id(site.backup.gateway)
+    wanted += [
+        partial(tunnels, reader, gateway_id, DEADLINE_S),
+        partial(_left_gateway, reader, site, leaving),
+    ]
+    *first, around, left = all_at_once(reader.clock, [partial(attempt, each) for each in wanted])
     networks: dict[str, Reading[Surrounding]] = {
         id_.lower(): reading for id_, reading in zip(ids, first, strict=False)
     }
@@ -84,7 +88,7 @@ def read(
     )
     tables, servers = _second(reader, site, networks)
     kinds = _kinds(reader, site, tables)
-    return Surroundings(networks, tables, kinds, servers, static, tunnels, left)
+    return Surroundings(networks, tables, kinds, servers, static, around, left)
 
 
 def _second(
@@ -137,26 +141,16 @@ def _kinds(
     return dict(zip(Role, found, strict=True))
 
 
-def _got(reader: Reader, resource_id: str) -> Body:
-    """A resource that has to be there, as ARM JSON."""
-    return _there(reader.get(resource_id, DEADLINE_S), resource_id)
-
-
-def _there(found: Body | None, resource_id: str) -> Body:
-    if found is None:
-        name = last_of(resource_id)
-        raise AzureFailure(Kind.NOT_FOUND, f"{name} does not exist in Azure")
-    return found
-
-
 @understood("GET of a gateway")
 def _gateway_type(reader: Reader, gateway_id: str) -> str:
-    return str(_got(reader, gateway_id)["properties"].get("gatewayType") or "Vpn")
+    return str(there(reader, gateway_id, DEADLINE_S)["properties"].get("gatewayType") or "Vpn")
 
 
 @understood("GET of a VNet")
 def _network(look: Callable[[str], Body | None], network_id: str) -> Surrounding:
-    body = _there(look(network_id), network_id)
+    body = look(network_id)
+    if body is None:
+        raise AzureFailure(Kind.NOT_FOUND, not_there(network_id))
     properties = body.get("properties", {})
     return Surrounding(
         body["id"],
@@ -209,39 +203,6 @@ def _left_gateway(reader: Reader, site: Site, role: Role | None) -> Gateway:
     return found
 
 
-def _tunnels(reader: Reader, site: Site) -> tuple[Tunnel, ...]:
-    """The site-to-site connections of the backup hub's gateway.
-
-    A list leaves out ``useLocalAzureIpAddress`` (published: the list entity has no such field).
-    """
-    gateway_id = site.gateway_id(site.backup.gateway)
-    rows = reader.connections_of(gateway_id, DEADLINE_S)
-    ids = [str(each["id"]) for each in rows if _far(each)]
-    far = [_far(each) for each in rows if _far(each)]
-    found = all_at_once(
-        reader.clock, [partial(_got, reader, each) for each in (*ids, *dict.fromkeys(far))]
-    )
-    local = dict(zip(dict.fromkeys(far), found[len(ids) :], strict=True))
-    return tuple(_tunnel(body, local[each]) for body, each in zip(found, far, strict=False))
-
-
-def _tunnel(connection: Body, local: Body) -> Tunnel:
-    properties = local.get("properties") or {}
-    return Tunnel(
-        str(connection["name"]),
-        str(local["name"]),
-        str(properties.get("gatewayIpAddress") or ""),
-        bool((connection.get("properties") or {}).get("useLocalAzureIpAddress")),
-        _prefixes(properties.get("localNetworkAddressSpace")),
-    )
-
-
-def _far(connection: Body) -> str:
-    """The id of a connection's local network gateway in lower case; empty if it has none."""
-    far = (connection.get("properties") or {}).get("localNetworkGateway2") or {}
-    return str(far.get("id") or "").lower()
-
-
 def _subnet(body: Body) -> Subnet:
     properties = body.get("properties", {})
     texts = properties.get("addressPrefixes") or [properties.get("addressPrefix") or ""]
@@ -251,7 +212,7 @@ def _subnet(body: Body) -> Subnet:
 
 @understood("GET of a route table")
 def _table(reader: Reader, table_id: str) -> RouteTable:
-    body = _got(reader, table_id)
+    body = there(reader, table_id, DEADLINE_S)
     properties = body.get("properties", {})
     routes = tuple(
         UserRoute(
@@ -270,8 +231,8 @@ def _static(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
     """The prefixes of the local network gateways that a gateway has connections to."""
     gateway_id = site.gateway_id(site.hub(role).gateway)
     rows = reader.connections_of(gateway_id, DEADLINE_S)
-    ids = list(dict.fromkeys(filter(None, map(_far, rows))))
-    bodies = all_at_once(reader.clock, [partial(_got, reader, each) for each in ids])
+    ids = list(dict.fromkeys(filter(None, map(far_end, rows))))
+    bodies = all_at_once(reader.clock, [partial(there, reader, each, DEADLINE_S) for each in ids])
     return tuple(
         StaticPrefix(prefix, body["name"])
         for body in bodies

@@ -22,7 +22,9 @@ def backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
     )
     yield Line(Name.BACKUP_SESSION, group).of(
         conditions.gateway_has_a_connected_bgp_peer(gateway, Role.BACKUP),
-        "Check the tunnel (az network vpn-connection show), the shared key, and BGP addresses "
+        "Check the tunnel (az network vpn-connection show) and the shared key."
+        if conditions.is_static(gateway)
+        else "Check the tunnel (az network vpn-connection show), the shared key, and BGP addresses "
         "and ASNs of both ends. Unknown: run it again, Azure answers empty lists at times.",
     )
     yield Line(Name.BACKUP_PREFIXES, group).of(
@@ -31,13 +33,15 @@ def backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
             facts,
             conditions.gateway_has_learned(gateway, Role.BACKUP, site.remote_prefixes),
         ),
-        "Let the far end announce them over the tunnel, or correct remote_prefixes.",
+        "Add them to the local network gateway's address space, or correct remote_prefixes."
+        if conditions.is_static(gateway)
+        else "Let the far end announce them over the tunnel, or correct remote_prefixes.",
     )
 
 
 def _exact_or_covering(site: Site, facts: Facts, claim: Claim) -> Claim:
     gateway = facts.observed.gateways.get(Role.BACKUP)
-    if claim.verdict is not Verdict.HOLDS or gateway is None:
+    if claim.verdict is not Verdict.HOLDS or gateway is None or conditions.is_static(gateway):
         return claim
     routes = conditions.learned_routes(gateway)
     covered = []

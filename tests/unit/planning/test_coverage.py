@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv6Network
 
 import pytest
 
 from erfailover.model.claims import Claim, Verdict, Weight
-from erfailover.model.observed import Gateway, Reading
+from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.plan import SwitchPlan
-from erfailover.model.routing import RouteTable, Surrounding, Surroundings, Tunnel, UserRoute
+from erfailover.model.routing import RouteTable, Surrounding, Surroundings, UserRoute
 from erfailover.model.site import Path, Role
 from erfailover.planning.adoption.prefixes import remote_prefixes
 from erfailover.planning.hazards.checks import hazards
@@ -207,7 +207,7 @@ def test_what_is_in_the_primary_hub_is_a_note() -> None:
 def test_tunnels_that_need_the_circuit_are_named(
     private: bool, address: str, words: str | None
 ) -> None:
-    tunnel = Tunnel("to-premises", "lng", address, private, (IPv4Network("10.5.0.0/16"),))
+    tunnel = Tunnel("to-premises", "lng", address, private)
     surroundings = around(tunnels=Reading((tunnel,)))
     found = claims(surroundings, primary=(LEARNED, "203.0.113.0/24"))[TUNNELS]
     assert found.verdict is (Verdict.FAILS if words else Verdict.HOLDS)

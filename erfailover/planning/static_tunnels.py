@@ -1,0 +1,71 @@
+"""What a VPN gateway reaches without BGP: by connections with static prefixes. Pure.
+
+Such a gateway is judged by ``connectionStatus`` and by the address space of each local network
+gateway, which is what Azure routes into the tunnel (published: about-site-to-site-connections).
+Whether the far end routes back is its own configuration: only a probe tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network
+
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Gateway, Tunnel
+
+UP = "Connected"
+"""The ``connectionStatus`` of a tunnel that is up."""
+
+
+def static_tunnels(gateway: Gateway | None) -> tuple[Tunnel, ...]:
+    """The gateway's connections without BGP; none if they are unknown or were not asked for."""
+    reading = gateway.static_tunnels if gateway else None
+    return (reading.value or ()) if reading else ()
+
+
+def connected_tunnels(gateway: Gateway) -> list[Tunnel]:
+    """The gateway's connections without BGP that are up."""
+    return [each for each in static_tunnels(gateway) if each.status == UP]
+
+
+def tunnel_is_up(gateway: Gateway, name: str) -> Claim:
+    """At least one connection of a gateway without BGP is Connected."""
+    reading = gateway.static_tunnels
+    if reading is None or reading.value is None:
+        why = (reading.unknown if reading else None) or "its connections were not read"
+        return Claim(name, Verdict.UNKNOWN, f"{gateway.name} has no BGP, and: {why}")
+    states = ", ".join(f"connection {each.name} {each.status}" for each in reading.value)
+    seen = f"{gateway.name} has no BGP; {states or 'it has no connection'}"
+    if connected_tunnels(gateway):
+        return Claim(name, Verdict.HOLDS, seen)
+    if any(each.status == "Unknown" for each in reading.value):
+        return Claim(name, Verdict.UNKNOWN, f"{seen}: Azure does not know whether it is up")
+    return Claim(name, Verdict.FAILS, f"{seen}; expected one Connected")
+
+
+def tunnels_to(gateway: Gateway, prefixes: Iterable[IPv4Network]) -> dict[IPv4Network, str]:
+    """The connected static tunnel that leads to each prefix, by name."""
+    return {
+        prefix: tunnel.name
+        for prefix in prefixes
+        for tunnel in connected_tunnels(gateway)
+        if any(prefix.subnet_of(each) for each in tunnel.prefixes)
+    }
+
+
+def tunnels_lead_to(gateway: Gateway, name: str, prefixes: Sequence[IPv4Network]) -> Claim:
+    """Every prefix lies in the address space of a connected tunnel's local network gateway."""
+    up = tunnel_is_up(gateway, name)
+    if up.verdict is not Verdict.HOLDS:
+        return up
+    static = tunnels_to(gateway, prefixes)
+    missing = [str(each) for each in prefixes if each not in static]
+    if missing:
+        return Claim(
+            name,
+            Verdict.FAILS,
+            f"{gateway.name} has no BGP, and no connected tunnel whose local network gateway has "
+            f"{', '.join(missing)}",
+        )
+    told = ", ".join(f"{prefix} by connection {tunnel}" for prefix, tunnel in static.items())
+    return Claim(name, Verdict.HOLDS, f"{gateway.name} has no BGP; it reaches {told}")

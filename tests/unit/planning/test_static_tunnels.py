@@ -1,0 +1,92 @@
+"""A VPN gateway without BGP: its tunnels and their prefixes decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+import pytest
+
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Gateway, Reading, Tunnel
+from erfailover.model.site import Role
+from erfailover.planning import conditions
+from tests.support import sites
+
+OFFICE = IPv4Network("10.5.0.0/16")
+SPOKE = (IPv4Network("10.1.0.0/16"),)
+
+
+def tunnel(status: str = "Connected", *prefixes: str) -> Tunnel:
+    nets = tuple(map(IPv4Network, prefixes or ("10.4.0.0/15",)))
+    return Tunnel("to-premises", "lng", "20.50.1.1", bgp=False, status=status, prefixes=nets)
+
+
+def gateway(*tunnels: Tunnel, unread: str = "", bgp: bool = False) -> Gateway:
+    found = Reading(None, unread) if unread else Reading(tunnels)
+    plain = sites.gateway(Role.BACKUP, peers=())
+    return replace(plain, bgp=bgp, static_tunnels=found)
+
+
+@pytest.mark.parametrize(
+    ("found", "session", "prefixes"),
+    [
+        (gateway(tunnel()), Verdict.HOLDS, Verdict.HOLDS),
+        (gateway(tunnel(), bgp=True), Verdict.HOLDS, Verdict.HOLDS),
+        (gateway(tunnel("NotConnected"), tunnel()), Verdict.HOLDS, Verdict.HOLDS),
+        (gateway(tunnel("Connected", "10.9.0.0/16")), Verdict.HOLDS, Verdict.FAILS),
+        (gateway(tunnel("Connected", "10.5.0.0/24")), Verdict.HOLDS, Verdict.FAILS),
+        (gateway(tunnel("NotConnected")), Verdict.FAILS, Verdict.FAILS),
+        (gateway(), Verdict.FAILS, Verdict.FAILS),
+        (gateway(tunnel("Unknown")), Verdict.UNKNOWN, Verdict.UNKNOWN),
+        (gateway(unread="403"), Verdict.UNKNOWN, Verdict.UNKNOWN),
+    ],
+)
+def test_connection_state_and_address_space_decide(
+    found: Gateway, session: Verdict, prefixes: Verdict
+) -> None:
+    alive = conditions.gateway_has_a_connected_bgp_peer(found, Role.BACKUP)
+    learned = conditions.gateway_has_learned(found, Role.BACKUP, [OFFICE])
+    assert (alive.verdict, learned.verdict) == (session, prefixes)
+    arrived = conditions.gateway_originates(found, Role.BACKUP, SPOKE)
+    assert arrived.verdict is session
+    assert conditions.gateway_does_not_originate(found, Role.BACKUP, SPOKE).verdict is Verdict.HOLDS
+
+
+def test_one_of_two_tunnels_down_is_degraded() -> None:
+    whole = conditions.gateway_has_all_its_bgp_peers(gateway(tunnel()), Role.BACKUP)
+    half = gateway(tunnel(), tunnel("NotConnected"))
+    assert whole.verdict is Verdict.HOLDS
+    assert conditions.gateway_has_all_its_bgp_peers(half, Role.BACKUP).verdict is Verdict.FAILS
+
+
+def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
+    mixed = replace(
+        sites.gateway(Role.BACKUP, sites.route("10.9.0.0/16")), static_tunnels=Reading((tunnel(),))
+    )
+    claim = conditions.gateway_has_learned(mixed, Role.BACKUP, [OFFICE])
+    assert claim.verdict is Verdict.HOLDS
+    assert claim.seen == "vng2 reaches without BGP: 10.5.0.0/16 by connection to-premises"
+    assert not conditions.is_static(mixed)
+    assert OFFICE.supernet() in conditions.carried_prefixes(mixed)
+
+
+@pytest.mark.parametrize(
+    ("found", "needed"),
+    [
+        (sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16")), False),
+        (sites.gateway(Role.BACKUP, sites.route("10.9.0.0/16")), True),
+        (sites.gateway(Role.BACKUP, peers=()), True),
+        (replace(sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16")), bgp=False), True),
+        (replace(sites.gateway(Role.BACKUP), peers=Reading(None, "403")), False),
+    ],
+)
+def test_connections_are_read_only_if_bgp_does_not_tell_all(found: Gateway, needed: bool) -> None:
+    assert conditions.needs_static_tunnels(found, [OFFICE]) is needed
+
+
+def test_an_empty_table_of_a_gateway_with_bgp_stays_unknown() -> None:
+    found = gateway(bgp=True)
+    assert not conditions.is_static(found)
+    claim = conditions.gateway_has_a_connected_bgp_peer(found, Role.BACKUP)
+    assert claim.verdict is Verdict.UNKNOWN
