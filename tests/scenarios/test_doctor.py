@@ -244,6 +244,24 @@ def by_subnets(body: dict[str, Any]) -> None:
     body["properties"] |= {"peerCompleteVnets": False, "localSubnetNames": ["vnet1-sub1"]}
 
 
+def many_peerings(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    """vnet3 is peered with 499 others."""
+    path = network(stage, "virtualNetworks/vnet3")
+    body = ask(stage, "GET", path)
+    rows = body["properties"]["virtualNetworkPeerings"]
+    for number in range(499 - len(rows)):
+        remote = network(stage, f"virtualNetworks/other{number}")
+        rows.append(
+            {
+                "id": f"{path}/virtualNetworkPeerings/other{number}",
+                "name": f"other{number}",
+                "properties": {"remoteVirtualNetwork": {"id": remote}},
+            }
+        )
+    found = Fault(Kind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
+    stage.lab.add_faults(found)
+
+
 def announced_to_the_primary_alone(stage: Stage, _: pytest.MonkeyPatch) -> None:
     """The premises tell vng1 what their tunnel to vng2 leads to."""
     path = network(stage, "localNetworkGateways/lng4")
@@ -255,6 +273,13 @@ def announced_to_the_primary_alone(stage: Stage, _: pytest.MonkeyPatch) -> None:
     ask(stage, "PUT", path, body)
     stage.pass_time(300.0)
 
+
+FURTHER_SPOKE = """- virtual_network: vnet4
+    spoke_to_primary: {name: a, on_expressroute: {use_remote_gateways: true}, on_ipsec: {}}
+    primary_to_spoke: {name: b, on_expressroute: {allow_gateway_transit: true}, on_ipsec: {}}
+    spoke_to_backup: {name: c, on_expressroute: absent, on_ipsec: {use_remote_gateways: true}}
+    backup_to_spoke: {name: d, on_expressroute: absent, on_ipsec: {allow_gateway_transit: true}}
+  - virtual_network: vnet1"""
 
 TROUBLES = (
     Trouble("no token", (wrong_token,), fails=(Name.CREDENTIALS,)),
@@ -272,6 +297,11 @@ TROUBLES = (
         "a default route and a prefix of the primary alone",
         (announced_to_the_primary_alone,),
         warns=(DEFAULT_, PREFIXES_),
+    ),
+    Trouble(
+        "more peerings than a VNet may have",
+        (many_peerings, in_site("- virtual_network: vnet1", FURTHER_SPOKE)),
+        fails=(Name.LIMITS, Name.PEERINGS),
     ),
     Trouble(
         "a spoke that is peered by subnets",
@@ -314,9 +344,8 @@ TROUBLES = (
             Name.NETWORKS,
             Name.OVERLAPS,
             Name.BACKUP_GATEWAY,
-            Name.GATEWAY_SKU,
-            Name.ADDRESS_SKU,
         ),
+        warns=(Name.GATEWAY_SKU, Name.ADDRESS_SKU),
     ),
     Trouble(
         "a backup session down, a peering gone, a lock against deletion",
@@ -402,6 +431,7 @@ TROUBLES = (
             Name.CONNECTIONS,
             Name.DRILL,
             Name.PRESTAGED,
+            Name.LIMITS,
             *HAZARDS,
             *REMARKED,
         ),

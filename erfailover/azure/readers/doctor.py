@@ -306,11 +306,18 @@ def _load(reader: Reader, site: Site, now: datetime) -> Load:
     """What the primary carried: bits received of an ExpressRoute gateway, a VPN gateway's all.
 
     Published: supported metrics of virtualNetworkGateways. ``AverageBandwidth`` is bytes a second.
+    Without a split the answer is the average of the instances, so they are asked for one by one and
+    added up; a scalable ExpressRoute gateway has a metric of its own, without that dimension.
     """
     gateway_id = site.gateway_id(site.primary.gateway)
-    type_ = ((reader.get(gateway_id) or {}).get("properties") or {}).get("gatewayType", "")
-    expressroute = str(type_).lower() == "expressroute"
-    name = "ExpressRouteGatewayBitsPerSecond" if expressroute else "AverageBandwidth"
+    properties = (reader.get(gateway_id) or {}).get("properties") or {}
+    expressroute = str(properties.get("gatewayType", "")).lower() == "expressroute"
+    sku = str((properties.get("sku") or {}).get("name") or "").lower()
+    name, dimension = ("AverageBandwidth", "Instance")
+    if expressroute:
+        name, dimension = ("ExpressRouteGatewayBitsPerSecond", "roleInstance")
+    if sku.startswith("ergwscale"):
+        name, dimension = ("ScalableExpressRouteGatewayBitsPerSecond", "")
     began = now - LOAD_PERIOD
     answer = reader.ask(
         "GET",
@@ -321,15 +328,17 @@ def _load(reader: Reader, site: Site, now: datetime) -> Load:
             "timespan": f"{began:%Y-%m-%dT%H:%M:%SZ}/{now:%Y-%m-%dT%H:%M:%SZ}",
             "interval": "PT5M",
             "aggregation": "Average",
+            **({"$filter": f"{dimension} eq '*'"} if dimension else {}),
         },
     )
-    values = [
-        float(point["average"])
-        for metric in answer.body.get("value") or []
-        for series in metric.get("timeseries") or []
-        for point in series.get("data") or []
-        if point.get("average") is not None
-    ]
+    sums: dict[str, float] = {}
+    for metric in answer.body.get("value") or []:
+        for series in metric.get("timeseries") or []:
+            for point in series.get("data") or []:
+                if point.get("average") is not None:
+                    at = str(point.get("timeStamp"))
+                    sums[at] = sums.get(at, 0.0) + float(point["average"])
+    values = [sums[at] for at in sorted(sums)]
     if not values:
         raise Failure(f"Azure Monitor has no {name} of {last_of(gateway_id)}")
     bits = 1.0 if expressroute else 8.0

@@ -2,12 +2,15 @@
 
 Owns the values. The lab carries no traffic of its own, so a metric that nobody has set has no
 values in its series, as Azure answers for a resource that reports none. Published: REST spec
-monitor 2018-01-01, ``Metrics_List``; supported metrics of virtualNetworkGateways.
+monitor 2018-01-01, ``Metrics_List``; supported metrics of virtualNetworkGateways. Split by its
+dimension (``$filter=roleInstance eq '*'``) a metric has a series for each instance, otherwise one
+with their average; each instance has the value that was set (assumed: the load is even).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -17,8 +20,14 @@ from erfailover.lab.core.errors import Refusal, Refused
 from erfailover.lab.core.protocol import Answer, Request
 from erfailover.lab.core.world import Body, Resource
 
-UNITS = {"AverageBandwidth": "BytesPerSecond", "ExpressRouteGatewayBitsPerSecond": "BitsPerSecond"}
+UNITS = {
+    "AverageBandwidth": "BytesPerSecond",
+    "ExpressRouteGatewayBitsPerSecond": "BitsPerSecond",
+    "ScalableExpressRouteGatewayBitsPerSecond": "BitsPerSecond",
+}
 """The metrics that are modelled, and their units."""
+DIMENSIONS = {"AverageBandwidth": "Instance", "ExpressRouteGatewayBitsPerSecond": "roleInstance"}
+SPLIT = re.compile(r"(\w+) eq '\*'")
 POINTS = 12
 STEP = dt.timedelta(minutes=5)
 
@@ -51,6 +60,11 @@ class Metrics:
         wrong = [each for each in names if each.lower() not in spelled]
         if wrong or not names:
             raise Refused(_metric_unknown(resource.id.type, ",".join(wrong), UNITS))
+        split = SPLIT.fullmatch(request.query.get("$filter", ""))
+        wanted = split[1].lower() if split else ""
+        known = {DIMENSIONS.get(spelled[each.lower()], "").lower() for each in names}
+        if request.query.get("$filter") and known != {wanted}:
+            raise Refused(errors.not_modelled(f"the filter {request.query['$filter']}"))
         began = end - POINTS * STEP
         return Answer(
             200,
@@ -58,13 +72,16 @@ class Metrics:
                 "cost": 0,
                 "timespan": f"{_text(began)}/{_text(end)}",
                 "interval": "PT5M",
-                "value": [self._series(resource, spelled[each.lower()], began) for each in names],
+                "value": [
+                    self._series(resource, spelled[each.lower()], began, split=bool(split))
+                    for each in names
+                ],
                 "namespace": rt.GATEWAY,
                 "resourceregion": resource.body.get("location", ""),
             },
         )
 
-    def _series(self, resource: Resource, metric: str, began: dt.datetime) -> Body:
+    def _series(self, resource: Resource, metric: str, began: dt.datetime, *, split: bool) -> Body:
         value = self.values.get((str(resource.id).lower(), metric.lower()))
         rows: list[Body] = [{"timeStamp": _text(began + each * STEP)} for each in range(POINTS)]
         if value is not None:
@@ -74,9 +91,26 @@ class Metrics:
             "type": "Microsoft.Insights/metrics",
             "name": {"value": metric, "localizedValue": metric},
             "unit": UNITS[metric],
-            "timeseries": [{"metadatavalues": [], "data": rows}],
+            "timeseries": [
+                {"metadatavalues": _labels(metric, instance), "data": rows}
+                for instance in (_instances(resource) if split else ("",))
+            ],
             "errorCode": "Success",
         }
+
+
+def _instances(resource: Resource) -> tuple[str, ...]:
+    """The instances of a gateway: two if both are active, or of ExpressRoute (published)."""
+    express = str(resource.properties.get("gatewayType")).lower() == "expressroute"
+    both = express or bool(resource.properties.get("activeActive"))
+    return ("GatewayTenantWorker_IN_0", "GatewayTenantWorker_IN_1")[: 2 if both else 1]
+
+
+def _labels(metric: str, instance: str) -> list[Body]:
+    if not instance:
+        return []
+    name = DIMENSIONS[metric].lower()
+    return [{"name": {"value": name, "localizedValue": name}, "value": instance}]
 
 
 def _text(when: dt.datetime) -> str:

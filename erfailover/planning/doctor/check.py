@@ -48,6 +48,7 @@ class Name(StrEnum):
     DRILL = "drill"
     NETWORK_WATCHER = "network-watcher"
     API_VERSIONS = "api-versions"
+    LIMITS = "platform-limits"
     THROTTLING = "throttling"
     CLOCK = "clock"
     ENDPOINT_PATH = "endpoint-path"

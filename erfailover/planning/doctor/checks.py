@@ -30,6 +30,7 @@ from erfailover.planning.doctor.gateways import (
     gateway_skus,
     throughput,
 )
+from erfailover.planning.doctor.limits import limits
 from erfailover.planning.doctor.networks import (
     networks,
     overlaps,
@@ -81,6 +82,7 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     drill,
     network_watchers,
     api_versions,
+    limits,
     throttling,
     clock,
     endpoint_path,

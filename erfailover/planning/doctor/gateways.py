@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import VPN
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.doctor import skus
@@ -55,28 +56,32 @@ def _exact_or_covering(site: Site, facts: Facts, claim: Claim) -> Claim:
 
 
 def gateway_skus(site: Site, facts: Facts) -> Iterator[Check]:
-    """Neither gateway's SKU is retired, and both can speak BGP."""
+    """Neither gateway's SKU is retired: a warning, it works all the same. Both can speak BGP."""
     line = Line(Name.GATEWAY_SKU, Group.GATEWAYS, required=False)
     for role in Role:
         reading = facts.gateways.get(role)
         if reading is None or reading.value is None:
             yield line.unknown(f"the {role} hub's gateway: {why(reading)}", "See above.")
             continue
-        yield _sku(line, reading.value, facts)
+        static = conditions.is_static(facts.observed.gateways.get(role))
+        yield _sku(line, reading.value, facts, static=static)
 
 
-def _sku(line: Line, gateway: GatewayDetail, facts: Facts) -> Check:
+def _sku(line: Line, gateway: GatewayDetail, facts: Facts, *, static: bool) -> Check:
     ends = skus.retirement(gateway.type, gateway.sku)
     seen = f"{gateway.name} is {gateway.sku} ({gateway.type})"
-    if not skus.speaks_bgp(gateway.type, gateway.sku):
+    if not static and not skus.speaks_bgp(gateway.type, gateway.sku):
         return line.fails(f"{seen}, which speaks no BGP", "Make a gateway of VpnGw1AZ or above.")
     if ends is None:
         return line.ok(seen)
     if ends.on <= facts.now.date():
-        return line.fails(
-            f"{seen}, retired on {ends.on}", f"Move it to {ends.instead}: {ends.document}"
+        return line.warns(
+            f"{seen}, retired on {ends.on}; it works until Azure has migrated it",
+            f"Move it to {ends.instead}: {ends.document}",
         )
-    return line.ok(f"{seen}, which retires on {ends.on}; move it to {ends.instead} before")
+    return line.ok(
+        f"{seen}, which retires on {ends.on}; move it to {ends.instead} before: {ends.document}"
+    )
 
 
 def address_skus(site: Site, facts: Facts) -> Iterator[Check]:
@@ -93,7 +98,7 @@ def address_skus(site: Site, facts: Facts) -> Iterator[Check]:
             elif sku.lower() == "basic":
                 bad = True
                 ends = skus.BASIC_ADDRESS
-                yield line.fails(
+                yield line.warns(
                     f"{name} is Basic, retired on {ends.on}",
                     f"Move the gateway to {ends.instead}: {ends.document}",
                 )
@@ -111,7 +116,10 @@ def throughput(site: Site, facts: Facts) -> Iterator[Check]:
         sku = backup.sku if backup else why(reading)
         yield line.unknown(f"the backup's throughput is not known: {sku}", "See its SKU above.")
         return
-    carries = f"{backup.name} ({backup.sku}) carries {rate(room)} as published"
+    carries = (
+        f"{backup.name} ({backup.sku}) carries {rate(room)} as published{_over_tunnels(facts)} "
+        f"({skus.figures(backup.type)})"
+    )
     load = facts.load.value
     if load is None:
         yield line.unknown(
@@ -128,3 +136,12 @@ def throughput(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.ok(
             f"{carries}; the primary carried up to {rate(load.most_bps)} in {load.period}"
         )
+
+
+def _over_tunnels(facts: Facts) -> str:
+    """How many tunnels a VPN backup has: the published figure is an aggregate over several."""
+    gateway, found = facts.observed.gateways.get(Role.BACKUP), facts.circuits.get(Role.BACKUP)
+    if gateway is None or gateway.type != VPN or found is None or not found.connections.value:
+        return ""
+    count = len(found.connections.value) * (2 if gateway.active_active else 1)
+    return f" over {count} tunnels" if count > 1 else " over several tunnels, and it has one"

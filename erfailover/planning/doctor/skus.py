@@ -62,6 +62,18 @@ _EXPRESSROUTE = {
 _LEGACY_VPN = {"basic": 100, "standard": 100, "highperformance": 200}
 
 
+VPN_FIGURES = "learn.microsoft.com/azure/vpn-gateway/about-gateway-skus"
+EXPRESSROUTE_FIGURES = (
+    "learn.microsoft.com/azure/expressroute/expressroute-about-virtual-network-gateways"
+)
+
+
+def figures(gateway_type: str) -> str:
+    """Return the document with the throughput of a type's SKUs."""
+    express = gateway_type.lower() == EXPRESSROUTE.lower()
+    return EXPRESSROUTE_FIGURES if express else VPN_FIGURES
+
+
 def retirement(gateway_type: str, sku: str) -> Retirement | None:
     """When a gateway's SKU retires; None where no date is published."""
     return next(

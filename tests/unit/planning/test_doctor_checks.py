@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from ipaddress import IPv4Network
 from typing import Any
 
 import jwt
@@ -13,8 +14,8 @@ from erfailover.azure.client.raw_request import claims
 from erfailover.model.claims import Verdict
 from erfailover.model.lease import Held, LeaseRecord, Standing
 from erfailover.model.observed import Observed, Reading
-from erfailover.model.site import Role, Site
-from erfailover.planning.doctor import environment, gateways, rights, skus
+from erfailover.model.site import Path, Role, Site
+from erfailover.planning.doctor import environment, gateways, limits, rights, skus
 from erfailover.planning.doctor.check import Check, Group, Name, verdict_of
 from erfailover.planning.doctor.checks import checks
 from erfailover.planning.doctor.facts import HostPath, Load, Lock, Policies
@@ -30,12 +31,14 @@ from tests.support.doctor_facts import (
     PLACES,
     SITE,
     UNKNOWN,
+    connected,
     detail,
     facts,
     host,
     lines_of,
     prestaged,
 )
+from tests.support.hazard_scenes import around
 from tests.support.stores import ANNA
 
 HAZARDS = {each.replace("_", "-") for each in (*NAMES, *REMARKS)}
@@ -212,6 +215,68 @@ def test_more_load_than_the_backup_carries_fails_and_an_unknown_load_is_told() -
     assert lines_of(gateways.throughput, load=Reading(None, "no values"))[0][0] is UNKNOWN
     unknown = {Role.BACKUP: Reading(detail(sku="New"))}
     assert lines_of(gateways.throughput, gateways=unknown)[0][0] is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("sku", "warning"), [("VpnGw2", True), ("Standard", True), ("Basic", False)]
+)
+def test_a_retired_sku_is_a_warning_and_one_without_bgp_a_failure(sku: str, warning: bool) -> None:
+    found = {role: Reading(detail(sku=sku)) for role in Role}
+    lines = list(gateways.gateway_skus(SITE, facts(gateways=found)))
+    assert {each.verdict for each in lines} == {FAILS}
+    assert {each.warning for each in lines} == {warning}
+    assert verdict_of(lines) is (HOLDS if warning else FAILS)
+    assert not warning or all("learn.microsoft.com" in each.remedy for each in lines)
+
+
+def test_a_basic_public_address_is_a_warning() -> None:
+    basic = replace(detail(), addresses=(("ip", "Basic"),))
+    lines = list(gateways.address_skus(SITE, facts(gateways={Role.BACKUP: Reading(basic)})))
+    assert [(each.verdict, each.warning) for each in lines] == [(FAILS, True)]
+
+
+def test_throughput_says_over_how_many_tunnels_and_where_the_figure_is_published() -> None:
+    ((_, seen),) = lines_of(gateways.throughput)
+    assert "over several tunnels, and it has one" in seen
+    assert "learn.microsoft.com/azure/vpn-gateway/about-gateway-skus" in seen
+    two = {Role.BACKUP: connected("vng2", "Vpn", "Connected", "Connected")}
+    assert "over 2 tunnels" in lines_of(gateways.throughput, circuits=two)[0][1]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(498, HOLDS), (499, HOLDS), (500, FAILS)])
+def test_a_vnet_has_500_peerings_at_most_those_to_come_included(
+    count: int, expected: Verdict
+) -> None:
+    sound = facts().observed
+    hub = SITE.network_id("vnet3").lower()
+    some = sites.observed(SITE, sites.on(Path.IPSEC, SITE)).networks[hub].peerings[0]
+    others = tuple(replace(some, id=f"{hub}/p/{n}", name=str(n)) for n in range(count))
+    full = {**sound.networks, hub: replace(sound.networks[hub], peerings=others)}
+    lines = lines_of(limits.limits, observed=replace(sound, networks=full))
+    assert [verdict for verdict, _ in lines] == [expected]
+    assert "azure-resource-manager" in lines[0][1]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(998, HOLDS), (999, HOLDS), (1000, FAILS)])
+def test_an_expressroute_gateway_advertises_1000_prefixes_at_most(
+    count: int, expected: Verdict
+) -> None:
+    express = replace(sites.gateway(Role.PRIMARY), type="ExpressRoute")
+    observed = replace(facts().observed, gateways={Role.PRIMARY: express})
+    own = around()
+    spoke = own.networks[SITE.network_id("vnet1").lower()].value
+    assert spoke is not None
+    space = tuple(IPv4Network(f"11.{n // 250}.{n % 250}.0/24") for n in range(count))
+    wide = Reading(replace(spoke, address_space=space))
+    networks = {**own.networks, SITE.network_id("vnet1").lower(): wide}
+    found = replace(own, networks=networks)
+    verdicts = [v for v, _ in lines_of(limits.limits, observed=observed, around=found)]
+    assert verdicts == [expected]
+    hub = found.networks[SITE.network_id("vnet2").lower()].value
+    assert hub is not None
+    summary = Reading(replace(hub, summarized=(IPv4Network("11.0.0.0/8"),)))
+    summed = replace(found, networks={**networks, SITE.network_id("vnet2").lower(): summary})
+    assert lines_of(limits.limits, observed=observed, around=summed)[0][0] is HOLDS
 
 
 # What a switch runs on.

@@ -1,0 +1,87 @@
+"""Checks of Azure's limits that a switch can meet: peerings of a VNet, prefixes of a gateway. Pure.
+
+Figures as of November 2026, each with its document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from erfailover.model.observed import EXPRESSROUTE
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
+from erfailover.planning.doctor.check import Check, Group, Line, Name
+from erfailover.planning.doctor.facts import Facts
+
+MOST_PEERINGS = 500
+PEERINGS_DOCUMENT = (
+    "learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits"
+    "#azure-resource-manager-virtual-networking-limits"
+)
+MOST_PREFIXES = {"IPv4": 1000, "IPv6": 100}
+"""Prefixes of VNets that ExpressRoute takes; beyond that it drops the session."""
+PREFIXES_DOCUMENT = "learn.microsoft.com/azure/expressroute/expressroute-faqs"
+
+
+def limits(site: Site, facts: Facts) -> Iterator[Check]:
+    """No VNet has more peerings, and no gateway more prefixes to advertise, than Azure takes."""
+    line = Line(Name.LIMITS, Group.AZURE, required=False)
+    lines = [*_peerings(line, site, facts), *_prefixes(line, site, facts)]
+    yield from lines
+    if not lines:
+        yield line.ok(
+            f"at most {MOST_PEERINGS} peerings a VNet ({PEERINGS_DOCUMENT}) and "
+            f"{MOST_PREFIXES['IPv4']} IPv4 prefixes an ExpressRoute gateway ({PREFIXES_DOCUMENT})"
+        )
+
+
+def _peerings(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
+    """The peerings that there are, and those that a switch makes."""
+    wanted = {peering_id.lower() for spoke in site.spokes for peering_id in site.peering_ids(spoke)}
+    for name in dict.fromkeys(site.network_names()):
+        key = site.network_id(name).lower()
+        network = facts.observed.network(key)
+        if network is None:
+            yield line.unknown(
+                f"how many peerings {last_of(name)} has: it could not be read",
+                f"Count them: az network vnet peering list --vnet-name {last_of(name)}.",
+            )
+            continue
+        own = {each for each in wanted if each.startswith(f"{key}/")}
+        count = len(own | {each.id.lower() for each in network.peerings})
+        if count > MOST_PEERINGS:
+            yield line.fails(
+                f"{network.name} has {count} peerings on IPsec; Azure allows {MOST_PEERINGS} "
+                f"({PEERINGS_DOCUMENT})",
+                "Remove peerings that are not needed, or divide the spokes among two sites.",
+            )
+
+
+def _prefixes(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
+    """What the gateway of a path advertises with every spoke on it; other VNets come on top."""
+    for path in Path:
+        role = ROLE_OF_PATH[path]
+        gateway = facts.observed.gateways.get(role)
+        if gateway is None or gateway.type != EXPRESSROUTE:
+            continue
+        counts = _counted(site, facts, role)
+        for kind, count in counts.items():
+            if count > MOST_PREFIXES[kind]:
+                yield line.fails(
+                    f"{gateway.name} advertises at least {count} {kind} prefixes with every spoke "
+                    f"on it; ExpressRoute takes {MOST_PREFIXES[kind]} and then drops the session "
+                    f"({PREFIXES_DOCUMENT})",
+                    "Join address spaces, or let the hub advertise summarizedGatewayPrefixes.",
+                )
+
+
+def _counted(site: Site, facts: Facts, role: Role) -> dict[str, int]:
+    """How many prefixes the hub and the spokes have; a summary of the hub counts as one."""
+    hub = facts.around.network(site.network_id(site.hub(role).virtual_network)).value
+    names = [site.hub(role).virtual_network, *(each.virtual_network for each in site.spokes)]
+    found = [facts.around.network(site.network_id(each)).value for each in names]
+    summaries = hub.summarized if hub else ()
+    ipv4 = {prefix for each in found if each for prefix in each.address_space}
+    single = {each for each in ipv4 if not any(each.subnet_of(whole) for whole in summaries)}
+    ipv6 = {prefix for each in found if each for prefix in each.ipv6}
+    return {"IPv4": len(single) + len(summaries), "IPv6": len(ipv6)}
