@@ -100,8 +100,7 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     """
     from erfailover.commands import permissions as command
 
-    given = context(options)
-    command.run(given.site_file, given.output, role, scopes)
+    command.run(context(options), role, scopes)
 
 
 @click.command(cls=Explained)

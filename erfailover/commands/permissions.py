@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Sequence
 
-from erfailover.commands.output import Output
-from erfailover.commands.site_file import SiteFile
-from erfailover.errors import UsageFailure
+from erfailover.azure.readers.operations import operations
+from erfailover.commands.context import Context
+from erfailover.errors import Failure, UsageFailure
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.permissions import RoleKind
 from erfailover.reporting import doctor as told
@@ -19,12 +19,14 @@ SCOPE = re.compile(
 )
 
 
-def run(site_file: SiteFile, output: Output, role: str | None, scopes: Sequence[str] = ()) -> None:
-    """Show what is needed where, or print a role definition. Azure is not asked.
+def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
+    """Show what is needed where, or print a role definition.
+
+    For a role Azure is asked which actions it knows; if it cannot be asked, names that were not
+    seen published are left out.
 
     Args:
-        site_file: the site.
-        output: shows the result.
+        context: the site, and how Azure is reached.
         role: ``read`` or ``switch``, to print a role; None for the table.
         scopes: further ``AssignableScopes`` of the role.
 
@@ -38,6 +40,7 @@ def run(site_file: SiteFile, output: Output, role: str | None, scopes: Sequence[
                 "/subscriptions/<guid>[/resourceGroups/<name>]",
                 "'az group show --name NAME --query id' prints a resource group's.",
             )
+    site_file, output = context.site_file, context.output
     site = site_file.site
     if site.subscription is None and any("/None/" in each for each in permissions.groups(site)):
         raise UsageFailure(
@@ -48,5 +51,32 @@ def run(site_file: SiteFile, output: Output, role: str | None, scopes: Sequence[
         rows = list(permissions.rows(site))
         output.print_result(told.rights_text(site, rows), told.rights_data(site, rows))
         return
-    found = permissions.role_definition(site, RoleKind(role), [each.rstrip("/") for each in scopes])
+    kind = RoleKind(role)
+    checked = permissions.checked(site, kind, _known_operations(context))
+    if checked.left_out:
+        output.info(
+            f"Left out: {', '.join(checked.left_out)}. Azure refuses a whole role for an action "
+            "that it does not know, and these were not seen published."
+        )
+    if checked.unconfirmed:
+        output.info(
+            f"Not seen published: {', '.join(checked.unconfirmed)}. If Azure answers "
+            "InvalidActionOrNotAction, take them out; only drill needs them."
+        )
+    more = [each.rstrip("/") for each in scopes]
+    found = permissions.role_definition(site, kind, more, checked.actions)
     output.print_result(json.dumps(found, indent=2), found)
+
+
+def _known_operations(context: Context) -> dict[str, frozenset[str]]:
+    """What the providers publish; nothing of those that could not be asked."""
+    try:
+        found = operations(context.reader, permissions.providers(context.site))
+    except Failure as failure:
+        context.output.info(f"Azure was not asked which actions it knows: {failure.message}")
+        return {}
+    unread = {name: each.unknown for name, each in found.items() if each.value is None}
+    if unread:
+        names, why = ", ".join(unread), next(iter(unread.values()))
+        context.output.info(f"Azure was not asked which actions {names} knows: {why}")
+    return {name: each.value for name, each in found.items() if each.value is not None}

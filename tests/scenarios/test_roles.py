@@ -196,3 +196,40 @@ def test_the_list_of_rights_names_who_needs_each(provisioned: Stage) -> None:
     assert {each["role"] for each in rows} == {"read", "switch"}
     text = provisioned.do("permissions")
     assert "on the machines of the probes (2), for verify, switch: probes" in text
+
+
+FAILOVER_TESTS = "Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action"
+
+
+def test_a_role_names_what_the_providers_publish(adopted: Adopted) -> None:
+    stage = adopted.stage
+    expressroute(adopted)
+    printed = json.loads(stage.do("permissions", "--role-definition", "read"))
+    assert FAILOVER_TESTS in printed["Actions"]
+    assert "Left out" not in stage.err
+    path = "/providers/Microsoft.Authorization/providerOperations/Microsoft.Network"
+    rows = [{"name": each} for each in printed["Actions"] if each != FAILOVER_TESTS]
+    body = {"name": "Microsoft.Network", "operations": rows}
+    stage.lab.add_faults(Fault(Kind.ANSWER, "GET", path, status=200, body=body))
+    printed = json.loads(stage.do("permissions", "--role-definition", "read"))
+    assert FAILOVER_TESTS not in printed["Actions"]
+    assert f"Left out: {FAILOVER_TESTS}" in " ".join(stage.err.split())
+
+
+def test_a_role_is_printed_without_azure_and_then_leaves_out_what_may_not_exist(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    expressroute(adopted)
+    refuse = Fault(Kind.ANSWER, "GET", "*/providerOperations/*", times=0, status=403, code="No")
+    stage.lab.add_faults(refuse)
+    printed = json.loads(stage.do("permissions", "--role-definition", "read"))
+    assert FAILOVER_TESTS not in printed["Actions"]
+    assert "was not asked which actions" in " ".join(stage.err.split())
+    stage.do("permissions", "--role-definition", "switch")
+    assert "Not seen published: " in " ".join(stage.err.split())
+    stage.lab.access = Access(read_roles(printed))
+    assert stage.run("doctor", "-o", "json") == 3  # a role that reads may not switch
+    lines = [each for each in json.loads(stage.out)["checks"] if each["name"] == "permissions"]
+    told = [each for each in lines if "not seen published" in each["seen"]]
+    assert [(each["verdict"], each["required"]) for each in told] == [("unknown", False)]

@@ -38,6 +38,8 @@ def answer(lab: Cloud, target: Target) -> Answer:
                 if each.lower() == target.name.lower():
                     return Answer(200, _provider(lab, target, each))
             raise Refused(errors.not_modelled(f"the resource provider {target.name}"))
+        case Kind.OPERATIONS:
+            return Answer(200, _operations(target.name))
         case _:
             raise Refused(errors.not_modelled(target.name))
 
@@ -113,6 +115,67 @@ def _provider(lab: Cloud, target: Target, namespace: str) -> Body:
             for each in types
         ],
     }
+
+
+EXTENSIONS = {
+    "microsoft.authorization": (
+        "Microsoft.Authorization/permissions/read",
+        "Microsoft.Authorization/locks/read",
+        "Microsoft.Authorization/policyAssignments/read",
+        "Microsoft.Authorization/denyAssignments/read",
+    ),
+    "microsoft.policyinsights": ("Microsoft.PolicyInsights/checkPolicyRestrictions/read",),
+    "microsoft.insights": ("Microsoft.Insights/metrics/read",),
+}
+"""Actions of the providers that extend others (published: their lists of permissions)."""
+FURTHER = {
+    rt.NETWORK.lower(): (
+        "Microsoft.Network/virtualNetworks/peer/action",
+        "Microsoft.Network/virtualNetworks/"
+        "listNetworkManagerEffectiveConnectivityConfigurations/read",
+        "Microsoft.Network/virtualNetworkGateways/connections/read",
+        "Microsoft.Network/locations/operations/read",
+        "Microsoft.Network/locations/operationResults/read",
+    ),
+    rt.COMPUTE.lower(): ("Microsoft.Compute/locations/operations/read",),
+}
+"""Actions that belong to no resource of the lab (published in the same lists)."""
+
+
+def _operations(namespace: str) -> Body:
+    """``providerOperations`` of one provider: the actions of the types that the lab has.
+
+    Published: REST spec authorization 2022-04-01. A type's verbs and POSTs follow Azure's rule for
+    names; whether Azure lists each of the newest POSTs so is assumed.
+    """
+    key = namespace.lower()
+    types = [each for each in PROVIDERS if each.provider.lower() == key]
+    plain = (*EXTENSIONS.get(key, ()), *FURTHER.get(key, ()))
+    if not types and not plain:
+        raise Refused(errors.not_modelled(f"the operations of {namespace or 'all providers'}"))
+    rows = [
+        {
+            "name": each.type.split("/", 1)[1],
+            "displayName": each.noun,
+            "operations": [
+                _action(f"{each.type}/{verb}")
+                for verb in ("read", "write", "delete", *(f"{a}/action" for a in each.actions))
+            ],
+        }
+        for each in types
+    ]
+    return {
+        "id": f"/providers/Microsoft.Authorization/providerOperations/{namespace}",
+        "type": "Microsoft.Authorization/providerOperations",
+        "name": namespace,
+        "displayName": namespace,
+        "resourceTypes": rows,
+        "operations": [_action(each) for each in plain],
+    }
+
+
+def _action(name: str) -> Body:
+    return {"name": name, "displayName": name, "isDataAction": False}
 
 
 def cloud_metadata(base: str, api_version: str) -> Body | list[Body]:

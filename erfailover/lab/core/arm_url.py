@@ -67,6 +67,8 @@ class Kind(Enum):
     """Below an item: an action, or a part of it like ``instanceView`` or ``sharedkey``."""
     EXTENSION = "extension"
     """A provider that extends ``scope``: locks, permissions; ``name`` is what follows it."""
+    OPERATIONS = "provider operations"
+    """The actions of a provider, ``name``; without one, of all."""
     UNKNOWN = "unknown"
 
 
@@ -103,6 +105,8 @@ def parse(path: str, types: rt.ResourceTypes[rt.ResourceType]) -> Target:
     """Take an ARM path apart; ``types`` are those that the lab models."""
     parts = [part for part in path.split("/") if part]
     low = [part.lower() for part in parts]
+    if low[:3] == ["providers", AUTHORIZATION, "provideroperations"] and len(low) < 5:
+        return Target(Kind.OPERATIONS, name="".join(parts[3:]))
     at = split(parts)
     if at is not None:
         scope = f"/{'/'.join(parts[: at - 1])}"

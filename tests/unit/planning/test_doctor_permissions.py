@@ -16,10 +16,12 @@ from erfailover.planning.doctor.permissions import (
     Grant,
     On,
     RoleKind,
+    checked,
     granted,
     groups,
     needs,
     places,
+    providers,
     removes_peerings,
     resources,
     role_definition,
@@ -179,3 +181,40 @@ def test_resources_and_groups_are_named_once_whatever_their_case() -> None:
     assert len(groups(other)) == 2
     assert [each.rsplit("/", 1)[-1] for each in resources(WHOLE, On.MACHINE)] == ["vm1", "vm3"]
     assert resources(SITE, On.LOCAL_GATEWAY) == ()
+
+
+GATEWAY = "Microsoft.Network/virtualNetworkGateways"
+TESTS = f"{GATEWAY}/getFailoverAllTestsDetails/action"
+START = f"{GATEWAY}/startSiteFailoverTest/action"
+
+
+def test_names_that_nobody_has_seen_published_are_the_failover_tests_alone() -> None:
+    assumed = {each.action for each in NEEDS if not each.published}
+    assert assumed == {TESTS, START, START.replace("start", "stop")}
+
+
+def test_without_azure_the_reading_role_leaves_out_what_may_not_exist() -> None:
+    found = checked(SITE, RoleKind.READ)
+    assert (found.left_out, found.unconfirmed) == ((TESTS,), ())
+    assert TESTS not in role_definition(SITE, RoleKind.READ)["Actions"]
+    switch = checked(EXPRESSROUTE, RoleKind.SWITCH)
+    assert switch.left_out == (TESTS,)
+    assert switch.unconfirmed == (START, START.replace("start", "stop"))
+
+
+def test_what_a_provider_publishes_decides_in_any_letter_case() -> None:
+    every = frozenset(each.action.lower() for each in needs(EXPRESSROUTE))
+    known = dict.fromkeys(providers(EXPRESSROUTE), every)
+    whole = checked(EXPRESSROUTE, RoleKind.SWITCH, known)
+    assert set(whole.actions) == {each.action for each in needs(EXPRESSROUTE)}
+    assert (whole.left_out, whole.unconfirmed) == ((), ())
+    lacking = known | {"Microsoft.Network": every - {START.lower(), f"{PEERING}/read".lower()}}
+    found = checked(EXPRESSROUTE, RoleKind.SWITCH, lacking)
+    assert set(found.left_out) == {START, f"{PEERING}/read"}
+    assert not set(found.left_out) & set(found.actions)
+
+
+def test_a_provider_that_did_not_answer_is_trusted_for_published_names() -> None:
+    found = checked(SITE, RoleKind.SWITCH, {"Microsoft.Network": frozenset()})
+    assert "Microsoft.Insights/metrics/read" in found.actions
+    assert f"{PEERING}/write" in found.left_out
