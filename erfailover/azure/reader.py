@@ -63,6 +63,7 @@ class Reader:
         api_version: str,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
+        deadline_s: float = READ_DEADLINE_S,
     ) -> Answer:
         """Ask what the SDK's clients have no call for: a read, whatever the method.
 
@@ -72,6 +73,7 @@ class Reader:
             api_version: of the resource provider asked.
             body: the JSON to send.
             query: further parameters.
+            deadline_s: how long it may take, in seconds.
 
         Raises:
             AzureFailure: as for any read.
@@ -80,6 +82,7 @@ class Reader:
         return self._session.read(
             f"{method} {label(path)}",
             lambda: send(clients, method, path, api_version, body, query),
+            deadline_s,
         )
 
     def ask_rows(

@@ -111,6 +111,15 @@ class StaticPrefix:
 
 
 @dataclass(frozen=True, slots=True)
+class ManagedConfiguration:
+    """A connectivity configuration of a Virtual Network Manager that is in effect for a VNet."""
+
+    name: str
+    enforced: bool
+    """``peeringEnforcement: Enforced``: nobody else may write its peerings."""
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """Everything around the spokes of a site, as read at one moment."""
 
@@ -128,6 +137,8 @@ class Surroundings:
         default_factory=lambda: Reading(None, "it was not read")
     )
     """The gateway of the hub being left, if the observation leaves it out."""
+    managed: Mapping[str, Reading[tuple[ManagedConfiguration, ...]]] = field(default_factory=dict)
+    """What a Virtual Network Manager has put into effect, by the id of each VNet that was asked."""
 
     def network(self, network_id: str) -> Reading[Surrounding]:
         """A VNet by its id."""

@@ -242,8 +242,9 @@ class Site(Section):
     """How long to wait for what."""
     topology: Topology | None = None
     """What provision makes and destroy deletes; a network that is there needs none."""
-    managed_by: Literal["terraform", "bicep"] | None = None
-    """Which code the peerings stand in as well; ``status`` then warns while they differ."""
+    managed_by: Literal["terraform", "bicep", "network-manager"] | None = None
+    """Which code, or Azure Virtual Network Manager, has the peerings as well; ``status`` then warns
+    while they differ."""
 
     @property
     def name(self) -> str:

@@ -30,7 +30,7 @@ from tests.support.stores import ANNA
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 AUTHORIZATION = "providers/Microsoft.Authorization"
 HAZARDS = tuple(each.replace("_", "-") for each in NAMES)
-IPV6_, DEFAULT_, PREFIXES_, DNS_, RESIDENTS_, TUNNELS_ = REMARKED = tuple(
+IPV6_, DEFAULT_, PREFIXES_, DNS_, RESIDENTS_, MANAGED_, TUNNELS_ = REMARKED = tuple(
     each.replace("_", "-") for each in REMARKS
 )
 EVERY = {*Name, *HAZARDS, *REMARKED}
@@ -236,6 +236,15 @@ def dns_in_primary_hub(body: dict[str, Any]) -> None:
     body["properties"]["dhcpOptions"] = {"dnsServers": ["10.2.2.4"]}
 
 
+def deployed_by_a_manager(body: dict[str, Any]) -> None:
+    body.setdefault("tags", {})["lab:network-manager"] = "Unenforced"
+
+
+def a_deployment_stack(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    found = next(each for each in stage.lab.world.resources.values() if each.id.name == "rg-we")
+    found.body.setdefault("tags", {})["lab:deny"] = f"{PEERING}/write"
+
+
 def over_the_circuit(body: dict[str, Any]) -> None:
     body["properties"]["useLocalAzureIpAddress"] = True
 
@@ -289,9 +298,11 @@ TROUBLES = (
             changed(NETWORK, "vnet1", dual_stack),
             changed(NETWORK, "vnet1", dns_in_primary_hub),
             changed(CONNECTION, "vng2-to-vng3", over_the_circuit),
+            changed(NETWORK, "vnet1", deployed_by_a_manager),
+            a_deployment_stack,
         ),
-        fails=(TUNNELS_,),
-        warns=(IPV6_, DNS_),
+        fails=(TUNNELS_, Name.DENIALS),
+        warns=(IPV6_, DNS_, MANAGED_),
     ),
     Trouble(
         "a default route and a prefix of the primary alone",
@@ -402,6 +413,7 @@ TROUBLES = (
                 "Microsoft.Authorization/permissions/read",
                 "Microsoft.Authorization/locks/read",
                 "Microsoft.Authorization/roleEligibilityScheduleInstances/read",
+                "Microsoft.Authorization/denyAssignments/read",
                 "Microsoft.PolicyInsights/*",
             ),
         ),
@@ -409,6 +421,7 @@ TROUBLES = (
             Name.CREDENTIALS,
             Name.PERMISSIONS,
             Name.ELIGIBLE_ROLES,
+            Name.DENIALS,
             Name.LOCKS,
             Name.POLICIES,
             Name.CLOCK,

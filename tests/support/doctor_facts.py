@@ -94,6 +94,7 @@ def facts(**changes: Any) -> Facts:
         date=Reading(NOW),
         grants={each.lower(): Reading(OWNER) for each in PLACES},
         locks={GROUP: Reading(())},
+        denials={GROUP: Reading(())},
         policies={GROUP: Reading(Policies(()))},
         eligible={GROUP: Reading(())},
         api_versions=Reading(versions()),

@@ -37,4 +37,5 @@ def around(
     tables = {"spoke": spoke, "gateways": gateway_subnet}
     types = dict(zip(Role, map(Reading, kinds), strict=True)) if kinds else {}
     base = Surroundings(networks, {k: Reading(v) for k, v in tables.items() if v}, types)
-    return replace(base, **{"tunnels": Reading(()), **more})  # type: ignore[arg-type]
+    base = replace(base, tunnels=Reading(()), managed=dict.fromkeys(networks, Reading(())))
+    return replace(base, **more)  # type: ignore[arg-type]

@@ -76,6 +76,11 @@ def static_prefix(arm: Arm, stage: Stage) -> None:
     arm.put("localNetworkGateways/lng1", found)
 
 
+def network_manager(arm: Arm, stage: Stage) -> None:
+    vnet = stage.resource("Microsoft.Network/virtualNetworks", "vnet2")
+    vnet.body.setdefault("tags", {})["lab:network-manager"] = "Enforced"
+
+
 PROVOKED: dict[str, tuple[Callable[[Arm, Stage], None], str]] = {
     "no_user_route_leads_to_the_hub_being_left": (
         appliance,
@@ -93,6 +98,10 @@ PROVOKED: dict[str, tuple[Callable[[Arm, Stage], None], str]] = {
     "spokes_lose_no_route_of_a_route_server": (
         route_server,
         "vnet1 would lose 192.168.50.0/24, which Route Server rs1 in vnet2 has learned",
+    ),
+    "network_manager_enforces_no_peering": (
+        network_manager,
+        "Virtual Network Manager enforces the peerings of vnet2",
     ),
     "leaving_gateway_gives_up_the_spokes": (static_prefix, "local network gateway lng1 has it"),
 }

@@ -32,6 +32,7 @@ from erfailover.model.site import Path, Role, Site, SitePeering
 from erfailover.planning.api_versions import ApiVersions
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.facts import (
+    DenyAssignment,
     EligibleRole,
     Facts,
     GatewayDetail,
@@ -51,7 +52,7 @@ K = TypeVar("K", bound=str)
 
 AUTHORIZATION = "/providers/Microsoft.Authorization"
 RESTRICTIONS = "/providers/Microsoft.PolicyInsights/checkPolicyRestrictions"
-PERMISSIONS_API, LOCKS_API = "2022-04-01", "2016-09-01"
+PERMISSIONS_API, LOCKS_API, DENIALS_API = "2022-04-01", "2016-09-01", "2022-04-01"
 ASSIGNMENTS_API, RESTRICTIONS_API, METRICS_API = "2023-04-01", "2023-03-01", "2018-01-01"
 PIM_API = "2020-10-01"
 """Published: REST specs authorization (PIM too), resources, policyinsights, monitor."""
@@ -119,6 +120,7 @@ def _asked(reader: Reader, site: Site, met: Facts) -> Facts:
         "observed": partial(network.observe, reader, site),
         "grants": partial(_each, reader, places, partial(_grants, reader)),
         "locks": partial(_each, reader, groups, partial(_locks, reader)),
+        "denials": partial(_each, reader, groups, partial(_denials, reader)),
         "policies": partial(_each, reader, groups, partial(_policies, reader, site)),
         "eligible": partial(_each, reader, groups, partial(_eligible, reader)),
         "watchers": partial(_each, reader, asking, partial(_watcher, reader)),
@@ -225,6 +227,32 @@ def _api_versions(reader: Reader, site: Site, observed: Observed) -> ApiVersions
     machines = bool(permissions.resources(site, On.MACHINE))
     return api_versions.read(
         reader, list(subscriptions), regions, site.api_versions, machines=machines
+    )
+
+
+@understood("list of deny assignments")
+def _denials(reader: Reader, group: str) -> tuple[DenyAssignment, ...]:
+    rows = reader.ask_rows(f"{group}{AUTHORIZATION}/denyAssignments", DENIALS_API)
+    return tuple(map(_denial, rows))
+
+
+def _denial(row: dict[str, Any]) -> DenyAssignment:
+    properties = row.get("properties") or {}
+    grants = (
+        permissions.Grant(tuple(each.get("actions") or ()), tuple(each.get("notActions") or ()))
+        for each in properties.get("permissions") or ()
+    )
+    principals, excluded = (
+        tuple(str(each.get("id") or "") for each in properties.get(name) or ())
+        for name in ("principals", "excludePrincipals")
+    )
+    return DenyAssignment(
+        str(properties.get("denyAssignmentName") or row.get("name") or ""),
+        str(properties.get("scope") or ""),
+        tuple(grants),
+        principals,
+        excluded,
+        not properties.get("doNotApplyToChildScopes"),
     )
 
 

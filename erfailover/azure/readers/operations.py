@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from erfailover.azure.client.answers import understood
 from erfailover.azure.client.raw_request import send
 from erfailover.azure.reader import Reader
 from erfailover.model.observed import Reading, attempt
@@ -24,6 +25,7 @@ def operations(reader: Reader, providers: Iterable[str]) -> dict[str, Reading[fr
     return dict(zip(names, all_at_once(reader.clock, reads), strict=True))
 
 
+@understood("operations of a provider")
 def _read(reader: Reader, provider: str) -> frozenset[str]:
     query = {"$expand": "resourceTypes"}
     answer = reader.asked(

@@ -30,6 +30,7 @@ from erfailover.model.resource_ids import (
 )
 from erfailover.model.routing import (
     GATEWAY_HOP,
+    ManagedConfiguration,
     RouteServer,
     RouteTable,
     StaticPrefix,
@@ -70,7 +71,15 @@ def read(
         network_body: reads a VNet by its id, where somebody shares his reading; None else.
         leaving: the hub whose gateway's tables are read here, because the observation does not.
     """
-    look = network_body or partial(reader.get, deadline_s=DEADLINE_S)
+    plain = network_body or partial(reader.get, deadline_s=DEADLINE_S)
+    hinted: set[str] = set()
+
+    def look(network_id: str) -> Body | None:
+        body = plain(network_id)
+        if body is not None and _names_a_manager(body):
+            hinted.add(network_id.lower())
+        return body
+
     ids = [site.network_id(name) for name in dict.fromkeys(site.network_names())]
     wanted: list[Callable[[], Any]] = [partial(_network, look, each) for each in ids]
     wanted += [partial(_static, reader, site, role) for role in roles]
@@ -88,7 +97,13 @@ def read(
     )
     tables, servers = _second(reader, site, networks)
     kinds = _kinds(reader, site, tables)
-    return Surroundings(networks, tables, kinds, servers, static, around, left)
+    hubs = [site.network_id(site.hub(role).virtual_network).lower() for role in Role]
+    asked = [each for each in networks if leaving is None or each in (*hubs, *hinted)]
+    managed = all_at_once(
+        reader.clock, [partial(attempt, partial(_managed, reader, each)) for each in asked]
+    )
+    by_id = dict(zip(asked, managed, strict=True))
+    return Surroundings(networks, tables, kinds, servers, static, around, left, by_id)
 
 
 def _second(
@@ -190,6 +205,34 @@ RESIDENTS = {
     "dnsresolvers": "DNS resolver endpoint",
 }
 """What is in a subnet, by the collection in its resource id."""
+
+
+def _names_a_manager(network: Body) -> bool:
+    """Whether a peering is called as those of a Virtual Network Manager are (seen in public)."""
+    rows = (network.get("properties") or {}).get("virtualNetworkPeerings") or ()
+    return any(str(each.get("name") or "").upper().startswith("ANM_") for each in rows)
+
+
+@understood("Network Manager's effective configurations")
+def _managed(reader: Reader, network_id: str) -> tuple[ManagedConfiguration, ...]:
+    """The connectivity configurations that are in effect for a VNet."""
+    path = f"{network_id}/listNetworkManagerEffectiveConnectivityConfigurations"
+    answer = reader.ask("POST", path, MANAGER_API, {}, deadline_s=DEADLINE_S)
+    rows = list(answer.body.get("value") or ())
+    return tuple(
+        ManagedConfiguration(
+            last_of(str(each.get("id") or "")),
+            str(
+                (each.get("connectivityCapabilities") or {}).get("peeringEnforcement") or ""
+            ).lower()
+            == "enforced",
+        )
+        for each in rows
+    )
+
+
+MANAGER_API = "2024-10-01"
+"""The first api-version whose answer has ``peeringEnforcement`` (REST spec network)."""
 
 
 def _left_gateway(reader: Reader, site: Site, role: Role | None) -> Gateway:

@@ -22,6 +22,7 @@ from erfailover.lab.engine.action_results import StartScript
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.engine.instance_view import instance_view
 from erfailover.lab.providers import rules
+from erfailover.lab.providers.network import network_manager
 from erfailover.lab.providers.registry import PROVIDERS
 
 SLOWEST_SCRIPT_S = 5400.0
@@ -43,6 +44,8 @@ def part(lab: Cloud, request: Request, target: Target) -> Answer:
     if method != "POST":
         raise Refused(errors.method_not_allowed(method, f"{target.type.type}/{name}"))
     resource = find(lab, target)
+    if name == network_manager.EFFECTIVE:
+        return Answer(200, network_manager.effective(resource))
     if target.type.type == rt.VM:
         return _machine_action(lab, request, resource, name)
     return _network_action(lab, request, resource, name)

@@ -12,8 +12,8 @@ import json
 from dataclasses import replace
 
 from erfailover.lab.arm.writes import refuse
+from erfailover.lab.auth import deny_assignments, required_actions
 from erfailover.lab.auth import errors as auth_errors
-from erfailover.lab.auth import required_actions
 from erfailover.lab.core import arm_url, errors
 from erfailover.lab.core.arm_url import Kind, Target
 from erfailover.lab.core.errors import Refused
@@ -30,6 +30,9 @@ def admit(lab: Cloud, request: Request, target: Target) -> None:
     if wanted is not None and not lab.access.may(wanted.action, wanted.scope):
         known = lab.identity.object_id
         raise Refused(errors.forbidden(known, wanted.action, wanted.scope))
+    if wanted is not None:
+        known = lab.identity.object_id
+        refuse(deny_assignments.refused(lab.world, known, wanted.action, wanted.scope))
     body = _body(request) if request.method in ("PUT", "PATCH") else {}
     if wanted is not None and target.kind is Kind.ITEM and target.type is not None:
         for each in required_actions.linked(target.type, body):
@@ -73,6 +76,8 @@ def handle(lab: Cloud, request: Request, target: Target) -> Answer:
     match type_:
         case arm_url.LOCKS if "/" not in own:
             return lab.locks.handle(request, target.scope, own)
+        case arm_url.DENIALS if not own and request.method == "GET":
+            return Answer(200, {"value": deny_assignments.listed(lab.world, target.scope)})
         case arm_url.PERMISSIONS if not own and request.method == "GET":
             return Answer(200, {"value": lab.access.permissions(target.scope)})
         case arm_url.ELIGIBLE | arm_url.ACTIVATED if not own and request.method == "GET":

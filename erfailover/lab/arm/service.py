@@ -80,7 +80,7 @@ def _is_write(request: Request) -> bool:
     if request.method != "POST":
         return request.method not in READS
     last = request.path.rstrip("/").rsplit("/", 1)[-1].lower()
-    looks = last.startswith(("get", "check")) or last in _READS_BY_POST
+    looks = last.startswith(("get", "check", "list")) or last in _READS_BY_POST
     return not looks
 
 

@@ -1,7 +1,8 @@
 """Which action of Azure RBAC a request is, and at which scope; pure.
 
 Owns the names. Azure names an action ``{type}/{read|write|delete}``, and a POST
-``{type}/{name}/action`` (published: resource provider operations). Assumed: polling an operation,
+``{type}/{name}/action`` (published: resource provider operations; the effective configurations of a
+Network Manager are a POST whose published action is a read). Assumed: polling an operation,
 and what stands around the resources (tenants, subscriptions, locations, providers, images), is
 open to whoever has a role anywhere; nobody has published what ARM asks for there.
 """
@@ -35,6 +36,8 @@ def wanted(method: str, target: Target) -> Wanted | None:
     match target.kind:
         case Kind.ITEM if target.type:
             name = f"{target.type.type}/{verb}"
+        case Kind.PART if target.name == "listnetworkmanagereffectiveconnectivityconfigurations":
+            name = f"{rt.VNET}/listNetworkManagerEffectiveConnectivityConfigurations/read"
         case Kind.PART if target.type:
             name = f"{target.type.type}/{target.name}/{verb}"
         case Kind.COLLECTION if target.type and target.id is not None:

@@ -28,6 +28,7 @@ RESTRICTIONS = f"{POLICY_INSIGHTS}/checkpolicyrestrictions"
 METRICS = f"{INSIGHTS}/metrics"
 ELIGIBLE = f"{AUTHORIZATION}/roleeligibilityscheduleinstances"
 ACTIVATED = f"{AUTHORIZATION}/roleassignmentscheduleinstances"
+DENIALS = f"{AUTHORIZATION}/denyassignments"
 
 _SPELLED = {
     LOCKS: "Microsoft.Authorization/locks",
@@ -38,6 +39,7 @@ _SPELLED = {
     METRICS: "Microsoft.Insights/metrics",
     ELIGIBLE: "Microsoft.Authorization/roleEligibilityScheduleInstances",
     ACTIVATED: "Microsoft.Authorization/roleAssignmentScheduleInstances",
+    DENIALS: "Microsoft.Authorization/denyAssignments",
 }
 
 

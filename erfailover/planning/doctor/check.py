@@ -30,6 +30,7 @@ class Name(StrEnum):
 
     CREDENTIALS = "credentials"
     PERMISSIONS = "permissions"
+    DENIALS = "deny-assignments"
     LOCKS = "locks"
     POLICIES = "policies"
     ELIGIBLE_ROLES = "eligible-roles"

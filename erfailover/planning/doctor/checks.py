@@ -40,6 +40,7 @@ from erfailover.planning.doctor.networks import (
 )
 from erfailover.planning.doctor.rights import (
     credentials,
+    denials,
     eligible_roles,
     locks,
     policies,
@@ -65,6 +66,7 @@ def hazards(site: Site, facts: Facts) -> Iterator[Check]:
 
 ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     rights,
+    denials,
     locks,
     policies,
     eligible_roles,

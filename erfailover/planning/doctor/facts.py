@@ -77,6 +77,29 @@ class Policies:
     not_evaluated: tuple[str, ...] = ()
 
 
+EVERYBODY = "00000000-0000-0000-0000-000000000000"
+"""The principal of a deny assignment that holds for all (published)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DenyAssignment:
+    """What Azure denies at a scope and below, whatever roles grant."""
+
+    name: str
+    scope: str
+    grants: tuple[Grant, ...]
+    """The actions that it takes away."""
+    principals: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+    whole_scope: bool = True
+    """Whether it holds for child scopes as well."""
+
+    def covers(self, resource_id: str) -> bool:
+        """Whether it holds for a resource."""
+        own, wanted = self.scope.rstrip("/").lower(), resource_id.lower()
+        return wanted == own or (self.whole_scope and wanted.startswith(f"{own}/"))
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayDetail:
     """What a gateway is made of.
@@ -124,7 +147,7 @@ class Facts:
         now: this machine's clock, UTC.
         unreachable: why nothing of Azure could be read; None where something was.
         grants: by resource id in lower case.
-        locks, policies, eligible: by the id of the resource group in lower case.
+        locks, policies, denials, eligible: by the id of the resource group in lower case.
         watchers: the Network Watcher that serves a machine, by the machine's id in lower case.
         api_versions: what the providers offer and what is used.
         remaining: what is left of Azure's limits, by subscription and ``reads`` or ``writes``.
@@ -146,6 +169,7 @@ class Facts:
     eligible: Mapping[str, Reading[tuple[EligibleRole, ...]]] = field(default_factory=dict)
     watchers: Mapping[str, Reading[Watcher]] = field(default_factory=dict)
     api_versions: Reading[ApiVersions] = field(default_factory=lambda: Reading(None, "not read"))
+    denials: Mapping[str, Reading[tuple[DenyAssignment, ...]]] = field(default_factory=dict)
     gateways: Mapping[Role, Reading[GatewayDetail]] = field(default_factory=dict)
     load: Reading[Load] = field(default_factory=lambda: Reading(None, "not read"))
     remaining: Mapping[tuple[str, str], Reading[int]] = field(default_factory=dict)

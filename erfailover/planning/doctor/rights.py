@@ -9,7 +9,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.site import Site
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.check import Check, Group, Line, Name, place, short, told_apart, why
-from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, Facts
 from erfailover.planning.doctor.permissions import BLOB_ROLE, ELSEWHERE, Need, On
 
 REMEDY = "erfailover permissions --role-definition switch prints a role with what is needed."
@@ -89,6 +89,51 @@ def _judged(
         return Verdict.UNKNOWN, f"not granted here: {names}; it may be elsewhere"
     steps = sorted({step for each in missing for step in each.steps})
     return Verdict.FAILS, f"missing {names} (for {'; '.join(steps)})"
+
+
+def denials(site: Site, facts: Facts) -> Iterator[Check]:
+    """No deny assignment takes away an action that a switch needs; owners are not exempt.
+
+    Published (deny-assignments): they go before roles. Deployment stacks with
+    ``denyWriteAndDelete`` make them.
+    """
+    line = Line(Name.DENIALS, Group.IDENTITY, required=False)
+    own = facts.identity.value.object_id if facts.identity.value else ""
+    bad = False
+    for group, reading in facts.denials.items():
+        if reading.value is None:
+            bad = True
+            yield line.unknown(
+                f"deny assignments of {place(group)}: {reading.unknown}",
+                "The portal shows them: Access control (IAM), Deny assignments.",
+            )
+        for each in reading.value or ():
+            actions = _denied(site, each)
+            if not actions or own in each.excluded:
+                continue
+            bad = True
+            told = f"the deny assignment {each.name} at {place(each.scope)} takes away {actions}"
+            remedy = "Have the identity excluded from it: it is a deployment stack's, most likely."
+            if EVERYBODY in each.principals or own in each.principals:
+                yield line.fails(told, remedy)
+            else:
+                groups = ", ".join(each.principals)
+                yield line.unknown(f"{told} from {groups}: are you a member?", remedy)
+    if not bad and facts.denials:
+        yield line.ok("no deny assignment is in the way of a switch")
+    elif not bad:
+        yield line.unknown("deny assignments were not read", "See the permissions above.")
+
+
+def _denied(site: Site, assignment: DenyAssignment) -> str:
+    """The actions of a switch that a deny assignment takes away, in words."""
+    found = [
+        need.action
+        for need in permissions.needs(site)
+        for resource in permissions.resources(site, need.on)
+        if assignment.covers(resource) and permissions.granted(need.action, assignment.grants)
+    ]
+    return ", ".join(map(short, dict.fromkeys(found)))
 
 
 def locks(site: Site, facts: Facts) -> Iterator[Check]:

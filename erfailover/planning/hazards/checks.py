@@ -23,6 +23,7 @@ from erfailover.planning.hazards.coverage import coverage
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     APPLIANCES,
+    ENFORCED,
     GATEWAY_SUBNET,
     NEXT_HOP,
     PROPAGATION,
@@ -77,12 +78,15 @@ def hazards(
     found += _summed(ROUTE_SERVER, hubs.route_server(scene), well)
     well = f"nothing makes {scene.hub_name(leaving)} advertise their prefixes after a switch"
     found += _summed(ADVERTISED, hubs.advertised(scene), well)
+    well = "no Virtual Network Manager enforces a peering"
+    found += _summed(ENFORCED, hubs.enforced(scene), well)
     return (*found, *coverage(scene))
 
 
 def left_behind(site: Site, surroundings: Surroundings, observed: Observed) -> tuple[Claim, ...]:
     """What does not come along on a switch to IPsec, with what could not be decided."""
-    return tuple(coverage(scene_of(site, surroundings, observed, Path.IPSEC)))
+    scene = scene_of(site, surroundings, observed, Path.IPSEC)
+    return (*hubs.enforced(scene), *coverage(scene))
 
 
 def scene_of(site: Site, surroundings: Surroundings, observed: Observed, target: Path) -> Scene:

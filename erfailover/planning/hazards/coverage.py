@@ -20,11 +20,13 @@ from erfailover.planning.conditions import (
     carried_prefixes,
     routes_of,
 )
+from erfailover.planning.hazards.hubs import managed
 from erfailover.planning.hazards.route_selection import merged
 from erfailover.planning.hazards.scene import (
     DEFAULT_ROUTE,
     DNS_SERVERS,
     IPV6,
+    MANAGED,
     PREFIXES,
     RESIDENTS,
     TUNNELS,
@@ -338,6 +340,7 @@ def well(scene: Scene) -> dict[str, str]:
         PREFIXES: f"{arriving} has learned all that {leaving} has",
         DNS_SERVERS: "the spokes' DNS servers are reached on either path",
         RESIDENTS: f"{scene.hub_name(scene.leaving)} has nothing but gateways in it",
+        MANAGED: "no Virtual Network Manager may undo a switch",
         TUNNELS: f"no tunnel of {scene.gateway_name(Role.BACKUP)} needs the circuit",
     }
 
@@ -348,6 +351,7 @@ CLAIMS: dict[str, Callable[[Scene], Iterator[Claim]]] = {
     PREFIXES: prefixes,
     DNS_SERVERS: dns_servers,
     RESIDENTS: residents,
+    MANAGED: managed,
     TUNNELS: tunnels,
 }
 """Every claim made here, by its name, in the order in which it is shown."""

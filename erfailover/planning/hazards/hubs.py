@@ -6,10 +6,11 @@ Owns three claims. The first is of the arriving hub, the others are of the one b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 from erfailover.model import resource_ids
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Claim, Verdict, Weight
 from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute, prefix_of
 from erfailover.model.site import Spoke
@@ -17,7 +18,9 @@ from erfailover.planning.conditions import learned_routes, originated
 from erfailover.planning.hazards.route_selection import merged, overlap, without
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
+    ENFORCED,
     GATEWAY_SUBNET,
+    MANAGED,
     ROUTE_SERVER,
     Scene,
     unknown,
@@ -213,6 +216,60 @@ def advertised(scene: Scene) -> Iterator[Claim]:
                     spoke.name,
                 )
         yield from _narrower(scene, spoke, network, static.value if static else None)
+
+
+def enforced(scene: Scene) -> Iterator[Claim]:
+    """Connectivity configurations whose peerings nobody but Virtual Network Manager may write.
+
+    Published (SDK reference, ``PeeringEnforcement``): with ``Enforced`` they "will not be
+    modifiable or deletable outside of the network manager".
+    """
+    for network_id, reading in scene.around.managed.items():
+        if reading.value is None:
+            yield _unread_manager(ENFORCED, network_id, reading.unknown)
+        for each in reading.value or ():
+            if each.enforced:
+                yield Claim(
+                    ENFORCED,
+                    Verdict.FAILS,
+                    f"Virtual Network Manager enforces the peerings of {last_of(network_id)} "
+                    f"(configuration {each.name}): Azure refuses every other write to them",
+                    "Set peeringEnforcement of the configuration to Unenforced, or take the VNets "
+                    "out of its network group.",
+                )
+    if not scene.around.managed:
+        yield unknown(ENFORCED, "whether a Virtual Network Manager owns the peerings: not read")
+
+
+def managed(scene: Scene) -> Iterator[Claim]:
+    """Connectivity configurations that a manager may deploy anew, over what a switch wrote."""
+    for network_id, reading in scene.around.managed.items():
+        if reading.value is None:
+            yield replace(
+                _unread_manager(MANAGED, network_id, reading.unknown), weight=Weight.WARNS
+            )
+        for each in reading.value or ():
+            if not each.enforced and scene.site.managed_by != "network-manager":
+                yield Claim(
+                    MANAGED,
+                    Verdict.FAILS,
+                    f"Virtual Network Manager has deployed {each.name} to {last_of(network_id)}: "
+                    "its next deployment, or a change of a network group, may undo a switch",
+                    "Deploy nothing while the site is failed over, and write managed_by: "
+                    "network-manager into the site file: status then warns.",
+                    Weight.WARNS,
+                )
+    if not scene.around.managed:
+        seen = "whether a Virtual Network Manager owns the peerings: not read"
+        yield replace(unknown(MANAGED, seen), weight=Weight.WARNS)
+
+
+def _unread_manager(name: str, network_id: str, why: str | None) -> Claim:
+    return unknown(
+        name,
+        f"Virtual Network Manager's configurations of {last_of(network_id)}: {why}",
+        "az network manager list-effective-connectivity-config prints them.",
+    )
 
 
 def _lasting(

@@ -19,6 +19,7 @@ APPLIANCES = "no_user_route_leads_to_the_hub_being_left"
 NEXT_HOP = "no_user_route_names_the_virtual_network_gateway"
 GATEWAY_SUBNET = "gateway_subnet_sends_nothing_astray"
 ROUTE_SERVER = "spokes_lose_no_route_of_a_route_server"
+ENFORCED = "network_manager_enforces_no_peering"
 ADVERTISED = "leaving_gateway_gives_up_the_spokes"
 
 IPV6 = "ipv6_comes_along"
@@ -26,12 +27,13 @@ DEFAULT_ROUTE = "default_route_is_the_same_on_both_paths"
 PREFIXES = "all_that_is_learned_comes_along"
 DNS_SERVERS = "dns_servers_are_reached_on_both_paths"
 RESIDENTS = "primary_hub_itself_stays"
+MANAGED = "network_manager_undoes_no_switch"
 TUNNELS = "backup_tunnels_do_not_need_the_circuit"
 
-REMARKS = (IPV6, DEFAULT_ROUTE, PREFIXES, DNS_SERVERS, RESIDENTS, TUNNELS)
+REMARKS = (IPV6, DEFAULT_ROUTE, PREFIXES, DNS_SERVERS, RESIDENTS, MANAGED, TUNNELS)
 """What is said before a switch, and keeps nobody from it."""
 
-NAMES = (PROPAGATION, APPLIANCES, NEXT_HOP, GATEWAY_SUBNET, ROUTE_SERVER, ADVERTISED)
+NAMES = (PROPAGATION, APPLIANCES, NEXT_HOP, GATEWAY_SUBNET, ROUTE_SERVER, ADVERTISED, ENFORCED)
 """What a plan refuses; ``--force`` overrides each of them."""
 
 

@@ -8,7 +8,12 @@ from erfailover.model.resource_ids import last_of
 from erfailover.planning.iac.drift import AsCode
 from erfailover.reporting.words import join_names
 
-TOOLS = {"terraform": "Terraform's next apply", "bicep": "The next deployment of the Bicep files"}
+NETWORK_MANAGER = "network-manager"
+TOOLS = {
+    "terraform": "Terraform's next apply",
+    "bicep": "The next deployment of the Bicep files",
+    NETWORK_MANAGER: "Virtual Network Manager's next deployment",
+}
 
 
 def text(found: AsCode) -> str:
@@ -16,8 +21,7 @@ def text(found: AsCode) -> str:
     names = join_names([last_of(each) for each in found.differing], 4)
     return (
         f"WARNING: {TOOLS[found.managed_by]} would undo this: {len(found.differing)} peering(s) "
-        f"differ from on_expressroute ({names}). Hold it back, or take over what "
-        f"{_command(found)} prints."
+        f"differ from on_expressroute ({names}). Hold it back{_take_over(found)}."
     )
 
 
@@ -31,6 +35,14 @@ def data(found: AsCode) -> dict[str, Any]:
     }
 
 
+def _take_over(found: AsCode) -> str:
+    if found.managed_by == NETWORK_MANAGER:
+        return ""
+    return f", or take over what {_command(found)} prints"
+
+
 def _command(found: AsCode) -> str:
     """What prints the peerings as they are."""
+    if found.managed_by == NETWORK_MANAGER:
+        return "az network manager list-effective-connectivity-config"
     return f"erfailover export {found.managed_by}"

@@ -10,14 +10,22 @@ import pytest
 from erfailover.model.claims import Claim, Verdict, Weight
 from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.plan import SwitchPlan
-from erfailover.model.routing import RouteTable, Surrounding, Surroundings, UserRoute
+from erfailover.model.routing import (
+    ManagedConfiguration,
+    RouteTable,
+    Surrounding,
+    Surroundings,
+    UserRoute,
+)
 from erfailover.model.site import Path, Role
 from erfailover.planning.adoption.prefixes import remote_prefixes
 from erfailover.planning.hazards.checks import hazards
 from erfailover.planning.hazards.scene import (
     DEFAULT_ROUTE,
     DNS_SERVERS,
+    ENFORCED,
     IPV6,
+    MANAGED,
     PREFIXES,
     REMARKS,
     RESIDENTS,
@@ -226,3 +234,33 @@ def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_questio
     assert found.active
     assert words in found.note
     assert "Is all traffic to go there on IPsec as well?" in found.note
+
+
+@pytest.mark.parametrize(
+    ("enforced", "managed_by", "refused", "warned"),
+    [
+        (True, None, Verdict.FAILS, Verdict.HOLDS),
+        (True, "network-manager", Verdict.FAILS, Verdict.HOLDS),
+        (False, None, Verdict.HOLDS, Verdict.FAILS),
+        (False, "network-manager", Verdict.HOLDS, Verdict.HOLDS),
+    ],
+)
+def test_a_network_manager_that_enforces_is_refused_and_one_that_does_not_is_said(
+    enforced: bool, managed_by: str | None, refused: Verdict, warned: Verdict
+) -> None:
+    found = Reading((ManagedConfiguration("hub-and-spoke", enforced),))
+    site = replace(SITE, managed_by=managed_by)  # type: ignore[arg-type]
+    surroundings = around(managed={SPOKE: found, PRIMARY: Reading(())})
+    observed = sites.observed(SITE, sites.on(Path.EXPRESSROUTE, SITE))
+    told = {each.name: each for each in hazards(site, surroundings, observed, Path.IPSEC)}
+    assert (told[ENFORCED].verdict, told[MANAGED].verdict) == (refused, warned)
+    assert told[ENFORCED].weight is Weight.REFUSES
+    assert told[MANAGED].weight is not Weight.REFUSES
+
+
+def test_a_network_manager_that_may_not_be_asked_is_unknown() -> None:
+    surroundings = around(managed={PRIMARY: Reading(None, "403")})
+    found = claims(surroundings)[MANAGED]
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.seen.endswith("configurations of vnet2: 403")
+    assert "list-effective-connectivity-config" in found.remedy

@@ -18,7 +18,15 @@ from erfailover.model.site import Path, Role, Site
 from erfailover.planning.doctor import environment, gateways, limits, rights, skus
 from erfailover.planning.doctor.check import Check, Group, Name, verdict_of
 from erfailover.planning.doctor.checks import checks
-from erfailover.planning.doctor.facts import HostPath, Load, Lock, Policies
+from erfailover.planning.doctor.facts import (
+    EVERYBODY,
+    DenyAssignment,
+    HostPath,
+    Identity,
+    Load,
+    Lock,
+    Policies,
+)
 from erfailover.planning.doctor.permissions import Grant, On, groups, resources
 from erfailover.planning.hazards.scene import NAMES, REMARKS
 from erfailover.reporting import doctor as told
@@ -41,6 +49,7 @@ from tests.support.doctor_facts import (
 from tests.support.hazard_scenes import around
 from tests.support.stores import ANNA
 
+VNET2 = SITE.network_id("vnet2")
 HAZARDS = {each.replace("_", "-") for each in (*NAMES, *REMARKS)}
 """The lines that ``hazards`` makes; each is provoked in the tests of that."""
 
@@ -161,6 +170,42 @@ def test_a_prefix_is_learned_exactly_or_covered() -> None:
     verdict, seen = lines_of(gateways.backup_gateway, observed=observed)[2]
     assert verdict is HOLDS
     assert "covered: 10.5.0.0/16 by 10.0.0.0/8" in seen
+
+
+@pytest.mark.parametrize(
+    ("actions", "principals", "excluded", "scope", "expected"),
+    [
+        (("*/write",), (EVERYBODY,), (), GROUP, FAILS),
+        (("*/write",), ("1",), (), GROUP, FAILS),
+        (("*/write",), ("another",), (), GROUP, UNKNOWN),
+        (("*/write",), (EVERYBODY,), ("1",), GROUP, HOLDS),
+        (("Microsoft.Compute/*",), (EVERYBODY,), (), GROUP, HOLDS),
+        (("*",), (EVERYBODY,), (), "/subscriptions/0000/resourceGroups/rg-w", HOLDS),
+        (("*/delete",), (EVERYBODY,), (), VNET2, FAILS),
+    ],
+)
+def test_a_deny_assignment_is_judged_by_action_principal_and_scope(
+    actions: tuple[str, ...],
+    principals: tuple[str, ...],
+    excluded: tuple[str, ...],
+    scope: str,
+    expected: Verdict,
+) -> None:
+    found = DenyAssignment("stack", scope, (Grant(actions),), principals, excluded)
+    lines = lines_of(
+        rights.denials,
+        denials={GROUP: Reading((found,))},
+        identity=Reading(Identity("a", "user", "1", "2")),
+    )
+    assert [verdict for verdict, _ in lines] == [expected]
+
+
+def test_a_deny_assignment_that_spares_child_scopes_denies_nothing_below() -> None:
+    found = DenyAssignment("x", GROUP, (Grant(("*",)),), (EVERYBODY,), whole_scope=False)
+    lines = lines_of(rights.denials, denials={GROUP: Reading((found,))})
+    assert [verdict for verdict, _ in lines] == [HOLDS]
+    unread = lines_of(rights.denials, denials={GROUP: Reading(None, "403")})
+    assert [verdict for verdict, _ in unread] == [UNKNOWN]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene, address_prefixes, remote_of
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft
+from erfailover.lab.providers.network import network_manager
 from erfailover.lab.providers.provider import Cloud, Coverage, Provider, View
 from erfailover.lab.providers.rules import provisioned
 from erfailover.lab.providers.shapes import REFERENCE
@@ -38,6 +39,7 @@ def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal 
         return errors.reference_missing(remote, str(peering_id))
     return (
         _by_subnets(draft)
+        or (network_manager.refused(scene, peering_id, local) if existing else None)
         or _pair_refused(scene, peering_id, local, other, existing)
         or (None if existing else _spaces_refused(scene, peering_id, local, other))
         or _state_refused(scene, peering_id, local, other, existing)

@@ -9,7 +9,7 @@ from erfailover.lab.core.generated import Fresh
 from erfailover.lab.core.scene import Scene, address_prefixes, remote_of
 from erfailover.lab.core.world import Resource
 from erfailover.lab.providers.bodies import Draft
-from erfailover.lab.providers.network import subnet
+from erfailover.lab.providers.network import network_manager, subnet
 from erfailover.lab.providers.network.peering import PEERING, disconnect, overlaps_peered
 from erfailover.lab.providers.provider import Cloud, Coverage, Plan, Provider
 from erfailover.lab.providers.shapes import PREFIXES, children
@@ -86,11 +86,14 @@ def _disconnect_peerings(cloud: Cloud, vnet: Resource) -> tuple[str, ...]:
 VNET = Provider(
     type=rt.VNET,
     noun="VirtualNetwork",
+    actions=(network_manager.EFFECTIVE,),
     coverage=(
         Coverage(
             names="`Microsoft.Network/virtualNetworks`",
             modelled="address spaces, subnets and peerings in the body, `Updating` as a lock, "
-            "overlap with peered VNets refused; `summarizedGatewayPrefixes`",
+            "overlap with peered VNets refused; `summarizedGatewayPrefixes`; the effective "
+            "connectivity of a Network Manager, for which the tag `lab:network-manager` stands "
+            "(`Enforced`, `Unenforced`)",
             not_modelled="DDoS plans, encryption, flow timeouts, private endpoints, IPAM pools, "
             "IPv6 packets: an ExpressRoute gateway lists IPv6 prefixes, a VPN gateway drops them",
             rests_on="recording; what a gateway advertises of a summary: document and "
