@@ -48,9 +48,6 @@ T = TypeVar("T")
 
 DEADLINE_S = 20.0
 """How long a read may take, repetitions included: a switch does not wait longer for these."""
-LEAVING_DEADLINE_S = 10.0
-"""How long the tables of the hub being left may take: twice the usual 5 s. A dead gateway does not
-answer, and what it does not carry is not lost by a switch."""
 ROUTE_SERVER_SUBNET = "RouteServerSubnet"
 """Published (route-server quickstart): a Route Server lives in a subnet of this name only."""
 
@@ -239,7 +236,7 @@ def _left_gateway(reader: Reader, site: Site, role: Role | None) -> Gateway:
     """The gateway of the hub being left with its tables, if it answers soon."""
     if role is None:
         raise Failure("it was not asked for")
-    observed = observe(reader, site, [role], [], deadline_s=LEAVING_DEADLINE_S)
+    observed = observe(reader, site, [role], [], deadline_s=DEADLINE_S)
     found = observed.gateways.get(role)
     if found is None:
         raise Failure("; ".join(observed.unknown.values()) or "it could not be read")

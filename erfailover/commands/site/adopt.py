@@ -22,7 +22,8 @@ from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed, attempt
 from erfailover.model.resource_ids import GATEWAY, NETWORK, subscription_of
 from erfailover.model.site import ApiVersions, CloudName, Hub, NamedCloud, Role, Site
-from erfailover.planning.adoption.adopt import Adoption, Wanted, adopt, with_coverage
+from erfailover.planning.adoption.adopt import Adoption, Wanted, adopt
+from erfailover.planning.adoption.left_behind import with_coverage
 from erfailover.planning.hazards.checks import left_behind
 from erfailover.reporting import adoption as adoption_report
 

@@ -337,10 +337,7 @@ class Bgp:
         return tuple(found)
 
     def _ipv6(self, gateway: Gateway) -> tuple[str, ...]:
-        """The IPv6 prefixes of an ExpressRoute gateway's VNet and spokes; a VPN gateway has none.
-
-        Published: VPN gateways carry IPv4 only (a dual-stack one is a preview, not modelled).
-        """
+        """The IPv6 of an ExpressRoute gateway's VNet and spokes; VPN gateways carry none."""
         used = (spoke for _, spoke in self._spokes.get(gateway.key, ()))
         found = (self.network.vnets.get(each) for each in dict.fromkeys((gateway.vnet, *used)))
         return tuple(dict.fromkeys(prefix for each in found if each for prefix in each.ipv6))

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import last_of, parse, subscription_of
@@ -41,7 +41,6 @@ from erfailover.model.site import (
 )
 from erfailover.planning import conditions
 from erfailover.planning.adoption.prefixes import Prefix, remote_prefixes
-from erfailover.planning.hazards.scene import DEFAULT_ROUTE, PREFIXES
 
 EXPRESS = "ExpressRoute"
 
@@ -151,21 +150,6 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
         drill=_drill(found.primary),
     )
     return Adoption(site, spokes, prefixes, tuple(remarks))
-
-
-def with_coverage(adoption: Adoption, claims: Iterable[Claim]) -> Adoption:
-    """Return an adoption with remarks on what a switch to IPsec leaves behind.
-
-    What the remarks on single prefixes say already is not said again.
-    """
-    told = {DEFAULT_ROUTE, PREFIXES} if any(not each.active for each in adoption.prefixes) else ()
-    found = (
-        each.seen
-        for each in claims
-        if (each.verdict is not Verdict.HOLDS and each.name not in told)
-        or each.weight is Weight.NOTES
-    )
-    return replace(adoption, remarks=tuple(dict.fromkeys((*adoption.remarks, *found))))
 
 
 def _drill(primary: HubFacts) -> SiteFailoverTest | None:

@@ -262,7 +262,7 @@ CROSS = [
     (
         "resource_group: rg-we",
         "managed_by: pulumi\nresource_group: rg-we",
-        "managed_by: expected 'terraform' or 'bicep', found 'pulumi'",
+        "managed_by: expected 'terraform' or 'bicep' or 'network-manager', found 'pulumi'",
     ),
     (
         "on_ipsec: {}  ",

@@ -89,7 +89,8 @@ VNET = Provider(
     actions=(network_manager.EFFECTIVE,),
     coverage=(
         Coverage(
-            names="`Microsoft.Network/virtualNetworks`",
+            names="`Microsoft.Network/virtualNetworks`, "
+            "`listNetworkManagerEffectiveConnectivityConfigurations`",
             modelled="address spaces, subnets and peerings in the body, `Updating` as a lock, "
             "overlap with peered VNets refused; `summarizedGatewayPrefixes`; the effective "
             "connectivity of a Network Manager, for which the tag `lab:network-manager` stands "
