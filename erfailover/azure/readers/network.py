@@ -35,7 +35,7 @@ from erfailover.model.observed import (
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role, Site
-from erfailover.planning import conditions
+from erfailover.planning.carried_prefixes import needs_static_tunnels
 from erfailover.runtime.clock import all_at_once
 
 TABLES = ("get_bgp_peer_status", "get_learned_routes")
@@ -84,7 +84,7 @@ def observe(
 
 def _with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s: float) -> Gateway:
     """A gateway with its connections without BGP, if its BGP tables do not tell all."""
-    if found.type != VPN or not conditions.needs_static_tunnels(found, site.remote_prefixes):
+    if found.type != VPN or not needs_static_tunnels(found, site.remote_prefixes):
         return found
 
     def is_static(listed: dict[str, Any]) -> bool:

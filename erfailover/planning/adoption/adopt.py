@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model.claims import Claim, Verdict
+from erfailover.model.claims import Verdict
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import last_of, parse, subscription_of

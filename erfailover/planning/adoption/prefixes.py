@@ -15,6 +15,7 @@ from erfailover.errors import UnknownReading
 from erfailover.model.observed import Observed
 from erfailover.model.site import Role
 from erfailover.planning import conditions
+from erfailover.planning.carried_prefixes import beyond, carried_prefixes
 
 DEFAULT_ROUTE = IPv4Network("0.0.0.0/0")
 
@@ -68,14 +69,14 @@ def _nothing_narrower(also: bool) -> Prefix:
 
 def _heard(observed: Observed) -> tuple[IPv4Network, ...]:
     backup = observed.gateways.get(Role.BACKUP)
-    return conditions.carried_prefixes(backup) if backup else ()
+    return carried_prefixes(backup) if backup else ()
 
 
 def _learned(observed: Observed) -> list[IPv4Network]:
     """What the primary's gateway has learned from beyond Azure, in order."""
     gateway = observed.gateways.get(Role.PRIMARY)
     own = [space for each in observed.networks.values() for space in each.address_space]
-    learned = conditions.beyond(gateway, own) if gateway else []
+    learned = beyond(gateway, own) if gateway else []
     if not learned:
         backup = ", ".join(map(str, _heard(observed)))
         raise UnknownReading(

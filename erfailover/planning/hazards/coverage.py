@@ -14,10 +14,9 @@ from erfailover.model.observed import VPN, Gateway
 from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import RouteTable, Subnet, Surrounding, ipv6_prefix_of
 from erfailover.model.site import Path, Role, Spoke
+from erfailover.planning.carried_prefixes import beyond, carried_prefixes
 from erfailover.planning.conditions import (
     EXTERNAL,
-    beyond,
-    carried_prefixes,
     routes_of,
 )
 from erfailover.planning.hazards.hubs import managed
@@ -324,11 +323,11 @@ def _unread(scene: Scene, name: str) -> Iterator[Claim]:
 
 
 def _warning(name: str, seen: str, remedy: str) -> Claim:
-    return Claim(name, Verdict.FAILS, seen, remedy, Weight.WARNS)
+    return Claim(name, Verdict.FAILS, seen, remedy, weight=Weight.WARNS)
 
 
 def _unknown(name: str, seen: str, remedy: str) -> Claim:
-    return Claim(name, Verdict.UNKNOWN, seen, remedy, Weight.WARNS)
+    return Claim(name, Verdict.UNKNOWN, seen, remedy, weight=Weight.WARNS)
 
 
 def well(scene: Scene) -> dict[str, str]:

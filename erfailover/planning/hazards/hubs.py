@@ -257,7 +257,7 @@ def managed(scene: Scene) -> Iterator[Claim]:
                     "its next deployment, or a change of a network group, may undo a switch",
                     "Deploy nothing while the site is failed over, and write managed_by: "
                     "network-manager into the site file: status then warns.",
-                    Weight.WARNS,
+                    weight=Weight.WARNS,
                 )
     if not scene.around.managed:
         seen = "whether a Virtual Network Manager owns the peerings: not read"

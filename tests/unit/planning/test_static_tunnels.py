@@ -11,6 +11,7 @@ from erfailover.model.claims import Verdict
 from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.site import Role
 from erfailover.planning import conditions
+from erfailover.planning.carried_prefixes import carried_prefixes, needs_static_tunnels
 from tests.support import sites
 
 OFFICE = IPv4Network("10.5.0.0/16")
@@ -68,7 +69,7 @@ def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
     assert claim.verdict is Verdict.HOLDS
     assert claim.seen == "vng2 reaches without BGP: 10.5.0.0/16 by connection to-premises"
     assert not conditions.is_static(mixed)
-    assert OFFICE.supernet() in conditions.carried_prefixes(mixed)
+    assert OFFICE.supernet() in carried_prefixes(mixed)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_a_static_tunnel_beside_bgp_carries_what_bgp_does_not_tell() -> None:
     ],
 )
 def test_connections_are_read_only_if_bgp_does_not_tell_all(found: Gateway, needed: bool) -> None:
-    assert conditions.needs_static_tunnels(found, [OFFICE]) is needed
+    assert needs_static_tunnels(found, [OFFICE]) is needed
 
 
 def test_an_empty_table_of_a_gateway_with_bgp_stays_unknown() -> None:
