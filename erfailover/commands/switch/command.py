@@ -231,6 +231,7 @@ def _raise_unless_verified(outcome: Outcome) -> None:
         outcome.failed,
         f"switched to {outcome.target}",
         f"The same command again takes them; {back}",
+        others=bool(outcome.claims),
     )
     if not_moved is not None:
         raise not_moved

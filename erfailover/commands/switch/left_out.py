@@ -29,7 +29,12 @@ def insist_on_others(output: Output, options: Options, plan: SwitchPlan) -> None
 
 
 def failure(
-    left_out: Mapping[str, Claim], failed: Mapping[str, Failure], done: str, again: str
+    left_out: Mapping[str, Claim],
+    failed: Mapping[str, Failure],
+    done: str,
+    again: str,
+    *,
+    others: bool,
 ) -> Failure | None:
     """Return what is raised if some spokes were not moved: with the exit code of the first reason.
 
@@ -38,6 +43,7 @@ def failure(
         failed: those that failed, and why.
         done: what was not done to them: ``switched to ipsec``.
         again: what to do once the reasons are gone.
+        others: whether it was done to any other spoke.
     """
     reasons = {name: claim.seen for name, claim in left_out.items()}
     reasons |= {name: each.message for name, each in failed.items()}
@@ -49,7 +55,7 @@ def failure(
     subject = "1 spoke was" if len(reasons) == 1 else f"{len(reasons)} spokes were"
     message = f"{subject} not {done}: {'; '.join(named)}"
     remedies = dict.fromkeys(each.remedy for each in left_out.values() if each.remedy)
-    hint = " ".join(["The others were.", *remedies, again])
+    hint = " ".join([*(["The others were."] if others else []), *remedies, again])
     failures = [*map(_failure_of, left_out.values()), *failed.values()]
     first = failures[0]
     if isinstance(first, AzureFailure):

@@ -99,7 +99,7 @@ def _carry_out(
         context.output.print_result(text, prestage.data(site, plan, results))
         results.raise_first()
         again = "The same command again takes them."
-        others = left_out.failure(plan.left_out, {}, f"{plan.purpose}d", again)
+        others = left_out.failure(plan.left_out, {}, f"{plan.purpose}d", again, others=True)
         if others is not None:
             raise others
 

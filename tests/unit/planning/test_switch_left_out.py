@@ -1,0 +1,224 @@
+"""Which spokes a plan leaves out and why, and which peerings it syncs, in every legal state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed, Peering, VirtualNetwork
+from erfailover.model.plan import Change, Phase
+from erfailover.model.site import Path, Role
+from erfailover.planning.hazards.checks import with_hazards
+from erfailover.planning.health import judge
+from erfailover.planning.switch import gates, prestage, procedure
+from tests.support import sites
+from tests.support.peering_states import IN_B, OUT_B, OUT_P, SITE, STATES
+from tests.support.sites import HUB_LENDS, SPOKE_USES
+
+TWO = sites.site("vnet1", "vnet4")
+
+
+def changed(
+    seen: Observed, name: str, change: Callable[[VirtualNetwork], VirtualNetwork]
+) -> Observed:
+    key = TWO.network_id(name).lower()
+    return replace(seen, networks={**seen.networks, key: change(seen.networks[key])})
+
+
+def peerings(seen: Observed, **fields: Any) -> Observed:
+    """The same, every peering with some fields changed."""
+    networks = {
+        key: replace(each, peerings=tuple(replace(one, **fields) for one in each.peerings))
+        for key, each in seen.networks.items()
+    }
+    return replace(seen, networks=networks)
+
+
+def state_of(**fields: Any) -> Callable[[VirtualNetwork], VirtualNetwork]:
+    return lambda network: replace(network, **fields)
+
+
+def partial(network: VirtualNetwork) -> VirtualNetwork:
+    return replace(
+        network, peerings=tuple(replace(each, is_partial=True) for each in network.peerings)
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "condition", "verdict"),
+    [
+        (state_of(provisioning_state="Updating"), gates.IN_PROGRESS, Verdict.UNKNOWN),
+        (state_of(provisioning_state="Failed"), "network_is_at_rest", Verdict.FAILS),
+        (state_of(has_gateway=True), "spoke_has_no_gateway_of_its_own", Verdict.FAILS),
+        (partial, "peering_joins_the_complete_networks", Verdict.FAILS),
+    ],
+)
+@pytest.mark.parametrize("target", Path)
+def test_a_spoke_that_cannot_be_moved_is_left_out_and_the_other_is_planned(
+    change: Callable[[VirtualNetwork], VirtualNetwork],
+    condition: str,
+    verdict: Verdict,
+    target: Path,
+) -> None:
+    seen = changed(sites.observed(TWO, sites.on(target.other, TWO)), "vnet1", change)
+    plan = procedure.plan(TWO, seen, target)
+    assert [(name, each.name, each.verdict) for name, each in plan.left_out.items()] == [
+        ("vnet1", condition, verdict)
+    ]
+    assert {step.spoke for step in plan.steps} == {"vnet4"}
+    assert {claim.verdict for claim in plan.guards} == {Verdict.HOLDS}
+    health = judge(TWO, seen)
+    assert health.ready is verdict
+    assert health.left_out == plan.left_out
+    if target is Path.IPSEC:
+        assert prestage.prestage(TWO, seen).left_out == plan.left_out
+
+
+def test_an_unread_spoke_is_left_out_whatever_is_known_of_the_hub() -> None:
+    seen = sites.observed(TWO, sites.on(Path.EXPRESSROUTE, TWO), vnet1="403")
+    plan = procedure.plan(TWO, seen, Path.IPSEC)
+    assert plan.left_out["vnet1"].seen == "403"
+    assert plan.left_out["vnet1"].verdict is Verdict.UNKNOWN
+    assert {step.spoke for step in plan.steps} == {"vnet4"}
+
+
+def test_a_spoke_without_a_path_is_not_left_out_by_what_may_be_overcome() -> None:
+    lost = sites.on(Path.EXPRESSROUTE, TWO)
+    lost[OUT_P] = (replace(SPOKE_USES, use_remote_gateways=False), "Connected")
+    seen = changed(sites.observed(TWO, lost), "vnet1", state_of(provisioning_state="Updating"))
+    plan = procedure.plan(TWO, seen, Path.IPSEC)
+    assert plan.left_out == {}
+    hazard = Claim("subnets_take_gateway_routes", Verdict.FAILS, "a route", spoke="vnet1")
+    assert with_hazards(plan, (hazard,), pass_by=False).left_out == {}
+
+
+def test_a_hazard_of_one_spoke_leaves_out_that_spoke_unless_it_is_overridden() -> None:
+    plan = procedure.plan(TWO, sites.observed(TWO, sites.on(Path.EXPRESSROUTE, TWO)), Path.IPSEC)
+    of_one = Claim("subnets_take_gateway_routes", Verdict.FAILS, "a route", spoke="vnet4")
+    of_hub = Claim("gateway_subnet_sends_nothing_astray", Verdict.FAILS, "a route")
+    unknown = Claim("subnets_take_gateway_routes", Verdict.UNKNOWN, "unread", spoke="vnet1")
+    found = with_hazards(plan, (of_one, of_hub, unknown), pass_by=False)
+    assert found.left_out == {"vnet4": of_one}
+    assert found.hazards == (of_one, of_hub, unknown)
+    assert {step.spoke for step in found.steps} == {"vnet1"}
+    assert with_hazards(plan, (of_one,), pass_by=True).left_out == {}
+
+
+@pytest.mark.parametrize("target", Path)
+def test_what_is_not_left_out_passes_the_gate_once_it_is_prepared(target: Path) -> None:
+    """In every legal state: what the gate would refuse is known when the plan is made."""
+    moved = 0
+    for state in STATES:
+        plan = procedure.plan(SITE, sites.observed(SITE, state), target)
+        if not any(step.takes_off for step in plan.steps):
+            continue
+        moved += 1
+        prepared = dict(state)
+        for step in plan.writes:
+            if step.phase is Phase.PREPARE:
+                assert step.write.after is not None
+                prepared[step.write.name] = (step.write.after, "Connected")
+        written = {step.write.name for step in plan.writes if step.phase is Phase.PREPARE}
+        if written & {IN_B, OUT_B}:
+            for name in (IN_B, OUT_B):
+                prepared[name] = (prepared[name][0], "Connected")
+        claims = gates.gate(SITE, sites.observed(SITE, prepared), target, SITE.spokes[0])
+        assert {claim.verdict for claim in claims} == {Verdict.HOLDS}, state
+    assert moved
+
+
+STALE: dict[str, Any] = {
+    "sync_level": "LocalNotInSync",
+    "known_space": ("10.1.0.0/16",),
+    "remote_space": ("10.1.0.0/16", "10.115.0.0/16"),
+}
+
+
+@pytest.mark.parametrize("target", Path)
+def test_only_the_preparation_syncs_and_only_while_the_spoke_is_on_its_path(target: Path) -> None:
+    synced = 0
+    for state in STATES:
+        seen = peerings(sites.observed(SITE, state), **STALE)
+        plan = procedure.plan(SITE, seen, target)
+        moves = any(step.takes_off for step in plan.steps)
+        for step in plan.steps:
+            assert not any(each.sync for each in step.contingency)
+            if step.write.sync:
+                synced += 1
+                assert moves
+                assert step.phase is Phase.PREPARE
+                assert step.write.change is Change.UPDATE
+            elif moves and step.phase is Phase.PREPARE and step.write.before is not None:
+                (found,) = [
+                    each
+                    for network in seen.networks.values()
+                    for each in network.peerings
+                    if each.name == step.write.name
+                ]
+                assert found.state == "Disconnected", "one that is there is synced"
+    assert synced
+
+
+def one(**fields: Any) -> Peering:
+    state = sites.on(Path.IPSEC, SITE)
+    found = sites.observed(SITE, state).peering(SITE.peering_id("vnet3", IN_B))
+    assert found is not None
+    return replace(found, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "needs"),
+    [
+        ({"sync_level": "FullyInSync"}, False),
+        ({"sync_level": None}, False),
+        (STALE, True),
+        (STALE | {"state": "Initiated"}, True),
+        (STALE | {"state": "Disconnected"}, False),
+        (STALE | {"known_space": STALE["remote_space"]}, False),
+        (STALE | {"known_space": None}, True),
+        (STALE | {"known_space": ("10.1.0.0/16", "10.9.0.0/16"), "remote_space": ()}, True),
+    ],
+)
+def test_the_side_that_lacks_something_is_synced(fields: dict[str, Any], needs: bool) -> None:
+    assert one(**fields).needs_sync is needs
+
+
+def test_a_prefix_that_is_not_in_force_is_no_failure_of_the_switch() -> None:
+    seen = sites.observed(SITE, sites.on(Path.IPSEC, SITE))
+    assert HUB_LENDS in {each.flags for each in seen.networks[_hub()].peerings}
+    grown = changed(
+        seen,
+        "vnet1",
+        lambda each: replace(each, address_space=(*each.address_space, _new())),
+    )
+    stale = changed(
+        grown,
+        "vnet3",
+        lambda each: replace(each, peerings=tuple(replace(one, **STALE) for one in each.peerings)),
+    )
+    gateway = sites.gateway(
+        Role.BACKUP,
+        sites.route("10.5.0.0/16"),
+        sites.route("10.1.0.0/16", "Network", "10.3.0.254"),
+    )
+    stale = replace(stale, gateways={**stale.gateways, Role.BACKUP: gateway})
+    arrived, _ = gates.outcome(SITE, stale, Path.IPSEC, SITE.spokes[0])
+    assert arrived.verdict is Verdict.HOLDS
+    (warning,) = gates.out_of_sync(SITE, stale, Role.BACKUP, SITE.spokes[0])
+    assert "do not reach 10.115.0.0/16 of vnet1" in warning.seen
+    synced = replace(grown, gateways=stale.gateways)
+    arrived, _ = gates.outcome(SITE, synced, Path.IPSEC, SITE.spokes[0])
+    assert arrived.verdict is Verdict.FAILS
+
+
+def _hub() -> str:
+    return SITE.network_id("vnet3").lower()
+
+
+def _new() -> Any:
+    return IPv4Network("10.115.0.0/16")
