@@ -203,10 +203,10 @@ def _kind(status: int, code: str | None, details: list[str]) -> Kind:
         return Kind.REFUSED
     if status == 401 or code in ("ExpiredAuthenticationToken", "InvalidAuthenticationToken"):
         return Kind.AUTHENTICATION
-    if status == 404 and code:
+    if code is None or code in SERVER or status == 408 or status >= 500:
+        return Kind.SERVER  # without a code of Azure's, an answer may be anybody's
+    if status == 404:
         return Kind.NOT_FOUND
-    if code in SERVER or status in (404, 408) or status >= 500 or (status < 400 and not code):
-        return Kind.SERVER  # without a code of Azure's, a 404 or a 200 may be anybody's
     return Kind.REFUSED
 
 

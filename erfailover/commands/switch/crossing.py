@@ -109,6 +109,7 @@ class Crossing:
     _network: Body | None = None
     _failures: dict[Direction, Failure] = field(default_factory=dict)
     _attempts: int = 0
+    _last: Direction = Direction.FORWARD
     _listener: waits.Listener | None = None
 
     def take_off(self) -> str:
@@ -180,7 +181,7 @@ class Crossing:
             if self._write_straight() and self._is_confirmed(self.target_id):
                 return Place.TARGET
             self.exempt(ids, True)
-            return self._recover()
+            return self._recover_whatever_happens()
         except LeaseLost as lost:
             self._failures[Direction.FORWARD] = lost
             return locate(self._read())
@@ -214,9 +215,22 @@ class Crossing:
                 self.clock.notify()
         return True
 
-    def _recover(self) -> Place:
+    def _recover_whatever_happens(self) -> Place:
+        """Recover until the deadline; an error that nobody expected is no reason to stop."""
         deadline = self.clock.now() + self.deadline_s
-        last = Direction.FORWARD
+        while True:
+            try:
+                return self._recover(deadline)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                log.exception("recovering %s", self.spoke)
+                self._failures[self._last] = as_failure(error)
+                if self.clock.now() >= deadline:
+                    return Place.UNKNOWN
+                self._pause(PAUSE_S, "tries again")
+
+    def _recover(self, deadline: float) -> Place:
         place = locate(self._read())
         if self._is_break_refused() and place is not Place.NOWHERE:
             return Place.ORIGIN
@@ -227,7 +241,7 @@ class Crossing:
             can_go_back = self._restoring() is not None and self.may_take_back()
             move = next_move(
                 place,
-                last,
+                self._last,
                 now,
                 deadline,
                 origin_was_healthy=self._origin_was_healthy,
@@ -242,11 +256,11 @@ class Crossing:
             if move is Move.READ_AGAIN:
                 self._pause(PAUSE_S, "another operation is in progress on its peerings")
             else:
-                repeated = forward == (last is Direction.FORWARD)
+                repeated = forward == (self._last is Direction.FORWARD)
                 self._pause_before_attempt(repeated=repeated, deadline=deadline)
-                last = Direction.FORWARD if forward else Direction.BACK
+                self._last = Direction.FORWARD if forward else Direction.BACK
                 limit_s = max(1.0, min(ATTEMPT_S, deadline - self.clock.now()))
-                if self._attempt(last, limit_s):
+                if self._attempt(self._last, limit_s):
                     reached = self.target_id if forward else self.origin_id
                     if self._is_confirmed(reached):
                         return Place.TARGET if forward else Place.ORIGIN
@@ -258,7 +272,8 @@ class Crossing:
             return False
         failure = self._failures[Direction.FORWARD]
         if isinstance(failure, AzureFailure):
-            return not failure.outcome_unknown
+            by_azure = failure.status is None or failure.code is not None  # anybody may say 401
+            return by_azure and not failure.outcome_unknown
         return isinstance(failure, StateFailure)
 
     def _attempt(self, direction: Direction, limit_s: float) -> bool:
@@ -338,10 +353,10 @@ class Crossing:
         while True:
             try:
                 body = self.reader.get(peering_id, READ_S)
+                found = readers_network.peering(body, network_of(peering_id)) if body else None
             except Exception as error:
                 log.info("%s could not be read: %s", peering_id, error)
                 return True  # Azure has said that the operation succeeded
-            found = readers_network.peering(body, network_of(peering_id)) if body else None
             if carries(found):
                 return True
             if found is None or found.state != "Connected" or self.clock.now() >= deadline:
@@ -355,11 +370,11 @@ class Crossing:
             if body is None:
                 return None
             found = readers_network.network(body)
+            by_id = {each.id.lower(): each for each in found.peerings}
         except Exception as error:
             log.info("%s could not be read: %s", self.spoke, error)
             return None
         self._network = body
-        by_id = {each.id.lower(): each for each in found.peerings}
         return OutwardPeerings(by_id.get(self.origin_id.lower()), by_id.get(self.target_id.lower()))
 
     def _body(self, peering_id: str) -> Body | None:

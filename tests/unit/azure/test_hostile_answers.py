@@ -341,9 +341,17 @@ def test_an_error_of_any_shape_is_translated(scene: Scene, code: Any, details: A
     scene.replies(lambda method, path: (403, body))
     with pytest.raises(AzureFailure) as caught:
         scene.reader.get(TABLE, 5.0)
-    kind = Kind.CONTENTION if code == "RetryableError" else Kind.REFUSED
+    kind = Kind.CONTENTION if code == "RetryableError" else Kind.SERVER
     assert caught.value.kind is kind
     assert caught.value.code == (code if isinstance(code, str) else None)
+
+
+def test_a_refusal_with_a_code_of_azure_s_is_one(scene: Scene) -> None:
+    scene.replies(lambda method, path: (403, {"error": {"code": "Odd", "details": 3}}))
+    with pytest.raises(AzureFailure) as caught:
+        scene.reader.get(TABLE, 5.0)
+    assert (caught.value.kind, caught.value.code) == (Kind.REFUSED, "Odd")
+    assert len(scene.asked()) == 1
 
 
 def test_the_token_goes_to_the_endpoint(scene: Scene) -> None:
