@@ -59,6 +59,15 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
 
 
+def long_duration(seconds: float) -> str:
+    """Return a duration that may be days long: ``3 d 4 h``, ``2 h 05 min``, ``12 min 05 s``."""
+    minutes = int(seconds // 60)
+    hours, days = minutes // 60, minutes // 1440
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60:02d} min" if hours else duration(seconds)
+
+
 def usually(usual: Usual) -> str:
     """What is usual, in words: ``usually 3 s, one in ten 13 s``."""
     return f"usually {duration(usual.usually_s)}, one in ten {duration(usual.one_in_ten_s)}"

@@ -112,6 +112,8 @@ class SwitchPlan:
     """What else could keep traffic off the target; see ``hazards``."""
     left_out: Mapping[str, Claim] = field(default_factory=dict)
     """The spokes that are not moved, and why; the others are."""
+    hold_time: str = ""
+    """What the hold time of a switch back rests on, in words; empty without one."""
 
     @property
     def writes(self) -> tuple[SwitchStep, ...]:

@@ -40,6 +40,11 @@ CONNECTED = "Connected"
 EXTERNAL = frozenset({"EBgp", "IBgp"})
 EDGE_ASN = 12076
 """The ASN of the Microsoft edge, the peers of an ExpressRoute gateway (published)."""
+AZURE_ASNS = frozenset({EDGE_ASN, 65515})
+"""ASNs that no far end of a tunnel has: Microsoft's edge; ExpressRoute gateways and Route Servers.
+
+Published: both are reserved, and a local network gateway may have neither.
+"""
 
 
 def all_of(claims: Iterable[Claim]) -> Verdict:
@@ -74,25 +79,26 @@ def external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
 
     An ExpressRoute gateway's are the Microsoft edge, two a circuit (published); a Route Server
     and a VPN gateway beside it are listed as well, with ASNs of their own. An active-active VPN
-    gateway lists itself and its twin instance too, with its own ASN (published).
+    gateway lists itself and its twin instance too, with its own ASN (published); beside an
+    ExpressRoute gateway or a Route Server also these, and the Microsoft edge (assumed: published
+    are the routes from there).
     """
     if gateway is not None and gateway.type == EXPRESSROUTE:
         return tuple(peer for peer in peers_of(gateway) if peer.asn == EDGE_ASN)
-    return tuple(
-        peer
-        for peer in peers_of(gateway)
-        if gateway is None or peer.asn is None or peer.asn != gateway.asn
-    )
+    own = {*AZURE_ASNS, gateway.asn if gateway is not None else None} - {None}
+    return tuple(peer for peer in peers_of(gateway) if peer.asn not in own)
 
 
 def learned_routes(gateway: Gateway, peers: Sequence[BgpPeer] | None = None) -> list[GatewayRoute]:
     """The routes a gateway has learned: from the peers given, or by any instance at all.
 
-    Of the peers only those count that are Connected.
+    Of the peers only those count that are Connected. A VPN gateway beside an ExpressRoute gateway
+    or a Route Server lists what comes from there as well (published: AS path 12076-65020): none of
+    that came through a tunnel.
     """
     sources = {
         peer.neighbor
-        for peer in (_sources(gateway) if peers is None else peers)
+        for peer in (external_peers(gateway) if peers is None else peers)
         if peer.state == CONNECTED
     }
     if peers is None:
@@ -100,7 +106,9 @@ def learned_routes(gateway: Gateway, peers: Sequence[BgpPeer] | None = None) -> 
     return [
         route
         for route in routes_of(gateway)
-        if route.origin in EXTERNAL and route.source_peer in sources
+        if route.origin in EXTERNAL
+        and route.source_peer in sources
+        and (gateway.type == EXPRESSROUTE or first_asn(route) not in AZURE_ASNS)
     ]
 
 
@@ -111,9 +119,10 @@ def is_static(gateway: Gateway | None) -> bool:
     return not gateway.bgp or (bool(static_tunnels(gateway)) and not external_peers(gateway))
 
 
-def _sources(gateway: Gateway) -> tuple[BgpPeer, ...]:
-    """The peers that a route from beyond may come from: not a Route Server's appliances."""
-    return external_peers(gateway) if gateway.type == EXPRESSROUTE else peers_of(gateway)
+def first_asn(route: GatewayRoute) -> int | None:
+    """The neighboring AS of a route: ``12076-65020`` begins with 12076; None without a path."""
+    found = re.match(r"\s*(\d+)", route.as_path or "")
+    return int(found[1]) if found else None
 
 
 def covering(routes: Iterable[GatewayRoute], prefix: IPv4Network) -> GatewayRoute | None:
@@ -246,11 +255,18 @@ def gateway_has_learned(
 def gateway_has_been_healthy_for(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network], hold_s: float
 ) -> Claim:
-    """The remote prefixes come from sessions that have been up for a hold time, in seconds."""
+    """The remote prefixes come from sessions that have been up for a hold time, in seconds.
+
+    Decides for a VPN gateway only: the sessions of an ExpressRoute gateway end at Microsoft's edge
+    and stay up while the circuit is down (``planning.switch.hold_time``).
+    """
     name = "gateway_has_been_healthy_for_the_hold_time"
     healthy = gateway_has_learned(gateway, role, prefixes)
     if healthy.verdict is not Verdict.HOLDS or gateway is None:
         return Claim(name, healthy.verdict, healthy.seen)
+    if gateway.type == EXPRESSROUTE:
+        seen = f"{gateway.name}'s BGP sessions end at Microsoft's edge and do not show the circuit"
+        return Claim(name, Verdict.UNKNOWN, seen)
     held = held_for_s(gateway, prefixes)
     if held is None:
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name} does not say for how long it is up")

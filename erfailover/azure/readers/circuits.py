@@ -15,12 +15,14 @@ from typing import Any
 from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Reader
 from erfailover.model.circuits import Circuit, Circuits, Connection, FailoverTest
+from erfailover.model.edge_sessions import DEVICE_PATHS, EdgeNeighbor, EdgeSessions
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading, attempt
 from erfailover.model.resource_ids import LOCAL_GATEWAY, last_of
 from erfailover.model.site import Drill, Role, Site
 from erfailover.runtime.clock import all_at_once
 
 Body = dict[str, Any]
+PRIVATE_PEERING = "AzurePrivatePeering"
 
 
 @understood("reading of connections")
@@ -70,6 +72,71 @@ def stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
         return Reading(None, found.unknown or "it does not exist in Azure")
     settings = found.value.get("properties", {}).get("bgpSettings") or {}
     return Reading(settings.get("bgpPeeringAddress") or "")
+
+
+def edge_sessions(reader: Reader, gateway_id: str) -> tuple[EdgeSessions, ...]:
+    """Return the BGP sessions of the edge routers of a gateway's circuits.
+
+    None of a circuit that could not be read, and of a VPN gateway, which has no circuit.
+    """
+    listed = attempt(lambda: reader.connections_of(gateway_id))
+    if listed.value is None:
+        return (EdgeSessions(f"of {last_of(gateway_id)}", None, {}, listed.unknown),)
+    peers = ((each.get("properties") or {}).get("peer") or {} for each in listed.value)
+    ids = {str(each["id"]).lower(): str(each["id"]) for each in peers if each.get("id")}
+    return tuple(_all(reader, [partial(_edge_sessions, reader, each) for each in ids.values()]))
+
+
+def _edge_sessions(reader: Reader, circuit_id: str) -> EdgeSessions:
+    body, *paths = _all(
+        reader,
+        [
+            lambda: attempt(lambda: reader.get(circuit_id)),
+            *(partial(_neighbors, reader, circuit_id, path) for path in DEVICE_PATHS),
+        ],
+    )
+    name, peer_asn = last_of(circuit_id), _number(_private_peering(body.value).get("peerASN"))
+    if peer_asn is None:
+        missing = "it has no private peering" if body.value else "it does not exist in Azure"
+        return EdgeSessions(name, None, {}, body.unknown or missing)
+    return EdgeSessions(name, peer_asn, dict(zip(DEVICE_PATHS, paths, strict=True)))
+
+
+def _neighbors(reader: Reader, circuit_id: str, path: str) -> Reading[tuple[EdgeNeighbor, ...]]:
+    """Return the route table summary of a device path.
+
+    Published: ListRoutesTableSummary of expressRouteCircuits, REST 2023-09-01, whose example row
+    is ``{"neighbor": "100.65.171.1", "v": 4, "as": 9583, "upDown": "never", "statePfxRcd":
+    "Idle"}``.
+    """
+    answer = attempt(
+        lambda: reader.action(
+            circuit_id,
+            "list_routes_table_summary",
+            peering_name=PRIVATE_PEERING,
+            device_path=path,
+        )
+    )
+    if answer.value is None:
+        return Reading(None, answer.unknown)
+    return Reading(
+        tuple(
+            EdgeNeighbor(
+                neighbor=str(row.get("neighbor") or ""),
+                asn=_number(row.get("as")),
+                up_down=str(row.get("upDown") or ""),
+                state="" if row.get("statePfxRcd") is None else str(row["statePfxRcd"]),
+            )
+            for row in answer.value.get("value") or ()
+            if isinstance(row, dict)
+        )
+    )
+
+
+def _number(value: Any) -> int | None:
+    """Return a number that may be written as text; None for anything else."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 @understood("list of site failover tests")
@@ -126,14 +193,7 @@ def _circuit(reader: Reader, circuit_id: str) -> Reading[Circuit]:
         return Reading(None, body.unknown or f"{name} does not exist in Azure")
     properties = body.value.get("properties", {})
     provider = properties.get("serviceProviderProperties") or {}
-    peering: Body = next(
-        (
-            each.get("properties", {})
-            for each in properties.get("peerings") or ()
-            if each.get("properties", {}).get("peeringType") == "AzurePrivatePeering"
-        ),
-        {},
-    )
+    peering = _private_peering(body.value)
     return Reading(
         Circuit(
             id=body.value["id"],
@@ -146,6 +206,13 @@ def _circuit(reader: Reader, circuit_id: str) -> Reading[Circuit]:
             peering_provisioning_state=peering.get("provisioningState"),
         )
     )
+
+
+def _private_peering(circuit: Body | None) -> Body:
+    """Return the properties of a circuit's private peering; empty without one."""
+    rows = ((circuit or {}).get("properties") or {}).get("peerings") or ()
+    found = (each.get("properties") or {} for each in rows)
+    return next((each for each in found if each.get("peeringType") == PRIVATE_PEERING), {})
 
 
 @understood("a site failover test")

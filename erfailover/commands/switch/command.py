@@ -13,7 +13,6 @@ from typing import Any
 
 from erfailover import __version__
 from erfailover.azure.readers.cache import Readings
-from erfailover.azure.readers.network import observe
 from erfailover.commands import plans
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
@@ -22,6 +21,7 @@ from erfailover.commands.runs import report_file
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.switch import hazards, left_out, takeover
 from erfailover.commands.switch.execution import SwitchRun, stranded_failure
+from erfailover.commands.switch.hold_time import HoldTime
 from erfailover.commands.switch.options import Options, insist
 from erfailover.commands.switch.planner import Planner
 from erfailover.errors import (
@@ -31,14 +31,13 @@ from erfailover.errors import (
     UsageFailure,
     VerificationFailed,
 )
-from erfailover.model.claims import Claim, Verdict
-from erfailover.model.durations import duration
+from erfailover.model.claims import Verdict
 from erfailover.model.history import last_switch
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
-from erfailover.model.site import Path, Role, Site
+from erfailover.model.site import Path, Site
 from erfailover.planning import conditions
-from erfailover.planning.switch import gates, procedure
+from erfailover.planning.switch import procedure
 from erfailover.planning.switch.result import Outcome, missing, verified
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text
@@ -58,7 +57,7 @@ def run(context: Context, options: Options) -> None:
     continuous.chosen(context.site, options.probes)
     if options.dry_run:
         planner = Planner(context, options, Readings(context.reader, context.site))
-        observed, plan = planner.plan()
+        observed, plan = _planned(planner, options, HoldTime(context))
         insist_on_having_read(plan)
         if options.saved:
             _insist_on_saved(context.site, options, plans.document(context.site, plan, observed))
@@ -81,8 +80,8 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     settle(context)
     takeover.complete(context, lease, options)
     readings = Readings(context.reader, site)
-    planner = Planner(context, options, readings)
-    observed, plan = planner.plan()
+    planner, hold_time = Planner(context, options, readings), HoldTime(context)
+    observed, plan = _planned(planner, options, hold_time)
     insist_on_having_read(plan)
     document = plans.document(site, plan, observed)
     _insist_on_saved(site, options, document)
@@ -90,8 +89,8 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
         plans.tell(context.output, text.text(site, plan))
     left_out.insist_on_others(context.output, options, plan)
     if plan.writes:
-        _guard(context, options, plan, observed)
-        context.output.confirm(f"Switch {site.name} to {options.target}?")
+        held = _guard(context, options, plan, observed, hold_time)
+        context.output.confirm(f"{held}Switch {site.name} to {options.target}?")
     else:
         others = "other " if plan.left_out else ""
         context.output.info(
@@ -108,6 +107,16 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
             recorder.result = lambda: switch_result.data(site, switch.outcome, tallies)
             outcome = switch.carry_out(plan, partial(_again, context, options, planner))
         _raise_unless_verified(outcome)
+
+
+def _planned(
+    planner: Planner, options: Options, hold_time: HoldTime
+) -> tuple[Observed, SwitchPlan]:
+    """Plan the site; a switch back says what its hold time rests on."""
+    observed, plan = planner.plan()
+    if options.target is Path.EXPRESSROUTE and not options.undo:
+        plan = replace(plan, hold_time=hold_time.basis(observed))
+    return observed, plan
 
 
 def _again(
@@ -187,39 +196,37 @@ def insist_on_having_read(plan: SwitchPlan) -> None:
         )
 
 
-def _guard(context: Context, options: Options, plan: SwitchPlan, observed: Observed) -> None:
-    """Step 0: refuse a target that is not ready, and say what is missing."""
-    claims = list(plan.guards)
+def _guard(
+    context: Context,
+    options: Options,
+    plan: SwitchPlan,
+    observed: Observed,
+    hold_time: HoldTime,
+) -> str:
+    """Step 0: refuse a target that is not ready, and say what is missing.
+
+    Returns:
+        What the hold time rested on, for the question; empty if there was none to wait for.
+    """
+    claims, held = list(plan.guards), ""
     _insist_on_invariants(context, plan)
     if options.target is Path.EXPRESSROUTE and not options.undo:
-        claims.append(_held(context, options, observed))
+        ready = conditions.all_of(claims) is Verdict.HOLDS
+        patient = ready and options.wait and not options.force
+        claims.append(hold_time.wait(observed, patient=patient))
+        held = f"{claims[-1].seen}. "
     if not options.undo:
         claims += hazards.blocking(plan, every=options.force)
     insist(context.output, options, claims, "switch")
+    if held and context.output.yes:
+        context.output.info(held.strip())
+    return held
 
 
 def _insist_on_invariants(context: Context, plan: SwitchPlan) -> None:
     bugs = procedure.breaches(context.site, plan)
     if bugs:
         raise Failure(f"the plan breaks an invariant: {'; '.join(bugs)}", "This is a bug.")
-
-
-def _held(context: Context, options: Options, observed: Observed) -> Claim:
-    """Wait until the primary has been healthy for the hold time, with a countdown."""
-    site = context.site
-    claim = gates.hold_guard(site, observed)
-    deadline = context.clock.now() + 2 * site.timing.failback_hold_time_s + 60.0
-    while claim.verdict is Verdict.FAILS and options.wait and not options.force:
-        gateway = observed.gateways.get(Role.PRIMARY)
-        held = conditions.held_for_s(gateway, site.remote_prefixes) if gateway else None
-        if held is None or context.clock.now() > deadline:
-            break
-        left = max(1.0, site.timing.failback_hold_time_s - held)
-        context.output.info(f"Waiting for the hold time: {claim.seen}; {duration(left)} left")
-        context.clock.sleep(min(left, 15.0))
-        observed = observe(context.reader, site, [Role.PRIMARY], [])
-        claim = gates.hold_guard(site, observed)
-    return claim
 
 
 def _raise_unless_verified(outcome: Outcome) -> None:

@@ -10,6 +10,8 @@ pages), except those of the site failover tests, which are newer: they follow Az
 POST, ``{type}/{name}/action`` (assumed; paths: REST spec 2024-05-01, virtualNetworkGateway.json).
 Azure refuses a whole role for one name that its provider does not publish (azure-docs 102571), so
 these are left out of the reading role unless the provider was asked and publishes them.
+A circuit's route table summary is a POST whose action is published as ``routeTablesSummary/read``
+(azure-docs, "Azure permissions for Networking", 2024; the list of 2017 called it ``.../action``).
 """
 
 from __future__ import annotations
@@ -131,6 +133,12 @@ NEEDS = (
     Need(f"{NETWORK_PROVIDER}/locations/operationResults/read", On.POLLING, LOOKS, READ),
     Need(f"{CONNECTION}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
     Need(f"{CIRCUIT}/read", On.CONNECTED, ("status", "doctor", "drill"), READ),
+    Need(
+        f"{CIRCUIT}/peerings/routeTablesSummary/read",
+        On.CONNECTED,
+        ("doctor", "switch: hold time"),
+        READ,
+    ),
     Need(f"{LOCAL_GATEWAY}/read", On.CONNECTED, AROUND, READ),
     Need(f"{LOCAL_GATEWAY}/read", On.LOCAL_GATEWAY, ("status", "doctor", "drill"), READ),
     Need(f"{ROUTE_TABLE}/read", On.ROUTE_TABLE, AROUND, READ),
@@ -219,7 +227,13 @@ def _applies(site: Site, need: Need) -> bool:
     return True
 
 
-_OF_EXPRESSROUTE = frozenset({f"{CIRCUIT}/read", f"{GATEWAY}/getFailoverAllTestsDetails/action"})
+_OF_EXPRESSROUTE = frozenset(
+    {
+        f"{CIRCUIT}/read",
+        f"{CIRCUIT}/peerings/routeTablesSummary/read",
+        f"{GATEWAY}/getFailoverAllTestsDetails/action",
+    }
+)
 """Of no use where a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
 
 

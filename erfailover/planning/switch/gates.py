@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed, Peering
+from erfailover.model.observed import EXPRESSROUTE, Observed, Peering
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.planning.conditions import UNDER_WAY
+from erfailover.planning.switch.hold_time import Count, SessionUptime, expressroute_claim
 
 IN_PROGRESS = "no_operation_is_in_progress"
 """The condition that ends by itself."""
@@ -115,14 +116,21 @@ def _in_progress(observed: Observed, network_id: str) -> list[Claim]:
     ]
 
 
-def hold_guard(site: Site, observed: Observed) -> Claim:
-    """Before a switch back: the primary has been healthy for the site's hold time."""
-    return conditions.gateway_has_been_healthy_for(
-        observed.gateways.get(Role.PRIMARY),
-        Role.PRIMARY,
-        site.remote_prefixes,
-        site.timing.failback_hold_time_s,
-    )
+def hold_guard(site: Site, observed: Observed, count: Count, session: SessionUptime) -> Claim:
+    """Before a switch back: the primary has been healthy for the site's hold time.
+
+    Args:
+        site: the site.
+        observed: with the primary's gateway.
+        count: how long every remote prefix has been seen; not used for a VPN gateway.
+        session: the longest session with the customer edge; not used for a VPN gateway.
+    """
+    gateway, prefixes = observed.gateways.get(Role.PRIMARY), site.remote_prefixes
+    hold_s = site.timing.failback_hold_time_s
+    if gateway is not None and gateway.type != EXPRESSROUTE:
+        return conditions.gateway_has_been_healthy_for(gateway, Role.PRIMARY, prefixes, hold_s)
+    learned = conditions.gateway_has_learned(gateway, Role.PRIMARY, prefixes)
+    return expressroute_claim(gateway, learned, count, session, hold_s)
 
 
 def gate(site: Site, observed: Observed, target: Path, spoke: Spoke) -> Iterator[Claim]:

@@ -46,6 +46,8 @@ def text(site: Site, plan: SwitchPlan) -> str:
     lines += _claim_lines(plan.guards)
     lines += _hazard_lines(plan)
     lines += _left_out_lines(plan)
+    if plan.hold_time:
+        lines += ["", *_wrapped(f"{plan.hold_time[:1].upper()}{plan.hold_time[1:]}.", 0, 2)]
     groups = alike(plan, [spoke.name for spoke in site.spokes])
     if any(step.write.change is not Change.KEEP for step in plan.steps):
         lines += ["", LEGEND]

@@ -168,6 +168,73 @@ def test_an_express_gateway_learns_from_a_connected_edge_or_its_twin_alone(
     assert conditions.gateway_has_learned(gateway, Role.PRIMARY, OFFICE).verdict == verdict
 
 
+def beside_expressroute(tunnel: str, *routes: GatewayRoute, asn: int = 65515) -> Gateway:
+    """A VPN gateway with one tunnel, beside an ExpressRoute gateway and a Route Server."""
+    far = sites.peer("192.168.11.88", tunnel)
+    edges = (replace(sites.peer(f"10.17.11.{each}"), asn=12076) for each in (68, 69))
+    others = (replace(sites.peer(f"10.17.11.{each}"), asn=65515) for each in (78, 100))
+    return replace(
+        sites.gateway(Role.BACKUP, *routes, peers=(far, *edges, *others)),
+        asn=asn,
+        bgp_addresses=("10.17.11.76", "10.17.11.77"),
+    )
+
+
+def over_the_edge(source: str, origin: str = "EBgp", path: str = "12076-65020") -> GatewayRoute:
+    """A route as a VPN gateway lists it that comes from the ExpressRoute gateway beside it."""
+    route = sites.route("10.5.0.0/16", origin, source)
+    return replace(route, next_hop="10.17.11.69", as_path=path, weight=32769)
+
+
+@pytest.mark.parametrize("asn", [65515, 65010])
+@pytest.mark.parametrize(
+    "route",
+    [
+        over_the_edge("10.17.11.69"),
+        over_the_edge("10.17.11.76"),
+        over_the_edge("10.17.11.77", "IBgp"),
+        over_the_edge("10.17.11.77", "IBgp", "12076 65020"),
+        over_the_edge("10.17.11.78", path="65515-12076-65020"),
+        over_the_edge("10.17.11.100", path="65099"),
+        over_the_edge("192.168.11.88", path="65020"),
+    ],
+)
+def test_a_vpn_gateway_is_not_ready_on_the_routes_of_the_expressroute_gateway_beside_it(
+    route: GatewayRoute, asn: int
+) -> None:
+    gateway = beside_expressroute("Connecting", route, asn=asn)
+    alive = conditions.gateway_has_a_connected_bgp_peer(gateway, Role.BACKUP)
+    assert (alive.verdict, alive.seen) == (
+        "FAILS",
+        "vng2: 192.168.11.88 Connecting; expected one Connected",
+    )
+    assert conditions.gateway_has_learned(gateway, Role.BACKUP, OFFICE).verdict == "FAILS"
+
+
+@pytest.mark.parametrize("asn", [65515, 65010])
+def test_a_vpn_gateway_beside_an_expressroute_gateway_is_ready_by_its_own_tunnel(asn: int) -> None:
+    routes = (
+        over_the_edge("10.17.11.69"),
+        over_the_edge("192.168.11.88", path="65020"),
+        over_the_edge("10.17.11.77", "IBgp", "65020-12076"),
+    )
+    for each in routes[1:]:
+        gateway = beside_expressroute("Connected", routes[0], each, asn=asn)
+        alive = conditions.gateway_has_all_its_bgp_peers(gateway, Role.BACKUP)
+        assert (alive.verdict, alive.seen) == ("HOLDS", "vng2: 192.168.11.88 Connected")
+        assert conditions.gateway_has_learned(gateway, Role.BACKUP, OFFICE).verdict == "HOLDS"
+    lost = beside_expressroute("Connected", routes[0], asn=asn)
+    assert conditions.gateway_has_learned(lost, Role.BACKUP, OFFICE).verdict == "FAILS"
+
+
+def test_the_sessions_of_an_expressroute_gateway_say_nothing_of_the_hold_time() -> None:
+    gateway = express(
+        "Connected", "Connected", routes=(sites.route("10.5.0.0/16", source="10.2.0.4"),)
+    )
+    claim = conditions.gateway_has_been_healthy_for(gateway, Role.PRIMARY, OFFICE, 120.0)
+    assert claim.verdict is Verdict.UNKNOWN
+
+
 def test_the_hold_time_does_not_count_the_session_of_the_two_instances() -> None:
     young = replace(sites.peer("10.4.0.254"), connected_duration="00:00:30.0")
     twin = replace(sites.peer("10.2.0.5"), asn=65000, connected_duration="9.00:00:00.0")

@@ -1,0 +1,183 @@
+"""The hold time of a switch back: read what it rests on, and wait until it is over.
+
+What counts is decided by ``planning.switch.hold_time``. Never writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from erfailover.azure.readers.circuits import edge_sessions
+from erfailover.azure.readers.network import observe
+from erfailover.commands.context import Context
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.durations import duration
+from erfailover.model.edge_sessions import EdgeSessions
+from erfailover.model.observed import EXPRESSROUTE, Observed
+from erfailover.model.site import Role
+from erfailover.planning import conditions
+from erfailover.planning.switch import gates
+from erfailover.planning.switch.hold_time import (
+    READING_COUNTS_S,
+    Count,
+    SessionUptime,
+    basis,
+    left_s,
+    longest_session,
+)
+from erfailover.runtime.clock import Clock, all_at_once
+
+PAUSE_S = 5.0
+"""The pause between two readings, which take 5 s: they are to be at most 15 s apart."""
+STAND_IN_PAUSE_S = 15.0
+"""The same for a VPN gateway, whose own session has counted meanwhile."""
+
+
+class HoldTime:
+    """The hold time of one switch back."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._site, self._clock = context, context.site, context.clock
+        self._hold_s = context.site.timing.failback_hold_time_s
+        self._count = Count()
+        self._sessions: tuple[EdgeSessions, ...] | None = None
+        self._sessions_read_s = 0.0
+
+    def basis(self, observed: Observed) -> str:
+        """Return what the hold time rests on, in words; empty if the gateway is not known."""
+        gateway = observed.gateways.get(Role.PRIMARY)
+        if gateway is None:
+            return ""
+        if gateway.type != EXPRESSROUTE:
+            return basis(self._site, gateway.type)
+        self._read_sessions()
+        return basis(self._site, gateway.type, self._session())
+
+    def wait(self, observed: Observed, *, patient: bool) -> Claim:
+        """Wait until the primary has been healthy for the hold time, with a countdown.
+
+        Args:
+            observed: with the primary's gateway.
+            patient: whether to wait at all.
+
+        Returns:
+            Whether it has; also after twice the hold time and a minute, and as soon as waiting
+            is of no use.
+        """
+        gateway = observed.gateways.get(Role.PRIMARY)
+        express = gateway is not None and gateway.type == EXPRESSROUTE
+        deadline = self._clock.now() + 2 * self._hold_s + 60.0
+        if express:
+            observed = self._observe(express=True)
+        with Countdown(self._context.output.console, self._clock) as countdown:
+            while True:
+                claim = gates.hold_guard(self._site, observed, self._count, self._session())
+                left = self._left_s(observed, claim, express=express)
+                if left is None or not patient or self._clock.now() > deadline:
+                    return claim
+                countdown.show(left, claim, self._count.restarts)
+                pause_s = PAUSE_S if express else min(left, STAND_IN_PAUSE_S)
+                self._clock.sleep(max(1.0, pause_s))
+                observed = self._observe(express=express)
+
+    def _left_s(self, observed: Observed, claim: Claim, *, express: bool) -> float | None:
+        """Return how long to wait yet, in seconds; None if the wait is over or of no use."""
+        if claim.verdict is Verdict.HOLDS:
+            return None
+        if express:
+            started = self._count.last_s is not None or self._count.restarts > 0
+            useless = claim.verdict is Verdict.FAILS and not started
+            return None if useless else left_s(self._count, self._session(), self._hold_s)
+        gateway = observed.gateways.get(Role.PRIMARY)
+        prefixes = self._site.remote_prefixes
+        held_s = conditions.held_for_s(gateway, prefixes) if gateway else None
+        if held_s is None or claim.verdict is Verdict.UNKNOWN:
+            return None
+        return max(1.0, self._hold_s - held_s)
+
+    def _observe(self, *, express: bool) -> Observed:
+        """Read the primary's gateway; of ExpressRoute also what the hold time rests on.
+
+        The sessions are read again if this reading may end the wait: they may have flapped.
+        """
+        reads: list[Callable[[], Any]] = [self._read_gateway]
+        if express and left_s(self._count, self._session(), self._hold_s) <= READING_COUNTS_S:
+            reads.append(self._read_sessions)
+        (at_s, observed), *_ = all_at_once(self._clock, reads)
+        gateway, prefixes = observed.gateways.get(Role.PRIMARY), self._site.remote_prefixes
+        learned = conditions.gateway_has_learned(gateway, Role.PRIMARY, prefixes)
+        self._count = self._count.after(at_s, learned)
+        found: Observed = observed
+        return found
+
+    def _read_gateway(self) -> tuple[float, Observed]:
+        """Return a picture of the primary's gateway, with when it was answered."""
+        observed = observe(self._context.reader, self._site, [Role.PRIMARY], [])
+        return self._clock.now(), observed
+
+    def _read_sessions(self) -> None:
+        gateway_id = self._site.gateway_id(self._site.primary.gateway)
+        self._sessions = edge_sessions(self._context.reader, gateway_id)
+        self._sessions_read_s = self._clock.now()
+
+    def _session(self) -> SessionUptime:
+        """Return the longest session as it is now, if it has stayed up since it was read."""
+        if self._sessions is None:
+            return SessionUptime(None, "", ("not read",))
+        found = longest_session(self._sessions, self._hold_s)
+        return found.later(self._clock.now() - self._sessions_read_s)
+
+
+class Countdown:
+    """Shows how much of the hold time is left: on one line of a terminal, else a line an event."""
+
+    def __init__(self, console: Console, clock: Clock) -> None:
+        self._console, self._clock = console, clock
+        self._until_s, self._seen = 0.0, ""
+        self._event: tuple[Verdict, int] | None = None
+        self._live = (
+            Live(get_renderable=self._line, console=console, transient=True, refresh_per_second=4)
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Countdown:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live and self._live.is_started:
+            self._live.stop()
+
+    def show(self, left_s: float, claim: Claim, restarts: int) -> None:
+        """Show how long to wait yet, and what for.
+
+        Args:
+            left_s: how much is left, in seconds.
+            claim: what was seen last.
+            restarts: how often the count began again: each time is an event.
+        """
+        self._until_s, self._seen = self._clock.now() + left_s, claim.seen
+        event = claim.verdict, restarts
+        if self._live is not None and not self._live.is_started:
+            self._live.start()
+        if self._live is None and event != self._event:
+            self._console.print(self._text(), markup=False)
+        self._event = event
+
+    def _text(self) -> str:
+        left = duration(max(0.0, self._until_s - self._clock.now()))
+        return f"Waiting for the hold time: {left} left; {self._seen}"
+
+    def _line(self) -> Text:
+        return Text(self._text(), no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,202 @@
+"""For how long the primary path has been healthy, before a switch back. Pure.
+
+An ExpressRoute gateway's BGP peers are Microsoft's edge routers in its own subnet: those sessions
+stay up while a circuit, its provider or the customer edge fails. So the hold time is measured by
+the shorter of two durations:
+
+- the *session*: the longest uptime among the circuits' sessions with the customer edge, as the
+  route table summaries of both device paths list them;
+- the *count*: how long erfailover itself has seen every remote prefix in the gateway's table.
+
+If the session is not known, the count alone decides. A VPN gateway that stands in for ExpressRoute
+has its session with the far device: that session's ``connectedDuration`` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.durations import duration, long_duration
+from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, uptime_s
+from erfailover.model.observed import EXPRESSROUTE, Gateway
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import Role, Site
+
+NAME = "gateway_has_been_healthy_for_the_hold_time"
+READING_COUNTS_S = 15.0
+"""A reading vouches for this long before it, at most: readings are to be no further apart."""
+LONGEST_GAP_S = 60.0
+"""After so long without a reading that shows every prefix, the count starts again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How long every remote prefix has been seen, from one reading to the next.
+
+    Attributes:
+        seen_s: the duration counted, in seconds.
+        last_s: when every prefix was last seen, by the caller's clock; None if the count has not
+            started.
+        restarts: how often a count that had started began again.
+        why: why it last did.
+    """
+
+    seen_s: float = 0.0
+    last_s: float | None = None
+    restarts: int = 0
+    why: str = ""
+
+    def after(self, at_s: float, learned: Claim) -> Count:
+        """Return the count after one more reading.
+
+        Args:
+            at_s: when the reading was answered.
+            learned: whether the gateway has learned every remote prefix. FAILS restarts the
+                count; UNKNOWN leaves it as it is.
+        """
+        if learned.verdict is Verdict.UNKNOWN:
+            return self
+        if learned.verdict is Verdict.FAILS:
+            return (
+                self if self.last_s is None else Count(0.0, None, self.restarts + 1, learned.seen)
+            )
+        if self.last_s is None:
+            return Count(0.0, at_s, self.restarts, self.why)
+        gap_s = at_s - self.last_s
+        if gap_s >= LONGEST_GAP_S:
+            why = f"there was no reading for {duration(gap_s)}"
+            return Count(0.0, at_s, self.restarts + 1, why)
+        seen_s = self.seen_s + min(gap_s, READING_COUNTS_S)
+        return Count(seen_s, at_s, self.restarts, self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUptime:
+    """The longest uptime among the circuits' sessions with the customer edge.
+
+    Attributes:
+        up_s: in seconds; 0 if no session is up; None if it is not known.
+        circuit: the circuit with that session, with its ASN, in words.
+        unknown: what could not be read or parsed.
+    """
+
+    up_s: float | None
+    circuit: str = ""
+    unknown: tuple[str, ...] = ()
+
+    def later(self, seconds: float) -> SessionUptime:
+        """Return the uptime some seconds later, if the session stays up."""
+        if not self.up_s:
+            return self
+        return SessionUptime(self.up_s + seconds, self.circuit, self.unknown)
+
+
+def longest_session(circuits: Sequence[EdgeSessions], hold_s: float) -> SessionUptime:
+    """Return the longest uptime among all circuits, device paths and neighbors.
+
+    Args:
+        circuits: the sessions of the gateway's circuits.
+        hold_s: the hold time: if what is known reaches it, what is unknown does not matter.
+    """
+    best, named = 0.0, ""
+    unknown: list[str] = [] if circuits else ["the gateway lists no circuit"]
+    for each in circuits:
+        customer = f"circuit {each.circuit} with AS {each.peer_asn}"
+        if each.unknown is not None:
+            unknown.append(f"circuit {each.circuit}: {each.unknown}")
+        for path, reading in each.neighbors.items():
+            where = f"circuit {each.circuit}, {path} path"
+            rows = [row for row in reading.value or () if row.asn == each.peer_asn is not None]
+            if not rows:
+                no_row = f"no neighbor with AS {each.peer_asn} is listed"
+                unknown.append(f"{where}: {reading.unknown or no_row}")
+            for row in rows:
+                up_s = _up_s(row)
+                if up_s is None:
+                    told = f"upDown {row.up_down!r}, statePfxRcd {row.state!r}"
+                    unknown.append(f"{where}: {row.neighbor} has {told}, which cannot be parsed")
+                elif not named or up_s > best:
+                    best, named = up_s, customer
+    if unknown and best < hold_s:
+        return SessionUptime(None, "", tuple(unknown))
+    return SessionUptime(best, named, tuple(unknown))
+
+
+def _up_s(row: EdgeNeighbor) -> float | None:
+    """Return for how long a session has been up; 0 if it is down.
+
+    ``upDown`` of a session that is not Established is how long it has been *down*.
+    """
+    established = row.is_established
+    if established is False:
+        return 0.0
+    return None if established is None else uptime_s(row.up_down)
+
+
+def left_s(count: Count, session: SessionUptime, hold_s: float) -> float:
+    """Return how much of the hold time is left, in seconds; 0 when it is over."""
+    shorter = count.seen_s if session.up_s is None else min(count.seen_s, session.up_s)
+    return max(0.0, hold_s - shorter)
+
+
+def expressroute_claim(
+    gateway: Gateway | None, learned: Claim, count: Count, session: SessionUptime, hold_s: float
+) -> Claim:
+    """Return whether an ExpressRoute primary has been healthy for the hold time.
+
+    Args:
+        gateway: the primary's gateway, as last read.
+        learned: whether that reading shows every remote prefix.
+        count: how long erfailover has seen every prefix, that reading included.
+        session: the longest session with the customer edge.
+        hold_s: the hold time, in seconds.
+    """
+    if gateway is None or learned.verdict is not Verdict.HOLDS:
+        return Claim(NAME, learned.verdict, learned.seen)
+    over = left_s(count, session, hold_s) <= 0
+    hold = duration(hold_s)
+    seen = f"{gateway.name}: every remote prefix seen for {duration(count.seen_s)} of {hold}"
+    if not over and count.restarts:
+        times = "once" if count.restarts == 1 else f"{count.restarts} times"
+        seen += f" (the count restarted {times}: {count.why})"
+    if session.up_s is None:
+        seen += f"; {_alone(session)}"
+    elif session.up_s > 0:
+        seen += f"; the BGP session of {session.circuit} is up for {long_duration(session.up_s)}"
+    else:
+        seen += f"; the BGP session of {session.circuit} is down"
+    return Claim(NAME, Verdict.HOLDS if over else Verdict.FAILS, seen)
+
+
+def _alone(session: SessionUptime) -> str:
+    return (
+        "how long the circuits' BGP sessions with the customer edge are up is not known "
+        f"({'; '.join(session.unknown)}), so only what erfailover sees counts"
+    )
+
+
+def basis(site: Site, type_: str, session: SessionUptime | None = None) -> str:
+    """Return what the hold time rests on, in words.
+
+    Args:
+        site: the site.
+        type_: the type of the primary's gateway.
+        session: the longest session with the customer edge; None if it was not read.
+    """
+    gateway = last_of(site.hub(Role.PRIMARY).gateway)
+    hold = f"hold time before a switch back: {duration(site.timing.failback_hold_time_s)}"
+    if type_ != EXPRESSROUTE:
+        return f"{hold}, measured by the connected duration of {gateway}'s BGP session"
+    seen = f"how long erfailover itself sees every remote prefix in the table of {gateway}"
+    if session is not None and session.up_s is None:
+        return f"{hold}, measured by {seen}; {_alone(session)}"
+    uptime = "the uptime of the circuits' BGP sessions with the customer edge"
+    if session is None:
+        uptime += " (if their route table summaries can be read)"
+    elif session.up_s:
+        uptime += f" ({session.circuit}: up for {long_duration(session.up_s)})"
+    else:
+        uptime += f" ({session.circuit}: down)"
+    return f"{hold}, measured by the shorter of {uptime} and {seen}"
