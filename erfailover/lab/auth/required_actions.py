@@ -2,7 +2,9 @@
 
 Owns the names. Azure names an action ``{type}/{read|write|delete}``, and a POST
 ``{type}/{name}/action`` (published: resource provider operations; the effective configurations of a
-Network Manager are a POST whose published action is a read). Assumed: polling an operation,
+Network Manager are a POST whose published action is a read). The tables of a circuit's peering are
+``.../routeTablesSummary/read``, although a POST (published, 2024; in 2017 the list had
+``/action``). Assumed: polling an operation,
 and what stands around the resources (tenants, subscriptions, locations, providers, images), is
 open to whoever has a role anywhere; nobody has published what ARM asks for there.
 """
@@ -38,6 +40,8 @@ def wanted(method: str, target: Target) -> Wanted | None:
             name = f"{target.type.type}/{verb}"
         case Kind.PART if target.name == "listnetworkmanagereffectiveconnectivityconfigurations":
             name = f"{rt.VNET}/listNetworkManagerEffectiveConnectivityConfigurations/read"
+        case Kind.PART if target.type and target.type.type == rt.CIRCUIT_PEERING:
+            name = f"{target.type.type}/{target.name.partition('/')[0]}/read"
         case Kind.PART if target.type:
             name = f"{target.type.type}/{target.name}/{verb}"
         case Kind.COLLECTION if target.type and target.id is not None:

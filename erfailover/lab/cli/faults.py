@@ -11,6 +11,7 @@ import yaml
 
 from erfailover.lab.cli.client import ask, state_dir_option
 from erfailover.lab.engine.faults import FaultProblem, Kind, read_faults
+from erfailover.lab.routing.circuit_sessions import PATHS
 
 
 @click.group()
@@ -93,6 +94,38 @@ def clear(state_dir: Path | None, fault_id: str) -> None:
     path = f"/lab/faults/{fault_id}" if fault_id else "/lab/faults"
     cleared = ask(state_dir, "DELETE", path)["cleared"]
     click.echo(f"Cleared: {' '.join(cleared) or 'none'}")
+
+
+@fault.command()
+@state_dir_option
+@click.argument("circuit")
+@click.option(
+    "--path", "paths", multiple=True, type=click.Choice(PATHS), help="Of one edge router only."
+)
+@click.option("--seconds", default=0.0, help="For so long, modelled; without it for good.")
+@click.option("--every", default=0.0, help="Again so many seconds after it was lost.")
+@click.option("--times", default=1, show_default=True, help="How often in all; 0 is without end.")
+@click.option("--restore", is_flag=True, help="Have all sessions up again, and lose none.")
+def session(
+    state_dir: Path | None,
+    circuit: str,
+    paths: tuple[str, ...],
+    seconds: float,
+    every: float,
+    times: int,
+    restore: bool,
+) -> None:
+    """Let a circuit lose its BGP sessions with the customer edge.
+
+    What lies behind it is then no longer announced. The gateway's own sessions, with Microsoft's
+    edge, stay Connected. With --every and --times the circuit flaps.
+    """
+    found: dict[str, Any] = {"circuit": circuit, "paths": paths or PATHS, "seconds": seconds}
+    found |= {"every": every, "times": times}
+    if restore:
+        found |= {"paths": (), "seconds": 0.0, "every": 0.0, "times": 1}
+    lost = ask(state_dir, "PUT", "/lab/sessions", found)["lost"]
+    click.echo(f"Lost: {' '.join(lost) or 'none'}")
 
 
 def _arm(state_dir: Path | None, found: Any) -> None:

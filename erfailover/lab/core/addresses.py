@@ -88,23 +88,37 @@ def first_free(subnet: str, taken: Container[str]) -> str | None:
     return None
 
 
-def express_addresses(subnet: str) -> tuple[str, ...]:
-    """The addresses from which an ExpressRoute gateway speaks to the edge (observed)."""
-    found = network(subnet)
-    if found is None:
-        return ()
-    return tuple(str(found.network_address + each) for each in EXPRESS_OFFSETS)
+def express_addresses(subnet: str, taken: Container[str] = ()) -> tuple[str, ...]:
+    """The addresses from which an ExpressRoute gateway speaks to the edge (observed).
 
-
-def gateway_addresses(subnet: str, active_active: bool) -> tuple[str, ...]:
-    """The BGP addresses that Azure gives a gateway of a GatewaySubnet.
-
-    Recorded: the last usable one of the subnet (10.0.0.254 of a /24, 10.12.255.30 of a /27);
-    two instances that are both active take the first two usable ones (documented).
+    If a gateway beside it has them, the next two (assumed).
     """
     found = network(subnet)
     if found is None:
         return ()
+    for first in range(EXPRESS_OFFSETS[0], found.num_addresses - 1, 2):
+        pair = str(found.network_address + first), str(found.network_address + first + 1)
+        if not any(each in taken for each in pair):
+            return pair
+    return ()
+
+
+def gateway_addresses(
+    subnet: str, active_active: bool, beside: Container[str] | None = None
+) -> tuple[str, ...]:
+    """The BGP addresses that Azure gives a VPN gateway of a GatewaySubnet.
+
+    Recorded: the last usable one of the subnet (10.0.0.254 of a /24, 10.12.255.30 of a /27);
+    two instances that are both active take the first two usable ones (documented). Beside an
+    ExpressRoute gateway, whose addresses are then given, those are the edge's, and the instances
+    have the 13th and 14th (published: 10.17.11.76 and .77, the edge 10.17.11.69, in "Using S2S VPN
+    as a backup for ExpressRoute private peering"), or else the next two (assumed).
+    """
+    found = network(subnet)
+    if found is None:
+        return ()
+    if active_active and beside is not None:
+        return express_addresses(subnet, beside)
     if active_active:
         return tuple(str(found.network_address + RESERVED + each) for each in range(2))
     return (str(found.network_address + found.num_addresses - 2),)

@@ -191,9 +191,9 @@ def _resource(
     at = (group.subscription, group.resource_group)
     if found is None:
         owner = modelled.find(provider, types[:-1]) if len(parts) % 2 else None
-        if owner is None and len(parts) == 4:  # a part of a part: sharedkey/reset
-            owner, part = modelled.find(provider, types[:1]), "/".join(parts[2:])
-            names = names[:1]
+        if owner is None and len(parts) in (4, 6):  # a part of a part: sharedkey/reset
+            owner, part = modelled.find(provider, types[:-1]), "/".join(parts[-2:])
+            names = names[:-1]
         else:
             part = parts[-1]
         if owner is None:

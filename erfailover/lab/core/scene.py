@@ -42,6 +42,14 @@ class Scene:
         found = (self.world.get(each) for each in sorted(sources))
         return [each for each in found if each is not None and each.id.type == rt.GATEWAY]
 
+    def addresses_beside(self, vnet: str, gateway: ids.ResourceId) -> frozenset[str] | None:
+        """The BGP addresses of the other gateway in a gateway's VNet; None without one."""
+        for each in self.gateways(vnet):
+            if ids.key(each.id) != ids.key(gateway):
+                settings = each.properties.get("bgpSettings") or {}
+                return frozenset(str(settings.get("bgpPeeringAddress") or "").split(","))
+        return None
+
     def connections(self, gateway: ids.ResourceId) -> list[Resource]:
         """The connections of a gateway."""
         paths = ("virtualNetworkGateway1", "virtualNetworkGateway2")

@@ -39,6 +39,7 @@ class Spread:
 _NETWORK = "microsoft.network/"
 _COMPUTE = "microsoft.compute/virtualmachines"
 _GATEWAYS = _NETWORK + "virtualnetworkgateways"
+_CIRCUIT_TABLES = _NETWORK + "expressroutecircuits/peerings/routetablessummary"
 _SHARED_KEY = _NETWORK + "connections/sharedkey"
 
 DURATIONS: Mapping[str, Spread] = MappingProxyType(
@@ -87,6 +88,8 @@ DURATIONS: Mapping[str, Spread] = MappingProxyType(
         f"{_GATEWAYS}/getadvertisedroutes post": Spread(2, 6, 10),
         f"{_GATEWAYS}/getbgppeerstatus post": Spread(1, 5, 9),
         f"{_GATEWAYS}/getlearnedroutes post": Spread(1, 5, 9),
+        f"{_CIRCUIT_TABLES}/primary post": Spread(2, 6, 10),
+        f"{_CIRCUIT_TABLES}/secondary post": Spread(2, 6, 10),
         f"{_GATEWAYS}/reset post": Spread(424, 784, 822),
         f"{_NETWORK}virtualhubs/ipconfigurations create": Spread(600, 900, 1800),
         f"{_NETWORK}virtualhubs/bgpconnections/learnedroutes post": Spread(2, 6, 10),
@@ -104,7 +107,8 @@ DURATIONS: Mapping[str, Spread] = MappingProxyType(
 )
 """Seconds by ``type verb``, types in lower case; gateways also by size. A Route Server was not
 measured: up to 30 minutes are documented, the rest is assumed. A firewall's first IP configuration
-took 299 to 310 s in the one recording, its second more than 140 s; the rest is assumed."""
+took 299 to 310 s in the one recording, its second more than 140 s; the rest is assumed. A circuit's
+route table summary was not measured: assumed like the routes that a gateway advertises."""
 
 _SECURITY_GROUPS = Spread(1, 1, 2)
 """Security groups were not measured; assumed like route tables."""

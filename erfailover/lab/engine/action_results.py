@@ -53,6 +53,9 @@ def result_of(lab: Cloud, operation: Operation) -> None:
         case "getadvertisedroutes":
             rows = lab.bgp.advertised_routes(resource, operation.arguments["peer"])
             operation.result = {"value": rows}
+        case "routetablessummary/primary" | "routetablessummary/secondary":
+            path = operation.action.partition("/")[2]
+            operation.result = lab.bgp.circuit_summary(resource, path)
         case action if action in failover_tests.ACTIONS:
             arguments = operation.arguments
             operation.result = failover_tests.finish(lab, resource, action, arguments)

@@ -10,8 +10,8 @@ each configured BGP peer. Of a VNet with ``summarizedGatewayPrefixes`` its gatew
 instead of its own prefixes, and none of a spoke's that they cover (published; observed on an
 ExpressRoute gateway); that its table lists what it advertises then too is assumed. How long a
 change of peerings takes to show is ``BgpTiming.learn_s``. What an ExpressRoute gateway hears is
-``expressroute``'s business; it and a VPN gateway of the same VNet tell each other nothing here. Not
-modelled: custom (APIPA) addresses beyond the matching.
+``expressroute``'s business, and what a VPN gateway lists of it ``coexistence``'s. Not modelled:
+custom (APIPA) addresses beyond the matching.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from erfailover.lab.routing.bgp_rows import (
     route_row,
     silent_peer,
 )
+from erfailover.lab.routing.circuit_sessions import CircuitSessions
+from erfailover.lab.routing.coexistence import peers_beside, routes_beside
 from erfailover.lab.routing.expressroute import ExpressRoute, edge_routes, edge_rows, told_to_edge
 from erfailover.lab.routing.index import Network
 from erfailover.lab.routing.records import Gateway
@@ -92,6 +94,7 @@ class Bgp:
         self._twins_since: dict[str, float] = {}
         self._learned = 0
         self.express = ExpressRoute(world, self.timing.circuit_s, self._express_moved)
+        self._circuits = CircuitSessions(world)
         self._moves = (0, 0)
         self._speakers: dict[SpeakerKey, Speaker] = {}
         self._hearings: list[Hearing] = []
@@ -119,7 +122,11 @@ class Bgp:
             if end.key in self._sessions.views
         ]
         found = self.network.gateways.get(ids.key(gateway.id))
-        return rows + (self._twin_rows(found) if found is not None else [])
+        if found is None or not found.bgp:
+            return rows
+        now, keepalive_s = self.world.now, self.timing.keepalive_s
+        beside = peers_beside(self.express, self.network, found, now, keepalive_s)
+        return [*rows, *self._twin_rows(found), *beside]
 
     def learned_routes(self, gateway: Resource) -> list[Body]:
         """The rows of getLearnedRoutes: originated ones first, then by session."""
@@ -142,7 +149,14 @@ class Bgp:
                     rows.append(
                         route_row(local, path.prefix, path.peer, path.peer, origin, text, WEIGHT)
                     )
+            rows += routes_beside(self.express, self.network, found, local)
         return rows
+
+    def circuit_summary(self, peering: Resource, path: str) -> Body:
+        """What routeTablesSummary answers for a device path of a circuit's private peering."""
+        circuit = ids.key(peering.id.parent or "")
+        told = {key: len(self._originated(each)) for key, each in self.network.gateways.all.items()}
+        return self._circuits.summary(self.network, self.express, circuit, path, told)
 
     def advertised_routes(self, gateway: Resource, peer: str) -> list[Body]:
         """The rows of getAdvertisedRoutes: what a peer is told.
@@ -226,6 +240,7 @@ class Bgp:
         if kinds & _RELEVANT:
             self._sessions.reconcile(self.network)
             self.express.reconcile(self.network)
+            self._circuits.reconcile(self.network)
             self._follow_spokes()
         if kinds & _RELEVANT or self._moves != (self._sessions.moves, self._learned):
             self._rebuild()
@@ -241,7 +256,7 @@ class Bgp:
                 self._twins_since.setdefault(key, self.world.now)
             else:
                 self._twins_since.pop(key, None)
-            wanted = self._using(gateway)
+            wanted = self.network.lends_to(gateway.vnet)
             known = self._wanted.get(key)
             if known == wanted:
                 continue
@@ -259,22 +274,6 @@ class Bgp:
 
     def _express_moved(self) -> None:
         self._learned += 1
-
-    def _using(self, gateway: Gateway) -> tuple[tuple[str, str], ...]:
-        """Prefix and VNet of every spoke that uses a gateway as its remote gateway."""
-        network = self.network
-        found: dict[str, str] = {}
-        for here in network.peerings.of(gateway.vnet):
-            if not (here.connected and here.transit and here.access):
-                continue
-            there = network.peering_between(here.remote, gateway.vnet)
-            spoke = network.vnets.get(here.remote)
-            if there is None or spoke is None:
-                continue
-            if there.connected and there.remote_gateways and there.access:
-                for prefix in here.remote_prefixes or spoke.prefixes:
-                    found.setdefault(prefix, spoke.key)
-        return tuple(found.items())
 
     def _rebuild(self) -> None:
         self._speakers, self._hearings = self._inputs()

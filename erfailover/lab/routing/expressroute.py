@@ -9,7 +9,7 @@ Observed in public write-ups: a gateway speaks from the 13th address of its Gate
 (10.0.4.12 of 10.0.4.0/27); its edges have the 5th and 6th, a second circuit's the next two. The
 edge's ASN is 12076; a route has the path 12076 and the customer's ASN, weight 32769, origin EBgp
 and the edge as its next hop. If the circuit's far end is silent, the edges stay Connected and no
-route comes.
+route comes: the session of an edge router with the customer edge is ``circuit_sessions``'.
 
 What a circuit's far end announces is no part of ARM: here it is the circuit's tag
 ``lab:on-premises``, a list of prefixes in which every address answers, announced while the
@@ -20,9 +20,10 @@ names the edges that do not answer, ``primary`` or ``secondary``.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 from erfailover.lab.core.addresses import EDGE_ASN, EXPRESS_OFFSETS, GATEWAY_ASN
 from erfailover.lab.core.world import Body, World
@@ -34,7 +35,7 @@ from erfailover.lab.routing.bgp_rows import (
     silent_peer,
 )
 from erfailover.lab.routing.index import Network
-from erfailover.lab.routing.records import Gateway
+from erfailover.lab.routing.records import Circuit, CircuitPeering, Gateway
 
 EDGE_WEIGHT = 32769
 EDGE_OFFSET = 4
@@ -44,21 +45,30 @@ EDGE_OFFSET = 4
 class Link:
     """A connection of a gateway to a circuit, as the gateway sees it.
 
-    ``edges_up`` says which of the sessions to the two ``edges`` are; ``prefixes`` is what each
-    of those tells.
+    ``edges_up`` says which of the sessions to the two ``edges`` are; ``told`` is what each of the
+    two tells: nothing while it has no session with the customer edge.
     """
 
     connection: str
     edges: tuple[str, str]
     asn: int
     edges_up: tuple[bool, bool]
-    prefixes: tuple[str, ...]
+    told: tuple[tuple[str, ...], tuple[str, ...]]
     ipv6: tuple[str, ...] = ()
 
     @property
     def up(self) -> bool:
         """Whether packets pass: one session is enough."""
         return any(self.edges_up)
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What either edge tells."""
+        return tuple(dict.fromkeys((*self.told[0], *self.told[1])))
+
+    def told_by(self, edge: str) -> tuple[str, ...]:
+        """What an edge tells."""
+        return self.told[self.edges.index(edge)]
 
     @property
     def live(self) -> tuple[str, ...]:
@@ -115,7 +125,7 @@ class ExpressRoute:
         """The link that each prefix from beyond a gateway's circuits is reached by."""
         found: dict[str, Link] = {}
         for link in self.links(gateway):
-            for prefix in link.prefixes if link.up else ():
+            for prefix in link.prefixes:
                 found.setdefault(prefix, link)
         return found
 
@@ -127,6 +137,8 @@ class ExpressRoute:
 
 def local_address(network: Network, gateway: Gateway) -> str:
     """The address from which a gateway speaks to the edge; empty where it has no subnet."""
+    if gateway.instances and gateway.instances[0].addresses:
+        return gateway.instances[0].addresses[0]
     base = _base(network, gateway)
     return str(base + EXPRESS_OFFSETS[0]) if base is not None else ""
 
@@ -143,25 +155,50 @@ def _links(network: Network, gateway: Gateway) -> tuple[Link, ...]:
     if base is None:
         return ()
     found: list[Link] = []
+    free = _edge_addresses(network, gateway, base)
     for connection in network.connections.of(gateway.key):
         circuit = network.circuits.get(connection.circuit)
         if circuit is None:
             continue
-        first = base + EDGE_OFFSET + 2 * len(found)
         peering = next(iter(network.circuit_peerings.of(circuit.key)), None)
         up = circuit.provisioned and circuit.location.lower() not in gateway.failed_locations
-        told = up and peering is not None and peering.enabled
+        hears = customer_sessions(circuit, peering) if up else (False, False)
         found.append(
             Link(
                 connection.key,
-                (str(first), str(first + 1)),
+                (next(free), next(free)),
                 peering.asn if peering is not None else 0,
                 circuit.edges_up if up else (False, False),
-                circuit.prefixes if told and any(circuit.edges_up) else (),
-                circuit.ipv6 if told and any(circuit.edges_up) else (),
+                (circuit.prefixes if hears[0] else (), circuit.prefixes if hears[1] else ()),
+                circuit.ipv6 if any(hears) else (),
             )
         )
     return tuple(found)
+
+
+def customer_sessions(circuit: Circuit, peering: CircuitPeering | None) -> tuple[bool, bool]:
+    """Whether each edge router of a circuit has its session with the customer edge."""
+    if peering is None or not peering.enabled or not circuit.provisioned:
+        return False, False
+    return (
+        circuit.edges_up[0] and circuit.customer_up[0],
+        circuit.edges_up[1] and circuit.customer_up[1],
+    )
+
+
+def _edge_addresses(
+    network: Network, gateway: Gateway, base: ipaddress.IPv4Address
+) -> Iterator[str]:
+    """The addresses of the edges, in order: those that no gateway of the VNet has."""
+    taken = {
+        address
+        for each in network.gateways.of(gateway.vnet)
+        for instance in each.instances
+        for address in instance.addresses
+    }
+    return (
+        address for offset in count(EDGE_OFFSET) if (address := str(base + offset)) not in taken
+    )
 
 
 def edge_rows(
@@ -176,8 +213,8 @@ def edge_rows(
     local = local_address(network, gateway)
     rows: list[Body] = []
     for link in express.links(gateway.key):
-        received = len(link.prefixes) + len(link.ipv6)
         for edge in link.edges:
+            received = len(link.told_by(edge)) + len(link.ipv6)
             if edge not in link.live:
                 rows.append(silent_peer(local, edge, EDGE_ASN, "Connecting"))
                 continue
@@ -198,7 +235,8 @@ def edge_routes(
         path = f"{EDGE_ASN}-{link.asn}" if link.asn else str(EDGE_ASN)
         for prefix in (*link.prefixes, *link.ipv6):
             for edge in link.live:
-                rows.append(route_row(local, prefix, edge, edge, "EBgp", path, EDGE_WEIGHT))
+                if prefix in (*link.told_by(edge), *link.ipv6):
+                    rows.append(route_row(local, prefix, edge, edge, "EBgp", path, EDGE_WEIGHT))
     return rows
 
 

@@ -135,6 +135,21 @@ class Network:
         """The side of a peering that one VNet has towards another."""
         return next((each for each in self.peerings.of(vnet) if each.remote == remote), None)
 
+    def lends_to(self, vnet: str) -> tuple[tuple[str, str], ...]:
+        """Prefix and VNet of every spoke that uses a VNet's gateways as its remote gateways."""
+        found: dict[str, str] = {}
+        for here in self.peerings.of(vnet):
+            if not (here.connected and here.transit and here.access):
+                continue
+            there = self.peering_between(here.remote, vnet)
+            spoke = self.vnets.get(here.remote)
+            if there is None or spoke is None:
+                continue
+            if there.connected and there.remote_gateways and there.access:
+                for prefix in here.remote_prefixes or spoke.prefixes:
+                    found.setdefault(prefix, spoke.key)
+        return tuple(found.items())
+
     def gateway_in(self, vnet: str) -> records.Gateway | None:
         """The VPN gateway of a VNet, or else its ExpressRoute gateway."""
         found = list(self.gateways.of(vnet))
@@ -217,6 +232,8 @@ def _detail(kind: str, resource: Resource) -> tuple[Any, ...]:
         return (resource.hidden.get("sharedKey"),)
     if kind == GATEWAY:
         return (resource.hidden.get(records.FAILED),)
+    if kind == CIRCUIT:
+        return (resource.hidden.get(records.SESSIONS_DOWN),)
     if kind == PUBLIC_IP:
         return (resource.active_properties.get("ipAddress"),)
     return ()

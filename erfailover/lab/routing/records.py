@@ -125,8 +125,9 @@ class Connection:
 class Circuit:
     """An ExpressRoute circuit; ``prefixes`` is what its far end announces.
 
-    ``edges_up`` says of the primary and the secondary edge router whether it answers; ``ipv6`` is
-    announced as well, and no packet follows it.
+    ``edges_up`` says of the primary and the secondary edge router whether it answers,
+    ``customer_up`` whether its session with the customer edge may come up; ``ipv6`` is announced
+    as well, and no packet follows it.
     """
 
     key: str
@@ -135,15 +136,17 @@ class Circuit:
     prefixes: tuple[str, ...]
     edges_up: tuple[bool, bool] = (True, True)
     ipv6: tuple[str, ...] = ()
+    customer_up: tuple[bool, bool] = (True, True)
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitPeering:
-    """A circuit's private peering."""
+    """A circuit's private peering; ``subnets`` are those of the two sessions."""
 
     key: str
     enabled: bool
     asn: int
+    subnets: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +334,8 @@ ON_PREMISES_TAG = "lab:on-premises"
 """The tag of a circuit that says which prefixes its far end announces."""
 EDGES_DOWN_TAG = "lab:edges-down"
 """The tag of a circuit that says which edges do not answer: primary, secondary, or both."""
+SESSIONS_DOWN = "sessionsDown"
+"""Where a circuit keeps which edges have lost the customer edge: primary, secondary, or both."""
 
 
 def circuit(key: str, resource: Resource) -> Circuit:
@@ -339,6 +344,7 @@ def circuit(key: str, resource: Resource) -> Circuit:
     tags = (resource.active or {}).get("tags") or {}
     announced = str(tags.get(ON_PREMISES_TAG) or "").replace(",", " ").split()
     down = str(tags.get(EDGES_DOWN_TAG) or "").lower().replace(",", " ").split()
+    lost = resource.hidden.get(SESSIONS_DOWN, "").split()
     states = (body.get("circuitProvisioningState"), body.get("serviceProviderProvisioningState"))
     return Circuit(
         key,
@@ -347,12 +353,21 @@ def circuit(key: str, resource: Resource) -> Circuit:
         addresses.networks(announced),
         ("primary" not in down, "secondary" not in down),
         addresses.ipv6_networks(announced),
+        ("primary" not in lost, "secondary" not in lost),
     )
 
 
 def circuit_peering(key: str, body: Body) -> CircuitPeering:
     """Read a circuit's private peering."""
-    return CircuitPeering(key, body.get("state") != "Disabled", int(body.get("peerASN") or 0))
+    return CircuitPeering(
+        key,
+        body.get("state") != "Disabled",
+        int(body.get("peerASN") or 0),
+        (
+            str(body.get("primaryPeerAddressPrefix") or ""),
+            str(body.get("secondaryPeerAddressPrefix") or ""),
+        ),
+    )
 
 
 def nic(key: str, resource: Resource, body: Body) -> Nic:

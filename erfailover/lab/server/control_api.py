@@ -21,7 +21,7 @@ from erfailover.lab.auth.rbac import Access, read_roles
 from erfailover.lab.core import ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.world import Body
-from erfailover.lab.engine import faults
+from erfailover.lab.engine import customer_edges, faults
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.machines.reachability import reaches
 from erfailover.lab.server.files import write_private
@@ -81,6 +81,7 @@ def application(lab: Lab) -> web.Application:
             route("PUT", "/role", _limit_role, "InvalidRole"),
             route("DELETE", "/role", _clear_role),
             route("PUT", "/metric", _set_metric, "InvalidMetric"),
+            route("PUT", "/sessions", _lose_sessions, "InvalidLoss"),
             route("GET", "/faults", _show_faults),
             route("POST", "/faults", _add_faults, "InvalidFault"),
             route("DELETE", "/faults", _clear_faults),
@@ -176,6 +177,15 @@ def _set_metric(lab: Lab, given: Any) -> Body:
     found = {name: _field(given, name) for name in ("resource", "metric", "value")}
     lab.metrics.set(str(found["resource"]), str(found["metric"]), float(found["value"]))
     return found
+
+
+def _lose_sessions(lab: Lab, given: Any) -> Body:
+    """Let edge routers of a circuit lose the customer edge; without paths all are up again."""
+    circuit = customer_edges.find_circuit(lab, str(_field(given, "circuit")))
+    names = ("paths", "seconds", "every", "times")
+    loss = customer_edges.read_loss(*(_field(given, name) for name in names))
+    customer_edges.lose(lab, circuit, loss)
+    return {"circuit": str(circuit.id), "lost": list(loss.paths)}
 
 
 def _show_faults(lab: Lab, _: Any) -> Body:

@@ -182,6 +182,18 @@ CIRCUIT = Provider(
 CIRCUIT_PEERING = Provider(
     type=rt.CIRCUIT_PEERING,
     noun="ExpressRouteCircuitPeering",
+    actions=("routetablessummary/primary", "routetablessummary/secondary"),
+    coverage=(
+        Coverage(
+            names="`expressRouteCircuits/peerings/routeTablesSummary`",
+            modelled="the sessions of either edge router with the customer edge and with the "
+            "gateways, their uptime as routers print it; a customer edge is lost by "
+            "`erfailover lab fault session`, for good or again and again, while the gateway's own "
+            "sessions stay up",
+            not_modelled="`routeTables`, `arpTables`, statistics",
+            rests_on="document (REST 2023-09-01); both instances of a gateway listed: inference",
+        ),
+    ),
     shape=_PEERING_SHAPE,
     complete=_complete_peering,
     validate=_validate_peering,

@@ -351,11 +351,13 @@ def _assign_addresses(cloud: Cloud, gateway: Resource) -> None:
     settings["asn"] = settings["asn"] or DEFAULT_ASN
     rows = {ids.key(row["ipconfigurationId"]): row for row in settings["bgpPeeringAddresses"]}
     given: list[str] = []
+    first = properties["ipConfigurations"][0]["properties"]["subnet"]["id"]
+    beside = cloud.scene.addresses_beside(first.rpartition("/subnets/")[0], gateway.id)
     for number, each in enumerate(properties["ipConfigurations"]):
         inner = each["properties"]
         subnet = world.get(inner["subnet"]["id"])
         prefix = str(subnet.properties["addressPrefix"]) if subnet is not None else ""
-        found = addresses.gateway_addresses(prefix, bool(properties["activeActive"]))
+        found = addresses.gateway_addresses(prefix, bool(properties["activeActive"]), beside)
         row = rows[ids.key(each["id"])]
         if found:
             row["defaultBgpIpAddresses"] = [found[min(number, len(found) - 1)]]
@@ -366,7 +368,7 @@ def _assign_addresses(cloud: Cloud, gateway: Resource) -> None:
             row["tunnelIpAddresses"] = [public_ip.properties["ipAddress"]]
         given += row["defaultBgpIpAddresses"]  # published: not the custom ones
         if properties["gatewayType"] != "Vpn":
-            given = list(addresses.express_addresses(prefix))
+            given = list(addresses.express_addresses(prefix, beside or ()))
     if properties["gatewayType"] != "Vpn":
         settings["asn"] = GATEWAY_ASN
     settings["bgpPeeringAddress"] = ",".join(given)
