@@ -169,6 +169,8 @@ class VirtualNetwork:
     tags: Mapping[str, str]
     peerings: tuple[Peering, ...]
     location: str = ""
+    gateways: tuple[str, ...] = ()
+    """The ids of the gateways in its GatewaySubnet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,17 @@ class Observed:
     networks: Mapping[str, VirtualNetwork]
     gateways: Mapping[Role, Gateway]
     unknown: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[Role, tuple[Gateway, ...]] = field(default_factory=dict)
+    """The gateways in a hub beside the one that the site file names; empty if not read."""
+
+    def gateways_of(self, role: Role) -> tuple[Gateway, ...]:
+        """Return the gateways of a hub with a far end, the one that the site file names first.
+
+        One beside it that speaks no BGP, such as a gateway for point-to-site, is left out.
+        """
+        named = self.gateways.get(role)
+        beside = (each for each in self.beside.get(role, ()) if each.bgp)
+        return (*((named,) if named else ()), *beside)
 
     def network(self, network_id: str) -> VirtualNetwork | None:
         """A VNet by its id."""

@@ -153,7 +153,7 @@ class Timing(Section):
     """How long to wait for what, in seconds of Azure's time."""
 
     failback_hold_time_s: float = 120.0
-    """How long the primary's BGP session must have been up before a switch back."""
+    """How long the primary must have been healthy before a switch back."""
     step_deadline_s: float = 600.0
     """How long one write of a switch may take, retries included."""
     verify_deadline_s: float = 420.0

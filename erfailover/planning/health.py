@@ -10,8 +10,10 @@ from erfailover.model.circuits import claims as circuit_claims
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
-from erfailover.planning import conditions
+from erfailover.planning import coexistence, conditions
+from erfailover.planning.coexistence import either, hub_has_learned
 from erfailover.planning.switch import gates, procedure
+from erfailover.planning.switch.hold_time import basis
 
 HEALTHY = {Verdict.HOLDS: True, Verdict.FAILS: False, Verdict.UNKNOWN: None}
 
@@ -54,6 +56,7 @@ class Health:
             change no verdict.
         other: the path that could take over; None as for ``ready``.
         left_out: the spokes that a switch to it would leave out, and why.
+        hold_time: what the hold time of a switch back rests on; empty if the site is not on IPsec.
     """
 
     path: str
@@ -64,6 +67,7 @@ class Health:
     warnings: tuple[str, ...] = ()
     other: Path | None = None
     left_out: Mapping[str, Claim] = field(default_factory=dict)
+    hold_time: str = ""
 
 
 def judge(
@@ -81,14 +85,29 @@ def judge(
     path = paths.pop() if len(paths) == 1 else "unknown" if "unknown" in paths else "mixed"
     states = {spoke.healthy for spoke in spokes}
     healthy = False if False in states else None if None in states else True
-    warnings = (*_warnings(observed, circuits or {}), *_out_of_sync(site, observed, spokes))
+    warnings = (
+        *_warnings(observed, circuits or {}),
+        *coexistence.warnings(site, observed),
+        *_out_of_sync(site, observed, spokes),
+    )
     known = [each for each in {spoke.path for spoke in spokes} if each != "unknown"]
     if len(known) != 1 or known[0] not in tuple(Path):
         return Health(path, healthy, spokes, None, (), warnings)
     plan = procedure.plan(site, observed, Path(known[0]).other)
     readiness = (*plan.guards, *plan.left_out.values())
-    ready = conditions.all_of(readiness)
-    return Health(path, healthy, spokes, ready, plan.guards, warnings, plan.target, plan.left_out)
+    primary = observed.gateways.get(Role.PRIMARY)
+    back = plan.target is Path.EXPRESSROUTE and primary is not None
+    return Health(
+        path,
+        healthy,
+        spokes,
+        conditions.all_of(readiness),
+        plan.guards,
+        warnings,
+        plan.target,
+        plan.left_out,
+        basis(site, primary.type) if back and primary else "",
+    )
 
 
 def _warnings(observed: Observed, circuits: Mapping[Role, Circuits]) -> Iterator[str]:
@@ -162,12 +181,12 @@ def is_prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:
 
 
 def _path_claims(site: Site, observed: Observed, spoke: Spoke, role: Role) -> list[Claim]:
-    gateway = observed.gateways.get(role)
+    gateways = observed.gateways_of(role)
     peering = observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
     prefixes = gates.prefixes_in_force(site, observed, role, spoke)
     return [
-        conditions.gateway_has_a_connected_bgp_peer(gateway, role),
-        conditions.gateway_has_learned(gateway, role, site.remote_prefixes),
-        conditions.gateway_originates(gateway, role, prefixes),
+        either(gateways, lambda each: conditions.gateway_has_a_connected_bgp_peer(each, role)),
+        hub_has_learned(gateways, role, site.remote_prefixes),
+        either(gateways, lambda each: conditions.gateway_originates(each, role, prefixes)),
         conditions.peering_is_connected(peering, spoke.outward(role).name),
     ]

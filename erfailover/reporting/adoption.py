@@ -195,7 +195,7 @@ def _rest(found: Found, adoption: Adoption) -> Iterator[str]:
         yield "#   unused_bgp_peering_address: 10.4.0.253"
     yield ""
     yield "# timing:                         # seconds; these are the defaults"
-    yield "#   failback_hold_time_s: 120     # how long the primary must have been up"
+    yield "#   failback_hold_time_s: 120     # how long the primary must have been healthy"
     yield "#   step_deadline_s: 600          # how long one write may take"
     yield "#   verify_deadline_s: 420        # how long routes and probes may take"
 

@@ -442,6 +442,8 @@ TROUBLES = (
             Name.GATEWAY_SKU,
             Name.THROUGHPUT,
             Name.CONNECTIONS,
+            Name.SECOND_GATEWAYS,
+            Name.HOLD_TIME,
             Name.DRILL,
             Name.PRESTAGED,
             Name.LIMITS,
@@ -472,6 +474,10 @@ TROUBLES = (
 NEVER_UNKNOWN_HERE = {Name.ENDPOINT_PATH}
 """The lab is always on this machine; ``tests/unit/planning/test_doctor_checks.py`` shows the
 unknown one."""
+
+
+NEVER_FAILS = {Name.SECOND_GATEWAYS, Name.HOLD_TIME}
+"""These say what a switch back rests on, and who else fails over: nothing that keeps one back."""
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: each.what)
@@ -510,7 +516,8 @@ NOTES = {RESIDENTS_}
 
 
 def test_every_check_was_provoked() -> None:
-    assert {name for each in TROUBLES for name in (*each.fails, *each.warns)} == EVERY - NOTES
+    provoked = {name for each in TROUBLES for name in (*each.fails, *each.warns)}
+    assert provoked | NEVER_FAILS == EVERY - NOTES
     unknown = {name for each in TROUBLES for name in each.unknown}
     assert unknown | NEVER_UNKNOWN_HERE == EVERY
 

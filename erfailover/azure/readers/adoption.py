@@ -11,7 +11,7 @@ from typing import Any
 
 from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers.network import observe
+from erfailover.azure.readers.network import gateways_in, observe
 from erfailover.errors import AzureFailure, UsageFailure
 from erfailover.model.resource_ids import CONNECTION, group_of, last_of
 from erfailover.model.site import Hub, Role, Site
@@ -70,11 +70,14 @@ def _remotes(hub: Body) -> list[str]:
 
 
 def _hub(reader: Reader, role: Role, body: Body, gateway: str | None) -> HubFacts:
-    """A hub's gateway: the one named, or the one that fits its role."""
-    ids = [gateway] if gateway else _gateways(body)
+    """A hub's gateway: the one named, or the one that fits its role; and those beside it."""
+    ids = list({each.lower(): each for each in (*gateways_in(body), gateway) if each}.values())
     read = all_at_once(reader.clock, [partial(reader.get, each) for each in ids])
-    found = [each for each in read if each is not None]
-    if len(found) > 1:
+    known = [each for each in read if each is not None]
+    found = known
+    if gateway:
+        found = [each for each in known if str(each["id"]).lower() == gateway.lower()]
+    elif len(found) > 1:
         found = [each for each in found if _kind(each) == USUAL[role]]
     if len(found) != 1:
         listed = ", ".join(last_of(each) for each in ids) or "none"
@@ -89,25 +92,15 @@ def _hub(reader: Reader, role: Role, body: Body, gateway: str | None) -> HubFact
     asn = (properties.get("bgpSettings") or {}).get("asn")
     traits += [f"AS {asn}"] if asn else []
     kind = _kind(found[0])
-    known, unread = _locations(reader, str(found[0]["id"])) if kind == "ExpressRoute" else ((), ())
-    return HubFacts(str(body["id"]), str(found[0]["id"]), kind, tuple(traits), known, unread)
+    beside = tuple((last_of(each["id"]), _kind(each)) for each in known if each is not found[0])
+    places, unread = _locations(reader, str(found[0]["id"])) if kind == "ExpressRoute" else ((), ())
+    return HubFacts(
+        str(body["id"]), str(found[0]["id"]), kind, tuple(traits), places, unread, beside
+    )
 
 
 def _kind(gateway: Body) -> str:
     return str(gateway.get("properties", {}).get("gatewayType") or "Vpn")
-
-
-def _gateways(hub: Body) -> list[str]:
-    """The gateways in a hub: the GatewaySubnet says whose addresses are in it."""
-    found: dict[str, str] = {}
-    for subnet in hub.get("properties", {}).get("subnets") or []:
-        if str(subnet.get("name", "")).lower() != "gatewaysubnet":
-            continue
-        for each in subnet.get("properties", {}).get("ipConfigurations") or []:
-            gateway, _, _ = str(each.get("id", "")).partition("/ipConfigurations/")
-            if "/virtualnetworkgateways/" in gateway.lower():
-                found.setdefault(gateway.lower(), gateway)
-    return list(found.values())
 
 
 def _locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -21,7 +21,7 @@ from erfailover.azure.client.answers import understood
 from erfailover.azure.client.raw_request import Answer
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import api_versions, network, network_watcher, routing
-from erfailover.azure.readers.circuits import of_both, stand_in_address
+from erfailover.azure.readers.circuits import edge_sessions, of_both, stand_in_address
 from erfailover.errors import AzureFailure, Failure
 from erfailover.model import journal_lines, resource_ids
 from erfailover.model.observed import Observed, Reading, attempt
@@ -130,10 +130,12 @@ def _asked(reader: Reader, site: Site, met: Facts) -> Facts:
         "around": partial(routing.read, reader, site),
         "circuits": partial(of_both, reader, site),
         "stand_in": partial(stand_in_address, reader, site),
+        "sessions": partial(edge_sessions, reader, site.gateway_id(site.primary.gateway)),
     }
     values = all_at_once(reader.clock, list(parts.values()))
     found = dict(zip(parts, values, strict=True))
     found["api_versions"] = attempt(partial(_api_versions, reader, site, found["observed"]))
+    found["observed"] = network.with_gateways_beside(reader, site, found["observed"])
     gateways = found["observed"].gateways
     found["circuits"] = {role: each for role, each in found["circuits"].items() if role in gateways}
     return replace(met, **found)

@@ -143,6 +143,52 @@ def _assembled(
     return Observed(utc_now(), networks, gateways, unknown)
 
 
+def with_gateways_beside(reader: Reader, site: Site, observed: Observed) -> Observed:
+    """Return a picture with the gateways that stand in a hub beside the site's own, read now.
+
+    Nothing is asked where there are none, which the VNets of the picture tell.
+    """
+    found: dict[Role, list[str]] = {}
+    for role in Role:
+        hub = observed.network(site.network_id(site.hub(role).virtual_network))
+        own = site.gateway_id(site.hub(role).gateway).lower()
+        found[role] = [each for each in (hub.gateways if hub else ()) if each.lower() != own]
+    reads = [
+        partial(_gateway_beside, reader, role, each) for role, ids in found.items() for each in ids
+    ]
+    if not reads:
+        return observed
+    read = [each for each in all_at_once(reader.clock, reads) if each is not None]
+    beside = {role: tuple(each for each in read if each.role is role) for role in Role}
+    return replace(observed, beside=beside)
+
+
+def _gateway_beside(reader: Reader, role: Role, gateway_id: str) -> Gateway | None:
+    reads = [
+        _keyed("body", partial(reader.get, gateway_id)),
+        *(_keyed(each, partial(_table, reader, gateway_id, each)) for each in TABLES),
+    ]
+    found = dict(all_at_once(reader.clock, reads))
+    try:
+        body = found["body"].value
+        return gateway(role, body, *(found[table] for table in TABLES)) if body else None
+    except AzureFailure:
+        return None
+
+
+def gateways_in(network: dict[str, Any]) -> list[str]:
+    """Return the ids of the gateways in a VNet: the GatewaySubnet lists their configurations."""
+    found: dict[str, str] = {}
+    for subnet in network.get("properties", {}).get("subnets") or []:
+        if str(subnet.get("name", "")).lower() != "gatewaysubnet":
+            continue
+        for each in subnet.get("properties", {}).get("ipConfigurations") or []:
+            gateway, _, _ = str(each.get("id", "")).partition("/ipConfigurations/")
+            if "/virtualnetworkgateways/" in gateway.lower():
+                found.setdefault(gateway.lower(), gateway)
+    return list(found.values())
+
+
 def utc_now() -> str:
     """The time of a picture: RFC 3339, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -173,6 +219,7 @@ def network(body: dict[str, Any]) -> VirtualNetwork:
             peering(each, body["id"]) for each in properties.get("virtualNetworkPeerings") or []
         ),
         location=str(body.get("location") or ""),
+        gateways=tuple(gateways_in(body)),
     )
 
 

@@ -47,7 +47,7 @@ class HoldTime:
         self._hold_s = context.site.timing.failback_hold_time_s
         self._count = Count()
         self._sessions: tuple[EdgeSessions, ...] | None = None
-        self._sessions_read_s = 0.0
+        self._sessions_read_s, self._restarts_known = 0.0, 0
 
     def basis(self, observed: Observed) -> str:
         """Return what the hold time rests on, in words; empty if the gateway is not known."""
@@ -104,10 +104,13 @@ class HoldTime:
     def _observe(self, *, express: bool) -> Observed:
         """Read the primary's gateway; of ExpressRoute also what the hold time rests on.
 
-        The sessions are read again if this reading may end the wait: they may have flapped.
+        The sessions are read again if this reading may end the wait, and after a prefix was
+        missing: they may have flapped.
         """
         reads: list[Callable[[], Any]] = [self._read_gateway]
-        if express and left_s(self._count, self._session(), self._hold_s) <= READING_COUNTS_S:
+        near = left_s(self._count, self._session(), self._hold_s) <= READING_COUNTS_S
+        if express and (near or self._count.restarts > self._restarts_known):
+            self._restarts_known = self._count.restarts
             reads.append(self._read_sessions)
         (at_s, observed), *_ = all_at_once(self._clock, reads)
         gateway, prefixes = observed.gateways.get(Role.PRIMARY), self._site.remote_prefixes

@@ -41,6 +41,7 @@ from erfailover.model.site import (
 )
 from erfailover.planning import conditions
 from erfailover.planning.adoption.prefixes import Prefix, remote_prefixes
+from erfailover.planning.coexistence import beside_words
 
 EXPRESS = "ExpressRoute"
 
@@ -59,6 +60,7 @@ class HubFacts:
         traits: what else a reader wants to know of it: the SKU, active-active, its ASN.
         locations: peering locations of its circuits, those that could be read.
         unread: what could not be told of others, in words.
+        beside: the name and kind of each other gateway in the hub.
     """
 
     hub: str
@@ -67,6 +69,7 @@ class HubFacts:
     traits: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -132,6 +135,11 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
         UsageFailure: there is no spoke, or none that was asked for.
     """
     remarks = [_exchanged(found)] if found.primary.kind != found.backup.kind == EXPRESS else []
+    remarks += [
+        beside_words(hub.name, last_of(hub.gateway), hub.kind, hub.beside, role)
+        for role in Role
+        if (hub := found.hub(role)).beside
+    ]
     spokes = _spokes(found, wanted, remarks)
     prefixes = remote_prefixes(found.observed, wanted.remote_prefixes)
     remarks += [f"{each.network}: {each.note}" for each in prefixes if not each.active]

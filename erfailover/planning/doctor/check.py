@@ -46,6 +46,8 @@ class Name(StrEnum):
     ADDRESS_SKU = "public-address-sku"
     THROUGHPUT = "throughput"
     CONNECTIONS = "connections"
+    SECOND_GATEWAYS = "second-gateways"
+    HOLD_TIME = "hold-time"
     DRILL = "drill"
     NETWORK_WATCHER = "network-watcher"
     API_VERSIONS = "api-versions"

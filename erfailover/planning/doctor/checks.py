@@ -12,7 +12,12 @@ from collections.abc import Callable, Iterator
 from erfailover.model.claims import Weight
 from erfailover.model.site import Path, Site
 from erfailover.planning.doctor.check import Check, Group
-from erfailover.planning.doctor.connections import connections, drill
+from erfailover.planning.doctor.connections import (
+    connections,
+    drill,
+    hold_time,
+    second_gateways,
+)
 from erfailover.planning.doctor.environment import (
     api_versions,
     clock,
@@ -80,7 +85,9 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     gateway_skus,
     address_skus,
     connections,
+    second_gateways,
     throughput,
+    hold_time,
     drill,
     network_watchers,
     api_versions,

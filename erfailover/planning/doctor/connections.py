@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from erfailover.model.circuits import Circuits, claims
 from erfailover.model.claims import Verdict
+from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.resource_ids import CIRCUIT, CONNECTION, group_of
 from erfailover.model.site import Role, Site
+from erfailover.planning import coexistence
 from erfailover.planning.doctor.check import Check, Group, Line, Name
 from erfailover.planning.doctor.facts import Facts
 from erfailover.planning.drill.state import STOP, drill_state
+from erfailover.planning.switch.hold_time import basis, longest_session
 
 
 def connections(site: Site, facts: Facts) -> Iterator[Check]:
@@ -61,6 +64,39 @@ def _to_be_read(found: Circuits) -> str:
         f"Have {CONNECTION}/read and {CIRCUIT}/read granted there: erfailover permissions "
         f"--role-definition read {scopes}"
     )
+
+
+def second_gateways(site: Site, facts: Facts) -> Iterator[Check]:
+    """What a second gateway in a hub means: Azure fails over between the primary's by itself."""
+    line = Line(Name.SECOND_GATEWAYS, Group.GATEWAYS, required=False)
+    found = list(coexistence.claims(site, facts.observed))
+    yield from (line.of(each, "See the permissions above, then run it again.") for each in found)
+    if not found:
+        yield line.ok("neither hub has a second gateway")
+
+
+def hold_time(site: Site, facts: Facts) -> Iterator[Check]:
+    """What the hold time of a switch back rests on, and whether that can be read."""
+    line = Line(Name.HOLD_TIME, Group.GATEWAYS, required=False)
+    primary = facts.observed.gateways.get(Role.PRIMARY)
+    if primary is None:
+        seen = "what the hold time rests on: the primary hub's gateway could not be read"
+        yield line.unknown(seen, "See the permissions above.")
+        return
+    session = longest_session(facts.sessions, site.timing.failback_hold_time_s)
+    seen = basis(site, primary.type, session)
+    if primary.type == EXPRESSROUTE and session.up_s is None:
+        found = facts.circuits.get(Role.PRIMARY)
+        connections = (found.connections.value or ()) if found else ()
+        ids = [each.circuit_id for each in connections if each.circuit_id]
+        scopes = " ".join(f"--scope {each}" for each in dict.fromkeys(map(group_of, ids)))
+        yield line.unknown(
+            seen,
+            f"Have {CIRCUIT}/read and {CIRCUIT}/peerings/routeTablesSummary/read granted there: "
+            f"erfailover permissions --role-definition read {scopes}".rstrip(),
+        )
+    else:
+        yield line.ok(seen)
 
 
 def drill(site: Site, facts: Facts) -> Iterator[Check]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from ipaddress import IPv4Address
 
 from erfailover.model.circuits import Circuits
+from erfailover.model.edge_sessions import EdgeSessions
 from erfailover.model.lease import Held
 from erfailover.model.observed import Observed, Reading
 from erfailover.model.routing import Surroundings
@@ -153,6 +154,7 @@ class Facts:
         remaining: what is left of Azure's limits, by subscription and ``reads`` or ``writes``.
         journal: what is damaged in it; empty if nothing is.
         circuits: what the gateways that could be read hang on.
+        sessions: the BGP sessions of the primary's circuits with the customer edge.
         stand_in: the BGP peering address of the drill's local network gateway; None without one.
     """
 
@@ -178,4 +180,5 @@ class Facts:
     hosts: tuple[HostPath, ...] = ()
     around: Surroundings = field(default_factory=Surroundings)
     circuits: Mapping[Role, Circuits] = field(default_factory=dict)
+    sessions: tuple[EdgeSessions, ...] = ()
     stand_in: Reading[str] | None = None

@@ -16,7 +16,7 @@ from erfailover.model.observed import Gateway, Observed
 from erfailover.model.peering_flags import FLAGS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import last_of, network_of, parse
-from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
+from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.plan.text import COLUMNS, PLANS, changes, summary
@@ -189,11 +189,8 @@ def _gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[
         f"Gate: nothing is broken before {name} is known to be ready. To look yourself, run the "
         "commands with --output table and without --query."
     )
-    if plan.target is Path.EXPRESSROUTE:
-        hold_s = site.timing.failback_hold_time_s
-        yield from _comment(
-            f"erfailover also waits until the session is up for {hold_s:.0f} s: connectedDuration."
-        )
+    if plan.hold_time:
+        yield from _comment(f"erfailover also waits: {plan.hold_time}.")
     yield _stop_unless("Succeeded", _state("vnet-gateway", gateway_id), f"{name} is not Succeeded")
     yield _stop_unless("Succeeded", _state("vnet", hub_id), f"{last_of(hub_id)} is not Succeeded")
     peers = f"value[?state=='Connected'{_any_of('neighbor', _neighbors(gateway))}].neighbor"

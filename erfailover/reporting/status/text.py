@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from erfailover.model.claims import Claim, Verdict
@@ -41,8 +41,12 @@ def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
         "path": health.path,
         "healthy": health.healthy,
         "ready": None if health.ready is None else HEALTHY[health.ready],
+        "hold_time": health.hold_time or None,
         "warnings": list(health.warnings),
-        "gateways": [_gateway_data(each) for each in observed.gateways.values()],
+        "gateways": [
+            _gateway_data(each)
+            for each in (*observed.gateways.values(), *chain(*observed.beside.values()))
+        ],
         "peerings": [_peering_data(each, observed) for each in _peerings(site, observed)],
         "spokes": [
             {
@@ -154,6 +158,8 @@ def _claims(seen: Picture, screen: Screen) -> Iterator[str]:
         yield f"{path_name(seen.health.other)}, if switched to:"
         yield from claim_lines(seen.health.readiness, screen)
         yield from _left_out(seen.health, screen)
+    if seen.health.hold_time:
+        yield from wrap(seen.health.hold_time, screen.width, "  ")
 
 
 def _left_out(health: Health, screen: Screen) -> Iterator[str]:

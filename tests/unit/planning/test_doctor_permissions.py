@@ -146,6 +146,7 @@ def test_the_reading_role_changes_nothing() -> None:
     assert all(asked.search(each.action) for each in reading)
     tested = needs(EXPRESSROUTE, RoleKind.READ)
     assert {each.action for each in tested} - {each.action for each in reading} == {
+        "Microsoft.Network/expressRouteCircuits/peerings/routeTablesSummary/read",
         "Microsoft.Network/expressRouteCircuits/read",
         "Microsoft.Network/virtualNetworkGateways/getFailoverAllTestsDetails/action",
     }

@@ -1,0 +1,128 @@
+"""Hubs with an ExpressRoute gateway and a VPN gateway side by side. Pure.
+
+A spoke that uses such a hub's remote gateways uses both, and Azure prefers ExpressRoute for a
+prefix that both have; if ExpressRoute loses it, the VPN gateway takes over in less than ten seconds
+without a write (published: azure-docs "Using S2S VPN as a backup for ExpressRoute private
+peering"). So the hub's path is healthy if its gateways together carry every remote prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from ipaddress import IPv4Network
+
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import EXPRESSROUTE, Gateway, Observed
+from erfailover.model.resource_ids import last_of
+from erfailover.model.site import Role, Site
+from erfailover.planning import conditions
+
+Condition = Callable[[Gateway | None], Claim]
+
+NATIVE = (
+    "Azure fails over between the two by itself, within seconds, and erfailover is of use only if "
+    "the whole hub is lost"
+)
+
+
+def either(gateways: Sequence[Gateway], condition: Condition) -> Claim:
+    """Return the claim of the first gateway of which a condition holds.
+
+    Of none: UNKNOWN if it is unknown of one of them, otherwise FAILS, and what was seen of each.
+    """
+    claims = [condition(each) for each in gateways] or [condition(None)]
+    for each in claims:
+        if each.verdict is Verdict.HOLDS:
+            return each
+    unknown = any(each.verdict is Verdict.UNKNOWN for each in claims)
+    verdict = Verdict.UNKNOWN if unknown else Verdict.FAILS
+    return Claim(claims[0].name, verdict, "; ".join(each.seen for each in claims))
+
+
+def hub_has_learned(
+    gateways: Sequence[Gateway], role: Role, prefixes: Sequence[IPv4Network]
+) -> Claim:
+    """Return whether the gateways of a hub have learned every prefix between them."""
+    whole = either(gateways, partial(_has_learned, role, prefixes))
+    if whole.verdict is Verdict.HOLDS or len(gateways) < 2:
+        return whole
+    parts = [either(gateways, partial(_has_learned, role, (prefix,))) for prefix in prefixes]
+    verdict = conditions.all_of(parts)
+    missing = [each for each in parts if each.verdict is not Verdict.HOLDS]
+    return Claim(whole.name, verdict, "; ".join(each.seen for each in missing or parts))
+
+
+def _has_learned(role: Role, prefixes: Sequence[IPv4Network], gateway: Gateway | None) -> Claim:
+    return conditions.gateway_has_learned(gateway, role, prefixes)
+
+
+def warnings(site: Site, observed: Observed) -> Iterator[str]:
+    """Say where Azure has moved prefixes to the other gateway of a hub, or has not been able to."""
+    for role, named in observed.gateways.items():
+        lost = conditions.gateway_has_learned(named, role, site.remote_prefixes)
+        for other in observed.gateways_of(role)[1:] if lost.verdict is Verdict.FAILS else ():
+            held = hub_has_learned([named, other], role, site.remote_prefixes)
+            if held.verdict is Verdict.HOLDS:
+                yield f"{lost.seen}; {other.name} in the same hub has taken over: {NATIVE}"
+
+
+def beside_words(
+    hub: str, gateway: str, kind: str, beside: Sequence[tuple[str, str]], role: Role
+) -> str:
+    """Return what a second gateway in a hub means, in words.
+
+    Args:
+        hub: the name of the hub.
+        gateway: the name of the gateway of the site.
+        kind: its type.
+        beside: the name and type of each other gateway in the hub.
+        role: what the hub is to the site.
+    """
+    listed = " and ".join(f"{name} ({type_})" for name, type_ in beside)
+    told = f"{hub} has {listed} beside {gateway} ({kind})"
+    if role is Role.PRIMARY and EXPRESSROUTE in {kind, *(type_ for _, type_ in beside)}:
+        return f"{told}: {NATIVE}"
+    return (
+        f"{told}: the backup is judged by the tunnels of {gateway} alone. If both hubs are on the "
+        "same circuit, they lose it together"
+    )
+
+
+def claims(site: Site, observed: Observed) -> Iterator[Claim]:
+    """Say of each hub with a second gateway what that means, and whether Azure can fail over."""
+    name = "hub_has_one_gateway"
+    for role in Role:
+        hub_id = site.network_id(site.hub(role).virtual_network)
+        hub, named = observed.network(hub_id), observed.gateways.get(role)
+        if hub is None:
+            seen = (
+                f"{last_of(hub_id)} could not be read: whether it has a second gateway is unknown"
+            )
+            yield Claim(name, Verdict.UNKNOWN, seen)
+            continue
+        own = site.gateway_id(site.hub(role).gateway).lower()
+        ids = [each for each in hub.gateways if each.lower() != own]
+        beside = observed.beside.get(role, ())
+        if len(beside) < len(ids) or (ids and named is None):
+            listed = ", ".join(map(last_of, ids))
+            seen = f"{hub.name} has a second gateway ({listed}), which could not be read"
+            yield Claim(name, Verdict.UNKNOWN, seen)
+        elif beside and named is not None:
+            pairs = [(each.name, each.type) for each in beside]
+            seen = beside_words(hub.name, named.name, named.type, pairs, role)
+            if role is Role.PRIMARY:
+                seen += "".join(f". {each}" for each in _able(site, beside))
+            yield Claim(name, Verdict.HOLDS, seen)
+
+
+def _able(site: Site, beside: Sequence[Gateway]) -> Iterator[str]:
+    """Say whether the gateways beside the primary's could take over now."""
+    for each in beside:
+        if not each.bgp:
+            yield f"{each.name} could not take over: it speaks no BGP"
+            continue
+        learned = conditions.gateway_has_learned(each, Role.PRIMARY, site.remote_prefixes)
+        could = {Verdict.HOLDS: "could", Verdict.FAILS: "could not"}
+        told = could.get(learned.verdict, "may or may not")
+        yield f"{each.name} {told} take over now: {learned.seen}"

@@ -1,0 +1,102 @@
+"""Hubs with two gateways: what they carry between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+from itertools import product
+
+import pytest
+
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import EXPRESSROUTE, Gateway, Reading
+from erfailover.model.site import Path, Role
+from erfailover.planning.coexistence import claims, either, hub_has_learned, warnings
+from erfailover.planning.health import judge
+from tests.support import sites
+
+HOLDS, FAILS, UNKNOWN = Verdict.HOLDS, Verdict.FAILS, Verdict.UNKNOWN
+SITE = sites.site()
+ONE, TWO = IPv4Network("10.5.0.0/16"), IPv4Network("10.6.0.0/16")
+
+
+def gateway(name: str, *prefixes: str, asn: int = 65020, unread: bool = False) -> Gateway:
+    """A gateway with one connected peer that has learned some prefixes, and originates vnet1."""
+    peer = replace(sites.peer("10.9.9.9"), asn=asn)
+    own = sites.route("10.1.0.0/16", "Network", "10.2.0.254")
+    routes = [sites.route(each, source="10.9.9.9") for each in prefixes]
+    found = replace(sites.gateway(Role.PRIMARY, own, *routes, peers=(peer,)), name=name)
+    if asn == 12076:
+        found = replace(found, type=EXPRESSROUTE)
+    return replace(found, learned_routes=Reading(None, "timed out")) if unread else found
+
+
+def test_whichever_gateway_makes_a_condition_hold_decides() -> None:
+    seen = {each: gateway(each) for each in ("a", "b")}
+    for verdicts in product(Verdict, repeat=2):
+        told = dict(zip(seen, verdicts, strict=True))
+
+        def condition(of: Gateway | None, told: dict[str, Verdict] = told) -> Claim:
+            assert of is not None
+            return Claim("condition", told[of.name], of.name)
+
+        claim = either(tuple(seen.values()), condition)
+        expected = HOLDS if HOLDS in verdicts else UNKNOWN if UNKNOWN in verdicts else FAILS
+        assert claim.verdict is expected
+        if expected is HOLDS:
+            assert told[claim.seen] is HOLDS
+        else:
+            assert claim.seen == "a; b"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict", "seen"),
+    [
+        (("10.5.0.0/16", "10.6.0.0/16"), (), HOLDS, "er has learned 10.5.0.0/16, 10.6.0.0/16"),
+        ((), ("10.4.0.0/14",), HOLDS, "vpn has learned 10.5.0.0/16, 10.6.0.0/16"),
+        (("10.5.0.0/16",), ("10.6.0.0/16",), HOLDS, "er has learned 10.5.0.0/16; vpn has learned"),
+        (("10.5.0.0/16",), (), FAILS, "er has not learned 10.6.0.0/16 by BGP; vpn has not learned"),
+        ((), (), FAILS, "er has not learned 10.5.0.0/16 by BGP"),
+    ],
+)
+def test_a_hub_has_learned_what_its_gateways_have_between_them(
+    first: tuple[str, ...], second: tuple[str, ...], verdict: Verdict, seen: str
+) -> None:
+    both = gateway("er", *first, asn=12076), gateway("vpn", *second)
+    claim = hub_has_learned(both, Role.PRIMARY, (ONE, TWO))
+    assert claim.verdict is verdict
+    assert claim.seen.startswith(seen)
+
+
+def test_a_second_gateway_that_cannot_be_read_may_have_taken_over() -> None:
+    both = gateway("er", "10.5.0.0/16", asn=12076), gateway("vpn", unread=True)
+    assert hub_has_learned(both, Role.PRIMARY, (ONE,)).verdict is HOLDS
+    assert hub_has_learned(both, Role.PRIMARY, (ONE, TWO)).verdict is UNKNOWN
+
+
+def test_the_health_of_the_primary_path_is_that_of_both_gateways() -> None:
+    def judged(*beside: Gateway, has: tuple[str, ...] = ()) -> tuple[bool | None, tuple[str, ...]]:
+        state = sites.on(Path.EXPRESSROUTE, SITE)
+        seen = sites.observed(SITE, state, (gateway("er", *has, asn=12076),))
+        health = judge(SITE, replace(seen, beside={Role.PRIMARY: beside}))
+        return health.healthy, tuple(each for each in health.warnings if "taken over" in each)
+
+    assert judged()[0] is False
+    healthy, told = judged(gateway("vpn", "10.5.0.0/16"))
+    assert (healthy, len(told)) == (True, 1)
+    assert judged(gateway("vpn", "10.5.0.0/16"), has=("10.5.0.0/16",)) == (True, ())
+    assert judged(gateway("vpn"))[0] is False
+    assert judged(gateway("vpn", unread=True))[0] is None
+    assert judged(replace(gateway("p2s", unread=True), bgp=False))[0] is False
+
+
+def test_a_gateway_of_the_hub_that_was_not_read_is_unknown() -> None:
+    seen = sites.observed(SITE, {})
+    hub_id = SITE.network_id("vnet2").lower()
+    hub = replace(seen.networks[hub_id], gateways=("/g/vng1", "/g/second"))
+    (claim,) = claims(SITE, replace(seen, networks={**seen.networks, hub_id: hub}))
+    assert claim.verdict is UNKNOWN
+    assert "second" in claim.seen
+    assert list(warnings(SITE, seen)) == []
+    unread = sites.observed(SITE, {}, vnet2="refused")
+    assert [each.verdict for each in claims(SITE, unread)] == [UNKNOWN]
