@@ -14,7 +14,8 @@ from typing import Any
 from tests.tools.campaign import cells, forked, report, whole
 from tests.tools.campaign.cells import Cell, Direction, Stage
 from tests.tools.campaign.checks import Flags, name
-from tests.tools.campaign.mutants import MUTANTS, Mutant
+from tests.tools.campaign.mutant import Mutant
+from tests.tools.campaign.mutants import MUTANTS
 from tests.tools.campaign.pairs import together
 from tests.tools.campaign.report import Campaign
 from tests.tools.campaign.trial import Result, tried

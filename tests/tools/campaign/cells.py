@@ -142,6 +142,13 @@ class Cell:
         path = self.call.path.rsplit("/", 1)[-1]
         return bool(self.call.uses) and path == MAKE[self.direction]
 
+    @property
+    def is_taken_away(self) -> bool:
+        """Whether another client changes a peering after the spoke has its new path."""
+        target = f"/{MAKE[self.direction]}"
+        made = any(each.uses and each.path.endswith(target) for each in self.earlier)
+        return made and self.trouble in SOMEBODY
+
 
 def begins(direction: Direction, stage: Stage) -> str:
     """What the ids of a direction and a stage begin with: ``ipsec``, ``ipsec-prestaged``."""

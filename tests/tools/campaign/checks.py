@@ -118,6 +118,8 @@ def _path(record: Record) -> Iterator[str]:
     trouble = record.cell.trouble if record.cell else None
     if first is None or trouble in CUT_SHORT:
         return
+    if record.stranded[0] and record.cell is not None and record.cell.is_taken_away:
+        return
     if record.stranded[0] and trouble not in NEVER_ALLOWED:
         yield f"stranded at the end: the process ends, and there is no path: {last(first)}"
     if record.stranded[0] and trouble in NEVER_ALLOWED:
@@ -176,7 +178,7 @@ def _writes(record: Record) -> Iterator[str]:
 def _is_owed(record: Record, write: Seen) -> bool:
     """Whether a write restores a path: it goes out before the journal has confirmed it."""
     broken = any(
-        _is_break(each, record.direction) and each.run == write.run and each.at_s <= write.at_s
+        _is_break(each, record.direction) and each.at_s <= write.at_s
         for each in record.seen
         if each is not write
     )

@@ -38,6 +38,10 @@ HEARD_S = 0.05
 """Wall seconds in which the main thread hears a signal."""
 FLUSH_S = 0.3
 """How long the last records of a run are waited for here, in wall seconds."""
+INTENT_S = 0.1
+"""How long an intent that may be recorded late is waited for here, in wall seconds."""
+RELIED_ON_S = 2.0
+"""How long a store elsewhere is relied on here, in modelled seconds: a break takes longer."""
 SILENCE_S = 20.0
 """How long a store that hangs is waited for, in modelled seconds: Blob storage's own limit."""
 ERRORS = {
@@ -73,6 +77,7 @@ class Machine:
         held = partial(HeldLease, now=self.warm.clock.now)
         setattr(commands_lease, "HeldLease", held)  # noqa: B010 - imported there
         recorder.FLUSH_S = FLUSH_S
+        recorder.INTENT_S = INTENT_S
         self._end_with_the_process(LoggedTransport, "send", _no_more_requests)
         self._end_with_the_process(LocalStore, "append", _no_more_records)
         open_private = files.open_private
@@ -189,7 +194,7 @@ def _silent(machine: Machine, *args: Any, **options: Any) -> Any:
 
         return call
 
-    store.is_cheap = False
+    store.is_cheap, store.relied_on_s = False, RELIED_ON_S
     store.renew = unless_silent(store.renew, asked=True)
     store.append = unless_silent(store.append, asked=False)
     return store

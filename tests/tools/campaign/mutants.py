@@ -1,20 +1,21 @@
-"""Ten wrong controllers: each must turn the campaign red, and by the check named.
+"""Wrong controllers: each must turn the campaign red, and by the check named.
 
 Each is the controller with one thing changed in the forked process that tries it. Nothing here
-runs in the process that forks.
+runs in the process that forks. Those that end or mislead a run between break and make are in
+``stranding``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from erfailover.azure import peerings, writer
 from erfailover.azure.client.retries import WRITE
 from erfailover.commands.runs import recorder
-from erfailover.commands.switch import gate
+from erfailover.commands.switch import crossing, gate
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model import observed as model_observed
 from erfailover.model.claims import Claim, Verdict
@@ -24,26 +25,8 @@ from erfailover.model.site import Path, Site
 from erfailover.planning import conditions
 from erfailover.planning.switch import procedure
 from erfailover.runtime.state import lease_keeper
-from tests.tools.campaign.cells import Direction
-
-Patch = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One wrong controller.
-
-    Attributes:
-        apply: makes this process's controller wrong.
-        cell: the id of the cell that shows it; empty for a run without trouble.
-        caught_by: the check that is expected to catch it.
-    """
-
-    name: str
-    apply: Patch
-    cell: str
-    caught_by: str
-    direction: Direction = Direction.IPSEC
+from tests.tools.campaign.mutant import Mutant, Patch
+from tests.tools.campaign.stranding import STRANDING
 
 
 def _planned(change: Callable[[Sequence[SwitchStep]], Sequence[SwitchStep]]) -> Patch:
@@ -154,6 +137,7 @@ def _no_patience() -> None:
 def _failed_is_done() -> None:
     model_observed.Peering.failed = property(lambda self: False)  # type: ignore[method-assign,assignment]
     writer._as_put = _flags_alone
+    crossing.Crossing._is_confirmed = lambda self, peering_id: True  # type: ignore[method-assign]
 
 
 def _flags_alone(body: Mapping[str, Any]) -> Callable[[Any], bool]:
@@ -198,8 +182,8 @@ MUTANTS = (
     Mutant(
         "no contingency",
         _planned(_no_contingency),
-        "ipsec:PUT:vnet1-to-vnet3:2:before:forbidden-403",
-        "left on a path",
+        "ipsec:PUT:vnet1-to-vnet3:2:before:make-refused-back-once",
+        "stranded at the end",
     ),
     Mutant("intent in the journal after the act", _late_journal, "", "journal before the act"),
     Mutant(
@@ -212,6 +196,7 @@ MUTANTS = (
         "failed operation taken for done",
         _failed_is_done,
         "ipsec:PUT:vnet1-to-vnet3:2:during:operation-failed",
-        "repeat converges",
+        "stranded at the end",
     ),
+    *STRANDING,
 )

@@ -6,6 +6,7 @@ that thousands of runs fit their time; writes take what was recorded.
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import os
@@ -91,6 +92,8 @@ class Warm:
         self.streams: Callable[[], io.StringIO] = io.StringIO
         """Makes standard output and error of a command."""
         journal.IDLE_S = IDLE_S
+        os.fsync = lambda fd: None  # a process that dies loses nothing it has written
+        gc.disable()  # a collection would touch, and so copy, every page that forks share
         self._direction: Direction | None = None
         self._stage = Stage.COLD
         self.do("init")
@@ -171,13 +174,13 @@ class Warm:
     def run(self, *arguments: str) -> Ran:
         """Type a command."""
         out, err, began = self.streams(), self.streams(), self.clock.now()
+        died = ""
         with redirect_stdout(out), redirect_stderr(err):
             try:
                 code = invoke(list(arguments), self.clock)
             except (SystemExit, KeyboardInterrupt) as error:
-                code = 1
-                err.write(f"ended by {error!r}")
-        return Ran(code, out.getvalue(), err.getvalue(), self.clock.now() - began)
+                code, died = 1, f"ended by {error!r}"
+        return Ran(code, out.getvalue(), err.getvalue() + died, self.clock.now() - began)
 
     def do(self, *arguments: str) -> None:
         """Type a command that must succeed."""

@@ -1,0 +1,294 @@
+"""Wrong controllers that leave a spoke without a path, or do not say so; see ``mutants``.
+
+Most are what erfailover did before a spoke was owed a path from its break on.
+"""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from erfailover.azure import peerings
+from erfailover.azure.client import write_guard
+from erfailover.azure.client.polling import HURRIED
+from erfailover.azure.client.rate_limits import Budget
+from erfailover.azure.writer import Writer
+from erfailover.cli import signals
+from erfailover.commands.runs import recorder
+from erfailover.commands.switch import crossing, execution
+from erfailover.errors import AzureFailure, Kind
+from erfailover.model.fencing import Grant, Write, may_send
+from erfailover.planning.switch.recovery import Direction, Move, OutwardPeerings, Place, next_move
+from erfailover.reporting.run import report
+from erfailover.runtime import executor, streams
+from erfailover.runtime.clock import start
+from erfailover.runtime.state import lease_keeper
+from tests.tools.campaign.mutant import Mutant
+
+
+def _listeners_end_runs() -> None:
+    def notify(self: Any, event: Any) -> None:
+        self.listener(event)
+
+    def write(self: Any, text: str) -> int:
+        return int(self._stream.write(text))
+
+    executor._Run._notify = notify  # type: ignore[method-assign]
+    streams.LastingStream.write = write  # type: ignore[method-assign]
+
+
+def _journal_ends_runs() -> None:
+    right = recorder.Recorder.later
+
+    def later(self: Any, event: str, **fields: Any) -> Future[None]:
+        kept = right(self, event, **fields)
+        if event in ("intent", "accepted"):
+            kept.result()
+        return kept
+
+    def intent_later(self: Any, task: str, title: str, change: str, resource: str) -> None:
+        self.later("intent", task=task, title=title, change=change, resource=resource)
+
+    recorder.Recorder.later = later  # type: ignore[method-assign]
+    recorder.Recorder.intent_later = intent_later  # type: ignore[method-assign]
+
+
+def _breaks_unconfirmed() -> None:
+    def announce(self: Any, step: Any, *, confirmed: bool = False) -> None:
+        title = f"{step.number}. {step.title}"
+        resource = step.write.peering_id
+        self.recorder.later(
+            "intent", task=step.id, title=title, change=str(step.write.change), resource=resource
+        )
+
+    crossing.Crossing._announce_step = announce  # type: ignore[method-assign]
+
+
+def _not_found_ends_it() -> None:
+    right = crossing.Crossing._recover
+
+    def recover(self: Any) -> Place:
+        failure = self._failures.get(Direction.FORWARD)
+        if isinstance(failure, AzureFailure) and failure.kind is Kind.NOT_FOUND:
+            return Place.NOWHERE
+        return right(self)
+
+    def operation(
+        self: Any, what: str, deadline: float, begin: Any, resource_id: str, cadence: Any = HURRIED
+    ) -> Any:
+        accepted = partial(self._accepted, resource_id)
+        return self._session.await_operation(
+            what, deadline, begin, accepted, cadence, self._waiting
+        )
+
+    crossing.Crossing._recover = recover  # type: ignore[method-assign]
+    Writer._operation = operation  # type: ignore[method-assign]
+
+
+def _opposite_of_unknown() -> None:
+    _next_move(lambda place, last: Move.TAKE_BACK if last is Direction.FORWARD else None)
+    crossing.Crossing._read = lambda self: OutwardPeerings(None, None)  # type: ignore[method-assign]
+
+
+def _next_move(change: Any) -> None:
+    right = next_move
+
+    def changed(place: Place, last: Any, *rest: Any, **more: Any) -> Move:
+        found = right(place, last, *rest, **more)
+        if found in (Move.ARRIVED, Move.RETURNED):
+            return found
+        return change(place, last) or found
+
+    setattr(crossing, "next_move", changed)  # noqa: B010 - imported there
+
+
+def _make_once() -> None:
+    _next_move(lambda place, last: Move.GIVE_UP if last is Direction.FORWARD else None)
+
+
+def _take_back_once() -> None:
+    taken: list[bool] = []
+
+    def change(place: Place, last: Any) -> Move:
+        if taken:
+            return Move.GIVE_UP
+        taken.append(True)
+        return Move.TAKE_BACK
+
+    right = peerings.put
+
+    def put(writer: Any, write: Any, *rest: Any) -> None:
+        try:
+            right(writer, write, *rest)
+        except Exception:
+            if taken:
+                setattr(peerings, "put", _refuse)  # noqa: B010
+            raise
+
+    _next_move(change)
+    setattr(peerings, "put", put)  # noqa: B010
+
+
+def _refuse(*arguments: Any) -> None:
+    raise AzureFailure(Kind.REFUSED, "not sent")
+
+
+def _hang_up_kills() -> None:
+    right = signals.install
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(129)
+
+    def install() -> None:
+        right()
+        signal.signal(signal.SIGHUP, end)
+
+    signals.install = install
+
+
+def _first_ctrl_c_ends() -> None:
+    def to_the_end(self: Any) -> Any:
+        loop = start(self.clock, self._run_tasks, "executor")
+        try:
+            self.clock.wait_for(loop.done, 1e9)
+        except KeyboardInterrupt:
+            raise self._stopped_by_the_operator() from None
+        return loop.result()
+
+    executor._Run.to_the_end = to_the_end  # type: ignore[method-assign]
+
+
+def _says_still_on() -> None:
+    report.RunReport._state = lambda self, *rest: "still on ExpressRoute"  # type: ignore[method-assign]
+
+
+def _make_waits_for_a_token() -> None:
+    for name in ("prepay", "exempt"):
+        setattr(Budget, name, lambda *arguments: None)
+
+
+def _lease_before_the_pipeline() -> None:
+    right = Writer._write
+
+    def write(self: Any, *rest: Any) -> None:
+        self._guard()
+        right(self, *rest)
+
+    setattr(Writer, "_write", write)  # noqa: B010 - of another signature
+    write_guard.WriteGuardPolicy.on_request = lambda self, request: None  # type: ignore[method-assign]
+
+
+def _silent_store_stops_the_make() -> None:
+    right = may_send
+
+    def stricter(write: Write, grant: Grant, *rest: float) -> bool:
+        return right(Write.OTHER if write is Write.MAKE else write, grant, *rest)
+
+    setattr(lease_keeper, "may_send", stricter)  # noqa: B010 - imported there
+
+
+def _make_not_confirmed() -> None:
+    crossing.Crossing._is_confirmed = lambda self, peering_id: True  # type: ignore[method-assign]
+
+
+def _early() -> None:
+    right = execution.SwitchRun._crossings
+
+    def crossings(self: Any, plan: Any) -> Any:
+        found = right(self, plan)
+        for each in found.values():
+            each.deadline_s = 60.0
+        return found
+
+    execution.SwitchRun._crossings = crossings  # type: ignore[method-assign]
+
+
+def _vague() -> None:
+    execution.stranded_failure = lambda outcome: None
+    crossing.Crossing._failure = lambda self, place: self._failures[Direction.FORWARD]  # type: ignore[method-assign]
+
+
+BREAK, MAKE = "ipsec:PUT:vnet1-to-vnet2:1", "ipsec:PUT:vnet1-to-vnet3:2"
+STRANDED = "stranded at the end"
+STRANDING = (
+    Mutant(
+        "an output that fails ends the run",
+        _listeners_end_runs,
+        f"{BREAK}:lost:output-epipe",
+        STRANDED,
+    ),
+    Mutant(
+        "a journal that fails ends the run",
+        _journal_ends_runs,
+        f"{BREAK}:lost:journal-full",
+        STRANDED,
+    ),
+    Mutant(
+        "break although its intent is not confirmed",
+        _breaks_unconfirmed,
+        "ipsec:PUT:vnet1-to-vnet3:1:after:journal-full",
+        "journal before the act",
+    ),
+    Mutant(
+        "404 of a poll taken for the end", _not_found_ends_it, f"{BREAK}:during:poll-404", STRANDED
+    ),
+    Mutant(
+        "unknown outcome answered by its opposite",
+        _opposite_of_unknown,
+        f"{MAKE}:lost:time-out",
+        "opposite of an unknown outcome",
+    ),
+    Mutant("make tried once", _make_once, f"{MAKE}:before:forbidden-403", STRANDED),
+    Mutant(
+        "take-back stops at its first write that fails",
+        _take_back_once,
+        f"{MAKE}:during:make-refused-back-once",
+        STRANDED,
+    ),
+    Mutant("SIGHUP kills", _hang_up_kills, f"{BREAK}:lost:sighup", STRANDED),
+    Mutant("the first Ctrl-C ends the run", _first_ctrl_c_ends, f"{BREAK}:lost:ctrl-c", STRANDED),
+    Mutant(
+        "'still on' reported after an accepted break",
+        _says_still_on,
+        f"{MAKE}:before:make-refused-back-for-good",
+        "told as it is",
+    ),
+    Mutant(
+        "the make waits for a token",
+        _make_waits_for_a_token,
+        f"{MAKE}:before:retry-after-3600",
+        STRANDED,
+    ),
+    Mutant(
+        "lease checked before the pipeline",
+        _lease_before_the_pipeline,
+        "ipsec:PUT:vnet3-to-vnet1:1:before:lease-lost",
+        "write without the lease",
+    ),
+    Mutant(
+        "a silent store stops the make",
+        _silent_store_stops_the_make,
+        f"{BREAK}:lost:store-fails",
+        STRANDED,
+    ),
+    Mutant(
+        "make not confirmed by a reading",
+        _make_not_confirmed,
+        f"{MAKE}:after:target-changed",
+        STRANDED,
+    ),
+    Mutant(
+        "gives up after a minute",
+        _early,
+        f"{MAKE}:before:make-refused-back-for-good",
+        "tries until the deadline",
+    ),
+    Mutant(
+        "the last message does not name the spoke",
+        _vague,
+        f"{MAKE}:before:make-refused-back-for-good",
+        "names the spoke",
+    ),
+)
