@@ -46,7 +46,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--mutants", action="store_true", help="wrong controllers: each must be caught")
     add("--list", action="store_true", help="list the cells, and those that cannot occur")
     add("--results", type=Path, metavar="FILE", help="keep results; go on where FILE ends")
-    add("--workers", type=int, default=2, metavar="N", help="processes side by side (2)")
+    add("--workers", type=int, default=3, metavar="N", help="processes side by side (3)")
     add("--write-docs", action="store_true", help="write the table into docs/reliability.md")
     return parser.parse_args(arguments)
 

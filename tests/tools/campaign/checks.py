@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from tests.tools.campaign.cells import BREAK, MAKE, Cell, Direction
 from tests.tools.campaign.troubles import (
@@ -86,6 +87,31 @@ def problems(record: Record) -> list[str]:
     ]
 
 
+class Ending(StrEnum):
+    """How the first run of a cell came to its end."""
+
+    ITSELF = "the process ended by itself"
+    REFUSED = "Azure refused both directions until the step's deadline"
+    TAKEN_AWAY = "another client took the path away after it was made"
+    KILLED = "SIGKILL"
+    CTRL_C_TWICE = "a second Ctrl-C"
+    LEASE_LOST = "a lease that somebody else holds"
+
+
+def ending(record: Record) -> Ending:
+    """How the first run came to its end."""
+    cell = record.cell
+    if cell is None:
+        return Ending.ITSELF
+    if cell.trouble in CUT_SHORT:
+        return Ending[cell.trouble.name]
+    if record.stranded[0] and cell.is_taken_away:
+        return Ending.TAKEN_AWAY
+    if record.stranded[0] and cell.trouble in NEVER_ALLOWED:
+        return Ending.REFUSED
+    return Ending.ITSELF
+
+
 def name(problem: str) -> str:
     """The check that a problem is of."""
     return problem.partition(":")[0]
@@ -115,14 +141,12 @@ def _first_run(record: Record) -> Iterator[str]:
 def _path(record: Record) -> Iterator[str]:
     """A run that ends by itself leaves a path, or has tried until the step's deadline."""
     first = record.runs[0]
-    trouble = record.cell.trouble if record.cell else None
-    if first is None or trouble in CUT_SHORT:
+    came = ending(record)
+    if first is None or came not in (Ending.ITSELF, Ending.REFUSED):
         return
-    if record.stranded[0] and record.cell is not None and record.cell.is_taken_away:
-        return
-    if record.stranded[0] and trouble not in NEVER_ALLOWED:
+    if record.stranded[0] and came is Ending.ITSELF:
         yield f"stranded at the end: the process ends, and there is no path: {last(first)}"
-    if record.stranded[0] and trouble in NEVER_ALLOWED:
+    if came is Ending.REFUSED:
         if not re.match(r"erfailover: vnet1 (has|may have) NO path", last(first)):
             yield f"names the spoke: the last message is {last(first)}"
         if record.without_s < STEP_DEADLINE_S - SLACK_S:

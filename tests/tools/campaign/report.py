@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.tools.campaign.cells import Direction
-from tests.tools.campaign.checks import name
+from tests.tools.campaign.cells import Direction, Stage, begins
+from tests.tools.campaign.checks import Ending, name
 from tests.tools.campaign.trial import Result
 from tests.tools.campaign.troubles import Trouble
 
+MESSAGE = 150
+"""How much of a message is shown."""
 BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
 NEVER = {
-    "stranded": ("neither path after the repeat", "left on a path"),
+    "stranded": ("stranded at the end", "neither path after the repeat"),
     "Internet path cut": ("Internet path",),
     "peering of spoke and primary hub deleted": ("peering of spoke and primary hub deleted",),
     "second remote gateway": ("second remote gateway attempted",),
@@ -57,9 +60,10 @@ def kind(id_: str) -> str:
     return last
 
 
-def _switched(result: Result) -> bool:
-    """Whether a result is a switch's."""
-    return result.id.split(":")[0] in {str(each) for each in Direction}
+def _switched(result: Result, *ways: Direction) -> bool:
+    """Whether a result is a switch's, in one of some directions."""
+    begin = result.id.split(":")[0]
+    return begin in {begins(way, stage) for way in ways or Direction for stage in Stage}
 
 
 def counts(results: Iterable[Result]) -> dict[str, int]:
@@ -79,9 +83,40 @@ def summary(campaign: Campaign) -> str:
     never = ", ".join(f"{count} {words}" for words, count in counts(results).items())
     return (
         f"{len(results)} runs, {len({kind(each.id) for each in results})} kinds, "
-        f"{len(campaign.failed)} failed, {never}, "
+        f"{len(campaign.failed)} failed, {never}, {_exceptions(results)}"
         f"longest recovery of a switch {longest:.0f} s (modelled)"
     )
+
+
+def _exceptions(results: Iterable[Result]) -> str:
+    """How many ended without a path in the rows of their own."""
+    found = [each for each in results if each.ending != Ending.ITSELF and any(each.stranded[:1])]
+    return f"{len(found)} without a path in rows of their own, " if found else ""
+
+
+def paths(results: Sequence[Result]) -> list[str]:
+    """Where the spoke had no path: when the process ended, and after the same command once more."""
+    lines = [
+        "| the spoke has no path | runs | when the process ended | after the same command again |",
+        "|---|--:|--:|--:|",
+    ]
+    switches = [each for each in results if len(each.stranded) == 2]
+    for ending in Ending:
+        mine = [each for each in switches if each.ending == ending]
+        ended, after = (sum(each.stranded[run] for each in mine) for run in (0, 1))
+        lines.append(f"| {ending} | {len(mine)} | {ended} | {after} |")
+    refused = [each for each in switches if each.ending == Ending.REFUSED]
+    if refused:
+        lines += ["", "Refused until the deadline, with the last message of each:", ""]
+    lines += [f"- `{each.id}`: {_shorter(each.last)}" for each in refused]
+    return lines
+
+
+def _shorter(message: str) -> str:
+    """A message without what all have in common, cut short."""
+    text = re.sub(r"rg-we/virtualNetworks/vnet1/virtualNetworkPeerings/", ".../", message)
+    text = text.removeprefix("erfailover: ")
+    return text if len(text) <= MESSAGE else f"{text[:MESSAGE]} ..."
 
 
 def failures(campaign: Campaign) -> str:
@@ -101,14 +136,15 @@ def table(campaign: Campaign) -> str:
         f"{len(campaign.results)} runs of {campaign.can_occur} cells that can occur.",
         "",
         "| trouble | to ipsec | to expressroute | passed over | stopped, then continued "
-        "| failed | longest recovery (s) |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| failed | longest recovery (s) | longest without a path (s) |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     rows: dict[str, list[Result]] = {str(each): [] for each in Trouble}
     for each in campaign.results:
         rows.setdefault(kind(each.id), []).append(each)
     lines += [_row(words, found) for words, found in rows.items() if found]
     lines.append(_row("**all**", list(campaign.results)))
+    lines += ["", *paths(campaign.results)]
     lines += ["", "Of each of these there must be none:", "", "| | runs |", "|---|--:|"]
     lines += [f"| {words} | {count} |" for words, count in counts(campaign.results).items()]
     lines += ["", "Not run, because it cannot occur or is the same as another cell:", ""]
@@ -118,12 +154,14 @@ def table(campaign: Campaign) -> str:
 
 
 def _row(words: str, found: Sequence[Result]) -> str:
-    ways = [sum(each.id.startswith(f"{way}:") for each in found) for way in Direction]
+    ways = [sum(_switched(each, way) for each in found) for way in Direction]
     good = [each for each in found if not each.problems]
     over = sum(each.codes[:1] == [0] for each in good)
     switches = [each for each in found if _switched(each)]
     longest = max(each.recovery_s for each in switches or found)
-    cells = (words, *ways, over, len(good) - over, len(found) - len(good), f"{longest:.0f}")
+    without = max(each.without_s for each in found)
+    failed = len(found) - len(good)
+    cells = (words, *ways, over, len(good) - over, failed, f"{longest:.0f}", f"{without:.0f}")
     return f"| {' | '.join(map(str, cells))} |"
 
 

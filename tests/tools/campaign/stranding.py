@@ -165,8 +165,18 @@ def _says_still_on() -> None:
 
 
 def _make_waits_for_a_token() -> None:
-    for name in ("prepay", "exempt"):
-        setattr(Budget, name, lambda *arguments: None)
+    right = Budget.take
+
+    def take(self: Any, verb: str, url: str) -> None:
+        if verb == "PUT":
+            self.clock.sleep(max(0.0, self.__dict__.get("until_s", 0.0) - self.clock.now()))
+        right(self, verb, url)
+
+    def refused(self: Any, verb: str, url: str, retry_after_s: float) -> None:
+        self.until_s = self.clock.now() + retry_after_s
+
+    for name, method in (("take", take), ("refused", refused)):
+        setattr(Budget, name, method)
 
 
 def _lease_before_the_pipeline() -> None:
@@ -259,7 +269,7 @@ STRANDING = (
         "the make waits for a token",
         _make_waits_for_a_token,
         f"{MAKE}:before:retry-after-3600",
-        STRANDED,
+        "path in time",
     ),
     Mutant(
         "lease checked before the pipeline",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.tools.campaign import cells, report
 from tests.tools.campaign.cells import Direction, Moment
+from tests.tools.campaign.checks import Ending
 from tests.tools.campaign.report import Campaign
 from tests.tools.campaign.trial import Result
 from tests.tools.campaign.troubles import Trouble
@@ -19,7 +20,7 @@ SEEN = [
     ("GET", PEERING, 200),
     ("DELETE", PEERING, 202),
 ]
-CALLS = cells.calls((*each, None) for each in SEEN)
+CALLS = cells.calls((*each, each[0] == "PUT" or None) for each in SEEN)
 GRID = list(cells.grid(Direction.IPSEC, CALLS))
 
 
@@ -72,8 +73,27 @@ def test_the_summary_counts_what_must_never_be() -> None:
     )
 
 
+def test_a_path_that_is_missing_when_the_process_ends_counts_in_the_row_of_its_ending() -> None:
+    killed = Result("ipsec:PUT:x:1:lost:killed", [], stranded=[True, False], ending=Ending.KILLED)
+    itself = Result("ipsec:PUT:x:1:lost:reset", ["stranded at the end: x"], stranded=[True, True])
+    refused = Result(
+        "ipsec-prestaged:PUT:x:1:before:401-for-good",
+        [],
+        stranded=[True, False],
+        ending=Ending.REFUSED,
+        last="erfailover: vnet1 has NO path: refused",
+    )
+    lines = report.paths([killed, itself, refused])
+    assert "| SIGKILL | 1 | 1 | 0 |" in lines
+    assert "| the process ended by itself | 1 | 1 | 1 |" in lines
+    assert lines[-1] == (
+        "- `ipsec-prestaged:PUT:x:1:before:401-for-good`: vnet1 has NO path: refused"
+    )
+    assert report.counts([killed, itself, refused])["stranded"] == 1
+
+
 def test_the_table_replaces_the_one_before() -> None:
     table = report.table(Campaign([Result("ipsec:PUT:x:1:lost:reset", [], [0, 0, 0], 4.0)], 9, {}))
     once = report.written_into("# Reliability\n", table)
-    assert once.count("| reset | 1 | 0 | 1 | 0 | 0 | 4 |") == 1
+    assert once.count("| reset | 1 | 0 | 1 | 0 | 0 | 4 | 0 |") == 1
     assert report.written_into(once, table) == once

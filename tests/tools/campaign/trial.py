@@ -22,7 +22,7 @@ from erfailover.runtime.clock import SystemClock
 from tests.support.clocks import ResumedClock
 from tests.tools.campaign import checks
 from tests.tools.campaign.cells import BREAK, MAKE, Cell, Direction
-from tests.tools.campaign.checks import Flags, Record
+from tests.tools.campaign.checks import Ending, Flags, Record
 from tests.tools.campaign.machine import Machine
 from tests.tools.campaign.troubles import Trouble
 from tests.tools.campaign.warm import SECRETS, Ran, Warm
@@ -58,8 +58,9 @@ class Result:
     flags: dict[str, list[bool]] = field(default_factory=dict)
     stranded: list[bool] = field(default_factory=list)
     """Whether the spoke had no path when the first run's process ended, and after the second."""
+    ending: str = str(Ending.ITSELF)
     without_s: float = 0.0
-    """The longest time without a path, in modelled seconds."""
+    """The longest time without a path until the first run's process ended, in modelled seconds."""
     last: str = ""
     """The last message of the first run."""
     detail: str = ""
@@ -246,6 +247,7 @@ def _result(record: Record, watch: Watch) -> Result:
         ],
         flags={each: list(found) for each, found in record.flags[1].items()},
         stranded=list(record.stranded[:2]),
+        ending=str(checks.ending(record)),
         without_s=round(record.without_s, 1),
         last=checks.last(first) if first is not None else "",
         detail=_detail(record),
