@@ -19,11 +19,21 @@ from erfailover.config.validate_topology import topology_problems
 from erfailover.config.yaml_source import Keys, Problem
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import GROUP, GUID, PEERING
-from erfailover.model.site import ROLE_OF_PATH, CloudEndpoint, Path, Role, Site, SitePeering, Spoke
+from erfailover.model.site import (
+    ROLE_OF_PATH,
+    CloudEndpoint,
+    Path,
+    Role,
+    Site,
+    SiteFailoverTest,
+    SitePeering,
+    Spoke,
+)
 from erfailover.model.state_location import FORM, parse
 
 A_SUBSCRIPTION = "a subscription's id (a GUID)"
 """What the site file names a subscription by."""
+LOCATION = re.compile(r"\w[\w ,.()&'/-]{0,99}")
 SPOKE_NAME = re.compile(r"[A-Za-z0-9][\w.()/-]{0,170}")
 
 
@@ -32,6 +42,7 @@ def problems(site: Site) -> list[Problem]:
     return [
         *_names(site),
         *_cloud(site),
+        *_peering_location(site),
         *id_problems(site),
         *_hubs_and_spokes(site),
         *_spoke_names(site),
@@ -65,6 +76,15 @@ def _names(site: Site) -> Iterator[Problem]:
     if not re.fullmatch(r"[a-z0-9]+", site.location):
         found, remedy = repr(site.location), "'az account list-locations' lists them"
         yield Problem(("location",), "a region's name like westeurope", found, remedy)
+
+
+def _peering_location(site: Site) -> Iterator[Problem]:
+    if isinstance(site.drill, SiteFailoverTest) and not LOCATION.fullmatch(
+        site.drill.peering_location
+    ):
+        keys: Keys = ("drill", "peering_location")
+        expected_ = "a peering location such as Amsterdam or Washington DC"
+        yield Problem(keys, expected_, repr(site.drill.peering_location))
 
 
 def _cloud(site: Site) -> Iterator[Problem]:

@@ -38,6 +38,8 @@ RESERVED_ASNS: Mapping[int, str] = {
 """ASNs a VPN gateway is refused (documented; 65515 is a gateway's default and would collide)."""
 
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", re.IGNORECASE)
+SKU = re.compile(r"\w{1,80}", re.ASCII)
+IMAGE = re.compile(r"([\w.-]{1,80}:){3}[\w.-]{1,80}", re.ASCII)
 ADMIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 FORBIDDEN_ADMINS = frozenset({"root", "admin", "administrator", "guest", "test", "user"})
 
@@ -201,7 +203,7 @@ def _gateways(topology: Topology) -> Iterator[Problem]:
             yield Problem(place, "one gateway in a VNet", found)
         placed.setdefault(network_name, name)
         yield from _asn((*keys, "asn"), name, gateway.asn, asns)
-        if not gateway.sku.endswith("AZ"):
+        if not SKU.fullmatch(gateway.sku) or not gateway.sku.endswith("AZ"):
             yield Problem(
                 (*keys, "sku"),
                 "a zone-redundant SKU such as VpnGw1AZ",
@@ -370,7 +372,9 @@ def _interface(
 
 
 def _machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
-    if len(machine.image.split(":")) != 4:
+    if not SKU.fullmatch(machine.size):
+        yield Problem((*keys, "size"), "a size such as Standard_B2ats_v2", repr(machine.size))
+    if not IMAGE.fullmatch(machine.image):
         yield Problem((*keys, "image"), "publisher:offer:sku:version", repr(machine.image))
     if not ADMIN_NAME.fullmatch(machine.admin_username) or (
         machine.admin_username in FORBIDDEN_ADMINS

@@ -207,6 +207,7 @@ class _Reader:
             return None
         try:
             value = self.loader.construct_object(node)
+            hash(value)  # !!set "x" is a set
         except yaml.MarkedYAMLError:
             raise
         except Exception:  # PyYAML trusts explicit tags: !!int "" is an IndexError

@@ -90,7 +90,7 @@ def test_what_is_wrong_with_the_command_line_or_the_site_file_repeats_none(
         [HOSTILE],
         ["switch", "--to", HOSTILE],
         ["status", "--site", site],
-        ["status", "--site", HOSTILE.replace("\0", "")],
+        ["status", "--site", HOSTILE.replace("\0", "").replace("\ud800", "\udc9b")],
         ["status", "--query", HOSTILE],
         ["status", "--watch", "\x1b[31m5"],
     ):

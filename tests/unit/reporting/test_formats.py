@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -122,3 +123,39 @@ def test_a_query_that_does_not_suit_the_result_is_a_problem_of_the_query() -> No
 def test_every_format_is_one_that_az_has() -> None:
     assert set(formats.FORMATS) < {"json", "jsonc", "none", "table", "tsv", "yaml", "yamlc"}
     assert json.loads(printed("", DATA, "json")) == DATA
+
+
+PATHOLOGICAL = [
+    "(" * 3000 + "path" + ")" * 3000,
+    "!" * 4000 + "path",
+    "[" + "1" * 5000 + "]",
+    "`" + "[" * 2000 + "`",
+    "a" * 10_001,
+    "|".join(["@"] * 2000),
+    "|".join(["[@]"] * 300),
+    "|".join(["[@,@]"] * 60),
+    "|".join(["[@,@]"] * 60) + "|to_string(@)",
+    "|".join(["[@,@][]"] * 60),
+    "|".join(["[" + ",".join("@" * 9) + "]"] * 9),
+    "|".join(["{a:@,b:@}"] * 40),
+    "|".join(["[@,@]"] * 40) + "|[0]==[1]",
+    "gateways[::0]",
+    "&path",
+    "[&path]",
+]
+
+
+@pytest.mark.parametrize("text", PATHOLOGICAL, ids=range(len(PATHOLOGICAL)))
+@pytest.mark.parametrize("format_", ["json", "yaml", "tsv", "table"])
+def test_a_pathological_query_is_refused_within_two_seconds(text: str, format_: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(QueryProblem) as problem:
+        printed("", DATA, format_, query(text))
+    assert time.monotonic() - began < 2.0
+    assert len(str(problem.value)) < 1000
+
+
+def test_a_large_result_can_be_queried() -> None:
+    data = {"spokes": [{"name": f"vnet{number}", "ok": True} for number in range(5000)]}
+    assert printed("", data, "tsv", query("length(spokes[?ok].name)")) == "5000\n"
+    assert len(printed("", data, "tsv", query("spokes[*].[name, ok]")).splitlines()) == 5000
