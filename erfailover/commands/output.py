@@ -135,17 +135,18 @@ def show(text: str, data: Any, format_: str, query: Query | None = None) -> None
     Raises:
         UsageFailure: the query does not suit this result; nothing was printed.
     """
-    screen = _screen() if format_ == formats.TABLE and query is not None else None
+    on = _screen()
+    of_query = on if format_ == formats.TABLE and query is not None else None
     try:
-        told = formats.printed(text, data, format_, query, screen)
-        sys.stdout.write(printable(told, STYLE) if sys.stdout.isatty() else printable(told))
+        told = formats.printed(text, data, format_, query, of_query)
+        sys.stdout.write(printable(told, STYLE) if on.colour else printable(told))
     except formats.QueryProblem as problem:
         raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None
     sys.stdout.flush()
 
 
 def _screen() -> Screen:
-    """What the table of a query is shown on; what is piped is not folded."""
+    """Return what a result is shown on; the table of a query is not folded if it is piped."""
     found = screen(os.environ)
     return found if sys.stdout.isatty() else replace(found, width=UNFOLDED)
 

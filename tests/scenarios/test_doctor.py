@@ -208,6 +208,11 @@ def damaged_lease(stage: Stage, _: pytest.MonkeyPatch) -> None:
     local_store(stage).lease_file.write_text("{")
 
 
+def damaged_journal(stage: Stage, _: pytest.MonkeyPatch) -> None:
+    with local_store(stage).journal_file.open("ab") as file:
+        file.write(b"not json\n")
+
+
 def basic(body: dict[str, Any]) -> None:
     body["sku"] = {"name": "Basic", "tier": "Regional"}
 
@@ -326,6 +331,7 @@ TROUBLES = (
             without(f"{PEERING}/write", "Microsoft.Compute/*"),
             eligible,
             held,
+            damaged_journal,
             heavy,
             few_left,
             fault(Fault(Kind.SKEW, times=FOREVER, seconds=400.0)),
@@ -335,6 +341,7 @@ TROUBLES = (
             Name.ELIGIBLE_ROLES,
             Name.POLICIES,
             Name.LEASE,
+            Name.JOURNAL,
             Name.THROUGHPUT,
             Name.THROTTLING,
             Name.CLOCK,
@@ -471,7 +478,7 @@ TROUBLES = (
     ),
     Trouble("a private store", (store_at("192.168.7.7"),), unknown=(Name.STORE_PATH, Name.LEASE)),
 )
-NEVER_UNKNOWN_HERE = {Name.ENDPOINT_PATH}
+NEVER_UNKNOWN_HERE = {Name.ENDPOINT_PATH, Name.JOURNAL}
 """The lab is always on this machine; ``tests/unit/planning/test_doctor_checks.py`` shows the
 unknown one."""
 
