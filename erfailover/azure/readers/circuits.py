@@ -23,6 +23,8 @@ from erfailover.runtime.clock import all_at_once
 
 Body = dict[str, Any]
 PRIVATE_PEERING = "AzurePrivatePeering"
+EDGE_DEADLINE_S = 60.0
+"""How long an edge router may take to answer: one that is down need not, and a switch waits."""
 
 
 @understood("reading of connections")
@@ -113,6 +115,7 @@ def _neighbors(reader: Reader, circuit_id: str, path: str) -> Reading[tuple[Edge
         lambda: reader.action(
             circuit_id,
             "list_routes_table_summary",
+            EDGE_DEADLINE_S,
             peering_name=PRIVATE_PEERING,
             device_path=path,
         )

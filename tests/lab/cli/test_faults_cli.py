@@ -43,6 +43,13 @@ def test_faults_are_armed_listed_and_cleared_by_commands(folder: Path, tmp_path:
     assert lab("clear") == "Cleared: f1 f3 f4 f5\n"
 
 
+def test_a_circuit_that_is_not_there_is_named(folder: Path) -> None:
+    words = ["fault", "session", "--state-dir", str(folder), "c9", "--seconds", "30"]
+    found = CliRunner().invoke(main, words)
+    assert found.exit_code == 1
+    assert "there is no circuit c9" in found.output
+
+
 def test_without_a_lab_the_exit_code_is_2(tmp_path: Path) -> None:
     found = CliRunner().invoke(main, ["fault", "list", "--state-dir", str(tmp_path)])
     assert found.exit_code == 2

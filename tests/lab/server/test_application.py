@@ -14,6 +14,7 @@ import pytest
 from erfailover.lab.auth import managed_identity
 from erfailover.lab.server.server import LabServer
 from tests.support.arm_client import Arm
+from tests.support.lab_express import hub_on_a_circuit
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -211,6 +212,7 @@ def test_without_the_secret_the_lab_does_not_say_which_paths_it_has(
         ("POST", "/lab/faults", "InvalidFault"),
         ("PUT", "/lab/role", "InvalidRole"),
         ("PUT", "/lab/metric", "InvalidMetric"),
+        ("PUT", "/lab/sessions", "InvalidLoss"),
         ("POST", "/lab/save", "InvalidSnapshot"),
         ("POST", "/lab/restore", "InvalidSnapshot"),
         ("GET", "/lab/reachability?from=vm1&to=10.0.0.1", "InvalidParameter"),
@@ -222,3 +224,17 @@ def test_what_the_labs_own_paths_cannot_read_is_refused(
 ) -> None:
     status, found, _ = send(server, method, path, secret(server), body)
     assert (status, found["error"]["code"]) == (400, code)
+
+
+def test_a_circuit_loses_the_customer_edge_and_has_it_again(server: LabServer, arm: Arm) -> None:
+    hub_on_a_circuit(arm)
+    circuits = arm.lab.bgp.network.circuits.all
+    wanted = {"circuit": "c1", "paths": ["primary"], "seconds": 0, "every": 0, "times": 1}
+    for paths, up in ((["primary"], (False, True)), ([], (True, True))):
+        body = json.dumps({**wanted, "paths": paths}).encode()
+        status, found, _ = send(server, "PUT", "/lab/sessions", secret(server), body)
+        assert (status, found["lost"]) == (200, paths)
+        assert [each.customer_up for each in circuits.values()] == [up]
+    body = json.dumps({**wanted, "times": 3}).encode()
+    status, found, _ = send(server, "PUT", "/lab/sessions", secret(server), body)
+    assert (status, found["error"]["code"]) == (400, "InvalidLoss")
