@@ -142,7 +142,7 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
     ]
     spokes = _spokes(found, wanted, remarks)
     prefixes = remote_prefixes(found.observed, wanted.remote_prefixes)
-    remarks += [f"{each.network}: {each.note}" for each in prefixes if not each.active]
+    remarks += [f"{each.network}: {each.note}" for each in prefixes if each.is_question]
     remarks += [f"{each.spoke.name}: {note}" for each in spokes for note in each.notes]
     away = [each.spoke.name for each in spokes if each.path is Path.IPSEC]
     if away:

@@ -18,6 +18,7 @@ from erfailover.planning import conditions
 from erfailover.planning.carried_prefixes import beyond, carried_prefixes
 
 DEFAULT_ROUTE = IPv4Network("0.0.0.0/0")
+FORCED = "the default route (forced tunnelling)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Prefix:
     network: IPv4Network
     active: bool
     note: str
+
+    @property
+    def is_question(self) -> bool:
+        """Whether a person has to decide: what is left out, and a default route that is taken."""
+        return not self.active or self.note.startswith(FORCED)
 
 
 def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tuple[Prefix, ...]:
@@ -62,7 +68,7 @@ def _nothing_narrower(also: bool) -> Prefix:
     return Prefix(
         DEFAULT_ROUTE,
         True,
-        f"the default route (forced tunnelling), and nothing else is learned; the backup {has}. "
+        f"{FORCED}, and nothing else is learned; the backup {has}. "
         "Is all traffic to go there on IPsec as well? If not, name what must be reached",
     )
 
@@ -109,7 +115,7 @@ def _judged(prefix: IPv4Network, heard: Sequence[IPv4Network], how: str) -> Pref
         return Prefix(
             prefix,
             False,
-            f"the default route (forced tunnelling); the backup {also}: whether all traffic must "
+            f"{FORCED}; the backup {also}: whether all traffic must "
             "go there on IPsec as well is yours to say",
         )
     if route is None:

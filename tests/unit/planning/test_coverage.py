@@ -234,6 +234,7 @@ def test_a_default_route_that_is_all_that_is_learned_is_adopted_with_the_questio
     assert found.active
     assert words in found.note
     assert "Is all traffic to go there on IPsec as well?" in found.note
+    assert found.is_question
 
 
 @pytest.mark.parametrize(
