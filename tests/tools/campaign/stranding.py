@@ -69,11 +69,11 @@ def _breaks_unconfirmed() -> None:
 def _not_found_ends_it() -> None:
     right = crossing.Crossing._recover
 
-    def recover(self: Any) -> Place:
+    def recover(self: Any, deadline: float) -> Place:
         failure = self._failures.get(Direction.FORWARD)
         if isinstance(failure, AzureFailure) and failure.kind is Kind.NOT_FOUND:
             return Place.NOWHERE
-        return right(self)
+        return right(self, deadline)
 
     def operation(
         self: Any, what: str, deadline: float, begin: Any, resource_id: str, cadence: Any = HURRIED
