@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import Self
 
 STYLE = r"\x1b\[[0-9;]*m"
 """A control sequence that sets a colour or style, and nothing else."""
@@ -53,6 +54,13 @@ class Failure(Exception):
         self.hint = hint and printable(hint)
         super().__init__(self.message)
 
+    def saying(self, message: str, hint: str | None) -> Self:
+        """Return the same failure with other words."""
+        other = type(self).__new__(type(self), message)
+        other.__dict__.update(self.__dict__)
+        other.message, other.hint = message, hint
+        return other
+
 
 class UsageFailure(Failure):
     """The command line or the site file is wrong."""
@@ -89,7 +97,19 @@ class Kind(StrEnum):
     """No answer came: a write may have been done or not."""
     AUTHENTICATION = "authentication"
     """The token was not accepted, or none could be had."""
+    OTHER_TENANT = "in another tenant"
+    """The token is not one of the tenant that owns the subscription: it concerns that one only."""
     NOT_FOUND = "not found"
+    """The resource does not exist; its subscription, its group and its type do."""
+    GROUP_NOT_FOUND = "no such resource group"
+    SUBSCRIPTION_NOT_FOUND = "no such subscription"
+    """It does not exist, or the identity has no right in it."""
+    NOT_OFFERED = "not offered"
+    """The cloud or the region does not know the type or the API version; the resource may exist."""
+    OPERATION_LOST = "operation lost"
+    """The URL of an accepted operation does not say how it ended: it may have been done or not."""
+    NOT_SUPPORTED = "not supported"
+    """erfailover has no client for such a resource: nothing was sent."""
     REFUSED = "refused"
     """Azure says no; saying it again does not help."""
     DEADLINE = "deadline"
@@ -122,7 +142,7 @@ class AzureFailure(Failure):
     @property
     def outcome_unknown(self) -> bool:
         """Whether a write may have been done although it failed."""
-        return self.kind in (Kind.SERVER, Kind.CONNECTION, Kind.DEADLINE)
+        return self.kind in (Kind.SERVER, Kind.CONNECTION, Kind.DEADLINE, Kind.OPERATION_LOST)
 
 
 class StateFailure(Failure):

@@ -14,10 +14,11 @@ from erfailover.azure.readers.cache import Readings
 from erfailover.azure.readers.network import peering
 from erfailover.azure.writer import Writer
 from erfailover.errors import AzureFailure, Kind, Refused
+from erfailover.model.arm_json import section
 from erfailover.model.observed import Peering
 from erfailover.model.peering_flags import Flags
 from erfailover.model.plan import Change, PeeringWrite
-from erfailover.model.resource_ids import network_of
+from erfailover.model.resource_ids import canonical, network_of
 
 log = logging.getLogger("erfailover.azure.cloud")
 
@@ -133,10 +134,7 @@ def refuse_if_in_use(seen: Peering, name: str) -> None:
 
 
 def _with_flags(found: dict[str, Any] | None, remote: str, flags: Flags) -> dict[str, Any]:
-    body = dict(found or {})
-    body["properties"] = {
-        "remoteVirtualNetwork": {"id": remote},
-        **body.get("properties", {}),
-        **flags.to_arm(),
-    }
-    return body
+    properties = section(found, "properties")
+    known = section(properties, "remoteVirtualNetwork").get("id")
+    leads_to = {} if known else {"remoteVirtualNetwork": {"id": canonical(remote)}}
+    return {**(found or {}), "properties": {**properties, **leads_to, **flags.to_arm()}}

@@ -12,17 +12,24 @@ from typing import Any, TypeVar
 
 from erfailover.azure.client.bounded_transport import is_below
 from erfailover.azure.client.clients import Clients
-from erfailover.azure.client.operations import label, operations, raw, raw_resource, raw_table
+from erfailover.azure.client.operations import (
+    client_of,
+    label,
+    operations,
+    raw,
+    raw_resource,
+    raw_table,
+)
 from erfailover.azure.client.polling import CadencePolling
 from erfailover.azure.client.raw_request import Answer, rows_of_path, rows_of_sdk, send
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import READ_DEADLINE_S, Session
 from erfailover.errors import AzureFailure, Kind
-from erfailover.model.resource_ids import parse, subscription_of
+from erfailover.model.arm_json import Body, provisioning_state, section, text
+from erfailover.model.resource_ids import GROUP, ResourceId, parse, subscription_of
 from erfailover.runtime.clock import Clock
 
 T = TypeVar("T")
-Body = dict[str, Any]
 SETTLED = frozenset({"Succeeded", "Failed", "Canceled"})
 
 
@@ -42,8 +49,13 @@ class Reader:
         return self._session.clock
 
     def get(self, resource_id: str, deadline_s: float = READ_DEADLINE_S) -> Body | None:
-        """The resource as ARM JSON; None where there is none."""
-        where = parse(resource_id)
+        """The resource as ARM JSON; None where there is none.
+
+        Raises:
+            AzureFailure: it could not be read; nothing is then known of it. Kind NOT_SUPPORTED for
+                what erfailover has no client for, such as a classic VNet.
+        """
+        where = _place(resource_id)
         try:
             found: Body = self._session.read(
                 f"GET {label(resource_id)}",
@@ -51,7 +63,7 @@ class Reader:
                 deadline_s,
             )
         except AzureFailure as failure:
-            if failure.kind is Kind.NOT_FOUND:
+            if failure.kind is Kind.NOT_FOUND or _is_missing_group(failure, where):
                 return None
             raise
         return found
@@ -117,8 +129,7 @@ class Reader:
         began = self.clock.now()
         while True:
             found = self.get(resource_id, min(READ_DEADLINE_S, deadline - self.clock.now()))
-            properties = (found or {}).get("properties", {})
-            state = str(properties.get("provisioningState") or "Succeeded")
+            state = provisioning_state(section(found, "properties"))
             if found is None or state in SETTLED:
                 return found
             now = self.clock.now()
@@ -151,7 +162,7 @@ class Reader:
                 partial(clients.get_url, operation),
                 deadline - self.clock.now(),
             )
-            state = str(answer.get("status") or "gone")
+            state = text(answer.get("status")) or "gone"
             if state not in ("InProgress", "Running", "Accepted") or self.clock.now() >= deadline:
                 break
             self.clock.sleep(2.0)
@@ -170,7 +181,7 @@ class Reader:
                 ),
             )
         except AzureFailure as failure:
-            if failure.kind is Kind.NOT_FOUND:
+            if failure.kind is Kind.NOT_FOUND or _is_missing_group(failure, where):
                 return None
             raise
 
@@ -267,3 +278,26 @@ class Reader:
     ) -> CommandResult:
         """Run a script that changes nothing on a machine."""
         return run_command(self._session, machine_id, script, deadline_s, command_id=command_id)
+
+
+def _place(resource_id: str) -> ResourceId:
+    """Take the id of a resource apart that Azure may have named.
+
+    Raises:
+        AzureFailure: erfailover has no client for such a resource.
+    """
+    try:
+        where = parse(resource_id)
+        client_of(where.type)
+    except ValueError as error:
+        raise AzureFailure(
+            Kind.NOT_SUPPORTED,
+            f"{resource_id} cannot be read: {error}",
+            "erfailover reads networks that Azure Resource Manager manages, no classic ones and "
+            "none of Microsoft's own.",
+        ) from None
+    return where
+
+
+def _is_missing_group(failure: AzureFailure, where: ResourceId) -> bool:
+    return failure.kind is Kind.GROUP_NOT_FOUND and where.is_a(GROUP)

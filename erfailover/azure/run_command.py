@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.azure.client.answers import understood
 from erfailover.azure.client.operations import label, raw
 from erfailover.azure.client.polling import CadencePolling
 from erfailover.azure.client.write_guard import Guard
 from erfailover.azure.session import Session
+from erfailover.model.arm_json import rows, section, text
 from erfailover.model.resource_ids import parse
 
 
@@ -52,12 +52,11 @@ def run_command(
 
     what = f"POST {label(machine_id)}/runCommand"
     answer = session.post(what, begin, deadline_s)
-    with understood(what):
-        answer = answer.get("properties", {}).get("output", answer)
-        return _result(answer.get("value") or [])
+    output = section(answer, "properties", "output") or section(answer)
+    return _result(rows(output.get("value")))
 
 
-def _result(rows: Sequence[Mapping[str, Any]]) -> CommandResult:
+def _result(listed: Sequence[Mapping[str, Any]]) -> CommandResult:
     """Take Run Command's answer apart.
 
     Linux: one row, its message with ``[stdout]`` and ``[stderr]`` (recorded). Windows: a row each,
@@ -66,13 +65,13 @@ def _result(rows: Sequence[Mapping[str, Any]]) -> CommandResult:
     """
     windows = {
         stream: "\n".join(
-            str(each.get("message") or "")
-            for each in rows
-            if f"/{stream}/" in str(each.get("code") or "").lower()
+            text(each.get("message"))
+            for each in listed
+            if f"/{stream}/" in text(each.get("code")).lower()
         )
         for stream in ("stdout", "stderr")
     }
-    message = "\n".join(str(each.get("message") or "") for each in rows)
+    message = "\n".join(text(each.get("message")) for each in listed)
     _, _, rest = message.partition("[stdout]\n")
     stdout, _, stderr = rest.partition("[stderr]\n")
     stdout, stderr = stdout or windows["stdout"], stderr or windows["stderr"]

@@ -16,10 +16,11 @@ from erfailover.azure.client.operations import label, raw
 from erfailover.azure.client.polling import HURRIED, Accepted, Cadence, CadencePolling
 from erfailover.azure.client.retries import WRITE
 from erfailover.azure.client.write_guard import Guard
-from erfailover.azure.reader import Body, Reader
+from erfailover.azure.reader import Reader
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import OnWait, Session
 from erfailover.errors import AzureFailure, Kind
+from erfailover.model.arm_json import Body, provisioning_state, section
 from erfailover.model.resource_ids import GROUP, parse
 from erfailover.runtime import waits
 
@@ -108,7 +109,7 @@ class Writer:
         try:
             self._write(what, resource_id, write, deadline, lambda found: found is None)
         except AzureFailure as failure:
-            if failure.kind is not Kind.NOT_FOUND:
+            if failure.kind not in (Kind.NOT_FOUND, Kind.GROUP_NOT_FOUND):
                 raise
 
     def change_gateway(
@@ -187,29 +188,12 @@ class Writer:
         resource_id: str,
         cadence: Cadence = HURRIED,
     ) -> Any:
-        began = False
-
         def accepted(answer: Accepted) -> None:
-            nonlocal began
-            began = True
             self._accepted(resource_id, answer)
 
-        try:
-            return self._session.await_operation(
-                what, deadline, begin, accepted, cadence, self._waiting
-            )
-        except AzureFailure as failure:
-            if not began or failure.outcome_unknown:
-                raise
-            # Whatever a look at the operation met, a 404 included: it may be done all the same.
-            raise AzureFailure(
-                Kind.SERVER,
-                f"{what} was accepted, and how it ended cannot be read: {failure.message}",
-                failure.hint,
-                code=failure.code,
-                status=failure.status,
-                correlation_id=failure.correlation_id,
-            ) from failure
+        return self._session.await_operation(
+            what, deadline, begin, accepted, cadence, self._waiting
+        )
 
 
 def _as_put(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
@@ -220,8 +204,8 @@ def _as_put(body: Mapping[str, Any]) -> Callable[[Body | None], bool]:
     def done(found: Body | None) -> bool:
         if found is None:
             return False
-        properties = found.get("properties", {})
-        if properties.get("provisioningState", "Succeeded") != "Succeeded":
+        properties = section(found, "properties")
+        if provisioning_state(properties) != "Succeeded":
             return False
         return all(
             properties.get(name) == value

@@ -19,7 +19,9 @@ from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import open_store, state_folder
 from erfailover.errors import AzureFailure, UsageFailure
 from erfailover.model.journal_lines import Record
+from erfailover.model.observed import Observed
 from erfailover.model.site import Site
+from erfailover.planning.peering_names import OtherName, as_observed
 from erfailover.runtime import logs, memory, waits
 from erfailover.runtime.clock import Clock, SystemClock
 from erfailover.runtime.journal import Journal
@@ -45,6 +47,7 @@ class Context:
         report: the file for the report of the run; None for none.
         reported: whether that file was written.
         told_of_damage: whether it was said that the journal is damaged.
+        other_names: the peerings that the last observation found under other names.
         clock: measures every wait; the system's, unless a test brings another.
     """
 
@@ -55,12 +58,31 @@ class Context:
     report: Path | None = None
     reported: bool = False
     told_of_damage: bool = False
+    other_names: tuple[OtherName, ...] = ()
     clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
+    _observed_site: Site | None = None
 
     @property
     def site(self) -> Site:
-        """The site, in the chosen subscription."""
-        return self.site_file.site
+        """The site, in the chosen subscription, with the names that its peerings have."""
+        return self._observed_site or self.site_file.site
+
+    def use_names_of(self, observed: Observed) -> Site:
+        """Use the names that the site's peerings have in Azure from now on; return that site."""
+        self._observed_site, self.other_names = as_observed(self.site_file.site, observed)
+        return self._observed_site
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the site file says otherwise than Azure, with the line to change."""
+        return tuple(
+            f"{self.place_of(each)}: {each.seen}: {each.remedy}" for each in self.other_names
+        )
+
+    def place_of(self, name: OtherName) -> str:
+        """The line of the site file that names a peering."""
+        line = self.site_file.line(name.keys)
+        return f"{self.site_file}:{line}" if line else str(self.site_file)
 
     @property
     def environment(self) -> Mapping[str, str]:

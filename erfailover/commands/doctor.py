@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from erfailover.azure.readers.doctor import Asked, read
 from erfailover.commands.context import Context
 from erfailover.errors import Refused, UnknownReading
@@ -24,6 +26,10 @@ def run(context: Context) -> None:
     reader, store = context.reader, context.store
     hosts = _hosts(context)
     facts = read(Asked(reader, hosts[ENDPOINT], store, hosts), site)
+    site = context.use_names_of(facts.observed)
+    facts = replace(
+        facts, other_names=tuple((each, context.place_of(each)) for each in context.other_names)
+    )
     lines = checks(site, facts)
     context.output.print_result(told.text(site, lines), told.data(site, lines))
     found = verdict_of(lines)

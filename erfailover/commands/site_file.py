@@ -51,6 +51,12 @@ class SiteFile:
 
         return load(self.path, {})
 
+    def line(self, keys: tuple[str | int, ...]) -> int | None:
+        """The line of a key; None if the file is not written yet, or cannot be read any more."""
+        from erfailover.config.loader import line_of
+
+        return line_of(self.path, keys)
+
     def use_site(self, site: Site) -> None:
         """Use a site whose file is not written yet."""
         self.__dict__["described"] = site

@@ -82,6 +82,14 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
     return replace(site, subscription=site.subscription or environment.get(SUBSCRIPTION_VARIABLE))
 
 
+def line_of(path: FilePath, keys: Keys) -> int | None:
+    """The line of a key of a site file; None if the file does not say."""
+    try:
+        return parse(path.read_bytes()).line(keys)
+    except (OSError, Unreadable):
+        return None
+
+
 def template() -> str:
     """The commented site file of the proof of concept, as ``init`` writes it."""
     return (resources.files("erfailover") / "data" / "erfailover.yaml").read_text("utf-8")

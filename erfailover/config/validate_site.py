@@ -34,7 +34,7 @@ from erfailover.model.state_location import FORM, parse
 A_SUBSCRIPTION = "a subscription's id (a GUID)"
 """What the site file names a subscription by."""
 LOCATION = re.compile(r"\w[\w ,.()&'/-]{0,99}")
-SPOKE_NAME = re.compile(r"[A-Za-z0-9][\w.()/-]{0,170}")
+SPOKE_NAME = re.compile(r"[\w(][\w.()/-]{0,170}")
 
 
 def problems(site: Site) -> list[Problem]:

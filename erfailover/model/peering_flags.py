@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from erfailover.model.arm_json import is_truth, truth
 from erfailover.model.site_file import Section
 
 Keep = Literal["keep"]
@@ -30,9 +31,18 @@ class Flags(Section):
 
     @classmethod
     def from_arm(cls, properties: Mapping[str, Any]) -> Flags:
-        """Read the flags from the properties of a peering's ARM JSON."""
-        default = cls().to_arm()
-        return cls(*(bool(properties.get(flag.arm_name, default[flag.arm_name])) for flag in FLAGS))
+        """Read the flags from the properties of a peering's ARM JSON; Azure's default for null.
+
+        Raises:
+            ValueError: one is no truth value: what a spoke's path depends on is not guessed.
+        """
+        found = []
+        for name, default in cls().to_arm().items():
+            value = properties.get(name)
+            if value is not None and not is_truth(value):
+                raise ValueError(f"expected true or false under {name!r}")
+            found.append(truth(value, default=default))
+        return cls(*found)
 
     def to_arm(self) -> dict[str, Any]:
         """Return the flags as properties of a peering's ARM JSON."""

@@ -110,6 +110,8 @@ class SwitchPlan:
     purpose: Purpose = Purpose.SWITCH
     hazards: tuple[Claim, ...] = ()
     """What else could keep traffic off the target; see ``hazards``."""
+    remarks: tuple[str, ...] = ()
+    """What the site file says otherwise than Azure, with the line to change."""
     left_out: Mapping[str, Claim] = field(default_factory=dict)
     """The spokes that are not moved, and why; the others are."""
     hold_time: str = ""

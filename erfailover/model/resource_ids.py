@@ -104,6 +104,44 @@ def parse(resource_id: str) -> ResourceId:
     return ResourceId(subscription, type_, (group, *parts[1::2]))
 
 
+_SEGMENTS = {
+    each.lower(): each
+    for type_ in (
+        *(SUBSCRIPTION, GROUP, NETWORK, SUBNET, PEERING, ROUTE_TABLE, PUBLIC_IP, SECURITY_GROUP),
+        *(GATEWAY, LOCAL_GATEWAY, CONNECTION, CIRCUIT, HUB, HUB_PEER, HUB_ADDRESS, INTERFACE),
+        *(MACHINE, "Microsoft.ClassicNetwork", "providers", "ipConfigurations"),
+    )
+    for each in type_.split("/")
+}
+
+
+def canonical(resource_id: str) -> str:
+    """Return an id with its segments spelled as ARM documents them; names stay as they are.
+
+    Terraform and Bicep compare ids by letter case, and Azure returns what was once sent. A text
+    that is no id is returned unchanged.
+    """
+    parts = resource_id.rstrip("/").split("/")
+    if parts[:1] != [""] or len(parts) < 3:
+        return resource_id
+    at = 1
+    while at < len(parts):
+        segment = parts[at].lower()
+        parts[at] = _SEGMENTS.get(segment, parts[at])
+        if segment == "providers" and at + 1 < len(parts):
+            parts[at + 1] = _SEGMENTS.get(parts[at + 1].lower(), parts[at + 1])
+        at += 2
+    return "/".join(parts)
+
+
+def is_network(resource_id: str) -> bool:
+    """Return whether an id is one of a VNet of Azure Resource Manager: no classic one."""
+    try:
+        return parse(resource_id).is_a(NETWORK)
+    except ValueError:
+        return False
+
+
 def is_resource_id(text: str) -> bool:
     """Return whether a text is an id of a subscription, a resource group or a resource in one."""
     return _FORM.fullmatch(text) is not None and text.isprintable()

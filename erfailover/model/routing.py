@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
+from erfailover.model.arm_json import prefix_of
 from erfailover.model.observed import Gateway, Reading, Tunnel
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role
@@ -148,20 +149,3 @@ class Surroundings:
         """The route table of a subnet that has one."""
         key = subnet.route_table or ""
         return self.route_tables.get(key, Reading(None, "it was not read"))
-
-
-def prefix_of(text: str) -> IPv4Network | None:
-    """An IPv4 prefix, or None where the text is none; host bits are ignored as Azure does."""
-    try:
-        found = ip_network(text, strict=False)
-    except ValueError:
-        return None
-    return found if isinstance(found, IPv4Network) else None
-
-
-def ipv6_prefix_of(text: str) -> IPv6Network | None:
-    """An IPv6 prefix, or None if the text is none."""
-    try:
-        return IPv6Network(text, strict=False)
-    except ValueError:
-        return None

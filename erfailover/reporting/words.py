@@ -43,6 +43,12 @@ def join_names(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
+def few(lines: Sequence[str], most: int = 3) -> list[str]:
+    """Return lines, at most so many, and one that says how many more there are."""
+    more = len(lines) - most
+    return list(lines) if more <= 1 else [*lines[:most], f"and {more} more likewise (-o json: all)"]
+
+
 def without_path(spokes: Sequence[str]) -> str:
     """Return the sentence that some spokes have no path: ``vnet1 has NO path``."""
     return f"{join_names(spokes, 12)} {'has' if len(spokes) == 1 else 'have'} NO path"

@@ -1,8 +1,10 @@
 """Translates the SDK's exceptions, once, at the edge.
 
 Azure's error code decides before the HTTP status: a failed operation arrives as HTTP 200
-(recorded), and contention as 400, 409 or 429 (recorded). The table ``ADVICE`` only adds a hint to
-a message: no decision rests on its texts, some of which are not published.
+(recorded), and contention as 400, 409 or 429 (recorded). A code that is not listed here means what
+costs least if that is wrong: 409 and 429 are waited out, 404 is not taken for a missing resource.
+The table ``ADVICE`` only adds a hint to a message: no decision rests on its texts, some of which
+are not published.
 """
 
 from __future__ import annotations
@@ -53,14 +55,79 @@ SERVER = frozenset(
 )
 """Codes of an intermittent failure inside Azure."""
 
-OTHER_TENANT = frozenset({"InvalidAuthenticationTokenTenant"})
-"""Codes of a 401 that concerns one resource: its subscription is in another tenant."""
+FINAL_CONFLICTS = frozenset(
+    {
+        "AnotherPeeringAlreadyReferencesRemoteVnet",
+        "BlobAlreadyExists",
+        "BlobImmutableDueToPolicy",
+        "BlockCountExceedsLimit",
+        "ContainerAlreadyExists",
+        "InvalidBlobType",
+        "InvalidResourceLocation",
+        "MissingSubscriptionRegistration",
+        "OperationNotAllowed",
+        "PropertyChangeNotAllowed",
+        "QuotaExceeded",
+        "ReadOnlyDisabledSubscription",
+        "ResourceGroupDeletionBlocked",
+        "ScopeLocked",
+        "SkuNotAvailable",
+    }
+)
+"""Codes of a 409 that no waiting cures (documented: ARM's and Storage's common error codes)."""
+
+NOT_FOUND = frozenset(
+    {
+        "NotFound",
+        "ParentResourceNotFound",
+        "ResourceNotFound",
+        "BlobNotFound",
+        "ContainerNotFound",
+        "SecretNotFound",
+    }
+)
+"""Codes of a 404 that say that the resource does not exist (recorded; Storage's and Key Vault's
+documented)."""
+
+PLACES = {
+    "InvalidAuthenticationTokenTenant": Kind.OTHER_TENANT,
+    "SubscriptionNotFound": Kind.SUBSCRIPTION_NOT_FOUND,
+    "InvalidSubscriptionId": Kind.SUBSCRIPTION_NOT_FOUND,
+    "ResourceGroupNotFound": Kind.GROUP_NOT_FOUND,
+    "InvalidResourceType": Kind.NOT_OFFERED,
+    "InvalidApiVersionParameter": Kind.NOT_OFFERED,
+    "NoRegisteredProviderFound": Kind.NOT_OFFERED,
+    "UnsupportedApiVersion": Kind.NOT_OFFERED,
+}
+"""Codes that say that the request did not reach the resource (documented: ARM's common errors;
+reported: azure-powershell 12061, azure-cli 28496, terraform-provider-azurerm 4546)."""
+
+SEEN = {
+    Kind.OTHER_TENANT: "the subscription is in another tenant than this sign-in",
+    Kind.SUBSCRIPTION_NOT_FOUND: "this identity does not see the subscription",
+    Kind.GROUP_NOT_FOUND: "the resource group does not exist",
+    Kind.NOT_OFFERED: "this cloud or region does not offer the resource type or the API version",
+}
+"""What the kinds of ``PLACES`` mean, in words."""
+
+HINTS = {
+    Kind.AUTHENTICATION: "Sign in again; check the tenant, the subscription and the clock of this "
+    "machine.",
+    Kind.OTHER_TENANT: "One sign-in reads one tenant. If the whole site is in that tenant, sign in "
+    "there (az login --tenant ID); otherwise leave out what is not.",
+    Kind.SUBSCRIPTION_NOT_FOUND: "Check the subscription's id and the tenant of the sign-in (az "
+    "account show), and whether the identity has a role in that subscription.",
+    Kind.GROUP_NOT_FOUND: "Check the name of the resource group and the subscription.",
+    Kind.NOT_OFFERED: "This says nothing about the resource. New versions reach regions one after "
+    "another: run the command again, then compare with the versions that 'az provider show "
+    "--namespace Microsoft.Network' lists.",
+    Kind.CONTENTION: "Another operation holds it, or Azure gave a reason that is not known to "
+    "pass or to stay. Run the same command again.",
+    Kind.SERVER: "Azure failed by itself; the same command can be run again.",
+}
+"""What to do next, by kind."""
 
 ADVICE = (
-    (
-        "InvalidAuthenticationTokenTenant",
-        "It is in a subscription of another tenant, which this sign-in does not reach.",
-    ),
     (
         "RemoteVnetHasNoGateways",
         "Azure's rule: a VNet without a gateway cannot lend one. Check that the hub's gateway "
@@ -95,10 +162,21 @@ ADVICE = (
         "name into the site file.",
     ),
     (
+        "current tenant",
+        "The two VNets are in different tenants. Azure then needs a token of the other tenant "
+        "beside the usual one, and erfailover sends none: take this spoke out of the site file, "
+        "and change its peerings by hand.",
+    ),
+    (
         "LinkedAuthorizationFailed",
         "Azure's rule: a peering needs a right on either side. The identity lacks "
         "Microsoft.Network/virtualNetworks/peer/action on the other VNet, which may be in another "
         "subscription: have a role with it assigned there.",
+    ),
+    (
+        "DenyAssignmentAuthorizationFailed",
+        "A deny assignment forbids it, which no role overrides; a deployment stack or a managed "
+        "application makes them. Whoever owns that can exempt this identity.",
     ),
     (
         "AuthorizationFailed",
@@ -147,14 +225,17 @@ def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
     code, message, details = _body(error)
     code = code or headers.get("x-ms-error-code")  # Azure Storage says it here (documented)
     kind = _kind(status, code, details)
+    said = f"{code or status}: {message}"
+    if kind is Kind.REFUSED:
+        said = f"{what} was refused by Azure: {said}"
+    else:
+        said = f"{what}: {SEEN[kind]} ({said})" if kind in SEEN else f"{what}: {said}"
     return AzureFailure(
         kind,
-        f"{what} was refused by Azure: {code or status}: {message}"
-        if kind is Kind.REFUSED
-        else f"{what}: {code or status}: {message}",
-        advice(code, message)
-        if kind is Kind.REFUSED
-        else sign_in.challenged(headers.get("WWW-Authenticate")) or _hint(kind),
+        said,
+        sign_in.challenged(headers.get("WWW-Authenticate"))
+        or HINTS.get(kind)
+        or advice(code, message),
         code=code,
         status=status,
         retry_after_s=retry_after_s(headers),
@@ -197,45 +278,46 @@ def _until_date(text: str) -> float | None:
 def _kind(status: int, code: str | None, details: list[str]) -> Kind:
     if code in CONTENTION or CONTENTION.intersection(details):
         return Kind.CONTENTION
+    if code in PLACES:
+        return PLACES[code]
     if status == 429:
         return Kind.THROTTLED
-    if code in OTHER_TENANT:
-        return Kind.REFUSED
     if status == 401 or code in ("ExpiredAuthenticationToken", "InvalidAuthenticationToken"):
         return Kind.AUTHENTICATION
     if code is None or code in SERVER or status == 408 or status >= 500:
         return Kind.SERVER  # without a code of Azure's, an answer may be anybody's
-    if status == 404:
+    if status == 404 and code in NOT_FOUND:
         return Kind.NOT_FOUND
+    if status == 409 and code not in FINAL_CONFLICTS and not code.startswith("Lease"):
+        return Kind.CONTENTION
     return Kind.REFUSED
 
 
-def _hint(kind: Kind) -> str | None:
-    if kind is Kind.AUTHENTICATION:
-        return "Sign in again; check the tenant, the subscription and the clock of this machine."
-    if kind is Kind.SERVER:
-        return "Azure failed by itself; the same command can be run again."
-    return None
-
-
 def _body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
-    """The code, message and detail codes of an ARM error body, wherever it stands in the answer."""
+    """The code, message and detail codes of an ARM error body, wherever they are in the answer."""
     try:
         parsed: Any = parse(error.response.text().encode())  # type: ignore[union-attr]
     except Exception:
         parsed = {}
-    found = parsed.get("error", parsed) if isinstance(parsed, dict) else {}
-    found = found if isinstance(found, dict) else {}
+    found = _lowered(parsed)
+    found = _lowered(found.get("error")) or found
     listed = found.get("details")
-    rows = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    details = [str(each.get("code")) for each in rows]
+    rows = [_lowered(each) for each in (listed if isinstance(listed, list) else ())]
+    codes = [each["code"] for each in rows if isinstance(each.get("code"), str)]
     detail_text = "; ".join(str(each["message"]) for each in rows if each.get("message"))
-    code = found.get("code")
     message = str(found.get("message") or sign_in.first_line(error))
+    code = found.get("code")
     return (
-        code if isinstance(code, str) else None,
+        code if isinstance(code, str) and code else None,
         f"{message} ({detail_text})" if detail_text else message,
-        details,
+        codes,
+    )
+
+
+def _lowered(value: Any) -> Mapping[str, Any]:
+    """A JSON object with its names in lower case (recorded: ``{"Error": {"Code": ...}}``)."""
+    return (
+        {str(key).lower(): each for key, each in value.items()} if isinstance(value, dict) else {}
     )
 
 

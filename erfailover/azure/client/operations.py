@@ -42,34 +42,48 @@ def raw_table(response: Any, _model: Any, _headers: Any) -> list[dict[str, Any]]
     return answers.table(response.http_response)
 
 
+CLIENTS = {
+    ids.NETWORK: "virtual_networks",
+    ids.SUBNET: "subnets",
+    ids.PEERING: "virtual_network_peerings",
+    ids.PUBLIC_IP: "public_ip_addresses",
+    ids.INTERFACE: "network_interfaces",
+    ids.SECURITY_GROUP: "network_security_groups",
+    ids.ROUTE_TABLE: "route_tables",
+    ids.GATEWAY: "virtual_network_gateways",
+    ids.LOCAL_GATEWAY: "local_network_gateways",
+    ids.CONNECTION: "virtual_network_gateway_connections",
+    ids.CIRCUIT: "express_route_circuits",
+    ids.HUB: "virtual_hubs",
+    ids.HUB_PEER: "virtual_hub_bgp_connections",
+    ids.HUB_ADDRESS: "virtual_hub_ip_configuration",
+    ids.NETWORK_WATCHER: "network_watchers",
+    ids.MACHINE: "virtual_machines",
+    ids.GROUP: "resource_groups",
+}
+"""The SDK's group of operations for each type."""
+
+_CLIENTS = {type_.lower(): name for type_, name in CLIENTS.items()}
+
+
+def client_of(type_: str) -> str:
+    """The SDK's name of the operations for a resource type.
+
+    Raises:
+        ValueError: a type that erfailover has no business with.
+    """
+    found = _CLIENTS.get(type_.lower())
+    if found is None:
+        raise ValueError(f"no client for resources of type {type_}")
+    return found
+
+
 def operations(clients: Clients, type_: str) -> Any:
     """The SDK's group of operations for a resource type.
 
     Raises:
         ValueError: a type that erfailover has no business with.
     """
-    network = {
-        ids.NETWORK: "virtual_networks",
-        ids.SUBNET: "subnets",
-        ids.PEERING: "virtual_network_peerings",
-        ids.PUBLIC_IP: "public_ip_addresses",
-        ids.INTERFACE: "network_interfaces",
-        ids.SECURITY_GROUP: "network_security_groups",
-        ids.ROUTE_TABLE: "route_tables",
-        ids.GATEWAY: "virtual_network_gateways",
-        ids.LOCAL_GATEWAY: "local_network_gateways",
-        ids.CONNECTION: "virtual_network_gateway_connections",
-        ids.CIRCUIT: "express_route_circuits",
-        ids.HUB: "virtual_hubs",
-        ids.HUB_PEER: "virtual_hub_bgp_connections",
-        ids.HUB_ADDRESS: "virtual_hub_ip_configuration",
-        ids.NETWORK_WATCHER: "network_watchers",
-    }
-    known = {each.lower(): name for each, name in network.items()}
-    if type_.lower() in known:
-        return getattr(clients.network, known[type_.lower()])
-    if type_.lower() == ids.MACHINE.lower():
-        return clients.compute.virtual_machines
-    if type_.lower() == ids.GROUP.lower():
-        return clients.resource.resource_groups
-    raise ValueError(f"no client for resources of type {type_}")
+    name = client_of(type_)
+    owners = {"virtual_machines": "compute", "resource_groups": "resource"}
+    return getattr(getattr(clients, owners.get(name, "network")), name)

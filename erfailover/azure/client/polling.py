@@ -26,6 +26,9 @@ log = logging.getLogger("erfailover.azure.polling")
 
 MOST_S = 20.0
 
+ENDINGS = frozenset({400, 409, 412, 422})
+"""Statuses of an operation's URL that say how the operation ended; others concern the look."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
@@ -133,7 +136,7 @@ class CadencePolling(ARMPolling):
                     self.update_status()
                 except (BadStatus, BadResponse) as error:  # says nothing of how it ended
                     raise ValueError(str(error)) from error
-        if self.status().lower() in ("failed", "canceled", "cancelled"):
+        if str(self.status()).lower() in ("failed", "canceled", "cancelled"):
             raise OperationFailed("Operation failed or canceled")
         url = self._operation.get_final_get_url(self._pipeline_response)
         if url and self._method == "POST":
@@ -154,16 +157,36 @@ class CadencePolling(ARMPolling):
         self._clock.sleep(pause)
 
     def request_status(self, status_link: str) -> Any:
-        """Look once, through the retries for reads."""
+        """Look once, through the retries for reads.
+
+        An operation that is watched by ``Location`` ends with the status and the body of the
+        answer that its request would have had (recorded: 409 ``ResourceGroupDeletionBlocked``).
+        After any other error the operation may have been done, because Azure has accepted it
+        (reported: 404 of the URL of a PUT that had succeeded, go-azure-sdk 989; 404 of a first
+        look, go-azure-sdk 740).
+        """
         ask, self._looked = super().request_status, True
 
         def look() -> Any:
             answer = ask(status_link)
+            if answer.http_response.status_code in ENDINGS:
+                self._pipeline_response = answer
+                raise OperationFailed("Operation failed or canceled")
             answer.http_response.raise_for_status()
             answers.json_or_nothing(answer.http_response)
             return answer
 
-        return self._retries.call(self._what, look, on=READ, deadline=self._deadline)
+        try:
+            return self._retries.call(self._what, look, on=READ, deadline=self._deadline)
+        except AzureFailure as failure:
+            raise AzureFailure(
+                Kind.OPERATION_LOST,
+                f"{self._what} was accepted, and how it ended cannot be read: {failure.message}",
+                "It may have been done. Run the same command again: it does only what is left.",
+                code=failure.code,
+                status=failure.status,
+                correlation_id=failure.correlation_id,
+            ) from failure
 
 
 def _wait(seconds: float) -> dict[str, dict[str, float]]:

@@ -30,6 +30,7 @@ WAIT_S = {
     Kind.CONTENTION: 3.0,
     Kind.SERVER: 2.0,
     Kind.CONNECTION: 2.0,
+    Kind.OPERATION_LOST: 2.0,
     Kind.AUTHENTICATION: 0.0,
 }
 """The first wait after each kind of trouble, in seconds; it doubles up to ``MOST_S``."""
@@ -37,7 +38,9 @@ WAIT_S = {
 LEAST_S, MOST_S = 1.0, 20.0
 """The shortest wait, whatever Azure says, and the longest that is not Azure's own word."""
 
-READ = frozenset({Kind.THROTTLED, Kind.CONTENTION, Kind.SERVER, Kind.CONNECTION})
+READ = frozenset(
+    {Kind.THROTTLED, Kind.CONTENTION, Kind.SERVER, Kind.CONNECTION, Kind.OPERATION_LOST}
+)
 """What a read is repeated after."""
 
 WRITE = frozenset({Kind.THROTTLED, Kind.CONTENTION})
@@ -90,7 +93,7 @@ class Retries:
             except AzureError as error:
                 failure = translate(error, what)
                 self.contact.made |= failure.status is not None
-                if failure.status == 401 and not renewed:
+                if failure.kind is Kind.AUTHENTICATION and failure.status and not renewed:
                     renewed = True
                     log.info("%s; once more with a fresh token", failure.message)
                     self.renew()

@@ -7,19 +7,25 @@ is not there, or has no gateway that could be meant, is the caller's mistake and
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers.network import gateways_in, observe
+from erfailover.azure.readers.network import GATEWAY_TYPES, gateways_in, observe, own_id
 from erfailover.errors import AzureFailure, UsageFailure
-from erfailover.model.resource_ids import CONNECTION, group_of, last_of
+from erfailover.model.arm_json import Body, rows, section, text, truth, whole
+from erfailover.model.observed import EXPRESSROUTE, VPN
+from erfailover.model.resource_ids import (
+    CONNECTION,
+    canonical,
+    group_of,
+    is_network,
+    last_of,
+)
 from erfailover.model.site import Hub, Role, Site
 from erfailover.planning.adoption.adopt import Found, HubFacts
 from erfailover.runtime.clock import all_at_once
 
-Body = dict[str, Any]
-USUAL = {Role.PRIMARY: "ExpressRoute", Role.BACKUP: "Vpn"}
+USUAL = {Role.PRIMARY: EXPRESSROUTE, Role.BACKUP: VPN}
 """Which gateway is meant where a hub has one of either type."""
 
 
@@ -43,12 +49,13 @@ def discover(reader: Reader, hubs: dict[Role, str], gateways: dict[Role, str | N
                 "'az network vnet list --query [].id' lists the ids of a subscription.",
             )
     facts = {
-        role: _hub(reader, role, body or {}, gateways[role])
+        role: _hub(reader, role, hubs[role], body or {}, gateways[role])
         for role, body in zip(Role, bodies, strict=True)
     }
-    remotes = {each.lower(): each for body in bodies for each in _remotes(body or {}) if each}
+    remotes = {each.lower(): each for body in bodies for each in _remotes(body or {})}
     own = [facts[role].hub for role in Role]
-    others = [each for key, each in remotes.items() if key not in {id_.lower() for id_ in own}]
+    hub_keys = {each.lower() for each in own}
+    others = [each for key, each in remotes.items() if key not in hub_keys and is_network(each)]
     stub = Site(
         site="adopting",
         primary=Hub(own[0], facts[Role.PRIMARY].gateway),
@@ -62,45 +69,43 @@ def discover(reader: Reader, hubs: dict[Role, str], gateways: dict[Role, str | N
 
 def _remotes(hub: Body) -> list[str]:
     """The ids of the VNets that a hub is peered with."""
-    peerings = hub.get("properties", {}).get("virtualNetworkPeerings") or []
-    return [
-        str((each.get("properties", {}).get("remoteVirtualNetwork") or {}).get("id") or "")
-        for each in peerings
-    ]
+    peerings = rows(section(hub, "properties").get("virtualNetworkPeerings"))
+    return [_reference(each, "remoteVirtualNetwork") for each in peerings]
 
 
-def _hub(reader: Reader, role: Role, body: Body, gateway: str | None) -> HubFacts:
+def _hub(reader: Reader, role: Role, hub: str, body: Body, gateway: str | None) -> HubFacts:
     """A hub's gateway: the one named, or the one that fits its role; and those beside it."""
     ids = list({each.lower(): each for each in (*gateways_in(body), gateway) if each}.values())
     read = all_at_once(reader.clock, [partial(reader.get, each) for each in ids])
-    known = [each for each in read if each is not None]
+    known = [(id_, each) for id_, each in zip(ids, read, strict=True) if each is not None]
     found = known
     if gateway:
-        found = [each for each in known if str(each["id"]).lower() == gateway.lower()]
+        found = [pair for pair in known if pair[0].lower() == gateway.lower()]
     elif len(found) > 1:
-        found = [each for each in found if _kind(each) == USUAL[role]]
+        found = [pair for pair in found if _kind(pair[1]) == USUAL[role]]
     if len(found) != 1:
         listed = ", ".join(last_of(each) for each in ids) or "none"
         raise UsageFailure(
-            f"{body['name']}: expected one gateway that serves the {role} path, found {listed}",
+            f"{last_of(hub)}: expected one gateway that serves the {role} path, found {listed}",
             f"Name it: --{role}-gateway ID.",
         )
-    properties = found[0].get("properties", {})
-    traits = [str((properties.get("sku") or {}).get("name") or "SKU not told")]
-    if properties.get("activeActive"):
+    gateway_id, whole_body = canonical(found[0][0]), found[0][1]
+    properties = section(whole_body, "properties")
+    traits = [text(section(properties, "sku").get("name")) or "SKU not told"]
+    if truth(properties.get("activeActive")):
         traits.append("active-active")
-    asn = (properties.get("bgpSettings") or {}).get("asn")
+    asn = whole(section(properties, "bgpSettings").get("asn"))
     traits += [f"AS {asn}"] if asn else []
-    kind = _kind(found[0])
-    beside = tuple((last_of(each["id"]), _kind(each)) for each in known if each is not found[0])
-    places, unread = _locations(reader, str(found[0]["id"])) if kind == "ExpressRoute" else ((), ())
-    return HubFacts(
-        str(body["id"]), str(found[0]["id"]), kind, tuple(traits), places, unread, beside
-    )
+    kind = _kind(whole_body)
+    beside = tuple((last_of(id_), _kind(each)) for id_, each in known if each is not whole_body)
+    places, unread = _locations(reader, gateway_id) if kind == EXPRESSROUTE else ((), ())
+    hub_id = own_id(body, hub)
+    return HubFacts(hub_id, gateway_id, kind, tuple(traits), places, unread, beside)
 
 
 def _kind(gateway: Body) -> str:
-    return str(gateway.get("properties", {}).get("gatewayType") or "Vpn")
+    found = section(gateway, "properties").get("gatewayType")
+    return text(found, GATEWAY_TYPES) or VPN
 
 
 def _locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -112,16 +117,18 @@ def _locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[
     group = group_of(gateway_id)
     try:
         listed = reader.resources_of_group(group) or []
-        rows = (each for each in listed if str(each.get("type")).lower() == CONNECTION.lower())
-        ids = [str(each["id"]) for each in rows]
+        ids = [
+            text(each.get("id"))
+            for each in listed
+            if text(each.get("type")).lower() == CONNECTION.lower() and each.get("id")
+        ]
         connections = all_at_once(reader.clock, [partial(reader.get, each) for each in ids])
         circuits = sorted(
-            str(circuit["id"])
+            circuit
             for each in connections
             if each is not None
             and _reference(each, "virtualNetworkGateway1").lower() == gateway_id.lower()
-            for circuit in [each["properties"].get("peer") or {}]
-            if circuit.get("id")
+            and (circuit := _reference(each, "peer"))
         )
         places = all_at_once(reader.clock, [partial(_place, reader, each) for each in circuits])
     except AzureFailure as failure:
@@ -137,9 +144,10 @@ def _place(reader: Reader, circuit_id: str) -> str | None:
         body = reader.get(circuit_id) or {}
     except AzureFailure:
         return None
-    provider = body.get("properties", {}).get("serviceProviderProperties") or {}
-    return str(provider.get("peeringLocation") or "") or None
+    provider = section(body, "properties", "serviceProviderProperties")
+    return text(provider.get("peeringLocation")) or None
 
 
 def _reference(body: Body, name: str) -> str:
-    return str((body.get("properties", {}).get(name) or {}).get("id") or "")
+    """The id that a property refers to, in ARM's form; empty for none."""
+    return canonical(text(section(body, "properties", name).get("id")))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from erfailover.azure.reader import Reader
+from erfailover.model.arm_json import rows, text, texts
 from erfailover.planning.api_versions import PROVIDERS, ApiVersions, Offer, Offers
 from erfailover.runtime.clock import all_at_once
 
@@ -45,12 +46,10 @@ def read(
 
 def _offers(reader: Reader, provider: str, subscription: str) -> Offers:
     path = f"/subscriptions/{subscription}/providers/{PROVIDERS[provider]}"
-    rows = reader.ask("GET", path, PROVIDER_API).body.get("resourceTypes") or []
+    found = reader.ask("GET", path, PROVIDER_API).body.get("resourceTypes")
     return {
-        str(each.get("resourceType")).lower(): Offer(
-            tuple(map(str, each.get("apiVersions") or ())),
-            tuple(map(str, each.get("locations") or ())),
+        text(each.get("resourceType")).lower(): Offer(
+            tuple(texts(each.get("apiVersions"))), tuple(texts(each.get("locations")))
         )
-        for each in rows
-        if isinstance(each, dict)
+        for each in rows(found)
     }

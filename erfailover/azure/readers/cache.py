@@ -15,10 +15,10 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from erfailover.azure.client.answers import understood
-from erfailover.azure.reader import Body, Reader
+from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network as readers_network
 from erfailover.errors import AzureFailure, Kind
+from erfailover.model.arm_json import Body, text
 from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork, attempt
 from erfailover.model.resource_ids import network_of, subscription_of
 from erfailover.model.site import Role, Site
@@ -26,6 +26,17 @@ from erfailover.runtime.clock import all_at_once
 
 LIST_FROM = 20
 """From how many VNets of a subscription on a list costs less than reading each."""
+
+LIST_REFUSED = frozenset(
+    {
+        Kind.REFUSED,
+        Kind.NOT_FOUND,
+        Kind.OTHER_TENANT,
+        Kind.SUBSCRIPTION_NOT_FOUND,
+        Kind.NOT_OFFERED,
+    }
+)
+"""After what each VNet of a subscription is read by itself, so that each has its own reason."""
 
 
 @dataclass(frozen=True)
@@ -101,23 +112,16 @@ class Readings:
         try:
             rows = self.reader.networks_of(subscription)
         except AzureFailure as failure:
-            if failure.kind in (Kind.REFUSED, Kind.NOT_FOUND):
+            if failure.kind in LIST_REFUSED:
                 self._many.discard(subscription)
                 return None
             raise
-        with understood("list of VNets"):
-            return {str(row["id"]).lower(): row for row in rows}
+        return {text(row.get("id")).lower(): row for row in rows}
 
     def peering_body(self, peering_id: str, max_age_s: float) -> Body | None:
         """A peering as ARM JSON; None where there is none."""
         network = self._network_body(network_of(peering_id), max_age_s, of=peering_id)
-        with understood("GET of a VNet"):
-            rows = ((network or {}).get("properties") or {}).get("virtualNetworkPeerings") or []
-            for row in rows:
-                if str(row.get("id", "")).lower() == peering_id.lower():
-                    found: Body = row
-                    return found
-        return None
+        return readers_network.peering_row(network, peering_id)
 
     def gateway(self, role: Role, max_age_s: float) -> Gateway | None:
         """A hub's gateway with its peers and learned routes; None where it cannot be read."""
@@ -201,7 +205,7 @@ class Readings:
         """A VNet from its body; a hub's, with hundreds of peerings, once a reading."""
         known = self._parsed.get(key)
         if known is None or known[0] is not body:
-            known = self._parsed[key] = body, readers_network.network(body)
+            known = self._parsed[key] = body, readers_network.network(body, key)
         return known[1]
 
     def _shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:

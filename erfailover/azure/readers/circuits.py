@@ -14,17 +14,31 @@ from typing import Any
 
 from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Reader
+from erfailover.azure.readers.tunnels import CONNECTION_STATES
+from erfailover.model.arm_json import (
+    PROVISIONING_STATES,
+    Body,
+    provisioning_state,
+    rows,
+    section,
+    text,
+    whole,
+)
 from erfailover.model.circuits import Circuit, Circuits, Connection, FailoverTest
 from erfailover.model.edge_sessions import DEVICE_PATHS, EdgeNeighbor, EdgeSessions
 from erfailover.model.observed import EXPRESSROUTE, VPN, Reading, attempt
-from erfailover.model.resource_ids import LOCAL_GATEWAY, last_of
+from erfailover.model.resource_ids import LOCAL_GATEWAY, canonical, last_of
 from erfailover.model.site import Drill, Role, Site
 from erfailover.runtime.clock import all_at_once
 
-Body = dict[str, Any]
 PRIVATE_PEERING = "AzurePrivatePeering"
 EDGE_DEADLINE_S = 60.0
 """How long an edge router may take to answer: one that is down need not, and a switch waits."""
+CONNECTION_TYPES = ("IPsec", "Vnet2Vnet", "ExpressRoute", "VPNClient")
+CIRCUIT_STATES = ("Enabled", "Disabled", "Enabling", "Disabling")
+PROVIDER_STATES = ("NotProvisioned", "Provisioning", "Provisioned", "Deprovisioning")
+PEERING_STATES = ("Enabled", "Disabled")
+"""Enumerations, as Azure documents them; another value is kept as it is."""
 
 
 @understood("reading of connections")
@@ -72,8 +86,8 @@ def stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
     found = attempt(lambda: reader.get(place))
     if found.value is None:
         return Reading(None, found.unknown or "it does not exist in Azure")
-    settings = found.value.get("properties", {}).get("bgpSettings") or {}
-    return Reading(settings.get("bgpPeeringAddress") or "")
+    settings = section(found.value, "properties", "bgpSettings")
+    return Reading(text(settings.get("bgpPeeringAddress")))
 
 
 def edge_sessions(reader: Reader, gateway_id: str) -> tuple[EdgeSessions, ...]:
@@ -84,8 +98,8 @@ def edge_sessions(reader: Reader, gateway_id: str) -> tuple[EdgeSessions, ...]:
     listed = attempt(lambda: reader.connections_of(gateway_id))
     if listed.value is None:
         return (EdgeSessions(f"of {last_of(gateway_id)}", None, {}, listed.unknown),)
-    peers = ((each.get("properties") or {}).get("peer") or {} for each in listed.value)
-    ids = {str(each["id"]).lower(): str(each["id"]) for each in peers if each.get("id")}
+    peers = (text(section(each, "properties", "peer").get("id")) for each in listed.value)
+    ids = {each.lower(): canonical(each) for each in peers if each}
     return tuple(_all(reader, [partial(_edge_sessions, reader, each) for each in ids.values()]))
 
 
@@ -97,7 +111,7 @@ def _edge_sessions(reader: Reader, circuit_id: str) -> EdgeSessions:
             *(partial(_neighbors, reader, circuit_id, path) for path in DEVICE_PATHS),
         ],
     )
-    name, peer_asn = last_of(circuit_id), _number(_private_peering(body.value).get("peerASN"))
+    name, peer_asn = last_of(circuit_id), whole(_private_peering(body.value).get("peerASN"))
     if peer_asn is None:
         missing = "it has no private peering" if body.value else "it does not exist in Azure"
         return EdgeSessions(name, None, {}, body.unknown or missing)
@@ -125,21 +139,14 @@ def _neighbors(reader: Reader, circuit_id: str, path: str) -> Reading[tuple[Edge
     return Reading(
         tuple(
             EdgeNeighbor(
-                neighbor=str(row.get("neighbor") or ""),
-                asn=_number(row.get("as")),
-                up_down=str(row.get("upDown") or ""),
-                state="" if row.get("statePfxRcd") is None else str(row["statePfxRcd"]),
+                neighbor=text(row.get("neighbor")),
+                asn=whole(row.get("as")),
+                up_down=text(row.get("upDown")),
+                state=text(row.get("statePfxRcd")),
             )
-            for row in answer.value.get("value") or ()
-            if isinstance(row, dict)
+            for row in rows(section(answer.value).get("value"))
         )
     )
-
-
-def _number(value: Any) -> int | None:
-    """Return a number that may be written as text; None for anything else."""
-    text = str(value)
-    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 @understood("list of site failover tests")
@@ -148,42 +155,43 @@ def failover_tests(reader: Reader, gateway_id: str) -> Reading[tuple[FailoverTes
 
     Published: getFailoverAllTestsDetails of virtualNetworkGateways, REST 2024-05-01.
     """
-    rows = attempt(
+    told = attempt(
         lambda: reader.gateway_action(
             gateway_id, "get_failover_all_test_details", type="All", fetch_latest=True
         )
     )
-    if rows.value is None:
-        return Reading(None, rows.unknown)
-    return Reading(tuple(sorted(map(failover_test, rows.value), key=lambda each: each.started)))
+    if told.value is None:
+        return Reading(None, told.unknown)
+    return Reading(tuple(sorted(map(failover_test, told.value), key=lambda each: each.started)))
 
 
 def _type(reader: Reader, gateway_id: str, known: str | None) -> str:
     if known is not None:
         return known
     body = attempt(lambda: reader.get(gateway_id)).value or {}
-    return str(body.get("properties", {}).get("gatewayType") or VPN)
+    return text(section(body, "properties").get("gatewayType"), (VPN, EXPRESSROUTE)) or VPN
 
 
 def _connection(reader: Reader, listed: Body) -> Connection:
     """One connection: its circuit at the same time, since the list names it already."""
-    properties = listed.get("properties", {})
-    circuit_id = (properties.get("peer") or {}).get("id")
-    whole, circuit = _all(
+    properties = section(listed, "properties")
+    connection_id = canonical(text(listed.get("id")))
+    circuit_id = canonical(text(section(properties, "peer").get("id"))) or None
+    found, circuit = _all(
         reader,
         [
-            lambda: attempt(lambda: reader.get(listed["id"])),
+            lambda: attempt(lambda: reader.get(connection_id)),
             lambda: _circuit(reader, circuit_id) if circuit_id else None,
         ],
     )
-    now = (whole.value or listed).get("properties", {})
-    status = now.get("connectionStatus") if whole.value else None
+    now = section(found.value or listed, "properties")
+    status = text(now.get("connectionStatus"), CONNECTION_STATES) if found.value else ""
     return Connection(
-        id=listed["id"],
-        name=listed.get("name") or last_of(listed["id"]),
-        type=properties.get("connectionType", ""),
-        provisioning_state=now.get("provisioningState") or "Succeeded",
-        status=Reading(status, whole.unknown if status is None else None),
+        id=connection_id,
+        name=text(listed.get("name")) or last_of(connection_id),
+        type=text(properties.get("connectionType"), CONNECTION_TYPES),
+        provisioning_state=provisioning_state(now),
+        status=Reading(status or None, None if status else found.unknown),
         circuit_id=circuit_id,
         circuit=circuit,
     )
@@ -194,39 +202,45 @@ def _circuit(reader: Reader, circuit_id: str) -> Reading[Circuit]:
     if body.value is None:
         name = last_of(circuit_id)
         return Reading(None, body.unknown or f"{name} does not exist in Azure")
-    properties = body.value.get("properties", {})
-    provider = properties.get("serviceProviderProperties") or {}
+    properties = section(body.value, "properties")
     peering = _private_peering(body.value)
     return Reading(
         Circuit(
-            id=body.value["id"],
-            name=body.value["name"],
-            provisioning_state=properties.get("provisioningState") or "Succeeded",
-            circuit_state=properties.get("circuitProvisioningState") or "",
-            provider_state=properties.get("serviceProviderProvisioningState") or "",
-            peering_location=provider.get("peeringLocation") or "",
-            peering_state=peering.get("state"),
-            peering_provisioning_state=peering.get("provisioningState"),
+            id=circuit_id,
+            name=text(body.value.get("name")) or last_of(circuit_id),
+            provisioning_state=provisioning_state(properties),
+            circuit_state=text(properties.get("circuitProvisioningState"), CIRCUIT_STATES),
+            provider_state=text(
+                properties.get("serviceProviderProvisioningState"), PROVIDER_STATES
+            ),
+            peering_location=text(
+                section(properties, "serviceProviderProperties").get("peeringLocation")
+            ),
+            peering_state=text(peering.get("state"), PEERING_STATES) or None,
+            peering_provisioning_state=text(peering.get("provisioningState"), PROVISIONING_STATES)
+            or None,
         )
     )
 
 
 def _private_peering(circuit: Body | None) -> Body:
     """Return the properties of a circuit's private peering; empty without one."""
-    rows = ((circuit or {}).get("properties") or {}).get("peerings") or ()
-    found = (each.get("properties") or {} for each in rows)
-    return next((each for each in found if each.get("peeringType") == PRIVATE_PEERING), {})
+    found = (
+        section(each, "properties") for each in rows(section(circuit, "properties").get("peerings"))
+    )
+    kinds = ((text(each.get("peeringType"), [PRIVATE_PEERING]), each) for each in found)
+    return next((each for kind, each in kinds if kind == PRIVATE_PEERING), {})
 
 
 @understood("a site failover test")
 def failover_test(row: Body) -> FailoverTest:
     """Return one site failover test from its row."""
     return FailoverTest(
-        id=row.get("testGuid") or "",
-        peering_location=row.get("peeringLocation") or "",
-        status=row.get("status") or "Invalid",
-        started=row.get("startTime") or "",
-        ended=row.get("endTime") or "",
+        id=text(row.get("testGuid")),
+        peering_location=text(row.get("peeringLocation")),
+        status=text(row.get("status")) or "Invalid",
+        started=text(row.get("startTime")),
+        ended=text(row.get("endTime")),
     )
 
 

@@ -24,7 +24,8 @@ from erfailover.azure.readers import api_versions, network, network_watcher, rou
 from erfailover.azure.readers.circuits import edge_sessions, of_both, stand_in_address
 from erfailover.errors import AzureFailure, Failure
 from erfailover.model import journal_lines, resource_ids
-from erfailover.model.observed import Observed, Reading, attempt
+from erfailover.model.arm_json import number, rows, section, text, texts, truth
+from erfailover.model.observed import EXPRESSROUTE, Observed, Reading, attempt
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import NextHop
 from erfailover.model.resource_ids import NETWORK, PEERING, last_of, subscription_of
@@ -169,23 +170,23 @@ def _date(answer: Answer | None) -> Reading[datetime]:
 
 @understood("list of permissions")
 def _grants(reader: Reader, place: str) -> tuple[permissions.Grant, ...]:
-    rows = reader.ask_rows(f"{place}{AUTHORIZATION}/permissions", PERMISSIONS_API)
+    listed = reader.ask_rows(f"{place}{AUTHORIZATION}/permissions", PERMISSIONS_API)
     return tuple(
-        permissions.Grant(tuple(each.get("actions") or ()), tuple(each.get("notActions") or ()))
-        for each in rows
+        permissions.Grant(tuple(texts(each.get("actions"))), tuple(texts(each.get("notActions"))))
+        for each in listed
     )
 
 
 @understood("list of locks")
 def _locks(reader: Reader, group: str) -> tuple[Lock, ...]:
-    rows = reader.ask_rows(f"{group}{AUTHORIZATION}/locks", LOCKS_API)
+    listed = reader.ask_rows(f"{group}{AUTHORIZATION}/locks", LOCKS_API)
     return tuple(
         Lock(
-            str(each.get("name", "")),
-            str(each.get("id", "")).rsplit("/providers/Microsoft.Authorization/locks/", 1)[0],
-            str((each.get("properties") or {}).get("level", "")),
+            text(each.get("name")),
+            text(each.get("id")).rsplit("/providers/Microsoft.Authorization/locks/", 1)[0],
+            text(section(each, "properties").get("level")),
         )
-        for each in rows
+        for each in listed
     )
 
 
@@ -206,15 +207,14 @@ def _eligible(reader: Reader, group: str) -> tuple[EligibleRole, ...]:
 
 def _assigned(row: Mapping[str, Any]) -> tuple[str, str]:
     """The role and the scope of a schedule instance, to be compared."""
-    properties = row.get("properties") or {}
-    role = str(properties.get("roleDefinitionId") or "").rsplit("/", 1)[-1]
-    return role.lower(), str(properties.get("scope") or "").lower()
+    properties = section(row, "properties")
+    role = last_of(text(properties.get("roleDefinitionId")))
+    return role.lower(), text(properties.get("scope")).lower()
 
 
 def _role_name(row: Mapping[str, Any]) -> str:
-    expanded = (row.get("properties") or {}).get("expandedProperties") or {}
-    name = (expanded.get("roleDefinition") or {}).get("displayName")
-    return str(name or f"role {_assigned(row)[0]}")
+    named = section(row, "properties", "expandedProperties", "roleDefinition")
+    return text(named.get("displayName")) or f"role {_assigned(row)[0]}"
 
 
 @understood("check of Network Watchers")
@@ -234,27 +234,27 @@ def _api_versions(reader: Reader, site: Site, observed: Observed) -> ApiVersions
 
 @understood("list of deny assignments")
 def _denials(reader: Reader, group: str) -> tuple[DenyAssignment, ...]:
-    rows = reader.ask_rows(f"{group}{AUTHORIZATION}/denyAssignments", DENIALS_API)
-    return tuple(map(_denial, rows))
+    found = reader.ask_rows(f"{group}{AUTHORIZATION}/denyAssignments", DENIALS_API)
+    return tuple(map(_denial, found))
 
 
 def _denial(row: dict[str, Any]) -> DenyAssignment:
-    properties = row.get("properties") or {}
+    properties = section(row, "properties")
     grants = (
-        permissions.Grant(tuple(each.get("actions") or ()), tuple(each.get("notActions") or ()))
-        for each in properties.get("permissions") or ()
+        permissions.Grant(tuple(texts(each.get("actions"))), tuple(texts(each.get("notActions"))))
+        for each in rows(properties.get("permissions"))
     )
     principals, excluded = (
-        tuple(str(each.get("id") or "") for each in properties.get(name) or ())
+        tuple(text(each.get("id")) for each in rows(properties.get(name)))
         for name in ("principals", "excludePrincipals")
     )
     return DenyAssignment(
-        str(properties.get("denyAssignmentName") or row.get("name") or ""),
-        str(properties.get("scope") or ""),
+        text(properties.get("denyAssignmentName")) or text(row.get("name")),
+        text(properties.get("scope")),
         tuple(grants),
         principals,
         excluded,
-        not properties.get("doNotApplyToChildScopes"),
+        not truth(properties.get("doNotApplyToChildScopes")),
     )
 
 
@@ -276,18 +276,19 @@ def _policies(reader: Reader, site: Site, group: str) -> Policies:
         details = {"resourceContent": content, "apiVersion": version, "scope": owner}
         question = {"resourceDetails": details}
         answer = reader.ask("POST", f"{group}{RESTRICTIONS}", RESTRICTIONS_API, question)
-        found = answer.body.get("contentEvaluationResult") or {}
-        for each in found.get("policyEvaluations") or []:
-            effect = str((each.get("effectDetails") or {}).get("policyEffect", "deny"))
-            if each.get("evaluationResult") == "NonCompliant" and effect.lower() == "deny":
-                assignment = str((each.get("policyInfo") or {}).get("policyAssignmentId", ""))
+        found = section(answer.body, "contentEvaluationResult")
+        for each in rows(found.get("policyEvaluations")):
+            effect = text(section(each, "effectDetails").get("policyEffect")) or "deny"
+            verdict = text(each.get("evaluationResult"))
+            if verdict.lower() == "noncompliant" and effect.lower() == "deny":
+                assignment = text(section(each, "policyInfo").get("policyAssignmentId"))
                 denials.append((peering.name, assignment))
     path = f"{group}{AUTHORIZATION}/policyAssignments"
     assigned = reader.ask_rows(path, ASSIGNMENTS_API, {"$filter": "atScope()"})
     above = [
-        str((each.get("properties") or {}).get("displayName") or each.get("name", ""))
+        text(section(each, "properties").get("displayName")) or text(each.get("name"))
         for each in assigned
-        if "/managementgroups/" in str(each.get("id", "")).lower()
+        if "/managementgroups/" in text(each.get("id")).lower()
     ]
     return Policies(tuple(denials), tuple(above))
 
@@ -315,18 +316,18 @@ def _gateway(reader: Reader, site: Site, role: Role) -> GatewayDetail:
     body = reader.get(gateway_id)
     if body is None:
         raise Failure(f"{last_of(gateway_id)} does not exist in Azure")
-    properties = body.get("properties", {})
+    properties = section(body, "properties")
     addresses = []
-    for each in properties.get("ipConfigurations") or []:
-        address = ((each.get("properties") or {}).get("publicIPAddress") or {}).get("id")
+    for each in rows(properties.get("ipConfigurations")):
+        address = text(section(each, "properties", "publicIPAddress").get("id"))
         if address:
-            found = attempt(partial(reader.get, address)).value or {}
-            addresses.append((last_of(address), (found.get("sku") or {}).get("name", "")))
+            found = attempt(partial(reader.get, address)).value
+            addresses.append((last_of(address), text(section(found, "sku").get("name"))))
     return GatewayDetail(
-        name=body["name"],
-        type=properties.get("gatewayType", ""),
-        sku=(properties.get("sku") or {}).get("name", ""),
-        generation=properties.get("vpnGatewayGeneration", ""),
+        name=text(body.get("name")) or last_of(gateway_id),
+        type=text(properties.get("gatewayType"), network.GATEWAY_TYPES),
+        sku=text(section(properties, "sku").get("name")),
+        generation=text(properties.get("vpnGatewayGeneration")),
         addresses=tuple(addresses),
     )
 
@@ -340,9 +341,9 @@ def _load(reader: Reader, site: Site, now: datetime) -> Load:
     added up; a scalable ExpressRoute gateway has a metric of its own, without that dimension.
     """
     gateway_id = site.gateway_id(site.primary.gateway)
-    properties = (reader.get(gateway_id) or {}).get("properties") or {}
-    expressroute = str(properties.get("gatewayType", "")).lower() == "expressroute"
-    sku = str((properties.get("sku") or {}).get("name") or "").lower()
+    properties = section(reader.get(gateway_id), "properties")
+    expressroute = text(properties.get("gatewayType"), network.GATEWAY_TYPES) == EXPRESSROUTE
+    sku = text(section(properties, "sku").get("name")).lower()
     name, dimension = ("AverageBandwidth", "Instance")
     if expressroute:
         name, dimension = ("ExpressRouteGatewayBitsPerSecond", "roleInstance")
@@ -362,12 +363,13 @@ def _load(reader: Reader, site: Site, now: datetime) -> Load:
         },
     )
     sums: dict[str, float] = {}
-    for metric in answer.body.get("value") or []:
-        for series in metric.get("timeseries") or []:
-            for point in series.get("data") or []:
-                if point.get("average") is not None:
-                    at = str(point.get("timeStamp"))
-                    sums[at] = sums.get(at, 0.0) + float(point["average"])
+    for metric in rows(answer.body.get("value")):
+        for series in rows(metric.get("timeseries")):
+            for point in rows(series.get("data")):
+                average = number(point.get("average"))
+                if average is not None:
+                    at = text(point.get("timeStamp"))
+                    sums[at] = sums.get(at, 0.0) + average
     values = [sums[at] for at in sorted(sums)]
     if not values:
         raise Failure(f"Azure Monitor has no {name} of {last_of(gateway_id)}")

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from ipaddress import IPv4Network, ip_network
 from typing import Any
 
 from erfailover.azure.client.answers import understood
@@ -20,6 +19,17 @@ from erfailover.azure.reader import Reader
 from erfailover.azure.readers.tunnels import tunnels
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureFailure, Kind
+from erfailover.model.arm_json import (
+    Body,
+    prefixes,
+    provisioning_state,
+    rows,
+    section,
+    text,
+    texts,
+    truth,
+    whole,
+)
 from erfailover.model.observed import (
     EXPRESSROUTE,
     VPN,
@@ -33,13 +43,26 @@ from erfailover.model.observed import (
     attempt,
 )
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import (
+    GATEWAY_SUBNET,
+    PEERING,
+    canonical,
+    child_of,
+    last_of,
+    network_of,
+)
 from erfailover.model.site import Role, Site
 from erfailover.planning.carried_prefixes import needs_static_tunnels
 from erfailover.runtime.clock import all_at_once
 
 TABLES = ("get_bgp_peer_status", "get_learned_routes")
 NOT_ASKED: Reading[Any] = Reading(None, "was not asked for")
+GATEWAY_TYPES = (VPN, EXPRESSROUTE)
+PEERING_STATES = ("Initiated", "Connected", "Disconnected")
+SYNC_LEVELS = ("FullyInSync", "RemoteNotInSync", "LocalNotInSync", "LocalAndRemoteNotInSync")
+PEER_STATES = ("Unknown", "Stopped", "Idle", "Connecting", "Connected")
+ORIGINS = ("Network", "EBgp", "IBgp", "Igp")
+"""Enumerations, as Azure documents them; another value is kept as it is."""
 CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
 
 
@@ -88,7 +111,7 @@ def _with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s:
         return found
 
     def is_static(listed: dict[str, Any]) -> bool:
-        return not found.bgp or not (listed.get("properties") or {}).get("enableBgp")
+        return not found.bgp or not truth(section(listed, "properties").get("enableBgp"))
 
     read = partial(tunnels, reader, found.id, deadline_s, is_static)
     return replace(found, static_tunnels=attempt(read))
@@ -108,7 +131,7 @@ def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Reading
 
 def _network(reader: Reader, network_id: str) -> VirtualNetwork | None:
     body = reader.get(network_id)
-    return network(body) if body else None
+    return network(body, network_id) if body else None
 
 
 def _table(
@@ -137,7 +160,7 @@ def _assembled(
             continue
         peers, routes = (found.get(f"{role}/{table}", NOT_ASKED) for table in TABLES)
         try:
-            gateways[role] = gateway(role, body.value, peers, routes)
+            gateways[role] = gateway(role, body.value, peers, routes, gateway_id)
         except AzureFailure as failure:
             unknown[gateway_id.lower()] = failure.message
     return Observed(utc_now(), networks, gateways, unknown)
@@ -171,20 +194,21 @@ def _gateway_beside(reader: Reader, role: Role, gateway_id: str) -> Gateway | No
     found = dict(all_at_once(reader.clock, reads))
     try:
         body = found["body"].value
-        return gateway(role, body, *(found[table] for table in TABLES)) if body else None
+        peers, routes = (found[table] for table in TABLES)
+        return gateway(role, body, peers, routes, gateway_id) if body else None
     except AzureFailure:
         return None
 
 
-def gateways_in(network: dict[str, Any]) -> list[str]:
+def gateways_in(network: Body) -> list[str]:
     """Return the ids of the gateways in a VNet: the GatewaySubnet lists their configurations."""
     found: dict[str, str] = {}
-    for subnet in network.get("properties", {}).get("subnets") or []:
-        if str(subnet.get("name", "")).lower() != "gatewaysubnet":
+    for subnet in rows(section(network, "properties").get("subnets")):
+        if text(subnet.get("name")).lower() != GATEWAY_SUBNET.lower():
             continue
-        for each in subnet.get("properties", {}).get("ipConfigurations") or []:
-            gateway, _, _ = str(each.get("id", "")).partition("/ipConfigurations/")
-            if "/virtualnetworkgateways/" in gateway.lower():
+        for each in rows(section(subnet, "properties").get("ipConfigurations")):
+            gateway, _, _ = canonical(text(each.get("id"))).partition("/ipConfigurations/")
+            if "/virtualNetworkGateways/" in gateway:
                 found.setdefault(gateway.lower(), gateway)
     return list(found.values())
 
@@ -200,128 +224,170 @@ def not_there(resource_id: str) -> str:
 
 
 @understood("GET of a VNet")
-def network(body: dict[str, Any]) -> VirtualNetwork:
-    """A VNet from its ARM JSON."""
-    properties = body.get("properties", {})
-    subnets = properties.get("subnets") or []
+def network(body: Body, network_id: str = "") -> VirtualNetwork:
+    """A VNet from its ARM JSON.
+
+    Args:
+        body: what Azure answered.
+        network_id: the id that was asked for, for a body without one.
+    """
+    properties = section(body, "properties")
+    id_ = own_id(body, network_id)
     return VirtualNetwork(
-        id=body["id"],
-        name=body["name"],
-        provisioning_state=properties.get("provisioningState", "Succeeded"),
-        address_space=_prefixes(properties.get("addressSpace")),
+        id=id_,
+        name=text(body.get("name")) or last_of(id_),
+        provisioning_state=provisioning_state(properties),
+        address_space=prefixes(section(properties, "addressSpace").get("addressPrefixes")),
         has_gateway=any(
-            subnet.get("name", "").lower() == "gatewaysubnet"
-            and bool(subnet.get("properties", {}).get("ipConfigurations"))
-            for subnet in subnets
+            text(subnet.get("name")).lower() == GATEWAY_SUBNET.lower()
+            and bool(rows(section(subnet, "properties").get("ipConfigurations")))
+            for subnet in rows(properties.get("subnets"))
         ),
-        tags=dict(body.get("tags") or {}),
-        peerings=tuple(
-            peering(each, body["id"]) for each in properties.get("virtualNetworkPeerings") or []
-        ),
-        location=str(body.get("location") or ""),
+        location=text(body.get("location")),
         gateways=tuple(gateways_in(body)),
+        tags={str(key): text(value) for key, value in section(body, "tags").items()},
+        peerings=tuple(peering(each, id_) for each in _peering_rows(properties) if _name(each)),
     )
 
 
 @understood("GET of a peering")
-def peering(body: dict[str, Any], network_id: str) -> Peering:
-    """A peering from its ARM JSON."""
-    properties = body.get("properties", {})
+def peering(body: Body, network_id: str) -> Peering:
+    """A peering from its ARM JSON; it is known by its VNet and its name."""
+    properties = section(body, "properties")
+    id_ = _peering_id(body, network_id)
     return Peering(
-        id=body["id"],
-        name=body["name"],
-        virtual_network=network_id,
-        remote_virtual_network=(properties.get("remoteVirtualNetwork") or {}).get("id", ""),
-        state=properties.get("peeringState", ""),
-        sync_level=properties.get("peeringSyncLevel"),
-        provisioning_state=properties.get("provisioningState", "Succeeded"),
+        id=id_,
+        name=_name(body),
+        virtual_network=canonical(network_id),
+        remote_virtual_network=canonical(
+            text(section(properties, "remoteVirtualNetwork").get("id"))
+        ),
+        state=text(properties.get("peeringState"), PEERING_STATES),
+        sync_level=text(properties.get("peeringSyncLevel"), SYNC_LEVELS) or None,
+        provisioning_state=provisioning_state(properties),
         flags=Flags.from_arm(properties),
-        known_space=_texts(properties.get("remoteAddressSpace")),
-        remote_space=_texts(properties.get("remoteVirtualNetworkAddressSpace")),
-        is_partial=properties.get("peerCompleteVnets") is False
-        or bool(properties.get("enableOnlyIPv6Peering")),
+        known_space=_space(properties, "remoteAddressSpace"),
+        remote_space=_space(properties, "remoteVirtualNetworkAddressSpace"),
+        is_partial=not truth(properties.get("peerCompleteVnets"), default=True)
+        or truth(properties.get("enableOnlyIPv6Peering")),
     )
 
 
-def _texts(space: dict[str, Any] | None) -> tuple[str, ...] | None:
-    prefixes = (space or {}).get("addressPrefixes")
-    return None if prefixes is None else tuple(map(str, prefixes))
+def _space(properties: Body, name: str) -> tuple[str, ...] | None:
+    found = section(properties, name).get("addressPrefixes")
+    return None if found is None else tuple(texts(found))
+
+
+def peering_row(network: Body | None, peering_id: str) -> Body | None:
+    """A peering's ARM JSON in that of its VNet; None if there is none."""
+    wanted = canonical(peering_id).lower()
+    for row in rows(section(network, "properties").get("virtualNetworkPeerings")):
+        if _peering_id(row, network_of(peering_id)).lower() == wanted:
+            return row
+    return None
+
+
+def _peering_rows(properties: Body) -> list[Body]:
+    """The rows of a VNet's peerings; none for null.
+
+    Raises:
+        ValueError: something else: a VNet with peerings must not pass for one without.
+    """
+    found = properties.get("virtualNetworkPeerings")
+    if found is not None and not isinstance(found, list):
+        raise ValueError("expected an array under 'virtualNetworkPeerings'")
+    return rows(found)
+
+
+def own_id(body: Body, asked: str) -> str:
+    """The id of a resource: Azure's spelling of the one that was asked for, if there is one.
+
+    Writes go to this id, so nothing else that the body says of itself counts.
+    """
+    given = canonical(text(body.get("id")))
+    return given if not asked or given.lower() == asked.lower() else canonical(asked)
+
+
+def _name(body: Body) -> str:
+    return last_of((text(body.get("name")) or text(body.get("id"))).rstrip("/"))
+
+
+def _peering_id(body: Body, network_id: str) -> str:
+    """The id of a peering in a VNet's body: below that VNet, whatever the row says."""
+    return child_of(canonical(network_id), PEERING, _name(body))
 
 
 @understood("GET of a gateway")
 def gateway(
     role: Role,
-    body: dict[str, Any],
+    body: Body,
     peers: Reading[tuple[BgpPeer, ...]],
     routes: Reading[tuple[GatewayRoute, ...]],
+    gateway_id: str = "",
 ) -> Gateway:
     """A gateway from its ARM JSON and its two tables."""
-    properties = body.get("properties", {})
-    settings = properties.get("bgpSettings") or {}
+    properties = section(body, "properties")
+    settings = section(properties, "bgpSettings")
+    type_ = text(properties.get("gatewayType"), GATEWAY_TYPES) or VPN
+    id_ = own_id(body, gateway_id)
     return Gateway(
-        id=body["id"],
-        name=body["name"],
+        id=id_,
+        name=text(body.get("name")) or last_of(id_),
         role=role,
-        provisioning_state=properties.get("provisioningState", "Succeeded"),
+        provisioning_state=provisioning_state(properties),
         bgp_addresses=_bgp_addresses(settings),
         peers=peers,
         learned_routes=routes,
-        asn=settings.get("asn"),
-        type=properties.get("gatewayType") or VPN,
-        sku=(properties.get("sku") or {}).get("name"),
-        active_active=bool(properties.get("activeActive", False)),
-        bgp=properties.get("gatewayType") == EXPRESSROUTE
-        or properties.get("enableBgp") is not False,
+        asn=whole(settings.get("asn")),
+        type=type_,
+        sku=text(section(properties, "sku").get("name")) or None,
+        active_active=truth(properties.get("activeActive")),
+        bgp=type_ == EXPRESSROUTE or truth(properties.get("enableBgp"), default=True),
     )
 
 
-def _bgp_addresses(settings: dict[str, Any]) -> tuple[str, ...]:
+def _bgp_addresses(settings: Body) -> tuple[str, ...]:
     """Every address that a gateway speaks BGP from.
 
     ``bgpPeeringAddress`` names Azure's alone; those of the operator (APIPA, 169.254.21.0 to
     169.254.22.255) stand with each IP configuration (published: Set-AzVirtualNetworkGateway,
     example of a custom BGP address).
     """
-    found = [part.strip() for part in (settings.get("bgpPeeringAddress") or "").split(",")]
-    for each in settings.get("bgpPeeringAddresses") or ():
-        found += each.get("defaultBgpIpAddresses") or ()
-        found += each.get("customBgpIpAddresses") or ()
+    found = [part.strip() for part in text(settings.get("bgpPeeringAddress")).split(",")]
+    for each in rows(settings.get("bgpPeeringAddresses")):
+        found += texts(each.get("defaultBgpIpAddresses"))
+        found += texts(each.get("customBgpIpAddresses"))
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def peer(row: dict[str, Any]) -> BgpPeer:
+def peer(row: Body) -> BgpPeer:
     """One row of ``getBgpPeerStatus``; an empty string is no value."""
     return BgpPeer(
-        neighbor=row.get("neighbor") or "",
-        local_address=row.get("localAddress") or None,
-        asn=row.get("asn"),
-        state=row.get("state") or "Unknown",
-        connected_duration=row.get("connectedDuration") or None,
-        routes_received=row.get("routesReceived"),
-        messages_sent=row.get("messagesSent"),
-        messages_received=row.get("messagesReceived"),
+        neighbor=text(row.get("neighbor")),
+        local_address=text(row.get("localAddress")) or None,
+        asn=whole(row.get("asn")),
+        state=text(row.get("state"), PEER_STATES) or "Unknown",
+        connected_duration=text(row.get("connectedDuration")) or None,
+        routes_received=whole(row.get("routesReceived")),
+        messages_sent=whole(row.get("messagesSent")),
+        messages_received=whole(row.get("messagesReceived")),
     )
 
 
-def route(row: dict[str, Any]) -> GatewayRoute:
+def route(row: Body) -> GatewayRoute:
     """One row of ``getLearnedRoutes``; an empty string is no value."""
     return GatewayRoute(
-        network=row.get("network") or "",
-        next_hop=row.get("nextHop") or None,
-        local_address=row.get("localAddress") or None,
-        weight=row.get("weight"),
-        source_peer=row.get("sourcePeer") or None,
-        origin=row.get("origin") or "",
-        as_path=row.get("asPath") or None,
+        network=text(row.get("network")),
+        next_hop=text(row.get("nextHop")) or None,
+        local_address=text(row.get("localAddress")) or None,
+        weight=whole(row.get("weight")),
+        source_peer=text(row.get("sourcePeer")) or None,
+        origin=text(row.get("origin"), ORIGINS),
+        as_path=text(row.get("asPath")) or None,
     )
 
 
-PARSERS: dict[str, Callable[[dict[str, Any]], BgpPeer | GatewayRoute]] = {
+PARSERS: dict[str, Callable[[Body], BgpPeer | GatewayRoute]] = {
     "get_bgp_peer_status": peer,
     "get_learned_routes": route,
 }
-
-
-def _prefixes(space: dict[str, Any] | None) -> tuple[IPv4Network, ...]:
-    found = (ip_network(text) for text in (space or {}).get("addressPrefixes") or [])
-    return tuple(each for each in found if isinstance(each, IPv4Network))

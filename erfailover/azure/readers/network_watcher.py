@@ -9,8 +9,9 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from erfailover.azure.client.answers import understood
-from erfailover.azure.reader import Body, Reader
+from erfailover.azure.reader import Reader
 from erfailover.errors import Failure
+from erfailover.model.arm_json import Body, rows, section, text
 from erfailover.model.resource_ids import NETWORK_WATCHER, last_of, subscription_of
 from erfailover.planning.provision.offers import short_name
 
@@ -59,26 +60,25 @@ def _machine(reader: Reader, machine_id: str) -> Body:
 
 
 def _serving(reader: Reader, machine_id: str, machine: Body) -> tuple[str, str | None]:
-    region = short_name(str(machine.get("location") or ""))
+    region = short_name(text(machine.get("location")))
     scope = f"/subscriptions/{subscription_of(machine_id)}"
     for each in reader.listed(scope, NETWORK_WATCHER, "list_all"):
-        if short_name(str(each.get("location") or "")) == region and each.get("id"):
-            return region, str(each["id"])
+        if short_name(text(each.get("location"))) == region and each.get("id"):
+            return region, text(each.get("id"))
     return region, None
 
 
 def _primary_interface(machine: Body) -> str | None:
-    profile = (machine.get("properties") or {}).get("networkProfile") or {}
-    rows = [each for each in profile.get("networkInterfaces") or [] if each.get("id")]
-    first = [each for each in rows if (each.get("properties") or {}).get("primary")]
-    return str((first or rows)[0]["id"]) if rows else None
+    listed = rows(section(machine, "properties", "networkProfile").get("networkInterfaces"))
+    first = [each for each in listed if section(each, "properties").get("primary")]
+    return next((id_ for each in (*first, *listed) if (id_ := text(each.get("id")))), None)
 
 
 def _address(interface: Body) -> str:
-    rows = (interface.get("properties") or {}).get("ipConfigurations") or []
-    found = [each.get("properties") or {} for each in rows]
+    listed = rows(section(interface, "properties").get("ipConfigurations"))
+    found = [section(each, "properties") for each in listed]
     first = [each for each in found if each.get("primary")] or found
-    address = first[0].get("privateIPAddress") if first else None
+    address = text(first[0].get("privateIPAddress")) if first else ""
     if not address:
         raise Failure(f"{interface.get('name')} has no private IPv4 address")
-    return str(address)
+    return address

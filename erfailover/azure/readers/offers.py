@@ -10,6 +10,7 @@ from erfailover.azure.client.answers import understood
 from erfailover.azure.client.clients import Clients
 from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure, Kind
+from erfailover.model.arm_json import rows, section, text, texts
 from erfailover.model.observed import Reading, attempt
 from erfailover.model.resource_ids import NETWORK_PROVIDER
 from erfailover.model.site import Site
@@ -52,23 +53,23 @@ def _mapped(reading: Reading[Any], use: Callable[[Any], T]) -> Reading[T]:
 def _provider(reader: Reader) -> dict[str, Any]:
     def call(clients: Clients) -> dict[str, Any]:
         found = clients.resource.providers.get(NETWORK_PROVIDER).as_dict()
-        rows = found.get("resourceTypes") or []
-        return {str(each.get("resourceType", "")).lower(): each for each in rows}
+        listed = rows(found.get("resourceTypes"))
+        return {text(each.get("resourceType")).lower(): each for each in listed}
 
     return reader.asked(f"GET provider {NETWORK_PROVIDER}", call)
 
 
 def _regions(types: dict[str, Any]) -> frozenset[str]:
-    return frozenset(map(short_name, types["virtualnetworkgateways"].get("locations") or ()))
+    found = section(types, "virtualnetworkgateways")
+    return frozenset(map(short_name, texts(found.get("locations"))))
 
 
 def _zones(place: str, types: dict[str, Any]) -> frozenset[str]:
-    rows = types["publicipaddresses"].get("zoneMappings") or ()
     return frozenset(
         zone
-        for row in rows
-        if short_name(str(row.get("location"))) == place
-        for zone in row.get("zones") or ()
+        for row in rows(section(types, "publicipaddresses").get("zoneMappings"))
+        if short_name(text(row.get("location"))) == place
+        for zone in texts(row.get("zones"))
     )
 
 
@@ -76,13 +77,13 @@ def _sizes(reader: Reader, place: str) -> dict[str, Iterable[Any]]:
     """The sizes of a region, in lower case, each with its restrictions."""
 
     def call(clients: Clients) -> dict[str, Iterable[Any]]:
-        rows = (
+        listed = (
             each.as_dict()
             for each in clients.compute.resource_skus.list(filter=f"location eq '{place}'")
         )
         return {
-            str(row["name"]).lower(): row.get("restrictions") or ()
-            for row in rows
+            text(row.get("name")).lower(): rows(row.get("restrictions"))
+            for row in listed
             if row.get("resourceType") == "virtualMachines"
         }
 
@@ -103,8 +104,8 @@ def _image(reader: Reader, place: str, image: str) -> bool:
     publisher, offer, sku, version = image.split(":")
 
     def call(clients: Clients) -> bool:
-        rows = clients.compute.virtual_machine_images.list(place, publisher, offer, sku)
-        names = {str(each.name) for each in rows}
+        listed = clients.compute.virtual_machine_images.list(place, publisher, offer, sku)
+        names = {str(each.name) for each in listed}
         return bool(names) if version == "latest" else version in names
 
     try:

@@ -15,16 +15,27 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypeVar
 
 from erfailover.azure.client.answers import understood
-from erfailover.azure.reader import Body, Reader
-from erfailover.azure.readers.network import not_there, observe
+from erfailover.azure.reader import Reader
+from erfailover.azure.readers.network import not_there, observe, own_id
 from erfailover.azure.readers.tunnels import far_end, there, tunnels
 from erfailover.errors import AzureFailure, Failure, Kind
-from erfailover.model.observed import Gateway, Reading, attempt
+from erfailover.model.arm_json import (
+    Body,
+    ipv6_prefix_of,
+    prefixes,
+    rows,
+    section,
+    text,
+    texts,
+    truth,
+)
+from erfailover.model.observed import EXPRESSROUTE, VPN, Gateway, Reading, attempt
 from erfailover.model.resource_ids import (
     GATEWAY_SUBNET,
     HUB,
     HUB_ADDRESS,
     HUB_PEER,
+    canonical,
     last_of,
     subscription_of,
 )
@@ -38,14 +49,13 @@ from erfailover.model.routing import (
     Surrounding,
     Surroundings,
     UserRoute,
-    ipv6_prefix_of,
-    prefix_of,
 )
 from erfailover.model.site import Role, Site
 from erfailover.runtime.clock import all_at_once
 
 T = TypeVar("T")
 
+NEXT_HOPS = ("VirtualNetworkGateway", "VnetLocal", "Internet", "VirtualAppliance", "None")
 DEADLINE_S = 20.0
 """How long a read may take, repetitions included: a switch does not wait longer for these."""
 ROUTE_SERVER_SUBNET = "RouteServerSubnet"
@@ -155,7 +165,8 @@ def _kinds(
 
 @understood("GET of a gateway")
 def _gateway_type(reader: Reader, gateway_id: str) -> str:
-    return str(there(reader, gateway_id, DEADLINE_S)["properties"].get("gatewayType") or "Vpn")
+    found = section(there(reader, gateway_id, DEADLINE_S), "properties").get("gatewayType")
+    return text(found, (VPN, EXPRESSROUTE)) or VPN
 
 
 @understood("GET of a VNet")
@@ -163,16 +174,17 @@ def _network(look: Callable[[str], Body | None], network_id: str) -> Surrounding
     body = look(network_id)
     if body is None:
         raise AzureFailure(Kind.NOT_FOUND, not_there(network_id))
-    properties = body.get("properties", {})
+    properties = section(body, "properties")
+    id_ = own_id(body, network_id)
     return Surrounding(
-        body["id"],
-        body["name"],
+        id_,
+        text(body.get("name")) or last_of(id_),
         _prefixes(properties.get("addressSpace")),
-        tuple(map(_subnet, properties.get("subnets") or ())),
+        tuple(map(_subnet, rows(properties.get("subnets")))),
         _prefixes(properties.get("summarizedGatewayPrefixes")),
         tuple(_ipv6(properties.get("addressSpace"))),
-        tuple(map(str, (properties.get("dhcpOptions") or {}).get("dnsServers") or ())),
-        Counter(each for row in properties.get("subnets") or () for each in _residents(row)),
+        tuple(texts(section(properties, "dhcpOptions").get("dnsServers"))),
+        Counter(each for row in rows(properties.get("subnets")) for each in _residents(row)),
     )
 
 
@@ -181,15 +193,14 @@ def _residents(subnet: Body) -> Iterator[str]:
 
     An IP configuration's id names what has it; that of a private endpoint is its interface's.
     """
-    properties = subnet.get("properties") or {}
-    for each in properties.get("ipConfigurations") or ():
-        owner = str(each.get("id") or "").lower().partition("/providers/microsoft.network/")[2]
+    properties = section(subnet, "properties")
+    for each in rows(properties.get("ipConfigurations")):
+        owner = text(each.get("id")).lower().partition("/providers/microsoft.network/")[2]
         kind = owner.partition("/")[0]
         if kind not in ("virtualnetworkgateways", "virtualhubs"):
             yield RESIDENTS.get(kind, "other resource")
-    links = properties.get("serviceAssociationLinks") or ()
-    for each in links:
-        linked = str((each.get("properties") or {}).get("linkedResourceType") or "").lower()
+    for each in rows(properties.get("serviceAssociationLinks")):
+        linked = text(section(each, "properties").get("linkedResourceType")).lower()
         yield RESIDENTS.get(linked.rpartition("/")[2], "other resource")
 
 
@@ -206,8 +217,8 @@ RESIDENTS = {
 
 def _names_a_manager(network: Body) -> bool:
     """Whether a peering is called as those of a Virtual Network Manager are (seen in public)."""
-    rows = (network.get("properties") or {}).get("virtualNetworkPeerings") or ()
-    return any(str(each.get("name") or "").upper().startswith("ANM_") for each in rows)
+    peerings = rows(section(network, "properties").get("virtualNetworkPeerings"))
+    return any(text(each.get("name")).upper().startswith("ANM_") for each in peerings)
 
 
 @understood("Network Manager's effective configurations")
@@ -215,16 +226,13 @@ def _managed(reader: Reader, network_id: str) -> tuple[ManagedConfiguration, ...
     """The connectivity configurations that are in effect for a VNet."""
     path = f"{network_id}/listNetworkManagerEffectiveConnectivityConfigurations"
     answer = reader.ask("POST", path, MANAGER_API, {}, deadline_s=DEADLINE_S)
-    rows = list(answer.body.get("value") or ())
     return tuple(
         ManagedConfiguration(
-            last_of(str(each.get("id") or "")),
-            str(
-                (each.get("connectivityCapabilities") or {}).get("peeringEnforcement") or ""
-            ).lower()
+            last_of(text(each.get("id"))),
+            text(section(each, "connectivityCapabilities").get("peeringEnforcement")).lower()
             == "enforced",
         )
-        for each in rows
+        for each in rows(answer.body.get("value"))
     )
 
 
@@ -244,39 +252,45 @@ def _left_gateway(reader: Reader, site: Site, role: Role | None) -> Gateway:
 
 
 def _subnet(body: Body) -> Subnet:
-    properties = body.get("properties", {})
-    texts = properties.get("addressPrefixes") or [properties.get("addressPrefix") or ""]
-    table = (properties.get("routeTable") or {}).get("id")
-    return Subnet(body["name"], _networks(texts), table.lower() if table else None)
+    properties = section(body, "properties")
+    space = prefixes(properties.get("addressPrefixes"))
+    table = canonical(text(section(properties, "routeTable").get("id")))
+    return Subnet(
+        text(body.get("name")) or last_of(text(body.get("id"))),
+        space or prefixes([properties.get("addressPrefix")]),
+        table.lower() or None,
+    )
 
 
 @understood("GET of a route table")
 def _table(reader: Reader, table_id: str) -> RouteTable:
     body = there(reader, table_id, DEADLINE_S)
-    properties = body.get("properties", {})
+    properties = section(body, "properties")
+    found = ((each, section(each, "properties")) for each in rows(properties.get("routes")))
     routes = tuple(
         UserRoute(
-            each["name"],
-            str(each["properties"].get("addressPrefix") or ""),
-            str(each["properties"].get("nextHopType") or ""),
-            each["properties"].get("nextHopIpAddress") or None,
+            text(each.get("name")) or last_of(text(each.get("id"))),
+            text(route.get("addressPrefix")),
+            text(route.get("nextHopType"), NEXT_HOPS),
+            text(route.get("nextHopIpAddress")) or None,
         )
-        for each in properties.get("routes") or ()
+        for each, route in found
     )
-    return RouteTable(body["id"], not properties.get("disableBgpRoutePropagation"), routes)
+    takes = not truth(properties.get("disableBgpRoutePropagation"))
+    return RouteTable(own_id(body, table_id), takes, routes)
 
 
 @understood("list of connections")
 def _static(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
     """The prefixes of the local network gateways that a gateway has connections to."""
     gateway_id = site.gateway_id(site.hub(role).gateway)
-    rows = reader.connections_of(gateway_id, DEADLINE_S)
-    ids = list(dict.fromkeys(filter(None, map(far_end, rows))))
+    far = map(far_end, reader.connections_of(gateway_id, DEADLINE_S))
+    ids = list(dict.fromkeys(filter(None, far)))
     bodies = all_at_once(reader.clock, [partial(there, reader, each, DEADLINE_S) for each in ids])
     return tuple(
-        StaticPrefix(prefix, body["name"])
-        for body in bodies
-        for prefix in _prefixes(body["properties"].get("localNetworkAddressSpace"))
+        StaticPrefix(prefix, text(body.get("name")) or last_of(id_))
+        for id_, body in zip(ids, bodies, strict=True)
+        for prefix in _prefixes(section(body, "properties").get("localNetworkAddressSpace"))
     )
 
 
@@ -289,8 +303,9 @@ def _route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, ...]:
     """
     subscription = f"/subscriptions/{subscription_of(network_id)}"
     for body in reader.listed(subscription, HUB, deadline_s=DEADLINE_S):
-        parts = reader.listed(body["id"], HUB_ADDRESS, deadline_s=DEADLINE_S)
-        subnets = ((each["properties"].get("subnet") or {}).get("id", "") for each in parts)
+        hub_id = text(body.get("id"))
+        parts = reader.listed(hub_id, HUB_ADDRESS, deadline_s=DEADLINE_S) if hub_id else []
+        subnets = (text(section(each, "properties", "subnet").get("id")) for each in parts)
         if any(each.lower().startswith(f"{network_id}/subnets/") for each in subnets):
             return (_route_server(reader, body),)
     name = last_of(network_id)
@@ -300,34 +315,36 @@ def _route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, ...]:
 
 
 def _route_server(reader: Reader, body: Body) -> RouteServer:
-    peers = reader.listed(body["id"], HUB_PEER, deadline_s=DEADLINE_S)
+    id_ = canonical(text(body.get("id")))
+    peers = [
+        peer
+        for each in reader.listed(id_, HUB_PEER, deadline_s=DEADLINE_S)
+        if (peer := text(each.get("id")))
+    ]
     told = all_at_once(
         reader.clock,
-        [partial(attempt, partial(_learned, reader, each["id"])) for each in peers],
+        [partial(attempt, partial(_learned, reader, each)) for each in peers],
     )
     unknown = next((each.unknown for each in told if each.value is None), None)
-    prefixes = dict.fromkeys(prefix for each in told for prefix in each.value or ())
-    learned = Reading(None, unknown) if unknown else Reading(tuple(prefixes))
-    return RouteServer(body["id"], body["name"], tuple(each["name"] for each in peers), learned)
+    found = dict.fromkeys(prefix for each in told for prefix in each.value or ())
+    learned = Reading(None, unknown) if unknown else Reading(tuple(found))
+    name = text(body.get("name")) or last_of(id_)
+    return RouteServer(id_, name, tuple(map(last_of, peers)), learned)
 
 
 @understood("routes of a Route Server")
 def _learned(reader: Reader, connection_id: str) -> tuple[str, ...]:
     """The prefixes of a peer: both instances list theirs (recorded: ``RouteServiceRole_IN_0``)."""
-    answer = reader.action(connection_id, "list_learned_routes", DEADLINE_S)
-    rows = (row for key, part in answer.items() if key.startswith("Route") for row in part or ())
-    return tuple(dict.fromkeys(str(row["network"]) for row in rows if row.get("network")))
+    answer = section(reader.action(connection_id, "list_learned_routes", DEADLINE_S))
+    found = (row for key, part in answer.items() if key.startswith("Route") for row in rows(part))
+    return tuple(dict.fromkeys(text(row.get("network")) for row in found if row.get("network")))
 
 
-def _prefixes(space: Body | None) -> tuple[IPv4Network, ...]:
-    return _networks((space or {}).get("addressPrefixes") or ())
+def _prefixes(space: Any) -> tuple[IPv4Network, ...]:
+    return prefixes(section(space).get("addressPrefixes"))
 
 
-def _ipv6(space: Body | None) -> Iterator[IPv6Network]:
-    for each in (space or {}).get("addressPrefixes") or ():
-        if (found := ipv6_prefix_of(str(each))) is not None:
+def _ipv6(space: Any) -> Iterator[IPv6Network]:
+    for each in texts(section(space).get("addressPrefixes")):
+        if (found := ipv6_prefix_of(each)) is not None:
             yield found
-
-
-def _networks(texts: Iterable[str]) -> tuple[IPv4Network, ...]:
-    return tuple(found for each in texts if (found := prefix_of(each)) is not None)

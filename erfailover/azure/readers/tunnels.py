@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from ipaddress import IPv4Network
 
 from erfailover.azure.client.answers import understood
-from erfailover.azure.reader import Body, Reader
+from erfailover.azure.reader import Reader
 from erfailover.errors import AzureFailure, Kind
+from erfailover.model.arm_json import Body, prefixes, section, text, truth
 from erfailover.model.observed import Tunnel
 from erfailover.model.resource_ids import last_of
-from erfailover.model.routing import prefix_of
 from erfailover.runtime.clock import all_at_once
+
+CONNECTION_STATES = ("Unknown", "Connecting", "Connected", "NotConnected")
+"""``connectionStatus``, as Azure documents it; another value is kept as it is."""
 
 
 def tunnels(
@@ -35,19 +37,18 @@ def tunnels(
     Raises:
         AzureFailure: one of them could not be read.
     """
-    rows = [each for each in reader.connections_of(gateway_id, deadline_s) if far_end(each)]
-    rows = [each for each in rows if wanted(each)]
-    far = list(dict.fromkeys(map(far_end, rows)))
-    ids = [*(str(each["id"]) for each in rows), *far]
+    listed = [each for each in reader.connections_of(gateway_id, deadline_s) if far_end(each)]
+    listed = [each for each in listed if wanted(each) and text(each.get("id"))]
+    far = list(dict.fromkeys(map(far_end, listed)))
+    ids = [*(text(each.get("id")) for each in listed), *far]
     found = all_at_once(reader.clock, [partial(there, reader, each, deadline_s) for each in ids])
-    local = dict(zip(far, found[len(rows) :], strict=True))
-    return tuple(_tunnel(found[n], local[far_end(each)]) for n, each in enumerate(rows))
+    local = dict(zip(far, found[len(listed) :], strict=True))
+    return tuple(_tunnel(found[n], local[far_end(each)]) for n, each in enumerate(listed))
 
 
 def far_end(connection: Body) -> str:
     """Return the id of a connection's local network gateway in lower case; empty without one."""
-    far = (connection.get("properties") or {}).get("localNetworkGateway2") or {}
-    return str(far.get("id") or "").lower()
+    return text(section(connection, "properties", "localNetworkGateway2").get("id")).lower()
 
 
 def there(reader: Reader, resource_id: str, deadline_s: float) -> Body:
@@ -64,17 +65,13 @@ def there(reader: Reader, resource_id: str, deadline_s: float) -> Body:
 
 @understood("GET of a connection")
 def _tunnel(connection: Body, local: Body) -> Tunnel:
-    properties, far = connection.get("properties") or {}, local.get("properties") or {}
-    texts = (far.get("localNetworkAddressSpace") or {}).get("addressPrefixes") or ()
-    prefixes: tuple[IPv4Network, ...] = tuple(
-        found for each in texts if (found := prefix_of(str(each))) is not None
-    )
+    properties, far = section(connection, "properties"), section(local, "properties")
     return Tunnel(
-        str(connection.get("name") or last_of(str(connection.get("id") or ""))),
-        str(local.get("name") or ""),
-        address=str(far.get("gatewayIpAddress") or ""),
-        from_private_address=bool(properties.get("useLocalAzureIpAddress")),
-        bgp=bool(properties.get("enableBgp")),
-        status=str(properties.get("connectionStatus") or "Unknown"),
-        prefixes=prefixes,
+        text(connection.get("name")) or last_of(text(connection.get("id"))),
+        text(local.get("name")),
+        address=text(far.get("gatewayIpAddress")),
+        from_private_address=truth(properties.get("useLocalAzureIpAddress")),
+        bgp=truth(properties.get("enableBgp")),
+        status=text(properties.get("connectionStatus"), CONNECTION_STATES) or "Unknown",
+        prefixes=prefixes(section(far, "localNetworkAddressSpace").get("addressPrefixes")),
     )

@@ -15,6 +15,7 @@ from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import UnknownReading, VerificationFailed
+from erfailover.model.arm_json import section
 from erfailover.model.observed import BgpPeer
 from erfailover.model.resource_ids import LOCAL_GATEWAY, last_of
 from erfailover.model.site import Drill, Role
@@ -48,7 +49,7 @@ def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start
             "Is the site provisioned? erfailover provision",
         )
     address = drill.unused_bgp_peering_address if start else drill.bgp_peering_address
-    now = (found["properties"].get("bgpSettings") or {}).get("bgpPeeringAddress")
+    now = section(found, "properties", "bgpSettings").get("bgpPeeringAddress")
     if now != str(address):
         what = "Cut" if start else "Repair"
         context.output.confirm(
@@ -83,9 +84,9 @@ def _write(
     *,
     start: bool,
 ) -> None:
-    body = {**found, "properties": {**found["properties"]}}
+    body = {**found, "properties": {**section(found, "properties")}}
     body["properties"]["bgpSettings"] = {
-        **(found["properties"].get("bgpSettings") or {}),
+        **section(found, "properties", "bgpSettings"),
         "bgpPeeringAddress": address,
     }
     name = last_of(gateway_id)

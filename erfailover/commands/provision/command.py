@@ -7,10 +7,11 @@ written, so what an interrupted run, or somebody else, did meanwhile is not undo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from erfailover.azure.readers import network as readers_network
 from erfailover.azure.readers.offers import ask
 from erfailover.commands import plans
 from erfailover.commands.context import Context
@@ -19,7 +20,9 @@ from erfailover.commands.provision.keys import read_shared_key, with_ssh_keys
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
+from erfailover.model.arm_json import provisioning_state, section
 from erfailover.model.claims import Verdict
+from erfailover.model.observed import Observed
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP
 from erfailover.model.site import Site
@@ -31,6 +34,7 @@ from erfailover.planning.provision.nat import NatSetup, holds, nat_setups
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 from erfailover.planning.provision.resources import Desired
 from erfailover.reporting import provision
+from erfailover.reporting.words import few
 from erfailover.runtime.clock import all_at_once
 from erfailover.runtime.executor import Width
 from erfailover.runtime.secrets import SHARED_KEY_VARIABLE, Secrets
@@ -105,6 +109,7 @@ def _run(context: Context, lease: Lease | None) -> None:
 
 def _plan(context: Context, reader: Reader, site: Site, secrets: Secrets) -> ProvisionPlan:
     existing = read(context, reader, site)
+    site = _with_names_of(context, site, existing)
     setups = [
         setup for setup in nat_setups(site) if _at_rest(existing.get(setup.machine_id.lower()))
     ]
@@ -116,6 +121,19 @@ def _plan(context: Context, reader: Reader, site: Site, secrets: Secrets) -> Pro
         # Which version it is decides whether the other connections have the same.
         plan = provision_plan.plan(site, existing, nat, _unsettled(secrets, site))
     return plan
+
+
+def _with_names_of(context: Context, site: Site, existing: Mapping[str, Body | None]) -> Site:
+    """A site with the names that its peerings have; one that exists is not made again."""
+    found = {
+        id_.lower(): readers_network.network(body, id_)
+        for id_ in provision_plan.networks(site)
+        if (body := existing.get(id_.lower())) is not None
+    }
+    spokes = context.use_names_of(Observed(readers_network.utc_now(), found, {})).spokes
+    for remark in few(context.remarks):
+        context.output.info(remark)
+    return replace(site, spokes=spokes)
 
 
 def _unsettled(secrets: Secrets, site: Site) -> set[str]:
@@ -145,7 +163,8 @@ def read(context: Context, reader: Reader, site: Site) -> dict[str, Body | None]
 
 
 def _at_rest(found: Body | None) -> bool:
-    return bool(found and found.get("properties", {}).get("provisioningState") == "Succeeded")
+    properties = section(found, "properties")
+    return "provisioningState" in properties and provisioning_state(properties) == "Succeeded"
 
 
 def _nat_holds(reader: Reader, setup: NatSetup) -> bool:
@@ -257,8 +276,8 @@ class _Provision:
             ) from None
 
     def _to_write(self, action: Action, body: Body, found: Body) -> bool:
-        properties: Mapping[str, Any] = found.get("properties") or {}
-        if properties.get("provisioningState") in provision_plan.FAILED:
+        properties = section(found, "properties")
+        if provisioning_state(properties) in provision_plan.FAILED:
             return True
         if properties.get("peeringState") == "Disconnected":
             return True

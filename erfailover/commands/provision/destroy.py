@@ -15,6 +15,7 @@ from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import Refused, UsageFailure
+from erfailover.model.arm_json import text
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, GROUP, NETWORK
 from erfailover.model.site import Site
 from erfailover.model.tasks import Results, Task
@@ -95,9 +96,10 @@ def _plan(context: Context) -> DestroyPlan:
     group = reader.get(site.group_id())
     listed = (reader.resources_of_group(site.group_id()) or []) if group is not None else []
     whole = [
-        str(each["id"])
+        id_
         for each in listed
-        if TYPES.get(str(each.get("type", "")).lower()) in (NETWORK, CONNECTION)
+        if TYPES.get(text(each.get("type")).lower()) in (NETWORK, CONNECTION)
+        and (id_ := text(each.get("id")))
     ]
     found = all_at_once(context.clock, [partial(reader.get, id_) for id_ in whole])
     bodies: dict[str, Body] = {

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from erfailover.azure.readers import network as readers_network
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
 from erfailover.commands.output_file import Kind
 from erfailover.errors import UnknownReading, UsageFailure
-from erfailover.model.site import Site
+from erfailover.model.observed import Observed
 from erfailover.planning.iac import export
 from erfailover.planning.iac.export import Owned
 from erfailover.runtime.clock import all_at_once
@@ -68,17 +69,21 @@ def _read(context: Context) -> list[Owned]:
         raise UnknownReading(
             f"there is no VNet {missing[0]}", "Nothing was printed. Mend the site file."
         )
-    ours = _ids(site)
+    networks = {
+        id_.lower(): readers_network.network(body or {}, id_)
+        for id_, body in zip(ids, bodies, strict=True)
+    }
+    site = context.use_names_of(Observed(_now(), networks, {}))
+    for remark in context.remarks:
+        context.output.info(remark)
+    ours = {id_.lower() for spoke in site.spokes for id_ in site.peering_ids(spoke)}
     return [
-        export.owned(each)
-        for body in bodies
-        for each in (body or {}).get("properties", {}).get("virtualNetworkPeerings") or []
-        if str(each["id"]).lower() in ours
+        export.owned(row, peering.id)
+        for network, body in zip(networks.values(), bodies, strict=True)
+        for peering in network.peerings
+        if peering.id.lower() in ours
+        and (row := readers_network.peering_row(body, peering.id)) is not None
     ]
-
-
-def _ids(site: Site) -> frozenset[str]:
-    return frozenset(id_.lower() for spoke in site.spokes for id_ in site.peering_ids(spoke))
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

@@ -27,6 +27,7 @@ from erfailover.reporting.status import drill as drills
 from erfailover.reporting.status import text as status_text
 from erfailover.reporting.topology.build import picture
 from erfailover.reporting.topology.model import Picture
+from erfailover.reporting.words import few
 from erfailover.runtime.clock import all_at_once
 from erfailover.runtime.state.process import alive
 
@@ -43,6 +44,8 @@ class StatusReading:
     open_run: RunRecord | None
     """The last run of the site, where it did not come to its end."""
     as_code: AsCode | None
+    remarks: tuple[str, ...] = ()
+    """What the site file says otherwise than Azure, with the line to change."""
     state_problems: tuple[str, ...] = ()
     """What is wrong with the journal and the lease, and what to do."""
 
@@ -54,6 +57,7 @@ class StatusReading:
             *self.state_problems,
             history.open_text(self.open_run, alive) if self.open_run is not None else None,
             drift.text(self.as_code) if self.as_code is not None else None,
+            *few(self.remarks),
         ]
         return tuple(filter(None, parts))
 
@@ -64,8 +68,8 @@ def read(context: Context) -> StatusReading:
     Raises:
         AzureFailure: trouble that concerns every read.
     """
-    site = context.site
     observed, connected, stand_in = _read(context)
+    site = context.use_names_of(observed)
     health = judge(site, observed, connected)
     drill = drill_state(site, connected.get(Role.PRIMARY), stand_in)
     open_run, problems = _state(context)
@@ -77,6 +81,7 @@ def read(context: Context) -> StatusReading:
         picture=picture(site, observed, health, connected, drill),
         open_run=open_run,
         as_code=as_code_warning(site, observed),
+        remarks=context.remarks,
         state_problems=problems,
     )
 
@@ -116,6 +121,7 @@ def data(context: Context, found: StatusReading) -> dict[str, Any]:
         "connections": drills.circuits_data(found.circuits),
         "drill": drills.data(found.drill),
         "as_code": None if found.as_code is None else drift.data(found.as_code),
+        "remarks": list(found.remarks),
         "unfinished": history.open_data(found.open_run, alive),
         "state_problems": list(found.state_problems),
     }

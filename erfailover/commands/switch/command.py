@@ -38,7 +38,7 @@ from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning import conditions
 from erfailover.planning.switch import procedure
-from erfailover.planning.switch.result import Outcome, missing, verified
+from erfailover.planning.switch.result import Outcome, missing, standing, verified
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text
 from erfailover.reporting.run import switch_result
@@ -76,12 +76,13 @@ def _known(site: Site, canary: str | None) -> None:
 
 
 def _run(context: Context, lease: Lease, options: Options) -> None:
-    site, began_s = context.site, context.clock.now()
+    began_s = context.clock.now()
     settle(context)
     takeover.complete(context, lease, options)
-    readings = Readings(context.reader, site)
+    readings = Readings(context.reader, context.site)
     planner, hold_time = Planner(context, options, readings), HoldTime(context)
     observed, plan = _planned(planner, options, hold_time)
+    site = context.site
     insist_on_having_read(plan)
     document = plans.document(site, plan, observed)
     _insist_on_saved(site, options, document)
@@ -239,6 +240,7 @@ def _raise_unless_verified(outcome: Outcome) -> None:
         f"switched to {outcome.target}",
         f"The same command again takes them; {back}",
         others=bool(outcome.claims),
+        standing=standing(outcome),
     )
     if not_moved is not None:
         raise not_moved

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 
 from erfailover.azure import peerings
 from erfailover.azure.client.polling import Cadence
-from erfailover.azure.reader import Body, Reader
+from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network as readers_network
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.writer import Writer
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.switch.ledger import Ledger
 from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost, StateFailure
+from erfailover.model.arm_json import Body
 from erfailover.model.observed import Peering
 from erfailover.model.plan import PeeringWrite, SwitchStep
 from erfailover.model.resource_ids import network_of
@@ -369,7 +370,7 @@ class Crossing:
             body = self.reader.get(network_of(self.target_id), READ_S)
             if body is None:
                 return None
-            found = readers_network.network(body)
+            found = readers_network.network(body, network_of(self.target_id))
             by_id = {each.id.lower(): each for each in found.peerings}
         except Exception as error:
             log.info("%s could not be read: %s", self.spoke, error)
@@ -379,12 +380,7 @@ class Crossing:
 
     def _body(self, peering_id: str) -> Body | None:
         """Return the body of a peering as it was last read."""
-        properties = (self._network or {}).get("properties") or {}
-        for row in properties.get("virtualNetworkPeerings") or []:
-            if str(row.get("id", "")).lower() == peering_id.lower():
-                found: Body = row
-                return found
-        return None
+        return readers_network.peering_row(self._network, peering_id)
 
     def _found(self, peering_id: str) -> Peering | None:
         body = self._body(peering_id)
@@ -409,7 +405,7 @@ class Crossing:
         reason = failed or AzureFailure(Kind.REFUSED, f"{self.spoke} was not moved")
         back = self._failures.get(Direction.BACK)
         if isinstance(reason, LeaseLost):
-            return LeaseLost(f"{self.spoke} {STANDING[place]}: {reason.message}", reason.hint)
+            return reason.saying(f"{self.spoke} {STANDING[place]}: {reason.message}", reason.hint)
         message, hint = reason.message, reason.hint
         if place is Place.ORIGIN and self._broken.done():
             message += "; taken back: it uses the gateway of the path it was on again"
@@ -419,9 +415,7 @@ class Crossing:
             if back is not None:
                 message += f"; going back failed too: {back.message}"
             hint = "Run the same command again at once."
-        if isinstance(reason, AzureFailure):
-            return AzureFailure(reason.kind, message, hint, code=reason.code, status=reason.status)
-        return type(reason)(message, hint)
+        return reason.saying(message, hint)
 
 
 STANDING = {

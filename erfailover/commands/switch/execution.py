@@ -42,7 +42,7 @@ from erfailover.model.resource_ids import network_of
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.model.tasks import Event, Results, State, Task
 from erfailover.planning import conditions
-from erfailover.planning.switch.result import Outcome, missing, probed, shown
+from erfailover.planning.switch.result import Outcome, missing, probed, shown, standing
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.words import without_path
 from erfailover.runtime.executor import Width
@@ -207,7 +207,7 @@ class SwitchRun:
         watch.hurry()
         self._note(plan, outcome, results)
         if outcome.failed and len(outcome.failed) == len(self.site.spokes):
-            raise stranded_failure(outcome) or next(iter(results.failures.values()))
+            raise stranded_failure(outcome) or _with_standing(outcome, results)
         self._as_written(plan, outcome)
 
     def _announce(self, spokes: Sequence[str]) -> None:
@@ -231,6 +231,7 @@ class SwitchRun:
     def _note(self, plan: SwitchPlan, outcome: Outcome, results: Results) -> None:
         """What was written, and which spokes were not."""
         outcome.stranded = self.ledger.owed
+        outcome.places = self.ledger.places
         done = {task.id for task in results.of(State.DONE)}
         outcome.written += [step.write.name for step in plan.writes if step.id in done]
         for step in plan.writes:
@@ -400,10 +401,16 @@ def stranded_failure(outcome: Outcome) -> Failure | None:
     if not outcome.stranded:
         return None
     first = outcome.failed[outcome.stranded[0]]
-    others = outcome.stranded[1:]
-    also = f"; {without_path(others)} either" if others else ""
-    message = f"{first.message}{also}"
+    message = first.message
+    if len(outcome.failed) > 1:
+        message = f"{standing(outcome)}: {message}"
     hint = f"Run this at once: erfailover switch --to {outcome.target}"
     if isinstance(first, LeaseLost):
         return LeaseLost(message, f"The run that holds the lease completes it. {first.hint or ''}")
     return AzureFailure(Kind.SERVER, message, hint)
+
+
+def _with_standing(outcome: Outcome, results: Results) -> Failure:
+    """Return the first failure, with where each spoke is."""
+    first = next(iter(results.failures.values()))
+    return first.saying(f"{first.message}; {standing(outcome)}", first.hint)

@@ -15,7 +15,7 @@ from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.errors import UnknownReading
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Gateway, Observed
-from erfailover.model.site import ROLE_OF_PATH, Spoke
+from erfailover.model.site import ROLE_OF_PATH, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.planning.switch import gates
 from erfailover.runtime import waits
@@ -40,12 +40,17 @@ class Gate:
 
     def __init__(self, context: Context, options: Options, readings: Readings) -> None:
         self._context, self._options, self._readings = context, options, readings
-        self._site, self._clock = context.site, context.clock
+        self._clock = context.clock
         self._arriving = ROLE_OF_PATH[options.target]
         self._leaving = ROLE_OF_PATH[options.target.other]
         self.seen: dict[str, Observed] = {}
         self._origin: Future[Gateway | None] | None = None
         self._prepared_since_s = float("-inf")
+
+    @property
+    def _site(self) -> Site:
+        """The site, with the names that its peerings have by the latest observation."""
+        return self._context.site
 
     def read_ahead(self, *, again: bool = False) -> None:
         """Read the arriving gateway's tables beside the preparation, so that no gate waits."""

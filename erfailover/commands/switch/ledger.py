@@ -47,7 +47,8 @@ class Ledger:
         with self._lock:
             return tuple(self._owed)
 
-    def place(self, spoke: str) -> Place | None:
-        """Return where a spoke was left; None if this run did not move it."""
+    @property
+    def places(self) -> dict[str, Place]:
+        """Where each spoke was left that this run took off its path, or tried to."""
         with self._lock:
-            return self._places.get(spoke)
+            return dict(self._places)

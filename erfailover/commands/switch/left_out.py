@@ -35,6 +35,7 @@ def failure(
     again: str,
     *,
     others: bool,
+    standing: str = "",
 ) -> Failure | None:
     """Return what is raised if some spokes were not moved: with the exit code of the first reason.
 
@@ -44,6 +45,7 @@ def failure(
         done: what was not done to them: ``switched to ipsec``.
         again: what to do once the reasons are gone.
         others: whether it was done to any other spoke.
+        standing: where the spokes that failed are now; empty if that is as before.
     """
     reasons = {name: claim.seen for name, claim in left_out.items()}
     reasons |= {name: each.message for name, each in failed.items()}
@@ -54,7 +56,10 @@ def failure(
         named.append(f"and {len(reasons) - MANY} more")
     subject = "1 spoke was" if len(reasons) == 1 else f"{len(reasons)} spokes were"
     message = f"{subject} not {done}: {'; '.join(named)}"
+    if standing:
+        message = f"{message}; {standing}"
     remedies = dict.fromkeys(each.remedy for each in left_out.values() if each.remedy)
+    remedies |= dict.fromkeys(each.hint for each in list(failed.values())[:1] if each.hint)
     hint = " ".join([*(["The others were."] if others else []), *remedies, again])
     failures = [*map(_failure_of, left_out.values()), *failed.values()]
     first = failures[0]

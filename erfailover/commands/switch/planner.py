@@ -93,13 +93,15 @@ class Planner:
 
     def _now(self) -> tuple[Observed, SwitchPlan]:
         """Observe and plan once."""
-        site, options = self.context.site, self.options
-        planned_for = replace(site, prestaged=site.prestaged or prestaged(self._records))
+        options = self.options
         observed = self._lookout.observe()
+        site = self.context.use_names_of(observed)
+        planned_for = replace(site, prestaged=site.prestaged or prestaged(self._records))
         mine = ours(site, observed, self._records)
         plan = procedure.plan(planned_for, observed, options.target, mine)
         pass_by = options.force or options.undo
         plan = self._lookout.with_hazards(plan, observed, pass_by=pass_by)
+        plan = replace(plan, remarks=self.context.remarks)
         if options.saved is not None:
             plan = plan.without(plan_document.left_out(options.saved[1]))
         if options.dry_run:

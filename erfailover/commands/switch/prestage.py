@@ -7,6 +7,7 @@ routes between the spokes and the backup hub, and widen the VirtualNetwork tag o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -61,14 +62,14 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
 
 
 def _planned(context: Context, readings: Readings, purpose: Purpose) -> tuple[SwitchPlan, Observed]:
-    site = context.site
-    observed = readings.observe(site.network_names())
+    observed = readings.observe(context.site.network_names())
+    site = context.use_names_of(observed)
     if purpose is Purpose.PRESTAGE:
         plan = plans_of.prestage(site, observed)
     else:
         plan = plans_of.unprestage(site, observed, ours(site, observed, context.records()))
     insist_on_having_read(plan)
-    return plan, observed
+    return replace(plan, remarks=context.remarks), observed
 
 
 def _refuse(plan: SwitchPlan) -> None:

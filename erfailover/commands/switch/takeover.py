@@ -61,9 +61,9 @@ def _put_on(context: Context, lease: Lease, options: Options, found: Owed, targe
     """Make the path of the recorded spokes; the plan that was confirmed named these writes."""
     readings = Readings(context.reader, context.site)
     began_s = context.clock.now()
-    site = context.site
+    observed = readings.observe(context.site.network_names())
+    site = context.use_names_of(observed)
     mine = tuple(each for each in site.spokes if each.name in found.spokes)
-    observed = readings.observe(site.network_names())
     whole = procedure.plan(replace(site, spokes=mine), observed, target)
     on_origin = {step.spoke for step in whole.writes if step.kind is StepKind.BREAK}
     without = {step.spoke for step in whole.writes if step.kind is StepKind.MAKE} - on_origin

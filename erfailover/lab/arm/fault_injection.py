@@ -107,6 +107,8 @@ def _instead(lab: Cloud, request: Request, armed: Armed) -> Answer | None:
             return refused(refusal, lab.speed)
         case Kind.EXPIRED_TOKEN:
             return refused(lab.tokens.expired(request.base), lab.speed)
+        case Kind.OTHER_TENANT:
+            return refused(lab.tokens.of_another_tenant(request.base), lab.speed)
         case Kind.FORBIDDEN:
             target = parse(request.path, PROVIDERS)
             what = target.type.type if target.type else "Microsoft.Resources/subscriptions"

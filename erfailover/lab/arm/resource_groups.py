@@ -9,7 +9,7 @@ from __future__ import annotations
 from erfailover.lab.arm.writes import find_group, refuse
 from erfailover.lab.core import errors, ids
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.arm_url import Target, valid_name
+from erfailover.lab.core.arm_url import Target
 from erfailover.lab.core.errors import Refusal, Refused
 from erfailover.lab.core.operations import Operation
 from erfailover.lab.core.protocol import Answer, Request, operation_headers, parse_body
@@ -21,9 +21,15 @@ from erfailover.lab.providers.bodies import location_name
 from erfailover.lab.providers.regions import REGIONS
 from erfailover.lab.providers.shapes import fault
 
+LONGEST_NAME = 90
+"""Characters that a group's name may have (published: resource name rules)."""
+
 
 def handle(lab: Cloud, request: Request, target: Target) -> Answer:
-    """GET, HEAD, PUT, PATCH and DELETE of one group."""
+    """GET, HEAD, PUT, PATCH and DELETE of one group.
+
+    Published (resource name rules): letters and digits of any alphabet, and ``-.()_``.
+    """
     wrong = "".join(each for each in target.group if not (each.isalnum() or each in "-.()_"))
     if wrong:
         raise Refused(errors.group_name_invalid(target.group, wrong))
@@ -62,7 +68,7 @@ def _put(lab: Cloud, request: Request, target: Target) -> Answer:
     wrong = fault(body, {})
     if wrong is not None:
         raise Refused(errors.content_invalid(wrong))
-    if not valid_name(target.group):
+    if len(target.group) > LONGEST_NAME or target.group.endswith("."):
         raise Refused(errors.name_invalid(target.group))
     location = body.get("location")
     if not location:

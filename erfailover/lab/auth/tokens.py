@@ -211,8 +211,7 @@ class Tokens:
             text = "The access token is invalid."
             return _unauthorized(base, tenant, "InvalidAuthenticationToken", text)
         if claims["tid"] != tenant:
-            text = "The access token is from the wrong issuer."
-            return _unauthorized(base, tenant, "InvalidAuthenticationTokenTenant", text)
+            return self.of_another_tenant(base)
         if not self.audience_known(base, str(claims["aud"])):
             text = "The access token has been obtained for wrong audience or resource."
             return _unauthorized(base, tenant, "InvalidAuthenticationTokenAudience", text)
@@ -225,6 +224,18 @@ class Tokens:
         """What an expired token meets."""
         text = "The access token expiry UTC time is earlier than current UTC time."
         return _unauthorized(base, self._identity.tenant, "ExpiredAuthenticationToken", text)
+
+    def of_another_tenant(self, base: str) -> Refusal:
+        """What a token meets in a subscription of another tenant.
+
+        Reported: terraform-provider-azurerm 4546, azure-sdk-for-go 21891; shortened.
+        """
+        text = (
+            "The access token is from the wrong issuer. It must match the tenant associated with "
+            "this subscription."
+        )
+        tenant = self._identity.tenant
+        return _unauthorized(base, tenant, "InvalidAuthenticationTokenTenant", text)
 
     def keys(self) -> Body:
         """The public key, as the ``keys`` endpoint shows it."""

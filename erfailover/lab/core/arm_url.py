@@ -99,7 +99,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.()\-]{0,89}")
 
 
 def valid_name(name: str) -> bool:
-    """Whether Azure would take a name for a resource or a group."""
+    """Whether Azure would take a name for a resource."""
     return bool(_NAME.fullmatch(name)) and not name.endswith(".")
 
 

@@ -59,6 +59,8 @@ class Kind(Enum):
     """429 with Retry-After ``seconds``."""
     EXPIRED_TOKEN = "expired-token"
     """401 ExpiredAuthenticationToken."""
+    OTHER_TENANT = "other-tenant"
+    """401 InvalidAuthenticationTokenTenant: the subscription is in another tenant."""
     FORBIDDEN = "forbidden"
     """403 AuthorizationFailed."""
     SKEW = "skew"

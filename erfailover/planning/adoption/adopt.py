@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
@@ -27,7 +27,7 @@ from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import last_of, parse, subscription_of
+from erfailover.model.resource_ids import is_network, last_of, parse, subscription_of
 from erfailover.model.site import (
     CloudName,
     FlagsOrAbsent,
@@ -42,11 +42,9 @@ from erfailover.model.site import (
 from erfailover.planning import conditions
 from erfailover.planning.adoption.prefixes import Prefix, remote_prefixes
 from erfailover.planning.coexistence import beside_words
+from erfailover.planning.peering_names import LONGEST_NAME
 
 EXPRESS = "ExpressRoute"
-
-LONGEST_NAME = 80
-"""Characters that a peering's name may have (documented)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +199,8 @@ class _Four:
 def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSpoke, ...]:
     fours = [four for each in _others(found) for four in [_four(found, each)]]
     candidates = [four for four in fours if four.path is not None]
-    chosen, partial = _by_completeness(_chosen(candidates, wanted.spokes))
+    asked_for = _chosen(candidates, wanted.spokes, found.observed.unknown)
+    chosen, partial = _by_completeness(asked_for)
     remarks += partial
     if not wanted.spokes:
         _insist_on_having_read(found, remarks)
@@ -268,8 +267,16 @@ def _towards(network: VirtualNetwork, remote: str) -> Peering | None:
     )
 
 
-def _chosen(candidates: Sequence[_Four], asked: Sequence[str]) -> list[_Four]:
-    """The spokes that were asked for; all, where none was."""
+def _chosen(
+    candidates: Sequence[_Four], asked: Sequence[str], unknown: Mapping[str, str]
+) -> list[_Four]:
+    """The spokes that were asked for; all, where none was.
+
+    Args:
+        candidates: the spokes that were read.
+        asked: names or ids.
+        unknown: why VNets could not be read, by id in lower case.
+    """
     if not asked:
         return list(candidates)
     chosen: list[_Four] = []
@@ -280,6 +287,12 @@ def _chosen(candidates: Sequence[_Four], asked: Sequence[str]) -> list[_Four]:
             for four in candidates
             if key in (four.network.id.lower(), last_of(four.network.id).lower())
         ]
+        unread = [why for id_, why in unknown.items() if key in (id_, last_of(id_))]
+        if not hits and unread:
+            raise UnknownReading(
+                f"--spoke {text} could not be read: {unread[0]}",
+                "Nothing was written. Get the right to read it, or leave it out.",
+            )
         if len(hits) != 1:
             known = ", ".join(last_of(four.network.id) for four in candidates) or "none"
             seen = "two VNets are called so" if hits else f"the spokes are {known}"
@@ -299,13 +312,19 @@ def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
         for peering in hub.peerings if hub else ():
             remote = peering.remote_virtual_network
             why = found.observed.unknown.get(remote.lower())
+            owner = last_of(hub.id) if hub else ""
+            if remote and not is_network(remote):
+                remarks.append(
+                    f"{last_of(remote)}, peered with {owner}, is a classic VNet or one of "
+                    "Microsoft's own: left out"
+                )
+                continue
             if why is None:
                 continue
             gone = "does not exist" in why
             if peering.flags.allow_gateway_transit and not gone:
                 unread.append(f"{last_of(remote)}: {why}")
             else:
-                owner = last_of(hub.id) if hub else ""
                 remarks.append(f"{last_of(remote)}, peered with {owner}: {why}")
     if unread:
         raise UnknownReading(

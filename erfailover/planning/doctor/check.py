@@ -37,6 +37,7 @@ class Name(StrEnum):
     NETWORKS = "networks"
     OWN_GATEWAY = "spoke-gateway"
     PEERINGS = "peerings"
+    PEERING_NAMES = "peering-names"
     OVERLAPS = "address-overlaps"
     PRESTAGED = "prestaged"
     BACKUP_GATEWAY = "backup-gateway"

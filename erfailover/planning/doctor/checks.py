@@ -40,6 +40,7 @@ from erfailover.planning.doctor.networks import (
     networks,
     overlaps,
     own_gateways,
+    peering_names,
     peerings,
     prestaged,
 )
@@ -78,6 +79,7 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
     networks,
     own_gateways,
     peerings,
+    peering_names,
     prestaged,
     overlaps,
     hazards,

@@ -18,6 +18,7 @@ from erfailover.model.routing import Surroundings
 from erfailover.model.site import Role
 from erfailover.planning.api_versions import ApiVersions
 from erfailover.planning.doctor.permissions import Grant
+from erfailover.planning.peering_names import OtherName
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ class Facts:
         remaining: what is left of Azure's limits, by subscription and ``reads`` or ``writes``.
         journal: what is damaged in it; empty if nothing is.
         circuits: what the gateways that could be read hang on.
+        other_names: the peerings with another name than the site file says, with its line.
         sessions: the BGP sessions of the primary's circuits with the customer edge.
         stand_in: the BGP peering address of the drill's local network gateway; None without one.
     """
@@ -180,5 +182,6 @@ class Facts:
     hosts: tuple[HostPath, ...] = ()
     around: Surroundings = field(default_factory=Surroundings)
     circuits: Mapping[Role, Circuits] = field(default_factory=dict)
+    other_names: tuple[tuple[OtherName, str], ...] = ()
     sessions: tuple[EdgeSessions, ...] = ()
     stand_in: Reading[str] | None = None

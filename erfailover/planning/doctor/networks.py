@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 
 from erfailover.model.claims import Verdict
@@ -80,6 +81,26 @@ def peerings(site: Site, facts: Facts) -> Iterator[Check]:
                     yield stale.unknown(in_sync.seen, f"{switch}{early}; or: {in_sync.remedy}")
     if right:
         yield line.ok(f"{right} peering(s) Connected and in sync{_later(coming)}")
+
+
+def peering_names(site: Site, facts: Facts) -> Iterator[Check]:
+    """What peerings are called that have another name than the site file says.
+
+    No failure: a switch finds them by the VNets that they join.
+    """
+    line = Line(Name.PEERING_NAMES, Group.NETWORKS, required=False)
+    unread = [
+        last_of(each)
+        for each in map(site.network_id, site.network_names())
+        if facts.observed.network(each) is None
+    ]
+    for other, place in facts.other_names:
+        remedy = f"Correct {place}: {other.remedy}."
+        yield replace(line.ok(f"{other.seen}; a switch uses {other.used}"), remedy=remedy)
+    if unread:
+        yield line.unknown(f"not known of {', '.join(unread)}", "See the networks above.")
+    elif not facts.other_names:
+        yield line.ok("the site file has the names of the peerings that there are")
 
 
 def _pair(site: Site, spoke: Spoke, role: Role) -> tuple[tuple[str, str], ...]:

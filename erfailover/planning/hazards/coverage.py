@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
+from erfailover.model.arm_json import ipv6_prefix_of
 from erfailover.model.claims import Claim, Verdict, Weight
 from erfailover.model.observed import VPN, Gateway
 from erfailover.model.resource_ids import last_of
-from erfailover.model.routing import RouteTable, Subnet, Surrounding, ipv6_prefix_of
+from erfailover.model.routing import RouteTable, Subnet, Surrounding
 from erfailover.model.site import Path, Role, Spoke
 from erfailover.planning.carried_prefixes import beyond, carried_prefixes
 from erfailover.planning.conditions import (

@@ -10,9 +10,10 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from erfailover.model import resource_ids
+from erfailover.model.arm_json import prefix_of
 from erfailover.model.claims import Claim, Verdict, Weight
 from erfailover.model.resource_ids import last_of
-from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute, prefix_of
+from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute
 from erfailover.model.site import Spoke
 from erfailover.planning.conditions import learned_routes, originated
 from erfailover.planning.hazards.route_selection import merged, overlap, without

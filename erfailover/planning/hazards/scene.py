@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from erfailover.model.arm_json import prefix_of
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Gateway, Observed
 from erfailover.model.resource_ids import last_of
-from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundings, prefix_of
+from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundings
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning.conditions import learned_routes
 from erfailover.planning.hazards.route_selection import Piece, pieces

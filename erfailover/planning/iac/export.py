@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from erfailover.model.arm_json import section, text, texts, truth
 from erfailover.model.peering_flags import FLAGS, Flags
-from erfailover.model.resource_ids import NETWORK, PEERING, network_of, parse
+from erfailover.model.resource_ids import NETWORK, PEERING, canonical, network_of, parse
 
 BICEP_API = "2024-05-01"
 SNAKE = {
@@ -26,7 +27,7 @@ SNAKE = {
     "remoteSubnetNames": "remote_subnet_names",
 }
 """ARM's names in the azurerm provider's words."""
-DEFAULTS: Mapping[str, object] = {
+DEFAULTS: Mapping[str, bool] = {
     "peerCompleteVnets": True,
     "enableOnlyIPv6Peering": False,
     "doNotVerifyRemoteGateways": False,
@@ -47,30 +48,27 @@ class Owned:
     """The four flags, and what else is set beside its default; in ARM's words."""
 
 
-def owned(body: Mapping[str, Any]) -> Owned:
-    """A peering from its ARM JSON; its id spelled as Azure documents it."""
-    id_ = parse(str(body["id"]))
-    _, network, name = id_.names
-    properties = body.get("properties", {})
-    settings = Flags.from_arm(properties).to_arm()
+def owned(body: Mapping[str, Any], peering_id: str = "") -> Owned:
+    """A peering from its ARM JSON; its ids spelled as Azure documents them.
+
+    Args:
+        body: what Azure answered.
+        peering_id: its id; empty if the body has it.
+    """
+    id_ = canonical(peering_id or text(body.get("id")))
+    where = parse(id_)
+    _, network, name = where.names
+    properties = section(body, "properties")
+    settings: dict[str, Any] = Flags.from_arm(properties).to_arm()
     for each, default in DEFAULTS.items():
-        if properties.get(each) not in (None, default):
-            settings[each] = bool(properties[each])
-    more = {
-        each: tuple(map(str, properties[each]))
-        for each in ("localSubnetNames", "remoteSubnetNames")
-        if properties.get(each)
-    }
-    return Owned(
-        f"/subscriptions/{id_.subscription}/resourceGroups/{id_.group}/providers/{NETWORK}"
-        f"/{network}/virtualNetworkPeerings/{name}",
-        id_.subscription,
-        id_.group,
-        network,
-        name,
-        str((properties.get("remoteVirtualNetwork") or {}).get("id") or ""),
-        settings | more,
-    )
+        found = truth(properties.get(each), default=default)
+        if found is not default:
+            settings[each] = found
+    for each in ("localSubnetNames", "remoteSubnetNames"):
+        if names := texts(properties.get(each)):
+            settings[each] = tuple(names)
+    remote = canonical(text(section(properties, "remoteVirtualNetwork").get("id")))
+    return Owned(id_, where.subscription, where.group, network, name, remote, settings)
 
 
 def symbols(peerings: Sequence[Owned]) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from erfailover.model.arm_json import rows, section, text, truth
 from erfailover.model.resource_ids import (
     CONNECTION,
     GATEWAY,
@@ -113,16 +114,17 @@ def plan(
     for each in listed:
         type_ = TYPES.get(str(each.get("type", "")).lower())
         if type_ is not None and _tagged(each, site):
-            ours[str(each["id"])] = type_
+            ours[text(each.get("id"))] = type_
+    ours.pop("", None)
     for each in listed:
-        if str(each["id"]) not in ours and not _disk_of(each, ours):
+        if text(each.get("id")) not in ours and not _disk_of(each, ours):
             kept.append(f"{_named(each)}: not made by erfailover for {site}")
     peerings, disconnected = _peerings(ours, bodies)
     for id_, why in _in_use_by_others(ours, bodies).items():
         kept.append(f"{_titled(id_, ours.pop(id_))}: {why}")
     deletions = _deletions(ours, peerings, bodies)
     if group is not None and _tagged(group, site) and not kept:
-        group_id = str(group["id"])
+        group_id = text(group.get("id"))
         deletions.append(Deletion(group_id, GROUP, frozenset(each.id for each in deletions)))
     elif group is not None:
         why = "other resources are in it" if kept else "not made by erfailover"
@@ -131,7 +133,7 @@ def plan(
 
 
 def _tagged(resource: Body, site: str) -> bool:
-    return bool((resource.get("tags") or {}).get(TAG) == site)
+    return bool(section(resource, "tags").get(TAG) == site)
 
 
 def _disk_of(resource: Body, ours: Mapping[str, str]) -> bool:
@@ -159,23 +161,23 @@ def _in_use_by_others(ours: Mapping[str, str], bodies: Mapping[str, Body]) -> di
     for id_, type_ in ours.items():
         subnets = [_properties(each) for each in _items(bodies, id_, "subnets")]
         holders = [
-            resource_of(str(each.get("id", "")))
+            resource_of(text(each.get("id")))
             for subnet in subnets
-            for each in subnet.get("ipConfigurations") or []
+            for each in rows(subnet.get("ipConfigurations"))
         ]
         others = [each for each in holders if each and each.lower() not in going]
         if type_ != NETWORK or not others:
             continue
         found[id_] = f"{last_of(others[0])} is in it"
         for used in (subnet.get(key) for subnet in subnets for key in USED_BY_SUBNETS):
-            used_id = going.get(str((used or {}).get("id", "")).lower())
+            used_id = going.get(text(section(used).get("id")).lower())
             if used_id:
                 found[used_id] = f"{last_of(id_)} uses it"
     return found
 
 
 def _items(bodies: Mapping[str, Body], id_: str, key: str) -> list[Body]:
-    return list(_properties(bodies.get(id_.lower())).get(key) or [])
+    return rows(_properties(bodies.get(id_.lower())).get(key))
 
 
 def _deletions(
@@ -196,8 +198,8 @@ def _deletions(
 
 def _gateway_of(connection: Body | None) -> set[str]:
     """A connection being deleted holds its gateway, as one being written does."""
-    gateway = _properties(connection).get("virtualNetworkGateway1") or {}
-    return {str(gateway["id"]).lower()} if "id" in gateway else set()
+    gateway = text(section(connection, "properties", "virtualNetworkGateway1").get("id"))
+    return {gateway.lower()} if gateway else set()
 
 
 def _peerings(
@@ -205,15 +207,16 @@ def _peerings(
 ) -> tuple[list[Deletion], list[str]]:
     """The peerings of our VNets; those that use remote gateways go before their opposites."""
     found = [
-        (child_of(id_, PEERING, str(each.get("name"))), id_, _properties(each))
+        (child_of(id_, PEERING, name), id_, _properties(each))
         for id_, type_ in ours.items()
         if type_ == NETWORK
         for each in _items(bodies, id_, "virtualNetworkPeerings")
+        if (name := text(each.get("name")) or last_of(text(each.get("id"))))
     ]
-    users = frozenset(id_ for id_, _, each in found if each.get("useRemoteGateways"))
+    users = frozenset(id_ for id_, _, each in found if truth(each.get("useRemoteGateways")))
     deletions, disconnected = [], []
     for id_, network, properties in found:
-        remote = str((properties.get("remoteVirtualNetwork") or {}).get("id", ""))
+        remote = text(section(properties, "remoteVirtualNetwork").get("id"))
         needs = frozenset() if id_ in users else users
         owns = frozenset((id_.lower(), network.lower()))
         deletions.append(Deletion(id_, PEERING, needs, owns, frozenset((remote.lower(),))))
@@ -225,4 +228,4 @@ def _peerings(
 
 
 def _properties(body: Any) -> Body:
-    return dict((body or {}).get("properties") or {})
+    return section(body, "properties")

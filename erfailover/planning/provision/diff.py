@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from erfailover.model.arm_json import rows, text
 from erfailover.model.resource_ids import last_of
 from erfailover.planning.provision.arm_bodies import Body, Reference, SecretName, WriteOnce
 
@@ -92,7 +93,9 @@ def _match(wanted: Body, present: list[Any], position: int) -> Any:
     for key in ("name", "id"):
         if key in wanted:
             same = str(wanted[key]).lower()
-            return next((each for each in present if str(each.get(key)).lower() == same), None)
+            return next(
+                (each for each in rows(present) if text(each.get(key)).lower() == same), None
+            )
     return present[position] if position < len(present) else None
 
 

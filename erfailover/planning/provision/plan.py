@@ -11,8 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from erfailover.model import ssh_keys
+from erfailover.model.arm_json import provisioning_state, rows, section, text, truth
 from erfailover.model.plan import Change
-from erfailover.model.resource_ids import GROUP, MACHINE, NETWORK, PEERING, child_of, network_of
+from erfailover.model.resource_ids import (
+    GROUP,
+    MACHINE,
+    NETWORK,
+    PEERING,
+    child_of,
+    last_of,
+    network_of,
+)
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.model.topology import ADMIN_PASSWORD
 from erfailover.planning.provision import diff, resources
@@ -149,7 +158,7 @@ def path_of(site: Site, spoke: Spoke, existing: Existing) -> Path | None:
 
 
 def _uses_remote_gateways(peering: Body | None) -> bool:
-    return bool(peering and peering.get("properties", {}).get("useRemoteGateways"))
+    return truth(section(peering, "properties").get("useRemoteGateways"))
 
 
 def _action(
@@ -159,8 +168,8 @@ def _action(
         return Action(Change.CREATE, wanted)
     if wanted.type == GROUP:
         return Action(Change.KEEP, wanted)
-    properties = found.get("properties") or {}
-    state = str(properties.get("provisioningState", "Succeeded"))
+    properties = section(found, "properties")
+    state = provisioning_state(properties)
     if state == "Deleting":
         return Action(Change.CREATE, wanted, note="being deleted now; made anew after that")
     differing = diff.differences(wanted.body, found, lookup)
@@ -188,7 +197,7 @@ def _kept_keys(wanted: Body, found: Body) -> str | None:
     if once is None:
         return None
     [key] = once.value["publicKeys"]
-    profile = (found.get("properties") or {}).get("osProfile") or {}
+    profile = section(found, "properties", "osProfile")
     there = ((profile.get("linuxConfiguration") or {}).get("ssh") or {}).get("publicKeys") or []
     if any(ssh_keys.same(key["keyData"], str(each.get("keyData"))) for each in there):
         return None
@@ -276,7 +285,7 @@ def _may_change(site: Site, wanted: Desired, found: Body | None, existing: Exist
 
 
 def _owner(found: Body | None) -> str | None:
-    owner = ((found or {}).get("tags") or {}).get(TAG)
+    owner = section(found, "tags").get(TAG)
     return None if owner is None else str(owner)
 
 
@@ -288,8 +297,9 @@ def _setup_change(setup: NatSetup, made: Collection[str], nat_holds: Mapping[str
 
 def with_peerings(network_id: str, network: Body | None) -> Iterator[tuple[str, Body]]:
     """A VNet's peerings by id in lower case: its own body carries them."""
-    for peering in (network or {}).get("properties", {}).get("virtualNetworkPeerings") or []:
-        yield child_of(network_id, PEERING, str(peering.get("name"))).lower(), peering
+    for peering in rows(section(network, "properties").get("virtualNetworkPeerings")):
+        name = text(peering.get("name")) or last_of(text(peering.get("id")))
+        yield child_of(network_id, PEERING, name).lower(), peering
 
 
 def wanted(site: Site) -> tuple[Desired, ...]:

@@ -9,6 +9,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.site import Path
 from erfailover.planning import conditions
 from erfailover.planning.probes.results import ProbeResult
+from erfailover.planning.switch.recovery import Place
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Outcome:
         failed: the spokes that were not moved, and why.
         left_out: the spokes that the plan leaves out, and why.
         stranded: the spokes that have no path, or for which that could not be read.
+        places: where each spoke was left whose break was sent.
         decision_s: until it was decided what to do, the operator's answer included.
         control_plane_s: until the last spoke used the other hub's gateway, in Azure's words.
         gates_s: until each spoke passed the gate, immediately before it was taken off its path.
@@ -32,6 +34,7 @@ class Outcome:
     failed: dict[str, Failure] = field(default_factory=dict)
     left_out: dict[str, Claim] = field(default_factory=dict)
     stranded: tuple[str, ...] = ()
+    places: dict[str, Place] = field(default_factory=dict)
     claims: dict[str, tuple[Claim, Claim]] = field(default_factory=dict)
     probes: list[ProbeResult] = field(default_factory=list)
     decision_s: float = 0.0
@@ -46,6 +49,28 @@ class Outcome:
         """Until the arriving hub's gateway originated the last spoke; None where it does not."""
         moved = [self.spokes_s.get(name) for name in self.claims]
         return None if not moved or None in moved else max(each for each in moved if each)
+
+
+def standing(outcome: Outcome) -> str:
+    """Return where the spokes that were not moved are, and the others: ``vnet1 has NO path``."""
+    origin = outcome.target.other
+    said = {
+        Place.NOWHERE: ("has NO path", "have NO path"),
+        Place.CHANGING: ("may have NO path", "may have NO path"),
+        Place.UNKNOWN: ("may have NO path", "may have NO path"),
+        Place.ORIGIN: (f"is on {origin}", f"are on {origin}"),
+        Place.TARGET: (f"is on {outcome.target}", f"are on {outcome.target}"),
+        None: ("was left as it was", "were left as they were"),
+    }
+    names: dict[tuple[str, str], list[str]] = {each: [] for each in said.values()}
+    for name in outcome.failed:
+        names[said[outcome.places.get(name)]].append(name)
+    parts = [
+        f"{', '.join(found)} {words[len(found) > 1]}" for words, found in names.items() if found
+    ]
+    if any(name not in outcome.failed for name in outcome.claims):
+        parts.append(f"the others are on {outcome.target}")
+    return "; ".join(parts)
 
 
 def verified(outcome: Outcome) -> bool:

@@ -30,6 +30,7 @@ def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
             {"spoke": name, **_claim_data(claim), "remedy": claim.remedy or None}
             for name, claim in plan.left_out.items()
         ],
+        "remarks": list(plan.remarks),
         "hold_time": plan.hold_time or None,
         "steps": [_step_data(step) for step in plan.steps],
         "expected": {

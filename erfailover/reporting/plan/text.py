@@ -22,7 +22,7 @@ from erfailover.reporting.marks import claim_line, verdict_line
 from erfailover.reporting.plan.data import counts
 from erfailover.reporting.plan.groups import Alike, alike, ranges
 from erfailover.reporting.plan.risks import risks, untouched
-from erfailover.reporting.words import path_name, wrap
+from erfailover.reporting.words import few, path_name, wrap
 
 COLUMNS = 80
 SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP: "="}
@@ -43,6 +43,8 @@ PLANS = {
 def text(site: Site, plan: SwitchPlan) -> str:
     """A plan for people: every step in order, what it changes and why it stands there."""
     lines = [PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target)), ""]
+    for remark in few(plan.remarks):
+        lines += _wrapped(f"NOTE  {remark}", 2, 8)
     lines += _claim_lines(plan.guards)
     lines += _hazard_lines(plan)
     lines += _left_out_lines(plan)

@@ -55,6 +55,21 @@ def refused(
         (401, "ExpiredAuthenticationToken", (), Kind.AUTHENTICATION),
         (403, "AuthorizationFailed", (), Kind.REFUSED),
         (404, "ResourceNotFound", (), Kind.NOT_FOUND),
+        (404, "NotFound", (), Kind.NOT_FOUND),
+        (404, "ParentResourceNotFound", (), Kind.NOT_FOUND),
+        (404, "SubscriptionNotFound", (), Kind.SUBSCRIPTION_NOT_FOUND),
+        (404, "ResourceGroupNotFound", (), Kind.GROUP_NOT_FOUND),
+        (404, "InvalidResourceType", (), Kind.NOT_OFFERED),
+        (400, "NoRegisteredProviderFound", (), Kind.NOT_OFFERED),
+        (400, "InvalidApiVersionParameter", (), Kind.NOT_OFFERED),
+        (404, "SomethingNewNotFound", (), Kind.REFUSED),
+        (401, "InvalidAuthenticationTokenTenant", (), Kind.OTHER_TENANT),
+        (409, "NobodyListedThisOne", (), Kind.CONTENTION),
+        (429, "NobodyListedThisOne", (), Kind.THROTTLED),
+        (400, "NobodyListedThisOne", (), Kind.REFUSED),
+        (409, "MissingSubscriptionRegistration", (), Kind.REFUSED),
+        (409, "LeaseAlreadyPresent", (), Kind.REFUSED),
+        (400, "AnotherPeeringAlreadyReferencesRemoteVnet", (), Kind.REFUSED),
         (400, "RemoteVnetHasNoGateways", (), Kind.REFUSED),
         (409, "ScopeLocked", (), Kind.REFUSED),
         (500, "InternalServerError", (), Kind.SERVER),
@@ -83,6 +98,59 @@ def test_an_answer_means_what_its_code_says(
 )
 def test_a_refusal_is_explained_with_what_to_do(code: str, words: str) -> None:
     assert words in (translate(refused(403, code), "PUT x").hint or "")
+
+
+def test_a_refusal_across_tenants_is_no_missing_right() -> None:
+    """The text of azure-sdk-for-go 21891: the right is there, the token is of one tenant only."""
+    body = {
+        "error": {
+            "code": "LinkedAuthorizationFailed",
+            "message": "The client has permission to perform action 'peer/action' on scope 'x', "
+            "however the current tenant 'A' is not authorized to access linked subscription 'B'.",
+        }
+    }
+    error = HttpResponseError(response=Answer(403, body))  # type: ignore[arg-type]
+    hint = translate(error, "PUT x").hint or ""
+    assert "different tenants" in hint
+    assert "lacks" not in hint
+
+
+def test_a_deny_assignment_is_no_missing_role() -> None:
+    hint = translate(refused(403, "DenyAssignmentAuthorizationFailed"), "PUT x").hint or ""
+    assert "deny assignment" in hint
+    assert "role assignment" not in hint
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("InvalidAuthenticationTokenTenant", "in another tenant"),
+        ("SubscriptionNotFound", "does not see the subscription"),
+        ("ResourceGroupNotFound", "the resource group does not exist"),
+        ("InvalidResourceType", "does not offer the resource type or the API version"),
+    ],
+)
+def test_what_did_not_reach_the_resource_says_so(code: str, words: str) -> None:
+    failure = translate(refused(404, code), "GET vnet-erp")
+    assert words in failure.message
+    assert failure.hint
+    assert not failure.outcome_unknown
+
+
+def test_a_401_of_another_tenant_asks_for_no_new_credential() -> None:
+    renewed: list[int] = []
+    work, tried = attempts(refused(401, "InvalidAuthenticationTokenTenant"))
+    with pytest.raises(AzureFailure) as caught:
+        retries(SteppedClock(), renewed).call("x", work, READ, 100.0)
+    assert (tried, renewed, caught.value.kind) == ([1], [], Kind.OTHER_TENANT)
+
+
+def test_an_unknown_409_is_waited_out_before_it_is_believed() -> None:
+    clock = SteppedClock()
+    work, tried = attempts(*[refused(409, "NobodyListedThisOne")] * 3)
+    assert retries(clock).call("x", work, WRITE, 100.0) == "done"
+    assert tried == [4]
+    assert clock.now() == pytest.approx(3.0 + 6.0 + 12.0)
 
 
 def test_an_unknown_refusal_gets_no_invented_advice() -> None:

@@ -1,0 +1,106 @@
+"""Fields of ARM JSON, read whatever they hold. Pure.
+
+Azure leaves fields out, sends null for them, numbers as text and enumerations in other letter
+cases. A field that cannot be understood counts as absent: nothing here raises.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+Body = dict[str, Any]
+
+
+def section(value: Any, *names: str) -> Body:
+    """Return the object below some names; an empty one if there is none."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def rows(value: Any) -> list[Body]:
+    """Return the objects of a list; rows that are none are left out."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def texts(value: Any) -> list[str]:
+    """Return the texts of a list; what is none is left out."""
+    found = (text(each) for each in value) if isinstance(value, list) else ()
+    return [each for each in found if each]
+
+
+def text(value: Any, known: Iterable[str] = ()) -> str:
+    """Return a text, or a number as text; empty for anything else.
+
+    Args:
+        value: what was read.
+        known: values of an enumeration, in the letter case to return them in.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    found = str(value)
+    return next((each for each in known if each.lower() == found.lower()), found)
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, also one that is written as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        found = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number, also one that is written as text; None for anything else."""
+    found = number(value)
+    return None if found is None else int(found)
+
+
+def is_truth(value: Any) -> bool:
+    """Return whether a value is a truth value, or one that is written as text."""
+    return isinstance(value, bool) or (
+        isinstance(value, str) and value.strip().lower() in ("true", "false")
+    )
+
+
+def truth(value: Any, *, default: bool = False) -> bool:
+    """Return a truth value, also one that is written as text; the default for anything else."""
+    return str(value).strip().lower() == "true" if is_truth(value) else default
+
+
+def prefix_of(value: Any) -> IPv4Network | None:
+    """Return an IPv4 prefix, whatever its host bits; None for IPv6 and anything else."""
+    try:
+        found = ip_network(value, strict=False) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if isinstance(found, IPv4Network) else None
+
+
+def ipv6_prefix_of(value: Any) -> IPv6Network | None:
+    """Return an IPv6 prefix; None for anything else."""
+    try:
+        return IPv6Network(value, strict=False) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def prefixes(value: Any) -> tuple[IPv4Network, ...]:
+    """Return the IPv4 prefixes of a list."""
+    found = map(prefix_of, value) if isinstance(value, list) else ()
+    return tuple(each for each in found if each is not None)
+
+
+PROVISIONING_STATES = ("Succeeded", "Failed", "Canceled", "Updating", "Deleting", "Creating")
+
+
+def provisioning_state(properties: Any) -> str:
+    """Return the provisioning state among a resource's properties; settled if it has none."""
+    found = section(properties).get("provisioningState")
+    return text(found, PROVISIONING_STATES) or "Succeeded"

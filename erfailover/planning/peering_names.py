@@ -1,0 +1,143 @@
+"""Find the peerings of a site by the VNets that they join. Pure.
+
+Azure has one peering from one VNet to another, whatever its name; Terraform and the portal make it
+anew under another one (reported: terraform-provider-azurerm 10312). The names in the site file say
+what a peering that does not exist is to be called. ``as_observed`` is applied once after each
+observation, and the site it returns is used from then on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from erfailover.model.observed import Observed, Peering, VirtualNetwork
+from erfailover.model.resource_ids import canonical, last_of
+from erfailover.model.site import Role, Site, SitePeering, Spoke
+
+LONGEST_NAME = 80
+"""Characters that a peering's name may have (documented)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherName:
+    """A peering that has another name than the site file says.
+
+    Attributes:
+        keys: where the site file names it.
+        network: the VNet that owns it.
+        remote: the VNet that it leads to.
+        written: the name in the site file.
+        used: the name that is used instead.
+        leads_to: the VNet that the peering of the written name leads to; None if the peering
+            exists under the name ``used``.
+    """
+
+    keys: tuple[str | int, ...]
+    network: str
+    remote: str
+    written: str
+    used: str
+    leads_to: str | None = None
+
+    @property
+    def seen(self) -> str:
+        """What was found, in words."""
+        if self.leads_to is None:
+            return (
+                f"{self.network}'s peering with {self.remote} is called {self.used} in Azure, "
+                f"not {self.written}"
+            )
+        return (
+            f"{self.network}'s peering {self.written} leads to {self.leads_to}, not to "
+            f"{self.remote}; a new one is called {self.used}"
+        )
+
+    @property
+    def remedy(self) -> str:
+        """What to change in the site file."""
+        return f"write name: {self.used}"
+
+
+def as_observed(site: Site, observed: Observed) -> tuple[Site, tuple[OtherName, ...]]:
+    """Return a site with the names that its peerings have, and those that differ.
+
+    Of a VNet that was not read nothing is known: its names stay as they are.
+
+    Args:
+        site: as the site file describes it.
+        observed: what was read.
+    """
+    peerings = _by_remote(observed)
+    differing: list[OtherName] = []
+    spokes = tuple(
+        _spoke(site, number, spoke, observed, peerings, differing)
+        for number, spoke in enumerate(site.spokes)
+    )
+    return (replace(site, spokes=spokes) if differing else site), tuple(differing)
+
+
+_ByRemote = Callable[[VirtualNetwork, str], list[Peering]]
+
+
+def _by_remote(observed: Observed) -> _ByRemote:
+    """Return what finds the peerings of a VNet that lead to another one."""
+    found: dict[tuple[str, str], list[Peering]] = defaultdict(list)
+    for network in observed.networks.values():
+        for each in network.peerings:
+            found[network.id.lower(), each.remote_virtual_network.lower()].append(each)
+    return lambda network, remote: found.get((network.id.lower(), remote.lower()), [])
+
+
+def _spoke(
+    site: Site,
+    number: int,
+    spoke: Spoke,
+    observed: Observed,
+    peerings: _ByRemote,
+    differing: list[OtherName],
+) -> Spoke:
+    """Return a spoke with the names that its peerings have; adds those that differ."""
+    changed: dict[str, Any] = {}
+    for role in Role:
+        hub = site.hub(role).virtual_network
+        for key, owner, remote in (
+            (f"spoke_to_{role}", spoke.virtual_network, hub),
+            (f"{role}_to_spoke", hub, spoke.virtual_network),
+        ):
+            network = observed.network(site.network_id(owner))
+            if network is None:
+                continue
+            wanted: SitePeering = getattr(spoke, key)
+            remote_id = canonical(site.network_id(remote))
+            used, elsewhere = _name(wanted.name, network, peerings(network, remote_id))
+            if used != wanted.name:
+                changed[key] = replace(wanted, name=used)
+                keys = ("spokes", number, key, "name")
+                names = last_of(owner), last_of(remote)
+                differing.append(OtherName(keys, *names, wanted.name, used, elsewhere))
+    return replace(spoke, **changed) if changed else spoke
+
+
+def _name(written: str, network: VirtualNetwork, leading: list[Peering]) -> tuple[str, str | None]:
+    """Return the name to use, and where the peering of the written name leads instead.
+
+    Args:
+        written: the name in the site file.
+        network: the VNet that owns the peering.
+        leading: its peerings that lead where this one should.
+    """
+    if any(each.name.lower() == written.lower() for each in leading):
+        return written, None
+    if leading:
+        return max(leading, key=lambda each: each.state == "Connected").name, None
+    taken = {each.name.lower(): each for each in network.peerings}
+    if written.lower() not in taken:
+        return written, None
+    leads_to = last_of(taken[written.lower()].remote_virtual_network) or "an unknown VNet"
+    number = 2
+    while (free := f"{written[: LONGEST_NAME - 4]}-{number}").lower() in taken:
+        number += 1
+    return free, leads_to

@@ -1,0 +1,97 @@
+"""Nothing that Azure sends crashes a command: its answers, changed by chance, over HTTPS."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from erfailover.lab.arm import service
+from erfailover.lab.core.protocol import Answer, Request
+from tests.support.adopted import Adopted, Made, adopted, made_once
+from tests.support.mutations import mutant
+from tests.support.stage import Stage
+
+__all__ = ["Made", "adopted", "made_once"]
+
+ROUNDS = 6
+"""How often each command is run, each time with other answers changed."""
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("status", "-o", "json"),
+    ("status",),
+    ("doctor", "-o", "json"),
+    ("switch", "--to", "ipsec", "--dry-run", "-o", "json"),
+    ("switch", "--to", "ipsec", "--dry-run"),
+    ("export", "terraform"),
+    ("export", "bicep"),
+    ("prestage", "--dry-run"),
+)
+
+
+@dataclass
+class Mutator:
+    """Changes some of the lab's answers on their way out.
+
+    Attributes:
+        seed: decides which, and how.
+        told: what was changed.
+    """
+
+    seed: int | None = None
+    told: list[str] = field(default_factory=list)
+
+    def answer(self, request: Request, answer: Answer) -> Answer:
+        if self.seed is None or answer.status >= 300 or not isinstance(answer.body, dict):
+            return answer
+        chance = random.Random(f"{self.seed} {request.method} {request.path}")
+        if chance.random() > 0.15:
+            return answer
+        told, body = mutant(answer.body, chance, chance.choice((1, 1, 3)))
+        self.told.append(f"{request.method} {request.path}: {told}")
+        return replace(answer, body=body)
+
+
+@pytest.fixture
+def mutator(monkeypatch: pytest.MonkeyPatch) -> Mutator:
+    made, handle = Mutator(), service.handle
+
+    def mutated(lab: Any, request: Request) -> Answer:
+        return made.answer(request, handle(lab, request))
+
+    monkeypatch.setattr(service, "handle", mutated)
+    return made
+
+
+def run(stage: Stage, mutator: Mutator, seed: int, command: tuple[str, ...]) -> None:
+    mutator.seed, mutator.told = seed, []
+    try:
+        code = stage.run(*command)
+    finally:
+        mutator.seed = None
+    problem = f"{command}, seed {seed}: exit {code}\n{stage.err}\n" + "\n".join(mutator.told)
+    assert "a bug in erfailover" not in stage.err, problem
+    assert code in (0, 2, 3, 4, 5, 6), problem
+    assert stage.out or stage.err.strip(), problem
+
+
+@pytest.mark.timeout(900)
+def test_no_answer_of_azure_crashes_a_command(
+    adopted: Adopted, mutator: Mutator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init)
+    seed = changed = 0
+    for _ in range(ROUNDS):
+        for command in COMMANDS:
+            seed += 1
+            run(stage, mutator, seed, command)
+            changed += len(mutator.told)
+        run(stage, mutator, seed, (*adopted.init, "--force"))
+        changed += len(mutator.told)
+        mutator.seed = None
+        stage.do(*adopted.init, "--force")
+    with capsys.disabled():
+        print(f"\n{seed + ROUNDS} commands met {changed} changed answers")
+    assert changed > 10 * ROUNDS

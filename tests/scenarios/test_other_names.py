@@ -1,0 +1,140 @@
+"""Peerings under other names than the site file's, and resource groups in other alphabets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from erfailover.lab.engine.faults import Fault, Kind
+from tests.support.adopted import Adopted, Made, adopted, made_once
+
+__all__ = ["Made", "adopted", "made_once"]
+
+ERP = ("--spoke", "vnet-erp")
+
+
+def network(adopted: Adopted, name: str) -> str:
+    ids = [str(each.id) for each in adopted.stage.lab.world.resources.values()]
+    return next(each for each in ids if each.endswith(f"/virtualNetworks/{name}"))
+
+
+def renamed(adopted: Adopted) -> None:
+    """Somebody's Terraform makes both peerings of vnet-erp with the primary hub anew."""
+    hub, erp = adopted.world.primary_hub, network(adopted, "vnet-erp")
+    arm = adopted.arm()
+    old = (
+        f"{erp}/virtualNetworkPeerings/peer-vnet-erp-to-hub-weu",
+        f"{hub}/virtualNetworkPeerings/peer-hub-weu-to-vnet-erp",
+    )
+    for path in old:
+        arm.finish([arm.call("DELETE", path)])
+    flags = {"allowVirtualNetworkAccess": True, "allowForwardedTraffic": True}
+    arm.put(
+        f"{hub}/virtualNetworkPeerings/hub-to-erp-v2",
+        {"remoteVirtualNetwork": {"id": erp}, "allowGatewayTransit": True, **flags},
+    )
+    arm.put(
+        f"{erp}/virtualNetworkPeerings/erp-to-hub-v2",
+        {"remoteVirtualNetwork": {"id": hub}, "useRemoteGateways": True, **flags},
+    )
+    arm.pool.clear()
+    adopted.stage.pass_time(120.0)
+
+
+def test_a_peering_under_another_name_is_judged_and_switched_as_what_it_is(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, *ERP)
+    renamed(adopted)
+
+    found = stage.json("status")
+    assert (found["path"], found["healthy"]) == ("expressroute", True)
+    assert {"erp-to-hub-v2", "hub-to-erp-v2"} <= {each["name"] for each in found["peerings"]}
+    lines = (stage.folder / "erfailover.yaml").read_text().splitlines()
+    for remark, old, new in zip(
+        found["remarks"],
+        ("peer-vnet-erp-to-hub-weu", "peer-hub-weu-to-vnet-erp"),
+        ("erp-to-hub-v2", "hub-to-erp-v2"),
+        strict=True,
+    ):
+        number = re.match(r"erfailover\.yaml:(\d+): ", remark)
+        assert number, remark
+        assert old in lines[int(number[1]) - 1]
+        assert remark.endswith(f"write name: {new}")
+    assert "is called erp-to-hub-v2 in Azure" in " ".join(stage.do("status").split())
+
+    stage.run("doctor", "-o", "json")
+    checks = [each for each in stage.json("doctor")["checks"] if each["name"] == "peering-names"]
+    assert [each["verdict"] for each in checks] == ["ok", "ok"]
+    assert "a switch uses erp-to-hub-v2" in checks[0]["seen"]
+    assert "write name: erp-to-hub-v2" in checks[0]["remedy"]
+
+    plan = stage.json("switch", "--to", "ipsec", "--dry-run")
+    written = {each["write"]["peering"].rpartition("/")[2]: each for each in plan["steps"]}
+    assert written["erp-to-hub-v2"]["write"]["change"] == "update"
+    assert "peer-vnet-erp-to-hub-weu" not in written
+    assert plan["remarks"] == found["remarks"]
+
+    stage.do("switch", "--to", "ipsec", "--yes")
+    assert stage.json("status")["path"] == "ipsec"
+    assert not [each for each in stage.writes() if "peer-vnet-erp-to-hub-weu" in each][1:]
+    assert 'name                         = "erp-to-hub-v2"' in stage.do("export", "terraform")
+
+    text = (stage.folder / "erfailover.yaml").read_text()
+    text = text.replace("peer-vnet-erp-to-hub-weu", "erp-to-hub-v2")
+    text = text.replace("peer-hub-weu-to-vnet-erp", "hub-to-erp-v2")
+    (stage.folder / "erfailover.yaml").write_text(text)
+    assert stage.json("status")["remarks"] == []
+
+
+def test_a_standby_peering_under_another_name_is_used_and_no_second_one_made(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, "--spoke", "vnet-data")
+    file = stage.folder / "erfailover.yaml"
+    text = file.read_text()
+    assert "name: standby\n" in text
+    file.write_text(text.replace("name: standby\n", "name: my-standby\n"))
+    stage.do("switch", "--to", "ipsec", "--yes")
+    assert "is called standby in Azure" in " ".join(stage.err.split())
+    assert not [each for each in stage.writes() if each.endswith("/my-standby")]
+
+
+def test_names_of_a_vnet_that_was_not_read_are_unknown_to_doctor(adopted: Adopted) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", "vnet-shop")
+    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "GET", network(adopted, "vnet-erp"), times=0))
+    checks = [each for each in stage.json("doctor")["checks"] if each["name"] == "peering-names"]
+    assert [(each["verdict"], each["seen"]) for each in checks] == [
+        ("unknown", "not known of vnet-erp")
+    ]
+
+
+@pytest.mark.parametrize("group", ["rg-größe", "データ"])
+def test_a_resource_group_may_be_named_in_any_alphabet(adopted: Adopted, group: str) -> None:
+    stage, hub, arm = adopted.stage, adopted.world.primary_hub, adopted.arm()
+    where = f"/subscriptions/{hub.split('/')[2]}/resourceGroups/{group}"
+    spoke = f"{where}/providers/Microsoft.Network/virtualNetworks/vnet-web"
+    arm.call("PUT", where, {"location": "westeurope"})
+    space = {"addressSpace": {"addressPrefixes": ["10.66.0.0/16"]}}
+    arm.put(spoke, space, location="westeurope")
+    flags: dict[str, Any] = {"allowVirtualNetworkAccess": True}
+    sides = (
+        (f"{hub}/virtualNetworkPeerings/to-new", spoke, {"allowGatewayTransit": True}),
+        (f"{spoke}/virtualNetworkPeerings/to-hub", hub, {"useRemoteGateways": True}),
+    )
+    for id_, remote, more in sides:
+        arm.put(id_, {"remoteVirtualNetwork": {"id": remote}, **flags, **more})
+    arm.pool.clear()
+    stage.pass_time(120.0)
+    stage.do(*adopted.init)
+    assert f"{group}/vnet-web" in [each["name"] for each in stage.json("status")["spokes"]]
+    stage.do(*adopted.init, "--spoke", spoke, "--force")
+    assert spoke in (stage.folder / "erfailover.yaml").read_text("utf-8")
+    stage.do("switch", "--to", "ipsec", "--yes")
+    assert stage.json("status")["path"] == "ipsec"
+    assert f'resource_group_name          = "{group}"' in stage.do("export", "terraform")

@@ -1,0 +1,316 @@
+"""What the readers make of bodies that Azure could send: no field of any crashes one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+
+from erfailover.azure.client.errors import translate
+from erfailover.azure.reader import Reader
+from erfailover.azure.readers import circuits, network, routing
+from erfailover.azure.readers.adoption import discover
+from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.lab.core.clock import SteppedClock
+from erfailover.model.arm_json import number, rows, text, truth, whole
+from erfailover.model.observed import Reading
+from erfailover.model.peering_flags import Flags
+from erfailover.model.resource_ids import canonical
+from erfailover.model.site import Hub, Role, Site
+from erfailover.planning import conditions
+from erfailover.planning.adoption.adopt import Wanted, adopt
+from erfailover.planning.iac import export
+from tests.support.mutations import mutants
+from tests.unit.azure.test_retries import Answer
+
+FACTS = Path(__file__).parents[2] / "tools" / "replay" / "facts"
+OBSERVED = Path(__file__).parents[2] / "lab" / "observed_bgp.json"
+NETWORKS = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network"
+HUB, SPOKE = f"{NETWORKS}/virtualNetworks/hub", f"{NETWORKS}/virtualNetworks/spoke"
+CLASSIC = f"{NETWORKS}/virtualNetworks/old".replace("Microsoft.Network", "Microsoft.ClassicNetwork")
+GATEWAY = f"{NETWORKS}/virtualNetworkGateways/gw"
+FEW = 4
+"""How many recorded bodies of each type are taken: those that differ in their fields."""
+
+
+def shape(body: Any) -> Any:
+    """The names of a body's fields."""
+    if isinstance(body, dict):
+        return tuple((key, shape(each)) for key, each in sorted(body.items()))
+    return tuple(map(shape, body[:1])) if isinstance(body, list) else ()
+
+
+def recorded(type_: str) -> list[dict[str, Any]]:
+    """Recorded bodies of a type, each with the id and the name that Azure gives it."""
+    found: dict[Any, dict[str, Any]] = {}
+    for file in sorted(FACTS.glob("*.json")):
+        for step in json.loads(file.read_text())["steps"]:
+            parts = step["path"].partition("/providers/Microsoft.Network/")[2].split("/")
+            body = step.get("body")
+            if "/".join(parts[::2]) == type_ and isinstance(body, dict):
+                named = {"id": f"{NETWORKS}/{'/'.join(parts)}", "name": parts[-1]}
+                found.setdefault(shape(body), {**named, **body})
+    assert found, type_
+    return sorted(found.values(), key=lambda each: -len(str(each)))[:FEW]
+
+
+class FakeReader:
+    """Answers every question with the same body, which is what the readers are shown."""
+
+    def __init__(self, body: Any) -> None:
+        self.clock = SteppedClock()
+        self.body = body
+
+    def get(self, resource_id: str, deadline_s: float = 0.0) -> Any:
+        return self.body
+
+    def listed(self, parent_id: str, *_: Any, **__: Any) -> list[Any]:
+        return [self.body]
+
+    def connections_of(self, gateway_id: str, deadline_s: float = 0.0) -> list[Any]:
+        return [self.body]
+
+    def resources_of_group(self, group_id: str) -> list[Any]:
+        return [self.body]
+
+    def action(self, *_: Any, **__: Any) -> Any:
+        return {"RouteServiceRole_IN_0": [self.body], "value": [self.body]}
+
+    def gateway_action(self, *_: Any, **__: Any) -> list[Any]:
+        return [self.body]
+
+
+def site() -> Site:
+    return Site("s", Hub(HUB, GATEWAY), Hub(SPOKE, GATEWAY), (), ())
+
+
+def read_network(body: Any) -> None:
+    found = network.network(body, HUB)
+    assert found.id
+    reader: Any = FakeReader(body)
+    around = routing.read(reader, site())
+    assert around.network(HUB).value is not None
+    for each in found.peerings:
+        row = network.peering_row(body, each.id)
+        assert row is not None
+        export.terraform([export.owned(row, each.id)], "now")
+
+
+def read_hub(body: Any) -> None:
+    reader: Any = FakeReader(body)
+    gateways = {Role.PRIMARY: None, Role.BACKUP: GATEWAY}
+    found = discover(reader, {Role.PRIMARY: HUB, Role.BACKUP: SPOKE}, gateways)
+    adopt(found, Wanted(remote_prefixes=(IPv4Network("10.9.0.0/16"),)))
+
+
+def hub() -> dict[str, Any]:
+    """A VNet with a gateway in it, peered with another one and a classic one."""
+    peerings = [
+        {
+            "id": f"{HUB}/virtualNetworkPeerings/p{number}",
+            "name": f"p{number}",
+            "properties": {
+                "remoteVirtualNetwork": {"id": remote},
+                "peeringState": "Connected",
+                "allowGatewayTransit": True,
+                "useRemoteGateways": number == 1,
+            },
+        }
+        for number, remote in enumerate((SPOKE, SPOKE.replace("spoke", "other"), CLASSIC))
+    ]
+    address = {"id": f"{GATEWAY}/ipConfigurations/default"}
+    subnet = {"name": "GatewaySubnet", "properties": {"ipConfigurations": [address]}}
+    space = {"addressPrefixes": ["10.1.0.0/16"]}
+    properties = {
+        "addressSpace": space,
+        "subnets": [subnet],
+        "virtualNetworkPeerings": peerings,
+        "provisioningState": "Succeeded",
+    }
+    return {"id": HUB, "name": "hub", "tags": {"a": "b"}, "properties": properties}
+
+
+def read_peering(body: Any) -> None:
+    peering_id = f"{HUB}/virtualNetworkPeerings/p"
+    assert network.peering(body, HUB).id
+    written = [export.owned(body, peering_id)]
+    assert "allow_virtual_network_access" in export.terraform(written, "now")
+    assert "remoteVirtualNetwork" in "".join(export.bicep(written, "now").values())
+
+
+def read_gateway(body: Any) -> None:
+    unread: Reading[Any] = Reading(None, "not asked")
+    found = network.gateway(Role.PRIMARY, body, unread, unread, GATEWAY)
+    conditions.gateway_is_provisioned(found, Role.PRIMARY)
+    reader: Any = FakeReader(body)
+    circuits.circuits(reader, GATEWAY)
+
+
+def read_route_table(body: Any) -> None:
+    reader: Any = FakeReader(body)
+    routing.read(reader, site())
+
+
+def read_tables(body: Any) -> None:
+    peers = tuple(map(network.peer, rows(body.get("peers"))))
+    routes = tuple(map(network.route, rows(body.get("routes"))))
+    found = network.gateway(Role.PRIMARY, {}, Reading(peers), Reading(routes), GATEWAY)
+    conditions.gateway_has_all_its_bgp_peers(found, Role.PRIMARY)
+    conditions.gateway_has_learned(found, Role.PRIMARY, ())
+    conditions.gateway_originates(found, Role.PRIMARY, ())
+
+
+def read_error(body: Any) -> None:
+    for status in (200, 400, 404, 409, 429, 500):
+        error = HttpResponseError(response=Answer(status, body))  # type: ignore[arg-type]
+        assert translate(error, "GET x").message
+
+
+def tables() -> list[dict[str, Any]]:
+    def arm(row: dict[str, Any]) -> dict[str, Any]:
+        words = ((key.split("_"), each) for key, each in row.items())
+        return {first + "".join(map(str.title, rest)): each for (first, *rest), each in words}
+
+    found = json.loads(OBSERVED.read_text())["observations"]
+    whole = [
+        {
+            "peers": [arm(row) for row in each["peers"]],
+            "routes": [arm(row) for row in each.get("learned_routes") or each.get("routes") or ()],
+        }
+        for each in found
+    ]
+    assert any(each["routes"] for each in whole)
+    return whole
+
+
+def errors() -> list[dict[str, Any]]:
+    details = [{"code": "RetryableErrorDueToAnotherOperation", "message": "busy"}]
+    error = {"code": "RetryableError", "message": "A retryable error occurred."}
+    return [
+        {"error": {**error, "details": details}},
+        {"Error": {"Code": "ResourceGroupDeletionBlocked", "Message": "blocked", "Target": None}},
+        {"status": "Failed", "error": error},
+    ]
+
+
+CASES: dict[str, tuple[Callable[[Any], None], Callable[[], list[dict[str, Any]]]]] = {
+    "VNet": (read_network, lambda: [*recorded("virtualNetworks"), hub()]),
+    "hub": (read_hub, lambda: [hub()]),
+    "peering": (read_peering, lambda: recorded("virtualNetworks/virtualNetworkPeerings")),
+    "gateway": (read_gateway, lambda: recorded("virtualNetworkGateways")),
+    "connection": (read_gateway, lambda: recorded("connections")),
+    "local network gateway": (read_gateway, lambda: recorded("localNetworkGateways")),
+    "route table": (read_route_table, lambda: recorded("routeTables")),
+    "tables of a gateway": (read_tables, lambda: tables()[:2]),
+    "error": (read_error, errors),
+}
+
+
+def every(bodies: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for body in bodies:
+        yield "as recorded", body
+        yield from mutants(body)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", CASES)
+def test_no_changed_field_of_a_recorded_body_crashes_a_reader(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read, bodies = CASES[name]
+    count = refused = 0
+    for told, body in every(bodies()):
+        count += 1
+        try:
+            read(body)
+        except Failure:
+            refused += 1
+        except Exception as error:
+            raise AssertionError(f"{name}: {told}: {type(error).__name__}: {error}") from error
+    with capsys.disabled():
+        print(f"\n{name}: {count} bodies, {refused} refused with a reason")
+    assert count > 100
+
+
+def test_values_are_read_whatever_their_type_and_letter_case() -> None:
+    properties = {
+        "allowVirtualNetworkAccess": None,
+        "useRemoteGateways": "True",
+        "allowGatewayTransit": "false",
+        "peeringState": "connected",
+        "peeringSyncLevel": "FULLYINSYNC",
+        "provisioningState": None,
+        "remoteVirtualNetwork": {"id": HUB.upper().replace("/HUB", "/hub")},
+    }
+    found = network.peering({"name": "p", "properties": properties}, SPOKE)
+    assert found.flags == Flags(use_remote_gateways=True)
+    assert (found.state, found.sync_level) == ("Connected", "FullyInSync")
+    assert (found.id, found.provisioning_state) == (
+        f"{SPOKE}/virtualNetworkPeerings/p",
+        "Succeeded",
+    )
+    segments = found.remote_virtual_network.split("/")
+    assert segments[1::2] == ["subscriptions", "resourceGroups", "providers", "virtualNetworks"]
+    peer = network.peer({"asn": "65010", "state": "CONNECTED", "routesReceived": "7"})
+    assert (peer.asn, peer.state, peer.routes_received) == (65010, "Connected", 7)
+    assert network.peer({"state": "Rebooting"}).state == "Rebooting"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("12", 12), (12.0, 12), (True, None), ("x", None), (None, None), (float("nan"), None)],
+)
+def test_a_whole_number_may_be_written_as_text(value: Any, read: int | None) -> None:
+    assert whole(value) == read
+
+
+def test_what_is_no_text_number_or_truth_value_counts_as_absent() -> None:
+    assert (text({}), text(None), text(True), text(7)) == ("", "", "", "7")
+    assert (number("1e3"), number([]), number("inf")) == (1000.0, None, None)
+    assert (truth("yes", default=True), truth("FALSE", default=True), truth(1)) == (
+        True,
+        False,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("id_", "written"),
+    [
+        (
+            "/SUBSCRIPTIONS/S/resourcegroups/Rg/PROVIDERS/microsoft.network/virtualnetworks/V"
+            "/virtualnetworkpeerings/P/",
+            "/subscriptions/S/resourceGroups/Rg/providers/Microsoft.Network/virtualNetworks/V"
+            "/virtualNetworkPeerings/P",
+        ),
+        (
+            "/subscriptions/s/resourcegroups/Größe/providers/microsoft.classicnetwork"
+            "/virtualnetworks/old",
+            "/subscriptions/s/resourceGroups/Größe/providers/Microsoft.ClassicNetwork"
+            "/virtualNetworks/old",
+        ),
+        (
+            "/subscriptions/s/resourceGroups/virtualnetworks/providers/Microsoft.Network"
+            "/virtualNetworks/subnets",
+            "/subscriptions/s/resourceGroups/virtualnetworks/providers/Microsoft.Network"
+            "/virtualNetworks/subnets",
+        ),
+        ("a name", "a name"),
+        ("", ""),
+    ],
+)
+def test_an_id_is_written_in_arms_form_and_keeps_its_names(id_: str, written: str) -> None:
+    assert canonical(id_) == written
+
+
+def test_a_classic_vnet_is_not_read_and_is_no_crash() -> None:
+    session: Any = None
+    for id_ in (CLASSIC, "/providers/Microsoft.Internal/things/v", "v"):
+        with pytest.raises(AzureFailure, match="cannot be read") as caught:
+            Reader(session).get(id_)
+        assert caught.value.kind is Kind.NOT_SUPPORTED
