@@ -14,7 +14,7 @@ from typing import Any
 from erfailover.azure import peerings, writer
 from erfailover.azure.client.retries import WRITE
 from erfailover.commands.runs import recorder
-from erfailover.commands.switch import gate
+from erfailover.commands.switch import crossing, gate
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model import observed as model_observed
 from erfailover.model.claims import Claim, Verdict
@@ -22,7 +22,8 @@ from erfailover.model.observed import Observed
 from erfailover.model.plan import Change, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.site import Path, Site
 from erfailover.planning import conditions
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import procedure, recovery
+from erfailover.planning.switch.recovery import Move, Place
 from erfailover.runtime.state import lease_keeper
 
 Patch = Callable[[], None]
@@ -85,8 +86,15 @@ def _deleting() -> None:
     peerings.refuse_if_in_use = lambda seen, name: None
 
 
-def _no_contingency(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
-    return [replace(step, contingency=()) for step in steps]
+def _no_contingency() -> None:
+    """A make that fails is neither repeated nor taken back."""
+    right = recovery.next_move
+
+    def next_move(place: Place, *rest: Any, **more: Any) -> Move:
+        found = right(place, *rest, **more)
+        return Move.GIVE_UP if found in (Move.MAKE, Move.TAKE_BACK) else found
+
+    setattr(crossing, "next_move", next_move)  # noqa: B010 - imported there
 
 
 def _no_gate() -> None:
@@ -153,6 +161,7 @@ def _no_patience() -> None:
 def _failed_is_done() -> None:
     model_observed.Peering.failed = property(lambda self: False)  # type: ignore[method-assign,assignment]
     writer._as_put = _flags_alone
+    setattr(crossing.Crossing, "_is_confirmed", lambda self, peering_id: True)  # noqa: B010
 
 
 def _flags_alone(body: Mapping[str, Any]) -> Callable[[Any], bool]:
@@ -196,7 +205,7 @@ MUTANTS = (
     ),
     Mutant(
         "no contingency",
-        _planned(_no_contingency),
+        _no_contingency,
         "ipsec:PUT:vnet1-to-vnet3:2:before:forbidden-403",
         "left on a path",
     ),
