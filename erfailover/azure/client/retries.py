@@ -99,6 +99,11 @@ class Retries:
                     self.renew()
                     return attempt()
                 raise failure from error
+            except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+                # The SDK takes the answer for an object of the shape that it expects.
+                raise AzureFailure(
+                    Kind.SERVER, f"{what}: the answer makes no sense ({type(error).__name__})"
+                ) from error
             self.contact.made = True
             return result
 

@@ -18,6 +18,8 @@ from erfailover.runtime.state.store import Store
 
 log = logging.getLogger("erfailover.lease")
 
+MAKE_PATIENCE_S = 1.0
+"""How long a make waits for the store's answer, in wall seconds."""
 PATIENCE_S = 10.0
 """How long a renewal waits for one that is under way, in wall seconds."""
 
@@ -81,15 +83,19 @@ class HeldLease:
     def check(self, write: Write = Write.OTHER) -> None:
         """Return if a write may be sent now.
 
-        A store that is cheap to ask is asked each time. Another is asked only if the renewals in
-        the background came to nothing, and never for a make: that must not wait for an answer.
+        The store is asked each time. One that is not cheap to ask is not waited for longer than
+        ``PATIENCE_S``, and by a make than ``MAKE_PATIENCE_S``: it may be silent.
 
         Raises:
             LeaseLost: another run holds the lease.
             StateFailure: the store has not answered for too long.
         """
-        if self._store.is_cheap or (write is not Write.MAKE and not self.allows(write)):
+        if self._store.is_cheap:
             self._renew()
+        else:
+            asking = threading.Thread(target=self._renew, name="lease check", daemon=True)
+            asking.start()
+            asking.join(MAKE_PATIENCE_S if write is Write.MAKE else PATIENCE_S)
         if self._lost is not None:
             raise self._lost
         if not self.allows(write):

@@ -23,7 +23,8 @@ from erfailover.model.observed import Observed
 from erfailover.model.plan import Change, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.site import Path, Site
 from erfailover.planning import conditions
-from erfailover.planning.switch import procedure
+from erfailover.planning.switch import procedure, recovery
+from erfailover.planning.switch.recovery import Move, Place
 from erfailover.runtime.state import lease_keeper
 from tests.tools.campaign.mutant import Mutant, Patch
 from tests.tools.campaign.stranding import STRANDING
@@ -69,8 +70,15 @@ def _deleting() -> None:
     peerings.refuse_if_in_use = lambda seen, name: None
 
 
-def _no_contingency(steps: Sequence[SwitchStep]) -> Sequence[SwitchStep]:
-    return [replace(step, contingency=()) for step in steps]
+def _no_contingency() -> None:
+    """A make that fails is neither repeated nor taken back."""
+    right = recovery.next_move
+
+    def next_move(place: Place, *rest: Any, **more: Any) -> Move:
+        found = right(place, *rest, **more)
+        return Move.GIVE_UP if found in (Move.MAKE, Move.TAKE_BACK) else found
+
+    setattr(crossing, "next_move", next_move)  # noqa: B010 - imported there
 
 
 def _no_gate() -> None:
@@ -137,7 +145,7 @@ def _no_patience() -> None:
 def _failed_is_done() -> None:
     model_observed.Peering.failed = property(lambda self: False)  # type: ignore[method-assign,assignment]
     writer._as_put = _flags_alone
-    crossing.Crossing._is_confirmed = lambda self, peering_id: True  # type: ignore[method-assign]
+    setattr(crossing.Crossing, "_is_confirmed", lambda self, peering_id: True)  # noqa: B010
 
 
 def _flags_alone(body: Mapping[str, Any]) -> Callable[[Any], bool]:
@@ -181,7 +189,7 @@ MUTANTS = (
     ),
     Mutant(
         "no contingency",
-        _planned(_no_contingency),
+        _no_contingency,
         "ipsec:PUT:vnet1-to-vnet3:2:before:make-refused-back-once",
         "stranded at the end",
     ),
