@@ -106,6 +106,12 @@ class Gateway:
     static_tunnels: Reading[tuple[Tunnel, ...]] | None = None
     """Its connections without BGP; None if they were not asked for, since BGP tells all."""
 
+    @property
+    def has_far_end(self) -> bool:
+        """Whether it speaks BGP, or has tunnels without it as far as is known."""
+        tunnels = self.static_tunnels
+        return self.bgp or (tunnels is not None and tunnels.value != ())
+
 
 @dataclass(frozen=True, slots=True)
 class Peering:
@@ -192,10 +198,10 @@ class Observed:
     def gateways_of(self, role: Role) -> tuple[Gateway, ...]:
         """Return the gateways of a hub with a far end, the one that the site file names first.
 
-        One beside it that speaks no BGP, such as a gateway for point-to-site, is left out.
+        One beside it without BGP and without a tunnel, for point-to-site alone, is left out.
         """
         named = self.gateways.get(role)
-        beside = (each for each in self.beside.get(role, ()) if each.bgp)
+        beside = (each for each in self.beside.get(role, ()) if each.has_far_end)
         return (*((named,) if named else ()), *beside)
 
     def network(self, network_id: str) -> VirtualNetwork | None:

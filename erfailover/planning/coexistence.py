@@ -119,8 +119,8 @@ def claims(site: Site, observed: Observed) -> Iterator[Claim]:
 def _able(site: Site, beside: Sequence[Gateway]) -> Iterator[str]:
     """Say whether the gateways beside the primary's could take over now."""
     for each in beside:
-        if not each.bgp:
-            yield f"{each.name} could not take over: it speaks no BGP"
+        if not each.has_far_end:
+            yield f"{each.name} could not take over: it has no tunnel to the premises"
             continue
         learned = conditions.gateway_has_learned(each, Role.PRIMARY, site.remote_prefixes)
         could = {Verdict.HOLDS: "could", Verdict.FAILS: "could not"}

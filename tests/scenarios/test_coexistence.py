@@ -128,7 +128,10 @@ def test_a_gateway_for_point_to_site_takes_nothing_over(stage: Stage) -> None:
     maker.gateway("p2s", "hub-er", 1, enableBgp=False)
     maker.settle()
     ((verdict, seen),) = lines(stage, "second-gateways")
-    assert (verdict, seen.endswith("p2s could not take over: it speaks no BGP")) == ("ok", True)
+    assert (
+        verdict,
+        seen.endswith("p2s could not take over: it has no tunnel to the premises"),
+    ) == ("ok", True)
     lose_circuit(stage)
     assert stage.run("status") == 6
 

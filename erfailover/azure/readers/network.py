@@ -177,7 +177,9 @@ def with_gateways_beside(reader: Reader, site: Site, observed: Observed) -> Obse
         own = site.gateway_id(site.hub(role).gateway).lower()
         found[role] = [each for each in (hub.gateways if hub else ()) if each.lower() != own]
     reads = [
-        partial(_gateway_beside, reader, role, each) for role, ids in found.items() for each in ids
+        partial(_gateway_beside, reader, site, role, each)
+        for role, ids in found.items()
+        for each in ids
     ]
     if not reads:
         return observed
@@ -186,18 +188,21 @@ def with_gateways_beside(reader: Reader, site: Site, observed: Observed) -> Obse
     return replace(observed, beside=beside)
 
 
-def _gateway_beside(reader: Reader, role: Role, gateway_id: str) -> Gateway | None:
+def _gateway_beside(reader: Reader, site: Site, role: Role, gateway_id: str) -> Gateway | None:
+    within_s = READ_DEADLINE_S
     reads = [
-        _keyed("body", partial(reader.get, gateway_id)),
-        *(_keyed(each, partial(_table, reader, gateway_id, each)) for each in TABLES),
+        _keyed("body", partial(reader.get, gateway_id, within_s)),
+        *(_keyed(each, partial(_table, reader, gateway_id, each, within_s)) for each in TABLES),
     ]
     found = dict(all_at_once(reader.clock, reads))
+    if not (body := found["body"].value):
+        return None
     try:
-        body = found["body"].value
         peers, routes = (found[table] for table in TABLES)
-        return gateway(role, body, peers, routes, gateway_id) if body else None
+        read = gateway(role, body, peers, routes, gateway_id)
     except AzureFailure:
         return None
+    return _with_static_tunnels(reader, site, read, within_s)
 
 
 def gateways_in(network: Body) -> list[str]:

@@ -87,7 +87,9 @@ def test_the_health_of_the_primary_path_is_that_of_both_gateways() -> None:
     assert judged(gateway("vpn", "10.5.0.0/16"), has=("10.5.0.0/16",)) == (True, ())
     assert judged(gateway("vpn"))[0] is False
     assert judged(gateway("vpn", unread=True))[0] is None
-    assert judged(replace(gateway("p2s", unread=True), bgp=False))[0] is False
+    p2s = replace(gateway("p2s", unread=True), bgp=False, static_tunnels=Reading(()))
+    assert judged(p2s)[0] is False
+    assert judged(replace(p2s, static_tunnels=Reading(None, "refused")))[0] is None
 
 
 def test_a_gateway_of_the_hub_that_was_not_read_is_unknown() -> None:
