@@ -105,6 +105,8 @@ class Gateway:
     """``enableBgp``; an ExpressRoute gateway always speaks BGP."""
     static_tunnels: Reading[tuple[Tunnel, ...]] | None = None
     """Its connections without BGP; None if they were not asked for, since BGP tells all."""
+    advertised: Reading[tuple[IPv4Network, ...]] | None = None
+    """What it tells its Connected peers; read only if a hub has ``summarizedGatewayPrefixes``."""
 
     @property
     def has_far_end(self) -> bool:
@@ -174,6 +176,8 @@ class VirtualNetwork:
     has_gateway: bool
     tags: Mapping[str, str]
     peerings: tuple[Peering, ...]
+    summarized: tuple[IPv4Network, ...] = ()
+    """``summarizedGatewayPrefixes``."""
     location: str = ""
     gateways: tuple[str, ...] = ()
     """The ids of the gateways in its GatewaySubnet."""

@@ -10,7 +10,7 @@ from erfailover.model.circuits import claims as circuit_claims
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
-from erfailover.planning import coexistence, conditions
+from erfailover.planning import coexistence, conditions, summaries
 from erfailover.planning.coexistence import either, hub_has_learned
 from erfailover.planning.switch import gates, procedure
 from erfailover.planning.switch.hold_time import basis
@@ -184,9 +184,15 @@ def _path_claims(site: Site, observed: Observed, spoke: Spoke, role: Role) -> li
     gateways = observed.gateways_of(role)
     peering = observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
     prefixes = gates.prefixes_in_force(site, observed, role, spoke)
+    in_force = summaries.peerings_use_gateway(site, observed, spoke, role)
     return [
         either(gateways, lambda each: conditions.gateway_has_a_connected_bgp_peer(each, role)),
         hub_has_learned(gateways, role, site.remote_prefixes),
-        either(gateways, lambda each: conditions.gateway_originates(each, role, prefixes)),
+        either(
+            gateways,
+            lambda each: summaries.spoke_is_originated(
+                site, observed, each, role, prefixes, in_force=in_force
+            ),
+        ),
         conditions.peering_is_connected(peering, spoke.outward(role).name),
     ]

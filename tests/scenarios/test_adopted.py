@@ -516,3 +516,28 @@ def test_a_static_tunnel_that_leads_elsewhere_or_is_down_is_not_ready(adopted: A
     assert stage.run("doctor") == 3
     told = " ".join(stage.out.split())
     assert "vpngw-neu has no BGP; connection to-premises NotConnected; expected one" in told
+
+
+def summarize(adopted: Adopted, hub: str, *prefixes: str) -> None:
+    """A hub advertises summaries in the place of its spokes' prefixes."""
+    arm = adopted.arm()
+    body = arm.get(hub)
+    body["properties"]["summarizedGatewayPrefixes"] = {"addressPrefixes": list(prefixes)}
+    arm.finish([arm.call("PUT", hub, body)])
+    arm.pool.clear()
+    adopted.stage.pass_time(120.0)
+
+
+def test_a_spoke_that_the_backup_advertises_by_a_summary_is_verified_without_probes(
+    adopted: Adopted,
+) -> None:
+    stage, world = adopted.stage, adopted.world
+    summarize(adopted, world.backup_hub, "10.8.0.0/13", "10.200.0.0/16")
+    stage.do(*adopted.init, "--spoke", "vnet-erp")
+    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert "vnet-erp is on IPsec; healthy" in stage.do("status")
+    asked = [each.path for each in stage.lab.trace if "getadvertisedroutes" in each.path.lower()]
+    assert asked
+    summarize(adopted, world.primary_hub, "10.0.0.0/8")
+    assert stage.run("status") == 4
+    assert "ergw-weu advertises 10.0.0.0/8 over it as well" in " ".join(stage.out.split())

@@ -140,6 +140,12 @@ class Readings:
         observed = readers_network.observe(self.reader, self.site, [role], [], tables)
         return observed.gateways.get(role)
 
+    def advertised(self, role: Role) -> Gateway | None:
+        """A hub's gateway with what it advertises, read now; None if it cannot be read."""
+        tables = ("get_bgp_peer_status",)
+        observed = readers_network.observe(self.reader, self.site, [role], [], tables)
+        return readers_network.with_advertised(self.reader, observed.gateways).get(role)
+
     def observe(
         self,
         networks: Iterable[str],

@@ -7,10 +7,11 @@ answer at all) is raised.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from ipaddress import IPv4Network
 from typing import Any
 
 from erfailover.azure.client.answers import understood
@@ -52,6 +53,7 @@ from erfailover.model.resource_ids import (
     network_of,
 )
 from erfailover.model.site import Role, Site
+from erfailover.planning import conditions
 from erfailover.planning.carried_prefixes import needs_static_tunnels
 from erfailover.runtime.clock import all_at_once
 
@@ -102,7 +104,53 @@ def observe(
         role: _with_static_tunnels(reader, site, each, deadline_s)
         for role, each in observed.gateways.items()
     }
-    return replace(observed, gateways=gateways)
+    return judgeable(reader, replace(observed, gateways=gateways), deadline_s)
+
+
+def judgeable(reader: Reader, observed: Observed, deadline_s: float = READ_DEADLINE_S) -> Observed:
+    """A picture with what the gateways advertise, if a hub's summaries make it matter."""
+    if not any(each.summarized for each in observed.networks.values()):
+        return observed
+    return replace(observed, gateways=with_advertised(reader, observed.gateways, deadline_s))
+
+
+def with_advertised(
+    reader: Reader, gateways: Mapping[Role, Gateway], deadline_s: float = READ_DEADLINE_S
+) -> dict[Role, Gateway]:
+    """Gateways with what they advertise to their Connected peers."""
+    reads = [
+        partial(attempt, partial(_advertised, reader, each, deadline_s))
+        for each in gateways.values()
+    ]
+    found = all_at_once(reader.clock, reads)
+    return {
+        role: replace(each, advertised=told)
+        for (role, each), told in zip(gateways.items(), found, strict=True)
+    }
+
+
+def _advertised(reader: Reader, found: Gateway, deadline_s: float) -> tuple[IPv4Network, ...]:
+    if found.peers.value is None:
+        raise AzureFailure(Kind.SERVER, found.peers.unknown or "its peers are unknown")
+    peers = conditions.external_peers(found)
+    names = {each.neighbor for each in peers if each.state == conditions.CONNECTED}
+    action = "get_advertised_routes"
+    reads = [
+        partial(reader.gateway_action, found.id, action, deadline_s, peer=each)
+        for each in sorted(names)
+    ]
+    answers = all_at_once(reader.clock, reads)
+    with understood(f"POST {label(found.id)}/{action}"):
+        return tuple(
+            sorted(
+                {
+                    each
+                    for answer in answers
+                    for row in answer
+                    for each in prefixes([row["network"]])
+                }
+            )
+        )
 
 
 def _with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s: float) -> Gateway:
@@ -252,6 +300,9 @@ def network(body: Body, network_id: str = "") -> VirtualNetwork:
         gateways=tuple(gateways_in(body)),
         tags={str(key): text(value) for key, value in section(body, "tags").items()},
         peerings=tuple(peering(each, id_) for each in _peering_rows(properties) if _name(each)),
+        summarized=prefixes(
+            section(properties, "summarizedGatewayPrefixes").get("addressPrefixes")
+        ),
     )
 
 

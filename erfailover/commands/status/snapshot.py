@@ -9,7 +9,7 @@ from typing import Any
 
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.readers.circuits import of_both, stand_in_address
-from erfailover.azure.readers.network import observe, with_gateways_beside
+from erfailover.azure.readers.network import judgeable, observe, with_gateways_beside
 from erfailover.commands.context import Context
 from erfailover.errors import Failure, StateFailure
 from erfailover.model.circuits import Circuits
@@ -154,5 +154,5 @@ def _read(context: Context) -> tuple[Observed, dict[Role, Circuits], Reading[str
         gateways.gateways,
         {**spokes.unknown, **gateways.unknown},
     )
-    observed = with_gateways_beside(reader, site, observed)
+    observed = judgeable(reader, with_gateways_beside(reader, site, observed))
     return observed, {role: connected[role] for role in observed.gateways}, stand_in

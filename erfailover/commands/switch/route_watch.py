@@ -12,7 +12,7 @@ from functools import partial
 from erfailover.azure.readers.cache import Readings
 from erfailover.errors import AzureFailure
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed
+from erfailover.model.observed import Gateway, Observed
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
 from erfailover.planning.switch import gates
 from erfailover.runtime.clock import Clock, start
@@ -92,6 +92,21 @@ class Watch:
             self._read(role, list(pending))
             self._pause()
 
+    def _summarizes(self) -> bool:
+        """Whether the arriving hub may advertise a spoke by a summary alone."""
+        hub = self.site.network_id(self.site.hub(self._arriving).virtual_network)
+        found = self.seen.network(hub)
+        return bool(found and found.summarized)
+
+    def _rival(self) -> dict[Role, Gateway]:
+        """The gateway of the hub that was left, with what it advertises, if it answers."""
+        leaving = ROLE_OF_PATH[self.target.other]
+        try:
+            found = self.readings.advertised(leaving)
+        except AzureFailure:
+            return {}
+        return {leaving: found} if found else {}
+
     def _pause(self) -> None:
         writing = self._writing
         pause_s = BUSY_PAUSE_S if writing and len(self._spokes) > FEW else PAUSE_S
@@ -103,9 +118,12 @@ class Watch:
         except AzureFailure:
             gateway = None
         arriving = role is self._arriving
+        gateways = {role: gateway} if gateway else {}
+        if arriving and gateway and self._summarizes():
+            gateways |= self._rival()
         for name in expected:
             seen = self.at_gate.get(name, self.seen)
-            observed = replace(seen, gateways={role: gateway} if gateway else {})
+            observed = replace(seen, gateways=gateways)
             pair = gates.outcome(self.site, observed, self.target, self._spokes[name])
             claim = pair[0] if arriving else pair[1]
             self._claims[role][name] = claim

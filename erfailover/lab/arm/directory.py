@@ -123,6 +123,8 @@ EXTENSIONS = {
         "Microsoft.Authorization/locks/read",
         "Microsoft.Authorization/policyAssignments/read",
         "Microsoft.Authorization/denyAssignments/read",
+        "Microsoft.Authorization/roleEligibilityScheduleInstances/read",
+        "Microsoft.Authorization/roleAssignmentScheduleInstances/read",
     ),
     "microsoft.policyinsights": ("Microsoft.PolicyInsights/checkPolicyRestrictions/read",),
     "microsoft.insights": ("Microsoft.Insights/metrics/read",),

@@ -17,8 +17,6 @@ The rules:
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
@@ -27,7 +25,7 @@ from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import is_network, last_of, parse, subscription_of
+from erfailover.model.resource_ids import is_network, last_of, subscription_of
 from erfailover.model.site import (
     CloudName,
     FlagsOrAbsent,
@@ -40,9 +38,9 @@ from erfailover.model.site import (
     Spoke,
 )
 from erfailover.planning import conditions
+from erfailover.planning.adoption.names import proposed, spoke_names
 from erfailover.planning.adoption.prefixes import Prefix, remote_prefixes
 from erfailover.planning.coexistence import beside_words
-from erfailover.planning.peering_names import LONGEST_NAME
 
 EXPRESS = "ExpressRoute"
 
@@ -217,13 +215,23 @@ def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSp
         raise UsageFailure(
             f"no VNet peered with {found.primary.name} uses its gateway, and none that is "
             f"peered with it uses that of {found.backup.name}",
-            "Are these the two hubs? A spoke's peering has useRemoteGateways on.",
+            _NO_SPOKE + _summarized(found),
         )
     names = spoke_names([four.network.id for four in chosen])
     taken = {
         _key(each) for network in found.observed.networks.values() for each in network.peerings
     }
     return tuple(_spoke(found, four, name, taken) for four, name in zip(chosen, names, strict=True))
+
+
+_NO_SPOKE = "Are these the two hubs? A spoke's peering has useRemoteGateways on."
+
+
+def _summarized(found: Found) -> str:
+    """That the spokes may do without remote gateways, which is not supported."""
+    hub = found.observed.network(found.primary.hub)
+    told = ", ".join(map(str, hub.summarized)) if hub else ""
+    return told and f" {found.primary.name} advertises {told} for them: that is not supported."
 
 
 def _by_completeness(fours: Iterable[_Four]) -> tuple[list[_Four], list[str]]:
@@ -437,41 +445,3 @@ def _key(peering: Peering) -> tuple[str, str]:
 
 def _name(peering: Peering | None) -> str:
     return peering.name if peering else "-"
-
-
-def spoke_names(network_ids: Sequence[str]) -> list[str]:
-    """What to call spokes: as their VNets; by group, then subscription, where those are alike."""
-    ids = [parse(each) for each in network_ids]
-    forms = (
-        [each.names[-1] for each in ids],
-        [f"{each.group}/{each.names[-1]}" for each in ids],
-        [f"{each.subscription}/{each.group}/{each.names[-1]}" for each in ids],
-    )
-    counts = [Counter(name.lower() for name in form) for form in forms]
-    chosen = []
-    for names in zip(*forms, strict=True):
-        free = (name for name, count in zip(names, counts, strict=True) if count[name.lower()] == 1)
-        chosen.append(next(free, names[-1]))
-    return chosen
-
-
-def proposed(
-    owner: str, like: str, hubs: tuple[str, str], otherwise: str, taken: set[tuple[str, str]]
-) -> str:
-    """A name for a peering with the backup hub, in the convention of the one with the primary.
-
-    Args:
-        owner: the id of the VNet that will own it.
-        like: the name of the peering with the primary hub.
-        hubs: the names of the primary and the backup hub's VNets.
-        otherwise: what to call it where ``like`` does not name the hub.
-        taken: VNet ids and peering names, in lower case; the chosen one is added.
-    """
-    primary, backup = hubs
-    kept = re.sub(re.escape(primary), lambda _: backup, like, flags=re.IGNORECASE)
-    names = [kept] if kept != like else []
-    names += [otherwise, *(f"{otherwise[: LONGEST_NAME - 3]}-{n}" for n in range(2, 100))]
-    fitting = [each[:LONGEST_NAME].rstrip(".-") for each in names]
-    name = next(each for each in fitting if (owner.lower(), each.lower()) not in taken)
-    taken.add((owner.lower(), name.lower()))
-    return name

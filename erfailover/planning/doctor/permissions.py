@@ -122,6 +122,7 @@ NEEDS = (
     Need(f"{GATEWAY}/read", On.GATEWAY, LOOKS, READ),
     Need(f"{GATEWAY}/getBgpPeerStatus/action", On.GATEWAY, LOOKS, READ),
     Need(f"{GATEWAY}/getLearnedRoutes/action", On.GATEWAY, LOOKS, READ),
+    Need(f"{GATEWAY}/getAdvertisedRoutes/action", On.GATEWAY, LOOKS, READ),
     Need(f"{GATEWAY}/connections/read", On.GATEWAY, LOOKS, READ),
     Need(
         f"{GATEWAY}/getFailoverAllTestsDetails/action",

@@ -13,7 +13,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import EXPRESSROUTE, Observed, Peering
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
-from erfailover.planning import conditions
+from erfailover.planning import conditions, summaries
 from erfailover.planning.conditions import UNDER_WAY
 from erfailover.planning.switch.hold_time import Count, SessionUptime, expressroute_claim
 
@@ -167,7 +167,10 @@ def prefixes_in_force(
 
 
 def outcome(site: Site, observed: Observed, target: Path, spoke: Spoke) -> tuple[Claim, Claim]:
-    """What must show after a switch: the target originates the spoke, the other no longer does."""
+    """What must show after a switch: the target originates the spoke, the other no longer does.
+
+    Both peerings have been written by then, so their flags are in force.
+    """
     arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
     network = observed.network(site.network_id(spoke.virtual_network))
     prefixes = network.address_space if network else ()
@@ -176,6 +179,8 @@ def outcome(site: Site, observed: Observed, target: Path, spoke: Spoke) -> tuple
         unread = Claim("spoke_was_read", Verdict.UNKNOWN, f"{spoke.name} could not be read")
         return unread, unread
     return (
-        conditions.gateway_originates(observed.gateways.get(arriving), arriving, in_force),
+        summaries.spoke_is_originated(
+            site, observed, observed.gateways.get(arriving), arriving, in_force, in_force=True
+        ),
         conditions.gateway_does_not_originate(observed.gateways.get(leaving), leaving, prefixes),
     )

@@ -13,7 +13,8 @@ from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.observed import Gateway, Observed, Peering, Reading, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Role
-from erfailover.planning.adoption.adopt import Adoption, Found, HubFacts, Wanted, adopt, spoke_names
+from erfailover.planning.adoption.adopt import Adoption, Found, HubFacts, Wanted, adopt
+from erfailover.planning.adoption.names import spoke_names
 from erfailover.reporting.adoption import site_file
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route
 

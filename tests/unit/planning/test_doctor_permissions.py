@@ -142,7 +142,9 @@ def test_a_role_takes_further_scopes_each_once() -> None:
 
 def test_the_reading_role_changes_nothing() -> None:
     reading = needs(WHOLE, RoleKind.READ)
-    asked = re.compile(r"/read|/(getBgpPeerStatus|getLearnedRoutes|learnedRoutes)/action")
+    asked = re.compile(
+        r"/read|/(getBgpPeerStatus|getLearnedRoutes|getAdvertisedRoutes|learnedRoutes)/action"
+    )
     assert all(asked.search(each.action) for each in reading)
     tested = needs(EXPRESSROUTE, RoleKind.READ)
     assert {each.action for each in tested} - {each.action for each in reading} == {

@@ -1,0 +1,48 @@
+"""The names of an adopted site's spokes, and of the peerings that it does not have yet. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from erfailover.model.resource_ids import parse
+from erfailover.planning.peering_names import LONGEST_NAME
+
+
+def spoke_names(network_ids: Sequence[str]) -> list[str]:
+    """What to call spokes: as their VNets; by group, then subscription, where those are alike."""
+    ids = [parse(each) for each in network_ids]
+    forms = (
+        [each.names[-1] for each in ids],
+        [f"{each.group}/{each.names[-1]}" for each in ids],
+        [f"{each.subscription}/{each.group}/{each.names[-1]}" for each in ids],
+    )
+    counts = [Counter(name.lower() for name in form) for form in forms]
+    chosen = []
+    for names in zip(*forms, strict=True):
+        free = (name for name, count in zip(names, counts, strict=True) if count[name.lower()] == 1)
+        chosen.append(next(free, names[-1]))
+    return chosen
+
+
+def proposed(
+    owner: str, like: str, hubs: tuple[str, str], otherwise: str, taken: set[tuple[str, str]]
+) -> str:
+    """A name for a peering with the backup hub, in the convention of the one with the primary.
+
+    Args:
+        owner: the id of the VNet that will own it.
+        like: the name of the peering with the primary hub.
+        hubs: the names of the primary and the backup hub's VNets.
+        otherwise: what to call it where ``like`` does not name the hub.
+        taken: VNet ids and peering names, in lower case; the chosen one is added.
+    """
+    primary, backup = hubs
+    kept = re.sub(re.escape(primary), lambda _: backup, like, flags=re.IGNORECASE)
+    names = [kept] if kept != like else []
+    names += [otherwise, *(f"{otherwise[: LONGEST_NAME - 3]}-{n}" for n in range(2, 100))]
+    fitting = [each[:LONGEST_NAME].rstrip(".-") for each in names]
+    name = next(each for each in fitting if (owner.lower(), each.lower()) not in taken)
+    taken.add((owner.lower(), name.lower()))
+    return name

@@ -1,0 +1,95 @@
+"""A hub's summary in the place of a spoke's prefix: when it counts, and when a probe decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+import pytest
+
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.observed import Observed, Reading
+from erfailover.model.site import Path, Role
+from erfailover.planning import health, summaries
+from erfailover.planning.switch import gates
+from tests.support import sites
+
+SITE = sites.site()
+SPOKE = (IPv4Network("10.1.0.0/16"),)
+SUMMARY = "10.0.0.0/14"
+OWN = "10.3.0.254"
+
+
+def observed(
+    *,
+    summarized: tuple[str, ...] = (SUMMARY,),
+    advertised: Reading[tuple[IPv4Network, ...]] | None = Reading(()),  # noqa: B008 - frozen
+    network: str = SUMMARY,
+) -> Observed:
+    """A spoke on IPsec whose backup hub advertises a summary instead of its prefix."""
+    backup = sites.gateway(
+        Role.BACKUP, sites.route("10.5.0.0/16"), sites.route(network, "Network", OWN)
+    )
+    primary = replace(sites.gateway(Role.PRIMARY), advertised=advertised)
+    found = sites.observed(SITE, sites.on(Path.IPSEC, SITE), (primary, backup))
+    hub = SITE.network_id("vnet3").lower()
+    nets = tuple(map(IPv4Network, summarized))
+    return replace(
+        found, networks={**found.networks, hub: replace(found.networks[hub], summarized=nets)}
+    )
+
+
+def asked(found: Observed, *, in_force: bool = True) -> Claim:
+    backup = found.gateways[Role.BACKUP]
+    return summaries.spoke_is_originated(SITE, found, backup, Role.BACKUP, SPOKE, in_force=in_force)
+
+
+def test_a_summary_of_this_hub_that_nobody_rivals_counts() -> None:
+    claim = asked(observed())
+    assert claim.verdict is Verdict.HOLDS
+    assert SUMMARY in claim.seen
+    assert "vng1 advertises nothing over it" in claim.seen
+
+
+@pytest.mark.parametrize(
+    ("found", "in_force", "words"),
+    [
+        (observed(summarized=()), True, "it is no summarizedGatewayPrefixes of vnet3"),
+        (observed(summarized=("10.0.0.0/13",)), True, "it is no summarizedGatewayPrefixes"),
+        (observed(), False, "the spoke's peerings do not use that gateway"),
+        (observed(advertised=None), True, "getAdvertisedRoutes of vng1 or a probe decides"),
+        (observed(advertised=Reading(None, "403")), True, "what vng1 advertises: 403"),
+        (
+            observed(advertised=Reading((IPv4Network("10.0.0.0/8"),))),
+            True,
+            "vng1 advertises 10.0.0.0/8 over it as well: a probe decides",
+        ),
+    ],
+)
+def test_otherwise_it_is_unknown_and_names_what_decides(
+    found: Observed, in_force: bool, words: str
+) -> None:
+    claim = asked(found, in_force=in_force)
+    assert claim.verdict is Verdict.UNKNOWN
+    assert words in claim.seen
+    assert claim.seen.endswith("decides")
+
+
+def test_what_the_other_gateway_advertises_elsewhere_does_not_matter() -> None:
+    prefixes: tuple[IPv4Network, ...] = (IPv4Network("10.2.0.0/16"), IPv4Network("10.1.4.0/24"))
+    assert asked(observed(advertised=Reading(prefixes))).verdict is Verdict.HOLDS
+
+
+def test_a_prefix_of_its_own_and_none_at_all_are_judged_as_ever() -> None:
+    assert asked(observed(network="10.1.0.0/16", advertised=None)).verdict is Verdict.HOLDS
+    assert asked(observed(network="10.9.0.0/16")).verdict is Verdict.FAILS
+
+
+def test_health_looks_at_the_flags_and_the_outcome_of_a_switch_has_written_them() -> None:
+    (spoke,) = SITE.spokes
+    found = observed()
+    assert health.judge(SITE, found).spokes[0].healthy is True
+    assert summaries.peerings_use_gateway(SITE, found, spoke, Role.BACKUP)
+    assert not summaries.peerings_use_gateway(SITE, found, spoke, Role.PRIMARY)
+    arriving, _ = gates.outcome(SITE, found, Path.IPSEC, spoke)
+    assert arriving.verdict is Verdict.HOLDS
