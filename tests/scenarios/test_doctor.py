@@ -476,7 +476,11 @@ TROUBLES = (
             Name.LEASE,
         ),
     ),
-    Trouble("a private store", (store_at("192.168.7.7"),), unknown=(Name.STORE_PATH, Name.LEASE)),
+    Trouble(
+        "a private store",
+        (store_at("192.168.7.7"),),
+        unknown=(Name.STORE_PATH, Name.LEASE, Name.JOURNAL),
+    ),
 )
 NEVER_UNKNOWN_HERE = {Name.ENDPOINT_PATH, Name.JOURNAL}
 """The lab is always on this machine; ``tests/unit/planning/test_doctor_checks.py`` shows the

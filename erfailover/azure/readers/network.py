@@ -183,7 +183,7 @@ def _network(reader: Reader, network_id: str) -> VirtualNetwork | None:
 
 
 def _table(
-    reader: Reader, gateway_id: str, action: str, deadline_s: float
+    reader: Reader, gateway_id: str, action: str, deadline_s: float = READ_DEADLINE_S
 ) -> tuple[BgpPeer | GatewayRoute, ...]:
     rows = reader.gateway_action(gateway_id, action, deadline_s)
     with understood(f"POST {label(gateway_id)}/{action}"):

@@ -136,6 +136,7 @@ FURTHER = {
         "Microsoft.Network/virtualNetworks/"
         "listNetworkManagerEffectiveConnectivityConfigurations/read",
         "Microsoft.Network/virtualNetworkGateways/connections/read",
+        "Microsoft.Network/expressRouteCircuits/peerings/routeTablesSummary/read",
         "Microsoft.Network/locations/operations/read",
         "Microsoft.Network/locations/operationResults/read",
     ),
