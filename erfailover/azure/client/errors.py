@@ -22,6 +22,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
+from azure.core.polling.base_polling import OperationFailed
 
 from erfailover.azure.client import sign_in
 from erfailover.azure.client.answers import parse
@@ -224,7 +225,8 @@ def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
     headers = getattr(response, "headers", {}) or {}
     code, message, details = _body(error)
     code = code or headers.get("x-ms-error-code")  # Azure Storage says it here (documented)
-    kind = _kind(status, code, details)
+    ended = isinstance(error.__cause__, OperationFailed)  # the status is that of a look at it
+    kind = _kind(200 if ended else status, code, details)
     said = f"{code or status}: {message}"
     if kind is Kind.REFUSED:
         said = f"{what} was refused by Azure: {said}"

@@ -27,7 +27,7 @@ log = logging.getLogger("erfailover.azure.polling")
 MOST_S = 20.0
 
 ENDINGS = frozenset({400, 409, 412, 422})
-"""Statuses of an operation's URL that say how the operation ended; others concern the look."""
+"""Statuses of a ``Location`` that say how its operation ended; others concern the look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,15 @@ class CadencePolling(ARMPolling):
         self._deadline = deadline
         self._budget = budget
         self._asked = self._began = clock.now()
-        self._looked = False
+        self._looked = self._by_location = False
         self._method = ""
 
     def initialize(self, client: Any, initial_response: Any, deserialization_callback: Any) -> None:
         """Note what Azure answered before the first look: a crash from here on can be traced."""
         answer = initial_response.http_response
-        operation = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location")
+        status_url = answer.headers.get("Azure-AsyncOperation")
+        self._by_location = status_url is None
+        operation = status_url or answer.headers.get("Location")
         self._method = answer.request.method
         self._began = self._clock.now()
         self._accepted(
@@ -169,15 +171,13 @@ class CadencePolling(ARMPolling):
 
         def look() -> Any:
             answer = ask(status_link)
-            if answer.http_response.status_code in ENDINGS:
-                self._pipeline_response = answer
-                raise OperationFailed("Operation failed or canceled")
-            answer.http_response.raise_for_status()
-            answers.json_or_nothing(answer.http_response)
+            if not self._is_ending(answer):
+                answer.http_response.raise_for_status()
+                answers.json_or_nothing(answer.http_response)
             return answer
 
         try:
-            return self._retries.call(self._what, look, on=READ, deadline=self._deadline)
+            found = self._retries.call(self._what, look, on=READ, deadline=self._deadline)
         except AzureFailure as failure:
             raise AzureFailure(
                 Kind.OPERATION_LOST,
@@ -187,6 +187,13 @@ class CadencePolling(ARMPolling):
                 status=failure.status,
                 correlation_id=failure.correlation_id,
             ) from failure
+        if self._is_ending(found):
+            self._pipeline_response = found
+            raise OperationFailed("Operation failed or canceled")
+        return found
+
+    def _is_ending(self, answer: Any) -> bool:
+        return self._by_location and answer.http_response.status_code in ENDINGS
 
 
 def _wait(seconds: float) -> dict[str, dict[str, float]]:

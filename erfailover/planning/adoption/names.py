@@ -1,4 +1,7 @@
-"""The names of an adopted site's spokes, and of the peerings that it does not have yet. Pure."""
+"""Names of adopted spokes and of the peerings that a site is to have. Pure.
+
+Unique, within Azure's rules, and in the convention of the peerings that exist.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,13 @@ def proposed(
     kept = re.sub(re.escape(primary), lambda _: backup, like, flags=re.IGNORECASE)
     names = [kept] if kept != like else []
     names += [otherwise, *(f"{otherwise[: LONGEST_NAME - 3]}-{n}" for n in range(2, 100))]
-    fitting = [each[:LONGEST_NAME].rstrip(".-") for each in names]
+    fitting = [_fitting(each) for each in names]
     name = next(each for each in fitting if (owner.lower(), each.lower()) not in taken)
     taken.add((owner.lower(), name.lower()))
     return name
+
+
+def _fitting(name: str) -> str:
+    """Return a name that a peering may have; a resource group's may hold other characters."""
+    plain = re.sub(r"-*[^A-Za-z0-9_.-]+-*", "-", name).lstrip("-.")
+    return plain[:LONGEST_NAME].rstrip(".-")

@@ -25,8 +25,8 @@ from erfailover.model.site import Hub, Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.adoption.adopt import Wanted, adopt
 from erfailover.planning.iac import export
+from tests.support.http_answer import Answer
 from tests.support.mutations import mutants
-from tests.unit.azure.test_retries import Answer
 
 FACTS = Path(__file__).parents[2] / "tools" / "replay" / "facts"
 OBSERVED = Path(__file__).parents[2] / "lab" / "observed_bgp.json"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import pytest
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError
@@ -16,20 +14,7 @@ from erfailover.azure.client.errors import retry_after_s, translate
 from erfailover.azure.client.retries import LEAST_S, READ, WRITE, Retries
 from erfailover.errors import AzureFailure, Kind
 from erfailover.lab.core.clock import SteppedClock
-
-
-class Answer:
-    """An HTTP answer as azure-core's exceptions carry it."""
-
-    reason = ""
-
-    def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        self.status_code = status
-        self.headers = headers or {}
-        self._text = body if isinstance(body, str) else json.dumps(body)
-
-    def text(self) -> str:
-        return self._text
+from tests.support.http_answer import Answer
 
 
 def refused(

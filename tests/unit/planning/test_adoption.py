@@ -14,7 +14,7 @@ from erfailover.model.observed import Gateway, Observed, Peering, Reading, Virtu
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Role
 from erfailover.planning.adoption.adopt import Adoption, Found, HubFacts, Wanted, adopt
-from erfailover.planning.adoption.names import spoke_names
+from erfailover.planning.adoption.names import proposed, spoke_names
 from erfailover.reporting.adoption import site_file
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route
 
@@ -307,3 +307,18 @@ def test_hubs_that_are_exchanged_are_asked_about() -> None:
 def test_a_name_that_yaml_would_read_as_something_else_is_quoted(tmp_path: FilePath) -> None:
     found = world({network_id("on"): NORMAL, network_id("1e3"): NORMAL})
     loaded(found, adopt(found, Wanted(name="123", cloud="usgovernment")), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "name"),
+    [
+        ("hub-to-rg-größe-web", "hub-to-rg-gr-e-web"),
+        ("hub-to-データ-web", "hub-to-web"),
+        ("hub-to-rg(old)-web", "hub-to-rg-old-web"),
+        ("hub--to_rg.1-web", "hub--to_rg.1-web"),
+    ],
+)
+def test_a_proposed_name_has_only_characters_that_a_peering_may_have(
+    otherwise: str, name: str
+) -> None:
+    assert proposed("/v", "like", ("hub1", "hub2"), otherwise, set()) == name
