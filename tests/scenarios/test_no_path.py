@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from erfailover.commands.switch.crossing import Crossing
 from erfailover.lab.engine.faults import FOREVER, Fault, Kind
 from erfailover.runtime.state import local
 from tests.support.flags import ON_IPSEC, flags
@@ -194,3 +195,50 @@ def test_a_peering_that_somebody_deletes_at_the_break_is_made_again(either: Stag
     code = either.run(*SWITCH)
     assert deleted
     assert path(either) == ("ipsec" if code == 0 else "expressroute")
+
+
+def test_a_break_whose_record_is_not_confirmed_is_not_sent(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full while the gate is read: nothing is broken, and nobody is alarmed."""
+    right = local.LocalStore.append
+
+    def append(store: local.LocalStore, lines: bytes) -> None:
+        if b"vnet1-to-vnet2" in lines and b'"intent"' in lines:
+            with store._troubles_named():
+                raise OSError(errno.ENOSPC, "No space left on device")
+        right(store, lines)
+
+    monkeypatch.setattr(local.LocalStore, "append", append)
+    assert provisioned.run(*SWITCH) == 5
+    assert not [each for each in provisioned.writes() if each.endswith("vnet1-to-vnet2")]
+    assert "NO path" not in provisioned.err + provisioned.out
+    assert "Traceback" not in provisioned.err
+    assert "still on ExpressRoute" in provisioned.out
+    assert path(provisioned) == "expressroute"
+
+
+def test_a_break_that_is_refused_is_followed_by_no_make_although_nothing_can_be_read(
+    provisioned: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provisioned.lab.add_faults(Fault(Kind.FORBIDDEN, "PUT", ORIGIN, times=FOREVER))
+    monkeypatch.setattr(Crossing, "_read", lambda self: None)
+    began_s = provisioned.clock.now()
+    assert provisioned.run(*SWITCH) == 5
+    assert provisioned.clock.now() - began_s < 120.0
+    assert "NO path" not in provisioned.err
+    made = [each for each in provisioned.writes() if each.endswith("vnet1-to-vnet3")]
+    assert len(made) == 1  # its creation, with remote gateways off
+    assert path(provisioned) == "expressroute"
+
+
+def test_a_way_back_that_is_refused_twice_is_taken_before_the_deadline(
+    provisioned: Stage,
+) -> None:
+    provisioned.do("drill", "start", "--yes")
+    provisioned.lab.add_faults(
+        make_fails(Kind.FORBIDDEN), Fault(Kind.FORBIDDEN, "PUT", ORIGIN, nth=2, times=2)
+    )
+    assert provisioned.run(*SWITCH) == 5
+    assert "taken back" in provisioned.err
+    assert path(provisioned) == "expressroute"
