@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from azure.core.exceptions import ServiceRequestError
 
@@ -131,7 +132,7 @@ class Machine:
         else:
             self.failing = trouble
 
-    def _opened(self, stream: BinaryIO, path: Path) -> Any:
+    def _opened(self, stream: FileIO, path: Path) -> Any:
         full = self.failing is Trouble.JOURNAL_FULL and path.name == "journal.jsonl"
         return _Full(stream) if full else stream
 
@@ -159,8 +160,9 @@ class Stream(io.StringIO):
 class _Full:
     """A file on a disk that becomes full in the middle of a write."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: FileIO) -> None:
         self._stream = stream
+        self._full = False
 
     def __enter__(self) -> _Full:
         self._stream.__enter__()
@@ -174,10 +176,11 @@ class _Full:
         return getattr(self._stream, name)
 
     def write(self, data: bytes) -> int:
-        """Write half of it, and fail."""
-        self._stream.write(data[: len(data) // 2])
-        self._stream.flush()
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        """Write half of it, and nothing more after that."""
+        if self._full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._full = True
+        return self._stream.write(data[: len(data) // 2])
 
 
 def _silent(machine: Machine, *args: Any, **options: Any) -> Any:
