@@ -65,6 +65,7 @@ class Sort(StrEnum):
     """What a call is."""
 
     READ = "read"
+    """A GET, or a POST that lists: it begins no operation."""
     TABLE = "table"
     """A gateway's table: an operation begun by POST, which changes nothing."""
     COMMAND = "command"
@@ -97,6 +98,8 @@ class Call:
         """What it is."""
         match self.method:
             case "GET":
+                return Sort.READ
+            case "POST" if self.path.rsplit("/", 1)[-1].startswith("list"):
                 return Sort.READ
             case "POST":
                 return Sort.COMMAND if self.path.endswith("/runCommand") else Sort.TABLE
@@ -213,10 +216,10 @@ def why_not(cell: Cell) -> str | None:
             if trouble in ENDINGS:
                 return "an operation that has not begun does not end"
             if trouble in CONTENTION and call.sort is Sort.READ:
-                return "contention is answered to writes and actions, not to a GET"
+                return "contention is answered to writes and actions, not to a reading"
         case Moment.LOST:
             if call.sort is Sort.READ:
-                return "a GET does nothing: the same as before it is sent"
+                return "a reading does nothing: the same as before it is sent"
             if trouble in ANSWERED_INSTEAD:
                 return "Azure answers this instead of doing the work"
             if trouble in ENDINGS:
@@ -225,7 +228,7 @@ def why_not(cell: Cell) -> str | None:
                 return "a reading changes nothing: the same as killed before it"
         case Moment.DURING:
             if call.sort is Sort.READ:
-                return "a GET begins no operation"
+                return "a reading begins no operation, but for a gateway's table"
             if trouble in CONTENTION:
                 return "contention is answered to writes and actions, not to a poll"
             if trouble is Trouble.KILLED and not call.changes:
@@ -258,6 +261,8 @@ def _why_no_reading(cell: Cell) -> str | None:
         return "its answer is no reading"
     if cell.moment is not Moment.LOST:
         return "a reading is wrong in its answer: see the moment lost"
+    if call.sort is Sort.READ and call.method == "POST":
+        return "the lab neither keeps nor empties a list that is read by POST"
     if trouble is Trouble.STALE:
         peering = "/virtualNetworkPeerings/" in call.path
         if (peering and call.nth == 1) or call.path.startswith(UNCHANGED):
@@ -327,9 +332,9 @@ def _why_not_garbled(cell: Cell) -> str | None:
     if cell.moment is Moment.AFTER:
         return "a call of its own follows the operation: the same as before that one"
     if cell.call.sort is Sort.READ and cell.moment is Moment.LOST:
-        return "a GET does nothing: the same as before it is sent"
+        return "a reading does nothing: the same as before it is sent"
     if cell.call.sort is Sort.READ and cell.moment is Moment.DURING:
-        return "a GET begins no operation"
+        return "a reading begins no operation, but for a gateway's table"
     return None
 
 
