@@ -36,10 +36,11 @@ def test_a_missing_subscription_is_named_with_both_places_it_can_stand(
 def test_a_site_that_is_not_provisioned_is_unknown_and_told_how_to_make_it(stage: Stage) -> None:
     stage.do("init")
     assert stage.run("status") == 4
-    assert "vnet1 does not exist" in stage.err
+    assert "the resource group does not exist (ResourceGroupNotFound" in stage.err
     assert "erfailover provision" in stage.err
     assert stage.run("switch", "--to", "ipsec", "--yes") == 4
-    assert stage.run("drill", "start", "--yes") == 4
+    assert stage.run("drill", "start", "--yes") == 5
+    assert "ResourceGroupNotFound" in stage.err
 
 
 def test_an_unreachable_endpoint_fails_soon_and_says_which_and_what_to_check(

@@ -404,6 +404,7 @@ TROUBLES = (
         "a spoke with a gateway of its own",
         (in_site("- virtual_network: vnet1", "- virtual_network: vnet4"),),
         fails=(Name.OWN_GATEWAY, Name.PEERINGS),
+        warns=(Name.PEERING_NAMES,),
     ),
     Trouble(
         "remote prefixes in a spoke and on this machine",
@@ -442,6 +443,7 @@ TROUBLES = (
             Name.NETWORKS,
             Name.OWN_GATEWAY,
             Name.PEERINGS,
+            Name.PEERING_NAMES,
             Name.OVERLAPS,
             Name.BACKUP_GATEWAY,
             Name.BACKUP_SESSION,
@@ -554,7 +556,7 @@ def test_a_sound_site_passes_every_check(provisioned: Stage) -> None:
 def test_a_site_that_is_not_there_is_told(stage: Stage, provisioned_once: Provisioned) -> None:
     shutil.copy(provisioned_once.folder / "erfailover.yaml", Path("erfailover.yaml"))
     assert stage.run("doctor") == 4
-    assert "vnet1 does not exist" in stage.out
+    assert "the resource group does not exist" in " ".join(stage.out.split())
 
 
 def test_a_role_that_is_eligible_and_not_active_is_told_with_what_to_do(

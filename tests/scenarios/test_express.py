@@ -75,8 +75,14 @@ def test_a_switch_reads_no_circuit_and_the_connections_it_leaves_once(stage: Sta
     stage.do("switch", "--to", "ipsec", "--yes")
     asked = [each.path.lower() for each in list(stage.lab.trace)[seen:]]
     assert [each for each in asked if "circuits" in each] == []
-    connections = [each for each in asked if "connections" in each]
-    assert len(connections) == len(set(connections)) <= 2
+    connections = [
+        each.partition("microsoft.network/")[2] for each in asked if "connections" in each
+    ]
+    assert sorted(connections) == [
+        "connections/there",
+        "virtualnetworkgateways/er/connections",
+        "virtualnetworkgateways/vpn/connections",
+    ]
 
 
 def test_the_drill_cuts_one_location_off_until_it_is_stopped(stage: Stage) -> None:
@@ -210,22 +216,38 @@ def test_a_start_that_azure_fails_at_is_told_and_leaves_nothing_cut_off(stage: S
     assert (status["healthy"], status["drill"]["running"]) == (True, False)
 
 
-def test_a_summarized_prefix_leaves_unknown_whether_the_spoke_is_originated(stage: Stage) -> None:
+def test_a_summary_of_the_hub_counts_for_its_spoke(stage: Stage) -> None:
     make(stage, "Amsterdam", summarizedGatewayPrefixes={"addressPrefixes": ["10.0.0.0/14"]})
-    assert stage.run("status") == 4
-    assert "unknown  er originates a prefix over 10.1.0.0/16" in stage.out
+    status = stage.json("status")
+    assert status["healthy"] is True
+    assert "er originates 10.0.0.0/14, its hub's summary, for 10.1.0.0/16" in json.dumps(status)
 
 
-def test_where_the_backup_advertises_a_summary_the_probes_decide(provisioned: Stage) -> None:
-    stage = provisioned
+def summarize(stage: Stage, *networks: str) -> None:
+    """Have hubs advertise 10.0.0.0/14 instead of narrower prefixes."""
     maker = Maker(stage.lab, stage.clock, "rg-we")
-    body: Any = maker.ask("GET", "virtualNetworks/vnet3").body
-    body["properties"]["summarizedGatewayPrefixes"] = {"addressPrefixes": ["10.0.0.0/14"]}
-    maker.put("virtualNetworks/vnet3", body["properties"])
+    for network in networks:
+        body: Any = maker.ask("GET", f"virtualNetworks/{network}").body
+        body["properties"]["summarizedGatewayPrefixes"] = {"addressPrefixes": ["10.0.0.0/14"]}
+        maker.put(f"virtualNetworks/{network}", body["properties"])
     maker.wait(60)
-    report = stage.json("switch", "--to", "ipsec", "--yes")
-    assert report["verified"] is True
-    assert "vng2 originates a prefix over 10.1.0.0/16" in json.dumps(report)
+
+
+def test_a_switch_goes_to_a_hub_that_advertises_a_summary(provisioned: Stage) -> None:
+    stage = provisioned
+    summarize(stage, "vnet3")
+    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert stage.json("status")["healthy"] is True
+
+
+def test_a_summary_that_both_hubs_advertise_is_refused(provisioned: Stage) -> None:
+    stage = provisioned
+    summarize(stage, "vnet2", "vnet3")
+    assert stage.run("switch", "--to", "ipsec", "--yes") == 3
+    assert "Take 10.0.0.0/14 out of summarizedGatewayPrefixes of vnet2" in " ".join(
+        stage.err.split()
+    )
+    assert stage.json("status")["path"] == "expressroute"
 
 
 def test_the_drill_of_a_vpn_stand_in_is_shouted_about_while_it_runs(provisioned: Stage) -> None:

@@ -126,15 +126,6 @@ def test_where_the_make_is_refused_the_script_says_how_to_take_the_break_back(
     assert "useRemoteGateways=true" in calls[-1]
 
 
-def test_names_that_mean_something_to_a_shell_are_quoted(provisioned: Stage) -> None:
-    stage = provisioned
-    file = stage.folder / "erfailover.yaml"
-    file.write_text(file.read_text("utf-8").replace("vnet1-to-vnet3", "x; touch '$HOME' y"))
-    script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
-    _, calls = played(script, stage.folder)
-    assert any("--name x; touch '$HOME' y " in each for each in calls)
-
-
 KIND = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 
 

@@ -80,8 +80,8 @@ def _is_write(request: Request) -> bool:
     if request.method != "POST":
         return request.method not in READS
     last = request.path.rstrip("/").rsplit("/", 1)[-1].lower()
-    looks = last.startswith(("get", "check", "list")) or last in _READS_BY_POST
-    return not looks
+    reads = last.startswith(("get", "check", "list")) or last in _READS_BY_POST
+    return not reads and "/routetablessummary/" not in request.path.lower()
 
 
 def _judge(lab: Cloud, request: Request, remaining: dict[str, str]) -> Answer:

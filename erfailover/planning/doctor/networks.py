@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import combinations
 
 from erfailover.model.claims import Verdict
@@ -96,7 +95,7 @@ def peering_names(site: Site, facts: Facts) -> Iterator[Check]:
     ]
     for other, place in facts.other_names:
         remedy = f"Correct {place}: {other.remedy}."
-        yield replace(line.ok(f"{other.seen}; a switch uses {other.used}"), remedy=remedy)
+        yield line.warns(f"{other.seen}; a switch uses {other.used}", remedy)
     if unread:
         yield line.unknown(f"not known of {', '.join(unread)}", "See the networks above.")
     elif not facts.other_names:

@@ -185,7 +185,7 @@ CIRCUIT_PEERING = Provider(
     actions=("routetablessummary/primary", "routetablessummary/secondary"),
     coverage=(
         Coverage(
-            names="`expressRouteCircuits/peerings/routeTablesSummary`",
+            names="`peerings/routeTablesSummary/primary`, `peerings/routeTablesSummary/secondary`",
             modelled="the sessions of either edge router with the customer edge and with the "
             "gateways, their uptime as routers print it; a customer edge is lost by "
             "`erfailover lab fault session`, for good or again and again, while the gateway's own "
