@@ -83,7 +83,7 @@ def _fork(name: str, work: Callable[[], Any]) -> _Child:
         return _Child(pid, reading, name, time.monotonic())
     try:
         os.close(reading)
-        faulthandler.dump_traceback_later(LIMIT_S - 10.0, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(LIMIT_S - 10.0, file=2)
         answer = {"done": work()}
     except BaseException:
         answer = {"error": traceback.format_exc()}
