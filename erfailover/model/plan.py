@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
 from erfailover.model.claims import Claim
+from erfailover.model.observed import Peering
 from erfailover.model.peering_flags import Flags
-from erfailover.model.resource_ids import last_of
+from erfailover.model.resource_ids import last_of, network_of
 from erfailover.model.site import Path
 
 
@@ -39,6 +40,7 @@ class StepKind(Enum):
     WITHDRAW_TRANSIT = "withdraw transit"
     REMOVE_SPOKE_PEERING = "remove spoke peering"
     REMOVE_HUB_PEERING = "remove hub peering"
+    RESTORE_SPOKE_PEERING = "restore spoke peering"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,21 @@ class PeeringWrite:
     def name(self) -> str:
         """The name of the peering."""
         return last_of(self.peering_id)
+
+    def applied(self) -> Peering | None:
+        """Return the peering as it is after the write; None after a deletion."""
+        if self.after is None:
+            return None
+        return Peering(
+            id=self.peering_id,
+            name=self.name,
+            virtual_network=network_of(self.peering_id),
+            remote_virtual_network=self.remote_virtual_network,
+            state="Connected",
+            sync_level=None,
+            provisioning_state="Succeeded",
+            flags=self.after,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clocks import ResumedClock
+from tests.support.express_site import Maker
 from tests.support.flags import ON_EXPRESSROUTE, ON_IPSEC, flags
 from tests.support.leaks import decoded
 from tests.support.processes import SPEED, command, puts, wait_for_puts
@@ -129,3 +130,20 @@ def test_no_secret_is_in_the_journal_or_in_what_is_printed(
     for secret in (*secrets.values(), token, stage.lab.identity.client_secret):
         assert secret not in journal + printed + decoded(journal, printed)
     assert "Bearer " not in journal + printed
+
+
+def test_a_peering_with_the_primary_that_another_client_deleted_is_created_again(
+    provisioned: Stage,
+) -> None:
+    stage = provisioned
+    stage.do("drill", "start", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes")
+    maker = Maker(stage.lab, stage.clock, "rg-we")
+    maker.ask("DELETE", "virtualNetworks/vnet1/virtualNetworkPeerings/vnet1-to-vnet2")
+    maker.wait(30)
+    plan = stage.json("switch", "--to", "ipsec", "--dry-run")
+    changes = {step["number"]: step["write"]["change"] for step in plan["steps"]}
+    assert (changes[3], changes[5], changes[8]) == ("keep", "update", "create")
+    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    peerings = {each["name"]: each["state"] for each in stage.json("status")["peerings"]}
+    assert peerings["vnet1-to-vnet2"] == peerings["vnet2-to-vnet1"] == "Connected"

@@ -54,6 +54,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import groupby
 from types import MappingProxyType
 
 from erfailover.model.claims import Claim, Verdict
@@ -202,6 +203,16 @@ STEPS = (
         "remove the peering from {leaving} to {spoke}",
         "it was made for the time on the other path only",
     ),
+    Rule(
+        StepKind.RESTORE_SPOKE_PEERING,
+        Phase.CLEANUP,
+        8,
+        Side.SPOKE_TO_LEAVING,
+        Goal.FINAL,
+        "create the peering from {spoke} to {leaving} again",
+        "another client deleted it, and it carries other traffic. Azure refuses to create it while "
+        "its opposite is Disconnected, so step {WITHDRAW_TRANSIT} comes first",
+    ),
 )
 """The procedure, in order; the docs' picture is drawn from it."""
 
@@ -212,11 +223,13 @@ NUMBERED: Mapping[int, Rule] = MappingProxyType({rule.number: rule for rule in S
 
 
 def in_words(kinds: Iterable[StepKind]) -> str:
-    """Return steps as people write them: ``step 3``, ``steps 6, 7``, ``steps 1 to 5``."""
+    """Return steps as people write them: ``step 3``, ``steps 6, 7``, ``steps 1 to 5, 8``."""
     numbers = sorted({RULES[kind].number for kind in kinds})
-    if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
-        return f"steps {numbers[0]} to {numbers[-1]}"
-    return f"step{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+    words: list[str] = []
+    for _, run in groupby(numbers, key=lambda number: number - numbers.index(number)):
+        first, *rest = run
+        words += [f"{first} to {rest[-1]}"] if len(rest) > 1 else map(str, (first, *rest))
+    return f"step{'s' if len(numbers) > 1 else ''} {', '.join(words)}"
 
 
 def plan(
@@ -293,7 +306,7 @@ class _Spoke:
         for rule in self._rules():
             write = self._write(rule)
             kept = write.change is Change.KEEP
-            if rule.goal is Goal.REMOVED and kept:
+            if kept and (rule.goal is Goal.REMOVED or rule.kind is StepKind.RESTORE_SPOKE_PEERING):
                 continue
             yield SwitchStep(
                 rule.kind,
@@ -306,7 +319,7 @@ class _Spoke:
                 self._taken_back(rule, write) if rule.contingency and not kept else (),
             )
             if not kept:
-                self.seen[write.peering_id.lower()] = _written(write)
+                self.seen[write.peering_id.lower()] = write.applied()
 
     def _rules(self) -> Sequence[Rule]:
         """The rows in order; a Disconnected peering of the spoke is mended before its opposite.
@@ -341,6 +354,8 @@ class _Spoke:
         after = _after(rule.goal, final, found, peering_id.lower() in self.ours)
         if found is None and self.leaving is Role.BACKUP and rule.side in LEAVING:
             after = None  # what is ready ahead of time is prestage's to make
+        if found is None and rule.kind is StepKind.BREAK:
+            after = None  # nothing to break; a later step creates it
         change = _change(found, after, removed=rule.goal is Goal.REMOVED and after is None)
         sync = rule.phase is Phase.PREPARE and self._is_synced(found)
         if sync and change is Change.KEEP:
@@ -381,22 +396,6 @@ class _Spoke:
             replace(unmade, change=Change.UPDATE),
             PeeringWrite(Change.UPDATE, left_id, left, found.flags, back),
         )
-
-
-def _written(write: PeeringWrite) -> Peering | None:
-    """What a peering is after a write."""
-    if write.after is None:
-        return None
-    return Peering(
-        id=write.peering_id,
-        name=write.name,
-        virtual_network=network_of(write.peering_id),
-        remote_virtual_network=write.remote_virtual_network,
-        state="Connected",
-        sync_level=None,
-        provisioning_state="Succeeded",
-        flags=write.after,
-    )
 
 
 def _after(goal: Goal, final: Flags | None, found: Peering | None, ours: bool) -> Flags | None:

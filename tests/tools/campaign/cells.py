@@ -57,7 +57,7 @@ class Moment(StrEnum):
     """The operation has succeeded, and the journal does not know."""
 
 
-UNCHANGED = ("routeTables/", "localNetworkGateways/lng2")
+UNCHANGED = ("routeTables/", "localNetworkGateways/lng2", "virtualMachines/")
 """What a switch reads and neither it nor the drill before it has changed."""
 
 

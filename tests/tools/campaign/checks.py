@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 
 from tests.tools.campaign.cells import BREAK, MAKE, Cell, Direction
 from tests.tools.campaign.troubles import (
@@ -318,7 +319,9 @@ def changes(seen: Iterable[Seen], run: int | None = None) -> list[Seen]:
 
 
 def _is_break(each: Seen, direction: Direction) -> bool:
-    return each.method == "PUT" and _peering(each) == BREAK[direction] and each.remote is False
+    """Whether a write takes the spoke off its path: it creates no peering that is gone."""
+    off = each.method == "PUT" and _peering(each) == BREAK[direction] and each.remote is False
+    return off and each.status != HTTPStatus.CREATED
 
 
 def _good(reading: Seen) -> bool:
