@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.lab.auth.identity import Identity, Tenant
+from erfailover.lab.engine.faults import Fault, Kind
 from tests.support.adopted import Adopted, Made, made_once  # noqa: F401
 from tests.support.stage import Stage, lab_in
 
@@ -41,6 +42,15 @@ class Across(Adopted):
     def name_the_other(self, credential: str = "default") -> None:
         """Name the other tenant in the site file."""
         self.site("tenants:", f"  {self.away}: {credential}")
+
+    def checks(self) -> list[dict[str, str]]:
+        """What ``doctor`` says of tenants."""
+        rows = self.stage.json("doctor")["checks"]
+        return [each for each in rows if each["name"] == "tenants"]
+
+    def said(self) -> str:
+        """What the last command printed, on one line."""
+        return " ".join((self.stage.out + self.stage.err).split())
 
     def paths(self) -> dict[str, str]:
         """The hub whose gateway each of the three spokes uses."""
@@ -86,7 +96,7 @@ def test_all_move_there_and_back_whichever_tenant_is_the_home(across: Across) ->
     status = stage.json("status")
     assert status["ready"] is True
     plan = stage.json(*TO_IPSEC, "--dry-run")
-    assert plan["left_out"] == {} or plan["left_out"] == []
+    assert plan["left_out"] == []
     assert {step["spoke"] for step in plan["steps"]} == {"vnet-erp", "vnet-data", "vnet-shop"}
     stage.do(*TO_IPSEC, "--yes")
     assert set(across.paths().values()) == {"hub-neu"}
@@ -95,3 +105,136 @@ def test_all_move_there_and_back_whichever_tenant_is_the_home(across: Across) ->
     assert not [each for each in stage.lab.trace if each.status in (401, 403) and each.write]
     refused = [each.path for each in stage.lab.trace if each.status == 401]
     assert all(each.count("/") == 2 for each in refused), "asked of whom a subscription is"
+
+
+def test_a_spoke_of_a_tenant_that_is_not_named_is_left_out_and_doctor_says_what_can(
+    across: Across,
+) -> None:
+    stage, shop = across.stage, across.world.subscriptions[2]
+    checks = across.checks()
+    assert {each["verdict"] for each in checks} == {"fails"}
+    assert all("in another tenant than this sign-in" in each["seen"] for each in checks)
+    if across.home == OTHER:
+        assert stage.run(*TO_IPSEC, "--yes") == 4
+        assert "in another tenant than this sign-in" in across.said()
+        assert set(across.paths().values()) == {"hub-weu"}
+        return
+    assert stage.run("doctor") == 3
+    assert f"subscription {shop}: " in checks[0]["seen"]
+    for words in ("tenants:", "managed identity cannot", "multi-tenant application", "guest user"):
+        assert words in checks[0]["remedy"]
+    plan = stage.json(*TO_IPSEC, "--dry-run")
+    assert [each["spoke"] for each in plan["left_out"]] == ["vnet-shop"]
+    assert stage.json("status")["ready"] is not True
+    assert stage.run(*TO_IPSEC, "--yes") == 4
+    assert "1 spoke was not switched to ipsec: vnet-shop: " in across.said()
+    assert across.paths() == {"vnet-erp": "hub-neu", "vnet-data": "hub-neu", "vnet-shop": "hub-weu"}
+
+
+def test_doctor_says_of_which_tenants_there_are_tokens(across: Across) -> None:
+    across.name_the_other()
+    checks = across.checks()
+    assert [each["verdict"] for each in checks] == ["ok"]
+    assert all(each.id in checks[0]["seen"] for each in across.known.tenants)
+    across.stage.lab.tokens.without_client.add(across.away)
+    checks = across.checks()
+    assert {each["verdict"] for each in checks} == {"fails"}
+    assert f"no token of tenant {across.away} (credential default): " in checks[0]["seen"]
+    assert "AADSTS700016" in checks[0]["seen"]
+
+
+def test_a_tenant_without_a_token_leaves_out_its_own_spokes(across: Across) -> None:
+    across.name_the_other()
+    stage = across.stage
+    stage.lab.tokens.without_client.add(across.away)
+    if across.home == OTHER:  # the hubs are the other tenant's
+        assert stage.run(*TO_IPSEC, "--yes") == 4
+        assert f"no token of tenant {across.away}" in across.said()
+        assert set(across.paths().values()) == {"hub-weu"}
+        return
+    plan = stage.json(*TO_IPSEC, "--dry-run")
+    assert [each["spoke"] for each in plan["left_out"]] == ["vnet-shop"]
+    assert f"no token of tenant {OTHER}" in plan["left_out"][0]["seen"]
+    assert stage.run(*TO_IPSEC, "--yes") == 4
+    assert f"vnet-shop: no token of tenant {OTHER}" in across.said()
+    assert "The same command again takes them" in across.said()
+    assert across.paths() == {"vnet-erp": "hub-neu", "vnet-data": "hub-neu", "vnet-shop": "hub-weu"}
+    stage.lab.tokens.without_client.clear()
+    stage.do(*TO_IPSEC, "--yes")
+    assert set(across.paths().values()) == {"hub-neu"}
+
+
+def test_a_tenant_that_refuses_at_the_gate_keeps_its_spokes_where_they_are(across: Across) -> None:
+    across.name_the_other()
+    stage, tokens = across.stage, across.stage.lab.tokens
+    tokens.lifetime_s = 200.0  # too short for a break: the gate asks for others
+    before = len(stage.writes())
+
+    def refuse_once_writes_begin() -> None:
+        if len(stage.writes()) > before:
+            tokens.without_client.add(across.away)
+
+    stage.lab.listen(refuse_once_writes_begin)
+    assert stage.run(*TO_IPSEC, "--yes") == 5
+    assert f"no token of tenant {across.away}" in across.said()
+    assert "NO path" not in across.said()
+    found = across.paths()
+    assert found["vnet-shop"] == "hub-weu"
+    others = "hub-neu" if across.away == OTHER else "hub-weu"
+    assert (found["vnet-erp"], found["vnet-data"]) == (others, others)
+
+
+def test_the_make_waits_for_no_token(across: Across) -> None:
+    """Tokens that last too short are replaced at the gate; from the break on none is given."""
+    across.name_the_other()
+    stage, tokens = across.stage, across.stage.lab.tokens
+    tokens.lifetime_s = 400.0
+    given_at_break: list[int] = []
+    planned: list[int] = []
+    before = len(stage.writes())
+
+    def look() -> None:
+        if len(stage.writes()) > before and not planned:
+            planned.append(len(tokens.granted))
+            tokens.lifetime_s = 3600.0
+        if "" in across.paths().values():
+            given_at_break.append(len(tokens.granted))
+            if across.paths()["vnet-shop"] == "":
+                tokens.without_client.update(each.id for each in across.known.tenants)
+
+    stage.lab.listen(look)
+    stage.do(*TO_IPSEC, "--yes")
+    assert tokens.without_client, "vnet-shop was taken off its path"
+    assert set(across.paths().values()) == {"hub-neu"}
+    assert set(tokens.granted[planned[0] : given_at_break[-1]]) == {
+        each.id for each in across.known.tenants
+    }
+    assert len(tokens.granted) == given_at_break[-1]
+
+
+def test_a_token_that_azure_no_longer_takes_at_the_make_is_replaced(across: Across) -> None:
+    across.name_the_other()
+    stage = across.stage
+    make = "*/vnet-shop/virtualNetworkPeerings/*neu*"
+    stage.lab.add_faults(Fault(Kind.EXPIRED_TOKEN, "PUT", make, nth=2))
+    stage.do(*TO_IPSEC, "--yes")
+    assert [each for each in stage.lab.trace if each.faults]
+    assert set(across.paths().values()) == {"hub-neu"}
+
+
+def test_a_tenant_is_signed_in_to_by_the_credential_of_the_site_file(across: Across) -> None:
+    across.name_the_other("workload-identity")
+    assert across.stage.json("status")["ready"] is True
+
+
+@pytest.mark.parametrize("credential", ["azure-cli", "environment"])
+def test_a_credential_that_is_not_set_up_is_named(across: Across, credential: str) -> None:
+    across.name_the_other(credential)
+    assert across.stage.run(*TO_IPSEC, "--dry-run") == (0 if across.away == OTHER else 4)
+    assert f"no token of tenant {across.away} (credential {credential}): " in across.said()
+
+
+def test_the_log_has_no_token(across: Across) -> None:
+    across.name_the_other()
+    across.stage.do("status", "-vv")
+    assert "eyJ" not in across.said()

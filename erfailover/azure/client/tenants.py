@@ -64,7 +64,8 @@ class OneTenant(SharedCredential):
         try:
             return super().get_token(*scopes, claims=claims, tenant_id=self.tenant, **kwargs)
         except ClientAuthenticationError as error:
-            why = redacted(without_queries(sign_in.attempts(error)))
+            said = sign_in.attempts(error).partition(" Content: {")[0]  # repeats the same as JSON
+            why = redacted(without_queries(said))
             raise AzureFailure(
                 Kind.OTHER_TENANT,
                 f"no token of tenant {self.tenant} (credential {self.kind}): {why}",

@@ -22,7 +22,7 @@ from erfailover.azure.client.raw_request import Answer
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import api_versions, network, network_watcher, routing
 from erfailover.azure.readers.circuits import edge_sessions, of_both, stand_in_address
-from erfailover.errors import AzureFailure, Failure
+from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.model import journal_lines, resource_ids
 from erfailover.model.arm_json import number, rows, section, text, texts, truth
 from erfailover.model.observed import EXPRESSROUTE, Observed, Reading, attempt
@@ -42,6 +42,7 @@ from erfailover.planning.doctor.facts import (
     Load,
     Lock,
     Policies,
+    SignIn,
     Watcher,
 )
 from erfailover.planning.doctor.permissions import On
@@ -55,7 +56,7 @@ AUTHORIZATION = "/providers/Microsoft.Authorization"
 RESTRICTIONS = "/providers/Microsoft.PolicyInsights/checkPolicyRestrictions"
 PERMISSIONS_API, LOCKS_API, DENIALS_API = "2022-04-01", "2016-09-01", "2022-04-01"
 ASSIGNMENTS_API, RESTRICTIONS_API, METRICS_API = "2023-04-01", "2023-03-01", "2018-01-01"
-PIM_API = "2020-10-01"
+PIM_API, SUBSCRIPTIONS_API = "2020-10-01", "2022-12-01"
 """Published: REST specs authorization (PIM too), resources, policyinsights, monitor."""
 
 LOAD_PERIOD = timedelta(hours=24)
@@ -119,6 +120,7 @@ def _asked(reader: Reader, site: Site, met: Facts) -> Facts:
     asking = tuple(site.machine_id(each.machine) for each in probes if isinstance(each, NextHop))
     parts: Mapping[str, Callable[[], Any]] = {
         "observed": partial(network.observe, reader, site),
+        "sign_ins": partial(_each, reader, _subscriptions(site), partial(_sign_in, reader)),
         "grants": partial(_each, reader, places, partial(_grants, reader)),
         "locks": partial(_each, reader, groups, partial(_locks, reader)),
         "denials": partial(_each, reader, groups, partial(_denials, reader)),
@@ -156,7 +158,26 @@ def _identity(answer: Answer | None) -> Reading[Identity]:
     application = told.get("appid") or told.get("azp") or "unknown"
     kind = "user" if user and told.get("idtyp") != "app" else "application"
     name = user if kind == "user" else application
-    return Reading(Identity(str(name), kind, str(told.get("oid", "")), str(told.get("tid", ""))))
+    managed = "xms_mirid" in told  # the resource id of the managed identity (seen in public)
+    object_id, tenant = str(told.get("oid", "")), str(told.get("tid", ""))
+    return Reading(Identity(str(name), kind, object_id, tenant, managed))
+
+
+def _subscriptions(site: Site) -> tuple[str, ...]:
+    """The subscriptions whose sign-ins are compared: none if there is one, and one tenant."""
+    found = tuple(dict.fromkeys(map(subscription_of, permissions.groups(site))))
+    return found if site.tenants or len(found) > 1 else ()
+
+
+def _sign_in(reader: Reader, subscription: str) -> SignIn | None:
+    try:
+        answer = reader.ask("GET", f"/subscriptions/{subscription}", SUBSCRIPTIONS_API)
+    except AzureFailure as failure:
+        if failure.kind is Kind.OTHER_TENANT:
+            return SignIn(None, failure.message, failure.hint or "")
+        raise
+    identity = _identity(answer).value
+    return SignIn(identity) if identity else None
 
 
 def _date(answer: Answer | None) -> Reading[datetime]:

@@ -9,7 +9,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.site import Site
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.check import Check, Group, Line, Name, place, short, told_apart, why
-from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, Facts
+from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, Facts, Identity
 from erfailover.planning.doctor.permissions import BLOB_ROLE, ELSEWHERE, Need, On
 
 REMEDY = "erfailover permissions --role-definition switch prints a role with what is needed."
@@ -31,6 +31,49 @@ def credentials(site: Site, facts: Facts) -> Iterator[Check]:
             f"{who.kind} {who.name} (object {who.object_id}, tenant {who.tenant}) at "
             f"{facts.endpoint}"
         )
+
+
+def tenants(site: Site, facts: Facts) -> Iterator[Check]:
+    """Every tenant that owns a subscription gives a token, each of the same identity.
+
+    Published (authenticate-multi-tenant): all tokens are of one user or application, which was
+    added to the other tenants. Silent where one tenant owns everything.
+    """
+    line = Line(Name.TENANTS, Group.IDENTITY)
+    found: dict[str, Identity] = {}
+    for subscription, reading in facts.sign_ins.items():
+        if reading.value is None:
+            if site.tenants:
+                yield line.unknown(f"subscription {subscription}: {why(reading)}", FAR_TENANT)
+        elif reading.value.identity is None:
+            told = f"subscription {subscription}: {reading.value.refused}"
+            yield line.fails(told, reading.value.remedy or FAR_TENANT)
+        else:
+            found[subscription] = reading.value.identity
+    managed = {each.name for each in found.values() if each.managed}
+    if managed and (len(found) < len(facts.sign_ins) or site.tenants):
+        told = f"{', '.join(sorted(managed))}: a managed identity is of one tenant"
+        yield line.fails(f"{told}, and the site is of several", FAR_TENANT)
+    applications = {each.name for each in found.values() if each.kind == "application"}
+    if len(applications) + any(each.kind == "user" for each in found.values()) > 1:
+        told = ", ".join(dict.fromkeys(f"{each.kind} {each.name}" for each in found.values()))
+        yield line.fails(f"the tenants' tokens are of different identities: {told}", ONE_IDENTITY)
+    elif site.tenants and found and len(found) == len(facts.sign_ins) and not managed:
+        owners = dict.fromkeys(each.tenant for each in found.values())
+        yield line.ok(
+            f"a token of {'each tenant' if len(owners) > 1 else 'tenant'}: {', '.join(owners)}"
+        )
+
+
+FAR_TENANT = (
+    "Name the other tenant under tenants: in the site file. A managed identity cannot sign in to "
+    "it: use a multi-tenant application that was added to both tenants, or a user who is a guest "
+    "in the other one (az login --tenant ID), with a role on either side."
+)
+ONE_IDENTITY = (
+    "Azure takes the tokens of a peering across tenants from one user or application only: sign in "
+    "to all tenants as the same, for example with azure-cli for each under tenants:."
+)
 
 
 def rights(site: Site, facts: Facts) -> Iterator[Check]:
