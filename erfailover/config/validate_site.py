@@ -44,7 +44,7 @@ def problems(site: Site) -> list[Problem]:
     return [
         *_names(site),
         *_cloud(site),
-        *_tenants(site),
+        *tenant_problems(site),
         *_peering_location(site),
         *id_problems(site),
         *_hubs_and_spokes(site),
@@ -115,7 +115,7 @@ def _cloud(site: Site) -> Iterator[Problem]:
             )
 
 
-def _tenants(site: Site) -> Iterator[Problem]:
+def tenant_problems(site: Site) -> Iterator[Problem]:
     """Azure takes three auxiliary tokens (published: authenticate-multi-tenant)."""
     for tenant in site.tenants:
         if not GUID.fullmatch(tenant):

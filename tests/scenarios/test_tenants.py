@@ -241,3 +241,21 @@ def test_the_log_has_no_token(across: Across) -> None:
     across.name_the_other()
     across.stage.do("status", "-vv")
     assert "eyJ" not in across.said()
+
+
+def test_a_network_across_tenants_is_adopted_with_both_named(across: Across) -> None:
+    stage = across.stage
+    unreadable = 4 if across.away == OTHER else 5  # spokes; the hubs
+    assert stage.run(*across.init, "--force") == unreadable
+    stage.do(*across.init, "--force", "--tenant", across.away)
+    assert f"tenants:\n  {across.away}: default\n" in (stage.folder / "erfailover.yaml").read_text(
+        "utf-8"
+    )
+    assert stage.json("status")["ready"] is True
+    for wrong, said in (
+        ("contoso.com", "expected a tenant's id (a GUID), found 'contoso.com'"),
+        (f"{across.away}=managed-identity", "gives tokens of its own tenant only"),
+        (f"{across.away}=x", "found 'x'"),
+    ):
+        assert stage.run(*across.init, "--force", "--tenant", wrong) == 2
+        assert said in across.said()

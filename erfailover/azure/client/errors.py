@@ -115,8 +115,8 @@ HINTS = {
     Kind.AUTHENTICATION: "Sign in again; check the tenant, the subscription and the clock of this "
     "machine.",
     Kind.OTHER_TENANT: "If the whole site is in that tenant, sign in there (az login --tenant ID). "
-    "Otherwise name the tenant under tenants: in the site file; a managed identity cannot sign in "
-    "to it, a multi-tenant application or a guest user can.",
+    "Otherwise name the tenant under tenants: in the site file (init: --tenant ID); a managed "
+    "identity cannot sign in to it, a multi-tenant application or a guest user can.",
     Kind.SUBSCRIPTION_NOT_FOUND: "Check the subscription's id and the tenant of the sign-in (az "
     "account show), and whether the identity has a role in that subscription.",
     Kind.GROUP_NOT_FOUND: "Check the name of the resource group and the subscription.",
