@@ -37,32 +37,32 @@ def tenants(site: Site, facts: Facts) -> Iterator[Check]:
     """Every tenant that owns a subscription gives a token, each of the same identity.
 
     Published (authenticate-multi-tenant): all tokens are of one user or application, which was
-    added to the other tenants. Silent where one tenant owns everything.
+    added to the other tenants.
     """
-    line = Line(Name.TENANTS, Group.IDENTITY)
+    line = Line(Name.TENANTS, Group.IDENTITY, required=bool(site.tenants))
     found: dict[str, Identity] = {}
     for subscription, reading in facts.sign_ins.items():
         if reading.value is None:
-            if site.tenants:
-                yield line.unknown(f"subscription {subscription}: {why(reading)}", FAR_TENANT)
+            yield line.unknown(f"subscription {subscription}: {why(reading)}", FAR_TENANT)
         elif reading.value.identity is None:
             told = f"subscription {subscription}: {reading.value.refused}"
             yield line.fails(told, reading.value.remedy or FAR_TENANT)
         else:
             found[subscription] = reading.value.identity
-    managed = {each.name for each in found.values() if each.managed}
-    if managed and (len(found) < len(facts.sign_ins) or site.tenants):
-        told = f"{', '.join(sorted(managed))}: a managed identity is of one tenant"
-        yield line.fails(f"{told}, and the site is of several", FAR_TENANT)
-    applications = {each.name for each in found.values() if each.kind == "application"}
-    if len(applications) + any(each.kind == "user" for each in found.values()) > 1:
-        told = ", ".join(dict.fromkeys(f"{each.kind} {each.name}" for each in found.values()))
-        yield line.fails(f"the tenants' tokens are of different identities: {told}", ONE_IDENTITY)
-    elif site.tenants and found and len(found) == len(facts.sign_ins) and not managed:
-        owners = dict.fromkeys(each.tenant for each in found.values())
-        yield line.ok(
-            f"a token of {'each tenant' if len(owners) > 1 else 'tenant'}: {', '.join(owners)}"
-        )
+    who = list(dict.fromkeys(f"{each.kind} {each.name}" for each in found.values()))
+    users = any(each.kind == "user" for each in found.values())
+    applications = [each for each in who if each.startswith("application")]
+    whole = len(found) == len(facts.sign_ins)
+    if any(each.managed for each in found.values()) and (site.tenants or not whole):
+        told = "a managed identity is of one tenant, and the site is of several"
+        yield line.fails(f"{', '.join(who)}: {told}", FAR_TENANT)
+    elif len(applications) + users > 1:  # a guest has another name in each tenant
+        told = "the tenants' tokens are of different identities"
+        yield line.fails(f"{told}: {', '.join(who)}", ONE_IDENTITY)
+    elif whole:
+        owners = list(dict.fromkeys(each.tenant for each in found.values()))
+        told = f"a token of each of {len(owners)} tenants: {', '.join(owners)}"
+        yield line.ok(told if owners[1:] else "one tenant owns every subscription of the site")
 
 
 FAR_TENANT = (
