@@ -6,6 +6,7 @@ The adopted network, whose third subscription belongs to another tenant; either 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 
 from erfailover.lab.auth.identity import Identity, Tenant
 from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.server.az_config import write_configuration
 from tests.support.adopted import Adopted, Made, made_once  # noqa: F401
+from tests.support.az import installed
 from tests.support.stage import Stage, lab_in
 
 THREE = ("--spoke", "vnet-erp", "--spoke", "vnet-data", "--spoke", "vnet-shop")
@@ -259,3 +262,40 @@ def test_a_network_across_tenants_is_adopted_with_both_named(across: Across) -> 
     ):
         assert stage.run(*across.init, "--force", "--tenant", wrong) == 2
         assert said in across.said()
+
+
+def test_an_application_with_a_secret_signs_in_to_both(
+    across: Across, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", across.known.client_secret)
+    monkeypatch.delenv("AZURE_FEDERATED_TOKEN_FILE")
+    across.name_the_other("environment")
+    assert across.stage.json("status")["ready"] is True
+
+
+def test_a_managed_identity_gives_no_token_of_another_tenant(
+    across: Across, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lab's is of the hubs' tenant."""
+    monkeypatch.delenv("AZURE_FEDERATED_TOKEN_FILE")
+    across.site("tenants:", f"  {OTHER}: default")
+    assert across.stage.run(*TO_IPSEC, "--dry-run") == 0
+    assert "leaves out vnet-shop" in across.said()
+    assert "from the wrong issuer" in across.said()
+    told = [f"{each['seen']} {each['remedy']}" for each in across.checks()]
+    assert any(
+        "a managed identity is of one tenant" in each and "multi-tenant application" in each
+        for each in told
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_az_signs_in_to_the_other_tenant(across: Across, monkeypatch: pytest.MonkeyPatch) -> None:
+    az = installed()
+    endpoint = across.stage.environment["ERFAILOVER_ENDPOINT"]
+    folder = write_configuration(across.stage.folder / "az", across.known, endpoint)
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(folder))
+    monkeypatch.setenv("PATH", str(az.program.parent), prepend=os.pathsep)
+    across.name_the_other("azure-cli")
+    assert across.stage.json("status")["ready"] is True

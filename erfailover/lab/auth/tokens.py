@@ -106,9 +106,17 @@ class Tokens:
         )
 
     def access_token(
-        self, issuer: str, audience: str, lifetime_s: float = LIFETIME_S, tenant: str = ""
+        self,
+        issuer: str,
+        audience: str,
+        lifetime_s: float = LIFETIME_S,
+        tenant: str = "",
+        **more: str,
     ) -> str:
-        """An access token for the lab's client, of the first tenant unless another is named."""
+        """An access token for the lab's client, of the first tenant unless another is named.
+
+        ``more`` are further claims.
+        """
         now = int(time.time())
         known = self._identity
         of = known.tenant_named(tenant) or known.tenants[0]
@@ -128,6 +136,7 @@ class Tokens:
                 "tid": of.id,
                 "uti": uuid.uuid4().hex,
                 "ver": "1.0",
+                **more,
             }
         )
 
