@@ -56,7 +56,7 @@ AUTHORIZATION = "/providers/Microsoft.Authorization"
 RESTRICTIONS = "/providers/Microsoft.PolicyInsights/checkPolicyRestrictions"
 PERMISSIONS_API, LOCKS_API, DENIALS_API = "2022-04-01", "2016-09-01", "2022-04-01"
 ASSIGNMENTS_API, RESTRICTIONS_API, METRICS_API = "2023-04-01", "2023-03-01", "2018-01-01"
-PIM_API, SUBSCRIPTIONS_API = "2020-10-01", "2022-12-01"
+PIM_API = "2020-10-01"
 """Published: REST specs authorization (PIM too), resources, policyinsights, monitor."""
 
 LOAD_PERIOD = timedelta(hours=24)
@@ -120,7 +120,7 @@ def _asked(reader: Reader, site: Site, met: Facts) -> Facts:
     asking = tuple(site.machine_id(each.machine) for each in probes if isinstance(each, NextHop))
     parts: Mapping[str, Callable[[], Any]] = {
         "observed": partial(network.observe, reader, site),
-        "sign_ins": partial(_each, reader, _subscriptions(site), partial(_sign_in, reader)),
+        "sign_ins": partial(_sign_ins, reader, site),
         "grants": partial(_each, reader, places, partial(_grants, reader)),
         "locks": partial(_each, reader, groups, partial(_locks, reader)),
         "denials": partial(_each, reader, groups, partial(_denials, reader)),
@@ -163,15 +163,18 @@ def _identity(answer: Answer | None) -> Reading[Identity]:
     return Reading(Identity(str(name), kind, object_id, tenant, managed))
 
 
-def _subscriptions(site: Site) -> tuple[str, ...]:
-    """The subscriptions whose sign-ins are compared: none if there is one, and one tenant."""
-    found = tuple(dict.fromkeys(map(subscription_of, permissions.groups(site))))
-    return found if site.tenants or len(found) > 1 else ()
+def _sign_ins(reader: Reader, site: Site) -> dict[str, Reading[SignIn]]:
+    """How each subscription is signed in to; nothing if there is one, and one tenant."""
+    groups = {subscription_of(each): each for each in permissions.groups(site)}
+    if not site.tenants and len(groups) == 1:
+        return {}
+    found = _each(reader, tuple(groups.values()), partial(_sign_in, reader))
+    return {subscription: found[group.lower()] for subscription, group in groups.items()}
 
 
-def _sign_in(reader: Reader, subscription: str) -> SignIn | None:
+def _sign_in(reader: Reader, group: str) -> SignIn | None:
     try:
-        answer = reader.ask("GET", f"/subscriptions/{subscription}", SUBSCRIPTIONS_API)
+        answer = reader.ask("GET", f"{group}{AUTHORIZATION}/permissions", PERMISSIONS_API)
     except AzureFailure as failure:
         if failure.kind is Kind.OTHER_TENANT:
             return SignIn(None, failure.message, failure.hint or "")
