@@ -299,3 +299,13 @@ def test_az_signs_in_to_the_other_tenant(across: Across, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", str(az.program.parent), prepend=os.pathsep)
     across.name_the_other("azure-cli")
     assert across.stage.json("status")["ready"] is True
+
+
+def test_the_script_of_az_commands_says_what_az_cannot(across: Across) -> None:
+    words = "sends no token of another tenant"
+    if across.away == OTHER:
+        across.stage.do(*TO_IPSEC, "--dry-run", "-o", "az")
+        assert words not in across.said().replace("# ", "")
+    across.name_the_other()
+    across.stage.do(*TO_IPSEC, "--dry-run", "-o", "az")
+    assert words in across.said().replace("# ", "")

@@ -141,7 +141,9 @@ def denials(site: Site, facts: Facts) -> Iterator[Check]:
     ``denyWriteAndDelete`` make them.
     """
     line = Line(Name.DENIALS, Group.IDENTITY, required=False)
-    own = facts.identity.value.object_id if facts.identity.value else ""
+    identities = [facts.identity.value]
+    identities += [each.value.identity for each in facts.sign_ins.values() if each.value]
+    own = {each.object_id for each in identities if each}
     bad = False
     for group, reading in facts.denials.items():
         if reading.value is None:
@@ -152,12 +154,12 @@ def denials(site: Site, facts: Facts) -> Iterator[Check]:
             )
         for each in reading.value or ():
             actions = _denied(site, each)
-            if not actions or own in each.excluded:
+            if not actions or own.intersection(each.excluded):
                 continue
             bad = True
             told = f"the deny assignment {each.name} at {place(each.scope)} takes away {actions}"
             remedy = "Have the identity excluded from it: it is a deployment stack's, most likely."
-            if EVERYBODY in each.principals or own in each.principals:
+            if own.union({EVERYBODY}).intersection(each.principals):
                 yield line.fails(told, remedy)
             else:
                 groups = ", ".join(each.principals)
