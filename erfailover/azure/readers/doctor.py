@@ -22,7 +22,7 @@ from erfailover.azure.client.raw_request import Answer
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import api_versions, network, network_watcher, routing
 from erfailover.azure.readers.circuits import edge_sessions, of_both, stand_in_address
-from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.errors import AzureFailure, Failure, Kind, UnknownReading
 from erfailover.model import journal_lines, resource_ids
 from erfailover.model.arm_json import number, rows, section, text, texts, truth
 from erfailover.model.observed import EXPRESSROUTE, Observed, Reading, attempt
@@ -172,7 +172,7 @@ def _sign_ins(reader: Reader, site: Site) -> dict[str, Reading[SignIn]]:
     return {subscription: found[group.lower()] for subscription, group in groups.items()}
 
 
-def _sign_in(reader: Reader, group: str) -> SignIn | None:
+def _sign_in(reader: Reader, group: str) -> SignIn:
     try:
         answer = reader.ask("GET", f"{group}{AUTHORIZATION}/permissions", PERMISSIONS_API)
     except AzureFailure as failure:
@@ -180,7 +180,9 @@ def _sign_in(reader: Reader, group: str) -> SignIn | None:
             return SignIn(None, failure.message, failure.hint or "")
         raise
     identity = _identity(answer).value
-    return SignIn(identity) if identity else None
+    if identity is None:
+        raise UnknownReading("the token says nothing of whom it is")
+    return SignIn(identity)
 
 
 def _date(answer: Answer | None) -> Reading[datetime]:
