@@ -22,6 +22,7 @@ from tests.support.stage import Stage, lab_in
 
 THREE = ("--spoke", "vnet-erp", "--spoke", "vnet-data", "--spoke", "vnet-shop")
 TO_IPSEC = ("switch", "--to", "ipsec")
+BACKUP_APART = "the spokes' tenant, the backup hub apart"
 OTHER = "0e0f7a3c-5b4f-4a55-8f0b-6f6f3c1d2e11"
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 
@@ -79,11 +80,12 @@ def across(
 ) -> Iterator[Across]:
     """The site adopted while all was one tenant's; now vnet-shop's subscription is another's."""
     first, second, third = made_once.tenant.subscriptions[:3]
+    mine, apart = (third, second) if request.param == BACKUP_APART else (second, third)
     known = replace(
         made_once.tenant,
         subscription=first,
-        further=(second,),
-        others=(Tenant(OTHER, "3c8d2f5e-91f4-4ad2-8a55-2b7a1a0f4d10", (third,)),),
+        further=(mine,),
+        others=(Tenant(OTHER, "3c8d2f5e-91f4-4ad2-8a55-2b7a1a0f4d10", (apart,)),),
     )
     with lab_in(tmp_path, made_once.tenant, monkeypatch) as (lab, clock, environment):
         lab.restore(made_once.snapshot)
@@ -91,7 +93,7 @@ def across(
         adopted.stage.do(*adopted.init, *THREE)
     with lab_in(tmp_path, known, monkeypatch) as (lab, clock, environment):
         lab.restore(made_once.snapshot)
-        home = known.tenant if request.param == "the hubs' tenant" else OTHER
+        home = OTHER if request.param == "the spoke's tenant" else known.tenant
         monkeypatch.setenv("AZURE_TENANT_ID", home)
         yield Across(Stage(lab, clock, tmp_path, capsys, environment), made_once.world, known, home)
 
@@ -309,3 +311,27 @@ def test_the_script_of_az_commands_says_what_az_cannot(across: Across) -> None:
     across.name_the_other()
     across.stage.do(*TO_IPSEC, "--dry-run", "-o", "az")
     assert words in across.said().replace("# ", "")
+
+
+@pytest.mark.parametrize("across", [BACKUP_APART], indirect=True)
+def test_a_backup_hub_of_another_tenant_is_reached_and_nothing_breaks_without_its_token(
+    across: Across,
+) -> None:
+    """Only the make needs the other tenant's token: the break would be taken without it."""
+    across.name_the_other()
+    stage, tokens = across.stage, across.stage.lab.tokens
+    stage.do(*TO_IPSEC, "--yes")
+    assert set(across.paths().values()) == {"hub-neu"}
+    stage.do("switch", "--to", "expressroute", "--yes")
+    assert set(across.paths().values()) == {"hub-weu"}
+    tokens.lifetime_s = 200.0
+    before = len(stage.writes())
+
+    def refuse_once_writes_begin() -> None:
+        if len(stage.writes()) > before:
+            tokens.without_client.add(OTHER)
+
+    stage.lab.listen(refuse_once_writes_begin)
+    assert stage.run(*TO_IPSEC, "--yes") == 5
+    assert f"no token of tenant {OTHER}" in across.said()
+    assert set(across.paths().values()) == {"hub-weu"}
