@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from erfailover.azure.client.access import Access
@@ -81,7 +81,7 @@ class Session:
         Args:
             waiting: called before each retry; None for the session's own.
         """
-        renew = self._access.credential.renew
+        renew = self._access.tenants.renew
         return Retries(self.clock, renew, self._contact, waiting=waiting or self.waiting)
 
     def read(self, what: str, work: Callable[[], T], deadline_s: float = READ_DEADLINE_S) -> T:
@@ -146,6 +146,15 @@ class Session:
             what, self.clock, self.retries(waiting), deadline, self.budget, accepted, cadence
         )
         return begin(polling).result()
+
+    def ensure_tokens(self, subscriptions: Iterable[str], lasts_s: float) -> None:
+        """Have a token in memory for each subscription that lasts so long, in wall seconds.
+
+        Raises:
+            AzureFailure: there is none.
+        """
+        named = list(subscriptions)
+        self.read("tokens", lambda: self._access.tenants.ensure(named, lasts_s))
 
     def close(self) -> None:
         """Close the clients."""

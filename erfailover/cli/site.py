@@ -25,6 +25,14 @@ from erfailover.cli.options import Word, common, context, writes
     help="Whose network it is; otherwise the public cloud's.",
 )
 @click.option(
+    "--tenant",
+    "tenants",
+    metavar="ID[=CREDENTIAL]",
+    multiple=True,
+    help="A further tenant that owns spokes or a hub, and which credential signs in to it "
+    "(default, azure-cli, environment, workload-identity); repeatable.",
+)
+@click.option(
     "--spoke", "spokes", metavar="NAME|ID", multiple=True, help="Only these spokes; repeatable."
 )
 @click.option(
@@ -41,7 +49,7 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
     Of the proof of concept's topology, or --from-azure of a network that is there.
     """
     names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name", "cloud")
-    told = {name: options.pop(name) for name in (*names, "spokes", "remote_prefixes")}
+    told = {name: options.pop(name) for name in (*names, "tenants", "spokes", "remote_prefixes")}
     if not from_azure:
         if any(told.values()):
             raise click.UsageError("--primary-hub and its like need --from-azure.")

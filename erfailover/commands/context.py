@@ -91,13 +91,14 @@ class Context:
 
     @cached_property
     def access(self) -> Access:
-        """The credential and the connections of this invocation."""
+        """The credentials and the connections of this invocation."""
         logs.quiet_libraries()
         from erfailover.azure.client.access import Access
         from erfailover.azure.client.clouds import resolve
 
         folder = self.site_file.path.parent
-        return Access(resolve(self.site_file.described.cloud, self.environment, folder))
+        described = self.site_file.described
+        return Access(resolve(described.cloud, self.environment, folder), described.tenants)
 
     @cached_property
     def session(self) -> Session:

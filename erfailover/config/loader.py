@@ -31,7 +31,7 @@ from erfailover.config.yaml_source import (
     shortened,
 )
 from erfailover.errors import UsageFailure
-from erfailover.model.site import Site
+from erfailover.model.site import Site, TenantCredential
 from erfailover.model.site_file import classes_of, is_required
 from erfailover.runtime import input_file
 
@@ -208,6 +208,8 @@ def _unknown(keys: Keys, allowed: list[str], line: int | None) -> Problem:
 
 
 def _remedy(type_: Any, value: Any) -> str | None:
+    if type_ is TenantCredential and value == "managed-identity":
+        return "a managed identity gives tokens of its own tenant only"
     if type_ is IPv4Network and isinstance(value, str):
         if "/" not in value:
             return f"add the prefix length, as in {value}/16"

@@ -33,6 +33,8 @@ from erfailover.model.state_location import FORM, parse
 
 A_SUBSCRIPTION = "a subscription's id (a GUID)"
 """What the site file names a subscription by."""
+MOST_TENANTS = 3
+"""Tenants beside the one that the credential signs in to."""
 LOCATION = re.compile(r"\w[\w ,.()&'/-]{0,99}")
 SPOKE_NAME = re.compile(r"[\w(][\w.()/-]{0,170}")
 
@@ -42,6 +44,7 @@ def problems(site: Site) -> list[Problem]:
     return [
         *_names(site),
         *_cloud(site),
+        *tenant_problems(site),
         *_peering_location(site),
         *id_problems(site),
         *_hubs_and_spokes(site),
@@ -110,6 +113,26 @@ def _cloud(site: Site) -> Iterator[Problem]:
                 repr(url),
                 "a token is never sent but over TLS" if parts.scheme == "http" else None,
             )
+
+
+def tenant_problems(site: Site) -> Iterator[Problem]:
+    """Azure takes three auxiliary tokens (published: authenticate-multi-tenant)."""
+    for tenant in site.tenants:
+        if not GUID.fullmatch(tenant):
+            remedy = "'az account show --query tenantId -o tsv' prints it"
+            yield Problem(("tenants", tenant), "a tenant's id (a GUID)", repr(tenant), remedy)
+    known = [tenant.lower() for tenant in site.tenants]
+    for tenant in site.tenants:
+        if known.count(tenant.lower()) > 1 and tenant != tenant.lower():
+            yield Problem(("tenants", tenant), "each tenant once", repr(tenant))
+    if len(known) > MOST_TENANTS:
+        yield Problem(
+            ("tenants",),
+            f"at most {MOST_TENANTS} tenants",
+            str(len(known)),
+            "Azure takes no more auxiliary tokens; the tenant that you sign in to needs no entry, "
+            "and a site of its own serves the spokes of the others",
+        )
 
 
 def _hubs_and_spokes(site: Site) -> Iterator[Problem]:

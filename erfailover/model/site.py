@@ -205,6 +205,8 @@ class CloudEndpoint(Section):
     """The api-versions that requests carry."""
 
 
+TenantCredential = Literal["default", "azure-cli", "environment", "workload-identity"]
+
 Cloud = Annotated[CloudName | NamedCloud | CloudEndpoint, ChosenByKeys()]
 
 
@@ -230,6 +232,9 @@ class Site(Section):
     """The subscription's id; without it ``AZURE_SUBSCRIPTION_ID``, or az's default."""
     cloud: Cloud = "public"
     """Which cloud: by its name, with api-versions or without, or by its URLs."""
+    tenants: Mapping[str, TenantCredential] = field(default_factory=dict)
+    """Further tenants that own subscriptions of the site, by their ids, and which credential
+    signs in to each; at most three."""
     state: str | None = None
     """Where journal and lease are kept: ``azblob://account/container/site``; else here."""
     probes: Mapping[str, Probe] = field(default_factory=dict)

@@ -67,6 +67,12 @@ def _site(adoption: Adoption) -> Iterator[str]:
         yield as_yaml(site.cloud_name, site.api_versions)
     elif site.cloud != "public":
         yield f"cloud: {site.cloud}"
+    if site.tenants:
+        yield ""
+        yield from _comment("The further tenants, and which credential signs in to each:")
+        yield "tenants:"
+        for tenant, credential in site.tenants.items():
+            yield f"  {tenant}: {credential}"
     yield ""
     yield from _comment(
         "Journal and lease in Azure Storage, for several machines; otherwise kept on this one:"

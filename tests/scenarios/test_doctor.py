@@ -114,12 +114,18 @@ def pinned(version: str) -> Begin:
     )
 
 
+SECOND_TENANT = """location: westeurope
+tenants: {0f8fad5b-d9cb-469f-a165-70867728950e: default}"""
 HOP = "hop: {machine: vm1, address: 10.5.0.4, next_hop_type: VirtualNetworkGateway}"
 
 
 def wrong_token(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     (stage.folder / "wrong").write_text("not.a.token")
     patch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(stage.folder / "wrong"))
+
+
+def by_managed_identity(stage: Stage, patch: pytest.MonkeyPatch) -> None:
+    patch.delenv("AZURE_FEDERATED_TOKEN_FILE")
 
 
 def policy(stage: Stage, _: pytest.MonkeyPatch) -> None:
@@ -298,6 +304,11 @@ FURTHER_SPOKE = """- virtual_network: vnet4
 TROUBLES = (
     Trouble("no token", (wrong_token,), fails=(Name.CREDENTIALS,)),
     Trouble(
+        "a second tenant, and a managed identity",
+        (in_site("location: westeurope", SECOND_TENANT), by_managed_identity),
+        fails=(Name.TENANTS,),
+    ),
+    Trouble(
         "IPv6 in a spoke, its DNS server in the primary hub, a tunnel over the circuit",
         (
             changed(NETWORK, "vnet1", dual_stack),
@@ -417,6 +428,7 @@ TROUBLES = (
     Trouble(
         "no right to see rights, policies and locks",
         (
+            in_site("location: westeurope", SECOND_TENANT),
             without(
                 "Microsoft.Authorization/permissions/read",
                 "Microsoft.Authorization/locks/read",
@@ -427,6 +439,7 @@ TROUBLES = (
         ),
         unknown=(
             Name.CREDENTIALS,
+            Name.TENANTS,
             Name.PERMISSIONS,
             Name.ELIGIBLE_ROLES,
             Name.DENIALS,

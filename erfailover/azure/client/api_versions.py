@@ -23,6 +23,9 @@ PATHS = {
 }
 """Which paths are of which key of ``cloud.api_versions``: the last provider of the path counts."""
 
+STOP = "stop_with_url"
+"""The option of a call that is stopped once its URL is known, before it is given a token."""
+
 _VERSION = re.compile(r"(?<=[?&]api-version=)[^&]*", re.IGNORECASE)
 
 
@@ -39,6 +42,9 @@ class ApiVersionPolicy(SansIOHTTPPolicy):  # type: ignore[type-arg]
             if PATHS[key].search(path):
                 sent = request.http_request
                 sent.url = _VERSION.sub(version, sent.url)
+        stop = request.context.options.pop(STOP, None)
+        if stop is not None:
+            stop(request.http_request.url)
 
 
 class _NotSent(Exception):
@@ -53,11 +59,11 @@ def version_of(call: Callable[..., Any]) -> str:
     """
     urls: list[str] = []
 
-    def hook(request: Any) -> None:
-        urls.append(request.http_request.url)
+    def stop(url: str) -> None:
+        urls.append(url)
         raise _NotSent
 
     with suppress(_NotSent):
-        call("group", "name", raw_request_hook=hook)
+        call("group", "name", **{STOP: stop})
     found = _VERSION.search(urls[0])
     return found.group() if found else ""

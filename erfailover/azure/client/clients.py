@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from azure.core.credentials import TokenCredential
 from azure.core.rest import HttpRequest
 from azure.mgmt.network import NetworkManagementClient
 
@@ -17,6 +18,7 @@ from erfailover.azure.client.access import Access
 from erfailover.azure.client.answers import json_object
 from erfailover.azure.client.api_versions import ApiVersionPolicy, version_of
 from erfailover.azure.client.rate_limits import Budget, PacingPolicy
+from erfailover.azure.client.tenants import PeerTenantPolicy
 from erfailover.azure.client.write_guard import Guard, WriteGuardPolicy
 
 
@@ -39,21 +41,21 @@ class Clients:
     @cached_property
     def network(self) -> NetworkManagementClient:
         """Microsoft.Network."""
-        return NetworkManagementClient(self.access.credential, self.subscription, **self._settings)
+        return NetworkManagementClient(self._credential, self.subscription, **self._settings)
 
     @cached_property
     def compute(self) -> Any:
         """Microsoft.Compute, loaded only where a command needs machines."""
         from azure.mgmt.compute import ComputeManagementClient
 
-        return ComputeManagementClient(self.access.credential, self.subscription, **self._settings)
+        return ComputeManagementClient(self._credential, self.subscription, **self._settings)
 
     @cached_property
     def resource(self) -> Any:
         """Microsoft.Resources, loaded only where a command needs resource groups."""
         from azure.mgmt.resource.resources import ResourceManagementClient
 
-        return ResourceManagementClient(self.access.credential, self.subscription, **self._settings)
+        return ResourceManagementClient(self._credential, self.subscription, **self._settings)
 
     @property
     def base_url(self) -> str:
@@ -85,8 +87,13 @@ class Clients:
                 self.__dict__[name].close()
 
     @property
+    def _credential(self) -> TokenCredential:
+        return self.access.tenants.of(self.subscription)
+
+    @property
     def _settings(self) -> Mapping[str, Any]:
-        cloud = self.access.cloud
+        cloud, tenants = self.access.cloud, self.access.tenants
+        across = [PeerTenantPolicy(tenants, cloud.scope)] if tenants.are_several else []
         return {
             "base_url": cloud.endpoint,
             "credential_scopes": [cloud.scope],
@@ -95,6 +102,7 @@ class Clients:
             "per_call_policies": [
                 ApiVersionPolicy(cloud.api_versions),
                 PacingPolicy(self.budget),
+                *across,
             ],
             # The SDK puts this one last, right before the transport, which does the logging.
             "http_logging_policy": WriteGuardPolicy(self.guard),

@@ -114,8 +114,9 @@ SEEN = {
 HINTS = {
     Kind.AUTHENTICATION: "Sign in again; check the tenant, the subscription and the clock of this "
     "machine.",
-    Kind.OTHER_TENANT: "One sign-in reads one tenant. If the whole site is in that tenant, sign in "
-    "there (az login --tenant ID); otherwise leave out what is not.",
+    Kind.OTHER_TENANT: "If the whole site is in that tenant, sign in there (az login --tenant ID). "
+    "Otherwise name the tenant under tenants: in the site file (init: --tenant ID); a managed "
+    "identity cannot sign in to it, a multi-tenant application or a guest user can.",
     Kind.SUBSCRIPTION_NOT_FOUND: "Check the subscription's id and the tenant of the sign-in (az "
     "account show), and whether the identity has a role in that subscription.",
     Kind.GROUP_NOT_FOUND: "Check the name of the resource group and the subscription.",
@@ -165,8 +166,8 @@ ADVICE = (
     (
         "current tenant",
         "The two VNets are in different tenants. Azure then needs a token of the other tenant "
-        "beside the usual one, and erfailover sends none: take this spoke out of the site file, "
-        "and change its peerings by hand.",
+        "beside the usual one: name that tenant under tenants: in the site file. A managed "
+        "identity cannot sign in to it; a multi-tenant application or a guest user can.",
     ),
     (
         "LinkedAuthorizationFailed",

@@ -22,7 +22,7 @@ from erfailover.azure.client.raw_request import Answer
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import api_versions, network, network_watcher, routing
 from erfailover.azure.readers.circuits import edge_sessions, of_both, stand_in_address
-from erfailover.errors import AzureFailure, Failure
+from erfailover.errors import AzureFailure, Failure, Kind, UnknownReading
 from erfailover.model import journal_lines, resource_ids
 from erfailover.model.arm_json import number, rows, section, text, texts, truth
 from erfailover.model.observed import EXPRESSROUTE, Observed, Reading, attempt
@@ -42,6 +42,7 @@ from erfailover.planning.doctor.facts import (
     Load,
     Lock,
     Policies,
+    SignIn,
     Watcher,
 )
 from erfailover.planning.doctor.permissions import On
@@ -119,6 +120,7 @@ def _asked(reader: Reader, site: Site, met: Facts) -> Facts:
     asking = tuple(site.machine_id(each.machine) for each in probes if isinstance(each, NextHop))
     parts: Mapping[str, Callable[[], Any]] = {
         "observed": partial(network.observe, reader, site),
+        "sign_ins": partial(_sign_ins, reader, site),
         "grants": partial(_each, reader, places, partial(_grants, reader)),
         "locks": partial(_each, reader, groups, partial(_locks, reader)),
         "denials": partial(_each, reader, groups, partial(_denials, reader)),
@@ -156,7 +158,31 @@ def _identity(answer: Answer | None) -> Reading[Identity]:
     application = told.get("appid") or told.get("azp") or "unknown"
     kind = "user" if user and told.get("idtyp") != "app" else "application"
     name = user if kind == "user" else application
-    return Reading(Identity(str(name), kind, str(told.get("oid", "")), str(told.get("tid", ""))))
+    managed = "xms_mirid" in told  # the resource id of the managed identity (seen in public)
+    object_id, tenant = str(told.get("oid", "")), str(told.get("tid", ""))
+    return Reading(Identity(str(name), kind, object_id, tenant, managed))
+
+
+def _sign_ins(reader: Reader, site: Site) -> dict[str, Reading[SignIn]]:
+    """How each subscription is signed in to; nothing if there is one, and one tenant."""
+    groups = {subscription_of(each): each for each in permissions.groups(site)}
+    if not site.tenants and len(groups) == 1:
+        return {}
+    found = _each(reader, tuple(groups.values()), partial(_sign_in, reader))
+    return {subscription: found[group.lower()] for subscription, group in groups.items()}
+
+
+def _sign_in(reader: Reader, group: str) -> SignIn:
+    try:
+        answer = reader.ask("GET", f"{group}{AUTHORIZATION}/permissions", PERMISSIONS_API)
+    except AzureFailure as failure:
+        if failure.kind is Kind.OTHER_TENANT:
+            return SignIn(None, failure.message, failure.hint or "")
+        raise
+    identity = _identity(answer).value
+    if identity is None:
+        raise UnknownReading("the token says nothing of whom it is")
+    return SignIn(identity)
 
 
 def _date(answer: Answer | None) -> Reading[datetime]:

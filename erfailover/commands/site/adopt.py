@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import IPv4Network
+from typing import get_args
 
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import api_versions, routing
@@ -18,10 +19,19 @@ from erfailover.commands.site import init
 from erfailover.config import loader
 from erfailover.config.validate_ids import is_id
 from erfailover.config.validate_probes import NAME
+from erfailover.config.validate_site import tenant_problems
 from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed, attempt
 from erfailover.model.resource_ids import GATEWAY, NETWORK, subscription_of
-from erfailover.model.site import ApiVersions, CloudName, Hub, NamedCloud, Role, Site
+from erfailover.model.site import (
+    ApiVersions,
+    CloudName,
+    Hub,
+    NamedCloud,
+    Role,
+    Site,
+    TenantCredential,
+)
 from erfailover.planning.adoption.adopt import Adoption, Wanted, adopt
 from erfailover.planning.adoption.left_behind import with_coverage
 from erfailover.planning.hazards.checks import left_behind
@@ -40,6 +50,7 @@ class Options:
     spokes: tuple[str, ...] = ()
     remote_prefixes: tuple[str, ...] = ()
     cloud: CloudName = "public"
+    tenants: tuple[str, ...] = ()
     force: bool = False
 
 
@@ -66,10 +77,13 @@ def run(context: Context, options: Options) -> None:
     path = context.site_file.path
     if path.exists() and not options.force:
         raise init.there_already(path)
-    context.site_file.use_site(_stub(options))
+    stub = _stub(options)
+    context.site_file.use_site(stub)
     context.output.info("Reading both hubs, their gateways and every VNet peered with them ...")
     found = discover(context.reader, hubs, gateways)
-    adoption = _with_api_versions(context.reader, found.observed, adopt(found, wanted))
+    adoption = adopt(found, wanted)
+    adoption = replace(adoption, site=replace(adoption.site, tenants=stub.tenants))
+    adoption = _with_api_versions(context.reader, found.observed, adoption)
     around = routing.read(context.reader, adoption.site)
     adoption = with_coverage(adoption, left_behind(adoption.site, around, found.observed))
     schema = init.write(path, adoption_report.site_file(found, adoption), force=options.force)
@@ -100,8 +114,8 @@ def _with_api_versions(reader: Reader, observed: Observed, adoption: Adoption) -
 
 
 def _stub(options: Options) -> Site:
-    """A site of nothing but its hubs: the ids say the subscription."""
-    return Site(
+    """A site of nothing but its hubs and tenants: the ids say the subscription."""
+    site = Site(
         site="adopting",
         primary=Hub(options.primary_hub, ""),
         backup=Hub(options.backup_hub, ""),
@@ -109,7 +123,27 @@ def _stub(options: Options) -> Site:
         remote_prefixes=(),
         subscription=subscription_of(options.primary_hub),
         cloud=options.cloud,
+        tenants=dict(map(_tenant, options.tenants)),
     )
+    for problem in tenant_problems(site):
+        found = f"--tenant: expected {problem.expected}, found {problem.found}"
+        raise UsageFailure(found, problem.remedy)
+    return site
+
+
+def _tenant(text: str) -> tuple[str, TenantCredential]:
+    """A tenant's id and the credential behind ``=``; without one, azure-identity's chain."""
+    tenant, _, word = text.partition("=")
+    kinds: tuple[TenantCredential, ...] = get_args(TenantCredential)
+    kind = next((each for each in kinds if each == (word or "default").lower()), None)
+    if kind is None:
+        raise UsageFailure(
+            f"--tenant: expected one of {', '.join(kinds)} after '=', found {word!r}",
+            "A managed identity gives tokens of its own tenant only."
+            if word == "managed-identity"
+            else None,
+        )
+    return tenant, kind
 
 
 def _insist_on_id(option: str, value: str, type_: str) -> None:

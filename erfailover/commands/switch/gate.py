@@ -15,7 +15,8 @@ from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.errors import UnknownReading
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Gateway, Observed
-from erfailover.model.site import ROLE_OF_PATH, Site, Spoke
+from erfailover.model.resource_ids import subscription_of
+from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.planning.switch import gates
 from erfailover.runtime import waits
@@ -27,6 +28,8 @@ gateway with its tables, which takes 5 s to read. What the run has written is re
 TRIES = 3
 """How often a slow reading is requested before the gate gives up: an answer that is lost costs
 more than the gate's patience."""
+TOKEN_MARGIN_S = 300.0
+"""How much longer than a step a token must last: with less left, the SDK replaces it."""
 PAUSE_S = 5.0
 """The pause before a gate that does not hold is read again, in seconds."""
 
@@ -83,6 +86,7 @@ class Gate:
         budget = self._context.session.budget
         budget.prepay(both, self._site.timing.step_deadline_s)
         try:
+            self._ensure_tokens(spoke)
             waits.tell(waits.Wait("reads the gate again"))
             self.wait_for(spoke)
             waits.tell(waits.Wait(""))
@@ -90,6 +94,14 @@ class Gate:
             budget.forgo(both)
             raise
         return self._origin_is_healthy()
+
+    def _ensure_tokens(self, spoke: Spoke) -> None:
+        """Have every token that break and make need, so that neither waits for one."""
+        hubs = [self._site.hub(role).virtual_network for role in Role]
+        ids = map(self._site.network_id, (spoke.virtual_network, *hubs))
+        subscriptions = dict.fromkeys(subscription_of(each).lower() for each in ids)
+        lasts_s = self._site.timing.step_deadline_s + TOKEN_MARGIN_S
+        self._context.session.ensure_tokens(subscriptions, lasts_s)
 
     def _origin_is_healthy(self) -> bool:
         """Return whether the path being left is known to work; a dead gateway is not waited for."""

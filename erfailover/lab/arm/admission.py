@@ -1,8 +1,8 @@
 """What stands between a request and its resource: rights, locks, policies; and their resources.
 
-Owns the order in which they are asked: the client's rights, then those to what the body names,
-then locks, then policies (assumed, from which refusal is seen where two would fit). It changes
-nothing but locks and policies themselves.
+Owns the order in which they are asked: the client's rights, then those to what the body names
+(before them a token of the tenant that owns it), then locks, then policies (assumed, from which
+refusal is seen where two would fit). It changes nothing but locks and policies themselves.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 from erfailover.lab.arm.writes import refuse
 from erfailover.lab.auth import deny_assignments, required_actions
 from erfailover.lab.auth import errors as auth_errors
+from erfailover.lab.auth.tokens import AUXILIARY
 from erfailover.lab.core import arm_url, errors
 from erfailover.lab.core.arm_url import Kind, Target
 from erfailover.lab.core.errors import Refused
@@ -27,19 +28,19 @@ _LOCKED = frozenset({Kind.ITEM, Kind.PART, Kind.GROUP, Kind.DEPLOYMENTS})
 def admit(lab: Cloud, request: Request, target: Target) -> None:
     """Let a request pass, or refuse it."""
     wanted = required_actions.wanted(request.method, target)
+    known = lab.identity.owner_of(target.subscription).object_id
     if wanted is not None and not lab.access.may(wanted.action, wanted.scope):
-        known = lab.identity.object_id
         raise Refused(errors.forbidden(known, wanted.action, wanted.scope))
     if wanted is not None:
-        known = lab.identity.object_id
         refuse(deny_assignments.refused(lab.world, known, wanted.action, wanted.scope))
     body = _body(request) if request.method in ("PUT", "PATCH") else {}
     if wanted is not None and target.kind is Kind.ITEM and target.type is not None:
         for each in required_actions.linked(target.type, body):
+            refuse(_of_another_tenant(lab, request, wanted.scope, each))
             if not lab.access.may(each.action, each.scope):
                 refuse(
                     auth_errors.linked_forbidden(
-                        lab.identity.object_id,
+                        known,
                         wanted.action,
                         wanted.scope,
                         each.action,
@@ -51,6 +52,19 @@ def admit(lab: Cloud, request: Request, target: Target) -> None:
     if target.kind is Kind.ITEM and target.type is not None and request.method == "PUT":
         resource = {**body, "type": target.type.type, "name": target.id.name if target.id else ""}
         refuse(lab.policies.refused(str(target.id), resource))
+
+
+def _of_another_tenant(
+    lab: Cloud, request: Request, scope: str, linked: required_actions.Wanted
+) -> errors.Refusal | None:
+    """Why a body may not name a resource of a tenant of which the request has no token."""
+    subscription = scope.split("/")[2]
+    other = linked.scope.split("/")[2] if linked.scope.count("/") > 1 else subscription
+    tenant, owner = lab.identity.owner_of(subscription).id, lab.identity.owner_of(other).id
+    auxiliary = lab.tokens.auxiliary_tenants(request.headers.get(AUXILIARY, ""))
+    if owner == tenant or owner in auxiliary:
+        return None
+    return auth_errors.linked_of_another_tenant(linked.action, scope, tenant, other)
 
 
 def visible(lab: Cloud, answer: Answer) -> Answer:

@@ -11,7 +11,7 @@ from erfailover.lab.core import errors
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.arm_url import Kind, Target
 from erfailover.lab.core.errors import Refused
-from erfailover.lab.core.protocol import Answer
+from erfailover.lab.core.protocol import Answer, Request
 from erfailover.lab.core.world import Body
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.providers.regions import REGIONS, ZONED, ZONES
@@ -20,13 +20,18 @@ from erfailover.lab.providers.registry import PROVIDERS
 LOCATIONS = ("westeurope", "northeurope", "germanywestcentral", "westus", "westus2", "eastus")
 
 
-def answer(lab: Cloud, target: Target) -> Answer:
-    """Answer for a target outside of the resources."""
+def answer(lab: Cloud, request: Request, target: Target) -> Answer:
+    """Answer for a target outside of the resources.
+
+    A token shows its own tenant and the subscriptions that this owns (assumed of applications).
+    """
+    tenant = lab.tokens.tenant_of(request.headers.get("Authorization", ""))
     match target.kind:
         case Kind.TENANTS:
-            return Answer(200, {"value": [_tenant(lab)]})
+            return Answer(200, {"value": [_tenant(tenant)]})
         case Kind.SUBSCRIPTIONS:
-            return Answer(200, {"value": [_subscription(lab, each) for each in lab.subscriptions]})
+            mine = [s for s in lab.subscriptions if lab.identity.owner_of(s).id == tenant]
+            return Answer(200, {"value": [_subscription(lab, each) for each in mine]})
         case Kind.SUBSCRIPTION:
             return Answer(200, _subscription(lab, target.subscription))
         case Kind.LOCATIONS:
@@ -47,8 +52,7 @@ def answer(lab: Cloud, target: Target) -> Answer:
 _NAMESPACES = (rt.NETWORK, rt.COMPUTE, "Microsoft.Resources")
 
 
-def _tenant(lab: Cloud) -> Body:
-    tenant = lab.identity.tenant
+def _tenant(tenant: str) -> Body:
     return {
         "id": f"/tenants/{tenant}",
         "tenantId": tenant,
@@ -60,13 +64,12 @@ def _tenant(lab: Cloud) -> Body:
 
 
 def _subscription(lab: Cloud, subscription: str) -> Body:
-    known = lab.identity
     return {
         "id": f"/subscriptions/{subscription}",
         "authorizationSource": "RoleBased",
         "managedByTenants": [],
         "subscriptionId": subscription,
-        "tenantId": known.tenant,
+        "tenantId": lab.identity.owner_of(subscription).id,
         "displayName": subscription_name(lab.subscriptions.index(subscription)),
         "state": "Enabled",
         "subscriptionPolicies": {

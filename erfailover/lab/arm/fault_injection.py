@@ -29,6 +29,8 @@ _ENDINGS = {
     Kind.CANCELLED: ("Canceled", "Operation was canceled."),
 }
 """Recorded of failed polls; assumed of cancelled ones."""
+ELSEWHERE = "5f7cf9e3-6c1c-4b5b-9c0a-1d2b1b7a9e11"
+"""The tenant that owns what a fault says is in another one."""
 SYNC = "syncremoteaddressspace"
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 
@@ -108,7 +110,10 @@ def _instead(lab: Cloud, request: Request, armed: Armed) -> Answer | None:
         case Kind.EXPIRED_TOKEN:
             return refused(lab.tokens.expired(request.base), lab.speed)
         case Kind.OTHER_TENANT:
-            return refused(lab.tokens.of_another_tenant(request.base), lab.speed)
+            return refused(
+                lab.tokens.of_another_tenant(request.base, lab.identity.tenant, ELSEWHERE),
+                lab.speed,
+            )
         case Kind.FORBIDDEN:
             target = parse(request.path, PROVIDERS)
             what = target.type.type if target.type else "Microsoft.Resources/subscriptions"

@@ -23,6 +23,7 @@ from erfailover.lab.arm import (
 )
 from erfailover.lab.arm.api_versions import not_offered, version_refused
 from erfailover.lab.arm.odata import paged
+from erfailover.lab.auth.tokens import AUXILIARY
 from erfailover.lab.core import errors
 from erfailover.lab.core.arm_url import Kind, Target, parse
 from erfailover.lab.core.errors import Refused
@@ -85,7 +86,11 @@ def _is_write(request: Request) -> bool:
 
 
 def _judge(lab: Cloud, request: Request, remaining: dict[str, str]) -> Answer:
-    refusal = lab.tokens.check(request.base, request.headers.get("Authorization", ""))
+    owner = _owner(lab, request.path)
+    refusal = lab.tokens.check(request.base, request.headers.get("Authorization", ""), owner)
+    refusal = refusal or lab.tokens.check_auxiliary(
+        request.base, request.headers.get(AUXILIARY, "")
+    )
     if refusal is not None:
         raise Refused(refusal)
     target = parse(request.path, PROVIDERS)
@@ -111,6 +116,14 @@ def _judge(lab: Cloud, request: Request, remaining: dict[str, str]) -> Answer:
         raise Refused(errors.subscription_not_found(target.subscription))
     admission.admit(lab, request, target)
     return _route(lab, request, target)
+
+
+def _owner(lab: Cloud, path: str) -> str:
+    """Return the tenant that owns the subscription of a path; empty for a path outside of any."""
+    parts = [each for each in path.lower().split("/") if each][:2]
+    if len(parts) < 2 or parts[0] != "subscriptions" or parts[1] not in lab.subscriptions:
+        return ""
+    return lab.identity.owner_of(parts[1]).id
 
 
 def _route(lab: Cloud, request: Request, target: Target) -> Answer:
@@ -169,7 +182,7 @@ def _read(lab: Cloud, request: Request, target: Target) -> Answer:
         case Kind.OPERATION_RESULT:
             return reads.operation_result(lab, request, target)
         case _:
-            return directory.answer(lab, target)
+            return directory.answer(lab, request, target)
 
 
 def _listed(lab: Cloud, request: Request, answer: Answer) -> Answer:

@@ -2,7 +2,8 @@
 
 Owns the answer at ``IDENTITY_ENDPOINT``. It is there for clients whose other credentials ask
 the public cloud about an authority that they do not know: the JavaScript SDK's do, and without
-the Internet they then fail. It must never log the header, which is a secret.
+the Internet they then fail. It is of the first tenant, whichever is asked for. It must never log
+the header, which is a secret.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from erfailover.lab.auth.identity import Identity
 from erfailover.lab.auth.tokens import LIFETIME_S, TokenAnswer, Tokens
 
 PATH = "msi/token"
+OWN_ID = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/lab/providers"
+    "/Microsoft.ManagedIdentity/userAssignedIdentities/lab"
+)
+"""The claim ``xms_mirid``: the resource that the identity is (seen in public tokens)."""
 HEADER = "X-IDENTITY-HEADER"
 
 
@@ -41,10 +47,11 @@ def answer(
     resource = query.get("resource", "").removesuffix("/.default").rstrip("/")
     if not tokens.audience_known(base, resource):
         return TokenAnswer(400, {"statusCode": 400, "message": f"Unknown resource {resource}."})
+    token = tokens.access_token(f"{base}/{identity.tenant}/", resource, xms_mirid=OWN_ID)
     return TokenAnswer(
         200,
         {
-            "access_token": tokens.access_token(f"{base}/{identity.tenant}/", resource),
+            "access_token": token,
             "expires_on": str(int(time.time()) + LIFETIME_S),
             "resource": resource,
             "token_type": "Bearer",

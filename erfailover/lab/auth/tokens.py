@@ -2,6 +2,10 @@
 
 Owns the signing key and the rules of Entra's token endpoint that clients depend on. Tokens
 run on wall time. It must never log a token, a secret or an assertion.
+
+A token is one tenant's. Published (authenticate-multi-tenant): the primary token must be of the
+tenant that owns the subscription; ``x-ms-authorization-auxiliary`` holds up to three tokens of
+others, all of which must be valid and unexpired, or the answer is 401.
 """
 
 from __future__ import annotations
@@ -46,6 +50,10 @@ VAULT_AUDIENCES = frozenset(
 """Tokens for Key Vault, which the lab is none of: they are granted, and do not open the lab."""
 
 
+AUXILIARY = "x-ms-authorization-auxiliary"
+MOST_AUXILIARY = 3
+
+
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
     """What the token endpoint answers."""
@@ -68,7 +76,13 @@ class Tokens:
             self._key = loaded
         self._public = self._key.public_key()
         self._key_id = uuid.uuid5(uuid.NAMESPACE_OID, str(self._public.public_numbers().n)).hex
-        self._checked: dict[str, tuple[float, str]] = {}
+        self._checked: dict[str, tuple[float, str, str]] = {}
+        self.lifetime_s: float = LIFETIME_S
+        """How long a token lasts that the token endpoint grants."""
+        self.without_client: set[str] = set()
+        """Tenants to which the client was not added: they grant it no token."""
+        self.granted: list[str] = []
+        """The tenants whose tokens were granted, in order."""
 
     def private_key(self) -> bytes:
         """The signing key as PEM, to be kept readable by its owner alone."""
@@ -91,10 +105,21 @@ class Tokens:
             }
         )
 
-    def access_token(self, issuer: str, audience: str, lifetime_s: float = LIFETIME_S) -> str:
-        """An access token for the lab's client."""
+    def access_token(
+        self,
+        issuer: str,
+        audience: str,
+        lifetime_s: float = LIFETIME_S,
+        tenant: str = "",
+        **more: str,
+    ) -> str:
+        """An access token for the lab's client, of the first tenant unless another is named.
+
+        ``more`` are further claims.
+        """
         now = int(time.time())
         known = self._identity
+        of = known.tenant_named(tenant) or known.tenants[0]
         return self._sign(
             {
                 "aud": audience,
@@ -106,11 +131,12 @@ class Tokens:
                 "appidacr": "1",
                 "idp": issuer,
                 "idtyp": "app",
-                "oid": known.object_id,
-                "sub": known.object_id,
-                "tid": known.tenant,
+                "oid": of.object_id,
+                "sub": of.object_id,
+                "tid": of.id,
                 "uti": uuid.uuid4().hex,
                 "ver": "1.0",
+                **more,
             }
         )
 
@@ -120,12 +146,13 @@ class Tokens:
     def grant(self, base: str, tenant: str, form: Mapping[str, str]) -> TokenAnswer:
         """Answer a request to the token endpoint (OAuth 2.0 client credentials)."""
         known = self._identity
-        if tenant.lower() != known.tenant:
+        of = known.tenant_named(tenant)
+        if of is None:
             return _denied("invalid_request", 90002, f"Tenant '{tenant}' not found.")
         if form.get("grant_type") != "client_credentials":
             kind = form.get("grant_type", "")
             return _denied("unsupported_grant_type", 70003, f"grant type '{kind}' not supported.")
-        if form.get("client_id", "").lower() != known.client_id:
+        if form.get("client_id", "").lower() != known.client_id or of.id in self.without_client:
             return _denied(
                 "unauthorized_client", 700016, "Application was not found in the directory."
             )
@@ -134,19 +161,20 @@ class Tokens:
             return refused
         audience = (form.get("scope") or form.get("resource") or "").split(" ")[0]
         audience = audience.removesuffix("/.default").rstrip("/")
-        issuer = f"{base}/{known.tenant}/"
+        issuer = f"{base}/{of.id}/"
         if audience == STORAGE_AUDIENCE:
-            issuer = f"https://sts.windows.net/{known.tenant}/"
+            issuer = f"https://sts.windows.net/{of.id}/"
         elif audience not in VAULT_AUDIENCES and not self.audience_known(base, audience):
             text = f"The resource principal named {audience} was not found in the tenant."
             return _denied("invalid_resource", 500011, text)
-        token = self.access_token(issuer, audience)
+        token = self.access_token(issuer, audience, self.lifetime_s, of.id)
+        self.granted.append(of.id)
         return TokenAnswer(
             200,
             {
                 "token_type": "Bearer",
-                "expires_in": LIFETIME_S,
-                "ext_expires_in": LIFETIME_S,
+                "expires_in": int(self.lifetime_s),
+                "ext_expires_in": int(self.lifetime_s),
                 "access_token": token,
             },
         )
@@ -174,30 +202,73 @@ class Tokens:
         """Whether a token for an audience opens this lab: its own, or a public cloud's."""
         return audience.rstrip("/") in {base, *_loopback_names(base), *PUBLIC_AUDIENCES}
 
-    def check(self, base: str, authorization: str) -> Refusal | None:
+    def check(self, base: str, authorization: str, owner: str = "") -> Refusal | None:
         """Whether a request's ``Authorization`` header opens ARM; the refusal where not.
 
-        Documented codes and headers of ARM.
+        Documented codes and headers of ARM. A request without a token is told in
+        ``WWW-Authenticate`` which tenant owns the subscription (reported: shawntabrizi.com,
+        "Secret APIs in Azure Active Directory and Azure Resource Manager").
+
+        Args:
+            base: the lab's own endpoint.
+            authorization: the header.
+            owner: the tenant that owns the subscription; empty for a request outside of any.
         """
+        tenant = owner or self._identity.tenant
         if not authorization:
             return _unauthorized(
                 base,
-                self._identity.tenant,
+                tenant,
                 "AuthenticationFailed",
                 "Authentication failed. The 'Authorization' header is missing.",
             )
         scheme, _, token = authorization.partition(" ")
-        known = self._checked.get(token)
-        if known is not None and known[0] > time.time() and known[1] == base:
-            return None
-        tenant = self._identity.tenant
         if scheme.lower() != "bearer":
             text = "The authentication scheme is not supported."
             return _unauthorized(base, tenant, "AuthenticationFailedInvalidHeader", text)
-        return self._check_token(base, token.strip())
+        refusal = self._check_token(base, token.strip(), tenant)
+        if refusal is None and owner and self._checked[token.strip()][2] != owner:
+            return self.of_another_tenant(base, self._checked[token.strip()][2], owner)
+        return refusal
 
-    def _check_token(self, base: str, token: str) -> Refusal | None:
-        tenant = self._identity.tenant
+    def tenant_of(self, authorization: str) -> str:
+        """Return the tenant whose token a header holds that was checked."""
+        known = self._checked.get(authorization.partition(" ")[2].strip())
+        return known[2] if known is not None else self._identity.tenant
+
+    def check_auxiliary(self, base: str, header: str) -> Refusal | None:
+        """Return why the tokens of ``x-ms-authorization-auxiliary`` are refused; None if not.
+
+        Their being refused with 401 is published, with the client and the tenant of the token that
+        is not valid; code and message are assumed, as is what more than three tokens meet.
+        """
+        tokens = _auxiliary_tokens(header)
+        if len(tokens) > MOST_AUXILIARY:
+            text = f"The auxiliary header has {len(tokens)} tokens; at most {MOST_AUXILIARY} fit."
+            return _unauthorized(
+                base, self._identity.tenant, "InvalidAuxiliaryAuthenticationHeader", text
+            )
+        for token in tokens:
+            refusal = self._check_token(base, token, self._identity.tenant)
+            if refusal is not None:
+                claims = _unverified(token)
+                text = (
+                    f"{refusal.message} The auxiliary token is of client "
+                    f"'{claims.get('appid', '')}' and tenant '{claims.get('tid', '')}'."
+                )
+                return _unauthorized(base, self._identity.tenant, refusal.code, text)
+        return None
+
+    def auxiliary_tenants(self, header: str) -> frozenset[str]:
+        """Return the tenants of the auxiliary tokens, which were checked."""
+        return frozenset(
+            self._checked[each][2] for each in _auxiliary_tokens(header) if each in self._checked
+        )
+
+    def _check_token(self, base: str, token: str, tenant: str) -> Refusal | None:
+        known = self._checked.get(token)
+        if known is not None and known[0] > time.time() and known[1] == base:
+            return None
         try:
             claims = jwt.decode(
                 token,
@@ -206,36 +277,46 @@ class Tokens:
                 options={"verify_aud": False, "require": ["exp", "aud", "iss", "tid"]},
             )
         except jwt.ExpiredSignatureError:
-            return self.expired(base)
+            return self.expired(base, tenant)
         except (jwt.InvalidTokenError, UnicodeEncodeError):
             text = "The access token is invalid."
             return _unauthorized(base, tenant, "InvalidAuthenticationToken", text)
-        if claims["tid"] != tenant:
-            return self.of_another_tenant(base)
+        if self._identity.tenant_named(str(claims["tid"])) is None:
+            return self.of_another_tenant(base, str(claims["tid"]), tenant)
         if not self.audience_known(base, str(claims["aud"])):
             text = "The access token has been obtained for wrong audience or resource."
             return _unauthorized(base, tenant, "InvalidAuthenticationTokenAudience", text)
         if len(self._checked) > 1000:
             self._checked.clear()
-        self._checked[token] = (float(claims["exp"]), base)
+        self._checked[token] = (float(claims["exp"]), base, str(claims["tid"]))
         return None
 
-    def expired(self, base: str) -> Refusal:
+    def expired(self, base: str, tenant: str = "") -> Refusal:
         """What an expired token meets."""
         text = "The access token expiry UTC time is earlier than current UTC time."
-        return _unauthorized(base, self._identity.tenant, "ExpiredAuthenticationToken", text)
+        tenant = tenant or self._identity.tenant
+        return _unauthorized(base, tenant, "ExpiredAuthenticationToken", text)
 
-    def of_another_tenant(self, base: str) -> Refusal:
+    def of_another_tenant(self, base: str, issuer: str, owner: str) -> Refusal:
         """What a token meets in a subscription of another tenant.
 
-        Reported: terraform-provider-azurerm 4546, azure-sdk-for-go 21891; shortened.
+        Reported, word for word: AzViz 37, azure-tools-vscode 44, azure-sdk-for-net 49391.
+
+        Args:
+            base: the lab's own endpoint.
+            issuer: the tenant whose token it is.
+            owner: the tenant that owns the subscription.
         """
         text = (
-            "The access token is from the wrong issuer. It must match the tenant associated with "
-            "this subscription."
+            f"The access token is from the wrong issuer 'https://sts.windows.net/{issuer}/'. It "
+            f"must match the tenant 'https://sts.windows.net/{owner}/' associated with this "
+            f"subscription. Please use the authority (URL) 'https://login.windows.net/{owner}' to "
+            "get the token. Note, if the subscription is transferred to another tenant there is "
+            "no impact to the services, but information about new tenant could take time to "
+            "propagate (up to an hour). If you just transferred your subscription and see this "
+            "error message, please try back later."
         )
-        tenant = self._identity.tenant
-        return _unauthorized(base, tenant, "InvalidAuthenticationTokenTenant", text)
+        return _unauthorized(base, owner, "InvalidAuthenticationTokenTenant", text)
 
     def keys(self) -> Body:
         """The public key, as the ``keys`` endpoint shows it."""
@@ -259,6 +340,20 @@ class Tokens:
             "tenant_region_scope": None,
             "cloud_instance_name": base.removeprefix("https://"),
         }
+
+
+def _auxiliary_tokens(header: str) -> list[str]:
+    """Split the header at commas (published), or at semicolons (azure-cli's track 1)."""
+    parts = [each.strip() for each in header.replace(";", ",").split(",") if each.strip()]
+    return [each.partition(" ")[2].strip() for each in parts]
+
+
+def _unverified(token: str) -> Body:
+    try:
+        claims: Body = jwt.decode(token, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        return {}
+    return claims
 
 
 def _loopback_names(base: str) -> tuple[str, ...]:

@@ -86,10 +86,27 @@ def main() -> None:
     default=1,
     help="How many subscriptions the tenant has at least; what there were stay.",
 )
-def up(state_dir: Path | None, output: str, port: int, speed: float, subscriptions: int) -> None:
+@click.option(
+    "--tenants",
+    type=click.IntRange(1, 10),
+    default=1,
+    help="How many tenants there are at least; each further one owns a subscription.",
+)
+def up(
+    state_dir: Path | None,
+    output: str,
+    port: int,
+    speed: float,
+    subscriptions: int,
+    tenants: int,
+) -> None:
     """Start the lab in the background, unless it runs already."""
     running, started = process.start(
-        state_folder.folder(state_dir), port=port, speed=speed, subscriptions=subscriptions
+        state_folder.folder(state_dir),
+        port=port,
+        speed=speed,
+        subscriptions=subscriptions,
+        tenants=tenants,
     )
     if output == "json":
         found = {"endpoint": running.endpoint, "started": started, "speed": running.speed}

@@ -78,24 +78,26 @@ def find(where: Folder) -> Running:
 
 
 def start(
-    where: Folder, *, port: int = 0, speed: float = DEFAULT_SPEED, subscriptions: int = 1
+    where: Folder,
+    *,
+    port: int = 0,
+    speed: float = DEFAULT_SPEED,
+    subscriptions: int = 1,
+    tenants: int = 1,
 ) -> tuple[Running, bool]:
     """Start a lab in the background and wait until it answers; tells whether it was started.
 
     A lab that runs already is left alone. Raises LabProblem where it does not come up, or runs
-    with fewer subscriptions.
+    with fewer subscriptions or tenants.
     """
     if where.held():
         running = _await(where, None)
-        known = len(where.identity().subscriptions)
-        if known < subscriptions:
-            raise LabProblem(
-                f"the lab runs with {known} subscription(s), and {subscriptions} are wanted: end "
-                "it with 'erfailover lab down', then start it again"
-            )
+        known = where.identity()
+        _insist("subscription(s)", len(known.subscriptions), subscriptions)
+        _insist("tenant(s)", len(known.tenants), tenants)
         return running, False
     where.make()
-    where.add_subscriptions(subscriptions)
+    where.extend(subscriptions, tenants)
     where.note.unlink(missing_ok=True)
     command = [sys.executable, "-m", "erfailover.lab", "serve", "--state-dir", str(where.path)]
     command += ["--port", str(port), "--speed", f"{speed:g}"]
@@ -145,6 +147,15 @@ def _tail(log: Path) -> str:
     return "\n".join([f"the end of {log}:", *lines])
 
 
+def _insist(what: str, has: int, wanted: int) -> None:
+    """Refuse to go on with a lab that runs and has fewer of something than are wanted."""
+    if has < wanted:
+        raise LabProblem(
+            f"the lab runs with {has} {what}, and {wanted} are wanted: end it with 'erfailover "
+            "lab down', then start it again"
+        )
+
+
 def stop(where: Folder) -> bool:
     """End the lab that serves from a folder; tells whether one did."""
     if not where.held():
@@ -179,6 +190,7 @@ def description(running: Running) -> dict[str, Any]:
         "tenant": known.tenant,
         "subscription": known.subscription,
         "subscriptions": list(known.subscriptions),
+        "tenants": {each.id: list(each.subscriptions) for each in known.tenants},
         "client_id": known.client_id,
         "client_secret": known.client_secret,
         "federated_token_file": running.environment["AZURE_FEDERATED_TOKEN_FILE"],

@@ -98,7 +98,7 @@ class Cloud(ABC):
         self.newest_api_version = ""
         """Of Network and Compute, in a cloud or region that lags behind; empty for all."""
         self.subscriptions = (
-            *self.identity.subscriptions,
+            *(each for tenant in self.identity.tenants for each in tenant.subscriptions),
             *(each.lower() for each in subscriptions),
         )
         self._limits = limits

@@ -69,6 +69,7 @@ def _cloud(endpoint: str) -> dict[str, str]:
 
 
 def _profile(identity: Identity) -> dict[str, object]:
+    owned = [(tenant, each) for tenant in identity.tenants for each in tenant.subscriptions]
     return {
         "installationId": identity.object_id,
         "subscriptions": [
@@ -78,12 +79,12 @@ def _profile(identity: Identity) -> dict[str, object]:
                 "state": "Enabled",
                 "user": {"name": identity.client_id, "type": "servicePrincipal"},
                 "isDefault": number == 0,
-                "tenantId": identity.tenant,
+                "tenantId": tenant.id,
                 "environmentName": CLOUD,
-                "homeTenantId": identity.tenant,
+                "homeTenantId": tenant.id,
                 "managedByTenants": [],
             }
-            for number, subscription in enumerate(identity.subscriptions)
+            for number, (tenant, subscription) in enumerate(owned)
         ],
     }
 
@@ -92,9 +93,10 @@ def _entries(identity: Identity) -> list[dict[str, str]]:
     return [
         {
             "client_id": identity.client_id,
-            "tenant": identity.tenant,
+            "tenant": tenant.id,
             "client_secret": identity.client_secret,
         }
+        for tenant in identity.tenants
     ]
 
 

@@ -71,12 +71,10 @@ class Folder:
         write_private(file, made.as_json().encode())
         return made
 
-    def add_subscriptions(self, count: int) -> None:
-        """Have at least so many subscriptions, from the next start on."""
-        write_private(
-            self.path / "identity.json",
-            self.identity().with_subscriptions(count).as_json().encode(),
-        )
+    def extend(self, subscriptions: int, tenants: int) -> None:
+        """Have at least so many subscriptions and tenants, from the next start on."""
+        known = self.identity().with_subscriptions(subscriptions).with_tenants(tenants)
+        write_private(self.path / "identity.json", known.as_json().encode())
 
     def signing_key(self) -> bytes | None:
         """The key that signs the lab's tokens; None where there is none yet."""

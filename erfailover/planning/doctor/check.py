@@ -29,6 +29,7 @@ class Name(StrEnum):
     """Every check."""
 
     CREDENTIALS = "credentials"
+    TENANTS = "tenants"
     PERMISSIONS = "permissions"
     DENIALS = "deny-assignments"
     LOCKS = "locks"

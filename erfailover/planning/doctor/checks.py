@@ -51,6 +51,7 @@ from erfailover.planning.doctor.rights import (
     locks,
     policies,
     rights,
+    tenants,
 )
 from erfailover.planning.hazards.checks import hazards as claims
 from erfailover.planning.hazards.scene import TUNNELS
@@ -71,6 +72,7 @@ def hazards(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
+    tenants,
     rights,
     denials,
     locks,

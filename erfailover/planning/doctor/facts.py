@@ -34,6 +34,17 @@ class Identity:
     kind: str
     object_id: str
     tenant: str
+    managed: bool = False
+    """Whether it is a managed identity, which is of one tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Whose token opens a subscription; None, with the reason, if its tenant takes none."""
+
+    identity: Identity | None
+    refused: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +160,7 @@ class Facts:
         now: this machine's clock, UTC.
         unreachable: why nothing of Azure could be read; None where something was.
         grants: by resource id in lower case.
+        sign_ins: how each subscription is signed in to, if there are several or further tenants.
         locks, policies, denials, eligible: by the id of the resource group in lower case.
         watchers: the Network Watcher that serves a machine, by the machine's id in lower case.
         api_versions: what the providers offer and what is used.
@@ -168,6 +180,7 @@ class Facts:
     unreachable: str | None = None
     remedy: str | None = None
     grants: Mapping[str, Reading[tuple[Grant, ...]]] = field(default_factory=dict)
+    sign_ins: Mapping[str, Reading[SignIn]] = field(default_factory=dict)
     locks: Mapping[str, Reading[tuple[Lock, ...]]] = field(default_factory=dict)
     policies: Mapping[str, Reading[Policies]] = field(default_factory=dict)
     eligible: Mapping[str, Reading[tuple[EligibleRole, ...]]] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.site import Site
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.check import Check, Group, Line, Name, place, short, told_apart, why
-from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, Facts
+from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, Facts, Identity
 from erfailover.planning.doctor.permissions import BLOB_ROLE, ELSEWHERE, Need, On
 
 REMEDY = "erfailover permissions --role-definition switch prints a role with what is needed."
@@ -31,6 +31,49 @@ def credentials(site: Site, facts: Facts) -> Iterator[Check]:
             f"{who.kind} {who.name} (object {who.object_id}, tenant {who.tenant}) at "
             f"{facts.endpoint}"
         )
+
+
+def tenants(site: Site, facts: Facts) -> Iterator[Check]:
+    """Every tenant that owns a subscription gives a token, each of the same identity.
+
+    Published (authenticate-multi-tenant): all tokens are of one user or application, which was
+    added to the other tenants.
+    """
+    line = Line(Name.TENANTS, Group.IDENTITY, required=bool(site.tenants))
+    found: dict[str, Identity] = {}
+    for subscription, reading in facts.sign_ins.items():
+        if reading.value is None:
+            yield line.unknown(f"subscription {subscription}: {why(reading)}", FAR_TENANT)
+        elif reading.value.identity is None:
+            told = f"subscription {subscription}: {reading.value.refused}"
+            yield line.fails(told, reading.value.remedy or FAR_TENANT)
+        else:
+            found[subscription] = reading.value.identity
+    who = list(dict.fromkeys(f"{each.kind} {each.name}" for each in found.values()))
+    users = any(each.kind == "user" for each in found.values())
+    applications = [each for each in who if each.startswith("application")]
+    whole = len(found) == len(facts.sign_ins)
+    if any(each.managed for each in found.values()) and (site.tenants or not whole):
+        told = "a managed identity is of one tenant, and the site is of several"
+        yield line.fails(f"{', '.join(who)}: {told}", FAR_TENANT)
+    elif len(applications) + users > 1:  # a guest has another name in each tenant
+        told = "the tenants' tokens are of different identities"
+        yield line.fails(f"{told}: {', '.join(who)}", ONE_IDENTITY)
+    elif whole:
+        owners = list(dict.fromkeys(each.tenant for each in found.values()))
+        told = f"a token of each of {len(owners)} tenants: {', '.join(owners)}"
+        yield line.ok(told if owners[1:] else "one tenant owns every subscription of the site")
+
+
+FAR_TENANT = (
+    "Name the other tenant under tenants: in the site file. A managed identity cannot sign in to "
+    "it: use a multi-tenant application that was added to both tenants, or a user who is a guest "
+    "in the other one (az login --tenant ID), with a role on either side."
+)
+ONE_IDENTITY = (
+    "Azure takes the tokens of a peering across tenants from one user or application only: sign in "
+    "to all tenants as the same, for example with azure-cli for each under tenants:."
+)
 
 
 def rights(site: Site, facts: Facts) -> Iterator[Check]:
@@ -98,7 +141,9 @@ def denials(site: Site, facts: Facts) -> Iterator[Check]:
     ``denyWriteAndDelete`` make them.
     """
     line = Line(Name.DENIALS, Group.IDENTITY, required=False)
-    own = facts.identity.value.object_id if facts.identity.value else ""
+    identities = [facts.identity.value]
+    identities += [each.value.identity for each in facts.sign_ins.values() if each.value]
+    own = {each.object_id for each in identities if each}
     bad = False
     for group, reading in facts.denials.items():
         if reading.value is None:
@@ -109,12 +154,12 @@ def denials(site: Site, facts: Facts) -> Iterator[Check]:
             )
         for each in reading.value or ():
             actions = _denied(site, each)
-            if not actions or own in each.excluded:
+            if not actions or own.intersection(each.excluded):
                 continue
             bad = True
             told = f"the deny assignment {each.name} at {place(each.scope)} takes away {actions}"
             remedy = "Have the identity excluded from it: it is a deployment stack's, most likely."
-            if EVERYBODY in each.principals or own in each.principals:
+            if own.union({EVERYBODY}).intersection(each.principals):
                 yield line.fails(told, remedy)
             else:
                 groups = ", ".join(each.principals)

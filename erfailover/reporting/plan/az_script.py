@@ -36,7 +36,7 @@ def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> str
         observed: what it was decided from: it names the gateway's neighbors and routes.
         digest: what identifies the plan.
     """
-    lines = list(_head(plan, observed, digest))
+    lines = list(_head(site, plan, observed, digest))
     passed: set[int] = set()
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     spokes = {spoke.name: spoke for spoke in site.spokes}
@@ -56,7 +56,7 @@ def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> str
     return "\n".join([*lines, *_tail(site, plan)])
 
 
-def _head(plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
+def _head(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
     yield "#!/bin/sh"
     yield from _comment(PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target)))
     yield from _comment(f"Read {observed.taken_at}; digest {digest}. ")
@@ -69,6 +69,13 @@ def _head(plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
         "it again from the top: make a new plan, or go on by hand."
     )
     yield "#"
+    if site.tenants:  # seen by running az 2.91.0, with --remote-vnet too
+        yield from _comment(
+            "az network vnet peering update sends no token of another tenant: what it changes "
+            "between tenants is refused (LinkedAuthorizationFailed). Change that in the portal "
+            "(Authenticate), or with az rest and the header x-ms-authorization-auxiliary."
+        )
+        yield "#"
     for claim in (*plan.guards, *plan.hazards):
         if claim.verdict is not Verdict.HOLDS:
             yield from _comment(f"{VERDICT_WORD[claim.verdict]}: {claim.seen}")

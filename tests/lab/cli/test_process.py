@@ -74,6 +74,21 @@ def test_a_tenant_has_as_many_subscriptions_as_were_asked_for(state: Path) -> No
     assert (len(again), again[:2]) == (3, found["subscriptions"])
 
 
+def test_there_are_as_many_tenants_as_were_asked_for(state: Path) -> None:
+    assert lab(state, "up", "--tenants", "2").returncode == 0
+    found = json.loads(lab(state, "env", "--json").stdout)
+    (first, own), (second, others) = found["tenants"].items()
+    assert (first, own) == (found["tenant"], found["subscriptions"])
+    assert len(others) == 1
+    assert second != first
+    refused = lab(state, "up", "--tenants", "3")
+    assert refused.returncode == 1
+    assert "runs with 2 tenant(s), and 3 are wanted" in refused.stderr
+    assert lab(state, "down").returncode == 0
+    assert lab(state, "up").returncode == 0
+    assert json.loads(lab(state, "env", "--json").stdout)["tenants"] == found["tenants"]
+
+
 @pytest.mark.parametrize("words", [["status"], ["env"], ["env", "--json"], ["reset"]])
 def test_without_a_lab_the_message_says_how_to_start_one(state: Path, words: list[str]) -> None:
     found = lab(state, *words)

@@ -10,8 +10,8 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from erfailover.azure.client.access import FRESH_S, SharedCredential
 from erfailover.azure.client.errors import translate
+from erfailover.azure.client.shared_credential import FRESH_S, SharedCredential
 from erfailover.errors import Kind
 
 

@@ -11,9 +11,10 @@ from typing import Any, cast
 import pytest
 from azure.core.credentials import AccessToken
 
-from erfailover.azure.client.access import Access, SharedCredential
+from erfailover.azure.client.access import Access
 from erfailover.azure.client.clouds import at, known
 from erfailover.azure.client.raw_request import PAGES
+from erfailover.azure.client.shared_credential import SharedCredential
 from erfailover.azure.reader import Reader
 from erfailover.azure.session import READ_DEADLINE_S, Session
 from erfailover.azure.writer import Writer
@@ -87,7 +88,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         bundle = tmp_path / "both.pem"
         bundle.write_bytes(azure.authority.read_bytes() + elsewhere.authority.read_bytes())
         access = Access(replace(at(azure.url, known("public")), ca=bundle))
-        access.credential = SharedCredential(lambda: cast(Any, Fixed()))
+        access.tenants.home = SharedCredential(lambda: cast(Any, Fixed()))
         clock = Shifted()
         session = Session(clock, SUBSCRIPTION, access)
         yield Scene(azure, elsewhere, clock, Reader(session), Writer(session, lambda: None))

@@ -14,6 +14,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from erfailover.azure.client.access import Access
 from erfailover.azure.client.clouds import resolve
 from erfailover.azure.client.rate_limits import NETWORK_LIMITS
+from erfailover.azure.client.tenants import Tenants
 from erfailover.azure.client.write_guard import WriteGuardPolicy
 from erfailover.azure.reader import Reader
 from erfailover.azure.session import Session
@@ -102,6 +103,8 @@ class Scene:
     def __post_init__(self) -> None:
         self.cloud = resolve("public", {})
         self.credential = Slow()
+        home: Any = self.credential
+        self.tenants = Tenants(self.cloud, cast(Any, self.wire), home, {}, lambda *asked: home)
         self.session = Session(self.clock, SUBSCRIPTION, cast(Access, self))
         self.writer = Writer(self.session, self.lease.check)
 

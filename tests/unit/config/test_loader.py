@@ -657,3 +657,61 @@ def test_what_is_wrong_within_a_choice_is_reported_once(
     file = edited(tmp_path, (old, new))
     [line] = complaints(file)
     assert line.endswith(f": {place}: {said}")
+
+
+TENANT = "0f8fad5b-d9cb-469f-a165-70867728950e"
+TENANTS = [f"0f8fad5b-d9cb-469f-a165-7086772895{number:02}" for number in range(4)]
+
+
+def tenants(tmp_path: FilePath, *lines: str) -> FilePath:
+    return write(
+        tmp_path, "\n".join((template(), "tenants:", *(f"  {each}" for each in lines), ""))
+    )
+
+
+def test_further_tenants_are_named_with_their_credentials(tmp_path: FilePath) -> None:
+    assert loaded(tmp_path).tenants == {}
+    named = dict(
+        zip(TENANTS, ("default", "azure-cli", "environment"), strict=False),
+    )
+    file = tenants(tmp_path, *(f"{tenant}: {kind}" for tenant, kind in named.items()))
+    assert load(file, {}).tenants == named
+    file = tenants(tmp_path, f"{TENANT}: workload-identity")
+    assert load(file, {}).tenants == {TENANT: "workload-identity"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            [f"{TENANT}: managed-identity"],
+            f"tenants.{TENANT}: expected 'default' or 'azure-cli' or 'environment' or "
+            "'workload-identity', found 'managed-identity'; a managed identity gives tokens of its "
+            "own tenant only",
+        ),
+        ([f"{TENANT}: secret"], "or 'workload-identity', found 'secret'"),
+        ([f"{TENANT}:"], "'workload-identity', found nothing"),
+        ([f"{TENANT}: {{client: x}}"], "'workload-identity', found keys and values"),
+        (["contoso.com: default"], "expected a tenant's id (a GUID), found 'contoso.com'"),
+        (["12: default"], "expected"),
+        (
+            [f"{TENANT}: default", f"{TENANT.upper()}: azure-cli"],
+            f"expected each tenant once, found '{TENANT.upper()}'",
+        ),
+        (
+            [f"{each}: default" for each in TENANTS],
+            "tenants: expected at most 3 tenants, found 4; Azure takes no more auxiliary tokens",
+        ),
+    ],
+)
+def test_wrong_tenants_are_told(tmp_path: FilePath, lines: list[str], said: str) -> None:
+    file = tenants(tmp_path, *lines)
+    found = complaints(file)
+    assert any(said in line for line in found), found
+    assert all(line_of(file, "tenants:") <= int(line.partition(":")[0]) for line in found)
+
+
+@pytest.mark.parametrize("value", ["[a]", "default", "12"])
+def test_tenants_are_a_mapping(tmp_path: FilePath, value: str) -> None:
+    file = write(tmp_path, f"{template()}\ntenants: {value}\n")
+    assert any("tenants: expected keys and values" in line for line in complaints(file))

@@ -26,6 +26,7 @@ from erfailover.planning.doctor.facts import (
     Load,
     Lock,
     Policies,
+    SignIn,
 )
 from erfailover.planning.doctor.permissions import Grant, On, groups, resources
 from erfailover.planning.hazards.scene import NAMES, REMARKS
@@ -94,6 +95,49 @@ def test_a_failure_counts_always_and_an_unknown_line_where_a_switch_rests_on_it(
 
 
 # Identity and rights.
+
+
+APP = Identity("app", "application", "1", "t1")
+GUEST = Identity("anna_example.org#EXT#@contoso", "user", "2", "t2")
+ACROSS = replace(SITE, tenants={"t2": "default"})
+
+
+@pytest.mark.parametrize(
+    ("site", "signed", "verdict", "said"),
+    [
+        (SITE, [], HOLDS, "one tenant owns every subscription"),
+        (SITE, [SignIn(APP), SignIn(APP)], HOLDS, "one tenant owns every subscription"),
+        (SITE, [SignIn(replace(APP, managed=True))] * 2, HOLDS, "one tenant owns"),
+        (ACROSS, [SignIn(APP), SignIn(replace(APP, tenant="t2"))], HOLDS, "2 tenants: t1, t2"),
+        (ACROSS, [SignIn(replace(GUEST, tenant="t1")), SignIn(GUEST)], HOLDS, "token of each"),
+        (ACROSS, [SignIn(APP), SignIn(None, "no token of tenant t2")], FAILS, "no token of"),
+        (SITE, [SignIn(APP), SignIn(None, "in another tenant")], FAILS, "in another tenant"),
+        (ACROSS, [SignIn(APP), SignIn(GUEST)], FAILS, "of different identities: application app"),
+        (ACROSS, [SignIn(APP), SignIn(replace(APP, name="b"))], FAILS, "different identities"),
+        (ACROSS, [SignIn(replace(APP, managed=True))], FAILS, "a managed identity is of one"),
+        (ACROSS, [None], UNKNOWN, "403"),
+    ],
+)
+def test_every_tenant_gives_a_token_of_the_same_identity(
+    site: Site, signed: list[SignIn | None], verdict: Verdict, said: str
+) -> None:
+    sign_ins = {
+        f"s{number}": Reading(each, None if each else "403") for number, each in enumerate(signed)
+    }
+    found = [each for each in rights.tenants(site, facts(sign_ins=sign_ins))]
+    bad = [each for each in found if each.verdict is not HOLDS] or found
+    assert [each.verdict for each in bad] == [verdict]
+    assert said in bad[0].seen
+    if verdict is not HOLDS:
+        assert bad[0].remedy
+    assert bad[0].required is bool(site.tenants)
+
+
+def test_what_can_sign_in_to_a_second_tenant_is_said_of_a_managed_identity() -> None:
+    managed = {"s": Reading(SignIn(replace(APP, managed=True)))}
+    (line,) = rights.tenants(ACROSS, facts(sign_ins=managed))
+    for words in ("managed identity cannot", "multi-tenant application", "guest", "tenants:"):
+        assert words in line.remedy
 
 
 def test_a_missing_right_is_named_with_what_needs_it() -> None:

@@ -324,8 +324,9 @@ PEERING = Provider(
         Coverage(
             names="`virtualNetworks/virtualNetworkPeerings`",
             modelled="Initiated, Connected, Disconnected; sync level; the four flags; every "
-            "refusal that a switch can meet; opposite sides follow at once",
-            not_modelled="subnet peering (501), across tenants",
+            "refusal that a switch can meet; opposite sides follow at once; across tenants with a "
+            "token of either",
+            not_modelled="subnet peering (501)",
             rests_on="recording; refusals from issue threads; text unknown: a random code per run",
         ),
     ),

@@ -1,0 +1,147 @@
+"""A credential that several clients share: its tokens are kept in memory, and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+
+from erfailover.errors import AzureFailure
+
+log = logging.getLogger("erfailover.azure.access")
+
+FRESH_S = 300.0
+"""A token is replaced when it has less than this left, as azure-core does."""
+
+AGAIN_S = 30.0
+"""How soon a token is asked for again after the authority failed, while the old one lasts."""
+
+FAILED_S = 5.0
+"""How long the chain's failure is everybody's answer: many threads ask at once, and a chain that
+has nothing to try with takes seconds."""
+
+CLOSE_S = 0.2
+"""How long the end of a command waits for a thread that asks for a token."""
+
+
+class SharedCredential:
+    """One credential for every client of a run; renewed as a whole.
+
+    Keeps each token until it runs out, so that az is started once and not once a client, and
+    asks once where many threads need one. While the authority fails, a token that is still valid
+    goes on serving, and without one the failure is told to all who asked.
+    """
+
+    def __init__(self, make: Callable[[], TokenCredential]) -> None:
+        self._make = make
+        self._inner: TokenCredential | None = None
+        self._old: list[TokenCredential] = []
+        self._tokens: dict[tuple[object, ...], AccessToken] = {}
+        self._again_at = 0.0
+        self._failed: tuple[float, AzureError] | None = None
+        self._lock = threading.Lock()
+
+    def get_token(
+        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
+    ) -> AccessToken:
+        """A token for the scopes, as the SDK's clients ask for one.
+
+        Raises:
+            ClientAuthenticationError: no credential of the chain gives one.
+        """
+        key = (scopes, tenant_id, tuple(sorted(kwargs.items())))
+        with self._lock:
+            kept = self._tokens.get(key)
+            left_s = kept.expires_on - time.time() if kept else 0.0
+            if kept and not claims and (left_s > FRESH_S or _lasts(left_s, self._again_at)):
+                return kept
+            if self._failed and time.monotonic() - self._failed[0] < FAILED_S and not kept:
+                raise ClientAuthenticationError(message=str(self._failed[1]))
+            try:
+                token = self._credential().get_token(
+                    *scopes, claims=claims, tenant_id=tenant_id, **kwargs
+                )
+            except AzureError as error:
+                if kept is None or claims or left_s <= AGAIN_S:
+                    self._failed = (time.monotonic(), error)
+                    raise
+                self._again_at = time.monotonic() + AGAIN_S
+                log.warning("no fresh token; the one at hand lasts %.0f s: %s", left_s, error)
+                return kept
+            self._tokens[key] = token
+            self._failed = None
+            return token
+
+    def ensure(self, scope: str, lasts_s: float) -> None:
+        """Have a token in memory that lasts so long; a shorter one does if no other can be had.
+
+        A credential gives the token that it keeps until this has almost run out, so a fresh one is
+        made for it.
+
+        Raises:
+            AzureError, AzureFailure: there is none that lasts ``FRESH_S``.
+        """
+        left_s = self.get_token(scope).expires_on - time.time()
+        if left_s >= lasts_s:
+            return
+        with self._lock:
+            kept = dict(self._tokens)
+            self._forget()
+        try:
+            self.get_token(scope)
+        except (AzureError, AzureFailure) as error:
+            if left_s < FRESH_S:
+                raise
+            log.warning("no fresh token; the one at hand lasts %.0f s: %s", left_s, error)
+            with self._lock:
+                self._tokens = {**kept, **self._tokens}
+                self._failed = None
+
+    def renew(self) -> None:
+        """Forget the credential and its tokens: a 401 is not cured by the old ones."""
+        with self._lock:
+            self._forget()
+
+    def close(self) -> None:
+        """Close every credential that was made.
+
+        A thread that still asks a silent authority keeps the lock; it is not waited for.
+        """
+        if not self._lock.acquire(timeout=CLOSE_S):
+            return
+        try:
+            self._forget()
+            while self._old:
+                close = getattr(self._old.pop(), "close", None)
+                if close:
+                    close()
+        finally:
+            self._lock.release()
+
+    def _credential(self) -> TokenCredential:
+        if self._inner is None:
+            try:
+                self._inner = self._make()
+            except (ValueError, OSError) as error:
+                raise ClientAuthenticationError(
+                    message=f"the credential cannot be set up: {error}"
+                ) from error
+        return self._inner
+
+    def _forget(self) -> None:
+        if self._inner is not None:
+            self._old.append(self._inner)
+        self._inner = None
+        self._tokens.clear()
+        self._again_at = 0.0
+        self._failed = None
+
+
+def _lasts(left_s: float, again_at: float) -> bool:
+    """Whether a token is still good, and the authority was asked for another just now."""
+    return left_s > AGAIN_S and time.monotonic() < again_at

@@ -1,0 +1,230 @@
+"""Which tenant a request is of: its own token, and, of a peering across tenants, the peer's beside.
+
+Published (authenticate-multi-tenant): the primary token must be of the tenant that owns the
+subscription; a request that names a resource of another tenant has a token of that tenant in
+``x-ms-authorization-auxiliary``, at most three, each of the same user or application. A managed
+identity has none: it is of one tenant. Only the first request of a write needs it (azure-cli
+16797), so the polls have the primary token alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from azure.core.rest import HttpRequest
+from azure.mgmt.core.policies import AuxiliaryAuthenticationPolicy
+
+from erfailover.azure.client import sign_in
+from erfailover.azure.client.clouds import Cloud
+from erfailover.azure.client.request_log import LoggedTransport, without_queries
+from erfailover.azure.client.shared_credential import SharedCredential
+from erfailover.errors import AzureFailure, Kind
+from erfailover.model.arm_json import section, text
+from erfailover.model.resource_ids import subscription_of
+from erfailover.model.site import TenantCredential
+from erfailover.runtime.logs import redacted
+
+AUXILIARY = "x-ms-authorization-auxiliary"
+SUBSCRIPTIONS_API = "2022-12-01"
+_OWNER = re.compile(r'\bauthorization_uri="https://[^/"]+/([0-9a-fA-F-]{36})')
+_PEERING = re.compile(
+    r"/subscriptions/([^/]+)/.+/virtualNetworks/[^/]+/virtualNetworkPeerings/[^/?]+(\?|$)",
+    re.IGNORECASE,
+)
+FAR_TENANT_REMEDY = (
+    "A managed identity is of one tenant and cannot do this: use a multi-tenant application that "
+    "was added to that tenant and has a role there, or a user who is a guest in it (az login "
+    "--tenant {tenant})."
+)
+
+
+class OneTenant(SharedCredential):
+    """Gives tokens of one tenant. That there is none concerns the resources of that tenant only."""
+
+    def __init__(
+        self, tenant: str, kind: TenantCredential, make: Callable[[], TokenCredential]
+    ) -> None:
+        super().__init__(make)
+        self.tenant, self.kind = tenant, kind
+
+    def get_token(
+        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
+    ) -> AccessToken:
+        """A token of the tenant, whichever is requested.
+
+        Raises:
+            AzureFailure: kind OTHER_TENANT: the credential gives none.
+        """
+        try:
+            return super().get_token(*scopes, claims=claims, tenant_id=self.tenant, **kwargs)
+        except ClientAuthenticationError as error:
+            said = sign_in.attempts(error).partition(" Content: {")[0]  # repeats the same as JSON
+            why = redacted(without_queries(said))
+            raise AzureFailure(
+                Kind.OTHER_TENANT,
+                f"no token of tenant {self.tenant} (credential {self.kind}): {why}",
+                sign_in.remedy(str(error)) or FAR_TENANT_REMEDY.format(tenant=self.tenant),
+            ) from error
+
+
+class _OfSubscription:
+    """Gives tokens of the tenant that owns a subscription; which that is is asked when needed."""
+
+    def __init__(self, tenants: Tenants, subscription: str) -> None:
+        self._tenants, self._subscription = tenants, subscription
+
+    def get_token(
+        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
+    ) -> AccessToken:
+        """A token, as the SDK's clients ask for one."""
+        credential = self._tenants.credential_of(self._subscription)
+        return credential.get_token(*scopes, claims=claims, tenant_id=tenant_id, **kwargs)
+
+
+class Tenants:
+    """The credentials of a run, by the tenants that own subscriptions. Safe for many threads.
+
+    Without further tenants nothing is asked of whom a subscription is: there is one credential.
+
+    Attributes:
+        home: the credential of every tenant that is not named.
+
+    Args:
+        cloud: whose subscriptions.
+        transport: sends the question for a subscription's owner, which carries no token.
+        home: the same.
+        named: the further tenants, and by which credential to sign in to each.
+        make: makes such a credential.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        transport: LoggedTransport,
+        home: SharedCredential,
+        named: Mapping[str, TenantCredential],
+        make: Callable[[str, TenantCredential], TokenCredential],
+    ) -> None:
+        self._cloud, self._transport = cloud, transport
+        self.home = home
+        self._named = {
+            tenant.lower(): OneTenant(tenant.lower(), kind, _maker(make, tenant.lower(), kind))
+            for tenant, kind in named.items()
+        }
+        self._owners: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def are_several(self) -> bool:
+        """Whether the site file names further tenants."""
+        return bool(self._named)
+
+    def of(self, subscription: str) -> TokenCredential:
+        """Return the credential for the clients of a subscription."""
+        return _OfSubscription(self, subscription) if self._named else self.home
+
+    def credential_of(self, subscription: str) -> SharedCredential:
+        """Return the credential of the tenant that owns a subscription.
+
+        Raises:
+            AzureError: the management endpoint does not say which tenant that is.
+        """
+        return self._named.get(self._owner(subscription) or "", self.home)
+
+    def auxiliary(self, subscription: str, peer: str) -> SharedCredential | None:
+        """Return the credential of a peer's tenant; None if both subscriptions are of one tenant.
+
+        Raises:
+            AzureError: the management endpoint does not say which tenants these are.
+        """
+        if not self._named or self._owner(subscription) == self._owner(peer):
+            return None
+        return self.credential_of(peer)
+
+    def ensure(self, subscriptions: Iterable[str], lasts_s: float) -> None:
+        """Have a token of each tenant that owns one of the subscriptions, and that lasts so long.
+
+        Raises:
+            AzureError, AzureFailure: a tenant gives none.
+        """
+        if not self._named:
+            return
+        for credential in dict.fromkeys(map(self.credential_of, subscriptions)):
+            credential.ensure(self._cloud.scope, lasts_s)
+
+    def renew(self) -> None:
+        """Forget every credential and token."""
+        for credential in (self.home, *self._named.values()):
+            credential.renew()
+
+    def close(self) -> None:
+        """Close every credential that was made."""
+        for credential in (self.home, *self._named.values()):
+            credential.close()
+
+    def _owner(self, subscription: str) -> str | None:
+        """Return the tenant that owns a subscription; None if Azure does not say."""
+        key = subscription.lower()
+        with self._lock:
+            if key not in self._owners:
+                self._owners[key] = self._ask(key)
+            return self._owners[key]
+
+    def _ask(self, subscription: str) -> str | None:
+        """Ask without a token: Azure's refusal names the authority that gives one (reported)."""
+        request = HttpRequest(
+            "GET",
+            f"{self._cloud.endpoint}/subscriptions/{subscription}",
+            params={"api-version": SUBSCRIPTIONS_API},
+        )
+        answer = self._transport.send(request)
+        if answer.status_code not in (401, 404):
+            raise HttpResponseError(response=answer)
+        owner = _OWNER.search(answer.headers.get("WWW-Authenticate") or "")
+        return owner[1].lower() if owner else None
+
+
+def _maker(
+    make: Callable[[str, TenantCredential], TokenCredential], tenant: str, kind: TenantCredential
+) -> Callable[[], TokenCredential]:
+    return lambda: make(tenant, kind)
+
+
+class PeerTenantPolicy(AuxiliaryAuthenticationPolicy):
+    """Adds a token of the peer's tenant to a PUT of a peering across tenants, and to nothing else.
+
+    The base class adds the tokens of all its credentials to every request, and raises if one
+    of them gives none.
+    """
+
+    def __init__(self, tenants: Tenants, scope: str) -> None:
+        super().__init__((), scope)
+        self._tenants = tenants
+
+    def on_request(self, request: Any) -> None:
+        """Add the header, if the request is such a PUT.
+
+        Raises:
+            AzureFailure: the peer's tenant gives no token.
+        """
+        credential = self._peer(request.http_request)
+        if credential is not None:
+            self._enforce_https(request)
+            token = credential.get_token(*self._scopes)
+            request.http_request.headers[AUXILIARY] = f"Bearer {token.token}"
+
+    def _peer(self, sent: Any) -> SharedCredential | None:
+        where = _PEERING.search(sent.url) if sent.method == "PUT" else None
+        if where is None:
+            return None
+        properties = section(json.loads(sent.content or "{}"), "properties")
+        remote = text(section(properties, "remoteVirtualNetwork").get("id"))
+        if not remote.lower().startswith("/subscriptions/"):
+            return None
+        return self._tenants.auxiliary(where[1], subscription_of(remote))
