@@ -5,6 +5,7 @@ Owns the processes it forks and ends none but these. The process that forks has 
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import selectors
@@ -82,6 +83,7 @@ def _fork(name: str, work: Callable[[], Any]) -> _Child:
         return _Child(pid, reading, name, time.monotonic())
     try:
         os.close(reading)
+        faulthandler.dump_traceback_later(LIMIT_S - 10.0, file=2)
         answer = {"done": work()}
     except BaseException:
         answer = {"error": traceback.format_exc()}

