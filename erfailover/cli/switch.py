@@ -40,6 +40,11 @@ from erfailover.cli.options import Word, common, completed, context, planned, wr
     "overrides). Never overrides the state of the peerings.",
 )
 @click.option(
+    "--planned",
+    is_flag=True,
+    help="With --yes: also leave a path that is healthy. Without it, such a switch is refused.",
+)
+@click.option(
     "--no-hold-wait",
     is_flag=True,
     help="Refuse a switch back instead of waiting for the hold time.",
@@ -74,6 +79,7 @@ def switch(
     dry_run: bool,
     out: Path | None,
     force: bool,
+    planned: bool,
     no_hold_wait: bool,
     canary: str | None,
     max_failures: int,
@@ -100,6 +106,7 @@ def switch(
         dry_run,
         force,
         wait=not no_hold_wait,
+        planned=planned,
         canary=canary,
         max_failures=max_failures,
         out=out,

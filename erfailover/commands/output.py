@@ -92,6 +92,30 @@ class Output:
         if not click.confirm(printable(question), default=False, err=True):
             raise Refused("Nothing was changed.")
 
+    def confirm_planned(self, question: str, healthy: str, *, planned: bool) -> None:
+        """Ask whether to leave a path that works; ``--yes`` alone does not answer that.
+
+        Args:
+            question: what is asked.
+            healthy: what works, in words.
+            planned: whether ``--planned`` was given.
+
+        Raises:
+            Refused: the answer is no, or there is no terminal and ``--yes`` or ``--planned`` is
+                missing.
+        """
+        if self.yes and planned:
+            return
+        if not sys.stdin.isatty():
+            raise Refused(
+                f"{healthy}, and this switch interrupts it",
+                "To leave a healthy path without a prompt, use --yes --planned.",
+            )
+        import click
+
+        if not click.confirm(printable(question), default=False, err=True):
+            raise Refused("Nothing was changed.")
+
     def confirm_by_name(self, question: str, name: str, given: str | None, option: str) -> None:
         """Have a name typed, where ``--yes`` would be too easy.
 

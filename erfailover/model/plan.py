@@ -133,6 +133,10 @@ class SwitchPlan:
     """The spokes that are not moved, and why; the others are."""
     hold_time: str = ""
     """What the hold time of a switch back rests on, in words; empty without one."""
+    leaves_healthy: tuple[str, ...] = ()
+    """The spokes that the switch takes off a path that works."""
+    undoes: str = ""
+    """The run that the plan takes back, in words; empty for any other plan."""
 
     @property
     def writes(self) -> tuple[SwitchStep, ...]:

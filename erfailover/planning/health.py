@@ -9,6 +9,7 @@ from erfailover.model.circuits import Circuits
 from erfailover.model.circuits import claims as circuit_claims
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Observed
+from erfailover.model.plan import StepKind, SwitchPlan
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import coexistence, conditions, summaries
 from erfailover.planning.coexistence import either, hub_has_learned
@@ -129,6 +130,22 @@ def _out_of_sync(site: Site, observed: Observed, spokes: Iterable[SpokeHealth]) 
         if (path := paths[spoke.name]) in tuple(Path):
             for claim in gates.out_of_sync(site, observed, ROLE_OF_PATH[Path(path)], spoke):
                 yield f"{claim.seen}. To sync it: {claim.remedy}"
+
+
+def leaves_healthy(site: Site, observed: Observed, plan: SwitchPlan) -> tuple[str, ...]:
+    """Return the names of the spokes that a switch takes off a path that works.
+
+    Args:
+        site: the site.
+        observed: what was read, the gateway of the hub being left included. Without it, no path
+            is known to work.
+        plan: the switch.
+    """
+    broken = {step.spoke for step in plan.writes if step.kind is StepKind.BREAK}
+    health = [_spoke(site, observed, spoke) for spoke in site.spokes if spoke.name in broken]
+    return tuple(
+        spoke.name for spoke in health if spoke.healthy and spoke.path == plan.target.other
+    )
 
 
 def path_of(site: Site, observed: Observed, spoke: Spoke) -> str:

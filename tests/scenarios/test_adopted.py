@@ -109,7 +109,7 @@ def test_a_switch_touches_its_peerings_alone_and_gives_all_back(adopted: Adopted
     site = site_of(adopted)
     status = stage.json("status")
     assert (status["healthy"], status["as_code"]) == (True, None)
-    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True
     status = stage.json("status")
     assert (status["path"], status["healthy"], status["ready"]) == ("ipsec", True, True)
     assert len(status["as_code"]["differing"]) == 2 * 12 + 4  # four of the standby ones
@@ -171,7 +171,7 @@ def test_while_failed_over_code_is_warned_of_and_exported(adopted: Adopted) -> N
     stage = adopted.stage
     stage.do(*adopted.init, *FEW)
     manage_by_code(adopted)
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     told = stage.json("status")["as_code"]
     assert (told["managed_by"], told["command"]) == ("terraform", "erfailover export terraform")
     assert (
@@ -204,7 +204,7 @@ def test_a_site_that_is_failed_over_is_recognised(adopted: Adopted) -> None:
     stage = adopted.stage
     stage.do(*adopted.init, *FEW)
     first = site_of(adopted)
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     out = stage.do(*adopted.init, *FEW, "--force", "--name", "again")
     assert "2 spoke(s), 2 on IPsec" in out
     again = site_of(adopted)
@@ -246,7 +246,7 @@ def test_with_a_dead_primary_the_remote_prefixes_are_unknown_unless_said(
     stage.do(*adopted.init, *FEW, "--remote-prefix", "10.5.0.0/16")
     assert tuple(map(str, site_of(adopted).remote_prefixes)) == ("10.5.0.0/16",)
     assert stage.run("status") == 6
-    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True
 
 
 def test_a_circuit_that_may_not_be_read_is_somebody_elses_and_stops_nothing(
@@ -289,7 +289,7 @@ def test_a_right_that_lacks_on_the_other_side_is_told_as_such(adopted: Adopted) 
         message=told,
     )
     stage.lab.add_faults(refusal)
-    assert stage.run("switch", "--to", "ipsec", "--yes") == 5
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 5
     assert "peer/action on the other VNet, which may be in another subscription" in stage.err
     assert stage.json("status")["path"] == "expressroute"
 
@@ -422,7 +422,7 @@ def test_a_leaving_gateway_that_does_not_answer_is_unknown_and_holds_nothing_up(
     assert len({each["seen"] for each in unknown}) == 1
     assert unknown[0]["seen"].startswith("what ergw-weu has learned:")
     assert "getLearnedRoutes" in unknown[0]["remedy"]
-    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True
 
 
 def test_a_spoke_that_is_peered_by_subnets_is_left_out_and_never_moved(adopted: Adopted) -> None:
@@ -438,7 +438,7 @@ def test_a_spoke_that_is_peered_by_subnets_is_left_out_and_never_moved(adopted: 
         }
 
     changed(adopted, erp, by_subnets)
-    assert stage.run("switch", "--to", "ipsec", "--yes", "--force") == 3
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--force") == 3
     assert "vnet-erp" in stage.err
     assert "joins some subnets only" in " ".join(stage.err.split())
     assert stage.run("doctor") == 3
@@ -492,7 +492,7 @@ def test_a_backup_without_bgp_is_judged_by_its_tunnel_and_moves_the_spokes(
         in (checks["backup-bgp-session"]["seen"])
     )
     assert "it reaches 10.4.0.0/16 by connection to-premises" in checks["backup-prefixes"]["seen"]
-    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True
     assert "12 spokes are on IPsec; healthy" in stage.do("status")
     assert stage.run("switch", "--to", "expressroute", "--yes") == 0
 
@@ -501,7 +501,7 @@ def test_a_static_tunnel_that_leads_elsewhere_or_is_down_is_not_ready(adopted: A
     stage = adopted.stage
     without_bgp(adopted, OVER_BOTH[0])
     stage.do(*adopted.init, *(word for each in OVER_BOTH for word in ("--remote-prefix", each)))
-    assert stage.run("switch", "--to", "ipsec", "--yes") == 3
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 3
     assert f"no connected tunnel whose local network gateway has {OVER_BOTH[1]}" in " ".join(
         stage.err.split()
     )
@@ -534,7 +534,7 @@ def test_a_spoke_that_the_backup_advertises_by_a_summary_is_verified_without_pro
     stage, world = adopted.stage, adopted.world
     summarize(adopted, world.backup_hub, "10.8.0.0/13", "10.200.0.0/16")
     stage.do(*adopted.init, "--spoke", "vnet-erp")
-    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True
     assert "vnet-erp is on IPsec; healthy" in stage.do("status")
     asked = [each.path for each in stage.lab.trace if "getadvertisedroutes" in each.path.lower()]
     assert asked

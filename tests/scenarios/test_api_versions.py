@@ -28,7 +28,7 @@ def test_a_switch_and_its_probes_carry_the_versions_of_the_site_file(
     versions = {provider: known[at] for provider, known in TESTED.items()}
     stage.lab.newest_api_version = max(versions.values())
     pin(**versions)
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert flags(stage.json("status")) == ON_IPSEC
 
 

@@ -65,7 +65,7 @@ def test_az_prints_the_same_as_status(
     provisioned: Stage, az: Az, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = provisioned
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     stage.pass_time(60.0)
     status = stage.json("status")
     endpoint = stage.environment["ERFAILOVER_ENDPOINT"]

@@ -38,7 +38,7 @@ def test_a_site_that_is_not_provisioned_is_unknown_and_told_how_to_make_it(stage
     assert stage.run("status") == 4
     assert "the resource group does not exist (ResourceGroupNotFound" in stage.err
     assert "erfailover provision" in stage.err
-    assert stage.run("switch", "--to", "ipsec", "--yes") == 4
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 4
     assert stage.run("drill", "start", "--yes") == 5
     assert "ResourceGroupNotFound" in stage.err
 
@@ -113,7 +113,7 @@ def test_a_target_that_is_not_ready_is_refused_and_what_is_missing_is_said(
 ) -> None:
     stage = provisioned
     stage.do("drill", "start", "--yes")
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     before = len(stage.writes())
     assert stage.run("switch", "--to", "expressroute", "--yes") == 3
     assert "vng1" in stage.err
@@ -124,7 +124,7 @@ def test_a_target_that_is_not_ready_is_refused_and_what_is_missing_is_said(
 def test_force_says_what_it_overrides(provisioned: Stage) -> None:
     stage = provisioned
     stage.do("drill", "start", "--yes")
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert stage.run("switch", "--to", "expressroute", "--yes", "--force") == 6
     assert "Overridden by --force: gateway_has_a_connected_bgp_peer" in stage.err
     assert stage.json("status")["path"] == "expressroute"
@@ -133,7 +133,7 @@ def test_force_says_what_it_overrides(provisioned: Stage) -> None:
 def test_failback_waits_for_the_hold_time_or_refuses_at_once(provisioned: Stage) -> None:
     stage = provisioned
     stage.do("drill", "start", "--yes")
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     stage.do("drill", "stop", "--yes")
     assert stage.run("switch", "--to", "expressroute", "--yes", "--no-hold-wait") == 3
     assert "is up for" in stage.err

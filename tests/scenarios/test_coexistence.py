@@ -76,7 +76,7 @@ def test_a_backup_whose_tunnels_are_down_is_not_ready_on_the_routes_beside_it(
     }
     assert paths == {"12076-65020"}
     assert (status["healthy"], status["ready"]) == (True, False)
-    assert stage.run("switch", "--to", "ipsec", "--yes") == 3
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 3
     assert "10.4.0.254 Connecting; expected one Connected" in stage.err
     assert "vpn has not learned 10.5.0.0/16 by BGP" in stage.err
     assert [verdict for verdict, _ in lines(stage, "backup-bgp-session")] == ["FAIL"]

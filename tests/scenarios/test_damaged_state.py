@@ -53,7 +53,7 @@ def test_damage_is_shown_by_status_and_doctor_and_the_next_switch_sets_it_aside(
     assert "!! the journal" in stage.err
     assert journal(stage).read_bytes() == damaged
 
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert "!! the journal" in stage.err
     (kept,) = journal(stage).parent.glob("journal.damaged-*.jsonl")
     assert kept.read_bytes() == damaged
@@ -120,7 +120,7 @@ def test_records_of_odd_shape_crash_no_command(provisioned: Stage, odd: list[Any
         assert stage.run(*words) in (0, 4), stage.err
         assert "a bug" not in stage.err
         assert "\x1b" not in stage.out + stage.err
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
 
 
 def test_a_damaged_lease_is_shown_refused_and_replaced_if_told_to(provisioned: Stage) -> None:
@@ -129,10 +129,10 @@ def test_a_damaged_lease_is_shown_refused_and_replaced_if_told_to(provisioned: S
     assert "lease.json is damaged" in " ".join(stage.do("status").split())
     assert "--take-over" in stage.json("status")["state_problems"][0]
     assert stage.run("doctor") in (3, 4)
-    assert stage.run("switch", "--to", "ipsec", "--yes") == 3
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 3
     assert "lease.json is damaged" in stage.err
     assert "--take-over" in stage.err
-    stage.do("switch", "--to", "ipsec", "--yes", "--take-over")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned", "--take-over")
     assert stage.json("status")["state_problems"] == []
 
 
@@ -142,14 +142,14 @@ def test_output_never_replaces_the_site_file(provisioned: Stage) -> None:
     for words in (
         ["switch", "--to", "ipsec", "--dry-run", "--out", "erfailover.yaml"],
         ["diagram", "-f", "erfailover.yaml", "-o", "svg"],
-        ["switch", "--to", "ipsec", "--yes", "--report", "x" * 300 + ".html"],
+        ["switch", "--to", "ipsec", "--yes", "--planned", "--report", "x" * 300 + ".html"],
     ):
         assert stage.run(*words) == 2, stage.err
         if "--report" not in words:
             assert "is not overwritten" in stage.err
     assert Path("erfailover.yaml").read_bytes() == before
     Path("notes.txt").write_text("mine")
-    assert stage.run("switch", "--to", "ipsec", "--yes", "--report", "notes.txt") == 2
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--report", "notes.txt") == 2
     assert stage.run("init", "--site", "notes.txt", "--force") == 2
     assert Path("notes.txt").read_text() == "mine"
     for words in (["--report", "r.txt"], ["--report", "r.txt"]):

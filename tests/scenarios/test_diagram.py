@@ -35,7 +35,7 @@ def test_it_draws_the_site_before_in_and_after_a_failure_and_changes_nothing(
     assert "A DRILL IS RUNNING" in dark
     assert "BGP 10.4.0.253 Connecting" in dark
 
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     after = stage.do("diagram")
     assert {"active", "sound"} <= classes(after)["hub/backup"]
     assert "active" not in classes(after)["hub/primary"]

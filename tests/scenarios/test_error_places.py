@@ -12,7 +12,7 @@ from tests.support.adopted import Adopted, Made, adopted, made_once
 __all__ = ["Made", "adopted", "made_once"]
 
 ERP = ("--spoke", "vnet-erp")
-TO_IPSEC = ("switch", "--to", "ipsec", "--yes")
+TO_IPSEC = ("switch", "--to", "ipsec", "--yes", "--planned")
 
 
 def network(adopted: Adopted, name: str) -> str:

@@ -62,7 +62,7 @@ def test_a_disabled_private_peering_is_said_beside_the_outage_it_makes(stage: St
 
 def test_a_switch_there_and_back_with_an_active_active_backup(stage: Stage) -> None:
     make(stage, "Amsterdam")
-    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True
     status = stage.json("status")
     assert (status["path"], status["healthy"], status["ready"]) == ("ipsec", True, True)
     assert stage.json("switch", "--to", "expressroute", "--yes")["verified"] is True
@@ -72,7 +72,7 @@ def test_a_switch_there_and_back_with_an_active_active_backup(stage: Stage) -> N
 def test_a_switch_reads_no_circuit_and_the_connections_it_leaves_once(stage: Stage) -> None:
     make(stage, "Amsterdam")
     seen = len(stage.lab.trace)
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     asked = [each.path.lower() for each in list(stage.lab.trace)[seen:]]
     assert [each for each in asked if "circuits" in each] == []
     connections = [
@@ -236,14 +236,14 @@ def summarize(stage: Stage, *networks: str) -> None:
 def test_a_switch_goes_to_a_hub_that_advertises_a_summary(provisioned: Stage) -> None:
     stage = provisioned
     summarize(stage, "vnet3")
-    assert stage.json("switch", "--to", "ipsec", "--yes")["verified"] is True
+    assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True
     assert stage.json("status")["healthy"] is True
 
 
 def test_a_summary_that_both_hubs_advertise_is_refused(provisioned: Stage) -> None:
     stage = provisioned
     summarize(stage, "vnet2", "vnet3")
-    assert stage.run("switch", "--to", "ipsec", "--yes") == 3
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 3
     assert "Take 10.0.0.0/14 out of summarizedGatewayPrefixes of vnet2" in " ".join(
         stage.err.split()
     )

@@ -29,7 +29,7 @@ COMMANDS = [
     ["unprestage", "--yes"],
     ["drill", "start", "--yes"],
     ["switch", "--to", "ipsec", "--dry-run"],
-    ["switch", "--to", "ipsec", "--yes"],
+    ["switch", "--to", "ipsec", "--yes", "--planned"],
     ["drill", "stop", "--yes"],
     ["switch", "--undo", "--yes", "--force"],
     ["history"],
@@ -65,7 +65,7 @@ def test_a_query_that_fails_on_the_result_loses_neither_the_work_nor_its_report(
     provisioned: Stage,
 ) -> None:
     stage = provisioned
-    words = ["switch", "--to", "ipsec", "--yes", "--query", "sum(to)"]
+    words = ["switch", "--to", "ipsec", "--yes", "--planned", "--query", "sum(to)"]
     assert stage.run(*words) == 2
     assert stage.out == ""
     assert "poc is on IPsec; verified." in stage.err

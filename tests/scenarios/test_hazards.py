@@ -35,7 +35,7 @@ def test_a_hazard_is_told_refused_and_forced(provisioned: Stage, name: str) -> N
     assert words in failing[0]["seen"]
     assert failing[0]["remedy"]
     before = writes(stage)
-    assert stage.run("switch", "--to", "ipsec", "--yes") == 3
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 3
     assert words in stage.err.replace("\n             ", " ")
     assert "remedy:" in stage.err
     assert writes(stage) == before
@@ -43,7 +43,7 @@ def test_a_hazard_is_told_refused_and_forced(provisioned: Stage, name: str) -> N
     if name not in FORCED:
         return
     verify_briefly()
-    assert stage.run("switch", "--to", "ipsec", "--yes", "--force") in {0, 6}
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--force") in {0, 6}
     assert f"Overridden by --force: {name}" in stage.err
     assert flags(stage.json("status")) == ON_IPSEC
 
@@ -66,7 +66,7 @@ def test_what_the_hazards_say_of_the_lab_is_what_packets_do_there(provisioned: S
     arm = arm_of(stage)
     gateway_subnet(arm, stage)
     verify_briefly()
-    stage.run("switch", "--to", "ipsec", "--yes", "--force")
+    stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--force")
     assert not stage.reaches("vm1-nic1", OFFICE)
     table = arm.get("routeTables/inward")["properties"]
     arm.put("routeTables/inward", {**table, "routes": []})
@@ -78,7 +78,7 @@ def test_what_the_hazards_say_of_the_lab_is_what_packets_do_there(provisioned: S
 def test_tables_that_may_not_be_read_are_said_and_refuse_nothing(provisioned: Stage) -> None:
     stage = provisioned
     stage.lab.add_faults(Fault(Kind.FORBIDDEN, method="GET", path="routeTables/*", times=0))
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert "unknown  vnet1/vnet1-sub1: route table vnet1-sub1-routes" in stage.err
     assert stage.reaches("vm1-nic1", OFFICE)
 

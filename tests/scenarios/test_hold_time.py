@@ -27,7 +27,7 @@ def lose(stage: Stage, *paths: str, circuit: str = "c1", **more: float) -> None:
 def away(stage: Stage) -> Maker:
     """The site on IPsec, its only circuit long since up."""
     maker = make(stage, "Amsterdam", drill="")
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     maker.wait(3600)
     return maker
 

@@ -24,7 +24,7 @@ def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on
     stage.watch("vm1-nic1", "8.8.4.4")
     stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
     before = puts(stage)
-    process = command("switch", "--to", "ipsec", "--yes", "--report", "stopped.html")
+    process = command("switch", "--to", "ipsec", "--yes", "--planned", "--report", "stopped.html")
     wait_for_puts(stage, process, write)
     process.send_signal(sent)
     out, err = process.communicate(timeout=60)
@@ -40,7 +40,7 @@ def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on
     assert f"interrupted: {done} done, {5 - done} not begun" in err
     assert "Run the same command again" in err
 
-    again = command("switch", "--to", "ipsec", "--yes")
+    again = command("switch", "--to", "ipsec", "--yes", "--planned")
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
     assert puts(stage) == before + 5
@@ -51,7 +51,7 @@ def test_a_second_ctrl_c_stops_at_once_and_the_same_command_goes_on(provisioned:
     stage = provisioned
     stage.watch("vm1-nic1", "8.8.4.4")
     stage.lab.clock = ResumedClock(2.0, stage.clock.now())
-    process = command("switch", "--to", "ipsec", "--yes", speed=2.0)
+    process = command("switch", "--to", "ipsec", "--yes", "--planned", speed=2.0)
     wait_for_puts(stage, process, 1)
     process.send_signal(signal.SIGINT)
     time.sleep(0.2)
@@ -61,7 +61,7 @@ def test_a_second_ctrl_c_stops_at_once_and_the_same_command_goes_on(provisioned:
     assert "Traceback" not in out + err
     assert "Azure goes on with: 1. lend the gateway of vnet3 to vnet1" in err
     stage.lab.clock = ResumedClock(SPEED, stage.lab.clock.now())
-    again = command("switch", "--to", "ipsec", "--yes")
+    again = command("switch", "--to", "ipsec", "--yes", "--planned")
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
     assert "Re-attaching to what an earlier run left in flight: 1. lend" in err

@@ -178,7 +178,7 @@ def test_a_vault_that_cannot_be_reached_is_told_and_stops_only_who_needs_it(
     stage.do("provision", "--yes")
     vault.failing = [(503, "ServiceUnavailable", "Later.")] * 100
     assert "Nothing to change" in stage.do("provision", "--yes")
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
 
 
 @pytest.mark.parametrize("resource", ["https://vault.azure.net", "own"])

@@ -36,7 +36,7 @@ def test_every_request_of_a_provision_and_a_switch_is_logged_and_no_secret(
         monkeypatch.setenv(name, value)
     stage.do("init")
     printed, logged = "", []
-    for command in (("provision", "--yes"), ("switch", "--to", "ipsec", "--yes")):
+    for command in (("provision", "--yes"), ("switch", "--to", "ipsec", "--yes", "--planned")):
         stage.do(*command, "-vv", "--log-format", "json")
         printed += stage.out + stage.err
         logged += records(stage)
@@ -94,7 +94,7 @@ def test_a_token_that_runs_out_while_an_operation_is_watched_is_replaced(
 ) -> None:
     stage = provisioned
     stage.lab.faults.add(Fault(Kind.EXPIRED_TOKEN, path="operations/*", nth=2))
-    stage.do("switch", "--to", "ipsec", "--yes", "-v", "--log-format", "json")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned", "-v", "--log-format", "json")
     sent = requests(records(stage))
     refused = [each for each in sent if each["status"] == 401]
     assert len(refused) == 1

@@ -80,7 +80,7 @@ def test_a_peering_under_another_name_is_judged_and_switched_as_what_it_is(
     assert "peer-vnet-erp-to-hub-weu" not in written
     assert plan["remarks"] == found["remarks"]
 
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert stage.json("status")["path"] == "ipsec"
     assert not [each for each in stage.writes() if "peer-vnet-erp-to-hub-weu" in each][1:]
     assert 'name                         = "erp-to-hub-v2"' in stage.do("export", "terraform")
@@ -101,7 +101,7 @@ def test_a_standby_peering_under_another_name_is_used_and_no_second_one_made(
     text = file.read_text()
     assert "name: standby\n" in text
     file.write_text(text.replace("name: standby\n", "name: my-standby\n"))
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert "is called standby in Azure" in " ".join(stage.err.split())
     assert not [each for each in stage.writes() if each.endswith("/my-standby")]
 
@@ -140,6 +140,6 @@ def test_a_resource_group_may_have_any_name_that_azure_allows(adopted: Adopted, 
     script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
     subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=True)
     assert any(group in word.split("/") for word in shlex.split(script, comments=True))
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert stage.json("status")["path"] == "ipsec"
     assert f'resource_group_name          = "{group}"' in stage.do("export", "terraform")

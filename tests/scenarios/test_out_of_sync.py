@@ -73,7 +73,7 @@ def test_a_prestaged_peering_out_of_sync_is_synced_before_the_gate(
     )
 
     found = syncs(monkeypatch)
-    report = stage.json("switch", "--to", "ipsec", "--yes")
+    report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
     assert found == ["standby-vnet-data"], "no write but the plan's asks for a sync"
     assert NEW in known(stage, "standby-vnet-data")
@@ -99,7 +99,7 @@ def test_one_that_stays_out_of_sync_is_a_warning_that_names_the_prefix(adopted: 
     stage.do(*adopted.init, *TWO)
     grown(adopted)
     stage.lab.add_faults(Fault(Kind.UNSYNCED, "PUT", "virtualNetworkPeerings/*", times=0))
-    report = stage.json("switch", "--to", "ipsec", "--yes")
+    report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
     assert (report["left_out"], report["failed"]) == ({}, {})
     assert f"do not reach {NEW} of vnet-data" in stage.err.replace("\n", " ")
@@ -108,7 +108,7 @@ def test_one_that_stays_out_of_sync_is_a_warning_that_names_the_prefix(adopted: 
     assert (status["path"], status["healthy"]) == ("ipsec", True)
     assert any(f"do not reach {NEW} of vnet-data" in each for each in status["warnings"])
     before = len(stage.writes())
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert [each for each in stage.writes()[before:] if "POST" not in each] == []
 
 
@@ -126,7 +126,7 @@ def test_a_sync_that_azure_refuses_does_not_keep_the_spoke(adopted: Adopted) -> 
             message="they overlap",
         )
     )
-    report = stage.json("switch", "--to", "ipsec", "--yes")
+    report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
     assert NEW not in known(stage, "standby-vnet-data")
     assert f"do not reach {NEW} of vnet-data" in stage.err.replace("\n", " ")

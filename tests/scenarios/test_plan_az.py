@@ -163,7 +163,7 @@ def test_the_script_by_the_real_az_ends_where_a_switch_does(
 ) -> None:
     stage = provisioned
     if way == "expressroute":
-        stage.do("switch", "--to", "ipsec", "--yes")
+        stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     else:  # what the tool does not know stays
         with stage.lab.lock:
             stage.resource(KIND, "vnet1-to-vnet2").properties["doNotVerifyRemoteGateways"] = True

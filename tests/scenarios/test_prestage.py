@@ -32,7 +32,7 @@ def test_a_prestaged_site_is_switched_by_two_writes_and_goes_back_prestaged(
     stage.do("drill", "start", "--yes")
 
     before = len(stage.writes())
-    done = stage.json("switch", "--to", "ipsec", "--yes")
+    done = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert written(stage, before) == ["vnet1-to-vnet2", "vnet1-to-vnet3", "vnet2-to-vnet1"]
     assert done["verified"] is True
     assert done["decision_s"] < done["control_plane_s"] < done["data_plane_s"]
@@ -51,7 +51,7 @@ def test_a_prestaged_site_is_switched_by_two_writes_and_goes_back_prestaged(
 
 def test_without_prestage_the_way_back_removes_what_the_way_there_made(provisioned: Stage) -> None:
     stage = provisioned
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     stage.do("switch", "--to", "expressroute", "--yes")
     assert BACKUP.isdisjoint(peerings(stage))
 
@@ -60,7 +60,7 @@ def test_a_site_file_that_says_prestaged_keeps_them_whoever_switches(provisioned
     stage = provisioned
     file = stage.folder / "erfailover.yaml"
     file.write_text("prestaged: true\n" + file.read_text("utf-8"), "utf-8")
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     stage.do("switch", "--to", "expressroute", "--yes")
     assert peerings(stage).keys() >= BACKUP
     assert stage.run("unprestage", "--yes") == 2

@@ -89,7 +89,7 @@ def test_the_outage_that_a_probe_measures_is_the_labs_own(provisioned: Stage) ->
         stage.do("drill", "start", "--yes")
         assert not stage.reaches("vm1-nic1", OFFICE)
         trace = Trace(stage)
-        out = stage.do("switch", "--to", "ipsec", "--yes", "--report", "night.json")
+        out = stage.do("switch", "--to", "ipsec", "--yes", "--planned", "--report", "night.json")
         back_s = trace.back_s()
     (outage,) = report()["outages"]
     assert outage["how"] == "probe"
@@ -117,7 +117,7 @@ def test_a_planned_switch_is_out_from_the_break_until_bgp_shows_the_make(
     with office_door(stage) as port:
         add_probes(asks(port))
         trace = Trace(stage)
-        stage.do("switch", "--to", "ipsec", "--yes", "--report", "night.json")
+        stage.do("switch", "--to", "ipsec", "--yes", "--planned", "--report", "night.json")
     cuts = [at for at, up in trace.changes if not up]
     (outage,) = report()["outages"]
     (interval,) = outage["intervals"]
@@ -133,7 +133,9 @@ def test_a_probe_that_cannot_be_asked_neither_stops_a_switch_nor_is_an_outage(
     stage = provisioned
     without_pings()
     add_probes("door: {command: [no-such-program], every_s: 5}")
-    stage.run("switch", "--to", "ipsec", "--yes", "--probe", "door", "--report", "night.json")
+    stage.run(
+        "switch", "--to", "ipsec", "--yes", "--planned", "--probe", "door", "--report", "night.json"
+    )
     told = report()
     assert [each["how"] for each in told["outages"]] == ["probe", "steps"]
     assert "not measured: no-such-program is not there" in told["outages"][0]["told"]

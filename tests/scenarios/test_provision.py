@@ -195,7 +195,7 @@ def test_the_nat_set_up_outlives_a_restart_for_what_it_keeps_on_the_disk(
 
 
 def test_a_site_on_its_backup_is_not_moved(provisioned: Stage) -> None:
-    provisioned.do("switch", "--to", "ipsec", "--yes")
+    provisioned.do("switch", "--to", "ipsec", "--yes", "--planned")
     before = len(provisioned.writes())
     assert "Nothing to change" in provisioned.do("provision", "--yes")
     assert not [each for each in provisioned.writes()[before:] if "Peerings" in each]
@@ -294,7 +294,7 @@ def test_destroy_keeps_and_names_what_is_not_ours(provisioned: Stage, sdk: Any) 
 
 
 def test_destroy_works_on_a_site_that_was_switched(provisioned: Stage) -> None:
-    provisioned.do("switch", "--to", "ipsec", "--yes")
+    provisioned.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert provisioned.json("destroy", "--yes")["failed"] == 0
     assert list(provisioned.lab.world.of_type("Microsoft.Network/virtualNetworks")) == []
 

@@ -53,7 +53,7 @@ def test_the_story_on_a_random_site_with_every_table_checked(stage: Stage, seed:
     check(stage, drawn, "expressroute", primary_up=False)
     stage.do("verify", "--expect", "office=down,internet=up")
 
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     check(stage, drawn, "ipsec", primary_up=False)
     assert stage.json("status")["path"] == "ipsec"
 

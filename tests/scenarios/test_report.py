@@ -22,7 +22,7 @@ def test_a_switch_is_told_outcome_first_with_its_timeline_and_the_way_back(
 ) -> None:
     stage = provisioned
     stage.do("drill", "start", "--yes")
-    out = stage.do("switch", "--to", "ipsec", "--yes", "--report", "night.html")
+    out = stage.do("switch", "--to", "ipsec", "--yes", "--planned", "--report", "night.html")
     assert out.startswith("poc is on IPsec; verified.\n5 peering(s) written: vnet3-to-vnet1, ")
     assert "Outage: at most" in out
     assert "3. stop using the gateway of vnet2 from vnet1" in out
@@ -51,7 +51,7 @@ def test_json_on_standard_output_is_the_report_that_the_journal_gives_afterwards
     provisioned: Stage,
 ) -> None:
     stage = provisioned
-    shown = stage.json("switch", "--to", "ipsec", "--yes")
+    shown = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     stage.do("history", shown["run"][:6], "--report", "later.json")
     assert report_in(stage.folder / "later.json") == shown
     assert {"site", "changed", "decision_s", "spokes_s", "routes", "probes"} <= shown.keys()
@@ -71,7 +71,7 @@ def test_a_report_that_could_not_be_written_is_refused_before_anything_is_done(
 ) -> None:
     stage = provisioned
     for wrong in ("night.pdf", "nowhere/night.html", "."):
-        assert stage.run("switch", "--to", "ipsec", "--yes", "--report", wrong) == 2
+        assert stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--report", wrong) == 2
         assert "--report" in stage.err
     assert stage.json("history")[-1]["command"] == "provision"
 
@@ -97,7 +97,7 @@ REFUSED = Fault(
 def test_a_switch_that_was_taken_back_is_reported_as_such(provisioned: Stage) -> None:
     stage = provisioned
     stage.lab.add_faults(REFUSED)
-    assert stage.run("switch", "--to", "ipsec", "--yes", "--report", "night.html") == 5
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned", "--report", "night.html") == 5
     first = "poc was NOT switched to IPsec; 1 taken back to ExpressRoute. FAILED."
     assert stage.out.splitlines()[0] == first
     assert "from the break until it was taken back" in " ".join(stage.out.split())
@@ -123,5 +123,5 @@ def test_what_was_tried_again_is_told_with_its_attempts(provisioned: Stage) -> N
     stage = provisioned
     busy = Fault(Kind.ANSWER, "PUT", "*/vnet3-to-vnet1", status=409, code="RetryableError")
     stage.lab.add_faults(busy)
-    report = stage.json("switch", "--to", "ipsec", "--yes")
+    report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert [each["attempts"] for each in report["steps"]] == [2, 1, 1, 1, 1]

@@ -20,7 +20,7 @@ from tests.support.stage import Stage
 def killed(stage: Stage, write: int) -> None:
     """A switch to IPsec whose process is killed right after a write was accepted."""
     stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
-    process = command("switch", "--to", "ipsec", "--yes")
+    process = command("switch", "--to", "ipsec", "--yes", "--planned")
     wait_for_puts(stage, process, write)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -43,7 +43,7 @@ def test_a_killed_switch_is_told_and_continued_without_repeating_a_write(
     stage.run("status")
     assert stage.out.splitlines()[1].startswith("UNFINISHED: switch --to ipsec died")
 
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert puts(stage) == before + 5
     assert flags(stage.json("status")) == ON_IPSEC
     assert stage.json("status")["unfinished"] is None
@@ -66,7 +66,7 @@ def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
     journal = next(Path("state").rglob("journal.jsonl"))
     known = len(journal.read_text().splitlines())
     stage.lab.clock = ResumedClock(10.0, stage.clock.now())
-    process = command("switch", "--to", "ipsec", "--yes", speed=10.0)
+    process = command("switch", "--to", "ipsec", "--yes", "--planned", speed=10.0)
     accepted: dict[str, str] | None = None
     while accepted is None:
         assert process.poll() is None
@@ -77,7 +77,7 @@ def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
     process.communicate()
     stage.clock.sleep(stage.lab.clock.now() - stage.clock.now())
     stage.lab.clock = stage.clock
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert "Re-attaching to what an earlier run left in flight: 1. lend" in stage.err
     assert "lend the gateway of vnet3 to vnet1: Succeeded" in stage.err
     watched = [each.path for each in stage.lab.trace if each.method == "GET"]
@@ -94,7 +94,7 @@ def test_undo_without_a_switch_is_refused_and_says_what_to_type(provisioned: Sta
 def test_history_tells_each_run_with_steps_and_correlation_ids(provisioned: Stage) -> None:
     stage = provisioned
     stage.do("drill", "start", "--yes")
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     found = stage.json("history")
     assert [(each["command"], each["outcome"]) for each in found] == [
         ("provision", "done"),
@@ -123,7 +123,7 @@ def test_no_secret_is_in_the_journal_or_in_what_is_printed(
     stage.do("provision", "--yes", "-v")
     printed = stage.out + stage.err
     stage.pass_time(60.0)
-    stage.do("switch", "--to", "ipsec", "--yes", "-v")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned", "-v")
     printed += stage.out + stage.err
     journal = next(Path("state").rglob("journal.jsonl")).read_text()
     token = Path(stage.environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text()

@@ -97,7 +97,7 @@ def test_the_switching_role_is_what_switch_drill_and_doctor_use(provisioned: Sta
     stage.do("doctor")
     stage.do("drill", "start", "--yes")
     stage.lab.add_faults(LOST_ANSWER)
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert stage.run("doctor") == 3
     assert "1 check(s) fail: drill" in stage.err
     assert "4 peering(s) Connected and in sync" in stage.out
@@ -120,7 +120,7 @@ def test_the_reading_role_is_what_status_and_doctor_use(provisioned: Stage) -> N
     trace = list(stage.lab.trace)[before:]
     assert [f"{each.method} {each.path}" for each in trace if each.status == 403] == []
     assert asked(stage, trace) == role
-    assert stage.run("switch", "--to", "ipsec", "--yes") == 5
+    assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 5
     assert "AuthorizationFailed" in stage.err
     assert "permission" in stage.err
 
@@ -142,7 +142,7 @@ def test_the_roles_of_an_expressroute_site_in_three_subscriptions_are_what_is_us
     stage.do("doctor")
     stage.do("drill", "start", "--gateway", "ergw-weu")
     stage.lab.add_faults(LOST_ANSWER)
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     stage.do("drill", "stop", "--yes")
     stage.do("switch", "--to", "expressroute", "--yes")
     trace = list(stage.lab.trace)[before:]

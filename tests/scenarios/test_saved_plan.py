@@ -35,7 +35,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(provisioned: Stage) -> None
     assert stage.run("switch", "--plan", PLAN, "--dry-run") == 0
     stage.pass_time(600.0)
 
-    report = stage.json("switch", "--plan", PLAN, "--yes")
+    report = stage.json("switch", "--plan", PLAN, "--yes", "--planned")
     assert report["verified"] is True
     assert report["changed"] == [
         step["write"]["peering"].rsplit("/", 1)[-1] for step in saved["steps"]
@@ -45,7 +45,9 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(provisioned: Stage) -> None
     assert begun[-1]["digest"] == saved["digest"], "history ties the run to what was reviewed"
 
     before = len(stage.writes())
-    assert stage.run("switch", "--plan", PLAN, "--yes") == 3, "it was carried out already"
+    assert stage.run("switch", "--plan", PLAN, "--yes", "--planned") == 3, (
+        "it was carried out already"
+    )
     assert "the world has moved since plan.json was made" in stage.err
     assert written(stage, before) == []
 
@@ -55,7 +57,7 @@ def test_a_plan_is_refused_after_somebody_changed_a_flag(provisioned: Stage) -> 
     stage.do(*SAVE)
     changed_by_hand(stage, allowForwardedTraffic=False)
     before = len(stage.writes())
-    assert stage.run("switch", "--plan", PLAN, "--yes") == 3
+    assert stage.run("switch", "--plan", PLAN, "--yes", "--planned") == 3
     assert "vnet1-to-vnet2: forwarded traffic yes -> no" in stage.err
     assert "erfailover switch --to ipsec --dry-run --out FILE" in stage.err
     assert written(stage, before) == []
@@ -71,7 +73,7 @@ def test_a_plan_is_refused_where_the_site_file_would_have_other_steps(provisione
         text[:at] + text[at:].replace("forwarded_traffic: true", "forwarded_traffic: false", 1),
         "utf-8",
     )
-    assert stage.run("switch", "--plan", PLAN, "--yes") == 3
+    assert stage.run("switch", "--plan", PLAN, "--yes", "--planned") == 3
     assert "step 1 of vnet1 would be another" in stage.err
 
 
@@ -120,7 +122,7 @@ def test_a_file_that_is_no_plan_of_this_site_is_said_to_be_none(
     stage.do(*SAVE)
     spoil(stage)
     before = len(stage.writes())
-    assert stage.run("switch", "--plan", PLAN, "--yes") == 2
+    assert stage.run("switch", "--plan", PLAN, "--yes", "--planned") == 2
     assert said in stage.err
     assert stage.writes()[before:] == []
 
@@ -153,4 +155,4 @@ def test_the_plan_of_a_prestage_is_none_of_a_switch(provisioned: Stage) -> None:
 def test_what_dry_run_prints_as_json_is_a_saved_plan(provisioned: Stage) -> None:
     stage = provisioned
     (stage.folder / PLAN).write_text(stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "json"))
-    assert stage.json("switch", "--plan", PLAN, "--yes")["verified"] is True
+    assert stage.json("switch", "--plan", PLAN, "--yes", "--planned")["verified"] is True

@@ -17,7 +17,7 @@ from tests.support.hostile_server import serving
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 ENDED_S = 2.0
 """How long a command may take to end, in wall seconds; the machine may be busy."""
-COMMANDS = (("status",), ("doctor",), ("switch", "--to", "ipsec", "--yes"))
+COMMANDS = (("status",), ("doctor",), ("switch", "--to", "ipsec", "--yes", "--planned"))
 
 
 @pytest.fixture

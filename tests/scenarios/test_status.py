@@ -91,7 +91,7 @@ def test_a_drill_shows_the_dark_session_and_after_the_switch_the_other_path(
     assert "✗ NOT learned: 10.5.0.0/16" in stage.out
     assert "DOWN" in stage.out
 
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     first = stage.do("status").splitlines()[0]
     assert first == "DRILL: vnet1 is on IPsec; healthy. ExpressRoute is NOT ready."
     backup = stage.out[stage.out.index("╔") :]

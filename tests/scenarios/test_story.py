@@ -53,7 +53,7 @@ def test_the_story_with_the_four_observed_tables(provisioned: Stage) -> None:
     check_tables(status, "vng1-expressroute-down")
     check_tables(status, "vng2-before-switch")
 
-    report = stage.json("switch", "--to", "ipsec", "--yes")
+    report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
     assert flags(stage.json("status")) == ON_IPSEC
     check_tables(stage.json("status"), "vng2-after-switch")
@@ -83,7 +83,7 @@ def test_a_switch_there_and_back_never_cuts_the_internet_path(
     if not healthy:
         stage.do("drill", "start", "--yes")
     stage.watch("vm1-nic1", NAT)
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert stage.reaches("vm1-nic1", OFFICE)
     if not healthy:
         stage.do("drill", "stop", "--yes")
@@ -95,7 +95,7 @@ def test_a_switch_there_and_back_never_cuts_the_internet_path(
 
 def test_a_switch_with_nothing_to_do_writes_nothing_and_succeeds(provisioned: Stage) -> None:
     stage = provisioned
-    stage.do("switch", "--to", "ipsec", "--yes")
+    stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     before = [each for each in stage.writes() if not each.startswith("POST")]
     report = stage.json("switch", "--to", "ipsec")
     assert report["changed"] == []

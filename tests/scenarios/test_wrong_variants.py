@@ -23,7 +23,7 @@ def faults(stage: Stage) -> list[str]:
     """What a switch to IPsec does wrong."""
     stage.watch("vm1-nic1", "8.8.4.4")
     before = len(stage.lab.trace)
-    code = stage.run("switch", "--to", "ipsec", "--yes")
+    code = stage.run("switch", "--to", "ipsec", "--yes", "--planned")
     seen = list(stage.lab.trace)[before:]
     found = [f"exit code {code}"] if code else []
     found += [f"internet path cut at {cut}" for cut in stage.cuts[:1]]
@@ -92,6 +92,6 @@ def test_such_a_plan_is_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr(procedure, "breaches", lambda site, plan: ["step 3 deletes x"])
     before = len(provisioned.writes())
-    assert provisioned.run("switch", "--to", "ipsec", "--yes") == 1
+    assert provisioned.run("switch", "--to", "ipsec", "--yes", "--planned") == 1
     assert "step 3 deletes x" in provisioned.err
     assert [each for each in provisioned.writes()[before:] if not each.startswith("POST")] == []

@@ -15,7 +15,7 @@ from tests.support.stage import Stage
 SPEED = 50.0
 
 ELSEWHERE = Holder("bert", "ops2", 17, "switch --to ipsec")
-SWITCH = ("switch", "--to", "ipsec", "--yes")
+SWITCH = ("switch", "--to", "ipsec", "--yes", "--planned")
 
 
 def command(*arguments: str, speed: float = SPEED) -> subprocess.Popen[str]:

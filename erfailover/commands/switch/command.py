@@ -16,6 +16,7 @@ from erfailover.azure.readers.cache import Readings
 from erfailover.commands import plans
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
+from erfailover.commands.output import Output
 from erfailover.commands.probes import continuous
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.recorder import recorded, settle
@@ -41,7 +42,9 @@ from erfailover.planning.switch import procedure
 from erfailover.planning.switch.result import Outcome, missing, standing, verified
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text
+from erfailover.reporting.plan.leaving import FEW, interruption
 from erfailover.reporting.run import switch_result
+from erfailover.reporting.words import join_names
 
 
 def run(context: Context, options: Options) -> None:
@@ -91,7 +94,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     left_out.insist_on_others(context.output, options, plan)
     if plan.writes:
         held = _guard(context, options, plan, observed, hold_time)
-        context.output.confirm(f"{held}Switch {site.name} to {options.target}?")
+        _confirm(context.output, site, options, plan, held)
     else:
         others = "other " if plan.left_out else ""
         context.output.info(
@@ -108,6 +111,21 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
             recorder.result = lambda: switch_result.data(site, switch.outcome, tallies)
             outcome = switch.carry_out(plan, partial(_again, context, options, planner))
         _raise_unless_verified(outcome)
+
+
+def _confirm(output: Output, site: Site, options: Options, plan: SwitchPlan, held: str) -> None:
+    """Ask whether to go ahead; leaving a healthy path for the backup is another question."""
+    if not plan.leaves_healthy:
+        output.confirm(f"{held}Switch {site.name} to {options.target}?")
+    elif options.target is Path.IPSEC:
+        names = join_names(plan.leaves_healthy, FEW)
+        output.confirm_planned(
+            f"Leave a HEALTHY path? {interruption(site, plan)}",
+            f"{names} {'is' if len(plan.leaves_healthy) == 1 else 'are'} healthy on ExpressRoute",
+            planned=options.planned,
+        )
+    else:
+        output.confirm(f"{held}{interruption(site, plan)} Switch {site.name} to {options.target}?")
 
 
 def _planned(
@@ -170,7 +188,14 @@ def undo(context: Context, options: Options) -> None:
             f"no switch of {context.site.name} is in the journal of this machine",
             "Say where to go instead: erfailover switch --to ipsec|expressroute",
         )
-    run(context, replace(options, target=Path(last.target).other, undo=True))
+    run(
+        context,
+        replace(
+            options,
+            target=Path(last.target).other,
+            undoes=f"switch --to {last.target} (run {last.id})",
+        ),
+    )
 
 
 def _insist_on_saved(site: Site, options: Options, document: Mapping[str, Any]) -> None:

@@ -114,6 +114,7 @@ class SwitchRun:
         outcome = self.outcome
         outcome.decision_s = clock.now() - self.began_s
         outcome.left_out = dict(plan.left_out)
+        outcome.planned = bool(plan.leaves_healthy)
         watch = self._watch(plan)
         try:
             self._move(plan, outcome, watch)

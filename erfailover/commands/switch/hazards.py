@@ -6,7 +6,7 @@ observation, and never again: no gate rests on them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure.readers import routing
@@ -17,6 +17,7 @@ from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.routing import Surroundings
 from erfailover.model.site import ROLE_OF_PATH, Path
+from erfailover.planning import health
 from erfailover.planning.hazards.checks import hazards, with_hazards
 from erfailover.runtime.clock import start
 
@@ -46,6 +47,14 @@ class Lookout:
             continue
         self._found = reading.result()
         return observed
+
+    def leaves_healthy(self, plan: SwitchPlan, observed: Observed) -> tuple[str, ...]:
+        """Return the spokes that a plan takes off a path that is known to work."""
+        left = self._found.left.value if self._found is not None else None
+        if left is None:
+            return ()
+        gateways = {**observed.gateways, left.role: left}
+        return health.leaves_healthy(self.context.site, replace(observed, gateways=gateways), plan)
 
     def _observed(self) -> Observed:
         names, role = self.context.site.network_names(), ROLE_OF_PATH[self.target]

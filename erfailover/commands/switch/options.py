@@ -30,7 +30,9 @@ class Options:
         dry_run: show the plan and stop.
         force: override the readiness of the target.
         wait: wait for the hold time of a switch back, instead of refusing.
-        undo: this takes back a switch, so the path it left needs no hold time.
+        undoes: the run that this takes back, in words, so the path it left needs no hold time;
+            empty for any other switch.
+        planned: take spokes off a path that works.
         canary: the name of the spoke that is moved and verified before the others.
         max_failures: after more failed steps than this, no further spoke is begun.
         out: where the plan of a dry run is kept as well.
@@ -42,12 +44,18 @@ class Options:
     dry_run: bool = False
     force: bool = False
     wait: bool = True
-    undo: bool = False
+    undoes: str = ""
+    planned: bool = False
     canary: str | None = None
     max_failures: int = MAX_FAILURES
     out: FilePath | None = None
     saved: tuple[str, Mapping[str, Any]] | None = None
     probes: tuple[str, ...] = ()
+
+    @property
+    def undo(self) -> bool:
+        """Whether this takes back a switch."""
+        return bool(self.undoes)
 
 
 def insist(output: Output, options: Options, claims: Iterable[Claim], what: str) -> None:

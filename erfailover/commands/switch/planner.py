@@ -101,7 +101,12 @@ class Planner:
         plan = procedure.plan(planned_for, observed, options.target, mine)
         pass_by = options.force or options.undo
         plan = self._lookout.with_hazards(plan, observed, pass_by=pass_by)
-        plan = replace(plan, remarks=self.context.remarks)
+        plan = replace(
+            plan,
+            remarks=self.context.remarks,
+            leaves_healthy=self._lookout.leaves_healthy(plan, observed),
+            undoes=options.undoes,
+        )
         if options.saved is not None:
             plan = plan.without(plan_document.left_out(options.saved[1]))
         if options.dry_run:

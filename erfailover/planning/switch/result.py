@@ -17,6 +17,7 @@ class Outcome:
     """What a switch came to. Times are seconds since the command began.
 
     Attributes:
+        planned: whether the switch took a spoke off a path that worked.
         failed: the spokes that were not moved, and why.
         left_out: the spokes that the plan leaves out, and why.
         stranded: the spokes that have no path, or for which that could not be read.
@@ -30,6 +31,7 @@ class Outcome:
     """
 
     target: Path
+    planned: bool = False
     written: list[str] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
     left_out: dict[str, Claim] = field(default_factory=dict)

@@ -32,6 +32,8 @@ def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
         ],
         "remarks": list(plan.remarks),
         "hold_time": plan.hold_time or None,
+        "leaves_healthy": list(plan.leaves_healthy),
+        "undoes": plan.undoes or None,
         "steps": [_step_data(step) for step in plan.steps],
         "expected": {
             "cut": _usual_data(whole.cut if whole else None),

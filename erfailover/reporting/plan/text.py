@@ -21,6 +21,7 @@ from erfailover.planning.switch.schedule import BATCH
 from erfailover.reporting.marks import claim_line, verdict_line
 from erfailover.reporting.plan.data import counts
 from erfailover.reporting.plan.groups import Alike, alike, ranges
+from erfailover.reporting.plan.leaving import interruption
 from erfailover.reporting.plan.risks import risks, untouched
 from erfailover.reporting.words import few, path_name, wrap
 
@@ -42,7 +43,7 @@ PLANS = {
 
 def text(site: Site, plan: SwitchPlan) -> str:
     """A plan for people: every step in order, what it changes and why it stands there."""
-    lines = [PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target)), ""]
+    lines = [*_title(site, plan), ""]
     for remark in few(plan.remarks):
         lines += _wrapped(f"NOTE  {remark}", 2, 8)
     lines += _claim_lines(plan.guards)
@@ -59,6 +60,17 @@ def text(site: Site, plan: SwitchPlan) -> str:
         lines += ["", *_group_lines(site, plan, group, told, len(groups) > 1)]
     lines += _expected_lines(site, plan)
     return "\n".join([*lines, "", summary(plan)])
+
+
+def _title(site: Site, plan: SwitchPlan) -> list[str]:
+    """The first lines: what the plan is, what it undoes, and whether it leaves a healthy path."""
+    title = PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target))
+    if plan.undoes:
+        title = f"Plan: undo {plan.undoes}: {title.removeprefix('Plan: ')}"
+    if not plan.leaves_healthy:
+        return wrap(title, COLUMNS, rest="  ")
+    healthy = wrap(f"{title}, leaving a HEALTHY path", COLUMNS, rest="  ")
+    return [*healthy, *_wrapped(interruption(site, plan), 0, 0)]
 
 
 def summary(plan: SwitchPlan) -> str:

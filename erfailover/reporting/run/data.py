@@ -45,6 +45,7 @@ def _of_a_switch(report: RunReport) -> dict[str, Any]:
     """What a switch told of itself; of one that died, that it told nothing."""
     nothing: dict[str, Any] = {
         "to": report.run.target,
+        "planned": None,
         "verified": False,
         "failed": {},
         "left_out": {},

@@ -200,6 +200,12 @@ class RunReport:
         return sum(each.state == there for each in self.spokes)
 
     @property
+    def planned(self) -> bool | None:
+        """Whether a spoke was taken off a path that worked; None if that is not recorded."""
+        planned = self.result.get("planned")
+        return None if planned is None else bool(planned)
+
+    @property
     def verified(self) -> bool:
         """Whether routes and probes showed it."""
         return bool(self.result.get("verified"))

@@ -23,6 +23,7 @@ def data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[st
     return {
         "site": site.name,
         "to": str(outcome.target),
+        "planned": outcome.planned,
         "changed": outcome.written,
         "verified": bool(outcome.verified_s) and verified(outcome),
         "failed": {name: failure.message for name, failure in outcome.failed.items()},

@@ -53,6 +53,9 @@ def _switched(report: RunReport) -> Iterator[str]:
         yield _wrapped(f"{len(changed)} peering(s) written: {join_names(changed, NAMED)}")
     elif report.run.outcome == "done":
         yield "Nothing had to be changed."
+    if report.planned is not None:
+        kind, health = ("Planned", "") if report.planned else ("Unplanned", "not ")
+        yield f"{kind} switch: the path left was {health}healthy."
     for each in report.outages:
         yield _wrapped(each.told)
     yield from _troubled(report.spokes)

@@ -32,7 +32,7 @@ def switch(made: Worlds, way: Way, spokes: int, seed: int) -> Switch:
     world = made.get(spokes, way is Way.PRESTAGED)
     with made.served(world.snapshot, world.site, seed) as served:
         watch, meter, began = Watch(served.lab), machine.Meter(), served.clock.now()
-        served.done("switch", "--to", "ipsec", "--yes", "-o", "json")
+        served.done("switch", "--to", "ipsec", "--yes", "--planned", "-o", "json")
         spent, command_s = meter.spent(), served.clock.now() - began
         seen = watch.seen(worlds.spoke_names(spokes))
     least = _bound(spokes, seed, way, seen)
@@ -150,7 +150,7 @@ def processes(made: Worlds, way: Way, spokes: int, tries: int) -> list[Process]:
     if spokes < MANY:
         return asked
     world = made.get(spokes, way is Way.PRESTAGED)
-    command = ["switch", "--to", "ipsec", "--yes", "-o", "json"]
+    command = ["switch", "--to", "ipsec", "--yes", "--planned", "-o", "json"]
     with made.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
         name = f"erfailover switch, {way}"
         return [*asked, _process(served, command, name, spokes, SPEED)]

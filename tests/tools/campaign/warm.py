@@ -128,7 +128,7 @@ class Warm:
             self._direction = Direction.IPSEC
         if self._direction is not direction:
             with self.serving():
-                self.do("switch", "--to", "ipsec", "--yes")
+                self.do("switch", "--to", "ipsec", "--yes", "--planned")
                 self.do("drill", "stop", "--yes")
                 self.pass_time(HOLD_S)
                 self._read_everything()

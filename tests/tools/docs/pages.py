@@ -117,17 +117,6 @@ README = Page(
     "README.md",
     cuts={
         "demo": after("The story, as it came out"),
-        "status": then(
-            after("$ erfailover switch --to ipsec"),
-            part("$ erfailover status", "\n== "),
-            paragraphs(2),
-        ),
-        "plan": then(after("Plan: switch"), until(WRITTEN)),
-        "report": then(
-            after("$ erfailover switch --to ipsec"),
-            lines_after(WRITTEN),
-            part("poc is on IPsec", "Run "),
-        ),
     },
 )
 START = Page(

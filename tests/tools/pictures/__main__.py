@@ -23,7 +23,7 @@ STORY: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     ("before", (("init",), ("provision", "--yes"))),
     ("failed", (("drill", "start", "--yes"),)),
     ("prepared", (("prestage", "--yes"),)),
-    ("after", (("switch", "--to", "ipsec", "--yes"),)),
+    ("after", (("switch", "--to", "ipsec", "--yes", "--planned"),)),
 )
 """What is done before each picture. ``prestage`` is steps 1 and 2 of a switch: half way."""
 READ = re.compile(r", read [0-9]{4}-[0-9:. -]+ UTC")
