@@ -50,7 +50,7 @@ class Lookout:
 
     def leaves_healthy(self, plan: SwitchPlan, observed: Observed) -> tuple[str, ...]:
         """Return the spokes that a plan takes off a path that is known to work."""
-        left = self._found.left.value if self._found is not None else None
+        left = self._found.leaving_gateway.value if self._found is not None else None
         if left is None:
             return ()
         gateways = {**observed.gateways, left.role: left}
