@@ -6,7 +6,7 @@ prefixes a user-defined route, then a gateway's, then a system one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -23,13 +23,13 @@ class Piece:
 
 
 def pieces(
-    table: RouteTable, gateway_prefixes: Sequence[IPv4Network], wanted: IPv4Network
+    table: RouteTable, gateway_prefixes: Iterable[IPv4Network], wanted: IPv4Network
 ) -> tuple[Piece, ...]:
     """A prefix, taken apart by what carries each part of it.
 
     Args:
         table: the subnet's route table; where it takes no gateway routes, none is considered.
-        gateway_prefixes: what the gateway in use has learned.
+        gateway_prefixes: what the gateway in use has learned: at least what overlaps ``wanted``.
         wanted: the prefix to reach.
 
     Returns:

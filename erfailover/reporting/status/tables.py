@@ -13,7 +13,8 @@ from ipaddress import IPv4Network
 from rich.text import Text
 
 from erfailover.model.observed import Gateway, GatewayRoute, Observed
-from erfailover.planning.conditions import CONNECTED, covering
+from erfailover.model.prefix_table import PrefixTable, table_of
+from erfailover.planning.conditions import CONNECTED
 from erfailover.reporting.marks import Mark
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.tables import table
@@ -128,7 +129,8 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
         return f"{title}: unknown: {gateway.learned_routes.unknown}"
     routes = list(gateway.learned_routes.value)
     if len(routes) > ROWS:
-        routes.sort(key=lambda route: _rank(route, prefixes))
+        wanted = table_of(prefixes)
+        routes.sort(key=lambda route: _rank(route, wanted))
     shown = routes[:ROWS]
     drawn = table(
         title,
@@ -150,10 +152,11 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
     return _cut(drawn, len(routes) - len(shown), f"{own} of origin Network")
 
 
-def _rank(route: GatewayRoute, prefixes: Sequence[IPv4Network]) -> int:
+def _rank(route: GatewayRoute, wanted: PrefixTable[IPv4Network, IPv4Network]) -> int:
     if route.origin == "Network":
         return 2
-    return 0 if any(covering((route,), prefix) for prefix in prefixes) else 1
+    leads = route.prefix is not None and next(wanted.within(route.prefix), None) is not None
+    return 0 if leads else 1
 
 
 def _cut(drawn: str, more: int, what: str) -> str:
