@@ -42,16 +42,16 @@ def listed(prefixes: Iterable[IPv4Network | str], comma: str = ", ") -> str:
 
 
 class PrefixTable(Generic[Prefix, T]):
-    """Values by prefix, in the order in which they came where a prefix has several."""
+    """A value for each prefix; of several, the first."""
 
     def __init__(self, rows: Iterable[tuple[Prefix, T]] = ()) -> None:
-        self._by_length: dict[int, dict[int, list[T]]] = {}
+        self._by_length: dict[int, dict[int, T]] = {}
         self._bits = 0
         for prefix, value in rows:
             length = prefix.prefixlen
             starts = self._by_length.setdefault(length, {})
             start = int(prefix.network_address) >> (prefix.max_prefixlen - length)
-            starts.setdefault(start, []).append(value)
+            starts.setdefault(start, value)
             self._bits = prefix.max_prefixlen
         self._lengths = sorted(self._by_length, reverse=True)
 
@@ -60,12 +60,13 @@ class PrefixTable(Generic[Prefix, T]):
         own, bits = prefix.prefixlen, prefix.max_prefixlen
         start = int(prefix.network_address)
         for length in self._lengths:
-            if length <= own:
-                yield from self._by_length[length].get(start >> (bits - length), ())
+            at = start >> (bits - length)
+            if length <= own and at in self._by_length[length]:
+                yield self._by_length[length][at]
 
     def covers(self, prefix: Prefix) -> bool:
-        """Return whether a prefix, or one that covers it, has a value."""
-        return next(self.covering(prefix), None) is not None
+        """Return whether a prefix, or one that covers it, is in the table."""
+        return any(True for _ in self.covering(prefix))
 
     def within(self, prefix: Prefix) -> Iterator[T]:
         """Return the values of a prefix and of those that lie within it, in order."""
@@ -73,10 +74,10 @@ class PrefixTable(Generic[Prefix, T]):
         last = first + prefix.num_addresses
         at = bisect_left(self._sorted, (first,))
         while at < len(self._sorted) and self._sorted[at][0] < last:
-            _, length, values = self._sorted[at]
+            _, length, value = self._sorted[at]
             at += 1
             if length >= own:
-                yield from values
+                yield value
 
     def overlapping(self, prefix: Prefix) -> Iterator[T]:
         """Return the values of those that cover a prefix, and of those that lie within it."""
@@ -85,11 +86,11 @@ class PrefixTable(Generic[Prefix, T]):
         yield from self.within(prefix)
 
     @cached_property
-    def _sorted(self) -> list[tuple[int, int, list[T]]]:
+    def _sorted(self) -> list[tuple[int, int, T]]:
         rows = (
-            (start << (self._bits - length), length, values)
+            (start << (self._bits - length), length, value)
             for length, starts in self._by_length.items()
-            for start, values in starts.items()
+            for start, value in starts.items()
         )
         return sorted(rows, key=lambda row: row[:2])
 

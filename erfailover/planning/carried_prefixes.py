@@ -16,7 +16,7 @@ from erfailover.planning.static_tunnels import connected_tunnels
 def carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
     """The IPv4 prefixes that a gateway has learned, or has static tunnels to, each once."""
     static = {prefix for each in connected_tunnels(gateway) for prefix in each.prefixes}
-    found = learned_routes(gateway).prefixes | static
+    found = {*learned_routes(gateway).prefixes, *static}
     return tuple(sorted(found, key=lambda each: (int(each.network_address), each.prefixlen)))
 
 
@@ -37,8 +37,8 @@ def needs_static_tunnels(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> b
         return True
     if gateway.peers.value is None or gateway.learned_routes.value is None:
         return False
-    learned = learned_routes(gateway).table
-    return not external_peers(gateway) or not all(learned.covers(each) for each in prefixes)
+    learned = learned_routes(gateway)
+    return not external_peers(gateway) or not all(map(learned.covers, prefixes))
 
 
 def beyond(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[IPv4Network]:

@@ -233,7 +233,7 @@ def _has_learned(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Net
     if not gateway.learned_routes.value or not gateway.peers.value:
         why = gateway.learned_routes.unknown or gateway.peers.unknown or "Azure listed no route"
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
-    learned = learned_routes(gateway).table
+    learned = learned_routes(gateway)
     missing = [prefix for prefix in prefixes if not learned.covers(prefix)]
     static = tunnels_to(gateway, missing)
     missing = [prefix for prefix in missing if prefix not in static]
@@ -280,7 +280,7 @@ def held_for_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float | Non
         if peer.state == CONNECTED:
             seconds = duration_s(peer.connected_duration) or 0.0
             held[peer.neighbor] = max(seconds, held.get(peer.neighbor, 0.0))
-    learned = learned_routes(gateway).table
+    learned = learned_routes(gateway)
     longest = [
         max(
             (
@@ -311,7 +311,7 @@ def gateway_originates(
     wanted = ", ".join(map(str, missing or prefixes))
     if not missing:
         return Claim(name, Verdict.HOLDS, f"{gateway.name} originates {wanted}")
-    if all(routes.table.covers(prefix) for prefix in missing):
+    if all(map(routes.covers, missing)):
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name} originates a prefix over {wanted}")
     return Claim(name, Verdict.FAILS, f"{gateway.name} does not originate {wanted}")
 

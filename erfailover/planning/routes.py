@@ -7,34 +7,39 @@ from functools import cached_property
 from ipaddress import IPv4Network
 
 from erfailover.model.observed import GatewayRoute
-from erfailover.model.prefix_table import PrefixTable, ipv4_prefix
+from erfailover.model.prefix_table import PrefixTable, table_of
 
 
 class Routes:
     """Routes that a gateway has learned, or that it originates.
 
+    Each peer and each instance lists a network again: it is parsed once.
+
     Attributes:
-        rows: the routes, in the order of the gateway's table.
-        table: the IPv4 ones, by prefix.
-        networks: their networks, as Azure writes them.
+        networks: the rows of each network, by what Azure writes.
     """
 
     def __init__(self, rows: Iterable[GatewayRoute]) -> None:
-        self.rows = tuple(rows)
-        self.networks = frozenset(each.network for each in self.rows)
-        self.table: PrefixTable[IPv4Network, GatewayRoute] = PrefixTable(
-            (each.prefix, each) for each in self.rows if each.prefix is not None
-        )
-
-    def __iter__(self) -> Iterator[GatewayRoute]:
-        return iter(self.rows)
+        self.networks: dict[str, list[GatewayRoute]] = {}
+        for each in rows:
+            self.networks.setdefault(each.network, []).append(each)
 
     @cached_property
-    def prefixes(self) -> frozenset[IPv4Network]:
-        """Their IPv4 prefixes, each once."""
-        found = (ipv4_prefix(each) for each in self.networks)
-        return frozenset(each for each in found if each is not None)
+    def prefixes(self) -> dict[IPv4Network, list[GatewayRoute]]:
+        """The rows of each IPv4 prefix."""
+        parsed = ((rows[0].prefix, rows) for rows in self.networks.values())
+        return {prefix: rows for prefix, rows in parsed if prefix is not None}
 
-    def covering(self, prefix: IPv4Network) -> GatewayRoute | None:
-        """Return the route to a prefix; without one, to the narrowest prefix that covers it."""
-        return next(self.table.covering(prefix), None)
+    @cached_property
+    def table(self) -> PrefixTable[IPv4Network, IPv4Network]:
+        """The IPv4 prefixes, to be asked which of them cover another."""
+        return table_of(self.prefixes)
+
+    def covers(self, prefix: IPv4Network) -> bool:
+        """Return whether there is a route to a prefix, or to one that covers it."""
+        return self.table.covers(prefix)
+
+    def covering(self, prefix: IPv4Network) -> Iterator[GatewayRoute]:
+        """Return the routes to a prefix, and to those that cover it, the narrowest first."""
+        for each in self.table.covering(prefix):
+            yield from self.prefixes[each]

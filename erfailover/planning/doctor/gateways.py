@@ -48,7 +48,7 @@ def _exact_or_covering(site: Site, facts: Facts, claim: Claim) -> Claim:
     routes = conditions.learned_routes(gateway)
     covered = []
     for prefix in site.remote_prefixes:
-        found = routes.covering(prefix)
+        found = next(routes.covering(prefix), None)
         if found is not None and found.network != str(prefix):
             covered.append(f"{prefix} by {found.network}")
     if not covered:

@@ -292,9 +292,7 @@ def _narrower(
     gateway = scene.observed.gateways.get(scene.leaving)
     rows = originated(gateway).table if gateway else PrefixTable()
     static = {each.prefix for each in known or ()}
-    inside = {
-        row.prefix: own for own in reversed(network.address_space) for row in rows.within(own)
-    }
+    inside = {each: own for own in reversed(network.address_space) for each in rows.within(own)}
     for prefix, own in inside.items():
         if prefix not in network.address_space and prefix not in static:
             yield Claim(

@@ -119,8 +119,8 @@ class Scene:
         gateway = self.observed.gateways.get(self.arriving)
         heard = learned_routes(gateway).table if gateway else PrefixTable()
         for remote in self.site.remote_prefixes:
-            near = {row.prefix for row in heard.overlapping(remote) if row.prefix is not None}
-            yield from pieces(table, near if heard.covers(remote) else {*near, remote}, remote)
+            near = list(heard.overlapping(remote))
+            yield from pieces(table, near if heard.covers(remote) else [*near, remote], remote)
 
 
 def unknown(name: str, seen: str, remedy: str = "") -> Claim:

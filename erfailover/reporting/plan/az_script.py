@@ -206,7 +206,7 @@ def _gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[
     for prefix in site.remote_prefixes:
         networks = {str(prefix)}
         if gateway is not None:
-            found = conditions.learned_routes(gateway).covering(prefix)
+            found = next(conditions.learned_routes(gateway).covering(prefix), None)
             networks |= {found.network} if found else set()
         query = f"value[?(origin=='EBgp' || origin=='IBgp'){_any_of('network', networks)}].network"
         routes = _query("vnet-gateway", "list-learned-routes", *_of(gateway_id), query=query)

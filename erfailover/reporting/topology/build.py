@@ -226,6 +226,6 @@ def _remote_prefix(
 
 def _learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Learned:
     claim = conditions.prefix_is_learned(gateway, role, prefix)
-    routes = conditions.learned_routes(gateway).table.covering(prefix) if gateway else ()
+    routes = conditions.learned_routes(gateway).covering(prefix) if gateway else ()
     sources = dict.fromkeys(each.source_peer for each in routes if each.source_peer)
     return Learned(role, tuple(sources), Condition.of(claim))
