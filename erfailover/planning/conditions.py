@@ -308,7 +308,7 @@ def gateway_originates(
         return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
     routes = originated(gateway)
     missing = [prefix for prefix in prefixes if str(prefix) not in routes.networks]
-    wanted = ", ".join(map(str, missing or prefixes))
+    wanted = listed(missing or prefixes)
     if not missing:
         return Claim(name, Verdict.HOLDS, f"{gateway.name} originates {wanted}")
     if all(map(routes.covers, missing)):
@@ -328,11 +328,11 @@ def gateway_does_not_originate(
     exact = originated(gateway).networks
     still = [str(prefix) for prefix in prefixes if str(prefix) in exact]
     if still:
-        return Claim(name, Verdict.FAILS, f"{gateway.name} still originates {', '.join(still)}")
+        return Claim(name, Verdict.FAILS, f"{gateway.name} still originates {listed(still)}")
     return Claim(
         name,
         Verdict.HOLDS,
-        f"{gateway.name} does not originate {', '.join(map(str, prefixes))}",
+        f"{gateway.name} does not originate {listed(prefixes)}",
     )
 
 

@@ -57,10 +57,8 @@ def spoke_is_originated(
     rival = _rival(other, name, missing)
     if rival:
         return _undecided(claim, rival)
-    told = ", ".join(str(each) for each in summaries if any(p.subnet_of(each) for p in missing))
-    seen = (
-        f"{gateway.name} originates {told}, its hub's summary, for {', '.join(map(str, missing))}"
-    )
+    told = listed(each for each in summaries if any(p.subnet_of(each) for p in missing))
+    seen = f"{gateway.name} originates {told}, its hub's summary, for {listed(missing)}"
     return Claim(claim.name, Verdict.HOLDS, f"{seen}; {name} advertises nothing over it")
 
 

@@ -64,6 +64,15 @@ def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tu
     )
 
 
+def questions(prefixes: Sequence[Prefix]) -> list[str]:
+    """What a person has to decide about prefixes, in words; those with the same note together."""
+    alike: dict[str, list[IPv4Network]] = {}
+    for each in prefixes:
+        if each.is_question:
+            alike.setdefault(each.note, []).append(each.network)
+    return [f"{listed(networks)}: {note}" for note, networks in alike.items()]
+
+
 def _nothing_narrower(also: bool) -> Prefix:
     """The default route, where the primary has learned nothing else."""
     has = "has learned it too" if also else "has NOT learned it: not ready"

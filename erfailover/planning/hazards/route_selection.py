@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from erfailover.model.prefix_table import listed
 from erfailover.model.routing import RouteTable, UserRoute
 
 
@@ -65,4 +66,4 @@ def without(prefix: IPv4Network, taken: IPv4Network) -> Iterator[IPv4Network]:
 
 def merged(prefixes: Iterable[IPv4Network]) -> str:
     """Prefixes in words, each once, in order."""
-    return ", ".join(map(str, sorted(set(prefixes))))
+    return listed(sorted(set(prefixes)))
