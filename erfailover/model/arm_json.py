@@ -39,14 +39,11 @@ def text(value: Any, known: Collection[str] = ()) -> str:
         value: what was read.
         known: values of an enumeration, in the letter case to return them in.
     """
-    if type(value) is str:
-        found = value
-    elif isinstance(value, bool) or not isinstance(value, str | int | float):
+    if type(value) is str and (not known or value in known):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    else:
-        found = str(value)
-    if found in known:
-        return found
+    found = str(value)
     return next((each for each in known if each.lower() == found.lower()), found)
 
 

@@ -432,14 +432,15 @@ def peer(row: Body) -> BgpPeer:
 
 def route(row: Body) -> GatewayRoute:
     """One row of ``getLearnedRoutes``; an empty string is no value."""
-    return GatewayRoute(
-        network=text(row.get("network")),
-        next_hop=text(row.get("nextHop")) or None,
-        local_address=text(row.get("localAddress")) or None,
-        weight=whole(row.get("weight")),
-        source_peer=text(row.get("sourcePeer")) or None,
-        origin=text(row.get("origin"), ORIGINS),
-        as_path=text(row.get("asPath")) or None,
+    get = row.get
+    return GatewayRoute(  # by position: there are thousands
+        text(get("network")),
+        text(get("nextHop")) or None,
+        text(get("localAddress")) or None,
+        whole(get("weight")),
+        text(get("sourcePeer")) or None,
+        text(get("origin"), ORIGINS),
+        text(get("asPath")) or None,
     )
 
 
