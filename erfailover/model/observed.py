@@ -113,6 +113,8 @@ class Gateway:
     """Its connections without BGP; None if they were not asked for, since BGP tells all."""
     advertised: Reading[tuple[IPv4Network, ...]] | None = None
     """What it tells its Connected peers; read only if a hub has ``summarizedGatewayPrefixes``."""
+    answered_s: float = field(default=float("-inf"), compare=False)
+    """When the first of its answers was there, by the reader's clock: its age counts from it."""
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What has been worked out of this reading, shared by all who ask (``planning.once``)."""
 

@@ -48,7 +48,7 @@ class _Made:
     number: int
     future: Future[Any]
     answered: float | None = None
-    """When Azure's answer was there; None before."""
+    """When Azure's answer was there, of several the first; None before."""
 
     def is_older(self, seconds: float, now: float) -> bool:
         """Return whether it is older: its age counts from its answer, however long that took.
@@ -76,7 +76,6 @@ class Readings:
     _made: dict[str, _Made] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
     _parsed: dict[str, tuple[Body, VirtualNetwork]] = field(default_factory=dict)
-    _answered: dict[Role, float] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -137,20 +136,16 @@ class Readings:
 
     def gateway(self, role: Role, max_age_s: float) -> Gateway | None:
         """A hub's gateway with its peers and learned routes; None where it cannot be read."""
-        key = f"gateway {role}"
-        observed: Observed = self._shared(key, max_age_s, partial(self._read_gateway, role))
-        return observed.gateways.get(role)
+        read = partial(self._read_gateway, role)
+        gateway: Gateway | None = self._shared(f"gateway {role}", max_age_s, read)
+        return gateway
 
-    def _read_gateway(self, role: Role) -> Observed:
+    def _read_gateway(self, role: Role) -> Gateway | None:
         observed = readers_network.observe(self.reader, self.site, [role], [])
-        self._answered[role] = self.reader.clock.now()
+        gateway = observed.gateways.get(role)
         # Judged here, once: hundreds of threads wait for this reading, and would do so all at once.
-        conditions.gateway_has_learned(observed.gateways.get(role), role, self.site.remote_prefixes)
-        return observed
-
-    def gateway_age_s(self, role: Role) -> float:
-        """How long ago Azure's last answer about a hub's gateway was there, in seconds."""
-        return self.reader.clock.now() - self._answered.get(role, float("-inf"))
+        conditions.gateway_has_learned(gateway, role, self.site.remote_prefixes)
+        return gateway
 
     def routes(self, role: Role) -> Gateway | None:
         """A hub's gateway with its learned routes alone, read now; None where it cannot be."""
@@ -245,7 +240,7 @@ class Readings:
         if mine:
             try:
                 found = read()
-                made.answered = clock.now()
+                made.answered = found.answered_s if isinstance(found, Gateway) else clock.now()
                 made.future.set_result(found)
             except BaseException as error:
                 made.future.set_exception(error)

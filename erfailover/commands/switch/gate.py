@@ -60,6 +60,10 @@ class Gate:
         """How old the reading of the gateway may be, since its answer."""
         return self._site.timing.gate_reading_age_s
 
+    def _is_too_old(self, gateway: Gateway | None) -> bool:
+        """Whether a reading is; without one, the conditions say what is unknown."""
+        return gateway is not None and self._clock.now() - gateway.answered_s > self._limit_s
+
     def read_ahead(self, *, again: bool = False) -> None:
         """Read the arriving gateway's tables beside the preparation, so that no gate waits."""
         if not again:
@@ -133,7 +137,7 @@ class Gate:
             claims = tuple(gates.gate(site, observed, target, spoke))
             ages = 1.0, 1.0
             late = clock.now() >= deadline
-            if self._readings.gateway_age_s(role) > self._limit_s and not self._options.force:
+            if self._is_too_old(observed.gateways.get(role)) and not self._options.force:
                 if late and tries >= TRIES:
                     raise UnknownReading(
                         f"the reading of the {role} hub's gateway is older than "

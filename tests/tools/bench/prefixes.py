@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from erfailover.azure.client import answers
-from erfailover.azure.readers import network
+from erfailover.azure.readers import gateway_tables, network
 from erfailover.lab.core.clock import ScaledClock
 from erfailover.lab.engine.faults import FOREVER, Fault, Kind
 from erfailover.model.claims import Verdict
@@ -99,8 +99,8 @@ def _judge(content: bytes, prefixes: list[str]) -> None:
     """From an answer's bytes to all conditions of a gateway."""
     ipv4_prefix.cache_clear()
     found = answers.rows_of(answers.parse(content))
-    routes = tuple(map(network.route, found))
-    peers = tuple(map(network.peer, _peers(len(prefixes))))
+    routes = tuple(map(gateway_tables.route, found))
+    peers = tuple(map(gateway_tables.peer, _peers(len(prefixes))))
     body = {"properties": {"gatewayType": "Vpn", "bgpSettings": {"bgpPeeringAddress": "10.3.0.4"}}}
     gateway = network.gateway(Role.BACKUP, body, Reading(peers), Reading(routes), "/g/vng2")
     wanted = tuple(map(IPv4Network, prefixes))

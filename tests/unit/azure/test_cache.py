@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -57,12 +57,16 @@ class Slow:
 
     clock: SteppedClock = field(default_factory=SteppedClock)
     took_s: float = 30.0
+    apart_s: float = 0.0
+    """How long before the last of its answers the first was there."""
     read: int = 0
 
     def observe(self, *_: object) -> Observed:
         self.read += 1
         self.clock.sleep(self.took_s)
-        return sites.observed(SITE, {}, (sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16")),))
+        gateway = sites.gateway(Role.BACKUP, sites.route("10.5.0.0/16"))
+        first_s = self.clock.now() - self.apart_s
+        return sites.observed(SITE, {}, (replace(gateway, answered_s=first_s),))
 
 
 @pytest.fixture
@@ -74,15 +78,19 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
 
 def test_the_age_of_a_reading_counts_from_its_answer(slow: Slow) -> None:
     readings = Readings(cast(Reader, slow), SITE)
-    assert readings.gateway_age_s(Role.BACKUP) == float("inf")
     first = readings.gateway(Role.BACKUP, 20.0)
-    assert readings.gateway_age_s(Role.BACKUP) == 0.0
     slow.clock.sleep(20.0)
-    assert readings.gateway_age_s(Role.BACKUP) == 20.0
     assert readings.gateway(Role.BACKUP, 20.0) is first
     slow.clock.sleep(1.0)
     assert readings.gateway(Role.BACKUP, 20.0) is not first
     assert slow.read == 2
+
+
+def test_of_several_answers_the_first_counts(slow: Slow) -> None:
+    slow.apart_s = 25.0
+    readings = Readings(cast(Reader, slow), SITE)
+    first = readings.gateway(Role.BACKUP, 20.0)
+    assert readings.gateway(Role.BACKUP, 20.0) is not first
 
 
 def test_who_takes_no_older_reading_gets_one_that_begins_now(slow: Slow) -> None:

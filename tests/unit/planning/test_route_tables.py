@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from erfailover.azure.client import answers
-from erfailover.azure.readers import network
+from erfailover.azure.readers import gateway_tables
 from erfailover.model import observed as observations
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Gateway, GatewayRoute, Reading
@@ -63,7 +63,7 @@ def gateway(role: Role, routes: tuple[GatewayRoute, ...]) -> Gateway:
 
 
 def read(count: int, role: Role = Role.BACKUP) -> Gateway:
-    return gateway(role, tuple(map(network.route, rows(count))))
+    return gateway(role, tuple(map(gateway_tables.route, rows(count))))
 
 
 def site(spokes: int, count: int) -> Site:
@@ -129,7 +129,7 @@ def test_what_was_worked_out_belongs_to_one_reading() -> None:
 
 def test_two_gateways_that_share_the_prefixes_carry_them_together() -> None:
     wanted = prefixes(30)
-    routes = tuple(map(network.route, rows(30)))
+    routes = tuple(map(gateway_tables.route, rows(30)))
     halves = [
         gateway(Role.PRIMARY, tuple(each for each in routes if ipv4_prefix(each.network) in part))
         for part in (wanted[:10], wanted[10:])
@@ -151,7 +151,7 @@ def test_a_reading_of_a_gateway_costs_at_most_eight_times_its_json() -> None:
     def read_and_judge() -> object:
         ipv4_prefix.cache_clear()
         found = answers.rows_of(answers.parse(content))
-        of = gateway(Role.BACKUP, tuple(map(network.route, found)))
+        of = gateway(Role.BACKUP, tuple(map(gateway_tables.route, found)))
         claims = (
             conditions.gateway_is_provisioned(of, Role.BACKUP),
             conditions.gateway_has_a_connected_bgp_peer(of, Role.BACKUP),
@@ -173,7 +173,7 @@ def test_twelve_spokes_are_judged_at_a_cost_that_grows_with_the_prefixes() -> No
     costs = {}
     for count in (100, 1000):
         of = site(12, count)
-        found = tuple(map(network.route, rows(count)))
+        found = tuple(map(gateway_tables.route, rows(count)))
 
         def judge(of: Site = of, found: tuple[GatewayRoute, ...] = found) -> None:
             gateways = gateway(Role.PRIMARY, found), gateway(Role.BACKUP, found)
