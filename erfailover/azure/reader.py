@@ -10,15 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from erfailover.azure.client.answers import object_of, rows_of
 from erfailover.azure.client.bounded_transport import is_below
 from erfailover.azure.client.clients import Clients
 from erfailover.azure.client.operations import (
     client_of,
     label,
     operations,
-    raw,
     raw_resource,
-    raw_table,
 )
 from erfailover.azure.client.polling import CadencePolling
 from erfailover.azure.client.raw_request import Answer, rows_of_path, rows_of_sdk, send
@@ -208,7 +207,7 @@ class Reader:
             deadline_s: how long it may take, in seconds.
             arguments: further ones that the SDK asks for.
         """
-        rows: list[Body] = self.action(gateway_id, action, deadline_s, cls=raw_table, **arguments)
+        rows: list[Body] = self.action(gateway_id, action, deadline_s, rows_of, **arguments)
         return rows
 
     def connections_of(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:
@@ -257,7 +256,7 @@ class Reader:
         resource_id: str,
         action: str,
         deadline_s: float = READ_DEADLINE_S,
-        cls: Callable[[Any, Any, Any], Any] = raw,
+        result: Callable[[Any], Any] = object_of,
         **arguments: Any,
     ) -> Any:
         """What an action that only reads answers, by the SDK's name without ``begin_``."""
@@ -265,9 +264,9 @@ class Reader:
 
         def begin(polling: CadencePolling) -> Any:
             call = getattr(self._session.operations(where), f"begin_{action}")
-            return call(*where.names, **arguments, polling=polling, cls=cls)
+            return call(*where.names, **arguments, polling=polling)
 
-        return self._session.post(f"POST {label(resource_id)}/{action}", begin, deadline_s)
+        return self._session.post(f"POST {label(resource_id)}/{action}", begin, result, deadline_s)
 
     def run_command(
         self,

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erfailover.azure.client.operations import label, raw
+from erfailover.azure.client.answers import object_of
+from erfailover.azure.client.operations import label
 from erfailover.azure.client.polling import CadencePolling
 from erfailover.azure.client.write_guard import Guard
 from erfailover.azure.session import Session
@@ -48,10 +49,10 @@ def run_command(
 
     def begin(polling: CadencePolling) -> Any:
         call = session.operations(where, guard).begin_run_command
-        return call(*where.names, body, polling=polling, cls=raw)
+        return call(*where.names, body, polling=polling)
 
     what = f"POST {label(machine_id)}/runCommand"
-    answer = session.post(what, begin, deadline_s)
+    answer = session.post(what, begin, object_of, deadline_s)
     output = section(answer, "properties", "output") or section(answer)
     return _result(rows(output.get("value")))
 

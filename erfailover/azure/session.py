@@ -103,22 +103,27 @@ class Session:
         return call()
 
     def post(
-        self, what: str, begin: Callable[[CadencePolling], Any], deadline_s: float = READ_DEADLINE_S
-    ) -> Any:
+        self,
+        what: str,
+        begin: Callable[[CadencePolling], Any],
+        parse: Callable[[Any], T],
+        deadline_s: float = READ_DEADLINE_S,
+    ) -> T:
         """Carry out an action that can be repeated like a read; return its result.
 
         Args:
             what: the request, for messages.
             begin: begins the action with the polling method it is given.
+            parse: makes a value of the result's JSON.
             deadline_s: how long it may take, retries included, in seconds.
         """
         deadline = self.clock.now() + deadline_s
 
-        def work() -> Any:
+        def work() -> T:
             result = self.await_operation(what, deadline, begin)
             if result is None:
                 raise ValueError("expected a result, found none")
-            return result
+            return parse(result)
 
         return self.read(what, work, deadline_s)
 
@@ -131,7 +136,7 @@ class Session:
         cadence: Cadence = HURRIED,
         waiting: OnWait | None = None,
     ) -> Any:
-        """Begin an operation, wait until it ends, and return the SDK's result.
+        """Begin an operation, wait until it ends, and return the JSON of its result.
 
         Args:
             what: the request, for messages.

@@ -83,7 +83,7 @@ class Writer:
                 what,
                 deadline,
                 lambda polling: calls.begin_create_or_update(
-                    *where.names, whole, polling=polling, cls=raw, **arguments
+                    *where.names, whole, polling=polling, **arguments
                 ),
                 resource_id,
                 cadence,
@@ -138,7 +138,7 @@ class Writer:
             return self._operation(
                 what,
                 deadline,
-                lambda polling: call(*where.names, **arguments, polling=polling, cls=raw),
+                lambda polling: call(*where.names, **arguments, polling=polling),
                 gateway_id,
             )
 

@@ -61,6 +61,11 @@ class Output:
         """Write a line of the log, above what is shown live."""
         self.console.print(line, markup=False, style="dim")
 
+    @property
+    def shows_data(self) -> bool:
+        """Whether a result is shown as plain data, or a query selects from it."""
+        return self.format != formats.TABLE or self.query is not None
+
     def print_result(self, text: str, data: Any) -> None:
         """Print a result on standard output, in the format asked for.
 

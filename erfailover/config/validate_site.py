@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 from urllib.parse import urlsplit
 
 from erfailover.config.azure_names import expected, is_name
@@ -183,7 +184,7 @@ def _prefixes_and_times(site: Site) -> Iterator[Problem]:
             "none",
             "name the prefixes of the far end: they decide whether a path is healthy",
         )
-    for name in ("failback_hold_time_s", "step_deadline_s", "verify_deadline_s"):
+    for name in (each.name for each in fields(site.timing)):
         value = getattr(site.timing, name)
         if not 0 <= value < float("inf") or (value == 0 and name != "failback_hold_time_s"):
             yield Problem(("timing", name), "seconds, above 0", f"{value:g}")

@@ -20,10 +20,13 @@ FAST = hasattr(yaml, "CSafeLoader")
 """Whether PyYAML was built with libyaml, which reads a text ten times as fast."""
 LOADER: Any = yaml.CSafeLoader if FAST else yaml.SafeLoader
 MOST_BYTES = 1 << 21
-MOST_DEPTH, MOST_VALUES, MOST_ENTRIES, MOST_CHARACTERS = 20, 100_000, 3_000, 20_000
+MOST_DEPTH, MOST_VALUES, MOST_CHARACTERS = 20, 100_000, 20_000
 """A site of 1,000 spokes has 0.7 MiB and 60,000 values, 7 deep; the longest text is an SSH key or a
-line for a shell; the longest list is that of the subnets of a VNet, of which Azure allows 3,000."""
-DEEP, ENTRIES = f"values nested at most {MOST_DEPTH} deep", f"at most {MOST_ENTRIES} entries"
+line for a shell."""
+MOST_ENTRIES, MOST_ITEMS = 3_000, 10_000
+"""The longest mapping is that of the subnets of a VNet, of which Azure allows 3,000; the longest
+list that of the remote prefixes, of which ExpressRoute Premium takes 10,000 (published)."""
+DEEP = f"values nested at most {MOST_DEPTH} deep"
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, what changes the direction of text, and halves of surrogate pairs."""
 SHOWN = 60
@@ -145,12 +148,13 @@ class _Loader(_Base):  # type: ignore[misc]
         self._depth += 1
         _insist(self._depth <= MOST_DEPTH, DEEP, line)
         self._entries[self._depth : self._depth + 2] = self._entries[self._depth] + 1, 0
-        _insist(self._entries[self._depth] <= 2 * MOST_ENTRIES, ENTRIES, line)
+        _insist(self._entries[self._depth] <= MOST_ITEMS, _entries(MOST_ITEMS), line)
         node: Node | None = super().compose_node(parent, index)
         self._depth -= 1
         if node is not None and id(node) not in self._sizes:
             entries = len(node.value) if isinstance(node, CollectionNode) else 0
-            _insist(entries <= MOST_ENTRIES, ENTRIES, line)
+            most = MOST_ITEMS if isinstance(node, SequenceNode) else MOST_ENTRIES
+            _insist(entries <= most, _entries(most), line)
             size, depth = self._size(node)
             _insist(depth <= MOST_DEPTH, DEEP, line)
             _insist(size <= MOST_VALUES, f"at most {MOST_VALUES} values, aliases included", line)
@@ -165,6 +169,10 @@ class _Loader(_Base):  # type: ignore[misc]
             for each in (item if isinstance(item, tuple) else (item,))
         ]
         return 1 + sum(size for size, _ in inner), 1 + max((depth for _, depth in inner), default=0)
+
+
+def _entries(most: int) -> str:
+    return f"at most {most} entries"
 
 
 def _insist(holds: bool, expected: str, line: int) -> None:

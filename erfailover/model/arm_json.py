@@ -7,7 +7,7 @@ cases. A field that cannot be understood counts as absent: nothing here raises.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
@@ -32,13 +32,15 @@ def texts(value: Any) -> list[str]:
     return [each for each in found if each]
 
 
-def text(value: Any, known: Iterable[str] = ()) -> str:
+def text(value: Any, known: Collection[str] = ()) -> str:
     """Return a text, or a number as text; empty for anything else.
 
     Args:
         value: what was read.
         known: values of an enumeration, in the letter case to return them in.
     """
+    if type(value) is str and (not known or value in known):
+        return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     found = str(value)
@@ -58,6 +60,8 @@ def number(value: Any) -> float | None:
 
 def whole(value: Any) -> int | None:
     """Return a whole number, also one that is written as text; None for anything else."""
+    if type(value) is int:
+        return value
     found = number(value)
     return None if found is None else int(found)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from erfailover.errors import Failure
 from erfailover.model.peering_flags import Flags
+from erfailover.model.prefix_table import ipv4_prefix
 from erfailover.model.resource_ids import network_of
 from erfailover.model.site import Role
 
@@ -65,6 +66,11 @@ class GatewayRoute:
     origin: str
     as_path: str | None
 
+    @property
+    def prefix(self) -> IPv4Network | None:
+        """The network as an IPv4 prefix; None for IPv6."""
+        return ipv4_prefix(self.network)
+
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
@@ -107,6 +113,10 @@ class Gateway:
     """Its connections without BGP; None if they were not asked for, since BGP tells all."""
     advertised: Reading[tuple[IPv4Network, ...]] | None = None
     """What it tells its Connected peers; read only if a hub has ``summarizedGatewayPrefixes``."""
+    answered_s: float = field(default=float("-inf"), compare=False)
+    """When the first of its answers was there, by the reader's clock: its age counts from it."""
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What has been worked out of this reading, shared by all who ask (``planning.once``)."""
 
     @property
     def has_far_end(self) -> bool:

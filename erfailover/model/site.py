@@ -158,6 +158,8 @@ class Timing(Section):
     """How long one write of a switch may take, retries included."""
     verify_deadline_s: float = 420.0
     """How long routes and probes may take to show a switch: BGP's hold time (180 s) and more."""
+    gate_reading_age_s: float = 40.0
+    """How old the reading of the gateway may be, since Azure's answer, when a spoke is broken."""
 
 
 CloudName = Literal["public", "usgovernment", "china"]

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Network
 
-from erfailover.model.observed import Gateway, GatewayRoute
-from erfailover.planning.conditions import covering, external_peers, learned_routes, peers_of
+from erfailover.model.observed import Gateway
+from erfailover.model.prefix_table import PrefixTable, table_of
+from erfailover.planning.conditions import external_peers, learned_routes, peers_of
+from erfailover.planning.once import once_per_reading
 from erfailover.planning.static_tunnels import connected_tunnels
 
 
+@once_per_reading
 def carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
     """The IPv4 prefixes that a gateway has learned, or has static tunnels to, each once."""
     static = {prefix for each in connected_tunnels(gateway) for prefix in each.prefixes}
-    return tuple(sorted(_networks(learned_routes(gateway)) | static))
+    found = {*learned_routes(gateway).prefixes, *static}
+    return tuple(sorted(found, key=lambda each: (int(each.network_address), each.prefixlen)))
+
+
+@once_per_reading
+def carried_table(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Network]:
+    """What a gateway carries, as a table to ask."""
+    return table_of(carried_prefixes(gateway))
 
 
 def needs_static_tunnels(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> bool:
@@ -28,7 +38,7 @@ def needs_static_tunnels(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> b
     if gateway.peers.value is None or gateway.learned_routes.value is None:
         return False
     learned = learned_routes(gateway)
-    return not external_peers(gateway) or any(covering(learned, each) is None for each in prefixes)
+    return not external_peers(gateway) or not all(map(learned.covers, prefixes))
 
 
 def beyond(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[IPv4Network]:
@@ -39,19 +49,9 @@ def beyond(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[IPv4Network]
         spaces: address spaces of VNets: what lies within them is Azure's own.
     """
     peers = {f"{each.neighbor}/32" for each in peers_of(gateway)}
+    own = table_of(spaces)
     return [
         network
         for network in carried_prefixes(gateway)
-        if str(network) not in peers and not any(network.subnet_of(space) for space in spaces)
+        if str(network) not in peers and not own.covers(network)
     ]
-
-
-def _networks(routes: Iterable[GatewayRoute]) -> set[IPv4Network]:
-    """The IPv4 networks of routes; a row that is none is left out."""
-    found = set()
-    for each in routes:
-        try:
-            found.add(IPv4Network(each.network))
-        except ValueError:
-            continue  # IPv6
-    return found

@@ -9,14 +9,15 @@ peering"). So the hub's path is healthy if its gateways together carry every rem
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import EXPRESSROUTE, Gateway, Observed
+from erfailover.model.prefix_table import listed
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
+from erfailover.planning.once import once_per_reading
 
 Condition = Callable[[Gateway | None], Claim]
 
@@ -44,17 +45,27 @@ def hub_has_learned(
     gateways: Sequence[Gateway], role: Role, prefixes: Sequence[IPv4Network]
 ) -> Claim:
     """Return whether the gateways of a hub have learned every prefix between them."""
-    whole = either(gateways, partial(_has_learned, role, prefixes))
+    whole = either(gateways, lambda each: conditions.gateway_has_learned(each, role, prefixes))
     if whole.verdict is Verdict.HOLDS or len(gateways) < 2:
         return whole
-    parts = [either(gateways, partial(_has_learned, role, (prefix,))) for prefix in prefixes]
-    verdict = conditions.all_of(parts)
+    return _learned_between(gateways[0], role, prefixes, *gateways[1:])
+
+
+@once_per_reading
+def _learned_between(
+    first: Gateway, role: Role, prefixes: Sequence[IPv4Network], *others: Gateway
+) -> Claim:
+    """Whether each prefix is learned by one of several gateways; what is not is listed."""
+
+    def learned(prefix: IPv4Network) -> Claim:
+        return either(
+            (first, *others), lambda each: conditions.prefix_is_learned(each, role, prefix)
+        )
+
+    parts = [learned(prefix) for prefix in prefixes]
     missing = [each for each in parts if each.verdict is not Verdict.HOLDS]
-    return Claim(whole.name, verdict, "; ".join(each.seen for each in missing or parts))
-
-
-def _has_learned(role: Role, prefixes: Sequence[IPv4Network], gateway: Gateway | None) -> Claim:
-    return conditions.gateway_has_learned(gateway, role, prefixes)
+    seen = listed((each.seen for each in missing or parts), "; ")
+    return Claim(parts[0].name, conditions.all_of(parts), seen)
 
 
 def warnings(site: Site, observed: Observed) -> Iterator[str]:

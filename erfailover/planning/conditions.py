@@ -15,7 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Network, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import (
@@ -27,9 +28,13 @@ from erfailover.model.observed import (
     Peering,
     VirtualNetwork,
 )
+from erfailover.model.prefix_table import KEPT, listed
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role
+from erfailover.planning.once import once_per_reading
+from erfailover.planning.routes import Routes
 from erfailover.planning.static_tunnels import (
+    by_connection,
     static_tunnels,
     tunnel_is_up,
     tunnels_lead_to,
@@ -89,27 +94,23 @@ def external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
     return tuple(peer for peer in peers_of(gateway) if peer.asn not in own)
 
 
-def learned_routes(gateway: Gateway, peers: Sequence[BgpPeer] | None = None) -> list[GatewayRoute]:
-    """The routes a gateway has learned: from the peers given, or by any instance at all.
+@once_per_reading
+def learned_routes(gateway: Gateway) -> Routes:
+    """The routes a gateway has learned, by any of its instances.
 
     Of the peers only those count that are Connected. A VPN gateway beside an ExpressRoute gateway
     or a Route Server lists what comes from there as well (published: AS path 12076-65020): none of
     that came through a tunnel.
     """
-    sources = {
-        peer.neighbor
-        for peer in (external_peers(gateway) if peers is None else peers)
-        if peer.state == CONNECTED
-    }
-    if peers is None:
-        sources |= set(gateway.bgp_addresses)
-    return [
+    sources = {peer.neighbor for peer in external_peers(gateway) if peer.state == CONNECTED}
+    sources |= set(gateway.bgp_addresses)
+    return Routes(
         route
         for route in routes_of(gateway)
         if route.origin in EXTERNAL
         and route.source_peer in sources
-        and (gateway.type == EXPRESSROUTE or first_asn(route) not in AZURE_ASNS)
-    ]
+        and (gateway.type == EXPRESSROUTE or first_asn(route.as_path) not in AZURE_ASNS)
+    )
 
 
 def is_static(gateway: Gateway | None) -> bool:
@@ -119,37 +120,23 @@ def is_static(gateway: Gateway | None) -> bool:
     return not gateway.bgp or (bool(static_tunnels(gateway)) and not external_peers(gateway))
 
 
-def first_asn(route: GatewayRoute) -> int | None:
-    """The neighboring AS of a route: ``12076-65020`` begins with 12076; None without a path."""
-    found = re.match(r"\s*(\d+)", route.as_path or "")
+@lru_cache(KEPT)
+def first_asn(as_path: str | None) -> int | None:
+    """The neighboring AS of a path: ``12076-65020`` begins with 12076; None without a path."""
+    found = re.match(r"\s*(\d+)", as_path or "")
     return int(found[1]) if found else None
 
 
-def covering(routes: Iterable[GatewayRoute], prefix: IPv4Network) -> GatewayRoute | None:
-    """A route to a prefix or to one that covers it; the exact one where there are both."""
-    found = [each for each in routes if _covers(each, prefix)]
-    return next(
-        (each for each in found if each.network == str(prefix)), found[0] if found else None
-    )
-
-
-def _covers(route: GatewayRoute, prefix: IPv4Network) -> bool:
-    try:
-        network = ip_network(route.network)
-    except ValueError:
-        return False
-    return isinstance(network, IPv4Network) and prefix.subnet_of(network)
-
-
-def originated(gateway: Gateway) -> list[GatewayRoute]:
+@once_per_reading
+def originated(gateway: Gateway) -> Routes:
     """The routes a gateway originates."""
     own = set(gateway.bgp_addresses)
-    return [
+    return Routes(
         route
         for route in routes_of(gateway)
         if route.origin == "Network"
         and (route.source_peer == route.local_address or route.source_peer in own)
-    ]
+    )
 
 
 def gateway_is_provisioned(gateway: Gateway | None, role: Role) -> Claim:
@@ -224,10 +211,20 @@ def _nobody(gateway: Gateway) -> str:
     return f"no edge peer (AS {EDGE_ASN})" if express else "no peer but itself"
 
 
+@once_per_reading
 def gateway_has_learned(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Claim:
     """The gateway has learned every prefix, or one that covers it."""
+    return _has_learned(gateway, role, prefixes)
+
+
+def prefix_is_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Claim:
+    """The gateway has learned one prefix, or one that covers it."""
+    return _has_learned(gateway, role, (prefix,))
+
+
+def _has_learned(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]) -> Claim:
     name = "gateway_has_learned_the_remote_prefixes"
     if gateway is None:
         return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
@@ -237,19 +234,16 @@ def gateway_has_learned(
         why = gateway.learned_routes.unknown or gateway.peers.unknown or "Azure listed no route"
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
     learned = learned_routes(gateway)
-    missing = [prefix for prefix in prefixes if covering(learned, prefix) is None]
+    missing = [prefix for prefix in prefixes if not learned.covers(prefix)]
     static = tunnels_to(gateway, missing)
     missing = [prefix for prefix in missing if prefix not in static]
     if static and not missing:
-        told = ", ".join(f"{prefix} by connection {tunnel}" for prefix, tunnel in static.items())
-        return Claim(name, Verdict.HOLDS, f"{gateway.name} reaches without BGP: {told}")
+        seen = f"{gateway.name} reaches without BGP: {by_connection(static)}"
+        return Claim(name, Verdict.HOLDS, seen)
     if missing:
-        return Claim(
-            name,
-            Verdict.FAILS,
-            f"{gateway.name} has not learned {', '.join(map(str, missing))} by BGP",
-        )
-    return Claim(name, Verdict.HOLDS, f"{gateway.name} has learned {', '.join(map(str, prefixes))}")
+        seen = f"{gateway.name} has not learned {listed(missing)} by BGP"
+        return Claim(name, Verdict.FAILS, seen)
+    return Claim(name, Verdict.HOLDS, f"{gateway.name} has learned {listed(prefixes)}")
 
 
 def gateway_has_been_healthy_for(
@@ -281,18 +275,25 @@ def held_for_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float | Non
 
     The session between the two instances of a gateway, older than any other, counts for nothing.
     """
-    shortest: float | None = None
-    for prefix in prefixes:
-        durations = [
-            duration_s(peer.connected_duration) or 0.0
-            for peer in external_peers(gateway)
-            if peer.state == CONNECTED and covering(learned_routes(gateway, [peer]), prefix)
-        ]
-        longest = max(durations, default=None)
-        if longest is None:
-            return None
-        shortest = longest if shortest is None else min(shortest, longest)
-    return shortest
+    held: dict[str | None, float] = {}
+    for peer in external_peers(gateway):
+        if peer.state == CONNECTED:
+            seconds = duration_s(peer.connected_duration) or 0.0
+            held[peer.neighbor] = max(seconds, held.get(peer.neighbor, 0.0))
+    learned = learned_routes(gateway)
+    longest = [
+        max(
+            (
+                held[each.source_peer]
+                for each in learned.covering(prefix)
+                if each.source_peer in held
+            ),
+            default=None,
+        )
+        for prefix in prefixes
+    ]
+    known = [each for each in longest if each is not None]
+    return min(known) if known and len(known) == len(longest) else None
 
 
 def gateway_originates(
@@ -306,12 +307,11 @@ def gateway_originates(
     if gateway is None or not gateway.learned_routes.value:
         return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
     routes = originated(gateway)
-    exact = {route.network for route in routes}
-    missing = [prefix for prefix in prefixes if str(prefix) not in exact]
-    wanted = ", ".join(map(str, missing or prefixes))
+    missing = [prefix for prefix in prefixes if str(prefix) not in routes.networks]
+    wanted = listed(missing or prefixes)
     if not missing:
         return Claim(name, Verdict.HOLDS, f"{gateway.name} originates {wanted}")
-    if all(covering(routes, prefix) for prefix in missing):
+    if all(map(routes.covers, missing)):
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name} originates a prefix over {wanted}")
     return Claim(name, Verdict.FAILS, f"{gateway.name} does not originate {wanted}")
 
@@ -325,14 +325,14 @@ def gateway_does_not_originate(
         return Claim(name, Verdict.HOLDS, f"{gateway.name} has no BGP: it tells nobody of it")
     if gateway is None or not gateway.learned_routes.value:
         return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
-    exact = {route.network for route in originated(gateway)}
+    exact = originated(gateway).networks
     still = [str(prefix) for prefix in prefixes if str(prefix) in exact]
     if still:
-        return Claim(name, Verdict.FAILS, f"{gateway.name} still originates {', '.join(still)}")
+        return Claim(name, Verdict.FAILS, f"{gateway.name} still originates {listed(still)}")
     return Claim(
         name,
         Verdict.HOLDS,
-        f"{gateway.name} does not originate {', '.join(map(str, prefixes))}",
+        f"{gateway.name} does not originate {listed(prefixes)}",
     )
 
 

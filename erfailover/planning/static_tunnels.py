@@ -7,11 +7,13 @@ Whether the far end routes back is its own configuration: only a probe tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Gateway, Tunnel
+from erfailover.model.prefix_table import PrefixTable, listed
+from erfailover.planning.once import once_per_reading
 
 UP = "Connected"
 """The ``connectionStatus`` of a tunnel that is up."""
@@ -45,12 +47,22 @@ def tunnel_is_up(gateway: Gateway, name: str) -> Claim:
 
 def tunnels_to(gateway: Gateway, prefixes: Iterable[IPv4Network]) -> dict[IPv4Network, str]:
     """The connected static tunnel that leads to each prefix, by name."""
-    return {
-        prefix: tunnel.name
-        for prefix in prefixes
-        for tunnel in connected_tunnels(gateway)
-        if any(prefix.subnet_of(each) for each in tunnel.prefixes)
-    }
+    table = _static_prefixes(gateway)
+    found = ((prefix, next(table.covering(prefix), None)) for prefix in prefixes)
+    return {prefix: name for prefix, name in found if name is not None}
+
+
+@once_per_reading
+def _static_prefixes(gateway: Gateway) -> PrefixTable[IPv4Network, str]:
+    """The names of the connected static tunnels, by the prefixes that they lead to."""
+    return PrefixTable(
+        (prefix, tunnel.name) for tunnel in connected_tunnels(gateway) for prefix in tunnel.prefixes
+    )
+
+
+def by_connection(tunnels: Mapping[IPv4Network, str]) -> str:
+    """Which connection leads to which prefix, in words."""
+    return listed(f"{prefix} by connection {tunnel}" for prefix, tunnel in tunnels.items())
 
 
 def tunnels_lead_to(gateway: Gateway, name: str, prefixes: Sequence[IPv4Network]) -> Claim:
@@ -59,13 +71,13 @@ def tunnels_lead_to(gateway: Gateway, name: str, prefixes: Sequence[IPv4Network]
     if up.verdict is not Verdict.HOLDS:
         return up
     static = tunnels_to(gateway, prefixes)
-    missing = [str(each) for each in prefixes if each not in static]
+    missing = [each for each in prefixes if each not in static]
     if missing:
         return Claim(
             name,
             Verdict.FAILS,
             f"{gateway.name} has no BGP, and no connected tunnel whose local network gateway has "
-            f"{', '.join(missing)}",
+            f"{listed(missing)}",
         )
-    told = ", ".join(f"{prefix} by connection {tunnel}" for prefix, tunnel in static.items())
-    return Claim(name, Verdict.HOLDS, f"{gateway.name} has no BGP; it reaches {told}")
+    seen = f"{gateway.name} has no BGP; it reaches {by_connection(static)}"
+    return Claim(name, Verdict.HOLDS, seen)

@@ -14,9 +14,11 @@ from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Gateway, Observed
+from erfailover.model.prefix_table import PrefixTable, listed, table_of
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role, Site, Spoke
 from erfailover.planning.conditions import CONNECTED, gateway_originates, originated
+from erfailover.planning.once import once_per_reading
 
 
 def spoke_is_originated(
@@ -42,7 +44,7 @@ def spoke_is_originated(
     claim = gateway_originates(gateway, role, prefixes)
     if claim.verdict is not Verdict.UNKNOWN or gateway is None or not gateway.learned_routes.value:
         return claim
-    exact = {route.network for route in originated(gateway)}
+    exact = originated(gateway).networks
     missing = [each for each in prefixes if str(each) not in exact]
     hub = observed.network(site.network_id(site.hub(role).virtual_network))
     summaries = [each for each in (hub.summarized if hub else ()) if str(each) in exact]
@@ -55,23 +57,28 @@ def spoke_is_originated(
     rival = _rival(other, name, missing)
     if rival:
         return _undecided(claim, rival)
-    told = ", ".join(str(each) for each in summaries if any(p.subnet_of(each) for p in missing))
-    seen = (
-        f"{gateway.name} originates {told}, its hub's summary, for {', '.join(map(str, missing))}"
-    )
+    told = listed(each for each in summaries if any(p.subnet_of(each) for p in missing))
+    seen = f"{gateway.name} originates {told}, its hub's summary, for {listed(missing)}"
     return Claim(claim.name, Verdict.HOLDS, f"{seen}; {name} advertises nothing over it")
 
 
 def _rival(other: Gateway | None, name: str, prefixes: Sequence[IPv4Network]) -> str:
     """What the other gateway tells its peers over the prefixes, or why that is not known."""
     told = other.advertised if other else None
-    if told is None or told.value is None:
+    if other is None or told is None or told.value is None:
         why = (told.unknown if told else None) or "it was not read"
         return f"what {name} advertises: {why}; getAdvertisedRoutes of {name} or a probe decides"
-    over = [each for each in told.value if any(prefix.subnet_of(each) for prefix in prefixes)]
+    advertised = _advertised(other)
+    over = dict.fromkeys(each for prefix in prefixes for each in advertised.covering(prefix))
     if over:
-        return f"{name} advertises {', '.join(map(str, over))} over it as well: a probe decides"
+        return f"{name} advertises {listed(sorted(over))} over it as well: a probe decides"
     return ""
+
+
+@once_per_reading
+def _advertised(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Network]:
+    reading = gateway.advertised
+    return table_of((reading.value or ()) if reading else ())
 
 
 def peerings_use_gateway(site: Site, observed: Observed, spoke: Spoke, role: Role) -> bool:

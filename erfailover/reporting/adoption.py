@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from erfailover.model.peering_flags import Flags
+from erfailover.model.prefix_table import listed
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import FlagsOrAbsent, Path, Role, SiteFailoverTest, SitePeering
 from erfailover.planning.adoption.adopt import AdoptedSpoke, Adoption, Found, HubFacts
@@ -204,6 +205,7 @@ def _rest(found: Found, adoption: Adoption) -> Iterator[str]:
     yield "#   failback_hold_time_s: 120     # how long the primary must have been healthy"
     yield "#   step_deadline_s: 600          # how long one write may take"
     yield "#   verify_deadline_s: 420        # how long routes and probes may take"
+    yield "#   gate_reading_age_s: 40        # how old the reading of the gateway may be at a break"
 
 
 def _comment(text: str, first: str = "# ", then: str = "# ") -> list[str]:
@@ -227,7 +229,7 @@ def text(site_file: FilePath, found: Found, adoption: Adoption) -> str:
         f"{_paths(adoption.spokes)}.",
         f"  primary  {found.primary.name}: {_hub_words(found.primary)}",
         f"  backup   {found.backup.name}: {_hub_words(found.backup)}",
-        f"  remote   {', '.join(active)}",
+        f"  remote   {listed(active)}",
         f"  spokes   {', '.join(each.spoke.name for each in adoption.spokes)}",
     ]
     if adoption.remarks:

@@ -109,6 +109,27 @@ def test_the_script_stops_at_the_gate(provisioned: Stage, silent: str, said: str
     assert writes(calls) == ALL[:2], "nothing is broken"
 
 
+def test_the_routes_are_read_once_for_all_prefixes(provisioned: Stage) -> None:
+    stage = provisioned
+    file = stage.folder / "erfailover.yaml"
+    text = file.read_text("utf-8")
+    file.write_text(
+        text.replace(
+            "remote_prefixes: [10.5.0.0/16]", "remote_prefixes: [10.5.0.0/16, 10.5.1.0/24]"
+        )
+    )
+    script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
+    done, calls = played(script, stage.folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sum("list-learned-routes" in each for each in calls) == 1
+    lacking = script.replace("-e 10.5.1.0/24 -e 10.5.0.0/16", "-e 10.5.1.0/24")
+    assert lacking != script
+    done, calls = played(lacking, stage.folder)
+    assert done.returncode != 0
+    assert "STOP: vng2 has not learned 10.5.1.0/24 by BGP" in done.stderr
+    assert writes(calls) == ALL[:2], "nothing is broken"
+
+
 def test_where_the_make_is_refused_the_script_says_how_to_take_the_break_back(
     provisioned: Stage,
 ) -> None:

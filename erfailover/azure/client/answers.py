@@ -66,7 +66,15 @@ def json_object(response: Any) -> dict[str, Any]:
     Raises:
         ValueError: it holds something else.
     """
-    found = json_or_nothing(response)
+    return object_of(json_or_nothing(response))
+
+
+def object_of(found: Any) -> dict[str, Any]:
+    """Return JSON that is an object.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not isinstance(found, dict):
         raise ValueError(f"expected an object, found {type(found).__name__}")
     return found
@@ -93,7 +101,15 @@ def table(response: Any) -> list[dict[str, Any]]:
     Raises:
         ValueError: there is no array of objects in it.
     """
-    found = json_or_nothing(response)
+    return rows_of(json_or_nothing(response))
+
+
+def rows_of(found: Any) -> list[dict[str, Any]]:
+    """Return the rows of JSON: an array, or what an object has under ``value``.
+
+    Raises:
+        ValueError: there is no array of objects in it.
+    """
     rows = found.get("value") if isinstance(found, dict) else found
     if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
         raise ValueError("expected an array of objects")

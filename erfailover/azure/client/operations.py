@@ -33,15 +33,6 @@ def raw_resource(response: Any, _model: Any, _headers: Any) -> dict[str, Any]:
     return answers.resource(response.http_response)
 
 
-def raw_table(response: Any, _model: Any, _headers: Any) -> list[dict[str, Any]]:
-    """Return the rows of a table as they were sent.
-
-    Raises:
-        ValueError: it is none.
-    """
-    return answers.table(response.http_response)
-
-
 CLIENTS = {
     ids.NETWORK: "virtual_networks",
     ids.SUBNET: "subnets",

@@ -22,6 +22,7 @@ from erfailover.model.arm_json import Body, text
 from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork, attempt
 from erfailover.model.resource_ids import network_of, subscription_of
 from erfailover.model.site import Role, Site
+from erfailover.planning import conditions
 from erfailover.runtime.clock import all_at_once
 
 LIST_FROM = 20
@@ -39,13 +40,23 @@ LIST_REFUSED = frozenset(
 """After what each VNet of a subscription is read by itself, so that each has its own reason."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Made:
     """A reading: when it began, in seconds, and as which of all that happened in the run."""
 
     began: float
     number: int
     future: Future[Any]
+    answered: float | None = None
+    """When Azure's answer was there, of several the first; None before."""
+
+    def is_older(self, seconds: float, now: float) -> bool:
+        """Return whether it is older: its age counts from its answer, however long that took.
+
+        Who takes no older one at all wants a reading that begins now.
+        """
+        since = self.began if self.answered is None or seconds <= 0 else self.answered
+        return since < now - seconds
 
 
 _Found = dict[str, Reading[VirtualNetwork]]
@@ -125,14 +136,16 @@ class Readings:
 
     def gateway(self, role: Role, max_age_s: float) -> Gateway | None:
         """A hub's gateway with its peers and learned routes; None where it cannot be read."""
-        read = partial(readers_network.observe, self.reader, self.site, [role], [])
-        observed: Observed = self._shared(f"gateway {role}", max_age_s, read)
-        return observed.gateways.get(role)
+        read = partial(self._read_gateway, role)
+        gateway: Gateway | None = self._shared(f"gateway {role}", max_age_s, read)
+        return gateway
 
-    def gateway_age_s(self, role: Role) -> float:
-        """How long ago the last reading of a hub's gateway began, in seconds."""
-        made = self._made.get(f"gateway {role}")
-        return self.reader.clock.now() - made.began if made else float("inf")
+    def _read_gateway(self, role: Role) -> Gateway | None:
+        observed = readers_network.observe(self.reader, self.site, [role], [])
+        gateway = observed.gateways.get(role)
+        # Judged here, once: hundreds of threads wait for this reading, and would do so all at once.
+        conditions.gateway_has_learned(gateway, role, self.site.remote_prefixes)
+        return gateway
 
     def routes(self, role: Role) -> Gateway | None:
         """A hub's gateway with its learned routes alone, read now; None where it cannot be."""
@@ -221,12 +234,14 @@ class Readings:
             made = self._made.get(key)
             changed = self._changed.get(of.lower(), -1)
             mine = made is None or made.number < changed or _failed(made)
-            if made is None or mine or made.began < clock.now() - max_age_s:
+            if made is None or mine or made.is_older(max_age_s, clock.now()):
                 mine = True
                 made = self._made[key] = _Made(clock.now(), next(self._numbers), Future())
         if mine:
             try:
-                made.future.set_result(read())
+                found = read()
+                made.answered = found.answered_s if isinstance(found, Gateway) else clock.now()
+                made.future.set_result(found)
             except BaseException as error:
                 made.future.set_exception(error)
             clock.notify()

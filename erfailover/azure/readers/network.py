@@ -17,6 +17,7 @@ from typing import Any
 from erfailover.azure.client.answers import understood
 from erfailover.azure.client.operations import label
 from erfailover.azure.reader import Reader
+from erfailover.azure.readers.gateway_tables import PARSERS
 from erfailover.azure.readers.tunnels import tunnels
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureFailure, Kind
@@ -57,13 +58,11 @@ from erfailover.planning import conditions
 from erfailover.planning.carried_prefixes import needs_static_tunnels
 from erfailover.runtime.clock import all_at_once
 
-TABLES = ("get_bgp_peer_status", "get_learned_routes")
+TABLES = tuple(PARSERS)
 NOT_ASKED: Reading[Any] = Reading(None, "was not asked for")
 GATEWAY_TYPES = (VPN, EXPRESSROUTE)
 PEERING_STATES = ("Initiated", "Connected", "Disconnected")
 SYNC_LEVELS = ("FullyInSync", "RemoteNotInSync", "LocalNotInSync", "LocalAndRemoteNotInSync")
-PEER_STATES = ("Unknown", "Stopped", "Idle", "Connecting", "Connected")
-ORIGINS = ("Network", "EBgp", "IBgp", "Igp")
 """Enumerations, as Azure documents them; another value is kept as it is."""
 CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
 
@@ -86,6 +85,16 @@ def observe(
         tables: which of the gateways' tables are read.
         deadline_s: how long a read of a gateway or a table may take, in seconds.
     """
+    answered: dict[str, float] = {}
+
+    def timed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Reading[Any]]]:
+        def note() -> Any:
+            found = read()
+            answered[key] = reader.clock.now()
+            return found
+
+        return _keyed(key, note)
+
     names = site.network_names() if networks is None else networks
     network_ids = [site.network_id(name) for name in names]
     reads: list[Callable[[], tuple[str, Reading[Any]]]] = []
@@ -93,17 +102,18 @@ def observe(
         reads.append(_keyed(network_id.lower(), partial(_network, reader, network_id)))
     for role in roles:
         gateway_id = site.gateway_id(site.hub(role).gateway)
-        reads.append(_keyed(f"{role}/gateway", partial(reader.get, gateway_id, deadline_s)))
+        reads.append(timed(f"{role}/gateway", partial(reader.get, gateway_id, deadline_s)))
         for action in tables:
             read = partial(_table, reader, gateway_id, action, deadline_s)
-            reads.append(_keyed(f"{role}/{action}", read))
+            reads.append(timed(f"{role}/{action}", read))
     observed = _assembled(site, network_ids, roles, dict(all_at_once(reader.clock, reads)))
     if not tables:
         return observed
-    gateways = {
-        role: _with_static_tunnels(reader, site, each, deadline_s)
-        for role, each in observed.gateways.items()
-    }
+    gateways = {}
+    for role, each in observed.gateways.items():
+        first_s = min(at for key, at in answered.items() if key.startswith(f"{role}/"))
+        timely = replace(each, answered_s=first_s)
+        gateways[role] = _with_static_tunnels(reader, site, timely, deadline_s)
     return judgeable(reader, replace(observed, gateways=gateways), deadline_s)
 
 
@@ -414,36 +424,3 @@ def _bgp_addresses(settings: Body) -> tuple[str, ...]:
         found += texts(each.get("defaultBgpIpAddresses"))
         found += texts(each.get("customBgpIpAddresses"))
     return tuple(dict.fromkeys(filter(None, found)))
-
-
-def peer(row: Body) -> BgpPeer:
-    """One row of ``getBgpPeerStatus``; an empty string is no value."""
-    return BgpPeer(
-        neighbor=text(row.get("neighbor")),
-        local_address=text(row.get("localAddress")) or None,
-        asn=whole(row.get("asn")),
-        state=text(row.get("state"), PEER_STATES) or "Unknown",
-        connected_duration=text(row.get("connectedDuration")) or None,
-        routes_received=whole(row.get("routesReceived")),
-        messages_sent=whole(row.get("messagesSent")),
-        messages_received=whole(row.get("messagesReceived")),
-    )
-
-
-def route(row: Body) -> GatewayRoute:
-    """One row of ``getLearnedRoutes``; an empty string is no value."""
-    return GatewayRoute(
-        network=text(row.get("network")),
-        next_hop=text(row.get("nextHop")) or None,
-        local_address=text(row.get("localAddress")) or None,
-        weight=whole(row.get("weight")),
-        source_peer=text(row.get("sourcePeer")) or None,
-        origin=text(row.get("origin"), ORIGINS),
-        as_path=text(row.get("asPath")) or None,
-    )
-
-
-PARSERS: dict[str, Callable[[Body], BgpPeer | GatewayRoute]] = {
-    "get_bgp_peer_status": peer,
-    "get_learned_routes": route,
-}

@@ -17,7 +17,8 @@ def run(context: Context) -> None:
     """
     found = snapshot.read_visibly(context)
     text = snapshot.text(found, screen(context.environment))
-    context.output.print_result(text, snapshot.data(context, found))
+    data = snapshot.data(context, found) if context.output.shows_data else None
+    context.output.print_result(text, data)
     health = found.health
     if health.healthy is None:
         raise UnknownReading(

@@ -22,9 +22,9 @@ from erfailover.planning.switch import gates
 from erfailover.runtime import waits
 from erfailover.runtime.clock import start
 
-NETWORKS_S, GATEWAY_S = 10.0, 20.0
-"""How old a reading may be that the gate rests on, in seconds: of VNets and peerings, and of the
-gateway with its tables, which takes 5 s to read. What the run has written is read anew."""
+NETWORKS_S = 10.0
+"""How old a reading of VNets and peerings may be that the gate rests on, in seconds. What the run
+has written is read anew. The gateway's is read again at half of ``timing.gate_reading_age_s``."""
 TRIES = 3
 """How often a slow reading is requested before the gate gives up: an answer that is lost costs
 more than the gate's patience."""
@@ -55,11 +55,21 @@ class Gate:
         """The site, with the names that its peerings have by the latest observation."""
         return self._context.site
 
+    @property
+    def _limit_s(self) -> float:
+        """How old the reading of the gateway may be, since its answer."""
+        return self._site.timing.gate_reading_age_s
+
+    def _is_too_old(self, gateway: Gateway | None) -> bool:
+        """Whether a reading is; without one, the conditions say what is unknown."""
+        return gateway is not None and self._clock.now() - gateway.answered_s > self._limit_s
+
     def read_ahead(self, *, again: bool = False) -> None:
         """Read the arriving gateway's tables beside the preparation, so that no gate waits."""
         if not again:
             self._prepared_since_s = self._clock.now()
-        read = partial(self._readings.gateway, self._arriving, GATEWAY_S / 2 if again else 0.0)
+        age_s = self._limit_s / 4 if again else 0.0
+        read = partial(self._readings.gateway, self._arriving, age_s)
         start(self._clock, read, "read the tables again")
 
     def read_origin(self) -> None:
@@ -120,19 +130,21 @@ class Gate:
         networks = [site.hub(role).virtual_network, spoke.virtual_network]
         own = site.network_id(spoke.virtual_network)
         deadline = clock.now() + PATIENCE_S
-        gateway_age_s = min(GATEWAY_S, clock.now() - self._prepared_since_s)
+        gateway_age_s = min(self._limit_s / 2, clock.now() - self._prepared_since_s)
         ages = NETWORKS_S, gateway_age_s
         for tries in count(1):
             observed = self._readings.observe(networks, role, *ages, of=own)
             claims = tuple(gates.gate(site, observed, target, spoke))
             ages = 1.0, 1.0
             late = clock.now() >= deadline
-            if self._readings.gateway_age_s(role) > 2 * GATEWAY_S and not self._options.force:
+            if self._is_too_old(observed.gateways.get(role)) and not self._options.force:
                 if late and tries >= TRIES:
                     raise UnknownReading(
-                        f"a reading of the {role} hub's gateway takes more than "
-                        f"{2 * GATEWAY_S:.0f} s: too old to take {spoke.name} off its path on",
-                        "Nothing was changed by this step. Run the same command again.",
+                        f"the reading of the {role} hub's gateway is older than "
+                        f"{self._limit_s:.0f} s when the rest of the gate is read: too old to take "
+                        f"{spoke.name} off its path",
+                        "Nothing was changed by this step. Run the same command again, or raise "
+                        "timing.gate_reading_age_s in the site file.",
                     )
                 continue  # an answer was lost, and is requested again
             holds = conditions.all_of(claims) is Verdict.HOLDS

@@ -39,7 +39,7 @@ from erfailover.model.site import (
 )
 from erfailover.planning import conditions
 from erfailover.planning.adoption.names import proposed, spoke_names
-from erfailover.planning.adoption.prefixes import Prefix, remote_prefixes
+from erfailover.planning.adoption.prefixes import Prefix, questions, remote_prefixes
 from erfailover.planning.coexistence import beside_words
 
 EXPRESS = "ExpressRoute"
@@ -138,7 +138,7 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
     ]
     spokes = _spokes(found, wanted, remarks)
     prefixes = remote_prefixes(found.observed, wanted.remote_prefixes)
-    remarks += [f"{each.network}: {each.note}" for each in prefixes if each.is_question]
+    remarks += questions(prefixes)
     remarks += [f"{each.spoke.name}: {note}" for each in spokes for note in each.notes]
     away = [each.spoke.name for each in spokes if each.path is Path.IPSEC]
     if away:

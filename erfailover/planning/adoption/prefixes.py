@@ -13,6 +13,7 @@ from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading
 from erfailover.model.observed import Observed
+from erfailover.model.prefix_table import PrefixTable, listed, table_of
 from erfailover.model.site import Role
 from erfailover.planning import conditions
 from erfailover.planning.carried_prefixes import beyond, carried_prefixes
@@ -46,9 +47,10 @@ def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tu
         UnknownReading: the primary has learned nothing, or could not be asked.
     """
     heard = _heard(observed)
+    table = table_of(heard)
     if given:
-        return tuple(replace(_judged(each, heard, "as given"), active=True) for each in given)
-    judged = [_judged(each, heard, "learned") for each in _learned(observed)]
+        return tuple(replace(_judged(each, table, "as given"), active=True) for each in given)
+    judged = [_judged(each, table, "learned") for each in _learned(observed)]
     if any(each.active for each in judged):
         return tuple(judged)
     if [each.network for each in judged] == [DEFAULT_ROUTE]:
@@ -60,6 +62,15 @@ def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tu
         else Prefix(each.network, True, f"learned; {why}: not ready")
         for each in judged
     )
+
+
+def questions(prefixes: Sequence[Prefix]) -> list[str]:
+    """What a person has to decide about prefixes, in words; those with the same note together."""
+    alike: dict[str, list[IPv4Network]] = {}
+    for each in prefixes:
+        if each.is_question:
+            alike.setdefault(each.note, []).append(each.network)
+    return [f"{listed(networks)}: {note}" for note, networks in alike.items()]
 
 
 def _nothing_narrower(also: bool) -> Prefix:
@@ -84,7 +95,7 @@ def _learned(observed: Observed) -> list[IPv4Network]:
     own = [space for each in observed.networks.values() for space in each.address_space]
     learned = beyond(gateway, own) if gateway else []
     if not learned:
-        backup = ", ".join(map(str, _heard(observed)))
+        backup = listed(_heard(observed))
         raise UnknownReading(
             f"the remote prefixes are unknown: {_why(observed)}",
             "Nothing was written. Adopt while the primary path is up, or say what the spokes must "
@@ -107,9 +118,9 @@ def _why(observed: Observed) -> str:
     return f"{gateway.name} has learned nothing from beyond Azure by a Connected peer ({seen})"
 
 
-def _judged(prefix: IPv4Network, heard: Sequence[IPv4Network], how: str) -> Prefix:
+def _judged(prefix: IPv4Network, heard: PrefixTable[IPv4Network, IPv4Network], how: str) -> Prefix:
     """A prefix, with whether the backup has learned it."""
-    route = max((each for each in heard if prefix.subnet_of(each)), default=None, key=_length)
+    route = next(heard.covering(prefix), None)
     if prefix == DEFAULT_ROUTE:
         also = "has learned it too" if route else "has NOT learned it"
         return Prefix(
@@ -125,7 +136,3 @@ def _judged(prefix: IPv4Network, heard: Sequence[IPv4Network], how: str) -> Pref
     if route == DEFAULT_ROUTE:
         return Prefix(prefix, True, f"{how}; the backup has only a default route to it")
     return Prefix(prefix, True, f"{how}; the backup has learned {route}, which covers it")
-
-
-def _length(prefix: IPv4Network) -> int:
-    return prefix.prefixlen

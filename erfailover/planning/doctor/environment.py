@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.lease import TAKE_OVER, Standing
@@ -221,13 +221,9 @@ def way(site: Site, observed: Observed, host: HostPath) -> tuple[Verdict, str]:
 def _behind_the_circuit(site: Site, observed: Observed) -> list[IPv4Network]:
     """The remote prefixes, and what the primary has learned; a default route tells nothing."""
     gateway = observed.gateways.get(Role.PRIMARY)
-    found = list(site.remote_prefixes)
-    for route in learned_routes(gateway) if gateway else ():
-        try:
-            prefix = ip_network(route.network)
-        except ValueError:
-            continue
-        if isinstance(prefix, IPv4Network) and prefix.prefixlen:
-            found.append(prefix)
-    own = [space for each in observed.networks.values() for space in each.address_space]
+    learned = learned_routes(gateway).prefixes if gateway else ()
+    found = dict.fromkeys(
+        (*site.remote_prefixes, *sorted(each for each in learned if each.prefixlen))
+    )
+    own = {space for each in observed.networks.values() for space in each.address_space}
     return [each for each in found if each not in own]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import VPN
+from erfailover.model.prefix_table import listed
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
 from erfailover.planning.doctor import skus
@@ -47,12 +48,12 @@ def _exact_or_covering(site: Site, facts: Facts, claim: Claim) -> Claim:
     routes = conditions.learned_routes(gateway)
     covered = []
     for prefix in site.remote_prefixes:
-        found = conditions.covering(routes, prefix)
+        found = next(routes.covering(prefix), None)
         if found is not None and found.network != str(prefix):
             covered.append(f"{prefix} by {found.network}")
     if not covered:
         return Claim(claim.name, claim.verdict, f"{claim.seen}, exactly")
-    return Claim(claim.name, claim.verdict, f"{claim.seen}; covered: {', '.join(covered)}")
+    return Claim(claim.name, claim.verdict, f"{claim.seen}; covered: {listed(covered)}")
 
 
 def gateway_skus(site: Site, facts: Facts) -> Iterator[Check]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from erfailover.model.claims import Verdict
+from erfailover.model.prefix_table import listed, table_of
 from erfailover.model.resource_ids import PEERING, child_of, last_of
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning import conditions
@@ -174,14 +175,16 @@ def overlaps(site: Site, facts: Facts) -> Iterator[Check]:
                 f"{one} ({first}) overlaps {other} ({second})",
                 "Azure refuses to peer overlapping networks: change an address space.",
             )
+    remote = table_of(site.remote_prefixes)
     for name, prefix in spaces:
-        for remote in site.remote_prefixes:
-            if prefix.overlaps(remote):
-                bad = True
-                yield line.fails(
-                    f"{name} ({prefix}) overlaps the remote prefix {remote}",
-                    "Traffic to it would stay in Azure. Correct remote_prefixes, or the network.",
-                )
+        overlapping = list(remote.overlapping(prefix))
+        if overlapping:
+            bad = True
+            noun = "prefix" if len(overlapping) == 1 else "prefixes"
+            yield line.fails(
+                f"{name} ({prefix}) overlaps the remote {noun} {listed(overlapping)}",
+                "Traffic to it would stay in Azure. Correct remote_prefixes, or the network.",
+            )
     if not spaces:
         yield line.unknown("no address space could be read", "See the networks above.")
     elif not bad:

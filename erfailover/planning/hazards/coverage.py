@@ -12,10 +12,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from erfailover.model.arm_json import ipv6_prefix_of
 from erfailover.model.claims import Claim, Verdict, Weight
 from erfailover.model.observed import VPN, Gateway
+from erfailover.model.prefix_table import listed, table_of
 from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import RouteTable, Subnet, Surrounding
 from erfailover.model.site import Path, Role, Spoke
-from erfailover.planning.carried_prefixes import beyond, carried_prefixes
+from erfailover.planning.carried_prefixes import beyond, carried_prefixes, carried_table
 from erfailover.planning.conditions import (
     EXTERNAL,
     routes_of,
@@ -50,10 +51,11 @@ def ipv6(scene: Scene) -> Iterator[Claim]:
     if arriving is None:
         return
     heard = _ipv6_of(arriving)
+    covered = table_of(heard)
     lost = [
         f"{each} ({scene.gateway_name(scene.leaving)} has learned it)"
         for each in _ipv6_of(scene.gateway(scene.leaving))
-        if not any(each.subnet_of(other) for other in heard)
+        if not covered.covers(each)
     ]
     for spoke in scene.site.spokes if not heard else ():
         reading = scene.around.network(scene.site.network_id(spoke.virtual_network))
@@ -69,7 +71,7 @@ def ipv6(scene: Scene) -> Iterator[Claim]:
         kind = "a VPN gateway carries IPv4 only" if arriving.type == VPN else "it learned no IPv6"
         yield _warning(
             IPV6,
-            f"IPv6 does not come along: {', '.join(lost)}; {arriving.name}: {kind}",
+            f"IPv6 does not come along: {listed(lost)}; {arriving.name}: {kind}",
             "Keep what needs IPv6 reachable by IPv4 as well.",
         )
 
@@ -139,29 +141,20 @@ def prefixes(scene: Scene) -> Iterator[Claim]:
     arriving, leaving = scene.gateway(scene.arriving), scene.gateway(scene.leaving)
     if arriving is None or leaving is None:
         return
-    heard = carried_prefixes(arriving)
+    heard = carried_table(arriving)
     named = {ANYWHERE, *scene.site.remote_prefixes}
     lost = [
         each
         for each in beyond(leaving, scene.spaces())
-        if each not in named and not any(each.subnet_of(other) for other in heard)
+        if each not in named and not heard.covers(each)
     ]
     if lost:
         yield _warning(
             PREFIXES,
-            f"{_some(lost)}: {leaving.name} has learned it, {arriving.name} has not: it is not "
+            f"{listed(lost)}: {leaving.name} has learned it, {arriving.name} has not: it is not "
             "reached after the switch",
             "Let the far end announce it over the other path as well, or do without it.",
         )
-
-
-MOST = 12
-"""How many prefixes are named."""
-
-
-def _some(found: list[IPv4Network]) -> str:
-    more = len(found) - MOST
-    return merged(found[:MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def dns_servers(scene: Scene) -> Iterator[Claim]:
@@ -212,7 +205,7 @@ def _dns_server(scene: Scene, spoke: Spoke, network: Surrounding, text: str) -> 
             f"{what}: whether {scene.gateway_name(scene.arriving)} reaches it is not known",
             "Read its learned routes (getLearnedRoutes).",
         )
-    elif not any(address in each for each in carried_prefixes(gateway)):
+    elif not carried_table(gateway).covers(IPv4Network(address)):
         yield _warning(
             DNS_SERVERS,
             f"{what} is in none of {spoke.name}, the two hubs and what {gateway.name} has learned",

@@ -12,11 +12,12 @@ from ipaddress import IPv4Network
 from erfailover.model import resource_ids
 from erfailover.model.arm_json import prefix_of
 from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.prefix_table import PrefixTable, table_of
 from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute
 from erfailover.model.site import Spoke
 from erfailover.planning.conditions import learned_routes, originated
-from erfailover.planning.hazards.route_selection import merged, overlap, without
+from erfailover.planning.hazards.route_selection import merged, without
 from erfailover.planning.hazards.scene import (
     ADVERTISED,
     ENFORCED,
@@ -137,7 +138,8 @@ def route_server(scene: Scene) -> Iterator[Claim]:
     beside = (others.value if others else None) or ()
     kept = [each for server in beside for each in _told(server.learned.value)]
     gateway = scene.observed.gateways.get(scene.arriving)
-    kept += _told(row.network for row in learned_routes(gateway)) if gateway else []
+    kept += learned_routes(gateway).prefixes if gateway else ()
+    table = table_of(kept)
     for server in servers.value:
         if not server.peers:
             continue
@@ -146,7 +148,7 @@ def route_server(scene: Scene) -> Iterator[Claim]:
             why = server.learned.unknown or "Azure listed no route"
             yield unknown(ROUTE_SERVER, f"{what} has {len(server.peers)} peer(s): {why}")
             continue
-        lost = [each for each in _told(server.learned.value) if not _within(each, kept)]
+        lost = [each for each in _told(server.learned.value) if not _within(each, table)]
         if lost:
             yield Claim(
                 ROUTE_SERVER,
@@ -168,9 +170,9 @@ def _told(prefixes: Iterable[str] | None) -> list[IPv4Network]:
     return [found for each in prefixes or () if (found := prefix_of(each)) is not None]
 
 
-def _within(prefix: IPv4Network, others: Iterable[IPv4Network]) -> bool:
+def _within(prefix: IPv4Network, others: PrefixTable[IPv4Network, IPv4Network]) -> bool:
     left = [prefix]
-    for other in others:
+    for other in others.overlapping(prefix):
         left = [rest for part in left for rest in without(part, other)]
     return not left
 
@@ -288,16 +290,16 @@ def _narrower(
 ) -> Iterator[Claim]:
     """What the leaving gateway originates within a spoke that is no prefix of the spoke."""
     gateway = scene.observed.gateways.get(scene.leaving)
-    rows = _told(row.network for row in originated(gateway)) if gateway else []
-    told = {each.prefix for each in known or ()}
-    for prefix in dict.fromkeys(rows):
-        inside = [own for own in network.address_space if overlap(prefix, own) == prefix]
-        if inside and prefix not in network.address_space and prefix not in told:
+    rows = originated(gateway).table if gateway else PrefixTable()
+    static = {each.prefix for each in known or ()}
+    inside = {each: own for own in reversed(network.address_space) for each in rows.within(own)}
+    for prefix, own in inside.items():
+        if prefix not in network.address_space and prefix not in static:
             yield Claim(
                 ADVERTISED,
                 Verdict.FAILS,
                 f"{gateway.name if gateway else 'the gateway'} originates {prefix}, within "
-                f"{network.name}'s {inside[0]}, and not for its peering",
+                f"{network.name}'s {own}, and not for its peering",
                 "Find out what makes it do so: a connection's local network gateway, or another "
                 "VNet.",
                 spoke.name,

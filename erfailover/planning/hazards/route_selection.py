@@ -6,10 +6,11 @@ prefixes a user-defined route, then a gateway's, then a system one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from erfailover.model.prefix_table import listed
 from erfailover.model.routing import RouteTable, UserRoute
 
 
@@ -23,13 +24,13 @@ class Piece:
 
 
 def pieces(
-    table: RouteTable, gateway_prefixes: Sequence[IPv4Network], wanted: IPv4Network
+    table: RouteTable, gateway_prefixes: Iterable[IPv4Network], wanted: IPv4Network
 ) -> tuple[Piece, ...]:
     """A prefix, taken apart by what carries each part of it.
 
     Args:
         table: the subnet's route table; where it takes no gateway routes, none is considered.
-        gateway_prefixes: what the gateway in use has learned.
+        gateway_prefixes: what the gateway in use has learned: at least what overlaps ``wanted``.
         wanted: the prefix to reach.
 
     Returns:
@@ -65,4 +66,4 @@ def without(prefix: IPv4Network, taken: IPv4Network) -> Iterator[IPv4Network]:
 
 def merged(prefixes: Iterable[IPv4Network]) -> str:
     """Prefixes in words, each once, in order."""
-    return ", ".join(map(str, sorted(set(prefixes))))
+    return listed(sorted(set(prefixes)))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from erfailover.model.arm_json import prefix_of
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Gateway, Observed
+from erfailover.model.prefix_table import PrefixTable
 from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundings
 from erfailover.model.site import Path, Role, Site, Spoke
@@ -117,11 +117,10 @@ class Scene:
         itself where nothing learned covers it: that it is missing is a guard's business.
         """
         gateway = self.observed.gateways.get(self.arriving)
-        rows = [prefix_of(each.network) for each in learned_routes(gateway)] if gateway else []
-        heard = [each for each in rows if each is not None]
+        heard = learned_routes(gateway).table if gateway else PrefixTable()
         for remote in self.site.remote_prefixes:
-            covered = any(remote.subnet_of(each) for each in heard)
-            yield from pieces(table, heard if covered else [*heard, remote], remote)
+            near = list(heard.overlapping(remote))
+            yield from pieces(table, near if heard.covers(remote) else [*near, remote], remote)
 
 
 def unknown(name: str, seen: str, remedy: str = "") -> Claim:

@@ -203,14 +203,20 @@ def _gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[
     peers = f"value[?state=='Connected'{_any_of('neighbor', _neighbors(gateway))}].neighbor"
     listed = _query("vnet-gateway", "list-bgp-peer-status", *_of(gateway_id), query=peers)
     yield _stop_if_empty(listed, f"no BGP peer of {name} is Connected")
+    query = "value[?origin=='EBgp' || origin=='IBgp'].network"
+    routes = _query("vnet-gateway", "list-learned-routes", *_of(gateway_id), query=query)
+    yield f"routes=$({routes})"
+    yield (
+        "has_learned() {  # one of the networks: the prefix, or one that covers it\n"
+        '    printf \'%s\\n\' "$routes" | grep -qxF "$@" \\\n'
+        f'        || {{ echo STOP: {shlex.quote(name)} has not learned "$2" by BGP >&2; false; }}\n'
+        "}"
+    )
+    learned = conditions.learned_routes(gateway) if gateway is not None else None
     for prefix in site.remote_prefixes:
-        networks = {str(prefix)}
-        if gateway is not None:
-            found = conditions.covering(conditions.learned_routes(gateway), prefix)
-            networks |= {found.network} if found else set()
-        query = f"value[?(origin=='EBgp' || origin=='IBgp'){_any_of('network', networks)}].network"
-        routes = _query("vnet-gateway", "list-learned-routes", *_of(gateway_id), query=query)
-        yield _stop_if_empty(routes, f"{name} has not learned {prefix} by BGP")
+        covering = next(learned.covering(prefix), None) if learned is not None else None
+        networks = dict.fromkeys((str(prefix), *([covering.network] if covering else ())))
+        yield f"has_learned {' '.join(f'-e {shlex.quote(each)}' for each in networks)}"
 
 
 def _neighbors(gateway: Gateway | None) -> set[str]:

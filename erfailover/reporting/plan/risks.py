@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from erfailover.model.claims import Verdict
 from erfailover.model.durations import HOLD_TIME_S, LEARNING_S, Usual, duration
 from erfailover.model.plan import Change, Phase, StepKind, SwitchPlan
+from erfailover.model.prefix_table import listed
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.planning.hazards.scene import DEFAULT_ROUTE
@@ -60,7 +61,7 @@ def _risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> Iterator[
     moved = {step.kind for step in plan.writes if step.phase is Phase.SWITCH}
     broken, made = RULES[StepKind.BREAK], RULES[StepKind.MAKE]
     if StepKind.BREAK in moved:
-        prefixes = ", ".join(map(str, site.remote_prefixes))
+        prefixes = listed(site.remote_prefixes)
         lost = last_of(site.hub(leaving).gateway)
         yield Risk(
             f"between {broken.number} and {made.number}, each spoke",

@@ -70,8 +70,8 @@ def texts(found: Sequence[Changed]) -> list[str]:
         alike.setdefault((each.part, each.what), []).append(each.subject)
     lines: list[str] = []
     for (part, what), subjects in alike.items():
-        noun = NOUNS.get(part.split("/")[0], "")
-        if len(subjects) > FEW and noun:
+        noun = NOUNS.get(part.split("/")[0], "changes")
+        if len(subjects) > FEW:
             lines.append(f"{len(subjects)} {noun} ({subjects[0]}, ...): {what}")
         else:
             lines += [f"{subject}: {what}" if subject else what for subject in subjects]

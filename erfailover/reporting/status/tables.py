@@ -6,14 +6,15 @@ are left out is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict
 from ipaddress import IPv4Network
 
 from rich.text import Text
 
 from erfailover.model.observed import Gateway, GatewayRoute, Observed
-from erfailover.planning.conditions import CONNECTED, covering
+from erfailover.model.prefix_table import PrefixTable, ipv4_prefix, table_of
+from erfailover.planning.conditions import CONNECTED
 from erfailover.reporting.marks import Mark
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.tables import table
@@ -128,7 +129,10 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
         return f"{title}: unknown: {gateway.learned_routes.unknown}"
     routes = list(gateway.learned_routes.value)
     if len(routes) > ROWS:
-        routes.sort(key=lambda route: _rank(route, prefixes))
+        wanted = table_of(prefixes)
+        networks = {route.network for route in routes}
+        needed = {each for each in networks if _leads_to_one_of(each, wanted)}
+        routes.sort(key=lambda route: _rank(route, needed))
     shown = routes[:ROWS]
     drawn = table(
         title,
@@ -150,10 +154,15 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
     return _cut(drawn, len(routes) - len(shown), f"{own} of origin Network")
 
 
-def _rank(route: GatewayRoute, prefixes: Sequence[IPv4Network]) -> int:
+def _rank(route: GatewayRoute, needed: Set[str]) -> int:
     if route.origin == "Network":
         return 2
-    return 0 if any(covering((route,), prefix) for prefix in prefixes) else 1
+    return 0 if route.network in needed else 1
+
+
+def _leads_to_one_of(network: str, wanted: PrefixTable[IPv4Network, IPv4Network]) -> bool:
+    prefix = ipv4_prefix(network)
+    return prefix is not None and next(wanted.within(prefix), None) is not None
 
 
 def _cut(drawn: str, more: int, what: str) -> str:

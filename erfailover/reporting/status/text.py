@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import chain, groupby
 from typing import Any
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Gateway, Observed, Peering
+from erfailover.model.observed import Gateway, GatewayRoute, Observed, Peering
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Path, Site
 from erfailover.planning.health import HEALTHY, Health
@@ -29,6 +29,8 @@ from erfailover.reporting.words import NO_PATH, path_name, wrap
 
 ALIKE = 3
 """So many claims of one name that hold are shown; of more, how many."""
+ROUTE_FIELDS = tuple(each.name for each in fields(GatewayRoute))
+"""What is told of a route: ``asdict`` copies every value, of thousands of rows."""
 GROUPS = 8
 """So many groups of spokes are told of; of more, how many."""
 
@@ -74,7 +76,10 @@ def _gateway_data(gateway: Gateway) -> dict[str, Any]:
         "active_active": gateway.active_active,
         "provisioning_state": gateway.provisioning_state,
         "peers": [asdict(each) for each in gateway.peers.value or ()],
-        "learned_routes": [asdict(each) for each in gateway.learned_routes.value or ()],
+        "learned_routes": [
+            {name: getattr(each, name) for name in ROUTE_FIELDS}
+            for each in gateway.learned_routes.value or ()
+        ],
         "unknown": [
             reading.unknown
             for reading in (gateway.peers, gateway.learned_routes)

@@ -63,6 +63,12 @@ def picture(
         for role in Role
     )
     active = [hub.role for hub in hubs if hub.active]
+    networks = site.topology.virtual_networks if site.topology else {}
+    names = {
+        space: name
+        for name, each in reversed(list(networks.items()))
+        for space in each.address_space
+    }
     return Picture(
         site=site.name,
         taken_at=observed.taken_at,
@@ -72,7 +78,7 @@ def picture(
         groups=groups(spokes),
         far_ends=tuple(_far_ends(site, hubs)),
         remote_prefixes=tuple(
-            _remote_prefix(site, observed, each, active) for each in site.remote_prefixes
+            _remote_prefix(observed, each, names.get(each), active) for each in site.remote_prefixes
         ),
         drill=drill,
     )
@@ -205,14 +211,13 @@ def _far_condition(sessions: Sequence[SessionPicture]) -> Condition:
 
 
 def _remote_prefix(
-    site: Site, observed: Observed, prefix: IPv4Network, active: Sequence[Role]
+    observed: Observed, prefix: IPv4Network, name: str | None, active: Sequence[Role]
 ) -> RemotePrefix:
     learned = tuple(_learned(observed.gateways.get(role), role, prefix) for role in Role)
     counted = [each.condition for each in learned if each.role in active or not active]
-    networks = site.topology.virtual_networks if site.topology else {}
     return RemotePrefix(
         prefix=prefix,
-        name=next((name for name, each in networks.items() if prefix in each.address_space), None),
+        name=name,
         learned=learned,
         active=bool(active),
         condition=worst(counted) or learned[0].condition,
@@ -220,11 +225,7 @@ def _remote_prefix(
 
 
 def _learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Learned:
-    claim = conditions.gateway_has_learned(gateway, role, (prefix,))
-    routes = conditions.learned_routes(gateway) if gateway else []
-    sources = [
-        each.source_peer
-        for each in routes
-        if each.source_peer and conditions.covering((each,), prefix) is not None
-    ]
-    return Learned(role, tuple(dict.fromkeys(sources)), Condition.of(claim))
+    claim = conditions.prefix_is_learned(gateway, role, prefix)
+    routes = conditions.learned_routes(gateway).covering(prefix) if gateway else ()
+    sources = dict.fromkeys(each.source_peer for each in routes if each.source_peer)
+    return Learned(role, tuple(sources), Condition.of(claim))

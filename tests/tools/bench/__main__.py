@@ -15,15 +15,18 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from tests.tools.bench import az, document, ours, sdk, targets
-from tests.tools.bench.rows import Measured, Switch, Way
+from tests.tools.bench import az, document, ours, prefixes, sdk, targets
+from tests.tools.bench.rows import Measured, Process, Switch, Tables, Way
+from tests.tools.bench.targets import FEW_PREFIXES, LARGE, MANY_PREFIXES
 from tests.tools.bench.worlds import Worlds
 
 T = TypeVar("T")
 
-ROWS = ("az", "sdk", "cold", "prestaged", "status", "provision", "processes")
+ROWS = ("az", "sdk", "cold", "prestaged", "status", "provision", "processes", "prefixes")
 TRIES = 3
 """How often a process is run whose processor time is judged; the least counts."""
+QUICK_PREFIXES = 1000
+"""More prefixes are not measured by ``--quick``."""
 MEASURED_TO = 10
 """az and the SDK are measured up to so many spokes; beyond, arithmetic."""
 
@@ -56,9 +59,20 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="1 and 10 spokes, one seed, no az")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="1 and 10 spokes, one seed, up to 1,000 prefixes, no az",
+    )
     parser.add_argument("--rows", type=_words, default=ROWS, help=f"which of: {','.join(ROWS)}")
-    parser.add_argument("--spokes", type=_numbers, default=(1, 10, 100, 500), metavar="N,N ...")
+    parser.add_argument("--spokes", type=_spokes, default=(1, 10, 100, 500), metavar="N,N ...")
+    parser.add_argument(
+        "--prefixes",
+        type=_numbers,
+        default=(10, 100, 1000, 4000),
+        metavar="N,N ...",
+        help="how many prefixes the route tables have",
+    )
     parser.add_argument("--seeds", type=_numbers, default=(1, 2, 3, 4, 5), metavar="N,N ...")
     parser.add_argument(
         "--large-seeds",
@@ -78,6 +92,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.quick:
         options.spokes, options.seeds = (1, 10), options.seeds[:1]
+        options.prefixes = tuple(each for each in options.prefixes if each <= QUICK_PREFIXES)
         options.rows = tuple(each for each in options.rows if each != "az")
     return options
 
@@ -90,8 +105,15 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    numbers = tuple(int(each) for each in text.split(","))
-    if not all(0 < each <= 500 for each in numbers):
+    numbers = tuple(sorted({int(each) for each in text.split(",")}))
+    if numbers[0] <= 0:
+        raise argparse.ArgumentTypeError("expected numbers above 0")
+    return numbers
+
+
+def _spokes(text: str) -> tuple[int, ...]:
+    numbers = _numbers(text)
+    if numbers[-1] > LARGE:
         raise argparse.ArgumentTypeError("expected numbers from 1 to 500 (a VNet has 500 peerings)")
     return numbers
 
@@ -110,6 +132,7 @@ def _measure(made: Worlds, options: argparse.Namespace) -> Measured:
         size = max(options.spokes)
         work = partial(ours.processes, made, way, size, 1 if options.quick else TRIES)
         processes = _told(f"processes of their own, {way}", size, 1, work)
+    tables, large = _prefixes(made, options) if "prefixes" in rows else ([], [])
     switches = [each for size in options.spokes for each in _switches(made, options, size)]
     by_az = []
     if "az" in rows:
@@ -119,8 +142,35 @@ def _measure(made: Worlds, options: argparse.Namespace) -> Measured:
             for each in status[: options.az_seeds]
         ]
     return Measured(
-        tuple(switches), tuple(status), tuple(by_az), tuple(provision), tuple(processes)
+        tuple(switches),
+        tuple(status),
+        tuple(by_az),
+        tuple(provision),
+        tuple(processes),
+        tuple(tables),
+        tuple(large),
     ).reckoned(options.spokes)
+
+
+def _prefixes(made: Worlds, options: argparse.Namespace) -> tuple[list[Tables], list[Process]]:
+    """Tables of each size, and the largest switch with few prefixes and with many."""
+    spokes = max(options.spokes)
+    tables = [
+        _told(f"tables of {each:,} prefixes", 12, 1, partial(prefixes.tables, made, each))
+        for each in options.prefixes
+    ]
+    sizes = (FEW_PREFIXES, MANY_PREFIXES) if spokes >= LARGE else ()
+    large = [
+        _told(
+            f"switch with {each:,} prefixes",
+            spokes,
+            1,
+            partial(prefixes.switch, made, spokes, each),
+        )
+        for each in sizes
+        if each in options.prefixes
+    ]
+    return tables, large
 
 
 def _switches(made: Worlds, options: argparse.Namespace, size: int) -> Iterator[Switch]:

@@ -6,13 +6,14 @@ Pure: what was measured becomes the text of an SVG file.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import mean
 from types import MappingProxyType
 
 from erfailover.reporting.svg import Element, file
 from tests.tools.bench import svg, worlds
-from tests.tools.bench.rows import Measured, Switch, Way
+from tests.tools.bench.rows import Measured, Switch, Tables, Way
 from tests.tools.bench.watching import LEARN_S, Bar
 
 WIDTH, LEFT, RIGHT, TOP = 960.0, 150.0, 24.0, 84.0
@@ -135,23 +136,59 @@ def _round_step(wanted: float) -> float:
     return next(scale * each for each in (1, 2, 5, 10) if scale * each >= wanted)
 
 
-def growth(measured: Measured) -> str:
-    """The time of a switch over the number of spokes, both logarithmic; bounds are dashed."""
-    lines = _lines(measured)
-    sizes = measured.sizes()
-    most = max(seconds for _, _, points, _ in lines for _, seconds, _ in points)
-    least = min(seconds for _, _, points, _ in lines for _, seconds, _ in points)
-    low, high = math.floor(math.log10(least)), math.ceil(math.log10(most))
-    height, bottom, right = 480.0, 420.0, 240.0
-    widest = math.log10(max(max(sizes), 10))
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A line of a diagram: its points, and which of them are arithmetic."""
 
-    def x(spokes: float) -> float:
-        return 80 + (WIDTH - 80 - right) * math.log10(spokes) / widest
+    name: str
+    colour: str
+    points: list[tuple[int, float]]
+    dashed: bool = False
+    hollow: frozenset[int] = frozenset()
+
+
+def growth(measured: Measured) -> str:
+    """The time of a switch over the number of spokes; bounds are dashed."""
+    title = "From the command until a reading shows every spoke, seconds"
+    name = "Time of a switch over the number of spokes"
+    curves = list(_switch_curves(measured))
+    return _diagram(name, title, "spokes", curves, "hollow: by arithmetic")
+
+
+def prefix_growth(measured: Measured) -> str:
+    """Processor time over the number of prefixes; what is straight is dashed."""
+    last = measured.tables[-1]
+
+    def curve(name: str, colour: str, cost: Callable[[Tables], float]) -> Curve:
+        return Curve(name, colour, [(each.prefixes, cost(each)) for each in measured.tables])
+
+    straight = [(each.prefixes, last.status_s * each.rows / last.rows) for each in measured.tables]
+    curves = [
+        curve("status, 12 spokes", "#0a6ebd", lambda each: each.status_s),
+        curve("reading and judging a gateway", "#1a7f37", lambda each: each.reading_s),
+        curve("json.loads of its routes", "#bf8700", lambda each: each.decoding_s),
+        Curve("straight", "#8c959f", straight, dashed=True),
+    ]
+    name = "Processor time over the number of prefixes"
+    return _diagram(name, f"{name}, eight rows each, seconds", "prefixes", curves)
+
+
+def _diagram(name: str, title: str, across: str, curves: Sequence[Curve], note: str = "") -> str:
+    """Curves over a number, both axes logarithmic."""
+    sizes = sorted({size for curve in curves for size, _ in curve.points})
+    costs = [seconds for curve in curves for _, seconds in curve.points]
+    low, high = math.floor(math.log10(min(costs))), math.ceil(math.log10(max(costs)))
+    height, bottom, right = 480.0, 420.0, 240.0
+    first = math.log10(sizes[0])
+    span = max(math.log10(sizes[-1]) - first, 1.0)
+
+    def x(size: float) -> float:
+        return 80 + (WIDTH - 80 - right) * (math.log10(size) - first) / span
 
     def y(seconds: float) -> float:
         return bottom - (bottom - 60) * (math.log10(seconds) - low) / (high - low)
 
-    parts = [svg.text(80, 28, "From the command until a reading shows every spoke, seconds", 16)]
+    parts = [svg.text(80, 28, title, 16)]
     for power in range(low, high + 1):
         parts += [
             svg.line(80, y(10**power), WIDTH - right, y(10**power)),
@@ -162,35 +199,36 @@ def growth(measured: Measured) -> str:
             svg.line(x(size), 60, x(size), bottom),
             svg.text(x(size), bottom + 20, str(size), 12, "middle"),
         ]
-    parts.append(svg.text((80 + WIDTH - right) / 2, bottom + 44, "spokes", 12, "middle"))
-    for number, (name, colour, points, dashed) in enumerate(lines):
-        dashes = "5 4" if dashed else None
-        parts.append(svg.polyline([(x(n), y(s)) for n, s, _ in points], colour, dashes))
-        if not dashed:
-            parts += [svg.dot(x(n), y(s), colour, hollow) for n, s, hollow in points]
+    parts.append(svg.text((80 + WIDTH - right) / 2, bottom + 44, across, 12, "middle"))
+    for number, curve in enumerate(curves):
+        dashes = "5 4" if curve.dashed else None
+        drawn = [(x(size), y(seconds)) for size, seconds in curve.points]
+        parts.append(svg.polyline(drawn, curve.colour, dashes))
+        if not curve.dashed:
+            parts += [
+                svg.dot(x(size), y(seconds), curve.colour, size in curve.hollow)
+                for size, seconds in curve.points
+            ]
         at = 70.0 + 22 * number
         left = WIDTH - right + 16
-        parts.append(svg.polyline([(left, at), (left + 26, at)], colour, dashes))
-        parts.append(svg.text(left + 34, at + 4, name, 12))
-    parts.append(svg.text(WIDTH - right + 16, 78 + 22 * len(lines), "hollow: by arithmetic", 11))
-    return file(WIDTH, height, "Time of a switch over the number of spokes", parts)
+        parts.append(svg.polyline([(left, at), (left + 26, at)], curve.colour, dashes))
+        parts.append(svg.text(left + 34, at + 4, curve.name, 12))
+    if note:
+        parts.append(svg.text(WIDTH - right + 16, 78 + 22 * len(curves), note, 11))
+    return file(WIDTH, height, name, parts)
 
 
-Line = tuple[str, str, list[tuple[int, float, bool]], bool]
-
-
-def _lines(measured: Measured) -> list[Line]:
-    found: list[Line] = []
+def _switch_curves(measured: Measured) -> Iterator[Curve]:
     for way, (name, colour) in WAYS.items():
         groups = [(size, each) for size in measured.sizes() if (each := measured.of(way, size))]
         if not groups:
             continue
-        points = [(n, mean(s.whole_s for s in each), each[0].reckoned) for n, each in groups]
-        found.append((name, colour, points, False))
+        points = [(size, mean(one.whole_s for one in each)) for size, each in groups]
+        hollow = frozenset(size for size, each in groups if each[0].reckoned)
+        yield Curve(name, colour, points, hollow=hollow)
         if all(_has_bound(each) for _, each in groups):
-            bounds = [(n, mean(s.bound_whole_s or 0.0 for s in e), False) for n, e in groups]
-            found.append((f"bound, {way}", colour, bounds, True))
-    return found
+            bounds = [(size, mean(s.bound_whole_s or 0.0 for s in each)) for size, each in groups]
+            yield Curve(f"bound, {way}", colour, bounds, dashed=True)
 
 
 def _has_bound(switches: Sequence[Switch]) -> bool:

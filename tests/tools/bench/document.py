@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 from tests.tools.bench import charts, targets
-from tests.tools.bench.rows import Compared, Measured, Switch, Way
+from tests.tools.bench.rows import Compared, Measured, Process, Switch, Way
 
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 DOCUMENT = "performance.md"
@@ -33,6 +33,8 @@ def write(measured: Measured, docs: Path) -> None:
         if drawn:
             shown = max(drawn, key=lambda each: (min(each.spokes, PICTURED), -each.seed))
             (docs / f"switch-{way}.svg").write_text(charts.timeline(shown))
+    if len(measured.tables) > 1:
+        (docs / "prefix-growth.svg").write_text(charts.prefix_growth(measured))
     if len(measured.sizes()) > 1:
         (docs / "switch-growth.svg").write_text(charts.growth(measured))
 
@@ -47,7 +49,9 @@ def tables(measured: Measured) -> str:
     if measured.status or measured.provision or _pinged(measured):
         parts.append(_compared(measured))
     if measured.processes:
-        parts.append(_processes(measured))
+        parts.append(_processes([*measured.processes, *measured.switches_of_prefixes]))
+    if measured.tables:
+        parts.append(_tables(measured))
     return "\n\n".join(parts)
 
 
@@ -157,11 +161,30 @@ def _pinged(measured: Measured, *, pings: bool = True) -> list[Compared]:
     ]
 
 
-def _processes(measured: Measured) -> str:
+def _tables(measured: Measured) -> str:
+    head = ["prefixes", "rows", "`json.loads` of the routes", "reading and judging them", "ratio",
+            "`status`, 12 spokes"]  # fmt: skip
+    return _table(
+        head,
+        [
+            [
+                f"{each.prefixes:,}",
+                f"{each.rows:,}",
+                f"{each.decoding_s * 1000:.2f} ms",
+                f"{each.reading_s * 1000:.1f} ms",
+                f"{each.reading_s / each.decoding_s:.1f}",
+                f"{each.status_s:.2f} s",
+            ]
+            for each in measured.tables
+        ],
+    )
+
+
+def _processes(processes: Sequence[Process]) -> str:
     head = ["a process of its own", "spokes", "processor", "a spoke", "memory", "requests a spoke",
             "clock"]  # fmt: skip
     rows = []
-    for each in measured.processes:
+    for each in processes:
         many = each.spokes > 1
         rows.append(
             [

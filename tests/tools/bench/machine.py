@@ -40,10 +40,14 @@ class Meter:
         wall, ours = self._now()
         return Spent(wall - self._began[0], ours - self._began[1])
 
-    def _now(self) -> tuple[float, float]:
+    def cpu_now(self) -> float:
+        """The processor time of this process without that thread, since it was started."""
         assert self._lab.ident is not None
         lab = time.clock_gettime(time.pthread_getcpuclockid(self._lab.ident))
-        return time.monotonic(), time.process_time() - lab
+        return time.process_time() - lab
+
+    def _now(self) -> tuple[float, float]:
+        return time.monotonic(), self.cpu_now()
 
 
 @dataclass(frozen=True, slots=True)

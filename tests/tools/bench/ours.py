@@ -153,7 +153,7 @@ def processes(made: Worlds, way: Way, spokes: int, tries: int) -> list[Process]:
     command = ["switch", "--to", "ipsec", "--yes", "--planned", "-o", "json"]
     with made.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
         name = f"erfailover switch, {way}"
-        return [*asked, _process(served, command, name, spokes, SPEED)]
+        return [*asked, in_a_process(served, command, name, spokes, SPEED)]
 
 
 def _least(
@@ -165,7 +165,7 @@ def _least(
     speed: float,
 ) -> Process:
     """The cheapest of some runs: what else the machine does only adds."""
-    ran = [_process(served, arguments, command, spokes, speed) for _ in range(tries)]
+    ran = [in_a_process(served, arguments, command, spokes, speed) for _ in range(tries)]
     return min(ran, key=lambda each: each.cpu_s)
 
 
@@ -177,9 +177,10 @@ def _yardstick(tries: int, served: worlds.Served) -> Process:
     return Process(YARDSTICK, 0, best.cpu_s, best.wall_s, best.memory_mb, 0, 0.0)
 
 
-def _process(
+def in_a_process(
     served: worlds.Served, arguments: list[str], command: str, spokes: int, speed: float
 ) -> Process:
+    """Run a command in a process of its own; what it cost."""
     watch = Watch(served.lab)
     ran = machine.child(arguments, os.environ, served.folder)
     if ran.code and arguments[0] != "status":

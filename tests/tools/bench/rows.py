@@ -99,6 +99,23 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Tables:
+    """What route tables of so many prefixes cost, in seconds of the processor.
+
+    Attributes:
+        decoding_s: of ``json.loads`` of a gateway's routes.
+        reading_s: of the same, from the answer's bytes to all conditions.
+        status_s: of ``status`` with twelve spokes, which reads two gateways.
+    """
+
+    prefixes: int
+    rows: int
+    decoding_s: float
+    reading_s: float
+    status_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """All that one run of the benchmark measured."""
 
@@ -107,6 +124,10 @@ class Measured:
     status_by_az: tuple[Compared, ...] = ()
     provision: tuple[Compared, ...] = ()
     processes: tuple[Process, ...] = ()
+    tables: tuple[Tables, ...] = ()
+    """By the number of prefixes."""
+    switches_of_prefixes: tuple[Process, ...] = ()
+    """The same switch with few prefixes and with many."""
 
     def of(self, way: Way, spokes: int) -> list[Switch]:
         """The switches done one way, one a seed."""

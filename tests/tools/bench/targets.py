@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import mean
 
 from tests.tools.bench.rows import YARDSTICK, Compared, Measured, Switch, Way
@@ -22,6 +23,10 @@ MEMORY_MB, CPU_MS_A_SPOKE, REQUESTS_A_SPOKE = 200.0, 30.0, 8.0
 LARGE = 500
 """The number of spokes at which the controller's own cost is judged; smaller runs only show it."""
 HELP_CPU_S, STATUS_CPU_S = 0.15, 0.8
+FEW_PREFIXES, MANY_PREFIXES = 10, 1000
+READING_LIMIT, STATUS_PREFIXES_LIMIT, SWITCH_PREFIXES_LIMIT = 8.0, 2.0, 1.3
+STRAIGHT = 1.5
+"""How much more a further row may cost than one of the 8,000: above it, growth is not straight."""
 YARDSTICK_S = 0.4
 """What loading the SDK costs on the machine that the figures of processor time are meant for. One
 that takes longer, being slower or busy, is granted as much more for everything."""
@@ -59,6 +64,7 @@ def judged(measured: Measured) -> list[Target]:
         *_status(measured),
         *_compared("provision against its longest chain", measured.provision, PROVISION_LIMIT),
         *_processes(measured),
+        *_tables(measured),
     ]
 
 
@@ -121,6 +127,27 @@ def _compared(name: str, compared: Sequence[Compared], limit: float) -> Iterable
 
 def _of_sums(compared: Sequence[Compared]) -> float:
     return sum(each.seconds for each in compared) / sum(each.against_s for each in compared)
+
+
+def _tables(measured: Measured) -> Iterable[Target]:
+    known = {each.prefixes: each for each in measured.tables}
+    few, many = known.get(FEW_PREFIXES), known.get(MANY_PREFIXES)
+    if many:
+        name = f"a reading of {many.prefixes:,} prefixes, {many.rows:,} rows, against its JSON"
+        yield Target(name, many.reading_s / many.decoding_s, READING_LIMIT)
+    if few and many:
+        name = f"status with {many.prefixes:,} prefixes against {few.prefixes}, processor time"
+        yield Target(name, many.status_s / few.status_s, STATUS_PREFIXES_LIMIT)
+    for less, more in pairwise(measured.tables):
+        grown = (more.status_s - less.status_s) / (more.rows - less.rows)
+        straight = STRAIGHT * many.status_s / many.rows if many else float("inf")
+        name = f"a row more in status, from {less.prefixes:,} to {more.prefixes:,} prefixes"
+        yield Target(name, grown * 1e6, straight * 1e6, " us")
+    if len(measured.switches_of_prefixes) == 2:
+        one, other = measured.switches_of_prefixes
+        name = f"of {other.command}, {other.spokes} spokes, against {one.command}"
+        yield Target(f"processor time {name}", other.cpu_s / one.cpu_s, SWITCH_PREFIXES_LIMIT)
+        yield Target(f"memory {name}", other.memory_mb / one.memory_mb, SWITCH_PREFIXES_LIMIT)
 
 
 def slowness(measured: Measured) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.tools.bench import charts, document, targets
-from tests.tools.bench.rows import Compared, Measured, Switch, Way
+from tests.tools.bench.rows import Compared, Measured, Process, Switch, Tables, Way
 from tests.tools.bench.watching import Bar
 from tests.tools.bench.worlds import peering_id
 
@@ -33,7 +34,11 @@ def test_the_quick_benchmark_measures_judges_and_sums_up(tmp_path: Path) -> None
     assert lines[-1].startswith("bench: 6 switches, ")
     assert not any(line.startswith("MISSED") for line in lines)
     assert "ok     429s that our own rate caused: 0.00, at most 0" in lines
+    for target in ("against its JSON", "status with 1,000 prefixes against 10"):
+        assert any(line.startswith("ok") and target in line for line in lines)
     found = json.loads(results.read_text())
+    assert [each["prefixes"] for each in found["tables"]] == [10, 100, 1000]
+    assert [each["rows"] for each in found["tables"]] == [80, 800, 8000]
     for switch in found["switches"]:
         if switch["way"] in {"cold", "prestaged"}:
             assert switch["whole_s"] >= switch["bound_whole_s"] * 0.9
@@ -102,6 +107,50 @@ def test_tables_and_pictures_are_written_between_the_marks(tmp_path: Path) -> No
     assert "shown 27 s" in picture
     assert "500" not in charts.timeline(cold)
     assert "SDK, default polling" in (tmp_path / "switch-growth.svg").read_text()
+
+
+def tables(prefixes: int, status_s: float, reading_s: float = 0.03) -> Tables:
+    return Tables(prefixes, 8 * prefixes, 0.006, reading_s, status_s)
+
+
+def test_the_growth_over_the_prefixes_is_judged_and_drawn(tmp_path: Path) -> None:
+    (tmp_path / document.DOCUMENT).write_text(f"{document.BEGIN}\n{document.END}\n")
+    measured = Measured(tables=(tables(10, 0.2), tables(100, 0.21), tables(1000, 0.35)))
+    assert all(each.holds for each in targets.judged(measured))
+    document.write(measured, tmp_path)
+    assert "| 1,000 | 8,000 | 6.00 ms |" in (tmp_path / document.DOCUMENT).read_text()
+    picture = (tmp_path / "prefix-growth.svg").read_text()
+    for words in ("status, 12 spokes", "straight", "prefixes"):
+        assert words in picture
+
+
+@pytest.mark.parametrize(
+    ("sizes", "missed"),
+    [
+        ((tables(10, 0.2), tables(1000, 0.41)), "status with 1,000 prefixes against 10"),
+        ((tables(1000, 0.3, reading_s=0.05),), "against its JSON"),
+        (
+            (tables(1000, 0.3), tables(4000, 0.3 + 1.6 * 0.3 * 3)),
+            "a row more in status, from 1,000 to 4,000 prefixes",
+        ),
+    ],
+)
+def test_costs_that_grow_faster_than_the_tables_miss_a_target(
+    sizes: tuple[Tables, ...], missed: str
+) -> None:
+    found = [each for each in targets.judged(Measured(tables=sizes)) if not each.holds]
+    assert len(found) == 1
+    assert missed in found[0].name
+
+
+def test_a_switch_with_many_prefixes_is_held_against_one_with_few() -> None:
+    few = Process("few", 500, 30.0, 90.0, 150.0)
+    many = replace(few, command="many", cpu_s=40.0)
+    found = targets.judged(Measured(switches_of_prefixes=(few, many)))
+    assert [(each.name.split(" of")[0], each.holds) for each in found] == [
+        ("processor time", False),
+        ("memory", True),
+    ]
 
 
 def test_a_document_without_marks_is_left_alone(tmp_path: Path) -> None:

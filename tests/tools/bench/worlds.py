@@ -34,7 +34,7 @@ from erfailover.lab.server.server import LabServer
 SUBSCRIPTION = "0e2f0f0e-6d0b-4c55-9f5f-0000000be7c4"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-we"
 NETWORK = f"{GROUP}/providers/Microsoft.Network"
-PRIMARY, BACKUP = "vnet2", "vnet3"
+PRIMARY, BACKUP, FAR = "vnet2", "vnet3", "vnet4"
 PRIMARY_GATEWAY = f"{NETWORK}/virtualNetworkGateways/vng1"
 BACKUP_GATEWAY = f"{NETWORK}/virtualNetworkGateways/vng2"
 FAILED_PEER = "10.4.0.253"
@@ -59,6 +59,12 @@ def _prefix(number: int) -> str:
 def spoke_prefixes(spokes: int) -> set[str]:
     """The address spaces of so many spokes."""
     return {_prefix(number) for number in range(spokes)}
+
+
+def remote_prefixes(prefixes: int) -> list[str]:
+    """What the spokes must reach: the proof of concept's office, then further prefixes."""
+    further = range(prefixes - 1)
+    return ["10.5.0.0/16", *(f"10.{64 + each // 256}.{each % 256}.0/24" for each in further)]
 
 
 def peering_id(owner: str, other: str) -> str:
@@ -107,18 +113,18 @@ class Worlds:
     def __init__(self) -> None:
         made = identity.make()
         self.identity: Identity = replace(made, subscription=SUBSCRIPTION)
-        self._made: dict[tuple[int, bool], World] = {}
+        self._made: dict[tuple[int, bool, int], World] = {}
         self._authority = tempfile.TemporaryDirectory(prefix="erfailover-bench-")
 
     def close(self) -> None:
         """Remove what was written."""
         self._authority.cleanup()
 
-    def get(self, spokes: int, prestaged: bool) -> World:
-        """The world of so many spokes, its circuit dark."""
-        key = spokes, prestaged
+    def get(self, spokes: int, prestaged: bool, prefixes: int = 1) -> World:
+        """The world of so many spokes, its circuit dark; the far end announces some prefixes."""
+        key = spokes, prestaged, prefixes
         if key not in self._made:
-            self._made[key] = self._grown(spokes, prestaged)
+            self._made[key] = self._grown(spokes, prestaged, prefixes)
         return self._made[key]
 
     @contextmanager
@@ -165,7 +171,7 @@ class Worlds:
             _let_pass(served.lab, 60.0)
             return served.lab.snapshot()
 
-    def _grown(self, spokes: int, prestaged: bool) -> World:
+    def _grown(self, spokes: int, prestaged: bool, prefixes: int) -> World:
         lab = Lab(SteppedClock(), identity_=self.identity, seed=1)
         lab.restore(self._provisioned)
         lab.throttling = Throttling(None)
@@ -177,17 +183,22 @@ class Worlds:
                 grower.spoke(name, _prefix(number))
             if prestaged:
                 grower.prestage(name)
+        if prefixes > 1:
+            grower.premises(remote_prefixes(prefixes)[1:])
         lab.world.listeners = listeners
         grower.fail()
         _let_pass(lab, DARK_S)
-        return World(spokes, prestaged, lab.snapshot(), _site(self.init_site, spokes, prestaged))
+        return World(
+            spokes, prestaged, lab.snapshot(), _site(self.init_site, spokes, prestaged, prefixes)
+        )
 
 
-def _site(init: str, spokes: int, prestaged: bool) -> str:
+def _site(init: str, spokes: int, prestaged: bool, prefixes: int) -> str:
     """The site file: networks that exist already, so no topology; no probes, for routes decide."""
     site: Json = yaml.safe_load(init)
     for key in ("topology", "probes"):
         site.pop(key)
+    site["remote_prefixes"] = remote_prefixes(prefixes)
     uses = {"allow_forwarded_traffic": True, "use_remote_gateways": True}
     lends = {"allow_forwarded_traffic": True, "allow_gateway_transit": True}
     ready = {"allow_forwarded_traffic": True}
@@ -224,6 +235,13 @@ class _Grower:
         )
         self._peer(PRIMARY, name, allowGatewayTransit=True)
         self._peer(name, PRIMARY, useRemoteGateways=True)
+
+    def premises(self, prefixes: list[str]) -> None:
+        """A VNet beside the office, behind the far end's gateway, with many prefixes."""
+        space = {"addressSpace": {"addressPrefixes": prefixes}}
+        self._put(f"{NETWORK}/virtualNetworks/premises", space)
+        self._peer(FAR, "premises", allowGatewayTransit=True)
+        self._peer("premises", FAR, useRemoteGateways=True)
 
     def prestage(self, name: str) -> None:
         """The peerings with the backup hub, remote gateways off."""

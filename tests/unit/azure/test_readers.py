@@ -157,8 +157,8 @@ def read_route_table(body: Any) -> None:
 
 
 def read_tables(body: Any) -> None:
-    peers = tuple(map(network.peer, rows(body.get("peers"))))
-    routes = tuple(map(network.route, rows(body.get("routes"))))
+    peers = tuple(map(gateway_tables.peer, rows(body.get("peers"))))
+    routes = tuple(map(gateway_tables.route, rows(body.get("routes"))))
     found = network.gateway(Role.PRIMARY, {}, Reading(peers), Reading(routes), GATEWAY)
     conditions.gateway_has_all_its_bgp_peers(found, Role.PRIMARY)
     conditions.gateway_has_learned(found, Role.PRIMARY, ())
@@ -256,9 +256,9 @@ def test_values_are_read_whatever_their_type_and_letter_case() -> None:
     )
     segments = found.remote_virtual_network.split("/")
     assert segments[1::2] == ["subscriptions", "resourceGroups", "providers", "virtualNetworks"]
-    peer = network.peer({"asn": "65010", "state": "CONNECTED", "routesReceived": "7"})
+    peer = gateway_tables.peer({"asn": "65010", "state": "CONNECTED", "routesReceived": "7"})
     assert (peer.asn, peer.state, peer.routes_received) == (65010, "Connected", 7)
-    assert network.peer({"state": "Rebooting"}).state == "Rebooting"
+    assert gateway_tables.peer({"state": "Rebooting"}).state == "Rebooting"
 
 
 @pytest.mark.parametrize(

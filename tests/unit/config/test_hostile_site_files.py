@@ -12,7 +12,13 @@ import pytest
 
 from erfailover.config.azure_names import is_name
 from erfailover.config.loader import SiteFileError, load, template
-from erfailover.config.yaml_source import MOST_BYTES, MOST_CHARACTERS, MOST_DEPTH, MOST_ENTRIES
+from erfailover.config.yaml_source import (
+    MOST_BYTES,
+    MOST_CHARACTERS,
+    MOST_DEPTH,
+    MOST_ENTRIES,
+    MOST_ITEMS,
+)
 from erfailover.model.resource_ids import GATEWAY, GROUP, MACHINE, NETWORK, PEERING
 
 GOOD = template().encode()
@@ -67,7 +73,15 @@ HOSTILE = {
         "and ",
     ),
     "many spokes": (after(b"spokes:\n", b"  - 1\n" * 100_000), "entries"),
-    "many wrong spokes": (after(b"spokes:\n", b"  - {}\n" * (MANY - 50)), "and "),
+    "many wrong spokes": (after(b"spokes:\n", b"  - {}\n" * (MOST_ITEMS - 50)), "and "),
+    "many wrong prefixes": (
+        GOOD.replace(b"[10.5.0.0/16]", b"[" + b"10.5.0.1/16, " * (MOST_ITEMS - 50) + b"]", 1),
+        "and ",
+    ),
+    "more prefixes than a circuit takes": (
+        GOOD.replace(b"[10.5.0.0/16]", b"[" + b"10.5.0.0/16, " * (MOST_ITEMS + 1) + b"]", 1),
+        f"at most {MOST_ITEMS} entries",
+    ),
     "the same key again and again": (b"a: 1\n" * 100_000, "entries"),
     "many anchors": (b"".join(b"a%d: &a%d x\n" % (i, i) for i in range(50_000)), "entries"),
     "many VNets": (

@@ -1,0 +1,157 @@
+"""What route tables of real size cost the controller: a reading, ``status``, a switch.
+
+ExpressRoute takes 4,000 prefixes, 10,000 with Premium (published), and a gateway lists each once
+for every peer and every instance. Eight rows a prefix are served to a reading and to ``status``;
+in a switch the far end announces the prefixes by BGP, since the tables must change.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from ipaddress import IPv4Network
+from typing import Any
+
+import yaml
+
+from erfailover.azure.client import answers
+from erfailover.azure.readers import gateway_tables, network
+from erfailover.lab.core.clock import ScaledClock
+from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Reading
+from erfailover.model.prefix_table import ipv4_prefix
+from erfailover.model.site import Role
+from erfailover.planning import conditions
+from erfailover.planning.carried_prefixes import carried_prefixes
+from tests.tools.bench import machine, worlds
+from tests.tools.bench.ours import SPEED, in_a_process
+from tests.tools.bench.rows import Process, Tables
+from tests.tools.bench.worlds import Served, Worlds
+
+SPOKES = 12
+PEERS = tuple(f"10.8.0.{number}" for number in range(4, 8))
+INSTANCES = ("10.9.0.4", "10.9.0.5")
+OWN = "10.9.0.4"
+TRIES = 5
+"""How often each is run; the least counts: what else the machine does only adds."""
+
+
+def tables(made: Worlds, prefixes: int) -> Tables:
+    """Processor time of a reading of one gateway, and of ``status`` with twelve spokes."""
+    content = json.dumps({"value": _routes(prefixes)}).encode()
+    return Tables(
+        prefixes=prefixes,
+        rows=len(_routes(prefixes)),
+        decoding_s=_least(partial(json.loads, content)),
+        reading_s=_least(partial(_judge, content, worlds.remote_prefixes(prefixes))),
+        status_s=_status(made, prefixes),
+    )
+
+
+def switch(made: Worlds, spokes: int, prefixes: int) -> Process:
+    """A prestaged switch in a process of its own: its processor time and its memory."""
+    world = made.get(spokes, True, prefixes)
+    command = ["switch", "--to", "ipsec", "--yes", "-o", "json"]
+    with made.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
+        name = f"erfailover switch, prestaged, {prefixes:,} prefixes"
+        return in_a_process(served, command, name, spokes, SPEED)
+
+
+def _routes(prefixes: int) -> list[dict[str, Any]]:
+    """The rows of ``getLearnedRoutes``: each prefix from each peer at each instance."""
+    return [
+        {
+            "network": prefix,
+            "nextHop": peer,
+            "localAddress": instance,
+            "weight": 32768,
+            "sourcePeer": peer,
+            "origin": "EBgp",
+            "asPath": "65020",
+        }
+        for instance in INSTANCES
+        for peer in PEERS
+        for prefix in worlds.remote_prefixes(prefixes)
+    ]
+
+
+def _peers(prefixes: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "neighbor": peer,
+            "localAddress": instance,
+            "asn": 65020,
+            "state": "Connected",
+            "connectedDuration": "1.02:03:04.5",
+            "routesReceived": prefixes,
+            "messagesSent": 9,
+            "messagesReceived": 9,
+        }
+        for instance in INSTANCES
+        for peer in PEERS
+    ]
+
+
+def _judge(content: bytes, prefixes: list[str]) -> None:
+    """From an answer's bytes to all conditions of a gateway."""
+    ipv4_prefix.cache_clear()
+    found = answers.rows_of(answers.parse(content))
+    routes = tuple(map(gateway_tables.route, found))
+    peers = tuple(map(gateway_tables.peer, _peers(len(prefixes))))
+    body = {"properties": {"gatewayType": "Vpn", "bgpSettings": {"bgpPeeringAddress": "10.3.0.4"}}}
+    gateway = network.gateway(Role.BACKUP, body, Reading(peers), Reading(routes), "/g/vng2")
+    wanted = tuple(map(IPv4Network, prefixes))
+    claims = (
+        conditions.gateway_is_provisioned(gateway, Role.BACKUP),
+        conditions.gateway_has_a_connected_bgp_peer(gateway, Role.BACKUP),
+        conditions.gateway_has_all_its_bgp_peers(gateway, Role.BACKUP),
+        conditions.gateway_has_learned(gateway, Role.BACKUP, wanted),
+        conditions.gateway_has_been_healthy_for(gateway, Role.BACKUP, wanted, 60.0),
+        conditions.gateway_does_not_originate(gateway, Role.BACKUP, wanted),
+    )
+    if conditions.all_of(claims) is not Verdict.HOLDS:
+        raise RuntimeError(f"expected every condition to hold: {claims}")
+    carried_prefixes(gateway)
+
+
+def _status(made: Worlds, prefixes: int) -> float:
+    world = made.get(SPOKES, False)
+    site = yaml.safe_load(world.site)
+    site["remote_prefixes"] = worlds.remote_prefixes(prefixes)
+    with made.served(world.snapshot, yaml.safe_dump(site), 1) as served:
+        _serve(served, prefixes)
+
+        def run() -> None:
+            served.done("status")
+
+        run()  # modules are loaded
+        return _least(run, machine.Meter().cpu_now)
+
+
+def _serve(served: Served, prefixes: int) -> None:
+    """Let both gateways answer with tables of so many prefixes."""
+    own = [
+        {"network": each, "origin": "Network", "localAddress": OWN, "sourcePeer": OWN}
+        for each in worlds.spoke_prefixes(SPOKES)
+    ]
+    for gateway, originated in ((worlds.PRIMARY_GATEWAY, own), (worlds.BACKUP_GATEWAY, [])):
+        for action, rows in (
+            ("getLearnedRoutes", _routes(prefixes) + originated),
+            ("getBgpPeerStatus", _peers(prefixes)),
+        ):
+            path, body = f"{gateway}/{action}", {"value": rows}
+            fault = Fault(Kind.ANSWER, "POST", path, times=FOREVER, status=200, body=body)
+            served.lab.add_faults(fault)
+
+
+def _least(work: Callable[[], object], spent_now: Callable[[], float] = time.process_time) -> float:
+    """The processor time of the cheapest of some runs."""
+    spent = []
+    for _ in range(TRIES):
+        began = spent_now()
+        work()
+        spent.append(spent_now() - began)
+    return min(spent)

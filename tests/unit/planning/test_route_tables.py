@@ -1,0 +1,212 @@
+"""Route tables of real size: what is worked out of a reading once, and what it may cost."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+import pytest
+
+from erfailover.azure.client import answers
+from erfailover.azure.readers import gateway_tables
+from erfailover.model import observed as observations
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Gateway, GatewayRoute, Reading
+from erfailover.model.prefix_table import LISTED, ipv4_prefix
+from erfailover.model.site import Path, Role, Site
+from erfailover.planning import conditions, health
+from erfailover.planning.carried_prefixes import carried_prefixes
+from erfailover.planning.coexistence import hub_has_learned
+from erfailover.planning.switch import gates, procedure
+from erfailover.reporting.plan.text import text as plan_text
+from erfailover.reporting.status import text as status_text
+from erfailover.reporting.topology.build import picture
+from tests.support import sites
+
+PEERS = tuple(f"10.8.0.{number}" for number in range(4, 8))
+INSTANCES = ("10.9.0.4", "10.9.0.5")
+
+
+def prefixes(count: int) -> tuple[IPv4Network, ...]:
+    return tuple(
+        IPv4Network(f"172.{16 + number // 256}.{number % 256}.0/24") for number in range(count)
+    )
+
+
+def rows(count: int) -> list[dict[str, object]]:
+    """The rows of ``getLearnedRoutes``: eight a prefix, by four peers at two instances."""
+    return [
+        {
+            "network": str(prefix),
+            "nextHop": peer,
+            "localAddress": instance,
+            "weight": 32768,
+            "sourcePeer": peer,
+            "origin": "EBgp",
+            "asPath": "65020",
+        }
+        for instance in INSTANCES
+        for peer in PEERS
+        for prefix in prefixes(count)
+    ]
+
+
+def gateway(role: Role, routes: tuple[GatewayRoute, ...]) -> Gateway:
+    peers = tuple(sites.peer(each) for each in PEERS)
+    own = tuple(
+        sites.route(f"10.{100 + number}.0.0/16", "Network", "10.2.0.254") for number in range(3)
+    )
+    return sites.gateway(role, *routes, *own, peers=peers)
+
+
+def read(count: int, role: Role = Role.BACKUP) -> Gateway:
+    return gateway(role, tuple(map(gateway_tables.route, rows(count))))
+
+
+def site(spokes: int, count: int) -> Site:
+    names = [f"spoke{number}" for number in range(spokes)]
+    return replace(sites.site(*names), remote_prefixes=prefixes(count))
+
+
+def judged(of: Site, seen: observations.Observed) -> None:
+    """All that ``status`` and a switch of every spoke decide on one reading."""
+    health.judge(of, seen)
+    procedure.plan(of, seen, Path.IPSEC)
+    for spoke in of.spokes:
+        list(gates.gate(of, seen, Path.IPSEC, spoke))
+        gates.outcome(of, seen, Path.IPSEC, spoke)
+
+
+def test_each_network_is_parsed_once_whatever_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def parse(text: str) -> IPv4Network | None:
+        parsed.append(text)
+        return ipv4_prefix(text)
+
+    monkeypatch.setattr(observations, "ipv4_prefix", parse)
+    of = site(12, 200)
+    gateways = read(200, Role.PRIMARY), read(200)
+    judged(of, sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways))
+    # 200 prefixes and at most three of the gateway's own, for each of two gateways.
+    assert 0 < len(parsed) <= 2 * (200 + 3)
+
+
+def test_the_conditions_of_a_gateway_are_worked_out_once_for_all_spokes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worked_out: list[str] = []
+    has_learned = conditions._has_learned
+
+    def counted(found: Gateway, role: Role, wanted: tuple[IPv4Network, ...]) -> object:
+        worked_out.append(role)
+        return has_learned(found, role, wanted)
+
+    monkeypatch.setattr(conditions, "_has_learned", counted)
+    for spokes in (1, 40):
+        of = site(spokes, 20)
+        gateways = read(20, Role.PRIMARY), read(20)
+        worked_out.clear()
+        judged(of, sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways))
+        assert sorted(worked_out) == [Role.BACKUP, Role.PRIMARY], f"{spokes} spokes"
+
+
+def test_what_was_worked_out_belongs_to_one_reading() -> None:
+    wanted = prefixes(3)
+    full = read(3)
+    assert conditions.gateway_has_learned(full, Role.BACKUP, wanted).verdict is Verdict.HOLDS
+    fewer = replace(full, learned_routes=Reading(full.learned_routes.value[:2]))  # type: ignore[index]
+    assert conditions.gateway_has_learned(fewer, Role.BACKUP, wanted).verdict is Verdict.FAILS
+    down = sites.with_peers(full, *(sites.peer(each, "Idle") for each in PEERS))
+    assert conditions.gateway_has_learned(down, Role.BACKUP, wanted).verdict is Verdict.FAILS
+    assert conditions.gateway_has_learned(full, Role.BACKUP, prefixes(4)).verdict is Verdict.FAILS
+    assert conditions.gateway_has_learned(full, Role.BACKUP, wanted).verdict is Verdict.HOLDS
+    assert full == replace(full)
+
+
+def test_two_gateways_that_share_the_prefixes_carry_them_together() -> None:
+    wanted = prefixes(30)
+    routes = tuple(map(gateway_tables.route, rows(30)))
+    halves = [
+        gateway(Role.PRIMARY, tuple(each for each in routes if ipv4_prefix(each.network) in part))
+        for part in (wanted[:10], wanted[10:])
+    ]
+    assert hub_has_learned(halves, Role.PRIMARY, wanted).verdict is Verdict.HOLDS
+    lacking = hub_has_learned(halves, Role.PRIMARY, prefixes(60))
+    assert lacking.verdict is Verdict.FAILS
+    assert f"and {30 - LISTED} more" in lacking.seen
+
+
+def test_a_reading_of_a_gateway_costs_at_most_eight_times_its_json() -> None:
+    """1,000 prefixes, 8,000 rows: from the answer's bytes to all conditions, decoding included."""
+    content = json.dumps({"value": rows(1000)}).encode()
+    wanted = prefixes(1000)
+
+    def decode() -> object:
+        return json.loads(content)
+
+    def read_and_judge() -> object:
+        ipv4_prefix.cache_clear()
+        found = answers.rows_of(answers.parse(content))
+        of = gateway(Role.BACKUP, tuple(map(gateway_tables.route, found)))
+        claims = (
+            conditions.gateway_is_provisioned(of, Role.BACKUP),
+            conditions.gateway_has_a_connected_bgp_peer(of, Role.BACKUP),
+            conditions.gateway_has_all_its_bgp_peers(of, Role.BACKUP),
+            conditions.gateway_has_learned(of, Role.BACKUP, wanted),
+            conditions.gateway_has_been_healthy_for(of, Role.BACKUP, wanted, 60.0),
+            conditions.gateway_does_not_originate(of, Role.BACKUP, wanted),
+        )
+        assert conditions.all_of(claims) is Verdict.HOLDS
+        carried_prefixes(of)
+        return of
+
+    least, ours = _cheapest(decode, 9), _cheapest(read_and_judge, 9)
+    assert ours <= 8 * least, f"{ours / least:.1f} times"
+
+
+def test_twelve_spokes_are_judged_at_a_cost_that_grows_with_the_prefixes() -> None:
+    """Ten times the prefixes cost ten times as much, not a hundred times."""
+    costs = {}
+    for count in (100, 1000):
+        of = site(12, count)
+        found = tuple(map(gateway_tables.route, rows(count)))
+
+        def judge(of: Site = of, found: tuple[GatewayRoute, ...] = found) -> None:
+            gateways = gateway(Role.PRIMARY, found), gateway(Role.BACKUP, found)
+            judged(of, sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways))
+
+        costs[count] = _cheapest(judge, 5)
+    assert costs[1000] <= 20 * costs[100]
+
+
+def _cheapest(work: Callable[[], object], times: int) -> float:
+    """Processor time of the cheapest of some runs: what else the machine does only adds."""
+    spent = []
+    for _ in range(times):
+        began = time.process_time()
+        work()
+        spent.append(time.process_time() - began)
+    return min(spent)
+
+
+@pytest.mark.parametrize("learned", [1000, 400])
+def test_what_people_read_of_a_thousand_prefixes_stays_short(learned: int) -> None:
+    of = site(3, 1000)
+    gateways = read(1000, Role.PRIMARY), read(learned)
+    seen = sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways)
+    verdict = health.judge(of, seen)
+    shown = [
+        status_text.text(picture(of, seen, verdict, {}), seen),
+        plan_text(of, procedure.plan(of, seen, Path.IPSEC)),
+        *(each.seen for each in verdict.readiness),
+    ]
+    for text in shown:
+        assert text.count("172.") <= 120
+        assert max(map(len, text.splitlines())) <= 600
+    missing = next(each for each in verdict.readiness if "learned" in each.name)
+    more = 1000 - LISTED if learned == 1000 else 600 - LISTED
+    assert f"and {more} more" in missing.seen
