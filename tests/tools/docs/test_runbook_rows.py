@@ -44,14 +44,14 @@ def verdicts() -> Iterator[str]:
         for name, path, healthy in product("abcde", ("expressroute", "ipsec"), HEALTHY)
     ]
     lost = [SpokeHealth("f", path, None, ()) for path in ("none", "unknown")]
-    groups = [(spoke,) for spoke in (*spokes[:6], *lost)]
+    groups: list[tuple[SpokeHealth, ...]] = [(spoke,) for spoke in (*spokes[:6], *lost)]
     groups += [(*spokes[:1], spoke) for spoke in (*spokes[6:12], *lost)]
     for group, drill in product(groups, (False, True)):
         on = {spoke.path for spoke in group} & {"expressroute", "ipsec"}
         others = [each for each in Path if len(on) == 1 and each not in on]
         for ready in Verdict:
             other = others[0] if others else None
-            left_out = {group[-1].name: claim(Verdict.FAILS)} if len(group) > 1 else {}
+            left_out: dict[str, Claim] = {group[-1].name: claim(Verdict.FAILS)} if len(group) > 1 else {}
             for left in ({}, left_out):
                 health = Health(
                     "mixed", None, group, ready, (claim(ready),), other=other, left_out=left
