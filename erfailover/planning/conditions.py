@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 
+from erfailover.model.arm_json import UNDER_WAY
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import (
     EXPRESSROUTE,
@@ -349,10 +350,6 @@ def network_was_read(observed: Observed, network_id: str) -> Claim:
         why = observed.unknown.get(network_id.lower(), f"{name} could not be read")
         return Claim(claim, Verdict.UNKNOWN, why)
     return Claim(claim, Verdict.HOLDS, f"{name} was read")
-
-
-UNDER_WAY = frozenset({"Updating", "Deleting"})
-"""Provisioning states of what an operation is changing (recorded)."""
 
 
 def network_is_at_rest(network: VirtualNetwork | None, name: str) -> Claim:

@@ -1,8 +1,8 @@
 """Reads a site from Azure into an immutable picture, all reads at once.
 
 A VNet's answer holds its peerings, so one read serves both. What could not be read stands in
-the picture as unknown, with the reason; only trouble that concerns every read (no token, no
-answer at all) is raised.
+the picture as unknown, with the reason. No token and no answer are raised only if every read of the
+picture met them: otherwise they concern what was read, not the sign-in or the way to Azure.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ PEER_STATES = ("Unknown", "Stopped", "Idle", "Connecting", "Connected")
 ORIGINS = ("Network", "EBgp", "IBgp", "Igp")
 """Enumerations, as Azure documents them; another value is kept as it is."""
 CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
+"""What concerns every read if every read meets it."""
 
 
 def observe(
@@ -88,7 +89,7 @@ def observe(
     """
     names = site.network_names() if networks is None else networks
     network_ids = [site.network_id(name) for name in names]
-    reads: list[Callable[[], tuple[str, Reading[Any]]]] = []
+    reads: list[Callable[[], tuple[str, Outcome]]] = []
     for network_id in network_ids:
         reads.append(_keyed(network_id.lower(), partial(_network, reader, network_id)))
     for role in roles:
@@ -97,7 +98,8 @@ def observe(
         for action in tables:
             read = partial(_table, reader, gateway_id, action, deadline_s)
             reads.append(_keyed(f"{role}/{action}", read))
-    observed = _assembled(site, network_ids, roles, dict(all_at_once(reader.clock, reads)))
+    found = readings(dict(all_at_once(reader.clock, reads)))
+    observed = _assembled(site, network_ids, roles, found)
     if not tables:
         return observed
     gateways = {
@@ -165,16 +167,36 @@ def _with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s:
     return replace(found, static_tunnels=attempt(read))
 
 
-def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Reading[Any]]]:
-    def keyed() -> tuple[str, Reading[Any]]:
-        try:
-            return key, Reading(read())
-        except AzureFailure as failure:
-            if failure.kind in CONCERNS_ALL:
-                raise
-            return key, Reading(None, failure.message)
+Outcome = Reading[Any] | AzureFailure
+"""A reading, or why it failed."""
 
-    return keyed
+
+def outcome(read: Callable[[], Any]) -> Outcome:
+    """Read a value; if Azure fails, return that instead."""
+    try:
+        return Reading(read())
+    except AzureFailure as failure:
+        return failure
+
+
+def readings(outcomes: Mapping[str, Outcome]) -> dict[str, Reading[Any]]:
+    """Return the readings of one picture by key; those that failed with the reason.
+
+    Raises:
+        AzureFailure: no read had an answer, or none was signed in.
+    """
+    failures = [each for each in outcomes.values() if isinstance(each, AzureFailure)]
+    common = [each for each in failures if each.kind in CONCERNS_ALL]
+    if common and len(common) == len(outcomes):
+        raise common[0]
+    return {
+        key: Reading(None, each.message) if isinstance(each, AzureFailure) else each
+        for key, each in outcomes.items()
+    }
+
+
+def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Outcome]]:
+    return lambda: (key, outcome(read))
 
 
 def _network(reader: Reader, network_id: str) -> VirtualNetwork | None:
@@ -242,7 +264,7 @@ def _gateway_beside(reader: Reader, site: Site, role: Role, gateway_id: str) -> 
         _keyed("body", partial(reader.get, gateway_id, within_s)),
         *(_keyed(each, partial(_table, reader, gateway_id, each, within_s)) for each in TABLES),
     ]
-    found = dict(all_at_once(reader.clock, reads))
+    found = readings(dict(all_at_once(reader.clock, reads)))
     if not (body := found["body"].value):
         return None
     try:
