@@ -7,6 +7,7 @@ A write whose outcome is unknown is not repeated here: the writer looks it up fi
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class Retries:
         contact: whether the endpoint has answered before; noted here when it does.
         jitter: a number in [0, 1), so that many callers do not come back at once.
         waiting: told why and how long a wait is, before it.
+        contention_s: how long another operation is waited for, in seconds; up to the deadline.
     """
 
     clock: Clock
@@ -76,6 +78,7 @@ class Retries:
     contact: Contact = field(default_factory=lambda: Contact(made=True))
     jitter: Callable[[], float] = random.random
     waiting: Callable[[AzureFailure, float], None] = lambda failure, seconds: None
+    contention_s: float = math.inf
 
     def call(self, what: str, work: Callable[[], T], on: frozenset[Kind], deadline: float) -> T:
         """Do something, and again after the kinds of trouble named, until the deadline.
@@ -83,7 +86,7 @@ class Retries:
         Raises:
             AzureFailure: the trouble that did not pass, or that is none to wait out.
         """
-        renewed = False
+        renewed, began = False, self.clock.now()
 
         def attempt() -> T:
             nonlocal renewed
@@ -110,7 +113,10 @@ class Retries:
         def stop(state: RetryCallState) -> bool:
             if not self.contact.made and state.attempt_number >= FIRST_CONTACT_TRIES:
                 return True
-            return self.clock.now() + (state.upcoming_sleep or 0.0) > deadline
+            failure = state.outcome.exception() if state.outcome else None
+            held = isinstance(failure, AzureFailure) and failure.may_pass
+            end = min(deadline, began + self.contention_s) if held else deadline
+            return self.clock.now() + (state.upcoming_sleep or 0.0) > end
 
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, AzureFailure) and e.kind in on),
