@@ -315,6 +315,7 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
         (["--primary-gateway", "ergw-weu"], "virtualNetworkGateways/<name>, found 'ergw-weu'"),
         (["--primary-hub", "hub-weu"], "virtualNetworks/<name>, found 'hub-weu'"),
         (["--backup-hub", "{world.primary_hub}"], "expected another VNet"),
+        (["--primary-hub", "{virtual_hub}"], "--primary-hub: wan-weu is a Virtual WAN hub"),
         (["--backup-hub", "{world.primary_hub}x"], "there is no VNet"),
         (
             ["--backup-hub", "{vnet}"],
@@ -324,7 +325,9 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
 )
 def test_a_wrong_option_is_told_in_words(adopted: Adopted, words: list[str], told: str) -> None:
     vnet = adopted.world.spoke(SPOKES[0])
-    spelled = [each.format(world=adopted.world, vnet=vnet) for each in words]
+    virtual = f"{vnet.rpartition('/virtualNetworks/')[0]}/virtualHubs/wan-weu"
+    names = {"world": adopted.world, "vnet": vnet, "virtual_hub": virtual}
+    spelled = [each.format(**names) for each in words]
     assert adopted.stage.run(*adopted.init, *spelled) == 2
     assert told in adopted.stage.err
     assert not (adopted.stage.folder / "erfailover.yaml").exists()

@@ -1,8 +1,8 @@
 """Azure Virtual Network Manager, as far as a VNet shows it: its effective connectivity.
 
 A manager itself is not modelled: a VNet's tag ``lab:network-manager``, ``Enforced`` or
-``Unenforced``, stands for a hub-and-spoke configuration that is deployed to it. Published: the SDK's
-``EffectiveConnectivityConfiguration``, whose settings are under ``properties``; with
+``Unenforced``, stands for a hub-and-spoke configuration that is deployed to it. Published: the
+SDK's ``EffectiveConnectivityConfiguration``, whose settings are under ``properties``; with
 ``peeringEnforcement: Enforced`` its peerings cannot be changed outside of the manager. That they
 are called ``ANM_...`` was seen in public. The code of that refusal is not published, and a manager
 that deploys its goal anew is not modelled.
