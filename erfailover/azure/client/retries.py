@@ -32,6 +32,7 @@ WAIT_S = {
     Kind.SERVER: 2.0,
     Kind.CONNECTION: 2.0,
     Kind.OPERATION_LOST: 2.0,
+    Kind.NOT_OFFERED: 2.0,
     Kind.AUTHENTICATION: 0.0,
 }
 """The first wait after each kind of trouble, in seconds; it doubles up to ``MOST_S``."""
@@ -40,14 +41,24 @@ LEAST_S, MOST_S = 1.0, 20.0
 """The shortest wait, whatever Azure says, and the longest that is not Azure's own word."""
 
 READ = frozenset(
-    {Kind.THROTTLED, Kind.CONTENTION, Kind.SERVER, Kind.CONNECTION, Kind.OPERATION_LOST}
+    {
+        Kind.THROTTLED,
+        Kind.CONTENTION,
+        Kind.SERVER,
+        Kind.CONNECTION,
+        Kind.OPERATION_LOST,
+        Kind.NOT_OFFERED,
+    }
 )
 """What a read is repeated after."""
 
-WRITE = frozenset({Kind.THROTTLED, Kind.CONTENTION})
+WRITE = frozenset({Kind.THROTTLED, Kind.CONTENTION, Kind.NOT_OFFERED})
 """What a write is repeated after without looking: Azure has said that it did nothing."""
 
 
+NOT_OFFERED_TRIES = 3
+"""How often a call is tried while Azure says that it does not know the type or the API version:
+that comes and goes (reported: azure-cli 28496, ``NoRegisteredProviderFound`` now and then)."""
 FIRST_CONTACT_TRIES = 3
 """How often a call is tried while the endpoint has never answered: a wrong address is not waited
 out, a dropped connection in the middle of a run is."""
@@ -114,7 +125,11 @@ class Retries:
             if not self.contact.made and state.attempt_number >= FIRST_CONTACT_TRIES:
                 return True
             failure = state.outcome.exception() if state.outcome else None
-            held = isinstance(failure, AzureFailure) and failure.may_pass
+            if not isinstance(failure, AzureFailure):
+                return True
+            if failure.kind is Kind.NOT_OFFERED and state.attempt_number >= NOT_OFFERED_TRIES:
+                return True
+            held = failure.may_pass
             end = min(deadline, began + self.contention_s) if held else deadline
             return self.clock.now() + (state.upcoming_sleep or 0.0) > end
 

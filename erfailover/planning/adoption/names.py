@@ -13,7 +13,6 @@ from erfailover.model.observed import Peering
 from erfailover.model.resource_ids import last_of, parse
 from erfailover.planning.peering_names import LONGEST_NAME
 
-
 VIRTUAL_WAN = ("remotevnettohubpeering_", "hv_")
 """How names begin, in lower case, of a VNet's peering with a Virtual WAN hub, and of the VNet that
 such a hub is in, in a subscription of Microsoft's (seen in public)."""
