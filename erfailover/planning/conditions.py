@@ -161,7 +161,13 @@ def gateway_is_provisioned(gateway: Gateway | None, role: Role) -> Claim:
     state = gateway.provisioning_state
     holds = state == "Succeeded"
     seen = f"{gateway.name} is {state}" + ("" if holds else "; expected Succeeded")
-    return Claim(name, Verdict.HOLDS if holds else Verdict.FAILS, seen)
+    remedy = "Maintenance and edits leave its tunnels up: then --force is right."
+    return Claim(
+        name,
+        Verdict.HOLDS if holds else Verdict.FAILS,
+        seen,
+        remedy if state in UNDER_WAY else "",
+    )
 
 
 def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Claim:

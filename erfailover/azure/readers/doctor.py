@@ -245,7 +245,7 @@ def _denial(row: dict[str, Any]) -> DenyAssignment:
         for each in rows(properties.get("permissions"))
     )
     principals, excluded = (
-        tuple(text(each.get("id")) for each in rows(properties.get(name)))
+        tuple(id_ for each in rows(properties.get(name)) if (id_ := text(each.get("id")).lower()))
         for name in ("principals", "excludePrincipals")
     )
     return DenyAssignment(

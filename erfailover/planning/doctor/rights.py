@@ -98,7 +98,7 @@ def denials(site: Site, facts: Facts) -> Iterator[Check]:
     ``denyWriteAndDelete`` make them.
     """
     line = Line(Name.DENIALS, Group.IDENTITY, required=False)
-    own = facts.identity.value.object_id if facts.identity.value else ""
+    own = facts.identity.value.object_id.lower() if facts.identity.value else ""
     bad = False
     for group, reading in facts.denials.items():
         if reading.value is None:
