@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from erfailover.lab.engine.faults import Fault, Kind
 from tests.support.adopted import Adopted, Made, adopted, made_once
+from tests.support.adopted_changes import answered, network, paths, subnet_peered
 
 __all__ = ["Made", "adopted", "made_once"]
 
 THREE = ("--spoke", "vnet-erp", "--spoke", "vnet-data", "--spoke", "vnet-shop")
 TO_IPSEC = ("switch", "--to", "ipsec")
-
-
-def network(adopted: Adopted, name: str) -> str:
-    ids = [str(each.id) for each in adopted.stage.lab.world.resources.values()]
-    return next(each for each in ids if each.endswith(f"/virtualNetworks/{name}"))
-
-
-def answered(adopted: Adopted, name: str, change: Callable[[Any], None]) -> None:
-    """Let every GET of a VNet answer its present body, changed."""
-    arm, id_ = adopted.arm(), network(adopted, name)
-    body = arm.get(id_)
-    arm.pool.clear()
-    change(body["properties"])
-    fault = Fault(Kind.ANSWER, "GET", id_, times=0, status=200, body=body)
-    adopted.stage.lab.add_faults(fault)
 
 
 def deleted(adopted: Adopted) -> None:
@@ -79,16 +64,6 @@ def failed(adopted: Adopted) -> None:
     answered(adopted, "vnet-erp", lambda found: found.update(provisioningState="Failed"))
 
 
-def subnet_peered(adopted: Adopted) -> None:
-    answered(
-        adopted,
-        "vnet-erp",
-        lambda found: found["virtualNetworkPeerings"][0]["properties"].update(
-            peerCompleteVnets=False, localSubnetNames=["apps"]
-        ),
-    )
-
-
 def routed_by_the_hub(adopted: Adopted) -> None:
     arm, id_ = adopted.arm(), network(adopted, "vnet-erp")
     group = id_.split("/providers/")[0]
@@ -114,18 +89,6 @@ TROUBLES: dict[Callable[[Adopted], None], tuple[int, str]] = {
     subnet_peered: (3, "joins some subnets only"),
     routed_by_the_hub: (3, "by the appliance 10.100.0.200"),
 }
-
-
-def paths(adopted: Adopted) -> dict[str, str]:
-    """The path of each spoke, as the lab has its peerings."""
-    found = {}
-    adopted.stage.lab.catch_up()
-    kind = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
-    for each in adopted.stage.lab.world.of_type(kind):
-        if each.properties.get("useRemoteGateways") and each.id.parent is not None:
-            remote = each.properties["remoteVirtualNetwork"]["id"]
-            found[each.id.parent.name] = remote.rsplit("/", 1)[-1]
-    return found
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: each.__name__)

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from erfailover.planning.coexistence import NATIVE
-from tests.scenarios.test_adopted import (
+from tests.support.adopted import Adopted, Made, adopted, made_once
+from tests.support.adopted_changes import (
+    answered,
     circuits_announce,
+    paths,
+    subnet_peered,
     summarize,
     without_bgp,
 )
-from tests.scenarios.test_left_out import answered, paths, subnet_peered
-from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.adopted_world import OVER_BOTH, SPOKES
 
 __all__ = ["Made", "adopted", "made_once"]

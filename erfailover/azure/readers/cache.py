@@ -17,6 +17,8 @@ from typing import Any
 
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network as readers_network
+from erfailover.azure.readers.outcomes import Outcome, outcome
+from erfailover.azure.readers.outcomes import readings as readings_of
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.arm_json import Body, text
 from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork, attempt
@@ -42,7 +44,7 @@ class _Made:
     future: Future[Any]
 
 
-_Found = dict[str, readers_network.Outcome]
+_Found = dict[str, Outcome]
 
 
 @dataclass
@@ -176,17 +178,17 @@ class Readings:
         gateways: dict[Role, Gateway] = {}
 
         def read_gateway(of: Role) -> _Found:
-            found = readers_network.outcome(partial(self.gateway, of, gateway_age_s))
+            found = outcome(partial(self.gateway, of, gateway_age_s))
             if isinstance(found, Reading) and found.value is not None:
                 gateways[of] = found.value
             return {f"gateway {of}": found}
 
         if role is not None:
             work.append(partial(read_gateway, role))
-        outcomes: _Found = {}
+        made: _Found = {}
         for part in all_at_once(self.reader.clock, work):
-            outcomes |= part
-        found = readers_network.readings(outcomes)
+            made |= part
+        found = readings_of(made)
         found.pop(f"gateway {role}", None)
         return Observed(
             readers_network.utc_now(),
@@ -199,7 +201,7 @@ class Readings:
         """Some VNets, read since a moment: one list serves all that are listed."""
         listed, clock = list(ids), self.reader.clock
 
-        def read(network_id: str) -> readers_network.Outcome:
+        def read(network_id: str) -> Outcome:
             return self._network(network_id, clock.now() - since, of or network_id)
 
         found = {each.lower(): read(each) for each in listed[:1]}
@@ -208,8 +210,8 @@ class Readings:
         alone = all_at_once(clock, [partial(read, each) for each in listed[1:]])
         return found | {key.lower(): each for key, each in zip(listed[1:], alone, strict=True)}
 
-    def _network(self, network_id: str, max_age_s: float, of: str) -> readers_network.Outcome:
-        found = readers_network.outcome(partial(self._network_body, network_id, max_age_s, of))
+    def _network(self, network_id: str, max_age_s: float, of: str) -> Outcome:
+        found = outcome(partial(self._network_body, network_id, max_age_s, of))
         if isinstance(found, AzureFailure):
             return found
         body: Body | None = found.value

@@ -17,6 +17,7 @@ from typing import Any
 from erfailover.azure.client.answers import understood
 from erfailover.azure.client.operations import label
 from erfailover.azure.reader import Reader
+from erfailover.azure.readers.outcomes import Outcome, outcome, readings
 from erfailover.azure.readers.tunnels import tunnels
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureFailure, Kind
@@ -65,8 +66,6 @@ SYNC_LEVELS = ("FullyInSync", "RemoteNotInSync", "LocalNotInSync", "LocalAndRemo
 PEER_STATES = ("Unknown", "Stopped", "Idle", "Connecting", "Connected")
 ORIGINS = ("Network", "EBgp", "IBgp", "Igp")
 """Enumerations, as Azure documents them; another value is kept as it is."""
-CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
-"""What concerns every read if every read meets it."""
 
 
 def observe(
@@ -165,34 +164,6 @@ def _with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s:
 
     read = partial(tunnels, reader, found.id, deadline_s, is_static)
     return replace(found, static_tunnels=attempt(read))
-
-
-Outcome = Reading[Any] | AzureFailure
-"""A reading, or why it failed."""
-
-
-def outcome(read: Callable[[], Any]) -> Outcome:
-    """Read a value; if Azure fails, return that instead."""
-    try:
-        return Reading(read())
-    except AzureFailure as failure:
-        return failure
-
-
-def readings(outcomes: Mapping[str, Outcome]) -> dict[str, Reading[Any]]:
-    """Return the readings of one picture by key; those that failed with the reason.
-
-    Raises:
-        AzureFailure: no read had an answer, or none was signed in.
-    """
-    failures = [each for each in outcomes.values() if isinstance(each, AzureFailure)]
-    common = [each for each in failures if each.kind in CONCERNS_ALL]
-    if common and len(common) == len(outcomes):
-        raise common[0]
-    return {
-        key: Reading(None, each.message) if isinstance(each, AzureFailure) else each
-        for key, each in outcomes.items()
-    }
 
 
 def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Outcome]]:
