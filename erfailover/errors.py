@@ -140,6 +140,13 @@ class AzureFailure(Failure):
         self.correlation_id = correlation_id
 
     @property
+    def may_pass(self) -> bool:
+        """Whether another operation holds the resource, or Azure did not say how long to wait."""
+        return self.kind is Kind.CONTENTION or (
+            self.kind is Kind.THROTTLED and self.retry_after_s is None
+        )
+
+    @property
     def outcome_unknown(self) -> bool:
         """Whether a write may have been done although it failed."""
         return self.kind in (Kind.SERVER, Kind.CONNECTION, Kind.DEADLINE, Kind.OPERATION_LOST)

@@ -6,6 +6,7 @@ What others set on a peering stays as it is, fields that the SDK does not know i
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,7 @@ def write(
     readings: Readings,
     max_age_s: float = 0.0,
     cadence: Cadence = HURRIED,
+    contention_s: float = math.inf,
 ) -> str:
     """Make a peering as a plan says; returns what was done, in words.
 
@@ -47,6 +49,7 @@ def write(
         readings: where the peering's present body comes from.
         max_age_s: how long ago it may have been read, in seconds.
         cadence: how often to look whether it is done.
+        contention_s: how long another operation is waited for, in seconds.
 
     Raises:
         AzureFailure: Azure refused.
@@ -66,7 +69,7 @@ def write(
         if change.after is None or change.change is Change.DELETE:
             writer.delete(change.peering_id, deadline_s)
             return "removed"
-        put(writer, change, found, deadline_s, cadence)
+        put(writer, change, found, deadline_s, cadence, contention_s)
         return "written"
     except AzureFailure as failure:
         if not change.sync or failure.kind is Kind.AUTHENTICATION:
@@ -91,6 +94,7 @@ def put(
     found: dict[str, Any] | None,
     deadline_s: float,
     cadence: Cadence = HURRIED,
+    contention_s: float = math.inf,
 ) -> None:
     """Write a peering's flags over the body that was read, without reading it again.
 
@@ -100,6 +104,7 @@ def put(
         found: the peering as ARM JSON; None if it does not exist.
         deadline_s: how long that may take, in seconds.
         cadence: how often to poll.
+        contention_s: how long another operation is waited for, in seconds.
 
     Raises:
         AzureFailure: Azure refused, or the outcome is unknown.
@@ -108,7 +113,7 @@ def put(
         raise ValueError(f"{change.name}: a write without flags")
     body = _with_flags(found, change.remote_virtual_network, change.after)
     arguments = {"sync_remote_address_space": "true"} if change.sync else {}
-    writer.write(change.peering_id, body, deadline_s, cadence, **arguments)
+    writer.write(change.peering_id, body, deadline_s, cadence, contention_s, **arguments)
 
 
 def _unused(change: PeeringWrite, seen: Peering | None, readings: Readings) -> Peering | None:

@@ -7,6 +7,7 @@ type, and decides neither what is read nor who may write. Safe to use from sever
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -75,14 +76,16 @@ class Session:
         """Return the SDK's operations for the type of a resource."""
         return operations(self.clients(where.subscription, guard), where.type)
 
-    def retries(self, waiting: OnWait | None = None) -> Retries:
+    def retries(self, waiting: OnWait | None = None, contention_s: float = math.inf) -> Retries:
         """Return the retry policy.
 
         Args:
             waiting: called before each retry; None for the session's own.
+            contention_s: how long another operation is waited for, in seconds.
         """
         renew = self._access.tenants.renew
-        return Retries(self.clock, renew, self._contact, waiting=waiting or self.waiting)
+        tell = waiting or self.waiting
+        return Retries(self.clock, renew, self._contact, waiting=tell, contention_s=contention_s)
 
     def read(self, what: str, work: Callable[[], T], deadline_s: float = READ_DEADLINE_S) -> T:
         """Carry out a read, with retries.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -59,6 +60,7 @@ class Writer:
         body: Mapping[str, Any],
         deadline_s: float,
         cadence: Cadence = HURRIED,
+        contention_s: float = math.inf,
         **arguments: Any,
     ) -> None:
         """Create or replace a resource and wait until that has succeeded.
@@ -68,6 +70,7 @@ class Writer:
             body: the whole body, as ARM JSON.
             deadline_s: how long it may take, waits included, in seconds.
             cadence: how often to poll.
+            contention_s: how long another operation is waited for, in seconds.
             arguments: further arguments of the SDK's call.
         """
         where = parse(resource_id)
@@ -89,7 +92,7 @@ class Writer:
                 cadence,
             )
 
-        self._write(what, resource_id, write, deadline, _as_put(body))
+        self._write(what, resource_id, write, deadline, _as_put(body), contention_s)
 
     def delete(self, resource_id: str, deadline_s: float) -> None:
         """Delete a resource and wait until it is gone; do nothing if it does not exist."""
@@ -157,12 +160,13 @@ class Writer:
         write: Callable[[], Any],
         deadline: float,
         done: Callable[[Body | None], bool],
+        contention_s: float = math.inf,
     ) -> None:
         """Write; if the outcome is unknown, look whether it was done before repeating it."""
         clock = self._session.clock
         while True:
             try:
-                retries = self._session.retries(self._waiting)
+                retries = self._session.retries(self._waiting, contention_s)
                 retries.call(what, write, on=WRITE, deadline=deadline)
                 return
             except AzureFailure as failure:

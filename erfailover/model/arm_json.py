@@ -101,7 +101,9 @@ def prefixes(value: Any) -> tuple[IPv4Network, ...]:
     return tuple(each for each in found if each is not None)
 
 
-PROVISIONING_STATES = ("Succeeded", "Failed", "Canceled", "Updating", "Deleting", "Creating")
+UNDER_WAY = ("Updating", "Deleting", "Creating")
+"""Provisioning states of what an operation is changing (recorded; ``Creating``: the SDK's enum)."""
+PROVISIONING_STATES = ("Succeeded", "Failed", "Canceled", *UNDER_WAY)
 
 
 def provisioning_state(properties: Any) -> str:

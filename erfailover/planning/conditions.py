@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Network
 
+from erfailover.model.arm_json import UNDER_WAY
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import (
     EXPRESSROUTE,
@@ -147,7 +148,13 @@ def gateway_is_provisioned(gateway: Gateway | None, role: Role) -> Claim:
     state = gateway.provisioning_state
     holds = state == "Succeeded"
     seen = f"{gateway.name} is {state}" + ("" if holds else "; expected Succeeded")
-    return Claim(name, Verdict.HOLDS if holds else Verdict.FAILS, seen)
+    remedy = "Maintenance and edits leave its tunnels up: then --force is right."
+    return Claim(
+        name,
+        Verdict.HOLDS if holds else Verdict.FAILS,
+        seen,
+        remedy if state in UNDER_WAY else "",
+    )
 
 
 def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Claim:
@@ -349,10 +356,6 @@ def network_was_read(observed: Observed, network_id: str) -> Claim:
         why = observed.unknown.get(network_id.lower(), f"{name} could not be read")
         return Claim(claim, Verdict.UNKNOWN, why)
     return Claim(claim, Verdict.HOLDS, f"{name} was read")
-
-
-UNDER_WAY = frozenset({"Updating", "Deleting"})
-"""Provisioning states of what an operation is changing (recorded)."""
 
 
 def network_is_at_rest(network: VirtualNetwork | None, name: str) -> Claim:

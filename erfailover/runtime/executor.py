@@ -6,7 +6,8 @@ order they matter, comes from pure functions; nothing is decided about networks 
 A write of a peering puts its own VNet in ``Updating``, and a write that owns or refers to a VNet
 in ``Updating`` is refused (recorded). So no task starts while another owns what it owns or
 refers to, or refers to what it owns; two that only refer to the same resource may overlap. If
-Azure refuses one all the same, the run goes on one at a time (``Width``).
+Azure refuses one all the same, the run goes on one at a time (``Width``); the one that was refused
+counts for nothing until it is sent again, so that the others do not wait for what holds it.
 """
 
 from __future__ import annotations
@@ -110,6 +111,10 @@ class _Run:
         self.in_flight: dict[str, tuple[Task, Future[str | None]]] = {}
         self.owned: set[str] = set()
         self.referred: Counter[str] = Counter()
+        self.refused: dict[str, bool] = {}
+        """Of the tasks that told of a wait: whether they wait because Azure refused them."""
+        self.refused_since = False
+        """Whether one was refused since what is ready was last looked at."""
         self.began: dict[str, float] = {}
         self.done: set[str] = set()
         self.lost: set[str] = set()
@@ -159,6 +164,7 @@ class _Run:
         by_order = list(self.tasks.values())
         self._queue_what_is_ready()
         while not self.abandoned:
+            self.refused_since = False
             self._start_what_is_ready(by_order)
             if not self.in_flight:
                 break
@@ -200,10 +206,13 @@ class _Run:
         self._queue_what_is_ready()
 
     def _start_what_is_ready(self, by_order: Sequence[Task]) -> None:
+        full = self._is_full()
         for number in list(self.ready):
             task = by_order[number]
-            if self.abandoned or len(self.in_flight) >= self.width.now:
+            if self.abandoned:
                 return
+            if full and not task.completes:
+                continue
             if self.stopping and not task.completes:
                 continue
             if self._conflicts(task):
@@ -215,6 +224,11 @@ class _Run:
             self.owned |= task.owns
             self.referred.update(task.refers)
             self.in_flight[task.id] = (task, start(self.clock, partial(self._work, task), task.id))
+            full = self._is_full()
+
+    def _is_full(self) -> bool:
+        under_way = sum(not self.refused.get(id_, False) for id_ in self.in_flight)
+        return under_way >= self.width.now or len(self.in_flight) >= self.width.most
 
     def _work(self, task: Task) -> str | None:
         assert task.run is not None
@@ -229,7 +243,7 @@ class _Run:
     def _something_happened(self) -> bool:
         if self.interrupted and not self.told_interruption:
             return True
-        return any(future.done() for _, future in self.in_flight.values())
+        return self.refused_since or any(future.done() for _, future in self.in_flight.values())
 
     def _collect(self) -> None:
         for task, future in list(self.in_flight.values()):
@@ -272,6 +286,10 @@ class _Run:
         self._notify(event)
 
     def _tell_wait(self, task: Task, wait: waits.Wait) -> None:
+        self.refused[task.id] = wait.refused
+        if wait.refused:
+            self.refused_since = True
+            self.clock.notify()
         now = self.clock.now()
         times = now - self.began[""], now - self.began.get(task.id, now)
         self._notify(Event(task, State.WAITING, *times, wait.why, wait.attempt, wait.seconds))

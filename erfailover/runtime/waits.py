@@ -24,11 +24,14 @@ class Wait:
         why: in words; empty where what was told of before is over.
         seconds: how long it is; None where that is not known.
         attempt: which attempt comes after it; 1 where nothing was tried yet.
+        refused: whether Azure refused the last attempt because of another operation: nothing of
+            it is under way.
     """
 
     why: str
     seconds: float | None = None
     attempt: int = 1
+    refused: bool = False
 
 
 Listener = Callable[[Wait], None]
@@ -72,10 +75,11 @@ def of_failure(failure: AzureFailure, seconds: float, attempt: int) -> Wait:
     if failure.kind is Kind.CONTENTION:
         named = RESOURCE.search(failure.message)
         what = f"Azure is updating {named[1]}" if named else "Azure is at another operation"
-        return Wait(f"{what}{code}", seconds, attempt)
+        return Wait(f"{what}{code}", seconds, attempt, refused=True)
     said = {
         Kind.THROTTLED: f"Azure takes no more requests for now{code}",
         Kind.SERVER: f"Azure failed by itself{code}",
         Kind.CONNECTION: "no answer came from Azure",
     }
-    return Wait(said.get(failure.kind, f"{failure.kind}{code}"), seconds, attempt)
+    why = said.get(failure.kind, f"{failure.kind}{code}")
+    return Wait(why, seconds, attempt, refused=failure.may_pass)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import hcl2
@@ -16,6 +15,7 @@ from erfailover.lab.engine.faults import FOREVER, Fault, Kind
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site, SiteFailoverTest
 from tests.support.adopted import Adopted, Made, adopted, made_once
+from tests.support.adopted_changes import changed, circuits_announce, summarize, without_bgp
 from tests.support.adopted_world import KEPT_FUTURE, OVER_BOTH, OVER_EXPRESSROUTE_ONLY, SPOKES
 
 __all__ = ["Made", "adopted", "made_once"]
@@ -315,6 +315,7 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
         (["--primary-gateway", "ergw-weu"], "virtualNetworkGateways/<name>, found 'ergw-weu'"),
         (["--primary-hub", "hub-weu"], "virtualNetworks/<name>, found 'hub-weu'"),
         (["--backup-hub", "{world.primary_hub}"], "expected another VNet"),
+        (["--primary-hub", "{virtual_hub}"], "--primary-hub: wan-weu is a Virtual WAN hub"),
         (["--backup-hub", "{world.primary_hub}x"], "there is no VNet"),
         (
             ["--backup-hub", "{vnet}"],
@@ -324,7 +325,9 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
 )
 def test_a_wrong_option_is_told_in_words(adopted: Adopted, words: list[str], told: str) -> None:
     vnet = adopted.world.spoke(SPOKES[0])
-    spelled = [each.format(world=adopted.world, vnet=vnet) for each in words]
+    virtual = f"{vnet.rpartition('/virtualNetworks/')[0]}/virtualHubs/wan-weu"
+    names = {"world": adopted.world, "vnet": vnet, "virtual_hub": virtual}
+    spelled = [each.format(**names) for each in words]
     assert adopted.stage.run(*adopted.init, *spelled) == 2
     assert told in adopted.stage.err
     assert not (adopted.stage.folder / "erfailover.yaml").exists()
@@ -348,28 +351,6 @@ def test_the_adoption_as_data_says_the_same(adopted: Adopted) -> None:
     assert [each["virtual_network"] for each in data["spokes"]] == [
         each["virtual_network"] for each in file["spokes"]
     ]
-
-
-def changed(adopted: Adopted, path: str, change: Callable[[Any], None]) -> None:
-    """Every GET of a resource answers its present body, changed."""
-    arm = adopted.arm()
-    body = arm.get(path)
-    arm.pool.clear()
-    change(body["properties"])
-    fault = Fault(Kind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
-    adopted.stage.lab.add_faults(fault)
-
-
-def circuits_announce(adopted: Adopted, *prefixes: str) -> None:
-    """Both circuits announce further prefixes."""
-    arm = adopted.arm()
-    for name in ("circuit-ams", "circuit-dub"):
-        path = adopted.world.circuit(name)
-        tags = arm.get(path)["tags"]
-        tags["lab:on-premises"] += " " + " ".join(prefixes)
-        arm.call("PATCH", path, {"tags": tags})
-    arm.pool.clear()
-    adopted.stage.pass_time(120.0)
 
 
 def test_what_does_not_come_along_is_said_by_init_doctor_and_plan_alike(adopted: Adopted) -> None:
@@ -452,31 +433,6 @@ def test_a_spoke_that_is_peered_by_subnets_is_left_out_and_never_moved(adopted: 
     assert "no spoke is left to adopt" in stage.err
 
 
-def without_bgp(adopted: Adopted, *prefixes: str) -> None:
-    """The backup's tunnel has static prefixes, at both ends."""
-    arm, world = adopted.arm(), adopted.world
-    hub = world.backup_gateway.rpartition("/virtualNetworkGateways/")[0]
-    premises = hub.replace("rg-hub-neu", "rg-premises")
-
-    def edit(path: str, change: Callable[[Any], None]) -> None:
-        body = arm.get(path)
-        change(body["properties"])
-        arm.finish([arm.call("PUT", path, body)])
-
-    def static(properties: Any) -> None:
-        properties["localNetworkAddressSpace"]["addressPrefixes"] = list(prefixes)
-        properties.pop("bgpSettings", None)
-
-    edit(f"{hub}/localNetworkGateways/lng-to-premises", static)
-    off = {"enableBgp": False}
-    far = (f"{premises}/connections/to-azure-{number}" for number in (1, 2))
-    for path in (f"{hub}/connections/to-premises", *far):
-        edit(path, lambda properties: properties.update(off))
-    edit(world.backup_gateway, lambda properties: properties.update(off))
-    arm.pool.clear()
-    adopted.stage.pass_time(120.0)
-
-
 def test_a_backup_without_bgp_is_judged_by_its_tunnel_and_moves_the_spokes(
     adopted: Adopted,
 ) -> None:
@@ -516,16 +472,6 @@ def test_a_static_tunnel_that_leads_elsewhere_or_is_down_is_not_ready(adopted: A
     assert stage.run("doctor") == 3
     told = " ".join(stage.out.split())
     assert "vpngw-neu has no BGP; connection to-premises NotConnected; expected one" in told
-
-
-def summarize(adopted: Adopted, hub: str, *prefixes: str) -> None:
-    """A hub advertises summaries in the place of its spokes' prefixes."""
-    arm = adopted.arm()
-    body = arm.get(hub)
-    body["properties"]["summarizedGatewayPrefixes"] = {"addressPrefixes": list(prefixes)}
-    arm.finish([arm.call("PUT", hub, body)])
-    arm.pool.clear()
-    adopted.stage.pass_time(120.0)
 
 
 def test_a_spoke_that_the_backup_advertises_by_a_summary_is_verified_without_probes(

@@ -86,6 +86,30 @@ def test_a_look_at_an_operation_that_answers_404_is_no_failure_of_the_write(
     assert len([each for each in breaks if each.startswith("PUT")]) == 1
 
 
+def test_a_look_that_answers_server_errors_for_ever_is_given_up_for_the_resource(
+    adopted: Adopted,
+) -> None:
+    stage = adopted.stage
+    stage.do(*adopted.init, *ERP)
+    stage.lab.add_faults(answers("*/locations/*/operations/*", 503, "ServiceUnavailable"))
+    before = stage.clock.now()
+    assert stage.json(*TO_IPSEC)["verified"] is True
+    assert stage.clock.now() - before < 400, "30 s for each of five writes, no ten minutes"
+    writes = [each for each in stage.writes() if "/vnet-erp/virtualNetworkPeerings/" in each]
+    assert len(writes) == 3, "each was written once"
+
+
+def test_a_version_that_azure_does_not_know_now_and_then_is_asked_for_again(
+    adopted: Adopted,
+) -> None:
+    stage, code = adopted.stage, "NoRegisteredProviderFound"
+    stage.do(*adopted.init, *ERP)
+    puts = Fault(Kind.ANSWER, "PUT", "*", times=0, every=3, status=400, code=code)
+    gets = Fault(Kind.ANSWER, "GET", "*/virtualNetworks/*", times=0, every=3, status=400, code=code)
+    stage.lab.add_faults(puts, gets)
+    assert stage.json(*TO_IPSEC)["verified"] is True
+
+
 @pytest.mark.parametrize("path", ["operationResults/*", "operations/*"])
 def test_a_table_whose_operation_answers_404_is_asked_for_again(
     adopted: Adopted, path: str

@@ -12,6 +12,8 @@ from erfailover.lab.arm import service
 from erfailover.lab.core.protocol import Answer, Request
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.mutations import mutant
+from tests.support.probes import add_probes
+from tests.support.provoked import arm_of
 from tests.support.stage import Stage
 
 __all__ = ["Made", "adopted", "made_once"]
@@ -28,6 +30,18 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("export", "bicep"),
     ("prestage", "--dry-run"),
 )
+OWN_COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("verify",),
+    ("verify", "-o", "json"),
+    ("doctor",),
+    ("permissions",),
+    ("permissions", "--role-definition", "read"),
+    ("provision", "--dry-run"),
+    ("destroy", "--dry-run"),
+    ("switch", "--to", "ipsec", "--yes"),
+    ("switch", "--to", "expressroute", "--yes"),
+)
+"""On a site that erfailover made, with probes that Azure answers."""
 
 
 @dataclass
@@ -74,6 +88,31 @@ def run(stage: Stage, mutator: Mutator, seed: int, command: tuple[str, ...]) -> 
     assert "a bug in erfailover" not in stage.err, problem
     assert code in (0, 2, 3, 4, 5, 6), problem
     assert stage.out or stage.err.strip(), problem
+
+
+@pytest.mark.timeout(900)
+def test_no_answer_of_azure_crashes_a_probe_a_role_or_a_write(
+    provisioned: Stage, mutator: Mutator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage, seed, changed = provisioned, 0, 0
+    arm = arm_of(stage)
+    arm.put("networkWatchers/watcher", {}, location="westeurope")
+    arm.pool.clear()
+    add_probes(
+        "hop: {machine: vm1, address: 10.5.0.4, next_hop_type: VirtualNetworkGateway}",
+        "ssh: {machine: vm1, address: 10.5.0.4, tcp: 22}",
+        "way: {interface: vm1-nic1, prefix: 10.5.0.0/16, next_hop_type: VirtualNetworkGateway}",
+    )
+    assert len(stage.json("verify")) == 5
+    for _ in range(ROUNDS):
+        for command in OWN_COMMANDS:
+            seed += 1
+            run(stage, mutator, 90_000 + seed, command)
+            changed += len(mutator.told)
+            stage.pass_time(600.0)
+    with capsys.disabled():
+        print(f"\n{seed} commands met {changed} changed answers")
+    assert changed > 10 * ROUNDS
 
 
 @pytest.mark.timeout(900)

@@ -32,7 +32,8 @@ def variants(value: Any) -> list[Any]:
     elif isinstance(value, list):
         found += [[None, *value, "x"], value * 2, dict(enumerate(value))]
     elif isinstance(value, dict):
-        found += [{**value, "unheardOf": {"of": [1]}}, {k.upper(): v for k, v in value.items()}]
+        found += [{**value, "unheardOf": {"of": [1]}}]
+        found += [{str(key).upper(): each for key, each in value.items()}]
     return found
 
 

@@ -48,6 +48,13 @@ PATIENT = Cadence(first_s=5.0, share=0.8)
 (recorded), and each look costs a request."""
 
 
+LOOK_S = 30.0
+"""How long a look at an operation is repeated while Azure answers server errors, in seconds; then
+the resource is looked at instead."""
+PATIENCE = frozenset({Kind.THROTTLED, Kind.CONTENTION, Kind.CONNECTION})
+"""After what a look is repeated up to the deadline: a look at the resource would meet the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What Azure answered to a request that begins an operation.
@@ -182,7 +189,7 @@ class CadencePolling(ARMPolling):
             return answer
 
         try:
-            found = self._retries.call(self._what, look, on=READ, deadline=self._deadline)
+            found = self._look(look)
         except AzureFailure as failure:
             raise AzureFailure(
                 Kind.OPERATION_LOST,
@@ -196,6 +203,16 @@ class CadencePolling(ARMPolling):
             self._pipeline_response = found
             raise OperationFailed("Operation failed or canceled")
         return found
+
+    def _look(self, look: Callable[[], Any]) -> Any:
+        """Look, for ``LOOK_S`` at most while Azure fails by itself: the resource may tell more."""
+        soon = min(self._deadline, self._clock.now() + LOOK_S)
+        try:
+            return self._retries.call(self._what, look, on=READ, deadline=soon)
+        except AzureFailure as failure:
+            if failure.kind not in PATIENCE:
+                raise
+        return self._retries.call(self._what, look, on=READ, deadline=self._deadline)
 
     def _is_ending(self, answer: Any) -> bool:
         return self._by_location and answer.http_response.status_code in ENDINGS

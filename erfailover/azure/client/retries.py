@@ -7,6 +7,7 @@ A write whose outcome is unknown is not repeated here: the writer looks it up fi
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ WAIT_S = {
     Kind.SERVER: 2.0,
     Kind.CONNECTION: 2.0,
     Kind.OPERATION_LOST: 2.0,
+    Kind.NOT_OFFERED: 2.0,
     Kind.AUTHENTICATION: 0.0,
 }
 """The first wait after each kind of trouble, in seconds; it doubles up to ``MOST_S``."""
@@ -39,14 +41,24 @@ LEAST_S, MOST_S = 1.0, 20.0
 """The shortest wait, whatever Azure says, and the longest that is not Azure's own word."""
 
 READ = frozenset(
-    {Kind.THROTTLED, Kind.CONTENTION, Kind.SERVER, Kind.CONNECTION, Kind.OPERATION_LOST}
+    {
+        Kind.THROTTLED,
+        Kind.CONTENTION,
+        Kind.SERVER,
+        Kind.CONNECTION,
+        Kind.OPERATION_LOST,
+        Kind.NOT_OFFERED,
+    }
 )
 """What a read is repeated after."""
 
-WRITE = frozenset({Kind.THROTTLED, Kind.CONTENTION})
+WRITE = frozenset({Kind.THROTTLED, Kind.CONTENTION, Kind.NOT_OFFERED})
 """What a write is repeated after without looking: Azure has said that it did nothing."""
 
 
+NOT_OFFERED_TRIES = 3
+"""How often a call is tried while Azure says that it does not know the type or the API version:
+that comes and goes (reported: azure-cli 28496, ``NoRegisteredProviderFound`` now and then)."""
 FIRST_CONTACT_TRIES = 3
 """How often a call is tried while the endpoint has never answered: a wrong address is not waited
 out, a dropped connection in the middle of a run is."""
@@ -69,6 +81,7 @@ class Retries:
         contact: whether the endpoint has answered before; noted here when it does.
         jitter: a number in [0, 1), so that many callers do not come back at once.
         waiting: told why and how long a wait is, before it.
+        contention_s: how long another operation is waited for, in seconds; up to the deadline.
     """
 
     clock: Clock
@@ -76,6 +89,7 @@ class Retries:
     contact: Contact = field(default_factory=lambda: Contact(made=True))
     jitter: Callable[[], float] = random.random
     waiting: Callable[[AzureFailure, float], None] = lambda failure, seconds: None
+    contention_s: float = math.inf
 
     def call(self, what: str, work: Callable[[], T], on: frozenset[Kind], deadline: float) -> T:
         """Do something, and again after the kinds of trouble named, until the deadline.
@@ -83,7 +97,7 @@ class Retries:
         Raises:
             AzureFailure: the trouble that did not pass, or that is none to wait out.
         """
-        renewed = False
+        renewed, began = False, self.clock.now()
 
         def attempt() -> T:
             nonlocal renewed
@@ -110,7 +124,14 @@ class Retries:
         def stop(state: RetryCallState) -> bool:
             if not self.contact.made and state.attempt_number >= FIRST_CONTACT_TRIES:
                 return True
-            return self.clock.now() + (state.upcoming_sleep or 0.0) > deadline
+            failure = state.outcome.exception() if state.outcome else None
+            if not isinstance(failure, AzureFailure):
+                return True
+            if failure.kind is Kind.NOT_OFFERED and state.attempt_number >= NOT_OFFERED_TRIES:
+                return True
+            held = failure.may_pass
+            end = min(deadline, began + self.contention_s) if held else deadline
+            return self.clock.now() + (state.upcoming_sleep or 0.0) > end
 
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, AzureFailure) and e.kind in on),

@@ -17,6 +17,8 @@ from typing import Any
 
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network as readers_network
+from erfailover.azure.readers.outcomes import Outcome, outcome
+from erfailover.azure.readers.outcomes import readings as readings_of
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.arm_json import Body, text
 from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork, attempt
@@ -28,16 +30,10 @@ from erfailover.runtime.clock import all_at_once
 LIST_FROM = 20
 """From how many VNets of a subscription on a list costs less than reading each."""
 
-LIST_REFUSED = frozenset(
-    {
-        Kind.REFUSED,
-        Kind.NOT_FOUND,
-        Kind.OTHER_TENANT,
-        Kind.SUBSCRIPTION_NOT_FOUND,
-        Kind.NOT_OFFERED,
-    }
-)
-"""After what each VNet of a subscription is read by itself, so that each has its own reason."""
+
+ALONE_S = 40.0
+"""How long a VNet that does not answer is asked, in seconds: the other spokes wait for its reading.
+Throttling concerns all of them, and is waited out as in any read."""
 
 
 @dataclass
@@ -59,7 +55,7 @@ class _Made:
         return since < now - seconds
 
 
-_Found = dict[str, Reading[VirtualNetwork]]
+_Found = dict[str, Outcome]
 
 
 @dataclass
@@ -112,21 +108,28 @@ class Readings:
             if listed is not None and key in listed:
                 found: Body = listed[key]
                 return found
-        body: Body | None = self._shared(key, max_age_s, partial(self.reader.get, network_id), of)
+        body: Body | None = self._shared(key, max_age_s, partial(self._get, network_id), of)
         return body
 
+    def _get(self, network_id: str) -> Body | None:
+        try:
+            return self.reader.get(network_id, ALONE_S)
+        except AzureFailure as failure:
+            if failure.kind is not Kind.THROTTLED:
+                raise
+        return self.reader.get(network_id)
+
     def _list(self, subscription: str) -> Mapping[str, Body] | None:
-        """Every VNet of a subscription that may be read; None where it may not be listed.
+        """Every VNet of a subscription that may be read; None if they cannot be listed.
 
         One that may not be read is left out, as is one that is not there: a read of its own tells.
+        After a list that failed, each VNet is read by itself, so that each has its own reason.
         """
         try:
             rows = self.reader.networks_of(subscription)
-        except AzureFailure as failure:
-            if failure.kind in LIST_REFUSED:
-                self._many.discard(subscription)
-                return None
-            raise
+        except AzureFailure:
+            self._many.discard(subscription)
+            return None
         return {text(row.get("id")).lower(): row for row in rows}
 
     def peering_body(self, peering_id: str, max_age_s: float) -> Body | None:
@@ -188,15 +191,18 @@ class Readings:
         gateways: dict[Role, Gateway] = {}
 
         def read_gateway(of: Role) -> _Found:
-            if (gateway := self.gateway(of, gateway_age_s)) is not None:
-                gateways[of] = gateway
-            return {}
+            found = outcome(partial(self.gateway, of, gateway_age_s))
+            if isinstance(found, Reading) and found.value is not None:
+                gateways[of] = found.value
+            return {f"gateway {of}": found}
 
         if role is not None:
             work.append(partial(read_gateway, role))
-        found: _Found = {}
+        made: _Found = {}
         for part in all_at_once(self.reader.clock, work):
-            found |= part
+            made |= part
+        found = readings_of(made)
+        found.pop(f"gateway {role}", None)
         return Observed(
             readers_network.utc_now(),
             {id_: each.value for id_, each in found.items() if each.value is not None},
@@ -206,16 +212,22 @@ class Readings:
 
     def _networks(self, ids: Iterable[str], since: float, of: str | None) -> _Found:
         """Some VNets, read since a moment: one list serves all that are listed."""
-        now = self.reader.clock.now
-        return {each.lower(): self._network(each, now() - since, of or each) for each in ids}
+        listed, clock = list(ids), self.reader.clock
 
-    def _network(self, network_id: str, max_age_s: float, of: str) -> Reading[VirtualNetwork]:
-        try:
-            body = self._network_body(network_id, max_age_s, of)
-        except AzureFailure as failure:
-            if failure.kind in readers_network.CONCERNS_ALL:
-                raise
-            return Reading(None, failure.message)
+        def read(network_id: str) -> Outcome:
+            return self._network(network_id, clock.now() - since, of or network_id)
+
+        found = {each.lower(): read(each) for each in listed[:1]}
+        if all(subscription_of(each).lower() in self._many for each in listed):
+            return found | {each.lower(): read(each) for each in listed[1:]}
+        alone = all_at_once(clock, [partial(read, each) for each in listed[1:]])
+        return found | {key.lower(): each for key, each in zip(listed[1:], alone, strict=True)}
+
+    def _network(self, network_id: str, max_age_s: float, of: str) -> Outcome:
+        found = outcome(partial(self._network_body, network_id, max_age_s, of))
+        if isinstance(found, AzureFailure):
+            return found
+        body: Body | None = found.value
         if body is None:
             return Reading(None, readers_network.not_there(network_id))
         return attempt(partial(self._parse, network_id.lower(), body))

@@ -22,6 +22,7 @@ from erfailover.azure.client.raw_request import Answer
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import api_versions, network, network_watcher, routing
 from erfailover.azure.readers.circuits import edge_sessions, of_both, stand_in_address
+from erfailover.azure.readers.outcomes import CONCERNS_ALL
 from erfailover.errors import AzureFailure, Failure, Kind, UnknownReading
 from erfailover.model import journal_lines, resource_ids
 from erfailover.model.arm_json import number, rows, section, text, texts, truth
@@ -97,7 +98,7 @@ def read(
         path = f"{permissions.groups(site)[0]}{AUTHORIZATION}/permissions"
         first = reader.ask("GET", path, PERMISSIONS_API)
     except AzureFailure as failure:
-        if failure.kind in network.CONCERNS_ALL:
+        if failure.kind in CONCERNS_ALL:
             return replace(outside, unreachable=failure.message, remedy=failure.hint)
     met = replace(
         outside, now=began + (now() - began) / 2, identity=_identity(first), date=_date(first)
@@ -271,7 +272,7 @@ def _denial(row: dict[str, Any]) -> DenyAssignment:
         for each in rows(properties.get("permissions"))
     )
     principals, excluded = (
-        tuple(text(each.get("id")) for each in rows(properties.get(name)))
+        tuple(id_ for each in rows(properties.get(name)) if (id_ := text(each.get("id")).lower()))
         for name in ("principals", "excludePrincipals")
     )
     return DenyAssignment(

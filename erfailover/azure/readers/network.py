@@ -1,8 +1,8 @@
 """Reads a site from Azure into an immutable picture, all reads at once.
 
 A VNet's answer holds its peerings, so one read serves both. What could not be read stands in
-the picture as unknown, with the reason; only trouble that concerns every read (no token, no
-answer at all) is raised.
+the picture as unknown, with the reason. No token and no answer are raised only if every read of the
+picture met them: otherwise they concern what was read, not the sign-in or the way to Azure.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from erfailover.azure.client.answers import understood
 from erfailover.azure.client.operations import label
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.gateway_tables import PARSERS
+from erfailover.azure.readers.outcomes import Outcome, outcome, readings
 from erfailover.azure.readers.tunnels import tunnels
 from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureFailure, Kind
@@ -64,7 +65,6 @@ GATEWAY_TYPES = (VPN, EXPRESSROUTE)
 PEERING_STATES = ("Initiated", "Connected", "Disconnected")
 SYNC_LEVELS = ("FullyInSync", "RemoteNotInSync", "LocalNotInSync", "LocalAndRemoteNotInSync")
 """Enumerations, as Azure documents them; another value is kept as it is."""
-CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
 
 
 def observe(
@@ -87,7 +87,7 @@ def observe(
     """
     answered: dict[str, float] = {}
 
-    def timed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Reading[Any]]]:
+    def timed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Outcome]]:
         def note() -> Any:
             found = read()
             answered[key] = reader.clock.now()
@@ -97,7 +97,7 @@ def observe(
 
     names = site.network_names() if networks is None else networks
     network_ids = [site.network_id(name) for name in names]
-    reads: list[Callable[[], tuple[str, Reading[Any]]]] = []
+    reads: list[Callable[[], tuple[str, Outcome]]] = []
     for network_id in network_ids:
         reads.append(_keyed(network_id.lower(), partial(_network, reader, network_id)))
     for role in roles:
@@ -106,7 +106,8 @@ def observe(
         for action in tables:
             read = partial(_table, reader, gateway_id, action, deadline_s)
             reads.append(timed(f"{role}/{action}", read))
-    observed = _assembled(site, network_ids, roles, dict(all_at_once(reader.clock, reads)))
+    found = readings(dict(all_at_once(reader.clock, reads)))
+    observed = _assembled(site, network_ids, roles, found)
     if not tables:
         return observed
     gateways = {}
@@ -175,16 +176,8 @@ def _with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s:
     return replace(found, static_tunnels=attempt(read))
 
 
-def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Reading[Any]]]:
-    def keyed() -> tuple[str, Reading[Any]]:
-        try:
-            return key, Reading(read())
-        except AzureFailure as failure:
-            if failure.kind in CONCERNS_ALL:
-                raise
-            return key, Reading(None, failure.message)
-
-    return keyed
+def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Outcome]]:
+    return lambda: (key, outcome(read))
 
 
 def _network(reader: Reader, network_id: str) -> VirtualNetwork | None:
@@ -252,7 +245,7 @@ def _gateway_beside(reader: Reader, site: Site, role: Role, gateway_id: str) -> 
         _keyed("body", partial(reader.get, gateway_id, within_s)),
         *(_keyed(each, partial(_table, reader, gateway_id, each, within_s)) for each in TABLES),
     ]
-    found = dict(all_at_once(reader.clock, reads))
+    found = readings(dict(all_at_once(reader.clock, reads)))
     if not (body := found["body"].value):
         return None
     try:

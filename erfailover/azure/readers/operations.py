@@ -9,6 +9,7 @@ from typing import Any
 from erfailover.azure.client.answers import understood
 from erfailover.azure.client.raw_request import send
 from erfailover.azure.reader import Reader
+from erfailover.model.arm_json import rows, text
 from erfailover.model.observed import Reading, attempt
 from erfailover.runtime.clock import all_at_once
 
@@ -37,9 +38,7 @@ def _read(reader: Reader, provider: str) -> frozenset[str]:
 
 
 def _names(body: dict[str, Any]) -> Iterator[str]:
-    rows = list(body.get("operations") or ())
-    for each in body.get("resourceTypes") or ():
-        rows += each.get("operations") or ()
-    for row in rows:
-        if row.get("name"):
-            yield str(row["name"]).lower()
+    listed = rows(body.get("operations"))
+    for each in rows(body.get("resourceTypes")):
+        listed += rows(each.get("operations"))
+    yield from (name.lower() for row in listed if (name := text(row.get("name"))))

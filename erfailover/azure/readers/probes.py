@@ -13,6 +13,7 @@ from functools import partial
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import network_watcher
 from erfailover.errors import AzureFailure
+from erfailover.model.arm_json import section, text
 from erfailover.model.observed import attempt
 from erfailover.model.probes import (
     RUN_COMMAND,
@@ -134,9 +135,9 @@ def _system(reader: Reader, machine_id: str) -> System:
 
     A script for the other system prints no frames, so a wrong guess makes its probes unknown.
     """
-    body = attempt(partial(reader.get, machine_id)).value or {}
-    disk = ((body.get("properties") or {}).get("storageProfile") or {}).get("osDisk") or {}
-    windows = str(disk.get("osType")).lower() == System.WINDOWS.lower()
+    body = attempt(partial(reader.get, machine_id)).value
+    disk = section(body, "properties", "storageProfile", "osDisk")
+    windows = text(disk.get("osType")).lower() == System.WINDOWS.lower()
     return System.WINDOWS if windows else System.LINUX
 
 

@@ -223,13 +223,19 @@ def _names_a_manager(network: Body) -> bool:
 
 @understood("Network Manager's effective configurations")
 def _managed(reader: Reader, network_id: str) -> tuple[ManagedConfiguration, ...]:
-    """The connectivity configurations that are in effect for a VNet."""
+    """The connectivity configurations that are in effect for a VNet.
+
+    Published (SDK reference, ``EffectiveConnectivityConfiguration``): each has its settings under
+    ``properties``.
+    """
     path = f"{network_id}/listNetworkManagerEffectiveConnectivityConfigurations"
     answer = reader.ask("POST", path, MANAGER_API, {}, deadline_s=DEADLINE_S)
     return tuple(
         ManagedConfiguration(
             last_of(text(each.get("id"))),
-            text(section(each, "connectivityCapabilities").get("peeringEnforcement")).lower()
+            text(
+                section(each, "properties", "connectivityCapabilities").get("peeringEnforcement")
+            ).lower()
             == "enforced",
         )
         for each in rows(answer.body.get("value"))

@@ -22,7 +22,7 @@ from erfailover.config.validate_probes import NAME
 from erfailover.config.validate_site import tenant_problems
 from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed, attempt
-from erfailover.model.resource_ids import GATEWAY, NETWORK, subscription_of
+from erfailover.model.resource_ids import GATEWAY, HUB, NETWORK, last_of, subscription_of
 from erfailover.model.site import (
     ApiVersions,
     CloudName,
@@ -147,6 +147,12 @@ def _tenant(text: str) -> tuple[str, TenantCredential]:
 
 
 def _insist_on_id(option: str, value: str, type_: str) -> None:
+    if is_id(value, HUB):
+        raise UsageFailure(
+            f"{option}: {last_of(value)} is a Virtual WAN hub, whose connections are no peerings: "
+            "it is not supported",
+            "erfailover moves spokes between hubs that are VNets: name such a hub.",
+        )
     if not is_id(value, type_):
         raise UsageFailure(
             f"{option}: expected /subscriptions/<guid>/resourceGroups/<group>/providers/{type_}/"

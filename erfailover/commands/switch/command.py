@@ -21,7 +21,7 @@ from erfailover.commands.probes import continuous
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.switch import hazards, left_out, takeover
-from erfailover.commands.switch.execution import SwitchRun, stranded_failure
+from erfailover.commands.switch.execution import SwitchRun
 from erfailover.commands.switch.hold_time import HoldTime
 from erfailover.commands.switch.options import Options, insist
 from erfailover.commands.switch.planner import Planner
@@ -257,7 +257,7 @@ def _insist_on_invariants(context: Context, plan: SwitchPlan) -> None:
 
 def _raise_unless_verified(outcome: Outcome) -> None:
     back = f"go back with: erfailover switch --to {outcome.target.other}"
-    if (stranded := stranded_failure(outcome)) is not None:
+    if (stranded := left_out.stranded_failure(outcome)) is not None:
         raise stranded
     not_moved = left_out.failure(
         outcome.left_out,

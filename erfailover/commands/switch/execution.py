@@ -20,7 +20,7 @@ from erfailover.commands.lease import Lease
 from erfailover.commands.probes import runner
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
-from erfailover.commands.switch import tasks
+from erfailover.commands.switch import left_out, tasks
 from erfailover.commands.switch.crossing import Crossing, Writers
 from erfailover.commands.switch.gate import NETWORKS_S, Gate
 from erfailover.commands.switch.ledger import Ledger
@@ -28,10 +28,8 @@ from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.route_watch import FEW, Watch
 from erfailover.errors import (
     AzureFailure,
-    Failure,
     Interrupted,
     Kind,
-    LeaseLost,
     VerificationFailed,
 )
 from erfailover.model.claims import Verdict
@@ -42,7 +40,8 @@ from erfailover.model.resource_ids import network_of
 from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.model.tasks import Event, Results, State, Task
 from erfailover.planning import conditions
-from erfailover.planning.switch.result import Outcome, missing, probed, shown, standing
+from erfailover.planning.switch import gates
+from erfailover.planning.switch.result import Outcome, missing, probed, shown
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.words import without_path
 from erfailover.runtime.executor import Width
@@ -53,6 +52,10 @@ BODY_S = 60.0
 PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
 """With more spokes than this the writes of a phase are polled less often: the limits on requests
 decide how long a switch takes, not a poll more or less."""
+CONTENTION_S = 30.0
+"""How long the preparation of one spoke waits for another operation while other spokes are still to
+be moved, in seconds; a hub that is busy is waited for. Then it is tried again, when they have
+been."""
 LEAVING_PATIENCE_S = 60.0
 """How long the hub being left is asked whether it still originates a spoke, after all else is
 there; a dead gateway does not answer."""
@@ -79,6 +82,8 @@ class SwitchRun:
     writers: Writers = field(init=False)
     ledger: Ledger = field(init=False)
     gate: Gate = field(init=False)
+    _contention_s: float = math.inf
+    _contended: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.outcome = Outcome(self.options.target)
@@ -116,19 +121,24 @@ class SwitchRun:
         outcome.left_out = dict(plan.left_out)
         outcome.planned = bool(plan.leaves_healthy)
         watch = self._watch(plan)
+        several = len({step.spoke for step in plan.writes}) > 1
+        self._contention_s = CONTENTION_S if several else math.inf
         try:
             self._move(plan, outcome, watch)
-            late = {
+            late = self._contended | {
                 name for name, each in outcome.left_out.items() if each.verdict is Verdict.UNKNOWN
             }
+            self._contention_s = math.inf
             more = plan_again(late) if late and not outcome.stranded else None
             if more is not None:
                 watch.seen, rest = more
                 kept = {name: c for name, c in outcome.left_out.items() if name not in late}
                 outcome.left_out = {**kept, **rest.left_out}
+                outcome.failed = {n: f for n, f in outcome.failed.items() if n not in late}
                 if found := late - rest.left_out.keys():
                     watch.expect(found - {step.spoke for step in rest.writes})
                     self._move(rest, outcome, watch)
+            self._insist_on_any(outcome)
         finally:
             watch.end()
         outcome.verified_s = clock.now() - self.began_s
@@ -147,7 +157,7 @@ class SwitchRun:
         """Write what a plan says, and verify the spokes that are moved."""
         if plan.writes:
             self._write_all(plan, outcome, watch)
-        if len(outcome.failed) + len(outcome.left_out) < len(self.site.spokes):
+        if len(outcome.failed.keys() | outcome.left_out.keys()) < len(self.site.spokes):
             self._verify(outcome, watch)
 
     def _waits(self, failure: AzureFailure, seconds: float) -> None:
@@ -207,9 +217,14 @@ class SwitchRun:
             raise self._interrupted(stopped) from None
         watch.hurry()
         self._note(plan, outcome, results)
-        if outcome.failed and len(outcome.failed) == len(self.site.spokes):
-            raise stranded_failure(outcome) or _with_standing(outcome, results)
+        if not self._contended:
+            self._insist_on_any(outcome)
         self._as_written(plan, outcome)
+
+    def _insist_on_any(self, outcome: Outcome) -> None:
+        """Raise if every spoke failed."""
+        if outcome.failed and len(outcome.failed) == len(self.site.spokes):
+            raise left_out.every_one_failed(outcome)
 
     def _announce(self, spokes: Sequence[str]) -> None:
         """Have the store confirm which spokes go where; read the path being left meanwhile.
@@ -235,12 +250,13 @@ class SwitchRun:
         outcome.places = self.ledger.places
         done = {task.id for task in results.of(State.DONE)}
         outcome.written += [step.write.name for step in plan.writes if step.id in done]
+        self._contended = set()
         for step in plan.writes:
             failure = results.failures.get(step.id)
             if failure is not None:
-                if isinstance(failure, AzureFailure) and step.spoke not in outcome.stranded:
-                    back = "To go back: erfailover switch --undo"
-                    failure.hint = f"{failure.hint or ''} {back}".strip()
+                held = isinstance(failure, AzureFailure) and failure.may_pass
+                if held and step.phase is Phase.PREPARE:
+                    self._contended.add(step.spoke)
                 outcome.failed.setdefault(step.spoke, failure)
             elif step.id not in done:
                 skipped = AzureFailure(Kind.REFUSED, f"{step.title}: not begun")
@@ -276,10 +292,31 @@ class SwitchRun:
             self._pass_gate(step)
         patient = len(self.site.spokes) > PATIENT_FROM[step.phase]
         cadence = PATIENT if patient else HURRIED
-        deadline_s = self.site.timing.step_deadline_s
-        return peerings.write(
-            self.writers.other, step.write, deadline_s, self.readings, BODY_S, cadence
-        )
+        clock, prepares = self.context.clock, step.phase is Phase.PREPARE
+        deadline = clock.now() + self.site.timing.step_deadline_s
+        while True:
+            left_s = deadline - clock.now()
+            contention_s = self._contention_s if prepares else math.inf
+            try:
+                return peerings.write(
+                    self.writers.other,
+                    step.write,
+                    left_s,
+                    self.readings,
+                    BODY_S,
+                    cadence,
+                    contention_s,
+                )
+            except AzureFailure as failure:
+                late = clock.now() >= deadline - contention_s
+                if not failure.may_pass or late or not self._is_hub_busy():
+                    raise
+
+    def _is_hub_busy(self) -> bool:
+        """Return whether an operation is changing a hub: every spoke waits for that."""
+        site = self.site
+        hubs = [site.hub(role).virtual_network for role in ROLE_OF_PATH.values()]
+        return bool(gates.hubs_in_progress(site, self.readings.observe(hubs)))
 
     def _crossings(self, plan: SwitchPlan) -> dict[str, Crossing]:
         """Return how each spoke that is put on its target gets there, by spoke."""
@@ -395,23 +432,3 @@ class SwitchRun:
         names = [each.name for each in self.site.spokes if each.name not in not_moved]
         outcome.claims = {name: watch.claims(name) for name in names}
         outcome.spokes_s = {name: at - self.began_s for name, at in watch.arrived_s.items()}
-
-
-def stranded_failure(outcome: Outcome) -> Failure | None:
-    """Return what is raised if a spoke was left without a path; None if none was."""
-    if not outcome.stranded:
-        return None
-    first = outcome.failed[outcome.stranded[0]]
-    message = first.message
-    if len(outcome.failed) > 1:
-        message = f"{standing(outcome)}: {message}"
-    hint = f"Run this at once: erfailover switch --to {outcome.target}"
-    if isinstance(first, LeaseLost):
-        return LeaseLost(message, f"The run that holds the lease completes it. {first.hint or ''}")
-    return AzureFailure(Kind.SERVER, message, hint)
-
-
-def _with_standing(outcome: Outcome, results: Results) -> Failure:
-    """Return the first failure, with where each spoke is."""
-    first = next(iter(results.failures.values()))
-    return first.saying(f"{first.message}; {standing(outcome)}", first.hint)

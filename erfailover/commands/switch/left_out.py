@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from erfailover.commands.output import Output
 from erfailover.commands.switch.options import Options, insist
-from erfailover.errors import AzureFailure, Failure, Kind, Refused, UnknownReading
+from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost, Refused, UnknownReading
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.plan import SwitchPlan
+from erfailover.planning.switch.result import Outcome, standing
 
 MANY = 10
 """So many spokes are named with their reason."""
@@ -73,3 +74,28 @@ def failure(
 def _failure_of(claim: Claim) -> Failure:
     kind = UnknownReading if claim.verdict is Verdict.UNKNOWN else Refused
     return kind(claim.seen)
+
+
+def stranded_failure(outcome: Outcome) -> Failure | None:
+    """Return what is raised if a spoke was left without a path; None if none was."""
+    if not outcome.stranded:
+        return None
+    first = outcome.failed[outcome.stranded[0]]
+    message = first.message
+    if len(outcome.failed) > 1:
+        message = f"{standing(outcome)}: {message}"
+    hint = f"Run this at once: erfailover switch --to {outcome.target}"
+    if isinstance(first, LeaseLost):
+        return LeaseLost(message, f"The run that holds the lease completes it. {first.hint or ''}")
+    return AzureFailure(Kind.SERVER, message, hint)
+
+
+def every_one_failed(outcome: Outcome) -> Failure:
+    """Return what is raised if every spoke failed: the first failure, with where each spoke is."""
+    if (stranded := stranded_failure(outcome)) is not None:
+        return stranded
+    first = next(iter(outcome.failed.values()))
+    hint = first.hint
+    if isinstance(first, AzureFailure):
+        hint = f"{hint or ''} To go back: erfailover switch --undo".strip()
+    return first.saying(f"{first.message}; {standing(outcome)}", hint)

@@ -14,7 +14,8 @@ from erfailover.commands import plans
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, unsettled
 from erfailover.commands.runs.recorder import recorded
-from erfailover.commands.switch.execution import SwitchRun, stranded_failure
+from erfailover.commands.switch.execution import SwitchRun
+from erfailover.commands.switch.left_out import stranded_failure
 from erfailover.commands.switch.options import Options
 from erfailover.model.durations import duration
 from erfailover.model.fencing import ACCEPTED_LATE_S, arrives_until_s, other_direction_after_s

@@ -38,7 +38,7 @@ from erfailover.model.site import (
     Spoke,
 )
 from erfailover.planning import conditions
-from erfailover.planning.adoption.names import proposed, spoke_names
+from erfailover.planning.adoption.names import lender, proposed, spoke_names
 from erfailover.planning.adoption.prefixes import Prefix, questions, remote_prefixes
 from erfailover.planning.coexistence import beside_words
 
@@ -346,6 +346,9 @@ def _left_out(found: Found, four: _Four) -> str:
     name, primary, backup = four.network.name, found.primary.name, found.backup.name
     if four.out_backup is not None and four.out_backup.flags.use_remote_gateways:
         return f"{name} uses the gateway of {backup} and is not peered with {primary}: left out"
+    other = next((each for each in four.network.peerings if each.flags.use_remote_gateways), None)
+    if other is not None:
+        return f"{name} uses the gateway of {lender(other)}, and Azure allows one: left out"
     if four.out_primary is None or four.in_primary is None:
         return f"{name} is not peered with {primary} both ways: left out"
     return f"{name} is peered with {primary} and does not use its gateway: left out"

@@ -9,8 +9,21 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from erfailover.model.resource_ids import parse
+from erfailover.model.observed import Peering
+from erfailover.model.resource_ids import last_of, parse
 from erfailover.planning.peering_names import LONGEST_NAME
+
+VIRTUAL_WAN = ("remotevnettohubpeering_", "hv_")
+"""How names begin, in lower case, of a VNet's peering with a Virtual WAN hub, and of the VNet that
+such a hub is in, in a subscription of Microsoft's (seen in public)."""
+
+
+def lender(peering: Peering) -> str:
+    """Whose gateway a peering uses, in words."""
+    hub = last_of(peering.remote_virtual_network)
+    if peering.name.lower().startswith(VIRTUAL_WAN) or hub.lower().startswith(VIRTUAL_WAN):
+        return f"a Virtual WAN hub ({peering.name})"
+    return f"{hub} ({peering.name})"
 
 
 def spoke_names(network_ids: Sequence[str]) -> list[str]:

@@ -143,7 +143,7 @@ def denials(site: Site, facts: Facts) -> Iterator[Check]:
     line = Line(Name.DENIALS, Group.IDENTITY, required=False)
     identities = [facts.identity.value]
     identities += [each.value.identity for each in facts.sign_ins.values() if each.value]
-    own = {each.object_id for each in identities if each}
+    own = {each.object_id.lower() for each in identities if each}
     bad = False
     for group, reading in facts.denials.items():
         if reading.value is None:

@@ -13,8 +13,11 @@ from ipaddress import IPv4Network
 from math import ceil
 from typing import Any
 
+from erfailover.model.arm_json import prefixes, text, texts
 from erfailover.model.probes import InterfaceRoute, NextHop
 
+ACTIVE = "active"
+"""The state of an effective route that counts, in lower case; one without a state counts too."""
 KEPT = 4000
 """How many letters of an output are kept: its end, as Run Command keeps it."""
 OURS = re.compile(r"(?i)^(azure|erfailover|arm|msi|identity|aws|google)_.*")
@@ -86,7 +89,7 @@ def of_routes(rows: Sequence[Mapping[str, Any]], probe: InterfaceRoute) -> Answe
         rows: of ``effectiveRouteTable``, in Azure's words.
         probe: what is expected.
     """
-    active = [each for each in rows if each.get("state", "Active") == "Active"]
+    active = [each for each in rows if (text(each.get("state")) or ACTIVE).lower() == ACTIVE]
     found = [(network, row) for row in active for network in _networks(row)]
     holding = [each for each in found if probe.prefix.subnet_of(each[0])]
     output = "\n".join(_told(network, row) for network, row in holding)
@@ -96,8 +99,9 @@ def of_routes(rows: Sequence[Mapping[str, Any]], probe: InterfaceRoute) -> Answe
         return Answer(False, f"no route to {probe.prefix}", output)
     longest = max(network.prefixlen for network, _ in holding)
     best = [(network, row) for network, row in holding if network.prefixlen == longest]
-    hops = {hop for _, row in best for hop in row.get("nextHopIpAddress") or ()}
-    right = all(row.get("nextHopType") == probe.next_hop_type for _, row in best)
+    hops = {hop for _, row in best for hop in texts(row.get("nextHopIpAddress"))}
+    wanted = probe.next_hop_type.lower()
+    right = all(text(row.get("nextHopType")).lower() == wanted for _, row in best)
     if probe.next_hop is not None:
         right = right and str(probe.next_hop) in hops
     return Answer(right, "; ".join(_told(network, row) for network, row in best), output)
@@ -113,15 +117,14 @@ def of_next_hop(body: Mapping[str, Any], probe: NextHop) -> Answer:
         body: of ``nextHop``, in Azure's words.
         probe: what is expected.
     """
-    type_ = str(body.get("nextHopType") or "")
-    hop = str(body.get("nextHopIpAddress") or "")
+    type_, hop = text(body.get("nextHopType")), text(body.get("nextHopIpAddress"))
     if not type_:
         return Answer(None, "Network Watcher named no next hop type")
     seen = f"{probe.address} by {type_} {hop}".rstrip()
     right = _type_of_hop(type_) == _type_of_hop(probe.next_hop_type)
     if probe.next_hop is not None:
         right = right and str(probe.next_hop) == hop
-    table = str(body.get("routeTableId") or "")
+    table = text(body.get("routeTableId"))
     return Answer(right, seen, f"route table: {table}" if table else "")
 
 
@@ -136,18 +139,13 @@ def _type_of_hop(name: str) -> str:
 
 
 def _networks(row: Mapping[str, Any]) -> list[IPv4Network]:
-    found = []
-    for text in row.get("addressPrefix") or ():
-        try:
-            found.append(IPv4Network(text))
-        except ValueError:
-            continue  # IPv6, or a service tag's name
-    return found
+    """Return the IPv4 prefixes of a row, which may also have IPv6 and a service tag's name."""
+    return list(prefixes(row.get("addressPrefix")))
 
 
 def _told(network: IPv4Network, row: Mapping[str, Any]) -> str:
-    hops = " ".join(row.get("nextHopIpAddress") or ())
-    return f"{network} by {row.get('nextHopType')} {hops}".rstrip()
+    hops = " ".join(texts(row.get("nextHopIpAddress")))
+    return f"{network} by {text(row.get('nextHopType')) or 'an unknown hop'} {hops}".rstrip()
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
@@ -164,8 +162,8 @@ def shortened(output: str, environment: Mapping[str, str]) -> str:
     for name, value in environment.items():
         if OURS.match(name) and SECRET.search(name) and len(value) > 5:
             output = output.replace(value, "[redacted]")
-    text = "".join(each if each.isprintable() or each in "\n\t" else "?" for each in output)
-    return text if len(text) <= KEPT else "... " + text[-KEPT:]
+    kept = "".join(each if each.isprintable() or each in "\n\t" else "?" for each in output)
+    return kept if len(kept) <= KEPT else "... " + kept[-KEPT:]
 
 
 def last_line(output: str) -> str:

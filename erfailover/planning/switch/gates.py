@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
+from erfailover.model.arm_json import UNDER_WAY
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import EXPRESSROUTE, Observed, Peering
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import conditions, summaries
-from erfailover.planning.conditions import UNDER_WAY
 from erfailover.planning.switch.hold_time import Count, SessionUptime, expressroute_claim
 
 IN_PROGRESS = "no_operation_is_in_progress"

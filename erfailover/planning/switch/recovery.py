@@ -20,13 +20,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from erfailover.model.arm_json import UNDER_WAY
 from erfailover.model.observed import Peering
 
 LAST_RESORT_S = 60.0
 """How long before the deadline a path that was not healthy is taken back to, in seconds."""
-
-IN_PROGRESS = frozenset({"Updating", "Deleting"})
-"""Provisioning states of a peering that an operation is changing (recorded)."""
 
 
 class Place(Enum):
@@ -85,7 +83,7 @@ def locate(peerings: OutwardPeerings | None) -> Place:
     if peerings is None:
         return Place.UNKNOWN
     both = (peerings.origin, peerings.target)
-    if any(each is not None and each.provisioning_state in IN_PROGRESS for each in both):
+    if any(each is not None and each.provisioning_state in UNDER_WAY for each in both):
         return Place.CHANGING
     on_origin, on_target = carries(peerings.origin), carries(peerings.target)
     if on_origin is on_target:

@@ -17,7 +17,7 @@ from erfailover.azure.client.rate_limits import Budget
 from erfailover.azure.writer import Writer
 from erfailover.cli import signals
 from erfailover.commands.runs import recorder
-from erfailover.commands.switch import crossing, execution
+from erfailover.commands.switch import crossing, execution, left_out
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.fencing import Grant, Write, may_send
 from erfailover.planning.switch.recovery import Direction, Move, OutwardPeerings, Place, next_move
@@ -216,7 +216,7 @@ def _early() -> None:
 
 
 def _vague() -> None:
-    execution.stranded_failure = lambda outcome: None
+    left_out.stranded_failure = lambda outcome: None
     crossing.Crossing._failure = lambda self, place: self._failures[Direction.FORWARD]  # type: ignore[method-assign]
 
 

@@ -51,7 +51,9 @@ def verdicts() -> Iterator[str]:
         others = [each for each in Path if len(on) == 1 and each not in on]
         for ready in Verdict:
             other = others[0] if others else None
-            left_out: dict[str, Claim] = {group[-1].name: claim(Verdict.FAILS)} if len(group) > 1 else {}
+            left_out: dict[str, Claim] = (
+                {group[-1].name: claim(Verdict.FAILS)} if len(group) > 1 else {}
+            )
             for left in ({}, left_out):
                 health = Health(
                     "mixed", None, group, ready, (claim(ready),), other=other, left_out=left

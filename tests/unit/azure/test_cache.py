@@ -20,6 +20,7 @@ from erfailover.runtime.clock import Clock, SystemClock
 from tests.support import sites
 
 SITE = sites.site(*(f"spoke{number}" for number in range(LIST_FROM)))
+NO_LIST = AzureFailure(Kind.REFUSED, "no list")
 HIDDEN, SHOWN, GONE = (SITE.network_id(f"spoke{number}") for number in range(3))
 
 
@@ -29,12 +30,15 @@ class Directory:
 
     clock: Clock = field(default_factory=SystemClock)
     asked: list[str] = field(default_factory=list)
+    failure: AzureFailure | None = None
 
     def networks_of(self, _: str) -> list[dict[str, Any]]:
         self.asked.append("list")
+        if self.failure is not None:
+            raise self.failure
         return [{"id": SHOWN}]
 
-    def get(self, network_id: str) -> dict[str, Any] | None:
+    def get(self, network_id: str, deadline_s: float = 120.0) -> dict[str, Any] | None:
         self.asked.append(network_id)
         if network_id == HIDDEN:
             raise AzureFailure(Kind.REFUSED, "AuthorizationFailed")
@@ -106,3 +110,54 @@ def test_a_gateway_is_judged_by_who_reads_it(slow: Slow, monkeypatch: pytest.Mon
     monkeypatch.setattr(conditions, "_has_learned", None)  # nothing is worked out again
     claim = conditions.gateway_has_learned(gateway, Role.BACKUP, SITE.remote_prefixes)
     assert claim.verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("kind", [Kind.SERVER, Kind.CONNECTION, Kind.AUTHENTICATION, Kind.REFUSED])
+def test_after_a_list_that_fails_each_network_is_read_by_itself_once(kind: Kind) -> None:
+    azure = Directory(failure=AzureFailure(kind, "the list failed"))
+    observed = Readings(cast(Reader, azure), SITE).observe([HIDDEN, SHOWN, GONE])
+    assert observed.networks == {}
+    assert observed.unknown == {
+        HIDDEN.lower(): "AuthorizationFailed",
+        SHOWN.lower(): "spoke1 does not exist in Azure",
+        GONE.lower(): "spoke2 does not exist in Azure",
+    }
+    assert sorted(azure.asked) == sorted(["list", HIDDEN, SHOWN, GONE])
+
+
+@dataclass
+class Silent(Directory):
+    """A subscription of which some VNets are not answered, or none is."""
+
+    silent: frozenset[str] = frozenset()
+
+    def get(self, network_id: str, deadline_s: float = 120.0) -> dict[str, Any] | None:
+        if network_id in self.silent:
+            raise AzureFailure(Kind.CONNECTION, "was not answered")
+        return super().get(network_id, deadline_s)
+
+
+def test_a_network_that_is_not_answered_is_unknown_unless_none_is() -> None:
+    some = Readings(cast(Reader, Silent(failure=NO_LIST, silent=frozenset({SHOWN}))), SITE)
+    assert some.observe([SHOWN, GONE]).unknown[SHOWN.lower()] == "was not answered"
+    none = Readings(cast(Reader, Silent(failure=NO_LIST, silent=frozenset({SHOWN, GONE}))), SITE)
+    with pytest.raises(AzureFailure, match="was not answered"):
+        none.observe([SHOWN, GONE])
+
+
+@dataclass
+class Busy(Directory):
+    """A subscription in which requests are throttled at first."""
+
+    def get(self, network_id: str, deadline_s: float = 120.0) -> dict[str, Any] | None:
+        self.asked.append(f"{deadline_s:.0f} s")
+        if deadline_s < 100.0:
+            raise AzureFailure(Kind.THROTTLED, "wait 50 s", retry_after_s=50.0)
+        return {"id": network_id}
+
+
+def test_throttling_is_waited_out_for_longer_than_one_network_alone() -> None:
+    azure = Busy(failure=NO_LIST)
+    readings = Readings(cast(Reader, azure), SITE)
+    assert readings.network_body(SHOWN, 60.0) == {"id": SHOWN}
+    assert azure.asked == ["list", "40 s", "120 s"]

@@ -178,6 +178,26 @@ def test_what_is_no_spoke_is_left_out_with_the_reason(
         adopt(world({SPOKE: sides}), Wanted())
 
 
+@pytest.mark.parametrize(
+    ("name", "hub", "told"),
+    [
+        ("RemoteVnetToHubPeering_1", "HV_wan_1", "a Virtual WAN hub (RemoteVnetToHubPeering_1)"),
+        ("to-hub", "hub-other", "hub-other (to-hub)"),
+    ],
+)
+def test_a_vnet_that_uses_the_gateway_of_a_third_hub_is_left_out_with_its_name(
+    name: str, hub: str, told: str
+) -> None:
+    found = world({SPOKE: ((OPEN, OPEN), NONE), network_id("web"): NORMAL})
+    erp = found.observed.networks[SPOKE.lower()]
+    id_ = f"{SPOKE}/virtualNetworkPeerings/{name}"
+    state = "Connected", "FullyInSync", "Succeeded"
+    third = Peering(id_, name, SPOKE, network_id(hub), *state, SPOKE_USES)
+    networks = {**found.observed.networks, SPOKE.lower(): replace(erp, peerings=(third,))}
+    adoption = adopt(replace(found, observed=replace(found.observed, networks=networks)), Wanted())
+    assert adoption.remarks == (f"erp uses the gateway of {told}, and Azure allows one: left out",)
+
+
 def test_spokes_whose_vnets_are_called_alike_are_told_apart(tmp_path: FilePath) -> None:
     ids = [
         network_id("web", "a"),

@@ -12,6 +12,7 @@ import pytest
 from erfailover.errors import Failure, Interrupted
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.model.tasks import Event, State, Task
+from erfailover.runtime import waits
 from erfailover.runtime.executor import Width, run
 
 
@@ -284,6 +285,26 @@ def test_after_contention_one_task_at_a_time_until_all_goes_well_again() -> None
     run(tasks, clock, width=width)
     assert at_once[:9] == [1] * 9
     assert max(at_once) == 2
+
+
+def test_a_task_that_azure_refused_keeps_no_other_from_starting() -> None:
+    """It waits with nothing under way; a make is started in any case."""
+    clock, width = SteppedClock(), Width()
+
+    def refused() -> None:
+        for attempt in range(2, 6):
+            width.contended()
+            waits.tell(waits.Wait("Azure is at another operation", 20.0, attempt, refused=True))
+            clock.sleep(20.0)
+
+    one = sleeping(clock, 5.0)
+    tasks = [Task("busy", "busy", refused)]
+    tasks += [Task(str(n), str(n), one) for n in range(3)]
+    tasks += [Task("break", "break", one), Task("make", "make", one, completes=True)]
+    results = run(tasks, clock, width=width)
+    ended = {event.task.id: event.at_s for event in results.events if event.state is State.DONE}
+    assert ended["busy"] == pytest.approx(80.0)
+    assert max(at for id_, at in ended.items() if id_ != "busy") <= 25.0
 
 
 def test_hundreds_of_tasks_cost_little() -> None:

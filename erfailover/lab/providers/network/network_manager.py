@@ -1,8 +1,8 @@
 """Azure Virtual Network Manager, as far as a VNet shows it: its effective connectivity.
 
 A manager itself is not modelled: a VNet's tag ``lab:network-manager``, ``Enforced`` or
-``Unenforced``, stands for a hub-and-spoke configuration that is deployed to it. Published: REST
-spec network, ``ListNetworkManagerEffectiveConnectivityConfigurations``; with
+``Unenforced``, stands for a hub-and-spoke configuration that is deployed to it. Published: the
+SDK's ``EffectiveConnectivityConfiguration``, whose settings are under ``properties``; with
 ``peeringEnforcement: Enforced`` its peerings cannot be changed outside of the manager. That they
 are called ``ANM_...`` was seen in public. The code of that refusal is not published, and a manager
 that deploys its goal anew is not modelled.
@@ -32,17 +32,19 @@ def effective(vnet: Resource) -> Body:
         "value": [
             {
                 "id": f"{manager}/connectivityConfigurations/hub-and-spoke",
-                "connectivityTopology": "HubAndSpoke",
-                "hubs": [],
-                "isGlobal": "False",
-                "connectivityCapabilities": {
-                    "connectedGroupPrivateEndpointsScale": "Standard",
-                    "connectedGroupAddressOverlap": "Allowed",
-                    "peeringEnforcement": enforced,
+                "properties": {
+                    "connectivityTopology": "HubAndSpoke",
+                    "hubs": [],
+                    "isGlobal": "False",
+                    "connectivityCapabilities": {
+                        "connectedGroupPrivateEndpointsScale": "Standard",
+                        "connectedGroupAddressOverlap": "Allowed",
+                        "peeringEnforcement": enforced,
+                    },
+                    "appliesToGroups": [],
+                    "provisioningState": "Succeeded",
+                    "deleteExistingPeering": "False",
                 },
-                "appliesToGroups": [],
-                "provisioningState": "Succeeded",
-                "deleteExistingPeering": "False",
                 "configurationGroups": [],
             }
         ]

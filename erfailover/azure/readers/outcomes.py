@@ -1,0 +1,39 @@
+"""What became of reads that are made at once: readings, or trouble that concerns all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from erfailover.errors import AzureFailure, Kind
+from erfailover.model.observed import Reading
+
+CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
+"""What concerns every read if every read meets it."""
+
+Outcome = Reading[Any] | AzureFailure
+"""A reading, or why it failed."""
+
+
+def outcome(read: Callable[[], Any]) -> Outcome:
+    """Read a value; if Azure fails, return that instead."""
+    try:
+        return Reading(read())
+    except AzureFailure as failure:
+        return failure
+
+
+def readings(outcomes: Mapping[str, Outcome]) -> dict[str, Reading[Any]]:
+    """Return the readings of one picture by key; those that failed with the reason.
+
+    Raises:
+        AzureFailure: no read had an answer, or none was signed in.
+    """
+    failures = [each for each in outcomes.values() if isinstance(each, AzureFailure)]
+    common = [each for each in failures if each.kind in CONCERNS_ALL]
+    if common and len(common) == len(outcomes):
+        raise common[0]
+    return {
+        key: Reading(None, each.message) if isinstance(each, AzureFailure) else each
+        for key, each in outcomes.items()
+    }

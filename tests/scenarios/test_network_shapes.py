@@ -1,0 +1,176 @@
+"""The table of network shapes in docs/adopting.md: each row happens as it says, in these words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erfailover.planning.coexistence import NATIVE
+from tests.support.adopted import Adopted, Made, adopted, made_once
+from tests.support.adopted_changes import (
+    answered,
+    circuits_announce,
+    paths,
+    subnet_peered,
+    summarize,
+    without_bgp,
+)
+from tests.support.adopted_world import OVER_BOTH, SPOKES
+
+__all__ = ["Made", "adopted", "made_once"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "adopting.md"
+NETWORK = "Microsoft.Network/virtualNetworks"
+ERP = SPOKES[0]
+
+
+def table() -> dict[str, str]:
+    """The rows of the table: what is said of each network."""
+    part = PAGE.read_text().split("## Does it fit your network?")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", part, re.MULTILINE)
+    return {shape: told for shape, told in rows if shape != "network"}
+
+
+def as_it_is(_: Adopted) -> None:
+    pass
+
+
+def static(adopted: Adopted) -> None:
+    without_bgp(adopted, *OVER_BOTH)
+
+
+def dual_stack(adopted: Adopted) -> None:
+    found = adopted.stage.resource(NETWORK, "vnet-erp").body["properties"]
+    found["addressSpace"]["addressPrefixes"].append("fd00:11::/48")
+
+
+def forced_tunnelling(adopted: Adopted) -> None:
+    circuits_announce(adopted, "0.0.0.0/0")
+
+
+def dns_in_the_hub(adopted: Adopted) -> None:
+    found = adopted.stage.resource(NETWORK, "vnet-erp").body["properties"]
+    found["dhcpOptions"] = {"dnsServers": ["10.100.0.4"]}
+    arm, hub = adopted.arm(), adopted.world.primary_hub
+    subnet = f"{hub}/subnets/dns"
+    arm.put(subnet, {"addressPrefix": "10.100.200.0/28"})
+    address = {"name": "ip", "properties": {"subnet": {"id": subnet}}}
+    interface = f"{hub.partition('/virtualNetworks/')[0]}/networkInterfaces/dns"
+    arm.put(interface, {"ipConfigurations": [address]}, location="westeurope")
+    arm.pool.clear()
+
+
+def by_a_firewall(adopted: Adopted) -> None:
+    arm, erp = adopted.arm(), adopted.world.spoke(ERP)
+    rt = f"{erp.partition('/virtualNetworks/')[0]}/routeTables/rt"
+    hop = {"nextHopType": "VirtualAppliance", "nextHopIpAddress": "10.100.1.4"}
+    route = {"name": "to-premises", "properties": {"addressPrefix": "10.4.0.0/16", **hop}}
+    arm.put(rt, {"routes": [route]}, location="westeurope")
+    subnet = arm.get(erp)["properties"]["subnets"][0]
+    arm.put(subnet["id"], {**subnet["properties"], "routeTable": {"id": rt}})
+    arm.pool.clear()
+
+
+def over_the_circuit(adopted: Adopted) -> None:
+    found = adopted.stage.resource("Microsoft.Network/connections", "to-premises")
+    found.body["properties"]["useLocalAzureIpAddress"] = True
+
+
+def managed(name: str, enforcement: str) -> Callable[[Adopted], None]:
+    def provoke(adopted: Adopted) -> None:
+        body = adopted.stage.resource(NETWORK, name).body
+        body.setdefault("tags", {})["lab:network-manager"] = enforcement
+
+    return provoke
+
+
+def summarized(adopted: Adopted) -> None:
+    summarize(adopted, adopted.world.backup_hub, "10.8.0.0/13", "10.200.0.0/16")
+
+
+def without_remote_gateways(adopted: Adopted) -> None:
+    summarize(adopted, adopted.world.primary_hub, "10.0.0.0/8")
+    for each in adopted.stage.lab.world.of_type(f"{NETWORK}/virtualNetworkPeerings"):
+        each.body["properties"]["useRemoteGateways"] = False
+
+
+def virtual_wan(adopted: Adopted) -> None:
+    def attach(properties: Any) -> None:
+        remote = adopted.world.primary_hub.replace("hub-weu", "HV_wan-weu_1234")
+        uses = {"useRemoteGateways": True, "remoteVirtualNetwork": {"id": remote}}
+        peering = {"name": "RemoteVnetToHubPeering_5678", "properties": uses}
+        properties["virtualNetworkPeerings"].append(peering)
+
+    answered(adopted, "vnet-shared", attach)
+
+
+SHAPES: dict[str, Callable[[Adopted], None]] = {
+    "one ExpressRoute hub": as_it_is,
+    "hubs in two regions": as_it_is,
+    "a backup without BGP": static,
+    "dual stack": dual_stack,
+    "forced tunnelling": forced_tunnelling,
+    "DNS servers": dns_in_the_hub,
+    "a firewall in the primary hub": by_a_firewall,
+    "tunnels over the same circuit": over_the_circuit,
+    "subnet peering": subnet_peered,
+    "Azure Virtual Network Manager, peerings not enforced": managed("vnet-erp", "Unenforced"),
+    "Azure Virtual Network Manager, peerings enforced": managed("hub-weu", "Enforced"),
+    "hubs with `summarizedGatewayPrefixes`": summarized,
+    "spokes that take no remote gateway": without_remote_gateways,
+    "Virtual WAN": virtual_wan,
+}
+ELSEWHERE = ("a VPN gateway beside the ExpressRoute gateway", "spokes of another tenant")
+"""Rows of another world; ``test_coexistence`` shows the first."""
+
+
+def told_of(shape: str) -> str:
+    (told,) = [told for name, told in table().items() if name.startswith(shape)]
+    return told
+
+
+def test_every_row_of_the_table_is_shown() -> None:
+    known = (*SHAPES, *ELSEWHERE)
+    assert [name for name in table() if not name.startswith(known)] == []
+    assert all(told_of(shape).startswith(("works", "refused", "left out")) for shape in known)
+    assert f'"{NATIVE}"' in told_of(ELSEWHERE[0])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_network_works_or_is_refused_as_the_page_says(adopted: Adopted, shape: str) -> None:
+    stage, told, printed = adopted.stage, told_of(shape), []
+    quoted = re.findall(r'"([^"]+)"', told)
+
+    def run(*words: str) -> int:
+        code = stage.run(*words)
+        printed.extend([stage.out, stage.err])
+        return code
+
+    if SHAPES[shape] is subnet_peered:
+        stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", "vnet-shop")
+    SHAPES[shape](adopted)
+    if shape == "Virtual WAN":
+        run(*adopted.init)
+        hub = adopted.world.primary_hub.replace("virtualNetworks/hub-weu", "virtualHubs/wan-weu")
+        code = run(*adopted.init, "--force", "--primary-hub", hub)
+    elif SHAPES[shape] is without_remote_gateways:
+        code = run(*adopted.init)
+    else:
+        if SHAPES[shape] is not subnet_peered:
+            run(*adopted.init, "--spoke", "vnet-erp")
+        doctor = run("doctor")
+        assert ("`doctor` fails" in told or told.startswith("refused")) is (doctor == 3)
+        run("switch", "--to", "ipsec", "--dry-run", "-o", "json")
+        code = run("switch", "--to", "ipsec", "--yes")
+        run("status", "-o", "json")
+        moved = paths(adopted)["vnet-erp"] == "hub-neu"
+        assert moved is told.startswith("works"), stage.err[-900:] + printed[-3][-1500:]
+    assert (code == 0) is told.startswith("works"), printed
+    text = " ".join(" ".join(printed).split())
+    for words in quoted:
+        assert words in text, words
+    assert quoted or not told.startswith(("works with remarks", "refused"))

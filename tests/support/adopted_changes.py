@@ -1,0 +1,103 @@
+"""What happens to the adopted network: changed VNets and gateways, and the paths in the lab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from tests.support.adopted import Adopted
+
+
+def changed(adopted: Adopted, path: str, change: Callable[[Any], None]) -> None:
+    """Every GET of a resource answers its present body, changed."""
+    arm = adopted.arm()
+    body = arm.get(path)
+    arm.pool.clear()
+    change(body["properties"])
+    fault = Fault(Kind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
+    adopted.stage.lab.add_faults(fault)
+
+
+def circuits_announce(adopted: Adopted, *prefixes: str) -> None:
+    """Both circuits announce further prefixes."""
+    arm = adopted.arm()
+    for name in ("circuit-ams", "circuit-dub"):
+        path = adopted.world.circuit(name)
+        tags = arm.get(path)["tags"]
+        tags["lab:on-premises"] += " " + " ".join(prefixes)
+        arm.call("PATCH", path, {"tags": tags})
+    arm.pool.clear()
+    adopted.stage.pass_time(120.0)
+
+
+def without_bgp(adopted: Adopted, *prefixes: str) -> None:
+    """The backup's tunnel has static prefixes, at both ends."""
+    arm, world = adopted.arm(), adopted.world
+    hub = world.backup_gateway.rpartition("/virtualNetworkGateways/")[0]
+    premises = hub.replace("rg-hub-neu", "rg-premises")
+
+    def edit(path: str, change: Callable[[Any], None]) -> None:
+        body = arm.get(path)
+        change(body["properties"])
+        arm.finish([arm.call("PUT", path, body)])
+
+    def static(properties: Any) -> None:
+        properties["localNetworkAddressSpace"]["addressPrefixes"] = list(prefixes)
+        properties.pop("bgpSettings", None)
+
+    edit(f"{hub}/localNetworkGateways/lng-to-premises", static)
+    off = {"enableBgp": False}
+    far = (f"{premises}/connections/to-azure-{number}" for number in (1, 2))
+    for path in (f"{hub}/connections/to-premises", *far):
+        edit(path, lambda properties: properties.update(off))
+    edit(world.backup_gateway, lambda properties: properties.update(off))
+    arm.pool.clear()
+    adopted.stage.pass_time(120.0)
+
+
+def summarize(adopted: Adopted, hub: str, *prefixes: str) -> None:
+    """A hub advertises summaries in the place of its spokes' prefixes."""
+    arm = adopted.arm()
+    body = arm.get(hub)
+    body["properties"]["summarizedGatewayPrefixes"] = {"addressPrefixes": list(prefixes)}
+    arm.finish([arm.call("PUT", hub, body)])
+    arm.pool.clear()
+    adopted.stage.pass_time(120.0)
+
+
+def network(adopted: Adopted, name: str) -> str:
+    ids = [str(each.id) for each in adopted.stage.lab.world.resources.values()]
+    return next(each for each in ids if each.endswith(f"/virtualNetworks/{name}"))
+
+
+def answered(adopted: Adopted, name: str, change: Callable[[Any], None]) -> None:
+    """Let every GET of a VNet answer its present body, changed."""
+    arm, id_ = adopted.arm(), network(adopted, name)
+    body = arm.get(id_)
+    arm.pool.clear()
+    change(body["properties"])
+    fault = Fault(Kind.ANSWER, "GET", id_, times=0, status=200, body=body)
+    adopted.stage.lab.add_faults(fault)
+
+
+def subnet_peered(adopted: Adopted) -> None:
+    answered(
+        adopted,
+        "vnet-erp",
+        lambda found: found["virtualNetworkPeerings"][0]["properties"].update(
+            peerCompleteVnets=False, localSubnetNames=["apps"]
+        ),
+    )
+
+
+def paths(adopted: Adopted) -> dict[str, str]:
+    """The path of each spoke, as the lab has its peerings."""
+    found = {}
+    adopted.stage.lab.catch_up()
+    kind = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
+    for each in adopted.stage.lab.world.of_type(kind):
+        if each.properties.get("useRemoteGateways") and each.id.parent is not None:
+            remote = each.properties["remoteVirtualNetwork"]["id"]
+            found[each.id.parent.name] = remote.rsplit("/", 1)[-1]
+    return found
