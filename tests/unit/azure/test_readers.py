@@ -20,6 +20,7 @@ from erfailover.azure.reader import Reader
 from erfailover.azure.readers import (
     api_versions,
     circuits,
+    gateway_tables,
     doctor,
     network,
     network_watcher,
