@@ -20,8 +20,8 @@ from erfailover.azure.reader import Reader
 from erfailover.azure.readers import (
     api_versions,
     circuits,
-    gateway_tables,
     doctor,
+    gateway_tables,
     network,
     network_watcher,
     operations,
