@@ -10,6 +10,9 @@ import re
 from enum import StrEnum
 from typing import Self
 
+LATIN_1 = 0xFF
+"""The last code point that two hexadecimal digits can name."""
+
 STYLE = r"\x1b\[[0-9;]*m"
 """A control sequence that sets a colour or style, and nothing else."""
 DRAWING = rf"{STYLE}|\x1b\[\??[0-9;]*[A-HJKhlsu]|\r"
@@ -41,7 +44,7 @@ def printable(text: str, kept: str = "(?!)") -> str:
 
 def _escaped(character: str) -> str:
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return f"\\x{code:02x}" if code <= LATIN_1 else f"\\u{code:04x}"
 
 
 class Failure(Exception):

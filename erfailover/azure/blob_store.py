@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -98,7 +99,7 @@ class BlobStore:
         return str(self.location)
 
     def read(self) -> bytes:
-        """The whole journal; empty where there is none."""
+        """Return the whole journal; empty if there is none."""
         try:
             return self._call("reading the journal", lambda: _content(self._blob), READ)
         except AzureFailure as failure:
@@ -369,7 +370,7 @@ class BlobStore:
                 f"Make it: az storage container create --auth-mode login --account-name "
                 f"{where.account} --name {where.container}"
             )
-        if failure.status == 403:
+        if failure.status == HTTPStatus.FORBIDDEN:
             return f"You need the role Storage Blob Data Contributor on {where.account}."
         if failure.code == "BlockCountExceedsLimit":
             return "Azure takes no more records: name a fresh folder in the site file's state."

@@ -7,6 +7,7 @@ log, no message and no exception.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,7 +78,7 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
 
 
 def _client(named: TopologySharedKeys, host: str, access: Access) -> SecretClient:
-    """A client of the vault.
+    """Return a client of the vault.
 
     A vault answers the first request with a challenge: which resource the token must be for. The
     SDK takes one only if the vault's host is in that resource's domain, so that nobody else is
@@ -104,7 +105,7 @@ class _ForVaults:
     def get_token(
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
     ) -> AccessToken:
-        """A token, as the SDK asks for one.
+        """Return a token, as the SDK asks for one.
 
         Raises:
             AzureFailure: it would be for another service.
@@ -121,9 +122,9 @@ class _ForVaults:
 
 
 def _remedy(failure: AzureFailure, named: TopologySharedKeys) -> str | None:
-    """What to do, by what the vault said (its texts are observed, its codes published)."""
+    """Return what to do, by what the vault said (its texts are observed, its codes published)."""
     vault = named.key_vault
-    if failure.status == 403:
+    if failure.status == HTTPStatus.FORBIDDEN:
         if any(mark in failure.message for mark in FIREWALL):
             return (
                 f"Let this machine's address through the firewall of {vault}, or run it where "

@@ -117,7 +117,7 @@ def put(
 
 
 def _unused(change: PeeringWrite, seen: Peering | None, readings: Readings) -> Peering | None:
-    """A peering to be removed, when it carries nothing; a reading may be stale for a while."""
+    """Return a peering to be removed once it carries nothing; a reading may be stale at first."""
     clock = readings.reader.clock
     deadline = clock.now() + STALE_S
     while seen is not None and seen.flags.use_remote_gateways and clock.now() < deadline:

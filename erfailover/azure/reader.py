@@ -48,7 +48,7 @@ class Reader:
         return self._session.clock
 
     def get(self, resource_id: str, deadline_s: float = READ_DEADLINE_S) -> Body | None:
-        """The resource as ARM JSON; None where there is none.
+        """Return the resource as ARM JSON; None if there is none.
 
         Raises:
             AzureFailure: it could not be read; nothing is then known of it. Kind NOT_SUPPORTED for
@@ -199,7 +199,7 @@ class Reader:
         deadline_s: float = READ_DEADLINE_S,
         **arguments: Any,
     ) -> list[Body]:
-        """The rows of an action of a gateway that only reads: ``get_learned_routes``.
+        """Return the rows of an action of a gateway that only reads: ``get_learned_routes``.
 
         Args:
             gateway_id: the gateway.
@@ -211,7 +211,7 @@ class Reader:
         return rows
 
     def connections_of(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:
-        """The connections of a gateway, in whichever group; without ``connectionStatus``.
+        """Return the connections of a gateway, in whichever group; without ``connectionStatus``.
 
         Azure leaves that out of lists (reported: azure-powershell 2581, azure-cli 2061).
         """
@@ -247,7 +247,7 @@ class Reader:
     def asked(
         self, what: str, ask: Callable[[Clients], T], deadline_s: float = READ_DEADLINE_S
     ) -> T:
-        """What the default subscription's clients answer to a question, repeated as a read is."""
+        """Ask a question with the default subscription's clients, repeated as a read is."""
         clients = self._session.clients(self._session.subscription)
         return self._session.read(what, lambda: ask(clients), deadline_s)
 
@@ -259,7 +259,7 @@ class Reader:
         result: Callable[[Any], Any] = object_of,
         **arguments: Any,
     ) -> Any:
-        """What an action that only reads answers, by the SDK's name without ``begin_``."""
+        """Return what an action that only reads answers, by the SDK's name without ``begin_``."""
         where = parse(resource_id)
 
         def begin(polling: CadencePolling) -> Any:

@@ -28,7 +28,7 @@ RUNS = 30
 
 
 def script(root: click.Command, shell: str) -> str:
-    """What a shell must evaluate once, to ask for completions from then on."""
+    """Return what a shell must evaluate once, to ask for completions from then on."""
     made = get_completion_class(shell)
     assert made is not None, shell
     return made(root, {}, PROGRAM, VARIABLE).source()
@@ -46,7 +46,7 @@ def answer(root: click.Command) -> None:
 
 
 def _hand_over_to_lab() -> None:
-    """What follows ``erfailover lab`` is completed by the lab's own command line."""
+    """Let the lab's own command line complete what follows ``erfailover lab``."""
     line, at = os.environ.get("COMP_WORDS", ""), os.environ.get("COMP_CWORD", "")
     words = line.split()
     counted = not os.environ[VARIABLE].startswith("fish")  # fish gives the word, not its place
@@ -60,7 +60,7 @@ def _hand_over_to_lab() -> None:
 
 
 def found(what: str, ctx: click.Context, incomplete: str) -> list[Item]:
-    """The completions of a value; none where anything is wrong.
+    """Return the completions of a value; none if anything is wrong.
 
     Args:
         what: ``spokes``, ``expectations``, ``runs``, ``schemas`` or ``commands``.
@@ -111,7 +111,7 @@ def _commands(ctx: click.Context, _: str) -> Iterator[Item]:
 
 
 def _runs(ctx: click.Context, _: str) -> Iterator[Item]:
-    """The runs in this machine's journals of the site, the newest first."""
+    """Yield the runs in this machine's journals of the site, the newest first."""
     begun = [run for folder in _journals(ctx) for run in _begun(folder)]
     begun.sort(key=lambda run: str(run.get("at")), reverse=True)
     for run in islice(begun, RUNS):
@@ -120,7 +120,7 @@ def _runs(ctx: click.Context, _: str) -> Iterator[Item]:
 
 
 def _journals(ctx: click.Context) -> Iterator[Path]:
-    """A site's journals: of whatever subscription it may be in, the lab's included."""
+    """Yield a site's journals: of whatever subscription it may be in, the lab's included."""
     import platformdirs
 
     base = os.environ.get("ERFAILOVER_STATE_DIR")
@@ -143,7 +143,7 @@ def _begun(journal: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _site(ctx: click.Context) -> Any:
-    """The site file as it stands: what is wrong with it is not asked here."""
+    """Return the site file as it stands: what is wrong with it is not asked here."""
     import yaml
 
     from erfailover.config.yaml_source import MOST_BYTES

@@ -49,7 +49,7 @@ def cli() -> None:
 
 @cli.result_callback()
 def _judge_query(_: Any) -> int:
-    """The exit code of a command that went well: 2 where the query did not suit its result."""
+    """Return the exit code of a command that went well: 2 if the query did not suit its result."""
     told = click.get_current_context().meta.get(CONTEXT)
     return (
         UsageFailure.exit_code if told is not None and told.output.query_failure is not None else 0

@@ -31,7 +31,7 @@ class Word(click.Choice[str]):
         super().__init__(words, case_sensitive=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The word; raises ``BadParameter`` where it is none of them."""
+        """Return the word; raises ``BadParameter`` where it is none of them."""
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
@@ -69,7 +69,7 @@ def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:
 
 
 def logged(command: F) -> F:
-    """The options that say what is logged, and how."""
+    """Return the options that say what is logged, and how."""
     for option in (
         click.option(
             "-v",
@@ -92,17 +92,17 @@ def logged(command: F) -> F:
 
 
 def common(command: F) -> F:
-    """The options that every command takes which prints a result."""
+    """Return the options that every command takes which prints a result."""
     return printed(located(command))
 
 
 def planned(command: F) -> F:
-    """The same, for a command whose plan can be printed as az commands."""
+    """Return the same, for a command whose plan can be printed as az commands."""
     return _printed(located(command), (*FORMATS, "az"))
 
 
 def located(command: F) -> F:
-    """The options that say which site it is, and those that every command takes."""
+    """Return the options that say which site it is, and those that every command takes."""
     for option in (
         click.option(
             "--site",
@@ -121,7 +121,7 @@ def located(command: F) -> F:
 
 
 def printed(command: F) -> F:
-    """The options that say how a result is printed, named as az names them."""
+    """Return the options that say how a result is printed, named as az names them."""
     return _printed(command, FORMATS)
 
 
@@ -146,7 +146,7 @@ def _printed(command: F, formats: tuple[str, ...]) -> F:
 
 
 def _understood(ctx: click.Context, param: click.Parameter, text: str | None) -> Query | None:
-    """The query, or what is wrong with it, before anything is done."""
+    """Return the query, or what is wrong with it, before anything is done."""
     if text is None or ctx.resilient_parsing:
         return None
     from erfailover.reporting import formats
@@ -158,13 +158,13 @@ def _understood(ctx: click.Context, param: click.Parameter, text: str | None) ->
 
 
 def output_of(options: dict[str, Any]) -> tuple[str, Query | None]:
-    """The format and the query that were asked for; takes them out of ``options``."""
+    """Return the format and the query that were asked for; takes them out of ``options``."""
     output, query = options.pop("output", None), options.pop("query", None)
     return output or ("json" if query else "table"), query
 
 
 def writes(command: F) -> F:
-    """The options that every command takes which writes to the site."""
+    """Return the options that every command takes which writes to the site."""
     for option in (
         click.option(
             "--take-over",
@@ -193,7 +193,7 @@ REPORT = click.option(
 
 
 def context(options: dict[str, Any]) -> Context:
-    """What a command is given, from the common options; takes them out of ``options``."""
+    """Return what a command is given, from the common options; takes them out of ``options``."""
     from erfailover.commands.context import Context
     from erfailover.commands.output import Output
     from erfailover.commands.site_file import SiteFile

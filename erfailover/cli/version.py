@@ -47,7 +47,7 @@ def run(output: str, query: Query | None) -> None:
 
 
 def data() -> dict[str, Any]:
-    """The versions as plain data; null is what is not installed."""
+    """Return the versions as plain data; null is what is not installed."""
     return {
         "erfailover": __version__,
         "python": platform.python_version(),
@@ -67,7 +67,7 @@ def _version(name: str) -> str | None:
 
 
 def text(found: dict[str, Any]) -> str:
-    """The versions for people."""
+    """Return the versions for people."""
     lines = [f"erfailover {found['erfailover']}", f"Python {found['python']}, {found['platform']}"]
     lines += [f"  {name:<24}{each or 'NOT INSTALLED'}" for name, each in found["packages"].items()]
     for extra, names in found["extras"].items():

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from erfailover.azure.reader import Reader
     from erfailover.azure.session import Session
 
+FASTEST = 1e6
+"""A clock that runs faster than this is a mistake."""
+
 log = logging.getLogger("erfailover.commands.context")
 
 
@@ -80,7 +83,7 @@ class Context:
         )
 
     def place_of(self, name: OtherName) -> str:
-        """The line of the site file that names a peering."""
+        """Return the line of the site file that names a peering."""
         line = self.site_file.line(name.keys)
         return f"{self.site_file}:{line}" if line else str(self.site_file)
 
@@ -169,7 +172,7 @@ def clock_speed(environment: Mapping[str, str]) -> float:
         speed = float(text)
     except ValueError:
         speed = 0.0
-    if not 0.0 < speed < 1e6:
+    if not 0.0 < speed < FASTEST:
         raise UsageFailure(
             f"ERFAILOVER_CLOCK_SPEED is {text!r}; expected a number above 0",
             "Unset it, or take the value that `erfailover lab env` prints.",

@@ -47,7 +47,7 @@ def run(context: Context) -> None:
 
 
 def _hosts(context: Context) -> dict[str, str]:
-    """The hosts that a switch depends on, by what they are for."""
+    """Return the hosts that a switch depends on, by what they are for."""
     cloud, state = context.access.cloud, context.site.state
     hosts: dict[str, str | None] = {ENDPOINT: cloud.endpoint, SIGN_IN: cloud.authority}
     if state is not None:

@@ -181,7 +181,7 @@ def _screen() -> Screen:
 
 
 def screen(environment: Mapping[str, str], out: TextIO | None = None) -> Screen:
-    """What is shown on.
+    """Return what is shown on.
 
     Args:
         environment: the variables of this process.

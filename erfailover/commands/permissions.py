@@ -69,7 +69,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
 
 
 def _known_operations(context: Context) -> dict[str, frozenset[str]]:
-    """What the providers publish; nothing of those that could not be asked."""
+    """Return what the providers publish; nothing of those that could not be asked."""
     try:
         found = operations(context.reader, permissions.providers(context.site))
     except Failure as failure:

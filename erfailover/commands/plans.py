@@ -28,7 +28,7 @@ MOST_BYTES = 64 * 1024 * 1024
 
 
 def document(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
-    """A plan as the document that is printed and kept."""
+    """Return a plan as the document that is printed and kept."""
     return plan_document.document(site, plan, observed, __version__)
 
 
@@ -63,7 +63,7 @@ def tell(output: Output, text: str) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A saved plan.
+    """Return a saved plan.
 
     Raises:
         UsageFailure: the file cannot be read, or is no plan.

@@ -171,7 +171,7 @@ class Progress:
 
 
 def _fields(event: Event, attempts: int) -> dict[str, object]:
-    """What an event holds, for a program."""
+    """Return what an event holds, for a program."""
     task, usual = event.task, event.task.usual
     return {
         "event": str(event.state),

@@ -52,7 +52,7 @@ class SiteFile:
         return load(self.path, {})
 
     def line(self, keys: tuple[str | int, ...]) -> int | None:
-        """The line of a key; None if the file is not written yet, or cannot be read any more."""
+        """Return the line of a key; None if the file does not exist or cannot be read any more."""
         from erfailover.config.loader import line_of
 
         return line_of(self.path, keys)

@@ -10,6 +10,9 @@ from unicodedata import category
 
 from erfailover.model.resource_ids import GROUP, MACHINE, NETWORK, ResourceId
 
+LONGEST_GROUP, LONGEST_MACHINE = 90, 64
+"""In characters (published: naming rules for Azure resources)."""
+
 _NETWORK_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _NOT_IN_MACHINES = frozenset("~!@#$%^&*()=+_[]{}\\|;:.'\",<>/? ")
 _OF_GROUPS = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Nd"))
@@ -18,7 +21,7 @@ _OF_GROUPS = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Nd"))
 def is_group(name: str) -> bool:
     """Return whether Azure allows a name for a resource group; letters of any script count."""
     return (
-        1 <= len(name) <= 90
+        1 <= len(name) <= LONGEST_GROUP
         and not name.endswith(".")
         and all(each in "_-.()" or category(each) in _OF_GROUPS for each in name)
     )
@@ -27,7 +30,7 @@ def is_group(name: str) -> bool:
 def is_machine(name: str) -> bool:
     """Return whether Azure allows a name for a virtual machine with Linux."""
     return (
-        1 <= len(name) <= 64
+        1 <= len(name) <= LONGEST_MACHINE
         and name.isprintable()
         and not _NOT_IN_MACHINES.intersection(name)
         and not name.endswith("-")

@@ -83,7 +83,7 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
 
 
 def line_of(path: FilePath, keys: Keys) -> int | None:
-    """The line of a key of a site file; None if the file does not say."""
+    """Return the line of a key of a site file; None if the file does not say."""
     try:
         return parse(path.read_bytes()).line(keys)
     except (OSError, Unreadable):
@@ -91,7 +91,7 @@ def line_of(path: FilePath, keys: Keys) -> int | None:
 
 
 def template() -> str:
-    """The commented site file of the proof of concept, as ``init`` writes it."""
+    """Return the commented site file of the proof of concept, as ``init`` writes it."""
     return (resources.files("erfailover") / "data" / "erfailover.yaml").read_text("utf-8")
 
 
@@ -115,7 +115,7 @@ def _content(path: FilePath) -> bytes:
 
 
 def _site(source: Source) -> tuple[Site | None, list[Problem]]:
-    """The site that the values make, and what is wrong with them."""
+    """Return the site that the values make, and what is wrong with them."""
     if not isinstance(source.values, dict):
         found = "nothing" if source.values is None else _described(source.values)
         remedy = "'erfailover init' writes a complete one"
@@ -132,7 +132,7 @@ def _site(source: Source) -> tuple[Site | None, list[Problem]]:
 
 @cache
 def _adapter() -> TypeAdapter[Site]:
-    """What validates a site; making it costs more than validating."""
+    """Return what validates a site; making it costs more than validating."""
     return TypeAdapter(Site)
 
 
@@ -223,7 +223,7 @@ def _remedy(type_: Any, value: Any) -> str | None:
 
 
 def _expected(type_: Any) -> str:
-    """A type in words."""
+    """Return a type in words."""
     if get_origin(type_) is Literal:
         return " or ".join(repr(each) for each in get_args(type_))
     if members := _members(type_):
@@ -247,7 +247,7 @@ def _expected(type_: Any) -> str:
 
 
 def _described(value: Any) -> str:
-    """What stands in the file, in words."""
+    """Return what stands in the file, in words."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

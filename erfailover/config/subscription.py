@@ -51,12 +51,12 @@ class Subscription:
         return f"Subscription {self.id or 'none'} (from {where})"
 
     def data(self) -> dict[str, str | None]:
-        """The choice as plain data."""
+        """Return the choice as plain data."""
         return {"id": self.id, "from": self.origin}
 
 
 def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscription:
-    """The subscription in which a site's names are resources.
+    """Return the subscription in which a site's names are resources.
 
     A site that names every resource by its full id needs none; its first hub's is then told, so
     that a variable or ``az account set`` changes nothing about it.
@@ -92,7 +92,7 @@ def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscriptio
 
 
 def default_of_az(site: Site, environment: Mapping[str, str]) -> tuple[str | None, str]:
-    """The subscription that az has set, or None and why there is none.
+    """Return the subscription that az has set, or None and why there is none.
 
     az writes its profile in UTF-8 with a byte order mark (azure-cli 2.91, ``_session.py``). It
     keeps the subscriptions of all clouds in it; one of another cloud than the site's is not taken.

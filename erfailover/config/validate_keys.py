@@ -21,7 +21,7 @@ SECRET_VERSION = re.compile(r"[0-9a-f]{32}")
 
 
 def shared_key_problems(keys: Keys, named: TopologySharedKeys | None) -> Iterator[Problem]:
-    """What is wrong with where the tunnels' shared key is said to be.
+    """Check the place of the tunnels' shared key.
 
     Args:
         keys: the place in the site file.
@@ -54,7 +54,7 @@ def _is_vault(url: str) -> bool:
 
 
 def ssh_key_problems(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
-    """What is wrong with a machine's public key; whether a file holds one is found on use.
+    """Check a machine's public key; a file with one is read on use.
 
     Args:
         keys: the machine's place in the site file.

@@ -19,6 +19,8 @@ from erfailover.model.probes import (
 )
 from erfailover.model.site import Site
 
+LAST_PORT, LAST_EXIT_CODE, LONGEST_S = 65_535, 255, 3600
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*\.?")
 """A host's name (RFC 1123, with the underscores that are met); never an option of ``ping``."""
@@ -34,14 +36,14 @@ def problems(site: Site) -> Iterator[Problem]:
         yield from _times(keys, probe)
         if isinstance(probe, LOCAL):
             yield from _local(keys, probe)
-        if isinstance(probe, MachineConnect) and not 0 < probe.tcp < 65536:
+        if isinstance(probe, MachineConnect) and not 0 < probe.tcp <= LAST_PORT:
             yield Problem((*keys, "tcp"), "a TCP port, 1 to 65535", str(probe.tcp))
 
 
 def _times(keys: Keys, probe: Probe) -> Iterator[Problem]:
     for key in ("timeout_s", "every_s"):
         value = getattr(probe, key, 1.0)
-        if not 0 < value < 3600:
+        if not 0 < value < LONGEST_S:
             yield Problem((*keys, key), "seconds, above 0 and below 3600", f"{value:g}")
 
 
@@ -57,7 +59,7 @@ def _local(keys: Keys, probe: LocalProbe) -> Iterator[Problem]:
             yield Problem((*keys, "command"), "a program and its words", "nothing", remedy)
         case LocalShell() if not probe.shell.strip():
             yield Problem((*keys, "shell"), "a line for /bin/sh", "nothing")
-    if isinstance(probe, LocalCommand | LocalShell) and not 0 <= probe.exit_code <= 255:
+    if isinstance(probe, LocalCommand | LocalShell) and not 0 <= probe.exit_code <= LAST_EXIT_CODE:
         yield Problem((*keys, "exit_code"), "an exit code, 0 to 255", str(probe.exit_code))
 
 
@@ -72,7 +74,7 @@ def is_host(text: str) -> bool:
 
 def _is_endpoint(text: str) -> bool:
     host, _, port = text.rpartition(":")
-    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) <= LAST_PORT:
         return False
     if host.startswith("[") and host.endswith("]"):
         return ":" in host and is_host(host[1:-1])

@@ -92,7 +92,7 @@ def _peering_location(site: Site) -> Iterator[Problem]:
 
 
 def _cloud(site: Site) -> Iterator[Problem]:
-    """The URLs of a cloud; whether its certificate authorities are there is found on use."""
+    """Check the URLs of a cloud; its certificate authorities are read on use."""
     for key, version in site.api_versions.items():
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-\w+)?", version):
             expected = "an api-version like 2025-07-01"
@@ -226,7 +226,7 @@ def _kept(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
 
 
 def _kept_on_both(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
-    """What a switch turns on or off, the switch back cannot keep: it would stay so."""
+    """Yield flags that one path keeps and the other sets: a switch back could not restore them."""
     home, away = peering.on_expressroute, peering.on_ipsec
     if home == "absent" or away == "absent":
         return

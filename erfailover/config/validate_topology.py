@@ -314,7 +314,7 @@ def _remote_gateways(
     with_gateway: set[str],
     users: dict[str, str],
 ) -> Iterator[Problem]:
-    """What Azure refuses about ``use_remote_gateways`` (recorded; see its peering rules)."""
+    """Yield what Azure refuses about ``use_remote_gateways`` (recorded; see its peering rules)."""
     place = (*keys, "flags", "use_remote_gateways") if keys[0] == "topology" else keys
     if remote not in with_gateway:
         yield Problem(place, "false", "true", f"{remote} has no gateway to lend")
@@ -387,7 +387,7 @@ def _machine(keys: Keys, machine: TopologyMachine) -> Iterator[Problem]:
         yield Problem((*keys, "interfaces"), "at least one interface", "none")
     if machine.nat_for is None:
         return
-    fits = len(interfaces) == 2 and interfaces[0].public
+    fits = [each.public for each in interfaces[:1]] == [True] and len(interfaces[1:]) == 1
     if not fits or not all(each.forwarding for each in interfaces):
         yield Problem(
             (*keys, "nat_for"),

@@ -55,7 +55,7 @@ class Problem:
     line: int | None = None
 
     def text(self, file: str) -> str:
-        """The problem in one line, beginning with ``file:line:``."""
+        """Return the problem in one line, beginning with ``file:line:``."""
         where = f"{file}:{self.line}: " if self.line else f"{file}: "
         path = f"{dotted(self.keys)}: " if self.keys else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
@@ -63,7 +63,7 @@ class Problem:
 
 
 def dotted(keys: Keys) -> str:
-    """A key path as people write it: ``spokes[0].spoke_to_primary.name``."""
+    """Return a key path as people write it: ``spokes[0].spoke_to_primary.name``."""
     text = ""
     for key in keys:
         name = shortened(str(key))
@@ -79,7 +79,7 @@ class Source:
     lines: Mapping[Keys, int]
 
     def line(self, keys: Keys) -> int | None:
-        """The line of a key, or of the nearest key above it that is there."""
+        """Return the line of a key, or of the nearest key above it that is there."""
         while keys and keys not in self.lines:
             keys = keys[:-1]
         return self.lines.get(keys)
@@ -189,7 +189,7 @@ class _Reader:
     problems: list[Problem]
 
     def value(self, node: Node, keys: Keys, above: tuple[Node, ...]) -> Any:
-        """The plain value of a node."""
+        """Return the plain value of a node."""
         line = node.start_mark.line + 1
         self.lines.setdefault(keys, line)
         if node in above:

@@ -107,7 +107,7 @@ class Locations:
     unknown: tuple[str, ...]
 
     def spelled(self, location: str) -> str | None:
-        """A location as Azure spells it; None where no circuit is there."""
+        """Return a location as Azure spells it; None if no circuit is there."""
         return next((each for each in self.known if each.lower() == location.lower()), None)
 
 
@@ -132,7 +132,7 @@ def locations(circuits: Circuits) -> Locations:
 
 
 def claims(circuits: Circuits) -> Iterator[Claim]:
-    """What should hold of a gateway's connections and circuits; what is unread is UNKNOWN."""
+    """Yield what should hold of a gateway's connections and circuits; what is unread is UNKNOWN."""
     found = circuits.connections.value
     if found is None:
         why = circuits.connections.unknown or "they could not be read"

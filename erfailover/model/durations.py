@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+MEDIAN = 0.5
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+UNITS = (("d", DAY_S), ("h", HOUR_S), ("min", MINUTE_S), ("s", 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Usual:
@@ -32,7 +36,7 @@ class Usual:
         q = min(max(quantile, 0.01), 0.99)
         figures = (self.quick_s or self.usually_s, self.usually_s, self.one_in_ten_s)
         low, middle, high = (math.log(max(each, 0.1)) for each in figures)
-        if q < 0.5:
+        if q < MEDIAN:
             return math.exp(low + (middle - low) * (q - 0.1) / 0.4)
         return math.exp(middle + (high - middle) * (q - 0.5) / 0.4)
 
@@ -54,20 +58,19 @@ HOLD_TIME_S = 180.0
 
 
 def duration(seconds: float) -> str:
-    """A duration for people: ``7 s``, ``12 min 05 s``."""
-    whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
-
-
-def long_duration(seconds: float) -> str:
-    """Return a duration that may be days long: ``3 d 4 h``, ``2 h 05 min``, ``12 min 05 s``."""
-    minutes = int(seconds // 60)
-    hours, days = minutes // 60, minutes // 1440
-    if days:
-        return f"{days} d {hours % 24} h"
-    return f"{hours} h {minutes % 60:02d} min" if hours else duration(seconds)
+    """Return a duration for people: ``45 s``, ``3 min 20 s``, ``1 h 50 min``, ``3 d 4 h``."""
+    rest = round(seconds)
+    if rest >= HOUR_S:
+        rest -= rest % MINUTE_S
+    counts = []
+    for unit, length in UNITS:
+        count, rest = divmod(rest, length)
+        counts.append((count, unit))
+    shown = [f"{count} {unit}" for count, unit in counts if count]
+    return " ".join(shown[:2]) or "0 s"
 
 
 def usually(usual: Usual) -> str:
-    """What is usual, in words: ``usually 3 s, one in ten 13 s``."""
-    return f"usually {duration(usual.usually_s)}, one in ten {duration(usual.one_in_ten_s)}"
+    """Return what is usual, in words: ``typically 3 s (90th percentile 13 s)``."""
+    most = duration(usual.one_in_ten_s)
+    return f"typically {duration(usual.usually_s)} (90th percentile {most})"

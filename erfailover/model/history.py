@@ -102,7 +102,7 @@ class RunRecord:
 
 
 def runs(records: Iterable[Mapping[str, Any]]) -> list[RunRecord]:
-    """The runs that a journal tells of, oldest first."""
+    """Return the runs that a journal tells of, oldest first."""
     found: dict[str, RunRecord] = {}
     took_over: dict[str, str] = {}
     for record in records:
@@ -189,7 +189,7 @@ def _text(record: Mapping[str, Any], name: str) -> str:
 
 
 def unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
-    """The last run, where it did not come to its end and nothing has finished since."""
+    """Return the last run if it did not come to its end and nothing has finished since."""
     last = None
     for run in all_runs:
         last = run

@@ -16,6 +16,9 @@ from typing import Any
 from erfailover.model import plain_json
 from erfailover.model.site import Path
 
+LARGEST = 1e12
+"""No time or count of a record is larger."""
+
 Record = Mapping[str, Any]
 
 DAMAGED = "damaged"
@@ -114,7 +117,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def _is_count(value: Any) -> bool:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from erfailover.errors import printable
+from erfailover.model.durations import duration
 
 TAKE_OVER = "--take-over"
 MOST_CHARACTERS = 4096
@@ -61,7 +62,7 @@ class LeaseRecord:
     def told(self, now: float) -> str:
         """Who holds it, what they do, and since when, for people."""
         age = max(0.0, now - self.since)
-        how_long = f"{age:.0f} s" if age < 120 else f"{age / 60:.0f} min"
+        how_long = duration(age)
         what = f"erfailover {self.holder.command}"
         return f"{self.holder.name}: {what}, since {self.since_text} ({how_long})"
 
@@ -71,7 +72,7 @@ class LeaseRecord:
         return datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
     def data(self) -> dict[str, Any]:
-        """The record as plain JSON data."""
+        """Return the record as plain JSON data."""
         holder = self.holder
         return {
             "user": holder.user,
@@ -86,7 +87,7 @@ class LeaseRecord:
 
     @classmethod
     def of(cls, data: Any) -> LeaseRecord:
-        """The record in plain JSON data.
+        """Return the record in plain JSON data.
 
         Raises:
             ValueError: it is none.
@@ -163,7 +164,7 @@ def decide(
 
 
 def refusal(where: str, record: LeaseRecord | None, now: float) -> tuple[str, str]:
-    """What somebody is told who may not write: the message and how to go on."""
+    """Return what somebody is told who may not write: the message and how to go on."""
     who = record.told(now) if record else "somebody who has not said who they are"
     return (
         f"the site is being written to by {who}",

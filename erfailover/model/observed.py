@@ -219,11 +219,11 @@ class Observed:
         return (*((named,) if named else ()), *beside)
 
     def network(self, network_id: str) -> VirtualNetwork | None:
-        """A VNet by its id."""
+        """Return a VNet by its id."""
         return self.networks.get(network_id.lower())
 
     def peering(self, peering_id: str) -> Peering | None:
-        """A peering by its id."""
+        """Return a peering by its id."""
         network = self.network(network_of(peering_id))
         for peering in network.peerings if network else ():
             if peering.id.lower() == peering_id.lower():

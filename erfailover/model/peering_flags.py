@@ -49,11 +49,11 @@ class Flags(Section):
         return {flag.arm_name: getattr(self, flag.name) for flag in FLAGS}
 
     def without_remote_gateways(self) -> Flags:
-        """The same flags, with ``use_remote_gateways`` off."""
+        """Return the same flags, with ``use_remote_gateways`` off."""
         return replace(self, use_remote_gateways=False)
 
     def over(self, found: Flags | None) -> Flags:
-        """The same flags, with what is kept as it was found; off where nothing was."""
+        """Return the same flags, with what is kept as it was found; off where nothing was."""
         if self.allow_forwarded_traffic != "keep":
             return self
         kept = found is not None and found.allow_forwarded_traffic

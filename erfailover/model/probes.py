@@ -172,12 +172,12 @@ def machines(probe: Probe) -> tuple[str, ...]:
 
 
 def interfaces(probe: Probe) -> tuple[str, ...]:
-    """The network interfaces whose effective routes a probe reads."""
+    """Return the network interfaces whose effective routes a probe reads."""
     return (probe.interface,) if isinstance(probe, InterfaceRoute) else ()
 
 
 def kind(probe: Probe) -> str:
-    """What a probe is, in one word of the site file."""
+    """Return what a probe is, in one word of the site file."""
     words = {
         LocalPing: "ping",
         LocalConnect: "connect",
@@ -199,7 +199,7 @@ def where(probe: Probe) -> str:
 
 
 def what(probe: Probe) -> str:
-    """What is asked, in words."""
+    """Return what is asked, in words."""
     match probe:
         case LocalPing():
             return f"ping {probe.ping}"

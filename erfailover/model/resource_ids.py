@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+SHORTEST = len(("", "subscriptions", "ID"))
+"""The parts of the shortest id, a subscription's."""
+
 NETWORK_PROVIDER = "Microsoft.Network"
 
 SUBSCRIPTION = "Microsoft.Resources/subscriptions"
@@ -122,7 +125,7 @@ def canonical(resource_id: str) -> str:
     that is no id is returned unchanged.
     """
     parts = resource_id.rstrip("/").split("/")
-    if parts[:1] != [""] or len(parts) < 3:
+    if parts[:1] != [""] or len(parts) < SHORTEST:
         return resource_id
     at = 1
     while at < len(parts):
@@ -160,31 +163,31 @@ def subscription_of(resource_id: str) -> str:
 
 
 def group_of(resource_id: str) -> str:
-    """The id of the resource group that holds a resource."""
+    """Return the id of the resource group that holds a resource."""
     return "/".join(resource_id.split("/")[:5])
 
 
 def network_of(peering_id: str) -> str:
-    """The id of the VNet that owns a peering."""
+    """Return the id of the VNet that owns a peering."""
     return re.split("/virtualNetworkPeerings/", peering_id, flags=re.IGNORECASE)[0]
 
 
 def resource_of(child_id: str) -> str:
-    """The id of the resource, right below its provider, that a child belongs to."""
+    """Return the id of the resource, right below its provider, that a child belongs to."""
     return "/".join(child_id.split("/")[:9])
 
 
 def child_of(parent_id: str, type_: str, name: str) -> str:
-    """The id of a child of a resource, by the child's type and name."""
+    """Return the id of a child of a resource, by the child's type and name."""
     return f"{parent_id}/{last_of(type_)}/{name}"
 
 
 def last_of(resource_id: str) -> str:
-    """The name at the end of a resource id; of a mere name, the name."""
+    """Return the name at the end of a resource id; of a mere name, the name."""
     return resource_id.rsplit("/", 1)[-1]
 
 
 def name_of(resource_id: str, type_: str) -> str:
-    """The name of a resource; of a peering with its VNet, ``vnet1/vnet1-to-vnet2``."""
+    """Return the name of a resource; of a peering with its VNet, ``vnet1/vnet1-to-vnet2``."""
     parts = resource_id.split("/")
     return f"{parts[-3]}/{parts[-1]}" if type_ == PEERING else parts[-1]

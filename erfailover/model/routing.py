@@ -87,7 +87,7 @@ class Surrounding:
     """What is in its subnets beside gateways and Route Servers: how many of which kind."""
 
     def subnet(self, name: str) -> Subnet | None:
-        """A subnet by its name, in any letter case."""
+        """Return a subnet by its name, in any letter case."""
         return next((each for each in self.subnets if each.name.lower() == name.lower()), None)
 
 
@@ -142,10 +142,10 @@ class Surroundings:
     """What a Virtual Network Manager has put into effect, by the id of each VNet that was asked."""
 
     def network(self, network_id: str) -> Reading[Surrounding]:
-        """A VNet by its id."""
+        """Return a VNet by its id."""
         return self.networks.get(network_id.lower(), Reading(None, "it was not read"))
 
     def table(self, subnet: Subnet) -> Reading[RouteTable]:
-        """The route table of a subnet that has one."""
+        """Return the route table of a subnet that has one."""
         key = subnet.route_table or ""
         return self.route_tables.get(key, Reading(None, "it was not read"))

@@ -54,7 +54,7 @@ class SitePeering(Section):
     """Its flags while the spoke is on IPsec."""
 
     def on(self, path: Path, found: Flags | None = None) -> Flags | None:
-        """The flags while the spoke is on a path; None where there is then no peering.
+        """Return the flags while the spoke is on a path; None if there is then no peering.
 
         Args:
             path: which of the two.
@@ -100,15 +100,15 @@ class Spoke(Section):
             object.__setattr__(self, "name", last_of(self.virtual_network))
 
     def outward(self, role: Role) -> SitePeering:
-        """The peering from the spoke to a hub."""
+        """Return the peering from the spoke to a hub."""
         return self.spoke_to_primary if role is Role.PRIMARY else self.spoke_to_backup
 
     def inward(self, role: Role) -> SitePeering:
-        """The peering from a hub to the spoke."""
+        """Return the peering from a hub to the spoke."""
         return self.primary_to_spoke if role is Role.PRIMARY else self.backup_to_spoke
 
     def prestaged(self) -> Spoke:
-        """The same spoke, with its peerings to the backup hub there on either path."""
+        """Return the same spoke, with its peerings to the backup hub there on either path."""
         outward, inward = self.spoke_to_backup, self.backup_to_spoke
         if outward.on_expressroute == "absent" and outward.on_ipsec != "absent":
             ready = outward.on_ipsec.without_remote_gateways()
@@ -285,11 +285,11 @@ class Site(Section):
         return self.topology is not None or not all(each.startswith("/") for each in names)
 
     def group_id(self) -> str:
-        """The id of the site's resource group."""
+        """Return the id of the site's resource group."""
         return f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
 
     def resource_id(self, type_: str, name: str) -> str:
-        """The id of a resource of the site: a name is in its group, a full id stays as it is.
+        """Return the id of a resource: a name is in the site's group, a full id stays as it is.
 
         A child is named ``parent/child`` with a type like ``Microsoft.Network/a/b``.
         """
@@ -302,29 +302,29 @@ class Site(Section):
         return f"{self.group_id()}/providers/{provider}/{pairs}"
 
     def network_id(self, name: str) -> str:
-        """The id of a VNet of the site."""
+        """Return the id of a VNet of the site."""
         return self.resource_id(NETWORK, name)
 
     def gateway_id(self, name: str) -> str:
-        """The id of a virtual network gateway of the site."""
+        """Return the id of a virtual network gateway of the site."""
         return self.resource_id(GATEWAY, name)
 
     def machine_id(self, name: str) -> str:
-        """The id of a virtual machine of the site."""
+        """Return the id of a virtual machine of the site."""
         return self.resource_id(MACHINE, name)
 
     def peering_id(self, network: str, peering: str) -> str:
-        """The id of a peering of a VNet of the site."""
+        """Return the id of a peering of a VNet of the site."""
         return child_of(self.network_id(network), PEERING, peering)
 
     def peering_ids(self, spoke: Spoke) -> Iterator[str]:
-        """The ids of the four peerings of a spoke."""
+        """Yield the ids of the four peerings of a spoke."""
         for role in Role:
             yield self.peering_id(spoke.virtual_network, spoke.outward(role).name)
             yield self.peering_id(self.hub(role).virtual_network, spoke.inward(role).name)
 
     def network_names(self) -> tuple[str, ...]:
-        """The VNets that a switch reads: both hubs, then the spokes."""
+        """Return the VNets that a switch reads: both hubs, then the spokes."""
         spokes = (spoke.virtual_network for spoke in self.spokes)
         return (self.primary.virtual_network, self.backup.virtual_network, *spokes)
 

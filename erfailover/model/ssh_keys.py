@@ -31,7 +31,7 @@ def is_key(text: str) -> bool:
 
 
 def one_line(text: str) -> str:
-    """A key as it is sent: without the line break at its end."""
+    """Return a key as it is sent: without the line break at its end."""
     return text.strip()
 
 
@@ -41,7 +41,7 @@ def same(one: str, other: str) -> bool:
 
 
 def fault(text: str) -> Fault | None:
-    """What keeps Azure from taking a text as a public key; None where nothing does."""
+    """Return what keeps Azure from taking a text as a public key; None if nothing does."""
     text = one_line(text)
     if "PRIVATE KEY" in text:
         return Fault("a private key", "keep that one to yourself and name its .pub file")
@@ -54,7 +54,7 @@ def fault(text: str) -> Fault | None:
     if "\n" in text:
         return Fault(f"{len(text.splitlines())} lines", "give one key, in one line")
     words = text.split()
-    if len(words) < 2:
+    if not words[1:]:
         return Fault("no key", "it has two words or more: the type, the key, a comment")
     return _key_fault(words[0], words[1])
 

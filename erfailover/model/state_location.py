@@ -39,7 +39,7 @@ def parse(text: str) -> BlobLocation:
     if not text.startswith(SCHEME):
         raise ValueError(f"it does not begin with {SCHEME}")
     account, *rest = text.removeprefix(SCHEME).rstrip("/").split("/")
-    if len(rest) < 2:
+    if not rest[1:]:
         raise ValueError("an account, a container and a folder are needed")
     container, *folders = rest
     if not ACCOUNT.fullmatch(account):

@@ -91,7 +91,7 @@ class Results:
     elapsed_s: float = 0.0
 
     def of(self, state: State) -> list[Task]:
-        """The tasks that ended in a state."""
+        """Return the tasks that ended in a state."""
         return [event.task for event in self.events if event.state is state]
 
     def raise_first(self) -> None:

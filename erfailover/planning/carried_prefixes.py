@@ -14,7 +14,7 @@ from erfailover.planning.static_tunnels import connected_tunnels
 
 @once_per_reading
 def carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
-    """The IPv4 prefixes that a gateway has learned, or has static tunnels to, each once."""
+    """Return the IPv4 prefixes that a gateway has learned, or has static tunnels to, each once."""
     static = {prefix for each in connected_tunnels(gateway) for prefix in each.prefixes}
     found = {*learned_routes(gateway).prefixes, *static}
     return tuple(sorted(found, key=lambda each: (int(each.network_address), each.prefixlen)))
@@ -22,7 +22,7 @@ def carried_prefixes(gateway: Gateway) -> tuple[IPv4Network, ...]:
 
 @once_per_reading
 def carried_table(gateway: Gateway) -> PrefixTable[IPv4Network, IPv4Network]:
-    """What a gateway carries, as a table to ask."""
+    """Return what a gateway carries, as a table to ask."""
     return table_of(carried_prefixes(gateway))
 
 
@@ -42,7 +42,7 @@ def needs_static_tunnels(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> b
 
 
 def beyond(gateway: Gateway, spaces: Sequence[IPv4Network]) -> list[IPv4Network]:
-    """What a gateway has learned from beyond Azure, in order.
+    """Return what a gateway has learned from beyond Azure, in order.
 
     Args:
         gateway: which has learned it.

@@ -46,7 +46,7 @@ def hub_has_learned(
 ) -> Claim:
     """Return whether the gateways of a hub have learned every prefix between them."""
     whole = either(gateways, lambda each: conditions.gateway_has_learned(each, role, prefixes))
-    if whole.verdict is Verdict.HOLDS or len(gateways) < 2:
+    if whole.verdict is Verdict.HOLDS or not gateways[1:]:
         return whole
     return _learned_between(gateways[0], role, prefixes, *gateways[1:])
 

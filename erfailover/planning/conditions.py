@@ -54,7 +54,7 @@ Published: both are reserved, and a local network gateway may have neither.
 
 
 def all_of(claims: Iterable[Claim]) -> Verdict:
-    """HOLDS if all hold; FAILS if one fails; UNKNOWN otherwise."""
+    """Return HOLDS if all hold, FAILS if one fails, and UNKNOWN otherwise."""
     verdicts = {claim.verdict for claim in claims}
     if Verdict.FAILS in verdicts:
         return Verdict.FAILS
@@ -62,7 +62,7 @@ def all_of(claims: Iterable[Claim]) -> Verdict:
 
 
 def duration_s(text: str | None) -> float | None:
-    """A ``connectedDuration`` in seconds: ``00:01:14.8269278``, beyond a day ``3.03:14:13.18``."""
+    """Convert a ``connectedDuration`` to seconds: ``00:01:14.8269278``, ``3.03:14:13.18``."""
     found = re.fullmatch(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)", text or "")
     if not found:
         return None
@@ -71,17 +71,17 @@ def duration_s(text: str | None) -> float | None:
 
 
 def peers_of(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
-    """The gateway's peers; none where they are unknown."""
+    """Return the gateway's peers; none if they are unknown."""
     return (gateway.peers.value or ()) if gateway else ()
 
 
 def routes_of(gateway: Gateway | None) -> tuple[GatewayRoute, ...]:
-    """The gateway's learned routes; none where they are unknown."""
+    """Return the gateway's learned routes; none if they are unknown."""
     return (gateway.learned_routes.value or ()) if gateway else ()
 
 
 def external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
-    """The peers that lead out of Azure's network, each at every instance that lists it.
+    """Return the peers that lead out of Azure's network, each at every instance that lists it.
 
     An ExpressRoute gateway's are the Microsoft edge, two a circuit (published); a Route Server
     and a VPN gateway beside it are listed as well, with ASNs of their own. An active-active VPN
@@ -97,7 +97,7 @@ def external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
 
 @once_per_reading
 def learned_routes(gateway: Gateway) -> Routes:
-    """The routes a gateway has learned, by any of its instances.
+    """Return the routes a gateway has learned, by any of its instances.
 
     Of the peers only those count that are Connected. A VPN gateway beside an ExpressRoute gateway
     or a Route Server lists what comes from there as well (published: AS path 12076-65020): none of
@@ -123,14 +123,14 @@ def is_static(gateway: Gateway | None) -> bool:
 
 @lru_cache(KEPT)
 def first_asn(as_path: str | None) -> int | None:
-    """The neighboring AS of a path: ``12076-65020`` begins with 12076; None without a path."""
+    """Return the neighboring AS of a path: 12076 of ``12076-65020``; None without a path."""
     found = re.match(r"\s*(\d+)", as_path or "")
     return int(found[1]) if found else None
 
 
 @once_per_reading
 def originated(gateway: Gateway) -> Routes:
-    """The routes a gateway originates."""
+    """Return the routes a gateway originates."""
     own = set(gateway.bgp_addresses)
     return Routes(
         route
@@ -141,7 +141,7 @@ def originated(gateway: Gateway) -> Routes:
 
 
 def gateway_is_provisioned(gateway: Gateway | None, role: Role) -> Claim:
-    """The gateway is there, and no operation on it is under way or failed."""
+    """Claim that the gateway exists, and no operation on it is under way or failed."""
     name = "gateway_is_provisioned"
     if gateway is None:
         return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
@@ -195,7 +195,7 @@ def gateway_has_all_its_bgp_peers(gateway: Gateway | None, role: Role) -> Claim:
         up = len(others) - len(down)
         seen = f"{gateway.name} is degraded: {up} of {len(others)} {what} Connected"
         return Claim(name, Verdict.FAILS, f"{seen}; {_listed(down, others)}")
-    if gateway.type == EXPRESSROUTE and len({peer.neighbor for peer in others}) < 2:
+    if gateway.type == EXPRESSROUTE and len({peer.neighbor for peer in others}) <= 1:
         seen = f"{gateway.name} is degraded: it lists one edge peer, and a circuit has two"
         return Claim(name, Verdict.FAILS, f"{seen}; {_listed(others)}")
     return Claim(name, Verdict.HOLDS, f"{gateway.name}: {_listed(others)}")
@@ -222,12 +222,12 @@ def _nobody(gateway: Gateway) -> str:
 def gateway_has_learned(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Claim:
-    """The gateway has learned every prefix, or one that covers it."""
+    """Claim that the gateway has learned every prefix, or one that covers it."""
     return _has_learned(gateway, role, prefixes)
 
 
 def prefix_is_learned(gateway: Gateway | None, role: Role, prefix: IPv4Network) -> Claim:
-    """The gateway has learned one prefix, or one that covers it."""
+    """Claim that the gateway has learned one prefix, or one that covers it."""
     return _has_learned(gateway, role, (prefix,))
 
 
@@ -256,7 +256,7 @@ def _has_learned(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Net
 def gateway_has_been_healthy_for(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network], hold_s: float
 ) -> Claim:
-    """The remote prefixes come from sessions that have been up for a hold time, in seconds.
+    """Claim that the remote prefixes come from sessions that have been up for a hold time (s).
 
     Decides for a VPN gateway only: the sessions of an ExpressRoute gateway end at Microsoft's edge
     and stay up while the circuit is down (``planning.switch.hold_time``).
@@ -306,7 +306,7 @@ def held_for_s(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> float | Non
 def gateway_originates(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Claim:
-    """The gateway originates every prefix; a covering one instead is UNKNOWN (summarised)."""
+    """Claim that the gateway originates every prefix; a covering one instead is UNKNOWN."""
     name = "gateway_originates_the_spoke"
     if gateway is not None and is_static(gateway):
         up = tunnel_is_up(gateway, name)
@@ -326,7 +326,7 @@ def gateway_originates(
 def gateway_does_not_originate(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network]
 ) -> Claim:
-    """The gateway originates none of the prefixes."""
+    """Claim that the gateway originates none of the prefixes."""
     name = "gateway_does_not_originate_the_spoke"
     if gateway is not None and is_static(gateway):
         return Claim(name, Verdict.HOLDS, f"{gateway.name} has no BGP: it tells nobody of it")
@@ -350,7 +350,7 @@ def _unread(gateway: Gateway | None, role: Role) -> str:
 
 
 def network_was_read(observed: Observed, network_id: str) -> Claim:
-    """The VNet is known, with its peerings."""
+    """Claim that the VNet is known, with its peerings."""
     claim, name = "network_was_read", last_of(network_id)
     if observed.network(network_id) is None:
         why = observed.unknown.get(network_id.lower(), f"{name} could not be read")
@@ -375,7 +375,7 @@ def network_is_at_rest(network: VirtualNetwork | None, name: str) -> Claim:
 
 
 def spoke_has_no_gateway_of_its_own(network: VirtualNetwork | None, name: str) -> Claim:
-    """A VNet with a gateway of its own cannot use a remote one."""
+    """Claim that a VNet has no gateway of its own: with one it cannot use a remote one."""
     claim = "spoke_has_no_gateway_of_its_own"
     if network is None:
         return Claim(claim, Verdict.UNKNOWN, f"{name} could not be read")
@@ -385,7 +385,7 @@ def spoke_has_no_gateway_of_its_own(network: VirtualNetwork | None, name: str) -
 
 
 def peering_is_connected(peering: Peering | None, name: str) -> Claim:
-    """The peering is Connected, and no operation on it is in progress or failed."""
+    """Claim that the peering is Connected, and no operation on it is in progress or failed."""
     claim = "peering_is_connected"
     if peering is None:
         return Claim(claim, Verdict.FAILS, f"{name} does not exist")
@@ -402,7 +402,7 @@ def peering_is_connected(peering: Peering | None, name: str) -> Claim:
 
 
 def peering_joins_the_complete_networks(peering: Peering) -> Claim:
-    """The peering is of the complete VNets: that is what a switch makes of the other one."""
+    """Claim that a peering joins the complete VNets, as the one that a switch makes does."""
     claim = "peering_joins_the_complete_networks"
     if not peering.is_partial:
         return Claim(claim, Verdict.HOLDS, f"{peering.name} joins the complete VNets")
@@ -416,7 +416,7 @@ def peering_joins_the_complete_networks(peering: Peering) -> Claim:
 
 
 def peering_is_in_sync(peering: Peering) -> Claim:
-    """The peering has the remote VNet's present address space in force."""
+    """Claim that the peering has the remote VNet's present address space in force."""
     claim = "peering_is_in_sync"
     if not peering.is_out_of_sync:
         return Claim(claim, Verdict.HOLDS, f"{peering.name} is in sync")
@@ -429,7 +429,7 @@ def peering_is_in_sync(peering: Peering) -> Claim:
 
 
 def peering_is_connected_and_in_sync(peering: Peering | None, name: str) -> Claim:
-    """The peering is Connected, FullyInSync, and at rest."""
+    """Claim that the peering is Connected, FullyInSync, and at rest."""
     claim = "peering_is_connected_and_in_sync"
     if peering is None:
         return Claim(claim, Verdict.FAILS, f"{name} does not exist")

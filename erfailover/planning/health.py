@@ -74,7 +74,7 @@ class Health:
 def judge(
     site: Site, observed: Observed, circuits: Mapping[Role, Circuits] | None = None
 ) -> Health:
-    """The verdict on a site.
+    """Return the verdict on a site.
 
     Args:
         site: what there should be.
@@ -124,7 +124,7 @@ def _warnings(observed: Observed, circuits: Mapping[Role, Circuits]) -> Iterator
 
 
 def _out_of_sync(site: Site, observed: Observed, spokes: Iterable[SpokeHealth]) -> Iterator[str]:
-    """What the path in use does not carry because a peering of it is out of sync."""
+    """Yield what the path in use does not carry because a peering of it is out of sync."""
     paths = {each.name: each.path for each in spokes}
     for spoke in site.spokes:
         if (path := paths[spoke.name]) in tuple(Path):
@@ -149,7 +149,7 @@ def leaves_healthy(site: Site, observed: Observed, plan: SwitchPlan) -> tuple[st
 
 
 def path_of(site: Site, observed: Observed, spoke: Spoke) -> str:
-    """The path a spoke is on: whose gateway its peerings use."""
+    """Return the path a spoke is on: whose gateway its peerings use."""
     used = []
     if observed.network(site.network_id(spoke.virtual_network)) is None:
         return "unknown"

@@ -20,13 +20,13 @@ UP = "Connected"
 
 
 def static_tunnels(gateway: Gateway | None) -> tuple[Tunnel, ...]:
-    """The gateway's connections without BGP; none if they are unknown or were not asked for."""
+    """Return the gateway's connections without BGP; none if they are unknown or were not read."""
     reading = gateway.static_tunnels if gateway else None
     return (reading.value or ()) if reading else ()
 
 
 def connected_tunnels(gateway: Gateway) -> list[Tunnel]:
-    """The gateway's connections without BGP that are up."""
+    """Return the gateway's connections without BGP that are up."""
     return [each for each in static_tunnels(gateway) if each.status == UP]
 
 
@@ -46,7 +46,7 @@ def tunnel_is_up(gateway: Gateway, name: str) -> Claim:
 
 
 def tunnels_to(gateway: Gateway, prefixes: Iterable[IPv4Network]) -> dict[IPv4Network, str]:
-    """The connected static tunnel that leads to each prefix, by name."""
+    """Return the connected static tunnel that leads to each prefix, by name."""
     table = _static_prefixes(gateway)
     found = ((prefix, next(table.covering(prefix), None)) for prefix in prefixes)
     return {prefix: name for prefix, name in found if name is not None}
@@ -54,7 +54,7 @@ def tunnels_to(gateway: Gateway, prefixes: Iterable[IPv4Network]) -> dict[IPv4Ne
 
 @once_per_reading
 def _static_prefixes(gateway: Gateway) -> PrefixTable[IPv4Network, str]:
-    """The names of the connected static tunnels, by the prefixes that they lead to."""
+    """Return the names of the connected static tunnels, by the prefixes that they lead to."""
     return PrefixTable(
         (prefix, tunnel.name) for tunnel in connected_tunnels(gateway) for prefix in tunnel.prefixes
     )

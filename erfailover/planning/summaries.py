@@ -30,7 +30,7 @@ def spoke_is_originated(
     *,
     in_force: bool,
 ) -> Claim:
-    """The gateway originates every prefix, or a summary of its hub does for it.
+    """Claim that the gateway originates every prefix, or a summary of its hub does for it.
 
     Args:
         site: the site.
@@ -63,7 +63,7 @@ def spoke_is_originated(
 
 
 def _rival(other: Gateway | None, name: str, prefixes: Sequence[IPv4Network]) -> str:
-    """What the other gateway tells its peers over the prefixes, or why that is not known."""
+    """Return what the other gateway tells its peers over the prefixes, or why that is not known."""
     told = other.advertised if other else None
     if other is None or told is None or told.value is None:
         why = (told.unknown if told else None) or "it was not read"

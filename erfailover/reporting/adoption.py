@@ -28,7 +28,7 @@ NOTE_AT = 34
 
 
 def site_file(found: Found, adoption: Adoption) -> str:
-    """The text of the site file; ``config.loader.load`` takes it."""
+    """Return the text of the site file; ``config.loader.load`` takes it."""
     sections = (
         _head(found, adoption),
         _site(adoption),
@@ -97,7 +97,7 @@ def _hubs(found: Found) -> Iterator[str]:
 
 
 def _hub_words(hub: HubFacts) -> str:
-    """A hub's gateway in words: ``ergw-weu, ExpressRoute, ErGw1AZ; circuits at Amsterdam``."""
+    """Describe a hub's gateway: ``ergw-weu, ExpressRoute, ErGw1AZ; circuits at Amsterdam``."""
     words = ", ".join((last_of(hub.gateway), hub.kind, *hub.traits))
     places = ", ".join((*hub.locations, *hub.unread))
     return words + (f"; circuits at {places}" if places else "")
@@ -217,7 +217,7 @@ def _noted(line: str, note: str) -> str:
 
 
 def _scalar(text: str) -> str:
-    """A text as YAML writes it, in quotes where it would be read as something else."""
+    """Return a text as YAML writes it, in quotes where it would be read as something else."""
     return yaml.safe_dump([text], width=10_000, allow_unicode=True)[2:].rstrip("\n")
 
 

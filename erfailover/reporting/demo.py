@@ -74,7 +74,7 @@ class Told:
 
 
 def summary_text(story: list[Told], total_s: float) -> str:
-    """The summary for people."""
+    """Return the summary for people."""
     rows = [
         (
             told.stage.command.removesuffix(" --yes").replace(" --to ", " "),
@@ -110,7 +110,7 @@ def _found(found: bool | None, expected: bool, path: str | None) -> str:
 
 
 def summary_data(story: list[Told], total_s: float) -> dict[str, Any]:
-    """The summary as plain data."""
+    """Return the summary as plain data."""
     return {
         "as_told": all(told.as_told for told in story) and len(story) == len(STORY),
         "modelled_s": round(total_s, 1),

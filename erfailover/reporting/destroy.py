@@ -11,7 +11,7 @@ from erfailover.reporting.plan.text import summary_line
 
 
 def plan_text(plan: DestroyPlan) -> str:
-    """A plan for people: what goes, in order, and what stays."""
+    """Return a plan for people: what goes, in order, and what stays."""
     lines = [f"Plan: destroy {plan.site}"]
     lines += [""] if plan.deletions else []
     lines += [f"- {each.title}" for each in plan.deletions]
@@ -23,7 +23,7 @@ def plan_text(plan: DestroyPlan) -> str:
 
 
 def plan_data(plan: DestroyPlan) -> dict[str, Any]:
-    """A plan as plain data."""
+    """Return a plan as plain data."""
     return {
         "site": plan.site,
         "changes": len(plan.deletions),

@@ -21,7 +21,7 @@ Rows = Sequence[tuple[Need, tuple[str, ...]]]
 
 
 def text(site: Site, lines: Sequence[Check]) -> str:
-    """The lines for people, grouped; each that does not hold with its remedy."""
+    """Return the lines for people, grouped; each that does not hold with its remedy."""
     parts = [_headline(site, lines)]
     for group in Group:
         found = [each for each in lines if each.group is group]
@@ -34,7 +34,7 @@ def text(site: Site, lines: Sequence[Check]) -> str:
 
 
 def _word(line: Check) -> str:
-    """The word of a line's verdict."""
+    """Return the word of a line's verdict."""
     return WARNING if line.verdict is Verdict.FAILS and line.warning else WORD[line.verdict]
 
 
@@ -61,7 +61,7 @@ def _rows(line: Check) -> list[str]:
 
 
 def data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
-    """The lines as plain data; documented in ``docs/reference.md``."""
+    """Return the lines as plain data; documented in ``docs/reference.md``."""
     return {
         "site": site.name,
         "verdict": WORD[verdict_of(lines)],
@@ -80,7 +80,7 @@ def data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:
 
 
 def rights_text(site: Site, rows: Rows) -> str:
-    """The rights that a site needs, for people."""
+    """Return the rights that a site needs, for people."""
     drawn = [f"Rights that {site.name} needs:", ""]
     for need, where in rows:
         drawn.append(f"{need.role:>8}  {need.action}")
@@ -95,7 +95,7 @@ def rights_text(site: Site, rows: Rows) -> str:
 
 
 def rights_data(site: Site, rows: Rows) -> dict[str, Any]:
-    """The same as plain data."""
+    """Return the same as plain data."""
     return {
         "site": site.name,
         "permissions": [

@@ -41,7 +41,7 @@ class Query:
         return self.text if len(self.text) <= MOST_SHOWN else self.text[:MOST_SHOWN] + "..."
 
     def of(self, data: Any) -> Any:
-        """What it selects from plain data.
+        """Return what it selects from plain data.
 
         Raises:
             QueryProblem: a function is given what it cannot take, or it makes too much of it.
@@ -83,7 +83,7 @@ def query(text: str) -> Query:
 
 
 def _what(error: Exception) -> str:
-    """What is wrong, in a few words."""
+    """Return what is wrong, in a few words."""
     kind = type(error).__name__
     if kind == "EmptyExpressionError":
         return "it is empty"
@@ -101,7 +101,7 @@ def _problem(text: str, what: str, at: int) -> QueryProblem:
 
 
 def _functions(node: Any) -> Iterator[str]:
-    """The functions that an expression calls."""
+    """Yield the functions that an expression calls."""
     if isinstance(node, dict):
         if node.get("type") == "function_expression":
             yield str(node["value"])
@@ -112,7 +112,7 @@ def _functions(node: Any) -> Iterator[str]:
 def printed(
     text: str, data: Any, format_: str, query_: Query | None = None, screen: Screen | None = None
 ) -> str:
-    """A result in the format asked for; empty where nothing is to be printed.
+    """Return a result in the format asked for; empty if nothing is to be printed.
 
     Args:
         text: the result for people, the table of a result without a query.
@@ -172,7 +172,7 @@ def _tsv_cell(value: Any) -> str:
 
 
 def table(plain: Any, screen: Screen | None = None) -> str:
-    """What a query selected, as a table: a column a key, nested values left out."""
+    """Return what a query selected, as a table: a column a key, nested values left out."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

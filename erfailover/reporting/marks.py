@@ -82,7 +82,7 @@ class Condition:
 
 
 def worst(of: Iterable[Condition]) -> Condition | None:
-    """The worst of several conditions, the first of its kind; None where there are none."""
+    """Return the worst of several conditions, the first of its kind; None if there are none."""
     return min(of, key=lambda each: each.rank, default=None)
 
 

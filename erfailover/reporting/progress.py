@@ -75,7 +75,7 @@ class ProgressView:
 
 
 def table(view: ProgressView) -> RenderableType:
-    """The picture of a run, for a terminal of any width."""
+    """Return the picture of a run, for a terminal of any width."""
     rows = sorted(view.in_flight, key=lambda row: -row.elapsed_s)
     lines = [Text(_counts(view), style="bold")]
     for row in rows[:ROWS]:

@@ -14,11 +14,14 @@ from erfailover.planning.provision.cost import PRICES_AS_OF, estimate
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 from erfailover.reporting.plan.text import LEGEND, SIGN, summary_line
 
+SLOW_S = 600.0
+"""A plan that takes longer makes a gateway."""
+
 TOLD = (Change.CREATE, Change.UPDATE, Change.KEEP)
 
 
 def plan_text(plan: ProvisionPlan) -> str:
-    """A plan for people: what is made and updated, and how many are kept."""
+    """Return a plan for people: what is made and updated, and how many are kept."""
     every = plan.every
     counts = Counter(each.change for each in every)
     lines = [f"Plan: provision {plan.site}"]
@@ -43,7 +46,7 @@ def plan_text(plan: ProvisionPlan) -> str:
 def _expected_lines(plan: ProvisionPlan) -> Iterator[str]:
     """How long a plan takes and what it costs, as estimates."""
     expected = estimate(plan)
-    slow = "; a gateway alone may take 45 min" if expected.duration_s > 600 else ""
+    slow = "; a gateway alone may take 45 min" if expected.duration_s > SLOW_S else ""
     yield f"Takes about {duration(expected.duration_s)}{slow}."
     if expected.hourly_usd or expected.unpriced:
         without = f", without {', '.join(expected.unpriced)}" if expected.unpriced else ""
@@ -64,7 +67,7 @@ def _action_lines(action: Action | SetupAction) -> Iterator[str]:
 
 
 def plan_data(plan: ProvisionPlan) -> dict[str, Any]:
-    """A plan as plain data. Secrets are named, never shown."""
+    """Return a plan as plain data. Secrets are named, never shown."""
     counts = Counter(each.change for each in plan.every)
     expected = estimate(plan)
     return {
@@ -103,7 +106,7 @@ def _setup_data(action: SetupAction) -> dict[str, Any]:
 
 
 def outcome_text(plan: ProvisionPlan, results: Results) -> str:
-    """What a run came to, for people."""
+    """Return what a run came to, for people."""
     done, failed = results.of(State.DONE), results.of(State.FAILED)
     skipped = results.of(State.SKIPPED)
     took = duration(results.elapsed_s)
@@ -116,7 +119,7 @@ def outcome_text(plan: ProvisionPlan, results: Results) -> str:
 
 
 def outcome_data(plan: ProvisionPlan, results: Results) -> dict[str, Any]:
-    """What a run came to, as plain data."""
+    """Return what a run came to, as plain data."""
     ended = (State.DONE, State.FAILED, State.SKIPPED)
     return {
         "site": plan.site,

@@ -17,19 +17,19 @@ ID = "urn:erfailover:schema:"
 
 
 def names() -> list[str]:
-    """The names of all schemas, in order."""
+    """Return the names of all schemas, in order."""
     found = (each.name for each in _folder().iterdir())
     return sorted(each.removesuffix(".json") for each in found if each.endswith(".json"))
 
 
 def text(name: str) -> str:
-    """A schema as it stands in its file; raises ``FileNotFoundError`` for no such schema."""
+    """Return a schema as it stands in its file; raises ``FileNotFoundError`` for no such schema."""
     found: str = (_folder() / f"{name}.json").read_text("utf-8")
     return found
 
 
 def schema(name: str) -> dict[str, Any]:
-    """A schema as plain data."""
+    """Return a schema as plain data."""
     found: dict[str, Any] = json.loads(text(name))
     return found
 

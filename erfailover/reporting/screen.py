@@ -39,7 +39,7 @@ class Screen:
     drawing: bool = True
 
     def sign(self, mark: Mark) -> str:
-        """The sign of a mark."""
+        """Return the sign of a mark."""
         return (SIGN if self.drawing else ASCII_SIGN)[mark]
 
     def style(self, mark: Mark) -> str:
@@ -67,7 +67,7 @@ class Screen:
         return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
     def styled(self, text: str, style: str) -> str:
-        """A text in a style; itself where there is no colour."""
+        """Return a text in a style; itself if there is no colour."""
         if not self.colour:
             return text
         return "\n".join(Style.parse(style).render(line) for line in text.splitlines())

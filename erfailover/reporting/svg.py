@@ -19,12 +19,12 @@ NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def clean(text: str) -> str:
-    """A text as XML may hold it."""
+    """Return a text as XML may hold it."""
     return NOT_XML.sub("\ufffd", text)
 
 
 def number(value: float) -> str:
-    """A coordinate, short; the same on every machine."""
+    """Return a coordinate, short; the same on every machine."""
     short = f"{value:.1f}".removesuffix(".0")
     return "0" if short == "-0" else short
 

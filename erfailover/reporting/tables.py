@@ -19,7 +19,7 @@ def table(
     fold: Sequence[str] | None = None,
     spare: Sequence[str] = (),
 ) -> str:
-    """A table in plain text.
+    """Return a table in plain text.
 
     Args:
         title: what stands above it.

@@ -11,7 +11,7 @@ NO_PATH = {"none": "on NO path", "unknown": "path unknown"}
 
 
 def path_name(path: str) -> str:
-    """A path as people write it: ``ExpressRoute``, ``IPsec``."""
+    """Return a path as people write it: ``ExpressRoute``, ``IPsec``."""
     return PATH_NAMES.get(path, path)
 
 

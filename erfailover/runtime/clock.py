@@ -30,13 +30,13 @@ class Clock(Protocol):
         """Wait until something is so, at most for a time; tells whether it is."""
 
     def notify(self) -> None:
-        """What somebody waits for may have come about."""
+        """Wake those that wait for something to happen."""
 
     def join(self, participants: int = 1) -> None:
         """Threads are about to start."""
 
     def leave(self) -> None:
-        """A thread has ended."""
+        """Note that a thread has ended."""
 
 
 class SystemClock:
@@ -62,7 +62,7 @@ class SystemClock:
             return self._changed.wait_for(ready, max(timeout_s, 0.0) / self.speed)
 
     def notify(self) -> None:
-        """What somebody waits for may have come about."""
+        """Wake those that wait for something to happen."""
         with self._changed:
             self._changed.notify_all()
 
@@ -70,7 +70,7 @@ class SystemClock:
         """Threads are about to start: of no consequence here."""
 
     def leave(self) -> None:
-        """A thread has ended."""
+        """Note that a thread has ended."""
         self.notify()
 
 

@@ -28,6 +28,9 @@ from erfailover.model.tasks import Event, Listener, Results, State, Task
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock, start
 
+WELL = 10
+"""After so many writes that went well, one more runs at a time."""
+
 log = logging.getLogger("erfailover.executor")
 
 IN_FLIGHT = 128
@@ -55,9 +58,9 @@ class Width:
         self.now, self._well = 1, 0
 
     def went_well(self) -> None:
-        """A task is done."""
+        """Note that a task has succeeded."""
         self._well += 1
-        if self._well >= 10 and self.now < self.most:
+        if self._well >= WELL and self.now < self.most:
             self.now, self._well = self.now + 1, 0
 
 
@@ -325,7 +328,7 @@ class _Run:
 
 
 def _turn(task: Task, other: Task, resource: str) -> str:
-    """What a task waits for: another, because of a resource (its id in lower case)."""
+    """Return what a task waits for: another, because of a resource (its id in lower case)."""
     name = resource
     for id_ in (other.resource, task.resource):
         at = id_.lower().find(resource)

@@ -162,7 +162,7 @@ def _now() -> str:
 
 
 def peerings_made(records: Iterable[Record]) -> frozenset[str]:
-    """The ids (lower case) of the peerings that were created and not deleted since."""
+    """Return the ids (lower case) of the peerings that were created and not deleted since."""
     made: set[str] = set()
     for record in records:
         resource = str(record.get("resource", "")).lower()

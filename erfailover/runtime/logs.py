@@ -39,7 +39,7 @@ of a signed URL: of Azure Storage, and of the ``Location`` that ARM signs since 
 
 
 def redacted(text: str) -> str:
-    """A text without what looks like a token, a key, a password or a signed part of a URL."""
+    """Remove what looks like a token, a key, a password or a signed part of a URL."""
     for pattern in SECRETS:
         text = pattern.sub(rf"\g<1>{CUT}", text)
     return text
@@ -49,7 +49,7 @@ class TextFormat(logging.Formatter):
     """``12:00:00.123Z message``; a warning or worse also names its level."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text, in one line unless its message has more."""
+        """Return the record as text, in one line unless its message has more."""
         at = _at(record, "%H:%M:%S")
         level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
         return printable(redacted(f"{at} {level}{record.getMessage()}{_trace(self, record)}"))
@@ -59,7 +59,7 @@ class JsonFormat(logging.Formatter):
     """One JSON object: ``time``, ``level``, ``logger``, ``message``, then the record's fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON, in one line."""
+        """Return the record as JSON, in one line."""
         import json  # not for the sake of --help
 
         said: dict[str, object] = {

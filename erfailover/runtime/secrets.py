@@ -21,6 +21,9 @@ from erfailover.model import plain_json
 from erfailover.model.topology import ADMIN_PASSWORD
 from erfailover.runtime import files, input_file
 
+SHORTEST, LONGEST, KINDS = 12, 72, 3
+"""What Azure asks of a machine's password (published: Linux VM FAQ)."""
+
 FILE, MOST_BYTES = "secrets.json", 16 * 1024 * 1024
 SHARED_KEY_VARIABLE = "ERFAILOVER_SHARED_KEY"
 PASSWORD_VARIABLE = "ERFAILOVER_ADMIN_PASSWORD"
@@ -66,7 +69,7 @@ class Secrets:
     def open(
         cls, folder: Path, environment: Mapping[str, str], vault_id: str | None = None
     ) -> Secrets:
-        """The secrets kept in a folder, and those given in the environment.
+        """Return the secrets kept in a folder, and those given in the environment.
 
         Raises:
             UsageFailure: a given value is none that Azure takes.
@@ -102,7 +105,7 @@ class Secrets:
             self._vault_key = key
 
     def value(self, name: str) -> str:
-        """A secret; generated, and kept before it is used, where there is none."""
+        """Return a secret; generated, and kept before it is used if there is none."""
         with self._lock:
             given = self._given_for(name)
             if given is not None:
@@ -176,7 +179,7 @@ def _given(environment: Mapping[str, str]) -> dict[str, str]:
         given[SHARED_KEY] = key
     password = environment.get(PASSWORD_VARIABLE)
     if password is not None:
-        if not 12 <= len(password) <= 72 or _classes(password) < 3:
+        if not SHORTEST <= len(password) <= LONGEST or _classes(password) < KINDS:
             raise UsageFailure(
                 f"{PASSWORD_VARIABLE} is no password that Azure takes",
                 "Give 12 to 72 characters with three of: lower case, upper case, digit, other. "

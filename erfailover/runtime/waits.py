@@ -64,7 +64,7 @@ RESOURCE = re.compile(r"/subscriptions/[^\s'\"]+/virtualNetworks/([\w.-]*\w)", r
 
 
 def of_failure(failure: AzureFailure, seconds: float, attempt: int) -> Wait:
-    """The wait that follows a failure that passes.
+    """Return the wait that follows a failure that passes.
 
     Args:
         failure: what Azure said, or that it said nothing.

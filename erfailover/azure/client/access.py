@@ -84,7 +84,7 @@ class OneContextAdapter(HTTPAdapter):
 
 
 def _context(authorities: str) -> ssl.SSLContext:
-    """A context that trusts the authorities of a file or folder.
+    """Return a context that trusts the authorities of a file or folder.
 
     Raises:
         OSError: there is no such file, or it holds no certificate.
@@ -128,7 +128,7 @@ class Access:
     def transport(
         self, base: str | None, connect_s: float = CONNECT_S, answer_s: float = ANSWER_S
     ) -> LoggedTransport:
-        """A transport on the shared session, which outlives it. Proxies are the environment's.
+        """Return a transport on the shared session, with the environment's proxies.
 
         Args:
             base: the URL to whose host and its subdomains requests may go; None for any.
@@ -155,7 +155,7 @@ class Access:
             return DefaultAzureCredential(process_timeout=AZ_S, **self._settings, **options)
 
     def _of_tenant(self, tenant: str, kind: TenantCredential) -> TokenCredential:
-        """A credential that gives tokens of a tenant, from where its kind says."""
+        """Return a credential that gives tokens of a tenant, from where its kind says."""
         others = {"additionally_allowed_tenants": [tenant]}
         with _variable(AUTHORITY_VARIABLE, self.cloud.authority):
             match kind:

@@ -26,6 +26,9 @@ from urllib3.util import Url, parse_url
 
 from erfailover.errors import AzureFailure, Kind
 
+REDIRECTION = 3
+"""The class of the statuses 300 to 399."""
+
 ANSWER_BYTES = 32 * 1024 * 1024
 """The longest answer that is read, and the longest that it may become when decompressed. The SDK
 of Azure Storage reads a blob in parts of 32 MiB; pages of ARM have a few megabytes at most."""
@@ -77,7 +80,7 @@ class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK expo
         finally:
             received.close()
         target = received.headers.get("Location")
-        if 300 <= received.status_code < 400 and target:
+        if received.status_code // 100 == REDIRECTION and target:
             raise AzureFailure(
                 Kind.REFUSED,
                 f"a {request.method} to {host_of(request.url)} was redirected to "

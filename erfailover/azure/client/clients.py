@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 from azure.core.credentials import TokenCredential
@@ -69,7 +70,7 @@ class Clients:
         an operation that another process began is watched by its URL.
         """
         answer = self.network.send_request(HttpRequest("GET", url))
-        if answer.status_code == 404:
+        if answer.status_code == HTTPStatus.NOT_FOUND:
             return {}
         answer.raise_for_status()
         return json_object(answer)

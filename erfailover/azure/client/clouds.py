@@ -70,7 +70,7 @@ class Cloud:
         return self.endpoint if self.name in self.endpoint else f"{self.name}, {self.endpoint}"
 
     def blob_endpoint(self, account: str) -> str | None:
-        """A storage account's blob endpoint; None where the cloud's suffix is not known."""
+        """Return a storage account's blob endpoint; None if the cloud's suffix is not known."""
         return f"https://{account}.blob.{self.storage_suffix}" if self.storage_suffix else None
 
 
@@ -108,7 +108,7 @@ def resolve(
     environment: Mapping[str, str],
     folder: Path = Path(),
 ) -> Cloud:
-    """The cloud that a site file asks for, with what the environment overrides.
+    """Return the cloud that a site file asks for, with what the environment overrides.
 
     ``ERFAILOVER_ENDPOINT`` replaces the endpoint; one of a cloud of Microsoft's brings that cloud's
     authority along. ``AZURE_AUTHORITY_HOST`` replaces the authority, ``REQUESTS_CA_BUNDLE`` the
@@ -152,7 +152,7 @@ def resolve(
 
 
 def at(endpoint: str, otherwise: Cloud) -> Cloud:
-    """The cloud at an endpoint: Microsoft's where it is one, else another cloud with it."""
+    """Return the cloud at an endpoint: Microsoft's where it is one, else another cloud with it."""
     endpoint = endpoint.rstrip("/")
     names: tuple[CloudName, ...] = ("public", "usgovernment", "china")
     for name in names:

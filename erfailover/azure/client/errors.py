@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 from azure.core.exceptions import (
@@ -283,21 +284,33 @@ def _kind(status: int, code: str | None, details: list[str]) -> Kind:
         return Kind.CONTENTION
     if code in PLACES:
         return PLACES[code]
-    if status == 429:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Kind.THROTTLED
-    if status == 401 or code in ("ExpiredAuthenticationToken", "InvalidAuthenticationToken"):
+    if status == HTTPStatus.UNAUTHORIZED or code in (
+        "ExpiredAuthenticationToken",
+        "InvalidAuthenticationToken",
+    ):
         return Kind.AUTHENTICATION
-    if code is None or code in SERVER or status == 408 or status >= 500:
+    if (
+        code is None
+        or code in SERVER
+        or status == HTTPStatus.REQUEST_TIMEOUT
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
         return Kind.SERVER  # without a code of Azure's, an answer may be anybody's
-    if status == 404 and code in NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND and code in NOT_FOUND:
         return Kind.NOT_FOUND
-    if status == 409 and code not in FINAL_CONFLICTS and not code.startswith("Lease"):
+    if (
+        status == HTTPStatus.CONFLICT
+        and code not in FINAL_CONFLICTS
+        and not code.startswith("Lease")
+    ):
         return Kind.CONTENTION
     return Kind.REFUSED
 
 
 def _body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
-    """The code, message and detail codes of an ARM error body, wherever they are in the answer."""
+    """Return the code, message and detail codes of an ARM error body, wherever they are."""
     try:
         parsed: Any = parse(error.response.text().encode())  # type: ignore[union-attr]
     except Exception:
@@ -318,7 +331,7 @@ def _body(error: HttpResponseError) -> tuple[str | None, str, list[str]]:
 
 
 def _lowered(value: Any) -> Mapping[str, Any]:
-    """A JSON object with its names in lower case (recorded: ``{"Error": {"Code": ...}}``)."""
+    """Lower the names in a JSON object (recorded: ``{"Error": {"Code": ...}}``)."""
     return (
         {str(key).lower(): each for key, each in value.items()} if isinstance(value, dict) else {}
     )
@@ -339,7 +352,7 @@ PROXY_ADVICE = (
 
 
 def _of_transport(error: Exception) -> str | None:
-    """What to do about TLS or the proxy, where the trouble is one of these."""
+    """Return what to do about TLS or the proxy if the trouble is one of these."""
     text = str(error).lower()
     if any(mark in text for mark in PROXY_MARKS):
         return PROXY_ADVICE
@@ -347,6 +360,6 @@ def _of_transport(error: Exception) -> str | None:
 
 
 def advice(code: str | None, message: str) -> str | None:
-    """What a refusal means and what to do next; None where it is not known."""
+    """Return what a refusal means and what to do next; None if it is not known."""
     text = f"{code or ''}: {message}"
     return next((advised for mark, advised in ADVICE if mark in text), None)

@@ -58,7 +58,7 @@ _CLIENTS = {type_.lower(): name for type_, name in CLIENTS.items()}
 
 
 def client_of(type_: str) -> str:
-    """The SDK's name of the operations for a resource type.
+    """Return the SDK's name of the operations for a resource type.
 
     Raises:
         ValueError: a type that erfailover has no business with.
@@ -70,7 +70,7 @@ def client_of(type_: str) -> str:
 
 
 def operations(clients: Clients, type_: str) -> Any:
-    """The SDK's group of operations for a resource type.
+    """Return the SDK's group of operations for a resource type.
 
     Raises:
         ValueError: a type that erfailover has no business with.

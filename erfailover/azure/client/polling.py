@@ -134,7 +134,7 @@ class CadencePolling(ARMPolling):
         return True
 
     def resource(self) -> Any:
-        """The JSON of an action's result, when it has ended; None without one, and for a write.
+        """Return the JSON of an ended action's result; None without one and for a write.
 
         The SDK's models are not made: of a table of 8,000 routes they cost more processor time
         than all else that a command does (0.7 s, measured).

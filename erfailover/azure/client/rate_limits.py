@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from azure.core.pipeline.policies import SansIOHTTPPolicy
@@ -23,6 +24,9 @@ from erfailover.azure.client.errors import retry_after_s
 from erfailover.errors import AzureFailure, Kind
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock
+
+SHORTEST_S = 0.001
+"""A shorter wait is none."""
 
 READS, WRITES, DELETES = "reads", "writes", "deletes"
 KINDS = {"GET": READS, "HEAD": READS, "DELETE": DELETES}
@@ -119,7 +123,7 @@ class Budget:
             self._prepaid.update(map(path_of, ids))
 
     def forgo(self, resource_ids: Iterable[str]) -> None:
-        """These are not going to be written after all."""
+        """Give back the room of writes that are not going to be sent."""
         with self._lock:
             self._prepaid.difference_update(map(path_of, resource_ids))
 
@@ -142,7 +146,7 @@ class Budget:
         while True:
             with self._lock:
                 lacking_s, per_second = self._lacking_s(method, subscription, network, count)
-                if lacking_s < 0.001:
+                if lacking_s < SHORTEST_S:
                     self._consume(method, subscription, network, count)
                     return
                 ahead = self._waiting.get(queue, 0)
@@ -258,13 +262,13 @@ def is_network(url: str) -> bool:
 
 
 def path_of(url: str) -> str:
-    """What a URL names, in lower case: a resource id."""
+    """Return what a URL names, in lower case: a resource id."""
     found = url.lower().partition("?")[0]
     return found[found.find("/subscriptions/") :]
 
 
 def subscription_of(url: str) -> str | None:
-    """The subscription that a URL names, in lower case."""
+    """Return the subscription that a URL names, in lower case."""
     _, found, rest = url.lower().partition("/subscriptions/")
     return rest.split("/", 1)[0].split("?", 1)[0] or None if found else None
 
@@ -296,5 +300,9 @@ class PacingPolicy(SansIOHTTPPolicy):  # type: ignore[type-arg]
         sent, answer = request.http_request, response.http_response
         self._budget.told(sent.method, sent.url, answer.headers)
         wait_s = retry_after_s(answer.headers)
-        if answer.status_code == 429 and wait_s is not None and used_up(answer.headers):
+        if (
+            answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+            and wait_s is not None
+            and used_up(answer.headers)
+        ):
             self._budget.refused(sent.method, sent.url, wait_s)

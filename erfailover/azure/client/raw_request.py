@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import jwt
@@ -66,13 +67,13 @@ def send(
 
 def _send(clients: Clients, request: HttpRequest) -> Any:
     response = clients.network.send_request(request)
-    if response.status_code >= 400:
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
         raise HttpResponseError(response=response)
     return response
 
 
 def claims(authorization: str) -> Mapping[str, Any]:
-    """The claims of a bearer token; empty where it is none that can be read.
+    """Return the claims of a bearer token; empty if it is none that can be read.
 
     Read, not verified: Azure does that. Access tokens are opaque to a client (published), so
     nothing but what people are shown may rest on this.
@@ -112,7 +113,7 @@ def rows_of_sdk(clients: Clients, call: Callable[..., Any], *names: str) -> list
     first: list[Any] = []
 
     def hook(answer: Any) -> None:
-        if answer.http_response.status_code == 200:
+        if answer.http_response.status_code == HTTPStatus.OK:
             first.append(answer.http_response)
             raise _Read
 

@@ -94,7 +94,7 @@ def _fields(request: Any, began: float) -> dict[str, object]:
 
 
 def short(url: str) -> str:
-    """A URL for people: of ARM what follows the group or the provider, else host and path.
+    """Return a URL for people: of ARM what follows the group or the provider, else host and path.
 
     ``https://management.azure.com/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/
     virtualNetworks/v?api-version=1`` is ``g/virtualNetworks/v``.
@@ -116,12 +116,12 @@ def short(url: str) -> str:
 
 
 def without_queries(text: str) -> str:
-    """A message of urllib3 without the queries of the URLs in it, which may hold signatures."""
+    """Remove the queries, which may hold signatures, from the URLs in a message of urllib3."""
     return QUERY.sub(rf"?{CUT}", text)
 
 
 def query(text: str) -> str:
-    """A query without the values that may be secret: signatures, tokens, continuations."""
+    """Return a query without the values that may be secret: signatures, tokens, continuations."""
     return "&".join(
         f"{name}={value if name.lower() in HARMLESS else CUT}"
         for name, value in parse_qsl(text, keep_blank_values=True)

@@ -49,7 +49,7 @@ class SharedCredential:
     def get_token(
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
     ) -> AccessToken:
-        """A token for the scopes, as the SDK's clients ask for one.
+        """Return a token for the scopes, as the SDK's clients ask for one.
 
         Raises:
             ClientAuthenticationError: no credential of the chain gives one.

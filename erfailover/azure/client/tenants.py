@@ -56,7 +56,7 @@ class OneTenant(SharedCredential):
     def get_token(
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
     ) -> AccessToken:
-        """A token of the tenant, whichever is requested.
+        """Return a token of the tenant, whichever is requested.
 
         Raises:
             AzureFailure: kind OTHER_TENANT: the credential gives none.
@@ -82,7 +82,7 @@ class _OfSubscription:
     def get_token(
         self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **kwargs: Any
     ) -> AccessToken:
-        """A token, as the SDK's clients ask for one."""
+        """Return a token, as the SDK's clients ask for one."""
         credential = self._tenants.credential_of(self._subscription)
         return credential.get_token(*scopes, claims=claims, tenant_id=tenant_id, **kwargs)
 

@@ -68,13 +68,13 @@ def discover(reader: Reader, hubs: dict[Role, str], gateways: dict[Role, str | N
 
 
 def _remotes(hub: Body) -> list[str]:
-    """The ids of the VNets that a hub is peered with."""
+    """Return the ids of the VNets that a hub is peered with."""
     peerings = rows(section(hub, "properties").get("virtualNetworkPeerings"))
     return [_reference(each, "remoteVirtualNetwork") for each in peerings]
 
 
 def _hub(reader: Reader, role: Role, hub: str, body: Body, gateway: str | None) -> HubFacts:
-    """A hub's gateway: the one named, or the one that fits its role; and those beside it."""
+    """Return a hub's gateway: the one named, or the one that fits its role; and those beside it."""
     ids = list({each.lower(): each for each in (*gateways_in(body), gateway) if each}.values())
     read = all_at_once(reader.clock, [partial(reader.get, each) for each in ids])
     known = [(id_, each) for id_, each in zip(ids, read, strict=True) if each is not None]
@@ -109,7 +109,7 @@ def _kind(gateway: Body) -> str:
 
 
 def _locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The peering locations of a gateway's circuits, and of which it could not be told.
+    """Return the peering locations of a gateway's circuits, and of which it could not be told.
 
     The connections of a gateway are in its own resource group, unless somebody put them
     elsewhere: then nothing is said of their circuits, and nothing rests on it.
@@ -149,5 +149,5 @@ def _place(reader: Reader, circuit_id: str) -> str | None:
 
 
 def _reference(body: Body, name: str) -> str:
-    """The id that a property refers to, in ARM's form; empty for none."""
+    """Return the id that a property refers to, in ARM's form; empty for none."""
     return canonical(text(section(body, "properties", name).get("id")))

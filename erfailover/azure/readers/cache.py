@@ -84,13 +84,13 @@ class Readings:
         }
 
     def changed(self, *resource_ids: str) -> None:
-        """This run has written to these: what was read of them before no longer counts."""
+        """Discard what was read of resources that this run has written to."""
         with self._lock:
             for each in resource_ids:
                 self._changed[each.lower()] = next(self._numbers)
 
     def network_body(self, network_id: str, max_age_s: float) -> Body | None:
-        """A VNet as ARM JSON, its peerings included; None where there is none.
+        """Return a VNet as ARM JSON, its peerings included; None if there is none.
 
         Args:
             network_id: its id.
@@ -99,7 +99,7 @@ class Readings:
         return self._network_body(network_id, max_age_s, of=network_id)
 
     def _network_body(self, network_id: str, max_age_s: float, of: str) -> Body | None:
-        """A VNet's body, read since ``of``, itself or one of its peerings, was written."""
+        """Return a VNet's body, read since ``of``, itself or one of its peerings, was written."""
         key = network_id.lower()
         subscription = subscription_of(key)
         if subscription in self._many:
@@ -133,12 +133,12 @@ class Readings:
         return {text(row.get("id")).lower(): row for row in rows}
 
     def peering_body(self, peering_id: str, max_age_s: float) -> Body | None:
-        """A peering as ARM JSON; None where there is none."""
+        """Return a peering as ARM JSON; None if there is none."""
         network = self._network_body(network_of(peering_id), max_age_s, of=peering_id)
         return readers_network.peering_row(network, peering_id)
 
     def gateway(self, role: Role, max_age_s: float) -> Gateway | None:
-        """A hub's gateway with its peers and learned routes; None where it cannot be read."""
+        """Return a hub's gateway with its peers and learned routes; None if it cannot be read."""
         read = partial(self._read_gateway, role)
         gateway: Gateway | None = self._shared(f"gateway {role}", max_age_s, read)
         return gateway
@@ -151,13 +151,13 @@ class Readings:
         return gateway
 
     def routes(self, role: Role) -> Gateway | None:
-        """A hub's gateway with its learned routes alone, read now; None where it cannot be."""
+        """Return a hub's gateway with its learned routes alone, read now; None if it cannot be."""
         tables = ("get_learned_routes",)
         observed = readers_network.observe(self.reader, self.site, [role], [], tables)
         return observed.gateways.get(role)
 
     def advertised(self, role: Role) -> Gateway | None:
-        """A hub's gateway with what it advertises, read now; None if it cannot be read."""
+        """Return a hub's gateway with what it advertises, read now; None if it cannot be read."""
         tables = ("get_bgp_peer_status",)
         observed = readers_network.observe(self.reader, self.site, [role], [], tables)
         return readers_network.with_advertised(self.reader, observed.gateways).get(role)
@@ -170,7 +170,7 @@ class Readings:
         gateway_age_s: float = 0.0,
         of: str | None = None,
     ) -> Observed:
-        """The picture of some VNets, and of one hub's gateway, all read at once.
+        """Return the picture of some VNets, and of one hub's gateway, all read at once.
 
         Args:
             networks: names or ids of the VNets.
@@ -211,7 +211,7 @@ class Readings:
         )
 
     def _networks(self, ids: Iterable[str], since: float, of: str | None) -> _Found:
-        """Some VNets, read since a moment: one list serves all that are listed."""
+        """Return some VNets, read since a moment: one list serves all that are listed."""
         listed, clock = list(ids), self.reader.clock
 
         def read(network_id: str) -> Outcome:
@@ -233,14 +233,14 @@ class Readings:
         return attempt(partial(self._parse, network_id.lower(), body))
 
     def _parse(self, key: str, body: Body) -> VirtualNetwork:
-        """A VNet from its body; a hub's, with hundreds of peerings, once a reading."""
+        """Return a VNet from its body; a hub's, with hundreds of peerings, once a reading."""
         known = self._parsed.get(key)
         if known is None or known[0] is not body:
             known = self._parsed[key] = body, readers_network.network(body, key)
         return known[1]
 
     def _shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:
-        """A reading that is young enough, made now where there is none."""
+        """Return a reading that is young enough, made now where there is none."""
         clock = self.reader.clock
         with self._lock:
             made = self._made.get(key)

@@ -43,7 +43,7 @@ PEERING_STATES = ("Enabled", "Disabled")
 
 @understood("reading of connections")
 def circuits(reader: Reader, gateway_id: str, gateway_type: str | None = None) -> Circuits:
-    """The connections of a gateway with their circuits, and its site failover tests.
+    """Return the connections of a gateway with their circuits, and its site failover tests.
 
     Args:
         reader: where to read.
@@ -69,7 +69,7 @@ def circuits(reader: Reader, gateway_id: str, gateway_type: str | None = None) -
 
 
 def of_both(reader: Reader, site: Site) -> dict[Role, Circuits]:
-    """What the gateways of both hubs hang on, read at once."""
+    """Return what the gateways of both hubs hang on, read at once."""
     ids = [site.gateway_id(site.hub(role).gateway) for role in Role]
     return dict(
         zip(Role, _all(reader, [partial(circuits, reader, each) for each in ids]), strict=True)
@@ -78,7 +78,7 @@ def of_both(reader: Reader, site: Site) -> dict[Role, Circuits]:
 
 @understood("GET of a local network gateway")
 def stand_in_address(reader: Reader, site: Site) -> Reading[str] | None:
-    """The BGP peering address of the drill's local network gateway; None without such a drill."""
+    """Return the BGP peering address of the drill's local network gateway; None without one."""
     drill = site.drill
     if not isinstance(drill, Drill):
         return None
@@ -151,7 +151,7 @@ def _neighbors(reader: Reader, circuit_id: str, path: str) -> Reading[tuple[Edge
 
 @understood("list of site failover tests")
 def failover_tests(reader: Reader, gateway_id: str) -> Reading[tuple[FailoverTest, ...]]:
-    """The site failover tests of an ExpressRoute gateway, the oldest first.
+    """Return the site failover tests of an ExpressRoute gateway, the oldest first.
 
     Published: getFailoverAllTestsDetails of virtualNetworkGateways, REST 2024-05-01.
     """

@@ -113,7 +113,7 @@ def _damage(store: Store) -> str:
 
 
 def _asked(reader: Reader, site: Site, met: Facts) -> Facts:
-    """What Azure says, all of it asked at once."""
+    """Return what Azure says, all of it asked at once."""
     groups = permissions.groups(site)
     named = [each for on in On for each in permissions.resources(site, on)]
     places = tuple(dict.fromkeys(each.lower() for each in (*groups, *named)))
@@ -219,7 +219,7 @@ def _locks(reader: Reader, group: str) -> tuple[Lock, ...]:
 
 @understood("check of eligible roles")
 def _eligible(reader: Reader, group: str) -> tuple[EligibleRole, ...]:
-    """The roles that the identity may activate at a group or above, and which of them it has."""
+    """Return the roles that the identity may activate at a group or above, and which it has."""
     mine, path = {"$filter": "asTarget()"}, f"{group}{AUTHORIZATION}/role"
     active = {
         _assigned(each)
@@ -233,7 +233,7 @@ def _eligible(reader: Reader, group: str) -> tuple[EligibleRole, ...]:
 
 
 def _assigned(row: Mapping[str, Any]) -> tuple[str, str]:
-    """The role and the scope of a schedule instance, to be compared."""
+    """Return the role and the scope of a schedule instance, to be compared."""
     properties = section(row, "properties")
     role = last_of(text(properties.get("roleDefinitionId")))
     return role.lower(), text(properties.get("scope")).lower()
@@ -287,7 +287,7 @@ def _denial(row: dict[str, Any]) -> DenyAssignment:
 
 @understood("check of policies")
 def _policies(reader: Reader, site: Site, group: str) -> Policies:
-    """What Azure says that policies would do to one peering of each kind in a resource group."""
+    """Ask Azure what policies would do to one peering of each kind in a resource group."""
     denials = []
     version = reader.api_version("network")
     for owner, peering, remote in _peerings_in(site, group):
@@ -361,7 +361,7 @@ def _gateway(reader: Reader, site: Site, role: Role) -> GatewayDetail:
 
 @understood("reading of metrics")
 def _load(reader: Reader, site: Site, now: datetime) -> Load:
-    """What the primary carried: bits received of an ExpressRoute gateway, a VPN gateway's all.
+    """Return what the primary carried: bits received by an ExpressRoute gateway, all of a VPN's.
 
     Published: supported metrics of virtualNetworkGateways. ``AverageBandwidth`` is bytes a second.
     Without a split the answer is the average of the instances, so they are asked for one by one and
@@ -405,7 +405,7 @@ def _load(reader: Reader, site: Site, now: datetime) -> Load:
 
 
 def _remaining(reader: Reader, site: Site) -> dict[tuple[str, str], Reading[int]]:
-    """What is left of Azure's limits, from the headers of a GET and of a POST."""
+    """Return what is left of Azure's limits, from the headers of a GET and of a POST."""
     groups = {subscription_of(each): each for each in permissions.groups(site)}
     asks: dict[tuple[str, str], Callable[[], Answer]] = {}
     version = reader.api_version("network")

@@ -119,7 +119,7 @@ def observe(
 
 
 def judgeable(reader: Reader, observed: Observed, deadline_s: float = READ_DEADLINE_S) -> Observed:
-    """A picture with what the gateways advertise, if a hub's summaries make it matter."""
+    """Return a picture with what the gateways advertise, if a hub's summaries make it matter."""
     if not any(each.summarized for each in observed.networks.values()):
         return observed
     return replace(observed, gateways=with_advertised(reader, observed.gateways, deadline_s))
@@ -165,7 +165,7 @@ def _advertised(reader: Reader, found: Gateway, deadline_s: float) -> tuple[IPv4
 
 
 def _with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s: float) -> Gateway:
-    """A gateway with its connections without BGP, if its BGP tables do not tell all."""
+    """Return a gateway with its connections without BGP, if its BGP tables do not tell all."""
     if found.type != VPN or not needs_static_tunnels(found, site.remote_prefixes):
         return found
 
@@ -270,7 +270,7 @@ def gateways_in(network: Body) -> list[str]:
 
 
 def utc_now() -> str:
-    """The time of a picture: RFC 3339, UTC."""
+    """Return the time of a picture: RFC 3339, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -281,7 +281,7 @@ def not_there(resource_id: str) -> str:
 
 @understood("GET of a VNet")
 def network(body: Body, network_id: str = "") -> VirtualNetwork:
-    """A VNet from its ARM JSON.
+    """Return a VNet from its ARM JSON.
 
     Args:
         body: what Azure answered.
@@ -311,7 +311,7 @@ def network(body: Body, network_id: str = "") -> VirtualNetwork:
 
 @understood("GET of a peering")
 def peering(body: Body, network_id: str) -> Peering:
-    """A peering from its ARM JSON; it is known by its VNet and its name."""
+    """Return a peering from its ARM JSON; it is known by its VNet and its name."""
     properties = section(body, "properties")
     id_ = _peering_id(body, network_id)
     return Peering(
@@ -338,7 +338,7 @@ def _space(properties: Body, name: str) -> tuple[str, ...] | None:
 
 
 def peering_row(network: Body | None, peering_id: str) -> Body | None:
-    """A peering's ARM JSON in that of its VNet; None if there is none."""
+    """Return a peering's ARM JSON in that of its VNet; None if there is none."""
     wanted = canonical(peering_id).lower()
     for row in rows(section(network, "properties").get("virtualNetworkPeerings")):
         if _peering_id(row, network_of(peering_id)).lower() == wanted:
@@ -347,7 +347,7 @@ def peering_row(network: Body | None, peering_id: str) -> Body | None:
 
 
 def _peering_rows(properties: Body) -> list[Body]:
-    """The rows of a VNet's peerings; none for null.
+    """Return the rows of a VNet's peerings; none for null.
 
     Raises:
         ValueError: something else: a VNet with peerings must not pass for one without.
@@ -359,7 +359,7 @@ def _peering_rows(properties: Body) -> list[Body]:
 
 
 def own_id(body: Body, asked: str) -> str:
-    """The id of a resource: Azure's spelling of the one that was asked for, if there is one.
+    """Return the id of a resource: Azure's spelling of the one that was asked for, if there is one.
 
     Writes go to this id, so nothing else that the body says of itself counts.
     """
@@ -372,7 +372,7 @@ def _name(body: Body) -> str:
 
 
 def _peering_id(body: Body, network_id: str) -> str:
-    """The id of a peering in a VNet's body: below that VNet, whatever the row says."""
+    """Return the id of a peering in a VNet's body: below that VNet, whatever the row says."""
     return child_of(canonical(network_id), PEERING, _name(body))
 
 
@@ -384,7 +384,7 @@ def gateway(
     routes: Reading[tuple[GatewayRoute, ...]],
     gateway_id: str = "",
 ) -> Gateway:
-    """A gateway from its ARM JSON and its two tables."""
+    """Return a gateway from its ARM JSON and its two tables."""
     properties = section(body, "properties")
     settings = section(properties, "bgpSettings")
     type_ = text(properties.get("gatewayType"), GATEWAY_TYPES) or VPN

@@ -24,7 +24,7 @@ SIZES_DEADLINE_S = 60.0
 
 @understood("reading of offers")
 def ask(reader: Reader, site: Site) -> Offers:
-    """What Azure offers for a site's topology, in the site's region.
+    """Return what Azure offers for a site's topology, in the site's region.
 
     Published (REST, Providers Get): a resource type names its locations, and by ``zoneMappings``
     the availability zones of each. (Resource SKUs List): a size's ``restrictions``.
@@ -74,7 +74,7 @@ def _zones(place: str, types: dict[str, Any]) -> frozenset[str]:
 
 
 def _sizes(reader: Reader, place: str) -> dict[str, Iterable[Any]]:
-    """The sizes of a region, in lower case, each with its restrictions."""
+    """Return the sizes of a region, in lower case, each with its restrictions."""
 
     def call(clients: Clients) -> dict[str, Iterable[Any]]:
         listed = (

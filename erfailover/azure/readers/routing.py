@@ -69,7 +69,7 @@ def read(
     network_body: Callable[[str], Body | None] | None = None,
     leaving: Role | None = None,
 ) -> Surroundings:
-    """The surroundings of a site's spokes.
+    """Return the surroundings of a site's spokes.
 
     Args:
         reader: where to read.
@@ -116,7 +116,7 @@ def read(
 def _second(
     reader: Reader, site: Site, networks: dict[str, Reading[Surrounding]]
 ) -> tuple[dict[str, Reading[RouteTable]], dict[Role, Reading[tuple[RouteServer, ...]]]]:
-    """The route tables and Route Servers that the VNets name."""
+    """Return the route tables and Route Servers that the VNets name."""
     hubs = {role: site.network_id(site.hub(role).virtual_network).lower() for role in Role}
     keys = list(dict.fromkeys(_tables(networks, frozenset(hubs.values()))))
     hosts = [
@@ -136,7 +136,7 @@ def _second(
 
 
 def _tables(networks: dict[str, Reading[Surrounding]], hubs: frozenset[str]) -> Iterable[str]:
-    """The ids of the route tables that matter: of a hub, its GatewaySubnet's alone."""
+    """Return the ids of the route tables that matter: of a hub, its GatewaySubnet's alone."""
     for id_, reading in networks.items():
         for subnet in reading.value.subnets if reading.value else ():
             of_gateway = subnet.name.lower() == GATEWAY_SUBNET.lower()
@@ -147,7 +147,7 @@ def _tables(networks: dict[str, Reading[Surrounding]], hubs: frozenset[str]) -> 
 def _kinds(
     reader: Reader, site: Site, tables: dict[str, Reading[RouteTable]]
 ) -> dict[Role, Reading[str]]:
-    """The types of the gateways, where a route has the next hop VirtualNetworkGateway."""
+    """Return the types of the gateways if a route has the next hop VirtualNetworkGateway."""
     named = (
         route.next_hop_type == GATEWAY_HOP
         for table in tables.values()
@@ -189,7 +189,7 @@ def _network(look: Callable[[str], Body | None], network_id: str) -> Surrounding
 
 
 def _residents(subnet: Body) -> Iterator[str]:
-    """What is in a subnet, one word each: gateways and Route Servers are left out.
+    """Yield what is in a subnet, one word each: gateways and Route Servers are left out.
 
     An IP configuration's id names what has it; that of a private endpoint is its interface's.
     """
@@ -223,7 +223,7 @@ def _names_a_manager(network: Body) -> bool:
 
 @understood("Network Manager's effective configurations")
 def _managed(reader: Reader, network_id: str) -> tuple[ManagedConfiguration, ...]:
-    """The connectivity configurations that are in effect for a VNet.
+    """Return the connectivity configurations that are in effect for a VNet.
 
     Published (SDK reference, ``EffectiveConnectivityConfiguration``): each has its settings under
     ``properties``.
@@ -247,7 +247,7 @@ MANAGER_API = "2024-10-01"
 
 
 def _left_gateway(reader: Reader, site: Site, role: Role | None) -> Gateway:
-    """The gateway of the hub being left with its tables, if it answers soon."""
+    """Return the gateway of the hub being left with its tables, if it answers soon."""
     if role is None:
         raise Failure("it was not asked for")
     observed = observe(reader, site, [role], [], deadline_s=DEADLINE_S)
@@ -288,7 +288,7 @@ def _table(reader: Reader, table_id: str) -> RouteTable:
 
 @understood("list of connections")
 def _static(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
-    """The prefixes of the local network gateways that a gateway has connections to."""
+    """Return the prefixes of the local network gateways that a gateway has connections to."""
     gateway_id = site.gateway_id(site.hub(role).gateway)
     far = map(far_end, reader.connections_of(gateway_id, DEADLINE_S))
     ids = list(dict.fromkeys(filter(None, far)))
@@ -302,7 +302,7 @@ def _static(reader: Reader, site: Site, role: Role) -> tuple[StaticPrefix, ...]:
 
 @understood("reading of Route Servers")
 def _route_servers(reader: Reader, network_id: str) -> tuple[RouteServer, ...]:
-    """The Route Server in a VNet: at most one (published), in any resource group.
+    """Return the Route Server in a VNet: at most one (published), in any resource group.
 
     Raises:
         AzureFailure: its subnet is there, and no Route Server in it may be read.
@@ -340,7 +340,7 @@ def _route_server(reader: Reader, body: Body) -> RouteServer:
 
 @understood("routes of a Route Server")
 def _learned(reader: Reader, connection_id: str) -> tuple[str, ...]:
-    """The prefixes of a peer: both instances list theirs (recorded: ``RouteServiceRole_IN_0``)."""
+    """Return the prefixes of a peer; each instance lists its own (recorded: ``..._IN_0``)."""
     answer = section(reader.action(connection_id, "list_learned_routes", DEADLINE_S))
     found = (row for key, part in answer.items() if key.startswith("Route") for row in rows(part))
     return tuple(dict.fromkeys(text(row.get("network")) for row in found if row.get("network")))

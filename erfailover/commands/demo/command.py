@@ -134,7 +134,7 @@ def _invocation(file: Path, output: Output) -> Context:
 
 @contextlib.contextmanager
 def _stage_set(keep: bool) -> Iterator[Path]:
-    """A folder and a lab of the demo's own; both are gone afterwards."""
+    """Yield a folder and a lab of the demo's own; both are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="erfailover-demo-"))
     before = dict(os.environ)
     try:

@@ -143,7 +143,7 @@ def stop(context: Context) -> None:
 
 
 def _read(context: Context) -> tuple[Gateway, Circuits]:
-    """The primary gateway and what it hangs on, at once."""
+    """Return the primary gateway and what it hangs on, at once."""
     site, reader = context.site, context.reader
     gateway_id = site.gateway_id(site.primary.gateway)
     reads: list[Callable[[], Any]] = [

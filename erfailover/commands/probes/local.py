@@ -116,7 +116,7 @@ class Here:
 
 
 def _tail(process: subprocess.Popen[bytes], deadline: float) -> bytes:
-    """The end of what a program prints until it ends, or the deadline."""
+    """Return the end of what a program prints until it ends, or the deadline."""
     assert process.stdout is not None
     kept = b""
     with selectors.DefaultSelector() as selector:

@@ -16,7 +16,7 @@ Work = Callable[[], list[ProbeResult]]
 
 
 def here(context: Context) -> Here:
-    """This machine, for the probes of a site."""
+    """Return this machine, for the probes of a site."""
     return Here(context.site_file.path.absolute().parent, context.environment)
 
 

@@ -124,7 +124,7 @@ def _plan(context: Context, reader: Reader, site: Site, secrets: Secrets) -> Pro
 
 
 def _with_names_of(context: Context, site: Site, existing: Mapping[str, Body | None]) -> Site:
-    """A site with the names that its peerings have; one that exists is not made again."""
+    """Return a site with the names that its peerings have; one that exists is not made again."""
     found = {
         id_.lower(): readers_network.network(body, id_)
         for id_ in provision_plan.networks(site)
@@ -137,7 +137,7 @@ def _with_names_of(context: Context, site: Site, existing: Mapping[str, Body | N
 
 
 def _unsettled(secrets: Secrets, site: Site) -> set[str]:
-    """The connections that may have another shared key than they should."""
+    """Return the connections that may have another shared key than they should."""
     return {each.id.lower() for each in provision_plan.wanted(site) if not _settled(secrets, each)}
 
 
@@ -149,7 +149,7 @@ def _settled(secrets: Secrets, wanted: Desired) -> bool:
 
 
 def read(context: Context, reader: Reader, site: Site) -> dict[str, Body | None]:
-    """What is there of a site: the group and the resources of the topology, several at once."""
+    """Read the group and the existing resources of the topology, several at once."""
     group = reader.get(site.group_id())
     existing: dict[str, Body | None] = {site.group_id().lower(): group}
     ids = provision_plan.reads(site) if group is not None else ()
@@ -257,7 +257,7 @@ class _Provision:
         return "made" if found is None else "updated"
 
     def _resolved(self, wanted: Desired) -> Body:
-        """The body, with what Azure has given to other resources by now; secrets still named."""
+        """Fill in what Azure has given to other resources by now; secrets stay named."""
         read: dict[str, Body | None] = {}
 
         def look(reference: Reference) -> Any:
@@ -285,7 +285,7 @@ class _Provision:
         return bool(differing) or not _settled(self.secrets, action.desired)
 
     def _whole(self, wanted: Desired, body: Body, found: Body | None) -> Body:
-        """The body to put, secrets and all; it goes nowhere but to Azure."""
+        """Return the body to put, secrets and all; it goes nowhere but to Azure."""
         whole = diff.merged(body, found)
         if found is not None and wanted.type == MACHINE:
             # Azure refuses to change a machine's password this way; it keeps the one it has.

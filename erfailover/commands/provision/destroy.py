@@ -129,7 +129,7 @@ def _task(context: Context, writer: Writer, deletion: Deletion) -> Task:
 
 
 def _insist_on_empty(context: Context, reader: Reader, site: Site) -> None:
-    """Deleting a group deletes all in it, so look once more that nothing is."""
+    """Check once more that a group is empty: deleting it deletes everything in it."""
     deadline = context.clock.now() + LISTING_LAG_S
     while left := reader.resources_of_group(site.group_id()):
         if context.clock.now() >= deadline:

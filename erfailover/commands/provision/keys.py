@@ -47,7 +47,7 @@ def read_shared_key(context: Context, secrets: Secrets) -> None:
 
 
 def with_ssh_keys(site: Site, site_file: Path) -> Site:
-    """The same site, with the public keys of SSH that stand in files.
+    """Return the same site, with the public keys of SSH that stand in files.
 
     Only who makes machines needs the files, which may be one operator's own: no other command
     reads them.
@@ -84,7 +84,7 @@ def _with_key(site_file: Path, name: str, machine: TopologyMachine) -> TopologyM
 
 
 def _content(folder: Path, path: str) -> tuple[str, str]:
-    """A file's text, or what is found instead of one."""
+    """Return a file's text, or what is found instead of one."""
     try:
         content = input_file.read(folder / Path(path).expanduser(), MOST_BYTES)
     except input_file.TooLarge:

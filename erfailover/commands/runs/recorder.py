@@ -51,7 +51,7 @@ class Recorder:
     _attempts: Counter[str] = field(default_factory=Counter)
 
     def listener(self, show: Listener) -> Listener:
-        """A listener of the executor that records every event before it is shown."""
+        """Return a listener of the executor that records every event before it is shown."""
 
         def tell(event: Event) -> None:
             task = event.task
@@ -183,7 +183,7 @@ def _flush(context: Context, journal: Journal) -> None:
 
 
 def digest(plan: Mapping[str, Any]) -> str:
-    """What identifies a plan: the same plan, the same digest. Some carry their own."""
+    """Return what identifies a plan: the same plan, the same digest. Some carry their own."""
     if isinstance(own := plan.get("digest"), str):
         return own
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]

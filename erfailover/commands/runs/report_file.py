@@ -38,7 +38,7 @@ def check(file: Path) -> None:
 
 
 def content(report: RunReport, suffix: str) -> str:
-    """A report in the format of a file's suffix."""
+    """Return a report in the format of a file's suffix."""
     if suffix == ".json":
         return json.dumps(data.data(report), indent=2) + "\n"
     if suffix == ".html":
@@ -58,7 +58,7 @@ def save(content: str, file: Path) -> None:
 
 
 def of(journal: Journal) -> RunRecord | None:
-    """What this run has recorded of itself; None where it has not begun."""
+    """Return what this run has recorded of itself; None if it has not begun."""
     found = [each for each in runs(journal.written) if each.id == journal.run]
     return found[-1] if found else None
 

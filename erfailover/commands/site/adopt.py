@@ -114,7 +114,7 @@ def _with_api_versions(reader: Reader, observed: Observed, adoption: Adoption) -
 
 
 def _stub(options: Options) -> Site:
-    """A site of nothing but its hubs and tenants: the ids say the subscription."""
+    """Return a site of nothing but its hubs and tenants: the ids say the subscription."""
     site = Site(
         site="adopting",
         primary=Hub(options.primary_hub, ""),
@@ -132,7 +132,7 @@ def _stub(options: Options) -> Site:
 
 
 def _tenant(text: str) -> tuple[str, TenantCredential]:
-    """A tenant's id and the credential behind ``=``; without one, azure-identity's chain."""
+    """Return a tenant's id and the credential behind ``=``; without one, azure-identity's chain."""
     tenant, _, word = text.partition("=")
     kinds: tuple[TenantCredential, ...] = get_args(TenantCredential)
     kind = next((each for each in kinds if each == (word or "default").lower()), None)

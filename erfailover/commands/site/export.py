@@ -60,7 +60,7 @@ def run(context: Context, language: str, split: Path | None) -> None:
 
 
 def _read(context: Context) -> list[Owned]:
-    """The site's peerings that there are, hub by hub, then spoke by spoke."""
+    """Return the site's existing peerings, hub by hub, then spoke by spoke."""
     site, reader = context.site, context.reader
     ids = [site.network_id(name) for name in site.network_names()]
     bodies = all_at_once(context.clock, [partial(reader.get, each) for each in ids])

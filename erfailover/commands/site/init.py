@@ -41,7 +41,7 @@ def run(site_file: SiteFile, output: Output, *, force: bool) -> None:
 
 
 def told(schema: str | None) -> str:
-    """What to say of the schema beside a site file."""
+    """Return what to say of the schema beside a site file."""
     if schema is None:
         return ""
     return f"\nEditors that know YAML complete and check its keys by {schema}, beside it."
@@ -75,7 +75,7 @@ def _write_schema(path: Path) -> str | None:
 
 
 def there_already(path: Path) -> UsageFailure:
-    """What to say where the site file is there."""
+    """Return what to say where the site file is there."""
     return UsageFailure(
         f"{path} is there already",
         "Name another with --site, or replace it with --force.",

@@ -55,7 +55,7 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
 
 
 def _format(file: Path | None, form: str | None) -> str:
-    """The format that was asked for, or that the file's name asks for."""
+    """Return the format that was asked for, or that the file's name asks for."""
     if file is None:
         return form or "svg"
     suffix = file.suffix.lower().lstrip(".")

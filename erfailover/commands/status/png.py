@@ -27,7 +27,7 @@ Renderer = Callable[[str], bytes]
 
 
 def renderer() -> Renderer:
-    """What turns SVG into PNG on this machine.
+    """Return what turns SVG into PNG on this machine.
 
     Raises:
         UsageFailure: there is nothing that could.

@@ -106,7 +106,7 @@ def _state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
 
 
 def read_visibly(context: Context) -> StatusReading:
-    """The same, with a word on a terminal while nothing else is there to see."""
+    """Return the same, with a word on a terminal while nothing else is there to see."""
     if not context.output.console.is_terminal:
         return read(context)
     with context.output.console.status(f"Reading {context.site.name}: VNets, gateways, routes"):
@@ -114,7 +114,7 @@ def read_visibly(context: Context) -> StatusReading:
 
 
 def data(context: Context, found: StatusReading) -> dict[str, Any]:
-    """A reading as plain data; documented in ``docs/reference.md``."""
+    """Return a reading as plain data; documented in ``docs/reference.md``."""
     return {
         "subscription": context.site_file.subscription.data(),
         **status_text.data(context.site, found.observed, found.health),
@@ -128,7 +128,7 @@ def data(context: Context, found: StatusReading) -> dict[str, Any]:
 
 
 def text(found: StatusReading, screen: Screen) -> str:
-    """A reading for people."""
+    """Return a reading for people."""
     parts = [status_text.text(found.picture, found.observed, found.notes, screen)]
     parts += [drills.circuits_text(each, screen) for each in found.circuits.values()]
     return "\n\n".join(filter(None, parts))

@@ -45,7 +45,7 @@ class Shower(Protocol):
         """Show a reading, or that one failed: what is known now, and what of it is new."""
 
     def wait(self, seconds: float) -> None:
-        """Say that the next reading is so far away."""
+        """Do nothing: a log does not report waiting."""
 
 
 def run(context: Context, every_s: float) -> None:
@@ -128,7 +128,7 @@ class _Lines:
         sys.stdout.flush()
 
     def wait(self, seconds: float) -> None:
-        """A log says nothing of waiting."""
+        """Do nothing: a log does not report waiting."""
 
 
 class _Documents(_Lines):

@@ -245,7 +245,7 @@ class SwitchRun:
         return Interrupted(message, hint)
 
     def _note(self, plan: SwitchPlan, outcome: Outcome, results: Results) -> None:
-        """What was written, and which spokes were not."""
+        """Note what was written, and which spokes were not."""
         outcome.stranded = self.ledger.owed
         outcome.places = self.ledger.places
         done = {task.id for task in results.of(State.DONE)}

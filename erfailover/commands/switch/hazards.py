@@ -61,7 +61,7 @@ class Lookout:
         return self.readings.observe(names, role)
 
     def with_hazards(self, plan: SwitchPlan, observed: Observed, *, pass_by: bool) -> SwitchPlan:
-        """A plan with the hazards that it meets, without the spokes that these alone concern."""
+        """Return a plan with its hazards, without the spokes that these alone concern."""
         if self._found is None:
             return plan
         found = hazards(self.context.site, self._found, observed, self.target)
@@ -69,7 +69,7 @@ class Lookout:
 
 
 def blocking(plan: SwitchPlan, *, every: bool) -> tuple[Claim, ...]:
-    """The hazards that a plan must not pass unless forced: not remarks, nor what is unknown.
+    """Return the hazards that a plan must not pass unless forced: not remarks, nor what is unknown.
 
     Args:
         plan: whose hazards.

@@ -130,7 +130,7 @@ def _is_busy(claim: Claim) -> bool:
 
 
 def ours(site: Site, observed: Observed, records: Iterable[Record]) -> frozenset[str]:
-    """The peerings that erfailover made: by the journal, or by the tags of both their VNets."""
+    """Return the peerings that erfailover made, by the journal or by the tags of both VNets."""
     tagged = {
         key for key, each in observed.networks.items() if each.tags.get(OWNER_TAG) == site.name
     }

@@ -77,7 +77,7 @@ class Watch:
         self.clock.notify()
 
     def claims(self, spoke: str) -> tuple[Claim, Claim]:
-        """What the tables say of a spoke: the arriving hub's claim, then the leaving hub's."""
+        """Return the tables' claims on a spoke: the arriving hub's, then the leaving hub's."""
         unread = Claim("spoke_was_read", Verdict.FAILS, f"no table was read yet for {spoke}")
         leaving = ROLE_OF_PATH[self.target.other]
         first, second = self._claims[self._arriving], self._claims[leaving]
@@ -99,7 +99,7 @@ class Watch:
         return bool(found and found.summarized)
 
     def _rival(self) -> dict[Role, Gateway]:
-        """The gateway of the hub that was left, with what it advertises, if it answers."""
+        """Return the gateway of the hub that was left, with what it advertises, if it answers."""
         leaving = ROLE_OF_PATH[self.target.other]
         try:
             found = self.readings.advertised(leaving)

@@ -12,12 +12,12 @@ from erfailover.planning.switch.schedule import Node
 
 
 def milestone(node: Node) -> Task:
-    """A node without a step, at which nothing is done."""
+    """Return a node without a step, at which nothing is done."""
     return Task(node.id, "", None, node.needs, node.after)
 
 
 def write(node: Node, step: SwitchStep, title: str, run: Callable[[], str | None]) -> Task:
-    """The write of a step: it owns its peering's VNet, and refers to the one it leads to."""
+    """Return the write of a step: it owns its peering's VNet, and refers to the one it leads to."""
     return Task(
         id=node.id,
         title=title,

@@ -124,7 +124,7 @@ class Adoption:
 
 
 def adopt(found: Found, wanted: Wanted) -> Adoption:
-    """The site that was found.
+    """Return the site that was found.
 
     Raises:
         UnknownReading: a VNet that may be a spoke, or the primary's routes, could not be read.
@@ -158,7 +158,7 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
 
 def _drill(primary: HubFacts) -> SiteFailoverTest | None:
     """Azure's own test, of the first peering location; it needs circuits in another one too."""
-    if primary.kind != EXPRESS or len(primary.locations) < 2:
+    if primary.kind != EXPRESS or not primary.locations[1:]:
         return None
     return SiteFailoverTest(primary.locations[0])
 
@@ -228,14 +228,14 @@ _NO_SPOKE = "Are these the two hubs? A spoke's peering has useRemoteGateways on.
 
 
 def _summarized(found: Found) -> str:
-    """That the spokes may do without remote gateways, which is not supported."""
+    """Claim that the spokes may do without remote gateways, which is not supported."""
     hub = found.observed.network(found.primary.hub)
     told = ", ".join(map(str, hub.summarized)) if hub else ""
     return told and f" {found.primary.name} advertises {told} for them: that is not supported."
 
 
 def _by_completeness(fours: Iterable[_Four]) -> tuple[list[_Four], list[str]]:
-    """The spokes whose peerings join the complete VNets; why each of the others is left out."""
+    """Return the spokes whose peerings join complete VNets, and why the others are left out."""
     complete: list[_Four] = []
     partial: list[str] = []
     for four in fours:
@@ -250,7 +250,7 @@ def _by_completeness(fours: Iterable[_Four]) -> tuple[list[_Four], list[str]]:
 
 
 def _others(found: Found) -> Iterator[VirtualNetwork]:
-    """The VNets that were read beside the hubs, in a steady order."""
+    """Yield the VNets that were read beside the hubs, in a steady order."""
     hubs = {found.primary.hub.lower(), found.backup.hub.lower()}
     for key in sorted(found.observed.networks, key=lambda key: key.split("/")[::-1]):
         if key not in hubs:
@@ -278,7 +278,7 @@ def _towards(network: VirtualNetwork, remote: str) -> Peering | None:
 def _chosen(
     candidates: Sequence[_Four], asked: Sequence[str], unknown: Mapping[str, str]
 ) -> list[_Four]:
-    """The spokes that were asked for; all, where none was.
+    """Return the spokes that were asked for; all if none was.
 
     Args:
         candidates: the spokes that were read.
@@ -355,7 +355,7 @@ def _left_out(found: Found, four: _Four) -> str:
 
 
 def _spoke(found: Found, four: _Four, name: str, taken: set[tuple[str, str]]) -> AdoptedSpoke:
-    """A spoke's four peerings on both paths; adds the names it proposes to those taken."""
+    """Return a spoke's four peerings on both paths; adds the names it proposes to those taken."""
     path = four.path
     assert path is not None
     assert four.out_primary is not None
@@ -376,7 +376,7 @@ _FourPeerings = tuple[SitePeering, SitePeering, SitePeering, SitePeering]
 def _on_expressroute(
     found: Found, four: _Four, name: str, taken: set[tuple[str, str]], notes: list[str]
 ) -> _FourPeerings:
-    """A spoke in normal times: what is there stays as it is, the other path is derived."""
+    """Return a spoke in normal times: what is there stays as it is, the other path is derived."""
     out, into = four.out_primary, four.in_primary
     assert out is not None
     assert into is not None
@@ -408,7 +408,7 @@ def _on_expressroute(
 
 
 def _on_ipsec(four: _Four) -> _FourPeerings:
-    """A spoke that is failed over: the backup peerings are there, and stay on the way home."""
+    """Return a spoke that is failed over: its backup peerings exist, and stay on the way home."""
     out, into, out_b, in_b = four.out_primary, four.in_primary, four.out_backup, four.in_backup
     assert out is not None
     assert into is not None
@@ -426,19 +426,19 @@ def _on_ipsec(four: _Four) -> _FourPeerings:
 
 
 def _kept(flags: Flags, **changed: bool) -> Flags:
-    """The flags of a primary peering while failed over: forwarded traffic as it is found."""
+    """Return the flags of a primary peering while failed over: forwarded traffic as it is found."""
     return replace(flags, allow_forwarded_traffic="keep", **changed)
 
 
 def _base(found: Peering | None, like: Flags) -> Flags:
-    """The flags of a backup peering, without what the path adds; like the primary's where new."""
+    """Return the flags of a backup peering without what the path adds."""
     if found is not None:
         return found.flags
     return Flags(allow_forwarded_traffic=like.allow_forwarded_traffic)
 
 
 def _ready(found: Peering | None, like: Flags, ready: bool) -> FlagsOrAbsent:
-    """The flags of a backup peering in normal times."""
+    """Return the flags of a backup peering in normal times."""
     return _base(found, like) if ready else "absent"
 
 

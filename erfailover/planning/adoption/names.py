@@ -27,7 +27,7 @@ def lender(peering: Peering) -> str:
 
 
 def spoke_names(network_ids: Sequence[str]) -> list[str]:
-    """What to call spokes: as their VNets; by group, then subscription, where those are alike."""
+    """Name spokes as their VNets; by group, then subscription, if those are alike."""
     ids = [parse(each) for each in network_ids]
     forms = (
         [each.names[-1] for each in ids],
@@ -45,7 +45,7 @@ def spoke_names(network_ids: Sequence[str]) -> list[str]:
 def proposed(
     owner: str, like: str, hubs: tuple[str, str], otherwise: str, taken: set[tuple[str, str]]
 ) -> str:
-    """A name for a peering with the backup hub, in the convention of the one with the primary.
+    """Propose a name for a peering with the backup hub, in the convention of the primary's.
 
     Args:
         owner: the id of the VNet that will own it.

@@ -37,7 +37,7 @@ class Prefix:
 
 
 def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tuple[Prefix, ...]:
-    """The prefixes that must be reached on either path.
+    """Return the prefixes that must be reached on either path.
 
     Args:
         observed: both gateways, and every VNet whose address space is Azure's own.
@@ -65,7 +65,7 @@ def remote_prefixes(observed: Observed, given: Sequence[IPv4Network] = ()) -> tu
 
 
 def questions(prefixes: Sequence[Prefix]) -> list[str]:
-    """What a person has to decide about prefixes, in words; those with the same note together."""
+    """Return what a person has to decide about prefixes; those with the same note together."""
     alike: dict[str, list[IPv4Network]] = {}
     for each in prefixes:
         if each.is_question:
@@ -74,7 +74,7 @@ def questions(prefixes: Sequence[Prefix]) -> list[str]:
 
 
 def _nothing_narrower(also: bool) -> Prefix:
-    """The default route, where the primary has learned nothing else."""
+    """Return the default route if the primary has learned nothing else."""
     has = "has learned it too" if also else "has NOT learned it: not ready"
     return Prefix(
         DEFAULT_ROUTE,
@@ -90,7 +90,7 @@ def _heard(observed: Observed) -> tuple[IPv4Network, ...]:
 
 
 def _learned(observed: Observed) -> list[IPv4Network]:
-    """What the primary's gateway has learned from beyond Azure, in order."""
+    """Return what the primary's gateway has learned from beyond Azure, in order."""
     gateway = observed.gateways.get(Role.PRIMARY)
     own = [space for each in observed.networks.values() for space in each.address_space]
     learned = beyond(gateway, own) if gateway else []
@@ -119,7 +119,7 @@ def _why(observed: Observed) -> str:
 
 
 def _judged(prefix: IPv4Network, heard: PrefixTable[IPv4Network, IPv4Network], how: str) -> Prefix:
-    """A prefix, with whether the backup has learned it."""
+    """Return a prefix, with whether the backup has learned it."""
     route = next(heard.covering(prefix), None)
     if prefix == DEFAULT_ROUTE:
         also = "has learned it too" if route else "has NOT learned it"

@@ -14,6 +14,9 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.observed import Reading
 from erfailover.model.resource_ids import last_of
 
+GROUP_PARTS = len(("subscriptions", "ID", "resourceGroups", "NAME"))
+GIGA = 1e9
+
 
 class Group(StrEnum):
     """What the lines are shown under, in this order."""
@@ -83,7 +86,7 @@ class Check:
 
     @property
     def fails(self) -> bool:
-        """Whether it keeps a switch from working."""
+        """Return a check that does not hold."""
         return self.verdict is Verdict.FAILS and not self.warning
 
 
@@ -96,23 +99,23 @@ class Line:
     required: bool = True
 
     def ok(self, seen: str) -> Check:
-        """It holds."""
+        """Return a check that holds."""
         return Check(self.name, self.group, Verdict.HOLDS, seen, "", self.required)
 
     def fails(self, seen: str, remedy: str) -> Check:
-        """It does not hold."""
+        """Return a check that does not hold."""
         return Check(self.name, self.group, Verdict.FAILS, seen, remedy, self.required)
 
     def warns(self, seen: str, remedy: str) -> Check:
-        """It does not hold, and a switch works all the same."""
+        """Return a check that does not hold and keeps no switch from working."""
         return Check(self.name, self.group, Verdict.FAILS, seen, remedy, self.required, True)
 
     def unknown(self, seen: str, remedy: str) -> Check:
-        """It could not be told."""
+        """Return a check that could not be decided."""
         return Check(self.name, self.group, Verdict.UNKNOWN, seen, remedy, self.required)
 
     def of(self, claim: Claim, remedy: str) -> Check:
-        """The line of a claim, with its remedy where it does not hold."""
+        """Return the line of a claim, with its remedy if it does not hold."""
         told = "" if claim.verdict is Verdict.HOLDS else remedy
         return Check(self.name, self.group, claim.verdict, claim.seen, told, self.required)
 
@@ -127,7 +130,7 @@ def verdict_of(lines: Iterable[Check]) -> Verdict:
 
 
 def worst(line: Line, claims: list[Claim], remedy: str, right: str) -> Iterator[Check]:
-    """The claims that do not hold, or one line that says that all do."""
+    """Yield the claims that do not hold, or one line that says that all do."""
     bad = [each for each in claims if each.verdict is not Verdict.HOLDS]
     yield from (line.of(each, remedy) for each in bad)
     if not bad:
@@ -140,15 +143,15 @@ def why(reading: Reading[Any] | None) -> str:
 
 
 def place(resource_id: str) -> str:
-    """A scope for people: ``rg-we``, ``virtualNetworks/vnet1``, ``subscription 0000``."""
+    """Return a scope for people: ``rg-we``, ``virtualNetworks/vnet1``, ``subscription 0000``."""
     parts = resource_id.strip("/").split("/")
-    if len(parts) < 3:
+    if len(parts) < GROUP_PARTS - 1:
         return f"subscription {parts[-1]}"
-    return "/".join(parts[-2:]) if len(parts) > 4 else parts[-1]
+    return "/".join(parts[-2:]) if len(parts) > GROUP_PARTS else parts[-1]
 
 
 def told_apart(resource_ids: Iterable[str]) -> dict[str, str]:
-    """The names of resources, or of groups; with what they lie in where two are called alike."""
+    """Name resources or groups; with what contains them if two have the same name."""
     ids = list(dict.fromkeys(resource_ids))
     short = {each: last_of(each) for each in ids}
     for at in (4, 2):  # the resource group's name, then the subscription's id
@@ -161,11 +164,11 @@ def told_apart(resource_ids: Iterable[str]) -> dict[str, str]:
 
 
 def short(action: str) -> str:
-    """An action for people: ``virtualNetworkPeerings/write``, ``getLearnedRoutes``."""
+    """Return an action for people: ``virtualNetworkPeerings/write``, ``getLearnedRoutes``."""
     parts = action.removesuffix("/action").split("/")
     return "/".join(parts[-2:]) if not action.endswith("/action") else parts[-1]
 
 
 def rate(bps: float) -> str:
-    """A rate for people: ``650 Mbit/s``."""
-    return f"{bps / 1e9:.3g} Gbit/s" if bps >= 1e9 else f"{bps / 1e6:.3g} Mbit/s"
+    """Return a rate for people: ``650 Mbit/s``."""
+    return f"{bps / GIGA:.3g} Gbit/s" if bps >= GIGA else f"{bps / 1e6:.3g} Mbit/s"

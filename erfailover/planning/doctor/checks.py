@@ -58,7 +58,7 @@ from erfailover.planning.hazards.scene import TUNNELS
 
 
 def hazards(site: Site, facts: Facts) -> Iterator[Check]:
-    """A line for each hazard found or not decidable, and for each kind of which there is none."""
+    """Yield a line for each hazard found or undecided, and for each kind that was not found."""
     for claim in claims(site, facts.around, facts.observed, Path.IPSEC):
         yield Check(
             claim.name.replace("_", "-"),

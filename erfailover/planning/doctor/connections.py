@@ -17,7 +17,7 @@ from erfailover.planning.switch.hold_time import basis, longest_session
 
 
 def connections(site: Site, facts: Facts) -> Iterator[Check]:
-    """The backup's connections are Connected; those of the primary, and its circuits, are told.
+    """Check that the backup's connections are Connected; report the primary's and its circuits.
 
     The primary's state keeps nobody from leaving it: it fails no check.
     """
@@ -51,7 +51,7 @@ MEND = (
 
 
 def _to_be_read(found: Circuits) -> str:
-    """What it takes to read the connections and circuits that could not be."""
+    """Return what it takes to read the connections and circuits that could not be."""
     away = [each.id for each in found.connections.value or () if each.status.value is None]
     away += [
         each.circuit_id
@@ -67,7 +67,7 @@ def _to_be_read(found: Circuits) -> str:
 
 
 def second_gateways(site: Site, facts: Facts) -> Iterator[Check]:
-    """What a second gateway in a hub means: Azure fails over between the primary's by itself."""
+    """Report a second gateway in a hub: Azure fails over between the primary's two by itself."""
     line = Line(Name.SECOND_GATEWAYS, Group.GATEWAYS, required=False)
     found = list(coexistence.claims(site, facts.observed))
     yield from (line.of(each, "See the permissions above, then run it again.") for each in found)
@@ -76,7 +76,7 @@ def second_gateways(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def hold_time(site: Site, facts: Facts) -> Iterator[Check]:
-    """What the hold time of a switch back rests on, and whether that can be read."""
+    """Yield what the hold time of a switch back rests on, and whether that can be read."""
     line = Line(Name.HOLD_TIME, Group.GATEWAYS, required=False)
     primary = facts.observed.gateways.get(Role.PRIMARY)
     if primary is None:

@@ -54,7 +54,7 @@ def network_watchers(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def api_versions(site: Site, facts: Facts) -> Iterator[Check]:
-    """The api-versions that requests carry are offered in every region of the site."""
+    """Check that the api-versions that requests carry are offered in every region of the site."""
     line = Line(Name.API_VERSIONS, Group.AZURE, required=False)
     found = facts.api_versions.value
     if found is None:
@@ -107,7 +107,7 @@ even for a site that needs more than a bucket holds."""
 
 
 def clock(site: Site, facts: Facts) -> Iterator[Check]:
-    """This machine's clock agrees with Azure's: tokens and leases run on it."""
+    """Check that this machine's clock agrees with Azure's: tokens and leases run on it."""
     line = Line(Name.CLOCK, Group.AZURE, required=False)
     if facts.date.value is None:
         yield line.unknown(f"Azure's time: {facts.date.unknown}", "Check the clock yourself.")
@@ -123,7 +123,7 @@ def clock(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def endpoint_path(site: Site, facts: Facts) -> Iterator[Check]:
-    """The management endpoint and the sign-in are reached without the circuit."""
+    """Check that the management endpoint and the sign-in are reached without the circuit."""
     line = Line(Name.ENDPOINT_PATH, Group.AZURE, required=False)
     remedy = (
         "While the circuit is down, Azure cannot be managed from here: keep a machine with "
@@ -136,7 +136,7 @@ def endpoint_path(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def store_path(site: Site, facts: Facts) -> Iterator[Check]:
-    """The store of journal and lease is reached without the circuit."""
+    """Check that the store of journal and lease is reached without the circuit."""
     line = Line(Name.STORE_PATH, Group.AZURE, required=False)
     remedy = (
         "While the circuit is down: --break-glass goes on with this machine's own state. Give "
@@ -180,7 +180,7 @@ JOURNAL_REMEDY = (
 
 
 def journal(site: Site, facts: Facts) -> Iterator[Check]:
-    """The journal can be read."""
+    """Check that the journal can be read."""
     line = Line(Name.JOURNAL, Group.RUN)
     damage = facts.journal.value
     if damage is None:
@@ -219,7 +219,7 @@ def way(site: Site, observed: Observed, host: HostPath) -> tuple[Verdict, str]:
 
 
 def _behind_the_circuit(site: Site, observed: Observed) -> list[IPv4Network]:
-    """The remote prefixes, and what the primary has learned; a default route tells nothing."""
+    """Return the remote prefixes and what the primary has learned, without a default route."""
     gateway = observed.gateways.get(Role.PRIMARY)
     learned = learned_routes(gateway).prefixes if gateway else ()
     found = dict.fromkeys(

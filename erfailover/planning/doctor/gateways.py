@@ -15,7 +15,7 @@ from erfailover.planning.doctor.facts import Facts, GatewayDetail
 
 
 def backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
-    """The backup hub's gateway is at rest, has a session, and has learned the prefixes."""
+    """Check that the backup hub's gateway is at rest, has a session, and has learned the prefixes."""
     gateway = facts.observed.gateways.get(Role.BACKUP)
     group = Group.GATEWAYS
     yield Line(Name.BACKUP_GATEWAY, group).of(
@@ -108,7 +108,7 @@ def address_skus(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def throughput(site: Site, facts: Facts) -> Iterator[Check]:
-    """What is published for the backup's SKU carries what the primary carries now."""
+    """Check that the published throughput of the backup's SKU carries the primary's load."""
     line = Line(Name.THROUGHPUT, Group.GATEWAYS, required=False)
     reading = facts.gateways.get(Role.BACKUP)
     backup = reading.value if reading else None

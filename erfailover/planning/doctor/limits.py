@@ -36,7 +36,7 @@ def limits(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def _peerings(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
-    """The peerings that there are, and those that a switch makes."""
+    """Check the existing peerings, and those that a switch creates."""
     wanted = {peering_id.lower() for spoke in site.spokes for peering_id in site.peering_ids(spoke)}
     for name in dict.fromkeys(site.network_names()):
         key = site.network_id(name).lower()
@@ -58,7 +58,7 @@ def _peerings(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def _prefixes(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
-    """What the gateway of a path advertises with every spoke on it; other VNets come on top."""
+    """Count what the gateway of a path advertises with every spoke on it; other VNets add to it."""
     for path in Path:
         role = ROLE_OF_PATH[path]
         gateway = facts.observed.gateways.get(role)

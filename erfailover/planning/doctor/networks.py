@@ -84,7 +84,7 @@ def peerings(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def peering_names(site: Site, facts: Facts) -> Iterator[Check]:
-    """What peerings are called that have another name than the site file says.
+    """Yield the peerings that have another name than the site file says.
 
     No failure: a switch finds them by the VNets that they join.
     """
@@ -104,7 +104,7 @@ def peering_names(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def _pair(site: Site, spoke: Spoke, role: Role) -> tuple[tuple[str, str], ...]:
-    """The spoke's and the hub's side of a peering: the id of the VNet that has it, its name."""
+    """Return both sides of a spoke's peering: the id of the VNet that owns it, and its name."""
     hub, own = site.hub(role).virtual_network, spoke.virtual_network
     return (
         (site.network_id(own), spoke.outward(role).name),

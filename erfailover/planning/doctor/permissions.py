@@ -202,7 +202,7 @@ def granted(action: str, grants: Iterable[Grant]) -> bool:
 
 
 def needs(site: Site, role: RoleKind = SWITCH) -> tuple[Need, ...]:
-    """The actions that a site needs, for reading only or for switching too."""
+    """Return the actions that a site needs, for reading only or for switching too."""
     return tuple(
         each for each in NEEDS if (role is SWITCH or each.role is READ) and _applies(site, each)
     )
@@ -250,7 +250,7 @@ def removes_peerings(site: Site) -> bool:
 
 
 def resources(site: Site, on: On) -> tuple[str, ...]:
-    """The ids of what an action is needed on, as far as the site file names them."""
+    """Return the ids of what an action is needed on, as far as the site file names them."""
     match on:
         case On.NETWORK:
             found = [site.network_id(each) for each in site.network_names()]
@@ -298,7 +298,7 @@ def places(site: Site, on: On) -> tuple[str, ...]:
 
 
 def groups(site: Site) -> tuple[str, ...]:
-    """The ids of the resource groups that hold what the site file names."""
+    """Return the ids of the resource groups that hold what the site file names."""
     kinds = (On.NETWORK, On.GATEWAY, On.LOCAL_GATEWAY, On.MACHINE, On.INTERFACE)
     return _unique([group_of(each) for kind in kinds for each in resources(site, kind)])
 
@@ -319,14 +319,14 @@ class Checked:
 
 
 def providers(site: Site) -> tuple[str, ...]:
-    """The resource providers whose actions a site needs."""
+    """Return the resource providers whose actions a site needs."""
     return _unique(each.action.partition("/")[0] for each in needs(site))
 
 
 def checked(
     site: Site, role: RoleKind, operations: Mapping[str, frozenset[str]] | None = None
 ) -> Checked:
-    """The actions of a role that Azure takes.
+    """Return the actions of a role that Azure takes.
 
     Args:
         site: what the role is for.
@@ -357,7 +357,7 @@ def role_definition(
     more: Iterable[str] = (),
     actions: Iterable[str] | None = None,
 ) -> dict[str, Any]:
-    """A custom role with nothing but what is needed, as ``az role definition create`` takes it.
+    """Return a custom role with only what is needed, as ``az role definition create`` takes it.
 
     Published: custom roles can be assigned to resource groups, of several subscriptions of a
     tenant; ``AssignableScopes`` lists them.

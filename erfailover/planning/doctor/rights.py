@@ -16,7 +16,7 @@ REMEDY = "erfailover permissions --role-definition switch prints a role with wha
 
 
 def credentials(site: Site, facts: Facts) -> Iterator[Check]:
-    """A token could be had, Azure took it, and whose it is."""
+    """Check that a token was issued and accepted, and report whose it is."""
     line = Line(Name.CREDENTIALS, Group.IDENTITY)
     if facts.unreachable is not None:
         yield line.fails(facts.unreachable, facts.remedy or "Sign in: az login.")
@@ -90,7 +90,7 @@ def rights(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def _rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> Iterator[Check]:
-    """The lines of what is needed on one kind of resource; one for all that have everything."""
+    """Yield the lines of one kind of resource; one line for all that have every right."""
     elsewhere = on in ELSEWHERE
     line = Line(Name.PERMISSIONS, Group.IDENTITY, required=not elsewhere)
     found: dict[tuple[Verdict, str], list[str]] = {}
@@ -124,7 +124,7 @@ def _rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> It
 def _judged(
     wanted: Iterable[Need], missing: Sequence[Need], *, elsewhere: bool
 ) -> tuple[Verdict, str]:
-    """What the missing rights come to; those that may be granted elsewhere are not known."""
+    """Return what the missing rights come to; those that may be granted elsewhere are not known."""
     if not missing:
         return Verdict.HOLDS, ", ".join(dict.fromkeys(short(each.action) for each in wanted))
     names = ", ".join(each.action for each in missing)
@@ -171,7 +171,7 @@ def denials(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def _denied(site: Site, assignment: DenyAssignment) -> str:
-    """The actions of a switch that a deny assignment takes away, in words."""
+    """Return the actions of a switch that a deny assignment takes away, in words."""
     found = [
         need.action
         for need in permissions.needs(site)

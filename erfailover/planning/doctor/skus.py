@@ -94,7 +94,7 @@ def speaks_bgp(gateway_type: str, sku: str) -> bool:
 
 
 def capacity_bps(gateway_type: str, sku: str, generation: str = "") -> float | None:
-    """The aggregate throughput that is published for a gateway, in bit/s; None where unknown.
+    """Return the aggregate throughput that is published for a gateway, in bit/s; None if unknown.
 
     Args:
         gateway_type: ``Vpn`` or ``ExpressRoute``.

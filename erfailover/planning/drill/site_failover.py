@@ -15,7 +15,7 @@ INSTEAD = "To try the switch itself: erfailover switch --to ipsec, and back."
 
 
 def to_start(circuits: Circuits, wanted: str) -> tuple[str, FailoverTest | None]:
-    """The peering location to cut off, in Azure's spelling, and the test that does so already.
+    """Return the peering location to cut off, in Azure's spelling, and a test that already does so.
 
     Args:
         circuits: what the gateway hangs on.
@@ -40,7 +40,7 @@ def to_start(circuits: Circuits, wanted: str) -> tuple[str, FailoverTest | None]
 
 
 def to_stop(circuits: Circuits) -> FailoverTest | None:
-    """The test that is under way, at whichever location; None where none is.
+    """Return the test that is under way, at whichever location; None if none is.
 
     Raises:
         Refused: the gateway is none of type ExpressRoute.
@@ -51,7 +51,7 @@ def to_stop(circuits: Circuits) -> FailoverTest | None:
 
 
 def went_on_by(circuits: Circuits, cut_off: str, learned: bool) -> list[tuple[str, str, bool]]:
-    """The connections that were left while a location was cut off, as Azure wants them filed.
+    """Return the connections that were left while a location was cut off, as Azure files them.
 
     Args:
         circuits: what the gateway hangs on, read while the test ran.
@@ -90,18 +90,18 @@ def _running(circuits: Circuits) -> FailoverTest | None:
 
 
 def _location(circuits: Circuits, wanted: str) -> str:
-    """The location, where Azure's rule of two holds."""
+    """Return the location if Azure's rule of two holds."""
     found, name = locations(circuits), circuits.gateway_name
     known = ", ".join(sorted(found.known)) or "none"
     spelled = found.spelled(wanted)
-    if len(found.known) < 2 or spelled is None:
+    if len(found.known) <= 1 or spelled is None:
         if found.unknown:
             raise UnknownReading(
                 f"the peering locations of {name} are not all known (known: {known}): "
                 + "; ".join(found.unknown),
                 "Have the circuits read: the operator needs read access to them.",
             )
-        if len(found.known) < 2:
+        if len(found.known) <= 1:
             raise Refused(
                 f"{name} has circuits at {len(found.known)} peering location(s) ({known}); "
                 "Azure's site failover test needs two",

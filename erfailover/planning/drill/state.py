@@ -32,7 +32,7 @@ class DrillState:
 
 
 def drill_state(site: Site, circuits: Circuits | None, stand_in: Reading[str] | None) -> DrillState:
-    """What is known of a drill.
+    """Return what is known of a drill.
 
     Args:
         site: with its drill, or none; a site failover test may run all the same.

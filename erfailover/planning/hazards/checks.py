@@ -36,7 +36,7 @@ from erfailover.planning.hazards.scene import (
 def hazards(
     site: Site, surroundings: Surroundings, observed: Observed, target: Path
 ) -> tuple[Claim, ...]:
-    """What else could go wrong with a switch of every spoke to a path, and what is left behind.
+    """Return what else could go wrong with a switch of every spoke, and what is left behind.
 
     Args:
         site: what there should be.
@@ -84,7 +84,7 @@ def hazards(
 
 
 def left_behind(site: Site, surroundings: Surroundings, observed: Observed) -> tuple[Claim, ...]:
-    """What does not come along on a switch to IPsec, with what could not be decided."""
+    """Return what does not come along on a switch to IPsec, with what could not be decided."""
     scene = scene_of(site, surroundings, observed, Path.IPSEC)
     return (*hubs.enforced(scene), *coverage(scene))
 

@@ -77,13 +77,13 @@ def ipv6(scene: Scene) -> Iterator[Claim]:
 
 
 def _ipv6_of(gateway: Gateway | None) -> list[IPv6Network]:
-    """The IPv6 prefixes a gateway has learned, whoever told them: edges speak from IPv6 too."""
+    """Return the IPv6 prefixes that a gateway has learned, from whichever peer."""
     found = (ipv6_prefix_of(row.network) for row in routes_of(gateway) if row.origin in EXTERNAL)
     return sorted({each for each in found if each is not None})
 
 
 def default_route(scene: Scene) -> Iterator[Claim]:
-    """A default route that one of the two gateways has learned, and the other has not.
+    """Yield a default route that one of the two gateways has learned, and the other has not.
 
     With it, a spoke's traffic to the Internet goes to the premises; without it, to the Internet
     (published: virtual-networks-udr-overview, forced tunnelling). A subnet with a route of its own
@@ -214,7 +214,7 @@ def _dns_server(scene: Scene, spoke: Spoke, network: Surrounding, text: str) -> 
 
 
 def residents(scene: Scene) -> Iterator[Claim]:
-    """What is in the primary hub itself, which a switch to the backup cannot move.
+    """Yield what is in the primary hub itself, which a switch to the backup cannot move.
 
     Azure's rule: a VNet with a gateway of its own uses no remote one. Private DNS zones are linked
     to VNets, and resolve on either path.
@@ -302,7 +302,7 @@ def _is_private(address: IPv4Address) -> bool:
 
 
 def _unread(scene: Scene, name: str) -> Iterator[Claim]:
-    """What could not be read of either gateway; the same words in every claim that needs it."""
+    """Yield what could not be read of either gateway, in the same words for every claim."""
     for role in (scene.arriving, scene.leaving):
         gateway = scene.gateway(role)
         if gateway is not None and gateway.learned_routes.value is not None:
@@ -325,7 +325,7 @@ def _unknown(name: str, seen: str, remedy: str) -> Claim:
 
 
 def well(scene: Scene) -> dict[str, str]:
-    """What to say of each claim that holds."""
+    """Return what to say of each claim that holds."""
     arriving, leaving = scene.gateway_name(scene.arriving), scene.gateway_name(scene.leaving)
     return {
         IPV6: "no IPv6 prefix is lost",
@@ -351,7 +351,7 @@ CLAIMS: dict[str, Callable[[Scene], Iterator[Claim]]] = {
 
 
 def coverage(scene: Scene) -> Iterator[Claim]:
-    """What does not come along: all that is found or unknown, one claim that holds otherwise."""
+    """Yield what does not come along, found or unknown; one claim that holds if nothing is."""
     words = well(scene)
     for name, claim in CLAIMS.items():
         found = list(dict.fromkeys(claim(scene)))

@@ -30,7 +30,7 @@ from erfailover.planning.hazards.scene import (
 
 
 def gateway_subnet(scene: Scene) -> Iterator[Claim]:
-    """The route table of the arriving hub's GatewaySubnet.
+    """Yield the route table of the arriving hub's GatewaySubnet.
 
     Published (expressroute-about-virtual-network-gateways, vpn-gateway): with a route to
     0.0.0.0/0 there, or gateway route propagation disabled, a gateway does not work. A route as
@@ -64,7 +64,7 @@ def gateway_subnet(scene: Scene) -> Iterator[Claim]:
 
 
 def _inward(scene: Scene, route: UserRoute, what: str) -> Iterator[Claim]:
-    """What a route on the GatewaySubnet does to the spokes."""
+    """Yield what a route on the GatewaySubnet does to the spokes."""
     if route.network is None:
         return
     if route.network.prefixlen == 0:
@@ -178,7 +178,7 @@ def _within(prefix: IPv4Network, others: PrefixTable[IPv4Network, IPv4Network]) 
 
 
 def advertised(scene: Scene) -> Iterator[Claim]:
-    """What makes the leaving gateway advertise a spoke's prefix although its peering is off.
+    """Yield what makes the leaving gateway advertise a spoke's prefix although its peering is off.
 
     Observed: a gateway originates the prefixes of each local network gateway that it has a
     connection to, and a prefix as narrow as the spoke's own draws the far end's traffic. A
@@ -222,7 +222,7 @@ def advertised(scene: Scene) -> Iterator[Claim]:
 
 
 def enforced(scene: Scene) -> Iterator[Claim]:
-    """Connectivity configurations whose peerings nobody but Virtual Network Manager may write.
+    """Yield connectivity configurations whose peerings only Virtual Network Manager may write.
 
     Published (SDK reference, ``PeeringEnforcement``): with ``Enforced`` they "will not be
     modifiable or deletable outside of the network manager".
@@ -245,7 +245,7 @@ def enforced(scene: Scene) -> Iterator[Claim]:
 
 
 def managed(scene: Scene) -> Iterator[Claim]:
-    """Connectivity configurations that a manager may deploy anew, over what a switch wrote."""
+    """Yield connectivity configurations that a manager may deploy again, over a switch's writes."""
     for network_id, reading in scene.around.managed.items():
         if reading.value is None:
             yield replace(
@@ -278,7 +278,7 @@ def _unread_manager(name: str, network_id: str, why: str | None) -> Claim:
 def _lasting(
     own: IPv4Network, left: Surrounding | None, met: Surrounding | None
 ) -> IPv4Network | None:
-    """A summary of the leaving hub that the arriving hub does not beat with a narrower prefix."""
+    """Return a summary of the leaving hub that the arriving hub's prefixes do not beat."""
     lasting = [each for each in (left.summarized if left else ()) if own.subnet_of(each)]
     arriving = [each for each in (met.summarized if met else ()) if own.subnet_of(each)]
     narrowest = max((each.prefixlen for each in arriving), default=own.prefixlen)
@@ -288,7 +288,7 @@ def _lasting(
 def _narrower(
     scene: Scene, spoke: Spoke, network: Surrounding, known: Iterable[StaticPrefix] | None
 ) -> Iterator[Claim]:
-    """What the leaving gateway originates within a spoke that is no prefix of the spoke."""
+    """Yield what the leaving gateway originates within a spoke that is no prefix of the spoke."""
     gateway = scene.observed.gateways.get(scene.leaving)
     rows = originated(gateway).table if gateway else PrefixTable()
     static = {each.prefix for each in known or ()}

@@ -26,7 +26,7 @@ class Piece:
 def pieces(
     table: RouteTable, gateway_prefixes: Iterable[IPv4Network], wanted: IPv4Network
 ) -> tuple[Piece, ...]:
-    """A prefix, taken apart by what carries each part of it.
+    """Return a prefix, taken apart by what carries each part of it.
 
     Args:
         table: the subnet's route table; where it takes no gateway routes, none is considered.
@@ -50,14 +50,14 @@ def pieces(
 
 
 def overlap(one: IPv4Network, other: IPv4Network) -> IPv4Network | None:
-    """What two prefixes have in common: the narrower one, or nothing."""
+    """Return what two prefixes have in common: the narrower one, or nothing."""
     if not one.overlaps(other):
         return None
     return one if one.prefixlen >= other.prefixlen else other
 
 
 def without(prefix: IPv4Network, taken: IPv4Network) -> Iterator[IPv4Network]:
-    """What is left of a prefix without another one."""
+    """Yield what is left of a prefix without another one."""
     if not prefix.overlaps(taken):
         yield prefix
     elif taken.prefixlen > prefix.prefixlen:

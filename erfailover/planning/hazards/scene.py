@@ -54,13 +54,13 @@ class Scene:
         return Path.IPSEC if self.arriving is Role.BACKUP else Path.EXPRESSROUTE
 
     def gateway(self, role: Role) -> Gateway | None:
-        """A hub's gateway, from whichever reading has it."""
+        """Return a hub's gateway, from whichever reading has it."""
         found = self.observed.gateways.get(role)
         beside = self.around.leaving_gateway.value
         return found or (beside if role is self.leaving else None)
 
     def gateway_name(self, role: Role) -> str:
-        """The name of a hub's gateway."""
+        """Return the name of a hub's gateway."""
         return last_of(self.site.hub(role).gateway)
 
     def why_no_gateway(self, role: Role) -> str:
@@ -70,19 +70,19 @@ class Scene:
         return self.observed.unknown.get(key) or beside or "it could not be read"
 
     def spaces(self) -> list[IPv4Network]:
-        """The address spaces of the site's VNets, and of all others that were read."""
+        """Return the address spaces of the site's VNets, and of all others that were read."""
         return [space for each in self.observed.networks.values() for space in each.address_space]
 
     def hub_name(self, role: Role) -> str:
-        """The name of a hub's VNet."""
+        """Return the name of a hub's VNet."""
         return last_of(self.site.hub(role).virtual_network)
 
     def hub_id(self, role: Role) -> str:
-        """The id of a hub's VNet."""
+        """Return the id of a hub's VNet."""
         return self.site.network_id(self.site.hub(role).virtual_network)
 
     def space(self, network_id: str) -> tuple[IPv4Network, ...]:
-        """A VNet's address space, from whichever reading has it."""
+        """Return a VNet's address space, from whichever reading has it."""
         around = self.around.network(network_id).value
         seen = self.observed.network(network_id)
         return around.address_space if around else seen.address_space if seen else ()
@@ -92,7 +92,7 @@ class Scene:
         return any(address in prefix for prefix in self.space(network_id))
 
     def spokes(self) -> Iterator[tuple[Spoke, Surrounding]]:
-        """The spokes whose VNets were read."""
+        """Yield the spokes whose VNets were read."""
         for spoke in self.site.spokes:
             found = self.around.network(self.site.network_id(spoke.virtual_network)).value
             if found is not None:
@@ -103,7 +103,7 @@ class Scene:
         return self.around.network(self.site.network_id(spoke.virtual_network)).value is None
 
     def tables(self) -> Iterator[tuple[Spoke, Surrounding, Subnet, RouteTable]]:
-        """The subnets of the spokes that have a route table that was read."""
+        """Yield the subnets of the spokes that have a route table that was read."""
         for spoke, network in self.spokes():
             for subnet in network.subnets:
                 table = self.around.table(subnet).value if subnet.route_table else None
@@ -111,7 +111,7 @@ class Scene:
                     yield spoke, network, subnet, table
 
     def carried(self, table: RouteTable) -> Iterator[Piece]:
-        """The remote prefixes, by what carries them from a subnet with this table.
+        """Yield the remote prefixes, by what carries them from a subnet with this table.
 
         The gateway is taken to tell what the arriving one has learned, and the remote prefix
         itself where nothing learned covers it: that it is missing is a guard's business.
@@ -124,6 +124,6 @@ class Scene:
 
 
 def unknown(name: str, seen: str, remedy: str = "") -> Claim:
-    """A claim that could not be decided."""
+    """Return a claim that could not be decided."""
     remedy = remedy or "Look at it yourself, or ask for the right to read it."
     return Claim(name, Verdict.UNKNOWN, seen, remedy)

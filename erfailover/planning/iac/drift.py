@@ -28,7 +28,7 @@ class AsCode:
 
 
 def as_code_warning(site: Site, observed: Observed) -> AsCode | None:
-    """What the next apply would undo; None where nothing, or where no code is said to be.
+    """Return what the next apply would undo; None if nothing, or where no code is said to be.
 
     Args:
         site: whose file says which code, and the flags on ExpressRoute.

@@ -49,7 +49,7 @@ class Owned:
 
 
 def owned(body: Mapping[str, Any], peering_id: str = "") -> Owned:
-    """A peering from its ARM JSON; its ids spelled as Azure documents them.
+    """Return a peering from its ARM JSON; its ids spelled as Azure documents them.
 
     Args:
         body: what Azure answered.
@@ -72,7 +72,7 @@ def owned(body: Mapping[str, Any], peering_id: str = "") -> Owned:
 
 
 def symbols(peerings: Sequence[Owned]) -> list[str]:
-    """A name for each that both languages take, unique whatever the letter case."""
+    """Return a name for each that both languages take, unique whatever the letter case."""
     names = [
         re.sub(r"\W+", "_", f"{each.network}_{each.name}", flags=re.ASCII) for each in peerings
     ]
@@ -143,7 +143,7 @@ def _resource(peering: Owned, names: Mapping[str, str], others: Sequence[Owned])
 
 
 def _lender(peering: Owned, others: Iterable[Owned]) -> Owned | None:
-    """The opposite that lends the gateway this one uses: Azure wants it first."""
+    """Return the opposite that lends the gateway this one uses; Azure requires it first."""
     if not peering.settings["useRemoteGateways"]:
         return None
     own = network_of(peering.id).lower()
@@ -155,7 +155,7 @@ def _lender(peering: Owned, others: Iterable[Owned]) -> Owned | None:
 
 
 def _hcl(value: object) -> str:
-    """A value as HCL writes it."""
+    """Return a value as HCL writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -246,5 +246,5 @@ def _bicep_row(key: str, value: object) -> list[str]:
 
 
 def _bicep(text: str) -> str:
-    """A text as Bicep writes it."""
+    """Return a text as Bicep writes it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${") + "'"

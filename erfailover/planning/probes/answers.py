@@ -16,6 +16,9 @@ from typing import Any
 from erfailover.model.arm_json import prefixes, text, texts
 from erfailover.model.probes import InterfaceRoute, NextHop
 
+SHORT = 5
+"""A value of so few characters is no secret, and would be found in any output."""
+
 ACTIVE = "active"
 """The state of an effective route that counts, in lower case; one without a state counts too."""
 KEPT = 4000
@@ -48,7 +51,7 @@ def ping_command(host: str, timeout_s: float, platform: str) -> list[str]:
 
 
 def of_ping(code: int | None, output: str) -> Answer:
-    """What a ping's exit code and output mean; None is a ping that did not end in time."""
+    """Return what a ping's exit code and output mean; None is a ping that did not end in time."""
     if code == 0:
         took = re.search(r"time[=<]([\d.]+) ?ms", output)
         return Answer(True, f"answered in {took.group(1)} ms" if took else "answered", output)
@@ -63,7 +66,7 @@ def of_unresolved_name(reason: str) -> Answer:
 
 
 def of_connect(error: OSError | None, took_s: float) -> Answer:
-    """What came of a TCP connection."""
+    """Return what came of a TCP connection."""
     if error is None:
         return Answer(True, f"connected in {1000 * took_s:.0f} ms")
     if isinstance(error, TimeoutError):
@@ -74,7 +77,7 @@ def of_connect(error: OSError | None, took_s: float) -> Answer:
 
 
 def of_command(code: int | None, expected: int, output: str, timeout_s: float) -> Answer:
-    """What a program's exit code means; None is one that did not end in time."""
+    """Return what a program's exit code means; None is one that did not end in time."""
     if code is None:
         return Answer(False, f"had not ended after {timeout_s:g} s", output)
     if code == expected:
@@ -149,7 +152,7 @@ def _told(network: IPv4Network, row: Mapping[str, Any]) -> str:
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a probe's program: without erfailover's and Azure's secrets."""
+    """Return the environment for a probe's program: without erfailover's and Azure's secrets."""
     return {
         name: value
         for name, value in environment.items()
@@ -158,9 +161,9 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def shortened(output: str, environment: Mapping[str, str]) -> str:
-    """The end of what a program printed, without any secret of the environment."""
+    """Return the end of what a program printed, without any secret of the environment."""
     for name, value in environment.items():
-        if OURS.match(name) and SECRET.search(name) and len(value) > 5:
+        if OURS.match(name) and SECRET.search(name) and len(value) > SHORT:
             output = output.replace(value, "[redacted]")
     kept = "".join(each if each.isprintable() or each in "\n\t" else "?" for each in output)
     return kept if len(kept) <= KEPT else "... " + kept[-KEPT:]

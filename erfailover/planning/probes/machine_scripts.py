@@ -19,6 +19,9 @@ from ipaddress import IPv4Address
 from erfailover.model.probes import MachinePing, MachineProbe
 from erfailover.planning.probes.answers import Answer, last_line
 
+TIMED_OUT = 124
+"""The exit code of ``timeout`` for a command that it ended (coreutils)."""
+
 OUTPUT_BYTES = 4096
 """What Run Command keeps of an output: its end."""
 FRAME_BYTES = 200
@@ -160,7 +163,7 @@ def _connect(text: str) -> tuple[bool | None, str]:
     code = int(ended[1]) if ended else None
     if code == 0:
         return True, "connected"
-    if code == 124:
+    if code == TIMED_OUT:
         return False, f"no answer within {CONNECT_S} s"
     for words, seen in _NOT_CONNECTED.items():
         if code == 1 and words in text:

@@ -82,7 +82,7 @@ class Tally:
             yield (ended_s or each.began_s) - each.began_s
 
     def data(self) -> dict[str, Any]:
-        """What was counted, as plain data: what the journal keeps."""
+        """Return what was counted, as plain data: what the journal keeps."""
         lengths = list(self._lengths())
         return {
             "name": self.name,

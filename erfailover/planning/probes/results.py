@@ -43,7 +43,7 @@ class ProbeResult:
 
 
 def result(name: str, probe: Probe, answer: Answer, expected: bool) -> ProbeResult:
-    """What a probe came to, told by its answer."""
+    """Return what a probe came to, told by its answer."""
     check = what(probe) if where(probe) == "here" else f"{where(probe)}: {what(probe)}"
     if isinstance(probe, MachinePing):
         check = f"{where(probe)} {what(probe).replace('ping', 'pings', 1)}"
@@ -62,7 +62,7 @@ def result(name: str, probe: Probe, answer: Answer, expected: bool) -> ProbeResu
 
 
 def expectations(text: str | None, names: Sequence[str]) -> dict[str, bool]:
-    """What ``--expect office=down,internet=up`` says; what it does not name is expected up.
+    """Return what ``--expect office=down,internet=up`` says; what it does not name is expected up.
 
     Raises:
         ValueError: it names no probe of the site, or says neither up nor down.

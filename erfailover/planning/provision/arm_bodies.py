@@ -64,14 +64,14 @@ def _resource(location: str, site: str, properties: Body, **more: Any) -> Body:
 
 
 def resource_group(location: str, site: str) -> Body:
-    """A resource group."""
+    """Return a resource group."""
     return {"location": location, "tags": {TAG: site}}
 
 
 def virtual_network(
     location: str, site: str, network: TopologyNetwork, route_tables: Mapping[str, str]
 ) -> Body:
-    """A VNet with its subnets, so that they need no writes of their own.
+    """Return a VNet with its subnets, so that they need no writes of their own.
 
     Args:
         location: Azure's region.
@@ -93,7 +93,7 @@ def virtual_network(
 
 
 def route_table(location: str, site: str, routes: Mapping[IPv4Network, IPv4Address]) -> Body:
-    """A route table whose routes lead to virtual appliances."""
+    """Return a route table whose routes lead to virtual appliances."""
     rows = [
         {
             "name": route_name(prefix),
@@ -109,12 +109,12 @@ def route_table(location: str, site: str, routes: Mapping[IPv4Network, IPv4Addre
 
 
 def route_name(prefix: IPv4Network) -> str:
-    """The name of the route to a prefix."""
+    """Return the name of the route to a prefix."""
     return f"to-{prefix.network_address}-{prefix.prefixlen}"
 
 
 def public_ip(location: str, site: str) -> Body:
-    """A Standard, static, zone-redundant public address."""
+    """Return a Standard, static, zone-redundant public address."""
     return _resource(
         location,
         site,
@@ -125,7 +125,7 @@ def public_ip(location: str, site: str) -> Body:
 
 
 def network_security_group(location: str, site: str) -> Body:
-    """A security group with Azure's default rules only.
+    """Return a security group with Azure's default rules only.
 
     They let in what comes from the VNet, its peers and its gateways, and nothing from the
     Internet: SSH stays closed until somebody opens it.
@@ -136,7 +136,7 @@ def network_security_group(location: str, site: str) -> Body:
 def gateway(
     location: str, site: str, gateway_: TopologyGateway, network_id: str, address_id: str
 ) -> Body:
-    """A route-based VPN gateway with BGP, active-standby."""
+    """Return a route-based VPN gateway with BGP, active-standby."""
     configuration = {
         "name": "vnetGatewayConfig0",
         "properties": {
@@ -168,7 +168,7 @@ def local_network_gateway(
     far_address_id: str,
     far_gateway_id: str,
 ) -> Body:
-    """A local network gateway that stands for a far gateway and carries its VNet's prefixes."""
+    """Return a local network gateway that stands for a far gateway, with its VNet's prefixes."""
     return _resource(
         location,
         site,
@@ -188,7 +188,7 @@ def local_network_gateway(
 def connection(
     location: str, site: str, gateway_id: str, local_network_gateway_id: str, secret: str
 ) -> Body:
-    """An IPsec connection with BGP.
+    """Return an IPsec connection with BGP.
 
     The empty ``properties`` beside the ids are what the az CLI sends (recorded).
     """
@@ -206,7 +206,7 @@ def connection(
 
 
 def peering(remote_network_id: str, flags: Flags) -> Body:
-    """A peering; Azure keeps no tags on one."""
+    """Return a peering; Azure keeps no tags on one."""
     return {
         "properties": {
             "remoteVirtualNetwork": {"id": remote_network_id},
@@ -224,7 +224,7 @@ def network_interface(
     address_id: str | None,
     security_group_id: str | None,
 ) -> Body:
-    """A network interface with a private address of our choice."""
+    """Return a network interface with a private address of our choice."""
     configuration: Body = {
         "primary": True,
         "privateIPAddress": str(address),
@@ -252,7 +252,7 @@ def virtual_machine(
     secret: str,
     custom_data: str | None = None,
 ) -> Body:
-    """A Linux machine; nobody needs to sign in there: commands go through Run Command.
+    """Return a Linux machine; nobody needs to sign in there: commands go through Run Command.
 
     It has the public key of SSH that the site names and no password, or else a password.
     ``custom_data`` is a script that cloud-init runs at its first start.

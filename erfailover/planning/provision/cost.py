@@ -58,7 +58,7 @@ class Estimate:
 
 
 def estimate(plan: ProvisionPlan) -> Estimate:
-    """What the changes of a plan are likely to cost and take."""
+    """Return what the changes of a plan are likely to cost and take."""
     total, unpriced = 0.0, set()
     for action in plan.actions:
         if action.change is Change.CREATE:
@@ -69,7 +69,7 @@ def estimate(plan: ProvisionPlan) -> Estimate:
 
 
 def _hourly_usd(action: Action) -> tuple[float, str]:
-    """The price of one resource, and the SKU or size whose price is not known."""
+    """Return the price of one resource, and the SKU or size whose price is not known."""
     properties = action.desired.body.get("properties", {})
     if action.desired.type == PUBLIC_IP:
         return ADDRESS_USD, ""
@@ -83,7 +83,7 @@ def _hourly_usd(action: Action) -> tuple[float, str]:
 
 
 def _longest_s(plan: ProvisionPlan) -> float:
-    """The longest chain of changes; each after what it needs, as far as that changes too."""
+    """Return the longest chain of changes; each after what it needs, as far as that changes too."""
     ends: dict[str, float] = {}
     for each in plan.changes:
         if isinstance(each, SetupAction):

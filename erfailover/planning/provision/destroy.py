@@ -197,7 +197,7 @@ def _deletions(
 
 
 def _gateway_of(connection: Body | None) -> set[str]:
-    """A connection being deleted holds its gateway, as one being written does."""
+    """Refuse an operation on a gateway while a connection of it is being deleted or written."""
     gateway = text(section(connection, "properties", "virtualNetworkGateway1").get("id"))
     return {gateway.lower()} if gateway else set()
 
@@ -205,7 +205,7 @@ def _gateway_of(connection: Body | None) -> set[str]:
 def _peerings(
     ours: Mapping[str, str], bodies: Mapping[str, Body]
 ) -> tuple[list[Deletion], list[str]]:
-    """The peerings of our VNets; those that use remote gateways go before their opposites."""
+    """Return the peerings of our VNets; those that use remote gateways precede their opposites."""
     found = [
         (child_of(id_, PEERING, name), id_, _properties(each))
         for id_, type_ in ours.items()

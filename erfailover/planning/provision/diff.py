@@ -36,7 +36,7 @@ class Difference:
 
 
 def lookup_in(existing: Mapping[str, Body | None]) -> Lookup:
-    """References looked up among bodies, by resource id in lower case."""
+    """Return a lookup of references among bodies, by resource id in lower case."""
 
     def look(reference: Reference) -> Any:
         value: Any = existing.get(reference.resource_id.lower())
@@ -89,7 +89,7 @@ def _compare_items(
 
 
 def _match(wanted: Body, present: list[Any], position: int) -> Any:
-    """The item of a list that a wanted item is about: by name, by id, or by position."""
+    """Return the item of a list that a wanted item is about: by name, by id, or by position."""
     for key in ("name", "id"):
         if key in wanted:
             same = str(wanted[key]).lower()
@@ -118,7 +118,7 @@ def _same(wanted: Any, found: Any, path: str) -> bool:
 
 
 def merged(wanted: Body, found: Body | None) -> Body:
-    """What to write: what is there, without what nobody can set, with what is wanted over it.
+    """Return the existing body without read-only fields, overlaid with the desired one.
 
     What is given at creation only stays as it is where the resource is there.
     """
@@ -146,7 +146,7 @@ def _laid_over(wanted: Any, found: Any) -> Any:
 
 
 def _later(wanted: Any) -> Any:
-    """What is wanted of a resource that is there."""
+    """Return what is wanted of a resource that is there."""
     if isinstance(wanted, dict):
         return {k: _later(each) for k, each in wanted.items() if not isinstance(each, WriteOnce)}
     return wanted
@@ -161,7 +161,7 @@ def _writable(value: Any) -> Any:
 
 
 def resolved(body: Body, lookup: Lookup) -> Body:
-    """A body with its references replaced by their values; secrets stay named.
+    """Return a body with its references replaced by their values; secrets stay named.
 
     Raises:
         LookupError: a reference has no value yet; its argument names it.
@@ -179,7 +179,7 @@ def resolved(body: Body, lookup: Lookup) -> Body:
 
 
 def with_secrets(body: Body, secret: Callable[[str], str]) -> Body:
-    """A body with its secrets, and what is given once, in it: for Azure's eyes only."""
+    """Return a body with its secrets, and what is given once, in it: for Azure's eyes only."""
 
     def value(placeholder: Any) -> Any:
         if isinstance(placeholder, WriteOnce):

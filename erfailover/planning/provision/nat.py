@@ -59,7 +59,7 @@ class NatSetup:
 
 
 def nat_setups(site: Site) -> Iterator[NatSetup]:
-    """The NAT set-ups of a site's topology."""
+    """Yield the NAT set-ups of a site's topology."""
     topology = site.topology
     for name, machine in (topology.machines if topology else {}).items():
         if topology is not None and machine.nat_for is not None:
@@ -68,7 +68,7 @@ def nat_setups(site: Site) -> Iterator[NatSetup]:
 
 
 def custom_data(topology: Topology, machine: TopologyMachine) -> str | None:
-    """What cloud-init runs at a machine's first start; None for one that is no NAT gateway."""
+    """Return what cloud-init runs at a machine's first start; None if it is no NAT gateway."""
     if machine.nat_for is None:
         return None
     lines, _ = _scripts(topology, machine)
@@ -83,7 +83,7 @@ def holds(output: str) -> bool:
 def _scripts(
     topology: Topology, machine: TopologyMachine
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The lines that set a machine up, and those that check it."""
+    """Return the lines that set a machine up, and those that check it."""
     network, subnet = list(machine.interfaces.values())[1].subnet.split("/")
     # Azure's router has the first address of every subnet (documented).
     router = str(topology.virtual_networks[network].subnets[subnet].prefix[1])
@@ -109,7 +109,7 @@ def _scripts(
 
 
 def _script(prefix: str, router: str) -> list[str]:
-    """The script's lines, with a site's values."""
+    """Return the script's lines, with a site's values."""
     values = {"OUTSIDE": OUTSIDE, "INSIDE": INSIDE, "PREFIX": prefix, "ROUTER": router}
     text = files("erfailover").joinpath("data/nat-gateway").read_text("utf-8")
     lines = []

@@ -37,12 +37,12 @@ class Offers:
 
 
 def short_name(location: str) -> str:
-    """A region's short name: ``West Europe`` is ``westeurope``."""
+    """Return a region's short name: ``West Europe`` is ``westeurope``."""
     return location.replace(" ", "").lower()
 
 
 def claims(site: Site, offers: Offers) -> Iterator[Claim]:
-    """What has to be offered for a site's topology, each with its remedy."""
+    """Yield what has to be offered for a site's topology, each with its remedy."""
     place = short_name(site.location)
     choose = "Write another location: into the site file; az account list-locations lists them."
     if offers.regions.value is None:

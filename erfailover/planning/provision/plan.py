@@ -141,7 +141,7 @@ def plan(
 
 
 def path_of(site: Site, spoke: Spoke, existing: Existing) -> Path | None:
-    """The path whose flags a spoke's peerings are held to; None while a switch is under way.
+    """Return the path whose flags a spoke's peerings are held to; None while a switch is under way.
 
     A spoke that uses no remote gateway at all, but has a peering to the backup hub, has been left
     between the break and the make of a switch.
@@ -188,7 +188,7 @@ def _action(
 
 
 def _kept_keys(wanted: Body, found: Body) -> str | None:
-    """What to know of a machine that was made with other public keys than the site file's.
+    """Return what to know of a machine that was made with other public keys than the site file's.
 
     Azure changes none afterwards (observed: 409 PropertyChangeNotAllowed,
     linuxConfiguration.ssh.publicKeys).
@@ -241,7 +241,7 @@ def _reconnected(actions: list[Action]) -> list[Action]:
 
 
 def _for_now(action: Action, opposite: Action) -> Action:
-    """The write of a peering without remote gateways, before its opposite is there."""
+    """Return the write of a peering without remote gateways, before its opposite is there."""
     wanted = action.desired
     properties = wanted.body["properties"] | {"useRemoteGateways": False}
     first = replace(
@@ -259,7 +259,7 @@ def _ends(peering: Desired) -> tuple[str, str]:
 
 
 def secret_names(body: Any) -> frozenset[str]:
-    """The names of the tunnels' shared keys in a body; a machine's password cannot be changed."""
+    """Return the names of tunnels' shared keys in a body; machine passwords cannot change."""
     return frozenset(name for name in _secrets(body) if name != ADMIN_PASSWORD)
 
 
@@ -296,7 +296,7 @@ def _setup_change(setup: NatSetup, made: Collection[str], nat_holds: Mapping[str
 
 
 def with_peerings(network_id: str, network: Body | None) -> Iterator[tuple[str, Body]]:
-    """A VNet's peerings by id in lower case: its own body carries them."""
+    """Yield a VNet's peerings by id in lower case: its own body carries them."""
     for peering in rows(section(network, "properties").get("virtualNetworkPeerings")):
         name = text(peering.get("name")) or last_of(text(peering.get("id")))
         yield child_of(network_id, PEERING, name).lower(), peering
@@ -308,10 +308,10 @@ def wanted(site: Site) -> tuple[Desired, ...]:
 
 
 def reads(site: Site) -> tuple[str, ...]:
-    """The ids of the resources to read for a plan; the peerings come with their VNets."""
+    """Return the ids of the resources to read for a plan; the peerings come with their VNets."""
     return tuple(each.id for each in wanted(site) if each.type not in (GROUP, PEERING))
 
 
 def networks(site: Site) -> tuple[str, ...]:
-    """The ids of the VNets among them."""
+    """Return the ids of the VNets among them."""
     return tuple(each.id for each in wanted(site) if each.type == NETWORK)

@@ -87,12 +87,12 @@ def desired(site: Site, paths: Mapping[str, Path | None] | None = None) -> tuple
 
 
 def tunnel_secret(gateway: str, far_gateway: str) -> str:
-    """The name of a tunnel's shared key: the same from either end."""
+    """Return the name of a tunnel's shared key: the same from either end."""
     return "shared-key/" + "/".join(sorted((gateway, far_gateway)))
 
 
 def route_table_name(network: str, subnet: str) -> str:
-    """The name of a subnet's route table; a subnet's name need not be unique among VNets."""
+    """Return the name of a subnet's route table; a subnet's name need not be unique among VNets."""
     return f"{subnet}-routes" if subnet.startswith(network) else f"{network}-{subnet}-routes"
 
 
@@ -283,7 +283,7 @@ class _Graph:
             yield self._make(MACHINE, name, body, needs, needs)
 
     def _interfaces(self, machine: str) -> Iterator[Desired]:
-        """The interfaces of a machine; a security group goes with a public address only.
+        """Yield the interfaces of a machine; a security group goes with a public address only.
 
         A group on the inside of a NAT machine would drop what it is to forward: its default
         rules let in only what is meant for the VNet.

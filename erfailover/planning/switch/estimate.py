@@ -61,7 +61,7 @@ def step_usual(step: SwitchStep) -> Usual | None:
 
 
 def expected(site: Site, plan: SwitchPlan) -> Expected | None:
-    """What to expect of a plan; None where nothing is written."""
+    """Return what to expect of a plan; None if nothing is written."""
     writes = plan.writes
     if not writes:
         return None

@@ -32,7 +32,7 @@ READINESS = frozenset(
 
 
 def guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:
-    """What must hold of the arriving hub before anything is written; no spoke is moved else."""
+    """Yield what must hold of the arriving hub before anything is written."""
     role = ROLE_OF_PATH[target]
     yield from _readiness(site, observed, role)
     hub = site.network_id(site.hub(role).virtual_network)
@@ -134,7 +134,7 @@ def hold_guard(site: Site, observed: Observed, count: Count, session: SessionUpt
 
 
 def gate(site: Site, observed: Observed, target: Path, spoke: Spoke) -> Iterator[Claim]:
-    """What is read again immediately before the break of a spoke, and must hold."""
+    """Yield what is read again immediately before the break of a spoke, and must hold."""
     role = ROLE_OF_PATH[target]
     yield from _readiness(site, observed, role)
     for network in (site.hub(role).virtual_network, spoke.virtual_network):
@@ -167,7 +167,7 @@ def prefixes_in_force(
 
 
 def outcome(site: Site, observed: Observed, target: Path, spoke: Spoke) -> tuple[Claim, Claim]:
-    """What must show after a switch: the target originates the spoke, the other no longer does.
+    """Return what must show after a switch: only the target originates the spoke.
 
     Both peerings have been written by then, so their flags are in force.
     """

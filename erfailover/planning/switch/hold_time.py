@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.durations import duration, long_duration
+from erfailover.model.durations import duration
 from erfailover.model.edge_sessions import EdgeNeighbor, EdgeSessions, uptime_s
 from erfailover.model.observed import EXPRESSROUTE, Gateway
 from erfailover.model.resource_ids import last_of
@@ -164,7 +164,7 @@ def expressroute_claim(
     if session.up_s is None:
         seen += f"; {_alone(session)}"
     elif session.up_s > 0:
-        seen += f"; the BGP session of {session.circuit} is up for {long_duration(session.up_s)}"
+        seen += f"; the BGP session of {session.circuit} is up for {duration(session.up_s)}"
     else:
         seen += f"; the BGP session of {session.circuit} is down"
     return Claim(NAME, Verdict.HOLDS if over else Verdict.FAILS, seen)
@@ -196,7 +196,7 @@ def basis(site: Site, type_: str, session: SessionUptime | None = None) -> str:
     if session is None:
         uptime += " (if their route table summaries can be read)"
     elif session.up_s:
-        uptime += f" ({session.circuit}: up for {long_duration(session.up_s)})"
+        uptime += f" ({session.circuit}: up for {duration(session.up_s)})"
     else:
         uptime += f" ({session.circuit}: down)"
     return f"{hold}, measured by the shorter of {uptime} and {seen}"

@@ -12,7 +12,7 @@ from erfailover.planning.switch.gates import READINESS
 
 
 def prestage(site: Site, observed: Observed) -> SwitchPlan:
-    """What makes the peerings with the backup hub ahead of time: the preparation of a switch."""
+    """Plan the preparation of a switch: the peerings with the backup hub, ahead of time."""
     there = procedure.plan(site, observed, Path.IPSEC)
     steps = tuple(step for step in there.steps if step.phase is Phase.PREPARE)
     read = tuple(claim for claim in there.guards if claim.name not in READINESS)
@@ -20,7 +20,7 @@ def prestage(site: Site, observed: Observed) -> SwitchPlan:
 
 
 def unprestage(site: Site, observed: Observed, ours: frozenset[str]) -> SwitchPlan:
-    """What removes them again, where erfailover made them and no spoke uses them."""
+    """Return what removes them again if erfailover made them and no spoke uses them."""
     back = procedure.plan(replace(site, prestaged=False), observed, Path.EXPRESSROUTE, ours)
     used = {
         spoke.name

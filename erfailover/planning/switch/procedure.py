@@ -235,7 +235,7 @@ def in_words(kinds: Iterable[StepKind]) -> str:
 def plan(
     site: Site, observed: Observed, target: Path, ours: frozenset[str] = frozenset()
 ) -> SwitchPlan:
-    """What a switch of every spoke to a path would do, from what was observed.
+    """Return what a switch of every spoke to a path would do, from what was observed.
 
     Args:
         site: what there should be.
@@ -322,7 +322,7 @@ class _Spoke:
                 self.seen[write.peering_id.lower()] = write.applied()
 
     def _rules(self) -> Sequence[Rule]:
-        """The rows in order; a Disconnected peering of the spoke is mended before its opposite.
+        """Return the rows in order; a Disconnected peering of the spoke precedes its opposite.
 
         Azure refuses to create a peering whose opposite is Disconnected
         (``RemotePeeringIsDisconnected``, recorded).
@@ -348,7 +348,7 @@ class _Spoke:
         return peering_id, self.site.network_id(remote), final
 
     def _write(self, rule: Rule) -> PeeringWrite:
-        """The one write that a rule comes to, ``KEEP`` where nothing is left to do."""
+        """Return the one write that a rule comes to, ``KEEP`` where nothing is left to do."""
         peering_id, remote, final = self._place(rule.side)
         found = self.seen[peering_id.lower()]
         after = _after(rule.goal, final, found, peering_id.lower() in self.ours)
@@ -373,7 +373,7 @@ class _Spoke:
         return on_path and found is not None and found.needs_sync
 
     def _taken_back(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
-        """The writes that take the break back: the spoke uses the leaving hub's gateway again.
+        """Return the writes that take the break back, onto the leaving hub's gateway again.
 
         Where Azure accepted the make and then failed at it, the peering shows remote gateways
         that are not in force, and a second one is refused: so that is taken back first.
@@ -399,7 +399,7 @@ class _Spoke:
 
 
 def _after(goal: Goal, final: Flags | None, found: Peering | None, ours: bool) -> Flags | None:
-    """The flags a rule makes of a peering; None where there is then no peering."""
+    """Return the flags a rule makes of a peering; None if there is then no peering."""
     now = found.flags if found else None
     if goal is Goal.PRESENT:
         if found is not None and now is not None and not found.failed:
@@ -425,7 +425,7 @@ def _change(found: Peering | None, after: Flags | None, *, removed: bool) -> Cha
 
 
 def breaches(site: Site, plan: SwitchPlan) -> list[str]:
-    """What in a plan would break an invariant: nothing, unless there is a bug."""
+    """Return what in a plan would break an invariant: nothing, unless there is a bug."""
     found = []
     kept = {
         peering_id.lower()

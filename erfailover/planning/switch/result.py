@@ -104,7 +104,7 @@ def probed(outcome: Outcome) -> bool:
 
 
 def missing(outcome: Outcome) -> list[str]:
-    """What keeps a switch from being verified, in words."""
+    """Return what keeps a switch from being verified, in words."""
     claims = [claim for pair in outcome.claims.values() for claim in pair]
     found = [claim.seen for claim in claims if claim.verdict is not Verdict.HOLDS]
     wrong = [each for each in outcome.probes if not each.as_expected]

@@ -49,7 +49,7 @@ class Node:
 
 
 def schedule(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[Node, ...]:
-    """The graph of a plan's writes.
+    """Return the graph of a plan's writes.
 
     Args:
         site: whose spokes have priorities.
@@ -88,7 +88,7 @@ def _nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
 
 
 def batches(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
-    """The spokes of one priority, in as few parts as ``BATCH`` allows, of about the same size."""
+    """Split the spokes of one priority into as few equal parts as ``BATCH`` allows."""
     prepared = sum(step.kind is StepKind.ALLOW_TRANSIT for _, steps in members for step in steps)
     size = -(-len(members) // max(1, -(-prepared // BATCH)))
     for begin in range(0, len(members), size):
@@ -101,7 +101,7 @@ def _group(
     begun: frozenset[str],
     passed: frozenset[str],
 ) -> Iterator[Node]:
-    """Preparation of all, a milestone, break and make of each, a milestone.
+    """Yield the preparation of all, a milestone, break and make of each, and a milestone.
 
     What the hub owns goes first, one after the other: a spoke's own preparation refers to the
     hub, and would keep the next of them waiting. A break waits for all of them, so that no make

@@ -58,7 +58,7 @@ class Block:
 
 
 def draw(sheet: Sheet) -> str:
-    """A sheet as SVG; the same sheet gives the same file.
+    """Return a sheet as SVG; the same sheet gives the same file.
 
     Raises:
         UsageFailure: what lays it out is not installed.
@@ -98,7 +98,7 @@ def draw(sheet: Sheet) -> str:
 
 
 def _groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
-    """A frame around the cards of each group, its title in the upper left corner."""
+    """Yield a frame around the cards of each group, its title in the upper left corner."""
     for group in groups:
         boxes = [placed.boxes[name] for name in group.cards]
         left, top = min(box.x for box in boxes) - 12, min(box.y for box in boxes) - 22
@@ -198,13 +198,13 @@ def _text(
 
 
 def _curve(points: Sequence[Point], **style: svg.Attribute) -> svg.Element:
-    """A curve through Graphviz's control points: the first, then three for every piece."""
+    """Return a curve through Graphviz's control points: the first, then three for every piece."""
     first, *others = (svg.points([(each.x, each.y)]) for each in points)
     return svg.element("path", d=f"M{first} C{' '.join(others)}", fill="none", **style)
 
 
 def sign(at: Point, mark: Mark, radius: float = 6.0) -> svg.Element:
-    """The sign of a mark: a tick, an exclamation mark, a cross, a question mark, an empty ring."""
+    """Draw the sign of a mark: a tick, exclamation mark, cross, question mark, or empty ring."""
     colour = COLOUR[mark]
     if mark is Mark.ABSENT:
         edge: svg.Style = {
@@ -257,7 +257,7 @@ def _stroke(link: Link) -> svg.Style:
 
 
 def _arrow_head(points: Sequence[Point], colour: str) -> svg.Element:
-    """A triangle at the end of a curve, in the direction in which it arrives."""
+    """Return a triangle at the end of a curve, in the direction in which it arrives."""
     end, before = (
         points[-1],
         next((each for each in reversed(points[:-1]) if each != points[-1]), points[0]),
@@ -274,7 +274,7 @@ def _arrow_head(points: Sequence[Point], colour: str) -> svg.Element:
 
 
 def _middle(points: Sequence[Point]) -> Point:
-    """The middle of a curve, near enough for a sign: that of its middle piece."""
+    """Return the middle of a curve, near enough for a sign: that of its middle piece."""
     pieces = (len(points) - 1) // 3
     a, b, c, d = points[3 * (pieces // 2) : 3 * (pieces // 2) + 4]
     if pieces % 2 == 0:
@@ -283,7 +283,7 @@ def _middle(points: Sequence[Point]) -> Point:
 
 
 def _head(notes: Sequence[Note], room: float) -> tuple[list[svg.Element], float]:
-    """The lines above the picture, and how high they are."""
+    """Return the lines above the picture, and how high they are."""
     parts, y = [], MARGIN
     for note in notes:
         indent = SIGN + 6.0 if note.mark else 0.0
@@ -299,7 +299,7 @@ def _head(notes: Sequence[Note], room: float) -> tuple[list[svg.Element], float]
 
 
 def _legend_items(sheet: Sheet) -> Iterator[tuple[Link | Mark, str, float]]:
-    """What the legend explains, and how wide each is."""
+    """Yield what the legend explains, and how wide each is."""
     for link, words in sheet.legend:
         yield link, words, 44 + width(words, 11) + 24
     for mark, words in sheet.marks:
@@ -313,7 +313,7 @@ def _legend_width(sheet: Sheet) -> float:
 
 
 def _legend(sheet: Sheet, room: float) -> tuple[list[svg.Element], float]:
-    """The signs and strokes in words, in as many lines as they take."""
+    """Return the signs and strokes in words, in as many lines as they take."""
     parts: list[svg.Element] = []
     x, y = 0.0, LEGEND_STEP
     for what, words, wide in _legend_items(sheet):

@@ -87,7 +87,7 @@ def _grouped(ends: Sequence[FarEnd]) -> list[_Group]:
 
 
 def _hanging(hub: HubPicture, groups: Sequence[_Group]) -> Iterator[tuple[Card, list[Link]]]:
-    """The cards of a gateway's connections and sessions: one, where all lead to one far end."""
+    """Yield the cards of a gateway's connections and sessions; one if all lead to one far end."""
     if len(groups) <= 1:
         card = _joint_card(hub, groups[0] if groups else None)
         yield card, list(_around(hub, card, groups))
@@ -230,7 +230,7 @@ Alike = tuple[str, tuple[RemotePrefix, ...]]
 
 
 def _alike(prefixes: Sequence[RemotePrefix]) -> list[Alike]:
-    """The remote prefixes, those learned alike together, with the id of their card."""
+    """Return the remote prefixes, those learned alike together, with the id of their card."""
     found: dict[object, list[RemotePrefix]] = {}
     for each in prefixes:
         learned = tuple((one.neighbors, one.condition.mark) for one in each.learned)

@@ -139,7 +139,7 @@ def _said(flag: bool) -> str:
 
 
 def _read(graph: Any, boxes: dict[str, Size], lines: Sequence[tuple[str, str, bool]]) -> Layout:
-    """What Graphviz has decided, its y axis turned over."""
+    """Return what Graphviz has decided, its y axis turned over."""
     _, _, width, height = map(float, graph.graph_attr["bb"].split(","))
     placed = {}
     for name, size in boxes.items():

@@ -42,7 +42,7 @@ MARKS = (
 
 
 def sheet(picture: Picture, verdict: str) -> Sheet:
-    """What is drawn of a site.
+    """Return what is drawn of a site.
 
     Args:
         picture: the site as observed.
@@ -79,7 +79,7 @@ def sheet(picture: Picture, verdict: str) -> Sheet:
 
 
 def _stacks(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[tuple[str, ...]]:
-    """The primary's above the backup's, the worst above the others."""
+    """Yield the primary's above the backup's, the worst above the others."""
     left_out = ("spokes/more",) if len(picture.groups) > MOST_GROUPS else ()
     yield (*(f"spokes/{number}" for number in range(len(shown))), *left_out)
     yield tuple(f"hub/{hub.role}" for hub in picture.hubs)
@@ -132,7 +132,7 @@ def _path_told(health: SpokeHealth) -> str:
 
 
 def _left_out(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
-    """What has no card of its own: said, not dropped."""
+    """Yield what has no card of its own: said, not dropped."""
     if not groups:
         return
     count = sum(len(group.spokes) for group in groups)
@@ -203,7 +203,7 @@ def _side_lines(side: PeeringSide, count: int, *, rule: bool) -> list[Line]:
 
 
 def flags_told(flags: Flags) -> str:
-    """The flags of a peering that are on; access only where it is off, as it never should be."""
+    """Name the flags of a peering that are on, and access if it is off, as it never should be."""
     on = [flag.label for flag in FLAGS[1:] if getattr(flags, flag.name)]
     access = [] if flags.allow_virtual_network_access else ["NO ACCESS"]
     return " + ".join([*access, *on]) or "access only"
@@ -263,7 +263,7 @@ def _hub_card(hub: HubPicture) -> Card:
 
 
 def _inner_sessions(hub: HubPicture) -> list[Line]:
-    """The sessions within Azure in one line: the twin instance, a gateway beside this one."""
+    """Return the sessions within Azure in one line: a twin instance, a gateway beside it."""
     inner = [
         each
         for each in hub.gateway.sessions

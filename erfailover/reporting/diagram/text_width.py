@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from unicodedata import combining, east_asian_width
 
+FIRST, LAST, BASIC = ord(" "), ord("~"), 0xFFFF
+"""The printable characters of ASCII; the last code point of the Basic Multilingual Plane."""
+
 FAMILY = "Verdana, 'DejaVu Sans', Arial, sans-serif"
 """Fonts of the widths below, then any; what is narrower leaves a margin."""
 
@@ -33,15 +36,15 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
 
 def _advance(character: str) -> int:
     code = ord(character)
-    if 32 <= code < 127:
-        return _ASCII[code - 32]
+    if FIRST <= code <= LAST:
+        return _ASCII[code - FIRST]
     if combining(character):
         return 0
-    return _WIDE if east_asian_width(character) in "WF" or code > 0xFFFF else _OTHER
+    return _WIDE if east_asian_width(character) in "WF" or code > BASIC else _OTHER
 
 
 def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str:
-    """A text that fits, its middle left out where it must be: names differ at both ends."""
+    """Return a text that fits, its middle left out where it must be: names differ at both ends."""
     if width(text, size, bold=bold) <= room:
         return text
     kept = len(text) - 1
@@ -57,7 +60,7 @@ def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str
 def wrapped(
     text: str, size: float, room: float, at_most: int = 3, *, bold: bool = False
 ) -> tuple[str, ...]:
-    """A text in lines that fit; what does not fit into that many is left out, with an ellipsis."""
+    """Wrap a text into lines that fit; an ellipsis stands for what does not fit."""
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -74,7 +77,7 @@ def wrapped(
 
 
 def _cut(text: str, size: float, room: float, bold: bool) -> str:
-    """A text that fits, its end left out."""
+    """Return a text that fits, its end left out."""
     while text and width(text + ELLIPSIS, size, bold=bold) > room:
         text = text[:-1]
     return text.rstrip() + ELLIPSIS

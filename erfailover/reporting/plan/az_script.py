@@ -28,7 +28,7 @@ RULE = "# " + "-" * (COLUMNS - 2)
 
 
 def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> str:
-    """A plan as a POSIX shell script of az commands.
+    """Return a plan as a POSIX shell script of az commands.
 
     Args:
         site: whose plan it is.
@@ -93,7 +93,7 @@ def _comment(text: str, indent: int = 0) -> list[str]:
 
 
 def _command(*words: str, commented: bool = False) -> str:
-    """An az command over several lines, each an option; every word quoted for the shell."""
+    """Return an az command over several lines, each an option; every word quoted for the shell."""
     quoted = [_quoted(word) for word in words]
     lines = [" ".join(["az", *_until_option(quoted)])]
     for word in quoted[len(_until_option(quoted)) :]:
@@ -112,7 +112,7 @@ def _command(*words: str, commented: bool = False) -> str:
 
 
 def _quoted(word: str) -> str:
-    """A word quoted for the shell; a query, full of single quotes, by double ones."""
+    """Return a word quoted for the shell; a query, full of single quotes, by double ones."""
     if "'" in word and not SPECIAL.intersection(word):
         return f'"{word}"'
     return shlex.quote(word)
@@ -124,20 +124,20 @@ def _until_option(words: list[str]) -> list[str]:
 
 
 def _of_peering(peering_id: str) -> tuple[str, ...]:
-    """The options that name a peering."""
+    """Return the options that name a peering."""
     network = network_of(peering_id)
     return (*_of(network, "--vnet-name"), "--name", last_of(peering_id))
 
 
 def _of(resource_id: str, name: str = "--name") -> tuple[str, ...]:
-    """The options that name a resource of a group."""
+    """Return the options that name a resource of a group."""
     id_ = parse(resource_id)
     group = ("--subscription", id_.subscription, "--resource-group", id_.group)
     return (*group, name, id_.names[-1])
 
 
 def _write(write: PeeringWrite, *, commented: bool = False) -> str:
-    """The command that makes a peering as a plan says."""
+    """Return the command that makes a peering as a plan says."""
     peering = ("network", "vnet", "peering")
     where, quiet = _of_peering(write.peering_id), ("--output", "none")
     if write.change is Change.DELETE or write.after is None:
@@ -186,7 +186,7 @@ def _step(step: SwitchStep) -> Iterator[str]:
 
 
 def _gateway_gate(site: Site, plan: SwitchPlan, observed: Observed) -> Iterator[str]:
-    """What must hold of the arriving hub before anything is broken."""
+    """Yield what must hold of the arriving hub before anything is broken."""
     role = ROLE_OF_PATH[plan.target]
     gateway_id = site.gateway_id(site.hub(role).gateway)
     gateway, name = observed.gateways.get(role), last_of(gateway_id)
@@ -224,13 +224,13 @@ def _neighbors(gateway: Gateway | None) -> set[str]:
 
 
 def _any_of(field: str, values: Iterable[str]) -> str:
-    """A further condition of a query: one of some values; none where there is none."""
+    """Return a further condition of a query: one of some values; none if there is none."""
     said = " || ".join(f"{field}=='{each}'" for each in sorted(values))
     return f" && ({said})" if said else ""
 
 
 def _spoke_gate(site: Site, plan: SwitchPlan, spoke: Spoke) -> Iterator[str]:
-    """What must hold of a spoke before it is broken."""
+    """Yield what must hold of a spoke before it is broken."""
     role = ROLE_OF_PATH[plan.target]
     spoke_id = site.network_id(spoke.virtual_network)
     yield from _comment(f"Gate of {spoke.name}: its VNet at rest, both peerings ready")
@@ -254,7 +254,7 @@ def _state(kind: str, resource_id: str) -> str:
 
 
 def _query(*words: str, query: str, commented: bool = False) -> str:
-    """An az command that prints what a query selects."""
+    """Return an az command that prints what a query selects."""
     output = ("--query", query, "--output", "tsv")
     return _command("network", *words, *output, commented=commented)
 
@@ -268,7 +268,7 @@ def _stop_if_empty(command: str, why: str) -> str:
 
 
 def _or_stop(command: str, why: str) -> str:
-    """A command after which the script stops if it fails, saying why."""
+    """Return a command after which the script stops if it fails, saying why."""
     return f"{command} \\\n    || {{ echo {shlex.quote(f'STOP: {why}')} >&2; false; }}"
 
 

@@ -15,7 +15,7 @@ from erfailover.reporting.plan.risks import risks, untouched
 
 
 def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
-    """A plan as plain data."""
+    """Return a plan as plain data."""
     whole = expected(site, plan)
     return {
         "site": plan.site,

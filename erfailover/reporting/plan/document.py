@@ -36,7 +36,7 @@ Document = Mapping[str, Any]
 
 
 def document(site: Site, plan: SwitchPlan, observed: Observed, version: str) -> dict[str, Any]:
-    """A plan as the document that is printed and kept.
+    """Return a plan as the document that is printed and kept.
 
     Args:
         site: whose plan it is.
@@ -58,7 +58,7 @@ def document(site: Site, plan: SwitchPlan, observed: Observed, version: str) -> 
 
 
 def basis(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]:
-    """What a plan rests on: the peerings in question, the VNets, the arriving hub's gateway."""
+    """Return what a plan rests on: the peerings, the VNets, the arriving hub's gateway."""
     peerings: dict[str, Any] = {}
     for spoke in site.spokes:
         for id_ in site.peering_ids(spoke):
@@ -101,7 +101,7 @@ def _peering(found: Peering | None) -> dict[str, Any] | None:
 
 
 def digest(plan: Document) -> str:
-    """What identifies a plan: what it rests on, and what it does."""
+    """Return what identifies a plan: what it rests on, and what it does."""
     names = ("format", "subscription", "site", "purpose", "to", "basis", "steps")
     told = {name: plan.get(name) for name in names}
     return _hash({**told, "left_out": sorted(_left_out(plan))})[:16]
@@ -126,7 +126,7 @@ def left_out(saved: Document) -> dict[str, Claim]:
 
 
 def checksum(plan: Document) -> str:
-    """What tells whether a document is as it was written."""
+    """Return what tells whether a document is as it was written."""
     return _hash({name: value for name, value in plan.items() if name != "checksum"})
 
 
@@ -135,7 +135,7 @@ def _hash(value: object) -> str:
 
 
 def parse(text: str, name: str) -> dict[str, Any]:
-    """A document from the text of a file.
+    """Return a document from the text of a file.
 
     Args:
         text: what the file holds.
@@ -172,7 +172,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
 
 
 def target(saved: Document, name: str) -> Path:
-    """The path that a plan leads to.
+    """Return the path that a plan leads to.
 
     Raises:
         UsageFailure: it is no plan of a switch.
@@ -210,7 +210,7 @@ def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None
 
 
 def again(saved: Document) -> str:
-    """The command that makes the plan anew."""
+    """Return the command that makes the plan anew."""
     return f"erfailover switch --to {saved.get('to')} --dry-run --out FILE"
 
 
@@ -251,7 +251,7 @@ def _without_left_out(site: Site, plan: Document, now: Document) -> Document:
 
 
 def moved(saved: Document, now: Document) -> Iterator[str]:
-    """What is not as it was when a plan was made, in words: ``vnet1-to-vnet2: ...``."""
+    """Yield what is not as it was when a plan was made, in words: ``vnet1-to-vnet2: ...``."""
     for kind, words in (("peerings", PEERING), ("networks", NETWORK), ("gateways", GATEWAY)):
         then, today = saved["basis"][kind], now["basis"][kind]
         for id_ in dict.fromkeys([*then, *today]):
@@ -299,7 +299,7 @@ def _told(value: Any) -> str:
 
 
 def _other_steps(saved: Document, now: Document) -> Iterator[str]:
-    """Steps that differ although Azure has not moved: the site file, or what the journal knows."""
+    """Yield steps that differ although Azure has not changed: by the site file or the journal."""
     then = {(each["spoke"], each["number"]): each for each in saved["steps"]}
     today = {(each["spoke"], each["number"]): each for each in now["steps"]}
     found = [key for key in dict.fromkeys([*then, *today]) if then.get(key) != today.get(key)]
@@ -310,5 +310,5 @@ def _other_steps(saved: Document, now: Document) -> Iterator[str]:
 
 
 def text_of(plan: Document) -> str:
-    """A document as it stands in a file."""
+    """Return a document as it stands in a file."""
     return json.dumps(plan, indent=1) + "\n"

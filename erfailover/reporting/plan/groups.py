@@ -32,7 +32,7 @@ class Alike:
 
 
 def alike(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
-    """The spokes of a plan, in groups of those that are alike; the largest first.
+    """Return the spokes of a plan, in groups of those that are alike; the largest first.
 
     Args:
         plan: whose spokes.
@@ -50,7 +50,7 @@ def alike(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
 
 
 def _shape(step: SwitchStep) -> object:
-    """What a step is without its names."""
+    """Return what a step is without its names."""
     return step.kind, _written(step.write), tuple(map(_written, step.contingency))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erfailover.model.durations import Usual, duration
+from erfailover.model.durations import usually
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
 from erfailover.planning.switch.estimate import expected
@@ -23,14 +23,9 @@ def interruption(site: Site, plan: SwitchPlan) -> str:
     are = "is" if len(names) == 1 else "are"
     each = "It" if len(names) == 1 else "Each"
     whole = expected(site, plan)
-    time = f" {_typically(whole.cut)}" if whole and whole.cut else ""
+    time = f" for {usually(whole.cut)}" if whole and whole.cut else ""
     prefixes = join_names([str(prefix) for prefix in site.remote_prefixes], FEW)
     return (
         f"{join_names(names, FEW)} {are} healthy on {path_name(plan.target.other)}. {each} is cut "
         f"off from {prefixes}{time}."
     )
-
-
-def _typically(usual: Usual) -> str:
-    most = duration(usual.one_in_ten_s)
-    return f"for typically {duration(usual.usually_s)} (90th percentile {most})"

@@ -44,7 +44,7 @@ def untouched(plan: SwitchPlan) -> str:
 
 
 def risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> tuple[Risk, ...]:
-    """What is at risk while a plan is carried out, in the order of its steps."""
+    """Return what is at risk while a plan is carried out, in the order of its steps."""
     return tuple(_risks(site, plan, expected))
 
 

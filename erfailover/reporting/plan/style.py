@@ -21,7 +21,7 @@ LEGEND = re.compile(r"^\+ add   .*$", re.MULTILINE)
 
 
 def styled(text: str) -> Text:
-    """A plan's text with its colours; they are left out where a terminal has or wants none."""
+    """Return a plan's text with its colours; without them if a terminal has or wants none."""
     drawn = Text(text)
     legend = LEGEND.search(text)
     for pattern, style in STYLES:

@@ -42,7 +42,7 @@ PLANS = {
 
 
 def text(site: Site, plan: SwitchPlan) -> str:
-    """A plan for people: every step in order, what it changes and why it stands there."""
+    """Return a plan for people: every step in order, what it changes and why it stands there."""
     lines = [*_title(site, plan), ""]
     for remark in few(plan.remarks):
         lines += _wrapped(f"NOTE  {remark}", 2, 8)
@@ -63,7 +63,7 @@ def text(site: Site, plan: SwitchPlan) -> str:
 
 
 def _title(site: Site, plan: SwitchPlan) -> list[str]:
-    """The first lines: what the plan is, what it undoes, and whether it leaves a healthy path."""
+    """Return the first lines: what the plan is, what it undoes, if it leaves a healthy path."""
     title = PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target))
     if plan.undoes:
         title = f"Plan: undo {plan.undoes}: {title.removeprefix('Plan: ')}"
@@ -74,7 +74,7 @@ def _title(site: Site, plan: SwitchPlan) -> list[str]:
 
 
 def summary(plan: SwitchPlan) -> str:
-    """The last line: how much is written."""
+    """Return the last line: how much is written."""
     found = counts(plan)
     out = len(plan.left_out)
     left_out = f" {out} {'spoke is' if out == 1 else 'spokes are'} left out." if out else ""
@@ -86,12 +86,12 @@ def summary(plan: SwitchPlan) -> str:
 
 
 def summary_line(add: int, change: int, remove: int) -> str:
-    """The last line of every plan that changes something."""
+    """Return the last line of every plan that changes something."""
     return f"Plan: {add} to add, {change} to change, {remove} to remove."
 
 
 def _wrapped(line: str, first: int, rest: int) -> list[str]:
-    """A line cut to the width, its first part and the others indented."""
+    """Return a line cut to the width, its first part and the others indented."""
     return wrap(line, COLUMNS, " " * first, " " * rest)
 
 
@@ -116,7 +116,7 @@ def _claim_lines(claims: Iterable[Claim]) -> list[str]:
 
 
 def _hazard_lines(plan: SwitchPlan) -> list[str]:
-    """The hazards of a plan with their remedies; one line where there is none."""
+    """Return the hazards of a plan with their remedies; one line where there is none."""
     lines: list[str] = []
     told: set[tuple[Verdict, str]] = set()
     for claim in plan.hazards:
@@ -136,7 +136,7 @@ def _hazard_lines(plan: SwitchPlan) -> list[str]:
 
 
 def _left_out_lines(plan: SwitchPlan) -> list[str]:
-    """The spokes that are left out, and why; many for one reason are counted."""
+    """Return the spokes that are left out, and why; many for one reason are counted."""
     lines: list[str] = []
     for name, claim in list(plan.left_out.items())[:MANY]:
         lines += _wrapped(verdict_line(claim.verdict, f"leaves out {name}: {claim.seen}"), 2, 11)
@@ -151,7 +151,7 @@ def _left_out_lines(plan: SwitchPlan) -> list[str]:
 def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
     """In which order many spokes go."""
     spokes = list(dict.fromkeys(step.spoke for step in plan.writes))
-    if len(spokes) < 2 or plan.purpose is not Purpose.SWITCH:
+    if len(spokes) <= 1 or plan.purpose is not Purpose.SWITCH:
         return []
     said = (
         f"{len(spokes)} spokes. They are prepared (1, 2), at most {BATCH} at a time, then each is "
@@ -169,7 +169,7 @@ def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
 def _group_lines(
     site: Site, plan: SwitchPlan, group: Alike, told: set[StepKind], singled: bool
 ) -> Iterator[str]:
-    """The steps of spokes that are alike; why a step stands where it stands is told once."""
+    """Yield the steps of spokes that are alike; why a step stands where it stands is told once."""
     many = len(group.names) > 1
     if many or singled:
         count = f"{len(group.names)} spokes, alike: " if many else ""
@@ -189,7 +189,7 @@ def _group_lines(
 
 
 def _words(site: Site, plan: SwitchPlan, step: SwitchStep, many: bool) -> tuple[str, str]:
-    """A step's title and reason; of many spokes alike without the name of one."""
+    """Return a step's title and reason; of many spokes alike without the name of one."""
     if not many:
         return step.title, step.why
     roles = ROLE_OF_PATH[plan.target], ROLE_OF_PATH[plan.target.other]
@@ -245,7 +245,7 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
 
 
 def changes(write: PeeringWrite) -> list[str]:
-    """What a write changes, flag by flag: ``remote gateways: yes -> no``."""
+    """Return what a write changes, flag by flag: ``remote gateways: yes -> no``."""
     if write.after is None:
         return ["removed"]
     before = asdict(write.before) if write.before else {}
@@ -262,7 +262,7 @@ def changes(write: PeeringWrite) -> list[str]:
 
 
 def _kept(write: PeeringWrite) -> Iterator[tuple[str, str]]:
-    """The flags that a change leaves as they are."""
+    """Yield the flags that a change leaves as they are."""
     if write.before is None or write.after is None:
         return
     before, after = asdict(write.before), asdict(write.after)

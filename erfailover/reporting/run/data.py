@@ -13,7 +13,7 @@ INNER = frozenset({"spokes", "gates_s", "gateway", "continuous"})
 
 
 def data(report: RunReport) -> dict[str, Any]:
-    """A run as plain data: what the command tells, and how it went."""
+    """Return a run as plain data: what the command tells, and how it went."""
     run = report.run
     return {
         "format": FORMAT,
@@ -42,7 +42,7 @@ def data(report: RunReport) -> dict[str, Any]:
 
 
 def _of_a_switch(report: RunReport) -> dict[str, Any]:
-    """What a switch told of itself; of one that died, that it told nothing."""
+    """Return what a switch told of itself; of one that died, that it told nothing."""
     nothing: dict[str, Any] = {
         "to": report.run.target,
         "planned": None,

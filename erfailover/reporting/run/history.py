@@ -23,7 +23,7 @@ def outcome(run: RunRecord, alive: Alive) -> str:
 
 
 def open_data(run: RunRecord | None, alive: Alive) -> dict[str, Any] | None:
-    """A run that did not come to its end, for ``status``."""
+    """Return a run that did not come to its end, for ``status``."""
     if run is None:
         return None
     return {
@@ -38,7 +38,7 @@ def open_data(run: RunRecord | None, alive: Alive) -> dict[str, Any] | None:
 
 
 def open_text(run: RunRecord, alive: Alive) -> str:
-    """The same for people."""
+    """Return the same for people."""
     what = run.typed
     who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
     if outcome(run, alive) == "under way":
@@ -57,7 +57,7 @@ def run_data(run: RunRecord, alive: Alive) -> dict[str, Any]:
 
 
 def list_text(found: list[RunRecord], alive: Alive) -> str:
-    """The runs as a table, the newest last."""
+    """Return the runs as a table, the newest last."""
     if not found:
         return "Nothing was ever run on this site from here."
     return table(

@@ -17,7 +17,7 @@ from erfailover.reporting.run.report import RunReport
 
 
 def page(report: RunReport) -> str:
-    """The whole page."""
+    """Return the whole page."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -43,7 +43,7 @@ class Outage:
         return bool(self.probe["widest_s"] <= max(COARSE_S, 5 * self.probe["every_s"]))
 
     def data(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """Return the same as plain data."""
         return {
             "how": "probe" if self.measured else "steps",
             "what": self.what,
@@ -56,7 +56,7 @@ class Outage:
 
 
 def of_steps(spoke: str, off_s: float, again_s: float | None, until: str) -> Outage:
-    """The outage of the spoke that was longest without a path, as the steps tell it.
+    """Return the outage of the spoke that was longest without a path, as the steps tell it.
 
     Args:
         spoke: its name.
@@ -80,7 +80,7 @@ def of_steps(spoke: str, off_s: float, again_s: float | None, until: str) -> Out
 
 
 def of_probes(counted: Iterable[Mapping[str, Any]]) -> tuple[Outage, ...]:
-    """The outage, as each continuous probe measured it."""
+    """Return the outage, as each continuous probe measured it."""
     return tuple(_of_probe(each) for each in counted)
 
 

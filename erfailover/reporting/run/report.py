@@ -312,7 +312,7 @@ def _step(run: RunRecord, record: StepRecord) -> Step:
 
 
 def _taken_back(step: Step, failed: Step | None) -> Step:
-    """A step that takes another back ends with it: the journal has one end for both."""
+    """End a step that takes another back with it: the journal has one end for both."""
     if step.part is not Part.TAKE_BACK or step.ended_s is not None or failed is None:
         return step
     if TAKEN_BACK not in (failed.record.note or ""):

@@ -13,7 +13,7 @@ from erfailover.reporting import probes as checks
 
 
 def data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[str, Any]:
-    """What a switch has come to so far; also of one that failed or was interrupted.
+    """Return what a switch has come to so far; also of one that failed or was interrupted.
 
     Args:
         site: what was switched.

@@ -20,7 +20,7 @@ FEW = 3
 
 
 def text(report: RunReport) -> str:
-    """What a run came to, for people."""
+    """Return what a run came to, for people."""
     return "\n".join(
         [
             report.headline,
@@ -31,7 +31,7 @@ def text(report: RunReport) -> str:
 
 
 def whole(report: RunReport) -> str:
-    """The same, with who ran what, and every step with its correlation ids: for a file."""
+    """Return the same, with who ran what, and every step with its correlation ids: for a file."""
     run = report.run
     lines = [text(report), "", f"Run {run.id}, plan {run.digest}"]
     lines += [f"  {run.to_continue}"]
@@ -78,7 +78,7 @@ def _others(report: RunReport) -> Iterator[str]:
 
 
 def _troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
-    """The spokes that were not moved, and where they stand."""
+    """Yield the spokes that were not moved, and where they stand."""
     found = [each for each in spokes if each.error or each.state.isupper()]
     for each in found[:MANY]:
         error = f": {each.error}" if each.error else ""
@@ -97,7 +97,7 @@ def _timeline(report: RunReport) -> Iterator[str]:
 
 
 def _milestones(report: RunReport) -> Iterator[tuple[float, str]]:
-    """The moments of a switch; the three times among them."""
+    """Yield the moments of a switch; the three times among them."""
     result, spokes = report.result, report.spokes
     many = len(spokes) > FEW
 
@@ -129,7 +129,7 @@ def _milestones(report: RunReport) -> Iterator[tuple[float, str]]:
 
 
 def _slowest(report: RunReport) -> Iterator[str]:
-    """The spokes that were longest without a path."""
+    """Yield the spokes that were longest without a path."""
     known = [each for each in report.spokes if each.without_s is not None]
     if not known:
         return
@@ -165,7 +165,7 @@ def _at(seconds: float) -> str:
 
 
 def _shown(report: RunReport) -> Iterator[str]:
-    """What was verified, and how."""
+    """Yield what was verified, and how."""
     routes, probes = report.result.get("routes") or [], report.result.get("probes") or []
     if not routes and not probes:
         return

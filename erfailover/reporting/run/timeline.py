@@ -13,7 +13,7 @@ MOST = 20
 
 
 def picture(report: RunReport) -> str | None:
-    """The timeline of a run as SVG; None where nothing was begun."""
+    """Return the timeline of a run as SVG; None if nothing was begun."""
     lanes = [*_probe_lanes(report), *(_spoke_lanes(report) or _step_lanes(report))]
     if not any(lane.bars for lane in lanes):
         return None

@@ -14,6 +14,9 @@ from types import MappingProxyType
 
 from erfailover.reporting.svg import Element, element, line, markup, rectangle, text, titled, words
 
+SECONDS_UNTIL_S = 120.0
+"""From here on, a moment on the axis is in minutes."""
+
 WIDTH, RIGHT, LANE, THICK = 960.0, 28.0, 24.0, 15.0
 ROW, AXIS = 17.0, 40.0
 LETTER = 6.4
@@ -104,7 +107,7 @@ def svg(
     last_s: float,
     left: float = 150.0,
 ) -> str:
-    """The picture as SVG text, to stand in a page.
+    """Return the picture as SVG text, to stand in a page.
 
     Args:
         title: what it shows, for those who cannot see it.
@@ -192,7 +195,7 @@ def _lane(
 
 
 def _placed(moments: Iterable[Moment], x: Callable[[float], float]) -> list[tuple[Moment, int]]:
-    """The moments, each with the row of its words, so that none covers another's."""
+    """Return the moments, each with the row of its words, so that none covers another's."""
     ends: list[float] = []
     placed = []
     for moment in sorted(moments, key=lambda each: each.at_s):
@@ -218,13 +221,13 @@ def _told(moment: Moment, at: float, top: float) -> Element:
 
 
 def round_step(wanted: float) -> float:
-    """A round number of seconds that is not smaller, as far as there is one."""
+    """Return a round number of seconds that is not smaller, as far as there is one."""
     return next((each for each in STEPS_S if each >= wanted), STEPS_S[-1])
 
 
 def _moment(seconds: float) -> str:
-    """A moment on the axis: ``45 s``, ``2 min``."""
-    if seconds < 120 and seconds % 60:
+    """Return a moment on the axis: ``45 s``, ``2 min``."""
+    if seconds < SECONDS_UNTIL_S and seconds % 60:
         return f"{seconds:g} s"
     minutes, rest = divmod(seconds, 60)
     return f"{minutes:g} min {rest:02.0f}" if rest else f"{minutes:g} min"

@@ -46,7 +46,7 @@ Key = tuple[str, str, str]
 def changes(
     before: Picture, after: Picture, notes: tuple[Sequence[str], Sequence[str]] = ((), ())
 ) -> tuple[Changed, ...]:
-    """What has changed from one reading to the next.
+    """Return what has changed from one reading to the next.
 
     Args:
         before: the earlier.
@@ -64,7 +64,7 @@ def changes(
 
 
 def texts(found: Sequence[Changed]) -> list[str]:
-    """Changes in words, a line each; many of one kind in one line."""
+    """Return changes in words, a line each; many of one kind in one line."""
     alike: dict[tuple[str, str], list[str]] = {}
     for each in found:
         alike.setdefault((each.part, each.what), []).append(each.subject)
@@ -84,7 +84,7 @@ def parts_of(found: Sequence[Changed]) -> frozenset[str]:
 
 
 def _told(about: str, old: str | None, new: str | None) -> str:
-    """A change in words; empty where there is none, or where it follows from another."""
+    """Return a change in words; empty if there is none, or where it follows from another."""
     if old == new or (about in FLAG_LABELS.values() and (old is None or new is None)):
         return ""
     if SAID in (old, new):

@@ -42,7 +42,7 @@ def _take_over(found: AsCode) -> str:
 
 
 def _command(found: AsCode) -> str:
-    """What prints the peerings as they are."""
+    """Return what prints the peerings as they are."""
     if found.managed_by == NETWORK_MANAGER:
         return "az network manager list-effective-connectivity-config"
     return f"erfailover export {found.managed_by}"

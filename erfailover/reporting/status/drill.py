@@ -15,14 +15,14 @@ from erfailover.reporting.tables import table
 
 
 def text(state: DrillState) -> str | None:
-    """What stands below the verdict while a drill runs; None where there is nothing to say."""
+    """Return what stands below the verdict while a drill runs; None if there is nothing to say."""
     if state.running:
         return f"*** {state.told}\n*** To stop it: {STOP}"
     return state.told
 
 
 def data(state: DrillState) -> dict[str, Any]:
-    """The same as plain data; documented in ``docs/reference.md``."""
+    """Return the same as plain data; documented in ``docs/reference.md``."""
     return {
         "running": state.running,
         "what": state.what,
@@ -34,7 +34,7 @@ def data(state: DrillState) -> dict[str, Any]:
 
 
 def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
-    """What a gateway hangs on, for people; empty where it has no connection."""
+    """Return what a gateway hangs on, for people; empty if it has no connection."""
     unread = [claim for claim in claims(circuits) if claim.verdict == "UNKNOWN"]
     lines = ["  " + verdict_line(claim.verdict, claim.seen) for claim in unread]
     rows = []
@@ -57,7 +57,7 @@ def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
 
 
 def circuits_data(circuits: Mapping[Role, Circuits]) -> dict[str, list[dict[str, Any]]]:
-    """The connections of each gateway as plain data, by the gateway's role."""
+    """Return the connections of each gateway as plain data, by the gateway's role."""
     return {str(role): [*_connections(each)] for role, each in circuits.items()}
 
 

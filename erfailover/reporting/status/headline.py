@@ -15,7 +15,7 @@ NAMED = 3
 
 
 def headline(health: Health, *, drill: bool = False) -> str:
-    """The verdict in one line.
+    """Return the verdict in one line.
 
     Args:
         health: the verdict.
@@ -41,7 +41,7 @@ def _subject(spokes: Sequence[SpokeHealth]) -> str:
 
 
 def _most(path: str, spokes: Sequence[SpokeHealth]) -> str:
-    """The path that the most are on, and whether it works for them."""
+    """Return the path that the most are on, and whether it works for them."""
     subject, verb = _subject(spokes), "is" if len(spokes) == 1 else "are"
     if path == "unknown":
         return f"The path of {subject} is unknown."

@@ -39,7 +39,7 @@ def all_tables(seen: Picture, observed: Observed, screen: Screen) -> Iterator[st
 
 
 def peering_table(seen: Picture, screen: Screen) -> str:
-    """The peerings of the spokes with either hub; those not sound first where there are many."""
+    """Return the peerings of the spokes with either hub; of many, the troubled ones first."""
     sides = [
         side
         for spoke in seen.spokes
@@ -71,7 +71,7 @@ def _sound_beyond(sides: Sequence[PeeringSide]) -> str:
 
 
 def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str, object]:
-    """A row by its headings; the first of them is the sign of what is not sound."""
+    """Return a row by its headings; the first of them is the sign of what is not sound."""
     mark, good = side.condition.mark, side.condition.good
     style = "" if good else screen.style(mark)
     absent = "not there" if mark is Mark.BROKEN else "unknown"
@@ -89,7 +89,7 @@ def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str,
 
 
 def peer_table(gateway: Gateway, screen: Screen) -> str:
-    """A gateway's BGP peers; with its own address where it lists one at two instances."""
+    """Return a gateway's BGP peers; with its own address where it lists one at two instances."""
     title = f"{gateway.name} ({gateway.role} hub): BGP peers"
     if gateway.peers.value is None:
         return f"{title}: unknown: {gateway.peers.unknown}"
@@ -117,7 +117,7 @@ def _colour(good: bool, screen: Screen) -> str:
 
 
 def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Screen) -> str:
-    """A gateway's routes; where there are many, those to the remote prefixes first.
+    """Return a gateway's routes; where there are many, those to the remote prefixes first.
 
     Args:
         gateway: whose.

@@ -36,7 +36,7 @@ GROUPS = 8
 
 
 def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:
-    """A status as plain data; documented in ``docs/reference.md``."""
+    """Return a status as plain data; documented in ``docs/reference.md``."""
     return {
         "site": site.name,
         "taken_at": observed.taken_at,
@@ -111,7 +111,7 @@ def text(
     notes: Sequence[str] = (),
     screen: Screen = PLAIN,
 ) -> str:
-    """A status for people: the verdict first, then the picture, then what they rest on.
+    """Return a status for people: the verdict first, then the picture, then what they rest on.
 
     Args:
         seen: the site as it can be drawn, with the verdict and its claims.
@@ -133,7 +133,7 @@ def text(
 
 
 def opening(seen: Picture, notes: Sequence[str], screen: Screen) -> Iterator[str]:
-    """The first lines: the verdict, what must be known before all else, the warnings."""
+    """Yield the first lines: the verdict, what must be known before all else, the warnings."""
     health = seen.health
     good = health.healthy and health.ready is Verdict.HOLDS
     mark = Mark.BROKEN if health.healthy is False else Mark.SOUND if good else Mark.DEGRADED
@@ -168,7 +168,7 @@ def _claims(seen: Picture, screen: Screen) -> Iterator[str]:
 
 
 def _left_out(health: Health, screen: Screen) -> Iterator[str]:
-    """The spokes that a switch would leave out, a line each."""
+    """Yield the spokes that a switch would leave out, a line each."""
     for name, claim in list(health.left_out.items())[:GROUPS]:
         remedy = f" {claim.remedy}" if claim.remedy else ""
         yield from _marked(claim.verdict, f"leaves out {name}: {claim.seen}.{remedy}", screen)
@@ -187,7 +187,7 @@ def _who(group: SpokeGroup) -> str:
 
 
 def _beside(group: SpokeGroup, claims: Sequence[Claim]) -> Condition | None:
-    """What is wrong with a peering that the verdict does not look at."""
+    """Return what is wrong with a peering that the verdict does not look at."""
     told = {claim.seen for claim in claims}
     for pair in group.sample.pairs:
         for side in pair.sides:

@@ -53,7 +53,7 @@ class Page:
 
 
 def page(shown: Page, now: str, screen: Screen, height: int | None = None) -> str:
-    """The whole page.
+    """Return the whole page.
 
     Args:
         shown: what is known.
@@ -74,7 +74,7 @@ def page(shown: Page, now: str, screen: Screen, height: int | None = None) -> st
 
 
 def _event_lines(shown: Page, room: int, screen: Screen) -> list[str]:
-    """What was noticed, the newest first; of this reading's marked."""
+    """Return what was noticed, the newest first; of this reading's marked."""
     if not shown.events:
         return ["Nothing has changed so far."]
     lines = ["Changes, the newest first (UTC):"]
@@ -95,7 +95,7 @@ def first_lines(shown: Page) -> list[Event]:
 
 
 def events(before: Page, after: Page, found: Sequence[Changed]) -> list[Event]:
-    """What a reading shows that the one before did not; the verdict itself last, if it is new."""
+    """Return what changed since the last reading; the verdict itself last, if it is new."""
     at = after.seen.taken_at
     told = texts(found)
     old, new = (headline(each.seen.health, drill=each.seen.drill_runs) for each in (before, after))

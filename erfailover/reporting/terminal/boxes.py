@@ -46,7 +46,7 @@ def boxed(
     *,
     strong: bool = False,
 ) -> list[Text]:
-    """A box, one text a row.
+    """Return a box, one text a row.
 
     Args:
         title: in its upper edge; cut where it is too long.
@@ -71,7 +71,7 @@ def boxed(
 
 
 def line(stroke: Stroke, mark: Mark, width: int, screen: Screen) -> Text:
-    """A line between two boxes; what is not sound stands in its middle as a sign."""
+    """Return a line between two boxes; what is not sound stands in its middle as a sign."""
     drawn = (stroke.value if screen.drawing else ASCII_STROKES[stroke]) * width
     style = screen.style(mark)
     if mark in (Mark.SOUND, Mark.ABSENT):
@@ -82,7 +82,7 @@ def line(stroke: Stroke, mark: Mark, width: int, screen: Screen) -> Text:
 
 
 def join(row: Text, stroke: Stroke, screen: Screen, *, at_end: bool, strong: bool = False) -> Text:
-    """A row of a box where a line meets its edge.
+    """Return a row of a box where a line meets its edge.
 
     Args:
         row: of the box.
@@ -101,7 +101,7 @@ def join(row: Text, stroke: Stroke, screen: Screen, *, at_end: bool, strong: boo
 
 
 def cut(text: str, width: int, screen: Screen) -> str:
-    """A text that is at most so wide."""
+    """Return a text that is at most so wide."""
     if len(text) <= width:
         return text
     dots = "…" if screen.drawing else ".."

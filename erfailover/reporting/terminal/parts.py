@@ -22,6 +22,9 @@ from erfailover.reporting.topology.model import (
 )
 from erfailover.reporting.words import NO_PATH, path_name, wrap
 
+PREFIXES = 2
+"""How many prefixes of a spoke are shown."""
+
 CHANGED = "*"
 
 
@@ -36,7 +39,7 @@ class Words:
 
 
 def spokes(seen: Picture, width: int, rows: int, screen: Screen, changed: Set[str]) -> list[Text]:
-    """The lines of the spokes' box: one spoke in full, or groups of those in one condition."""
+    """Return the lines of the spokes' box: one spoke in full, or groups in the same condition."""
     star = f" {CHANGED}" if "spokes" in changed else ""
     if len(seen.spokes) == 1:
         return [*_one_spoke(seen, width, screen, star)]
@@ -57,8 +60,8 @@ def _one_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator
     yield Text(cut(spoke.virtual_network, width - len(star), screen) + star)
     for prefix in spoke.prefixes[:2]:
         yield Text(str(prefix))
-    if len(spoke.prefixes) > 2:
-        yield Text(f"and {len(spoke.prefixes) - 2} more")
+    if len(spoke.prefixes) > PREFIXES:
+        yield Text(f"and {len(spoke.prefixes) - PREFIXES} more")
     yield Text("")
     yield Text(NO_PATH.get(health.path, f"on {path_name(health.path)}"))
     yield signed(spoke.condition.mark, _health_of(health.healthy, spoke.condition), screen)
@@ -78,14 +81,14 @@ def _health_of(healthy: bool | None, condition: Condition) -> str:
 
 
 def hub_title(hub: HubPicture) -> str:
-    """What stands in the upper edge of a hub's box."""
+    """Return what stands in the upper edge of a hub's box."""
     return f"{hub.name}, {hub.role} hub"
 
 
 def hub(
     seen: Picture, hub: HubPicture, width: int, screen: Screen, changed: Set[str]
 ) -> list[Text]:
-    """The lines of a hub's box: its gateway, what that hangs on, what it has learned."""
+    """Return the lines of a hub's box: its gateway, what that hangs on, what it has learned."""
     gateway = hub.gateway
     star = f" {CHANGED}" if f"hub/{hub.role}" in changed else ""
     told: list[tuple[Mark, str]] = []
@@ -153,7 +156,7 @@ def _learned(seen: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
 
 
 def peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
-    """What is said of the peerings between the spokes and a hub."""
+    """Return what is said of the peerings between the spokes and a hub."""
     pairs = [spoke.pair(role) for spoke in seen.spokes]
     used = sum(pair.active for pair in pairs)
     there = [pair for pair in pairs if any(side.found for side in pair.sides)]
@@ -171,7 +174,7 @@ def peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
 
 
 def sessions(hub: HubPicture, changed: Set[str]) -> Words:
-    """What is said of the BGP sessions of a hub's gateway that lead out."""
+    """Return what is said of the BGP sessions of a hub's gateway that lead out."""
     found = hub.gateway.external_sessions
     star = f" {CHANGED}" if f"sessions/{hub.role}" in changed else ""
     stroke = Stroke.STRONG if hub.active else Stroke.LIGHT
@@ -191,7 +194,7 @@ def sessions(hub: HubPicture, changed: Set[str]) -> Words:
 
 
 def _counted(mark: Mark, of: Sequence[Condition]) -> str:
-    """What is wrong, and with how many where there are many."""
+    """Return what is wrong, and with how many where there are many."""
     word = "BROKEN" if mark is Mark.BROKEN else MARK_WORD.get(mark, "")
     count = sum(each.mark is mark for each in of)
     return word if mark in (Mark.SOUND, Mark.ABSENT) or len(of) == 1 else f"{count} {word}"
@@ -203,7 +206,7 @@ def shared_far_end(seen: Picture) -> bool:
 
 
 def far_end(seen: Picture, role: Role, width: int, rows: int, screen: Screen) -> list[Text]:
-    """The lines of the box of those beyond a hub: who, from which address, what lies there."""
+    """Return the lines of the far end's box: peers, their addresses, the prefixes behind them."""
     ends = [each for each in seen.far_ends if role in each.roles]
     told = [line for end in ends for line in _far(end)] or ["unknown"]
     prefixes: list[str] = []
@@ -229,7 +232,7 @@ def _fit(lines: list[str], rows: int, what: str) -> list[str]:
 
 
 def legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
-    """What the lines and the signs in a picture mean, in one line: those that are in it."""
+    """Return what the lines and the signs in a picture mean, in one line: those that are in it."""
     strokes = {
         Stroke.STRONG: "in use",
         Stroke.LIGHT: "standing by",
@@ -251,12 +254,12 @@ def _stroke(stroke: Stroke, screen: Screen) -> str:
 
 
 def signed(mark: Mark, text: str, screen: Screen) -> Text:
-    """A text after its sign."""
+    """Return a text after its sign."""
     return Text(f"{screen.sign(mark)} {text}", style=screen.style(mark))
 
 
 def wrapped(mark: Mark, text: str, width: int, screen: Screen) -> Iterable[Text]:
-    """A text after its sign, in as many lines as it needs."""
+    """Return a text after its sign, in as many lines as it needs."""
     lines = wrap(text, width, f"{screen.sign(mark)} ", "  ", cut_words=True)
     return [Text(each, screen.style(mark)) for each in lines]
 

@@ -33,14 +33,14 @@ class Columns:
 
     @classmethod
     def of(cls, width: int) -> Columns:
-        """The columns for a screen: 80 is 19, 10, 22, 10, 19."""
+        """Return the columns for a screen: 80 is 19, 10, 22, 10, 19."""
         more = max(min(width, WIDEST) - 80, 0)
         side, link_ = 19 + more // 5, 10 + more // 10
         return cls(side, link_, min(width, WIDEST) - 2 * side - 2 * link_)
 
 
 def terminal_picture(seen: Picture, screen: Screen, changed: Set[str] = frozenset()) -> str:
-    """The picture, as many columns wide as the screen, up to 120; with its legend.
+    """Return the picture, as many columns wide as the screen, up to 120; with its legend.
 
     Args:
         seen: what there is to draw.
@@ -73,7 +73,7 @@ def terminal_picture(seen: Picture, screen: Screen, changed: Set[str] = frozense
 
 
 def _between(words: parts.Words, row: int, width: int, screen: Screen) -> Text:
-    """What stands between two boxes in a row: a word, the line, a word, or nothing."""
+    """Return what stands between two boxes in a row: a word, the line, a word, or nothing."""
     if row == LINK_AT:
         return line(words.stroke, words.mark, width, screen)
     if row == LINK_AT - 1:

@@ -43,7 +43,7 @@ def picture(
     circuits: Mapping[Role, Circuits],
     drill: DrillState | None = None,
 ) -> Picture:
-    """A site as it can be drawn.
+    """Return a site as it can be drawn.
 
     Args:
         site: what there should be.

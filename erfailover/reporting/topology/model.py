@@ -132,7 +132,7 @@ class SpokePicture:
     condition: Condition
 
     def pair(self, role: Role) -> PeeringPair:
-        """The peerings with one of the hubs."""
+        """Return the peerings with one of the hubs."""
         return next(each for each in self.pairs if each.role is role)
 
 
@@ -158,7 +158,7 @@ class SpokeGroup:
         return self.sample.name if len(self.spokes) == 1 else f"{len(self.spokes)} spokes"
 
     def named(self, at_most: int = 3) -> str:
-        """Some of the names: ``spoke1, spoke2, spoke3 and 235 more``."""
+        """Return some of the names: ``spoke1, spoke2, spoke3 and 235 more``."""
         return join_names([each.name for each in self.spokes], at_most)
 
 

@@ -47,7 +47,7 @@ def spoke_picture(
 
 
 def groups(spokes: Sequence[SpokePicture]) -> tuple[SpokeGroup, ...]:
-    """The spokes, those in the same condition together; the worst first, then the most."""
+    """Return the spokes, those in the same condition together; the worst first, then the most."""
     alike: dict[object, list[SpokePicture]] = {}
     for each in spokes:
         alike.setdefault(_likeness(each), []).append(each)
@@ -57,7 +57,7 @@ def groups(spokes: Sequence[SpokePicture]) -> tuple[SpokeGroup, ...]:
 
 
 def _likeness(spoke: SpokePicture) -> object:
-    """What two spokes must share to be drawn as one: all but names and prefixes."""
+    """Return what two spokes must share to be drawn as one: all but names and prefixes."""
     sides = tuple(
         (side.condition.mark, found and (found.state, found.sync_level, found.flags))
         for pair in spoke.pairs
@@ -82,7 +82,7 @@ def _pair(site: Site, observed: Observed, spoke: Spoke, role: Role, path: str) -
 
 
 def _on(peering: SitePeering, role: Role, path: str) -> tuple[str, Flags | None]:
-    """A peering's name, and what the site file wants of it on the path that the spoke is on.
+    """Return a peering's name, and what the site file wants of it on the path that the spoke is on.
 
     On no path, or an unknown one, it is what the path of the peering's own hub wants: of the
     primary, since the backup's are missed by nobody before a switch.
@@ -125,7 +125,7 @@ def _condition(found: Peering, wanted: Flags | None) -> Condition:
 
 
 def _opposite(side: PeeringSide, other: PeeringSide) -> PeeringSide:
-    """A side that is not there although its counterpart is: half a peering carries nothing."""
+    """Return the missing side of a peering whose counterpart exists."""
     if side.condition.mark is Mark.ABSENT and other.found:
         why = f"{side.name} does not exist, and {other.name} does"
         return replace(side, condition=Condition(Mark.BROKEN, why))

@@ -82,7 +82,7 @@ class LocalStore:
         return self.folder / "lease.json"
 
     def read(self) -> bytes:
-        """The whole journal; empty where there is none."""
+        """Return the whole journal; empty if there is none."""
         with self._troubles_named():
             try:
                 return input_file.read(self.journal_file, MOST_JOURNAL_BYTES)

@@ -56,7 +56,7 @@ class SharedStore:
         return self._broken
 
     def read(self) -> bytes:
-        """The shared journal, then what is not merged into it yet."""
+        """Return the shared journal, then what is not merged into it yet."""
         pending = self.local.read()
         if self._broken:
             return pending
@@ -162,7 +162,7 @@ class SharedStore:
 
 
 def _missing(pending: bytes, shared: bytes) -> bytes:
-    """The whole lines of one journal that another does not have; a torn last line is left."""
+    """Return the whole lines of one journal that another lacks; a torn last line is left."""
     known = set(shared.split(b"\n"))
     lines = pending.split(b"\n")[:-1]
     return b"".join(line + b"\n" for line in lines if line.strip() and line not in known)

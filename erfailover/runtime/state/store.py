@@ -34,7 +34,7 @@ class Store(Protocol):
         """Whether ``renew`` takes no longer than a look at a file."""
 
     def read(self) -> bytes:
-        """The whole journal; empty where there is none."""
+        """Return the whole journal; empty if there is none."""
 
     def append(self, lines: bytes) -> None:
         """Add whole lines to the journal; returns when they are kept."""
