@@ -211,7 +211,7 @@ class BlobStore:
 
     def _wait_out(self, standing: Standing, token: str, found: LeaseRecord | None) -> None:
         """Wait until Azure gives the lease up; a live one is broken first, and given 15 s."""
-        who = found.holder.name if found else "somebody unknown"
+        who = found.holder.name if found else "an unknown holder"
         self.say(f"Waiting for the lease of {who} to run out ({LEASE_S} s at most) ...")
         began = self.clock.now()
         if standing is Standing.LIVE:

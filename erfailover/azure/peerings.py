@@ -134,7 +134,7 @@ def refuse_if_in_use(seen: Peering, name: str) -> None:
     if seen.flags.use_remote_gateways:
         raise Refused(
             f"{name} uses remote gateways; it was planned to be removed unused",
-            "Somebody changed it since. Run the command again to plan anew.",
+            "It has changed since. Run the command again to plan again.",
         )
 
 

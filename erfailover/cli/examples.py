@@ -73,7 +73,7 @@ EXAMPLES: dict[str, Examples] = {
             "erfailover switch --to ipsec --report incident.html",
         ),
         ("Back, without being asked", "erfailover switch --to expressroute --yes"),
-        ("Take the last switch back, from wherever it stands", "erfailover switch --undo"),
+        ("Take the last switch back, from any state", "erfailover switch --undo"),
     ),
     "prestage": (
         ("On a quiet day: which peerings would be made", "erfailover prestage --dry-run"),

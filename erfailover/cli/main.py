@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 VERBOSE = frozenset({"-v", "-vv", "-vvv", "--verbose"})
 COMPLETION = "_ERFAILOVER_COMPLETE"
 """The variable by which a shell asks for completions, as click names it."""
-GO_ON = "Run the same command again: it does only what is left."
+GO_ON = "Run the command again to resume."
 EXIT_CODES = """\b
 Exit codes:
   0  done and verified, or healthy        4  a needed reading is unknown

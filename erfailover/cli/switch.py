@@ -18,13 +18,13 @@ from erfailover.cli.options import Word, common, completed, context, planned, wr
     type=Word(["ipsec", "expressroute"]),
     help="The path to move the spokes to.",
 )
-@click.option("--undo", is_flag=True, help="Take the last switch back, from wherever it stands.")
+@click.option("--undo", is_flag=True, help="Take the last switch back, from any state.")
 @click.option(
     "--plan",
     "plan_file",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Carry out a plan that was saved with --out; refused if the world has moved.",
+    help="Carry out a plan that was saved with --out; refused if Azure has changed since.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option(

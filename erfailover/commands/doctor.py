@@ -8,6 +8,7 @@ from erfailover.azure.readers.doctor import Asked, read
 from erfailover.commands.context import Context
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import counted
 from erfailover.model.state_location import parse
 from erfailover.planning.doctor.check import verdict_of
 from erfailover.planning.doctor.checks import checks
@@ -36,7 +37,7 @@ def run(context: Context) -> None:
     if found is Verdict.FAILS:
         names = list(dict.fromkeys(each.name for each in lines if each.fails))
         raise Refused(
-            f"{len(names)} check(s) fail: {', '.join(names)}", "Each has its remedy above."
+            f"{counted(len(names), 'check')} fail: {', '.join(names)}", "Each has its remedy above."
         )
     if found is Verdict.UNKNOWN:
         unknown = (each for each in lines if each.required and each.verdict is Verdict.UNKNOWN)

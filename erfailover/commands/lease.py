@@ -106,12 +106,12 @@ def _mend_journal(context: Context) -> None:
 def _report_take_over(context: Context, taken: Taken) -> None:
     """Say, and record, whose lease was taken over."""
     previous = taken.previous
-    who = previous.told(taken.record.since) if previous else "somebody unknown"
+    who = previous.told(taken.record.since) if previous else "an unknown holder"
     context.output.info(f"Took over the {taken.standing} lease of {who}")
     context.journal.write(
         "took-over",
         standing=str(taken.standing),
-        holder=previous.holder.name if previous else "somebody unknown",
+        holder=previous.holder.name if previous else "an unknown holder",
         command=previous.holder.command if previous else None,
         since=previous.since_text if previous else None,
     )

@@ -90,7 +90,8 @@ class Output:
             return
         if not sys.stdin.isatty():
             raise Refused(
-                f"{question} Nobody is there to answer.", "Add --yes to go ahead without asking."
+                f"{question} Cannot prompt: standard input is not a terminal.",
+                "Use --yes to skip the prompt.",
             )
         import click
 
@@ -136,7 +137,7 @@ class Output:
         if given is None:
             if not sys.stdin.isatty():
                 raise Refused(
-                    f"{question} Nobody is there to type the name.",
+                    f"{question} Cannot prompt: standard input is not a terminal.",
                     f"To go ahead without being asked: {option} {name} (--yes is not enough).",
                 )
             import click
@@ -148,7 +149,7 @@ class Output:
         if given != name:
             raise Refused(
                 f"expected the name {name}, found {given!r}. Nothing was changed.",
-                "Type the name exactly as it stands in Azure.",
+                "Type the name exactly as it is in Azure.",
             )
 
 

@@ -71,6 +71,6 @@ def duration(seconds: float) -> str:
 
 
 def usually(usual: Usual) -> str:
-    """Return what is usual, in words: ``typically 3 s (90th percentile 13 s)``."""
+    """Return what is usual, in words: ``typically 3 s, 90th percentile 13 s``."""
     most = duration(usual.one_in_ten_s)
-    return f"typically {duration(usual.usually_s)} (90th percentile {most})"
+    return f"typically {duration(usual.usually_s)}, 90th percentile {most}"

@@ -165,7 +165,7 @@ def decide(
 
 def refusal(where: str, record: LeaseRecord | None, now: float) -> tuple[str, str]:
     """Return what somebody is told who may not write: the message and how to go on."""
-    who = record.told(now) if record else "somebody who has not said who they are"
+    who = record.told(now) if record else "an unknown holder"
     return (
         f"the site is being written to by {who}",
         f"Wait until that has ended, then run the same command again. If it hangs or is lost, "

@@ -433,7 +433,7 @@ def peering_is_connected_and_in_sync(peering: Peering | None, name: str) -> Clai
     claim = "peering_is_connected_and_in_sync"
     if peering is None:
         return Claim(claim, Verdict.FAILS, f"{name} does not exist")
-    seen = f"{name} is {peering.state}, {peering.sync_level or 'sync level not told'}"
+    seen = f"{name} is {peering.state}, {peering.sync_level or 'sync level unknown'}"
     settled = peering.provisioning_state == "Succeeded"
     synced = peering.sync_level in (None, "FullyInSync")
     if peering.state == CONNECTED and synced and settled:

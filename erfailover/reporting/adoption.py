@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from erfailover.model.counting import counted
 from erfailover.model.peering_flags import Flags
 from erfailover.model.prefix_table import listed
 from erfailover.model.resource_ids import last_of
@@ -225,7 +226,7 @@ def text(site_file: FilePath, found: Found, adoption: Adoption) -> str:
     """Return what ``init --from-azure`` has written, for people."""
     active = [str(each.network) for each in adoption.prefixes if each.active]
     lines = [
-        f"Wrote {site_file}: site {adoption.site.name}, {len(adoption.spokes)} spoke(s), "
+        f"Wrote {site_file}: site {adoption.site.name}, {counted(len(adoption.spokes), 'spoke')}, "
         f"{_paths(adoption.spokes)}.",
         f"  primary  {found.primary.name}: {_hub_words(found.primary)}",
         f"  backup   {found.backup.name}: {_hub_words(found.backup)}",
@@ -233,7 +234,9 @@ def text(site_file: FilePath, found: Found, adoption: Adoption) -> str:
         f"  spokes   {', '.join(each.spoke.name for each in adoption.spokes)}",
     ]
     if adoption.remarks:
-        lines.append(f"{len(adoption.remarks)} thing(s) to look at: they stand in the file's head.")
+        lines.append(
+            f"{counted(len(adoption.remarks), 'thing')} to look at: see the top of the file."
+        )
     lines += ["Then:", "  erfailover status", "  erfailover switch --to ipsec --dry-run"]
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from erfailover.model.counting import counted
 from erfailover.model.durations import duration
 from erfailover.model.tasks import Results, State
 from erfailover.planning.provision.destroy import DestroyPlan
@@ -40,8 +41,8 @@ def outcome_text(plan: DestroyPlan, results: Results) -> str:
     done, took = len(results.of(State.DONE)), duration(results.elapsed_s)
     if not results.failures:
         kept = f" Kept: {'; '.join(plan.kept)}." if plan.kept else ""
-        return f"{plan.site} is gone: {done} resource(s) deleted in {took}.{kept}"
-    lines = [f"{plan.site} is NOT wholly gone: {done} resource(s) deleted in {took}."]
+        return f"{plan.site} is deleted: {counted(done, 'resource')} deleted in {took}.{kept}"
+    lines = [f"{plan.site} is only partly deleted: {counted(done, 'resource')} deleted in {took}."]
     lines += [f"Failed: {', '.join(task.title for task in results.of(State.FAILED))}"]
     return "\n".join([*lines, "Run the same command again: it deletes only what is left."])
 

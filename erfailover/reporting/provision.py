@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from erfailover.model.counting import counted
 from erfailover.model.durations import duration
 from erfailover.model.plan import Change
 from erfailover.model.tasks import Results, State
@@ -36,7 +37,7 @@ def plan_text(plan: ProvisionPlan) -> str:
             lines.append(f"{action.title}: {action.note}.")
     if not plan.changes:
         return "\n".join(
-            [*lines, f"Nothing to change: {len(every)} resource(s) are as they should be."]
+            [*lines, f"Nothing to change: {counted(len(every), 'resource')} are as they should be."]
         )
     summary = summary_line(counts[Change.CREATE], counts[Change.UPDATE], 0)
     kept = f"{counts[Change.KEEP]} kept as they are."
@@ -51,7 +52,7 @@ def _expected_lines(plan: ProvisionPlan) -> Iterator[str]:
     if expected.hourly_usd or expected.unpriced:
         without = f", without {', '.join(expected.unpriced)}" if expected.unpriced else ""
         yield (
-            f"Costs about ${expected.hourly_usd:.2f} an hour while it stands{without} (estimate: "
+            f"Costs about ${expected.hourly_usd:.2f} per hour until destroyed{without} (estimate: "
             f"{PRICES_AS_OF}, traffic apart); erfailover destroy ends that."
         )
 
@@ -111,11 +112,11 @@ def outcome_text(plan: ProvisionPlan, results: Results) -> str:
     skipped = results.of(State.SKIPPED)
     took = duration(results.elapsed_s)
     if not failed:
-        return f"{plan.site} is provisioned: {len(done)} change(s) in {took}."
-    lines = [f"{plan.site} is NOT wholly provisioned: {len(done)} change(s) in {took}."]
+        return f"{plan.site} is provisioned: {counted(len(done), 'change')} in {took}."
+    lines = [f"{plan.site} is only partly provisioned: {counted(len(done), 'change')} in {took}."]
     lines += [f"Failed: {', '.join(each.title for each in failed)}"]
     lines += [f"Not begun: {', '.join(each.title for each in skipped)}"] if skipped else []
-    return "\n".join([*lines, "Run the same command again: it does only what is left."])
+    return "\n".join([*lines, "Run the command again to resume."])
 
 
 def outcome_data(plan: ProvisionPlan, results: Results) -> dict[str, Any]:

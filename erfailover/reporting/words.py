@@ -46,7 +46,9 @@ def join_names(names: Sequence[str], most: int) -> str:
 def few(lines: Sequence[str], most: int = 3) -> list[str]:
     """Return lines, at most so many, and one that says how many more there are."""
     more = len(lines) - most
-    return list(lines) if more <= 1 else [*lines[:most], f"and {more} more likewise (-o json: all)"]
+    return (
+        list(lines) if more <= 1 else [*lines[:most], f"and {more} more (use -o json to list all)"]
+    )
 
 
 def without_path(spokes: Sequence[str]) -> str:

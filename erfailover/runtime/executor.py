@@ -196,7 +196,7 @@ class _Run:
             if task.needs & self.lost:
                 self.lost.add(task.id)
                 if task.run is not None:
-                    self._tell(task, State.SKIPPED, "what it needs was not done")
+                    self._tell(task, State.SKIPPED, "what it depends on was not done")
                 self._ended(task)
             elif task.run is None:
                 self.done.add(task.id)
@@ -324,7 +324,7 @@ class _Run:
         message = f"interrupted: {done} done, {left} not begun"
         if under_way:
             message += f"; Azure goes on with: {', '.join(under_way)}"
-        return Interrupted(message, "Run the same command again: it does only what is left.")
+        return Interrupted(message, "Run the command again to resume.")
 
 
 def _turn(task: Task, other: Task, resource: str) -> str:

@@ -169,7 +169,7 @@ def test_verify_asks_every_kind_at_once_and_tells_each_in_a_table(provisioned: S
     assert all(each["took_s"] is not None for each in found.values())
     assert took_s < 1.5 * max(found["internet"]["took_s"], found["route"]["took_s"])
     assert found["route"]["seen"].startswith("10.5.0.0/16 by VirtualNetworkGateway")
-    assert found["closed"]["seen"] == "refused: nobody listens there"
+    assert found["closed"]["seen"] == "refused: the port is closed"
     assert found["check"]["output"] == "tried\n"
     assert stage.run("verify") == 6
     assert "closed" in stage.err

@@ -25,7 +25,7 @@ def test_a_switch_is_told_outcome_first_with_its_timeline_and_the_way_back(
     out = stage.do("switch", "--to", "ipsec", "--yes", "--planned", "--report", "night.html")
     assert out.startswith("poc is on IPsec; verified.\n5 peering(s) written: vnet3-to-vnet1, ")
     assert "Outage: at most" in out
-    assert "3. stop using the gateway of vnet2 from vnet1" in out
+    assert "3. disconnect vnet1 from the gateway in vnet2" in out
     assert "vng2 originates vnet1" in out
     assert "ok  office: vm1 pings 10.5.0.4: expected up, is up" in out
     assert "To go back: erfailover switch --to expressroute" in out

@@ -41,7 +41,7 @@ def test_a_killed_switch_is_told_and_continued_without_repeating_a_write(
     assert told["to_continue"] == "erfailover switch --to ipsec"
     assert told["to_go_back"] == "erfailover switch --undo"
     stage.run("status")
-    assert stage.out.splitlines()[1].startswith("UNFINISHED: switch --to ipsec died")
+    assert stage.out.splitlines()[1].startswith("INCOMPLETE: switch --to ipsec died")
 
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert puts(stage) == before + 5
@@ -79,7 +79,7 @@ def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
     stage.lab.clock = stage.clock
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert "Re-attaching to what an earlier run left in flight: 1. lend" in stage.err
-    assert "lend the gateway of vnet3 to vnet1: Succeeded" in stage.err
+    assert "allow vnet1 to use the gateway in vnet3: Succeeded" in stage.err
     watched = [each.path for each in stage.lab.trace if each.method == "GET"]
     operation = re.search(r"/operations/([0-9a-f-]+)", accepted["operation"])
     assert operation

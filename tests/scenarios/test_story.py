@@ -107,7 +107,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(provisioned: Stage) -> None
     stage = provisioned
     before = len(stage.writes())
     out = stage.do("switch", "--to", "ipsec", "--dry-run")
-    assert "3. stop using the gateway of vnet2 from vnet1" in out
+    assert "3. disconnect vnet1 from the gateway in vnet2" in out
     assert "if refused: vnet1-to-vnet2" in out
     assert [each for each in stage.writes()[before:] if not each.startswith("POST")] == []
     assert flags(stage.json("status")) == ON_EXPRESSROUTE

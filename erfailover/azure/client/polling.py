@@ -194,7 +194,7 @@ class CadencePolling(ARMPolling):
             raise AzureFailure(
                 Kind.OPERATION_LOST,
                 f"{self._what} was accepted, and how it ended cannot be read: {failure.message}",
-                "It may have been done. Run the same command again: it does only what is left.",
+                "It may have been done. Run the command again to resume.",
                 code=failure.code,
                 status=failure.status,
                 correlation_id=failure.correlation_id,

@@ -91,7 +91,7 @@ def _hub(reader: Reader, role: Role, hub: str, body: Body, gateway: str | None) 
         )
     gateway_id, whole_body = canonical(found[0][0]), found[0][1]
     properties = section(whole_body, "properties")
-    traits = [text(section(properties, "sku").get("name")) or "SKU not told"]
+    traits = [text(section(properties, "sku").get("name")) or "SKU unknown"]
     if truth(properties.get("activeActive")):
         traits.append("active-active")
     asn = whole(section(properties, "bgpSettings").get("asn"))

@@ -126,7 +126,7 @@ def stop(context: Context) -> None:
         withstood = bool(verified) and all(each[2] for each in verified)
         outcome = "withstood" if withstood else "was NOT seen to withstand"
         context.output.print_result(
-            f"The drill is over: {name} {outcome} the loss of {place} ({learned.seen}). {told}",
+            f"Drill stopped: {name} {outcome} the loss of {place} ({learned.seen}). {told}",
             {
                 "drill": "stopped",
                 "gateway": name,

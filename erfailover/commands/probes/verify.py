@@ -6,6 +6,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.output import screen
 from erfailover.commands.probes import runner
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
+from erfailover.model.counting import counted
 from erfailover.model.probes import RUN_COMMAND
 from erfailover.planning.probes.results import ProbeResult, expectations
 from erfailover.reporting import probes as told
@@ -33,7 +34,7 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
         raise UsageFailure(f"--expect: {error}") from None
     by_azure = any(isinstance(each, RUN_COMMAND) for each in site.probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
-    context.output.info(f"Running {len(expected)} probe(s) at once{how} ...")
+    context.output.info(f"Running {counted(len(expected), 'probe')} at once{how} ...")
     results = runner.run(context, expected)
     context.output.print_result(told.text(results, screen(context.environment)), told.data(results))
     wrong = [each for each in results if not each.as_expected]

@@ -22,6 +22,7 @@ from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
 from erfailover.model.arm_json import provisioning_state, section
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import counted
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP
@@ -97,7 +98,7 @@ def _run(context: Context, lease: Lease | None) -> None:
         context.output.print_result(provision.plan_text(plan), nothing)
         return
     plans.tell(context.output, provision.plan_text(plan))
-    context.output.confirm(f"Make these {len(plan.changes)} change(s)?")
+    context.output.confirm(f"Apply these {counted(len(plan.changes), 'change')}?")
     with recorded(context, "provision", provision.plan_data(plan)) as recorder:
         writer = lease.writer(recorder.accepted)
         tasks = _Provision(reader, writer, secrets).tasks(plan)
@@ -202,7 +203,7 @@ def _check_offers(context: Context, plan: ProvisionPlan) -> None:
     if bad:
         seen = "; ".join(claim.seen for claim in bad)
         remedies = " ".join(dict.fromkeys(claim.remedy for claim in bad))
-        raise Refused(f"Azure does not offer what is to be made: {seen}", remedies)
+        raise Refused(f"not available in this region: {seen}", remedies)
 
 
 @dataclass

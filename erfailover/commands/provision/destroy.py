@@ -16,6 +16,7 @@ from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import Refused, UsageFailure
 from erfailover.model.arm_json import text
+from erfailover.model.counting import counted
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, GROUP, NETWORK
 from erfailover.model.site import Site
 from erfailover.model.tasks import Results, Task
@@ -55,7 +56,7 @@ def run(context: Context, dry_run: bool) -> None:
     if context.site.resource_group is None:
         raise UsageFailure(
             f"{context.site_file} names no resource_group: nothing of the site was provisioned",
-            "An adopted network is not erfailover's to delete.",
+            "erfailover deletes only networks that it created.",
         )
     if dry_run:
         plan = _plan(context)
@@ -73,7 +74,7 @@ def _destroy(context: Context, lease: Lease, plan: DestroyPlan) -> None:
         context.output.print_result(report.plan_text(plan), outcome)
         return
     plans.tell(context.output, report.plan_text(plan))
-    context.output.confirm(f"Delete these {len(plan.deletions)} resource(s)?")
+    context.output.confirm(f"Delete these {counted(len(plan.deletions), 'resource')}?")
     with recorded(context, "destroy", report.plan_data(plan)) as recorder:
         writer = lease.writer(recorder.accepted)
         tasks = [_task(context, writer, each) for each in plan.deletions]

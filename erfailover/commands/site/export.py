@@ -16,6 +16,7 @@ from erfailover.commands import output_file
 from erfailover.commands.context import Context
 from erfailover.commands.output_file import Kind
 from erfailover.errors import UnknownReading, UsageFailure
+from erfailover.model.counting import counted
 from erfailover.model.observed import Observed
 from erfailover.planning.iac import export
 from erfailover.planning.iac.export import Owned
@@ -51,7 +52,7 @@ def run(context: Context, language: str, split: Path | None) -> None:
     if split is not None:
         _write(split, files)
         listed = "\n".join(f"  {split / name}" for name in files)
-        context.output.print_result(f"Wrote {len(peerings)} peering(s):\n{listed}", data)
+        context.output.print_result(f"Wrote {counted(len(peerings), 'peering')}:\n{listed}", data)
         return
     if len(files) > 1:
         context.output.info("Each part is a file of its own; --split DIR writes them.")
@@ -67,7 +68,7 @@ def _read(context: Context) -> list[Owned]:
     missing = [each for each, body in zip(ids, bodies, strict=True) if body is None]
     if missing:
         raise UnknownReading(
-            f"there is no VNet {missing[0]}", "Nothing was printed. Mend the site file."
+            f"there is no VNet {missing[0]}", "Nothing was printed. Correct the site file."
         )
     networks = {
         id_.lower(): readers_network.network(body or {}, id_)

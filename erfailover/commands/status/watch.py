@@ -173,7 +173,7 @@ class _Live(_Lines):
         self._live.stop()
         if self._shown is not None:
             on = screen(self._context.environment)
-            sys.stdout.write(page(self._shown, "the watch was left", on) + "\n")
+            sys.stdout.write(page(self._shown, "stopped watching", on) + "\n")
             sys.stdout.flush()
 
     def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
@@ -193,5 +193,5 @@ class _Live(_Lines):
             left = max(self._next_at - self._context.clock.now(), 0.0)
             now = f"next in {left:.0f} s"
         height = self._console.size.height
-        told = page(self._shown, f"{now}; Ctrl-C leaves", on, height)
+        told = page(self._shown, f"{now}; Ctrl-C to exit", on, height)
         return Text.from_ansi("\n".join(told.splitlines()[:height]), no_wrap=True)

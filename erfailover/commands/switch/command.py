@@ -98,7 +98,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     else:
         others = "other " if plan.left_out else ""
         context.output.info(
-            f"Every {others}peering is as it should be on {options.target}; checking the routes."
+            f"No {others}peering has to change for {options.target}; checking the routes."
         )
     target = str(options.target)
     with (
@@ -161,7 +161,7 @@ def from_file(context: Context, options: Options, file: FilePath) -> None:
 
     Raises:
         UsageFailure: the file is no plan, or one of another site.
-        Refused: the world has moved since the plan was made.
+        Refused: Azure has changed since the plan was made.
     """
     saved = plans.load(file)
     target = plan_document.target(saved, str(file))
@@ -170,7 +170,7 @@ def from_file(context: Context, options: Options, file: FilePath) -> None:
 
 
 def undo(context: Context, options: Options) -> None:
-    """Take back the last switch of the site, from wherever it stands.
+    """Take back the last switch of the site, from any state.
 
     Raises:
         Refused: no switch of this site is in the journal.

@@ -192,7 +192,7 @@ class SwitchRun:
                     watch.hurry()
                     if plan.writes[-1].phase is Phase.CLEANUP and len(last) > FEW:
                         self.context.output.info(
-                            "All are switched; the rest is off the critical path."
+                            "All spokes are switched. Finishing the cleanup ..."
                         )
             if event.state is State.STARTED:
                 preparing.discard(id_)
@@ -238,7 +238,7 @@ class SwitchRun:
     def _interrupted(self, stopped: BaseException) -> Interrupted:
         """Return what is raised for a run that the operator stopped: who has no path first."""
         message = getattr(stopped, "message", "interrupted")
-        hint = "Run the same command again: it does only what is left."
+        hint = "Run the command again to resume."
         if self.ledger.owed:
             message = f"{without_path(self.ledger.owed)}; {message}"
             hint = f"Run this at once: erfailover switch --to {self.options.target}"
@@ -381,7 +381,7 @@ class SwitchRun:
                 raise VerificationFailed(
                     f"{', '.join(step.write.name for step in mine)}: written and accepted, but "
                     "not as written",
-                    "Somebody else may be changing it. Look at it, then run the command again.",
+                    "Another client may be changing it. Check it, then run the command again.",
                 )
             clock.sleep(3.0)
 
@@ -415,7 +415,7 @@ class SwitchRun:
             self._claims(outcome, watch)
             arrived = conditions.all_of(claims[0] for claims in outcome.claims.values())
             if arrived is not Verdict.FAILS and expected and not probed(outcome):
-                self.context.output.info("Routes are as they should be; running the probes ...")
+                self.context.output.info("Routes are as expected; running the probes ...")
                 outcome.probes = runner.run(self.context, expected)
                 self._claims(outcome, watch)
             outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
@@ -423,7 +423,7 @@ class SwitchRun:
                 return
             said = "; ".join(missing(outcome))
             if said != told:
-                self.context.output.info(f"Not there yet: {said}")
+                self.context.output.info(f"Waiting for: {said}")
                 told = said
             clock.sleep(1.0)
 

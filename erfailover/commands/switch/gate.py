@@ -97,7 +97,7 @@ class Gate:
         budget.prepay(both, self._site.timing.step_deadline_s)
         try:
             self._ensure_tokens(spoke)
-            waits.tell(waits.Wait("reads the gate again"))
+            waits.tell(waits.Wait("re-checks preconditions"))
             self.wait_for(spoke)
             waits.tell(waits.Wait(""))
         except BaseException:

@@ -73,9 +73,9 @@ def insist(output: Output, options: Options, claims: Iterable[Claim], what: str)
         bad = [claim for claim in bad if claim.name not in FORCEABLE]
     seen = "; ".join(dict.fromkeys(claim.seen for claim in bad))
     helps = bool(bad) and all(claim.name in FORCEABLE for claim in bad)
-    force = ", or override it with --force." if helps else "; --force does not override it."
+    force = ", or use --force to override." if helps else "; --force does not override it."
     remedies = " ".join(dict.fromkeys(claim.remedy for claim in bad if claim.remedy))
-    hint = f"Nothing was changed by this step. Mend that{force} {remedies}".strip()
+    hint = f"Nothing was changed. Fix this{force} {remedies}".strip()
     if any(claim.verdict is Verdict.FAILS for claim in bad):
         raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)
     if bad:

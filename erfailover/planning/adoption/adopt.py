@@ -23,6 +23,7 @@ from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import counted
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import is_network, last_of, subscription_of
@@ -205,7 +206,7 @@ def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSp
         remarks += [_left_out(found, four) for four in fours if four.path is None]
     elif len(chosen) + len(partial) < len(candidates):
         count = len(candidates) - len(chosen) - len(partial)
-        remarks.append(f"{count} further spoke(s) were not asked for")
+        remarks.append(f"{counted(count, 'further spoke')} were not asked for")
     if partial and not chosen:
         raise UsageFailure(
             f"no spoke is left to adopt: {'; '.join(partial)}",

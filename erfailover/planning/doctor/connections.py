@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from erfailover.model.circuits import Circuits, claims
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import counted
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.resource_ids import CIRCUIT, CONNECTION, group_of
 from erfailover.model.site import Role, Site
@@ -41,7 +42,9 @@ def connections(site: Site, facts: Facts) -> Iterator[Check]:
             yield line.ok(f"{what}. That keeps nobody from leaving {found.gateway_name}")
         elif not unread:
             count = len(found.connections.value or ())
-            yield line.ok(f"{count} connection(s) of {found.gateway_name}, nothing wrong with them")
+            yield line.ok(
+                f"{counted(count, 'connection')} of {found.gateway_name}, nothing wrong with them"
+            )
 
 
 MEND = (

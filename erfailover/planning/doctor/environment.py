@@ -161,7 +161,7 @@ def lease(site: Site, facts: Facts) -> Iterator[Check]:
             "damaged lease, --break-glass does without a store that is out of reach.",
         )
         return
-    who = held.record.told(facts.now.timestamp()) if held.record else "somebody unknown"
+    who = held.record.told(facts.now.timestamp()) if held.record else "an unknown holder"
     match held.standing:
         case Standing.LIVE:
             yield line.fails(
@@ -186,7 +186,8 @@ def journal(site: Site, facts: Facts) -> Iterator[Check]:
     if damage is None:
         yield line.unknown(
             f"the journal cannot be read: {facts.journal.unknown}",
-            "Mend the store. If it cannot wait: --break-glass, with nobody else writing.",
+            "Repair the store. If it cannot wait, use --break-glass while no one else changes the "
+            "site.",
         )
     elif damage:
         yield line.fails(damage, f"{JOURNAL_REMEDY} Until then switch --undo may be refused.")

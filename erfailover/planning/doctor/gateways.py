@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.counting import counted
 from erfailover.model.observed import VPN
 from erfailover.model.prefix_table import listed
 from erfailover.model.site import Role, Site
@@ -15,7 +16,7 @@ from erfailover.planning.doctor.facts import Facts, GatewayDetail
 
 
 def backup_gateway(site: Site, facts: Facts) -> Iterator[Check]:
-    """Check that the backup hub's gateway is at rest, has a session, and has learned the prefixes."""
+    """Check that the backup's gateway is at rest, has a session, and has learned the prefixes."""
     gateway = facts.observed.gateways.get(Role.BACKUP)
     group = Group.GATEWAYS
     yield Line(Name.BACKUP_GATEWAY, group).of(
@@ -104,7 +105,7 @@ def address_skus(site: Site, facts: Facts) -> Iterator[Check]:
                     f"Move the gateway to {ends.instead}: {ends.document}",
                 )
     if not bad:
-        yield line.ok(f"{seen} public address(es), none Basic")
+        yield line.ok(f"{counted(seen, 'public address')}, none Basic")
 
 
 def throughput(site: Site, facts: Facts) -> Iterator[Check]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import counted
 from erfailover.model.prefix_table import listed, table_of
 from erfailover.model.resource_ids import PEERING, child_of, last_of
 from erfailover.model.site import Path, Role, Site, Spoke
@@ -43,7 +44,7 @@ def own_gateways(site: Site, facts: Facts) -> Iterator[Check]:
         for spoke in site.spokes
     ]
     remedy = "Azure's rule: such a spoke cannot move. Remove the gateway, or take the spoke out."
-    yield from worst(line, claims, remedy, f"none of {len(claims)} spoke(s) has a gateway")
+    yield from worst(line, claims, remedy, f"none of {counted(len(claims), 'spoke')} has a gateway")
 
 
 def peerings(site: Site, facts: Facts) -> Iterator[Check]:
@@ -80,7 +81,7 @@ def peerings(site: Site, facts: Facts) -> Iterator[Check]:
                     early = ", erfailover prestage ahead of time" if role is Role.BACKUP else ""
                     yield stale.unknown(in_sync.seen, f"{switch}{early}; or: {in_sync.remedy}")
     if right:
-        yield line.ok(f"{right} peering(s) Connected and in sync{_later(coming)}")
+        yield line.ok(f"{counted(right, 'peering')} Connected and in sync{_later(coming)}")
 
 
 def peering_names(site: Site, facts: Facts) -> Iterator[Check]:
@@ -155,7 +156,7 @@ def prestaged(site: Site, facts: Facts) -> Iterator[Check]:
         )
     elif ready or missing:
         some = f" ({', '.join(ready)})" if ready and missing else ""
-        yield line.ok(f"{len(ready)} of {len(site.spokes)} spoke(s) prestaged{some}")
+        yield line.ok(f"{len(ready)} of {counted(len(site.spokes), 'spoke')} prestaged{some}")
 
 
 def overlaps(site: Site, facts: Facts) -> Iterator[Check]:
@@ -188,4 +189,6 @@ def overlaps(site: Site, facts: Facts) -> Iterator[Check]:
     if not spaces:
         yield line.unknown("no address space could be read", "See the networks above.")
     elif not bad:
-        yield line.ok(f"{len(spaces)} address space(s) and the remote prefixes do not overlap")
+        yield line.ok(
+            f"{counted(len(spaces), 'address space')} and the remote prefixes do not overlap"
+        )

@@ -84,7 +84,7 @@ def rights(site: Site, facts: Facts) -> Iterator[Check]:
             yield from _rights_on(site, facts, on, wanted)
     if site.state is not None:
         yield Line(Name.PERMISSIONS, Group.IDENTITY, required=False).unknown(
-            f"{site.state}: whether it may be written is not told before it is",
+            f"{site.state}: write access is known only after the first write",
             f"Make sure that the identity has the role {BLOB_ROLE} on the storage account.",
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.circuits import Circuits, FailoverTest, locations
+from erfailover.model.counting import counted
 from erfailover.model.observed import EXPRESSROUTE
 
 INSTEAD = "To try the switch itself: erfailover switch --to ipsec, and back."
@@ -103,8 +104,8 @@ def _location(circuits: Circuits, wanted: str) -> str:
             )
         if len(found.known) <= 1:
             raise Refused(
-                f"{name} has circuits at {len(found.known)} peering location(s) ({known}); "
-                "Azure's site failover test needs two",
+                f"{name} has circuits at {counted(len(found.known), 'peering location')} ({known});"
+                " Azure's site failover test needs two",
                 INSTEAD,
             )
         raise Refused(

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
 from erfailover.model.arm_json import ipv6_prefix_of
 from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.counting import counted
 from erfailover.model.observed import VPN, Gateway
 from erfailover.model.prefix_table import listed, table_of
 from erfailover.model.resource_ids import last_of
@@ -229,7 +230,7 @@ def residents(scene: Scene) -> Iterator[Claim]:
             f"Look at its subnets: az network vnet subnet list --vnet-name {name}.",
         )
     elif hub.value.residents:
-        told = ", ".join(_count(word, n) for word, n in sorted(hub.value.residents.items()))
+        told = ", ".join(counted(n, word) for word, n in sorted(hub.value.residents.items()))
         space = merged(hub.value.address_space)
         yield Claim(
             RESIDENTS,
@@ -238,11 +239,6 @@ def residents(scene: Scene) -> Iterator[Claim]:
             "in it",
             weight=Weight.NOTES,
         )
-
-
-def _count(word: str, number: int) -> str:
-    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
-    return f"1 {word}" if number == 1 else f"{number} {plural}"
 
 
 def tunnels(scene: Scene) -> Iterator[Claim]:

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from erfailover.model import resource_ids
 from erfailover.model.arm_json import prefix_of
 from erfailover.model.claims import Claim, Verdict, Weight
+from erfailover.model.counting import counted
 from erfailover.model.prefix_table import PrefixTable, table_of
 from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute
@@ -146,7 +147,7 @@ def route_server(scene: Scene) -> Iterator[Claim]:
         what = f"Route Server {server.name} in {hub}"
         if not server.learned.value:
             why = server.learned.unknown or "Azure listed no route"
-            yield unknown(ROUTE_SERVER, f"{what} has {len(server.peers)} peer(s): {why}")
+            yield unknown(ROUTE_SERVER, f"{what} has {counted(len(server.peers), 'peer')}: {why}")
             continue
         lost = [each for each in _told(server.learned.value) if not _within(each, table)]
         if lost:

@@ -72,7 +72,7 @@ def of_connect(error: OSError | None, took_s: float) -> Answer:
     if isinstance(error, TimeoutError):
         return Answer(False, "no answer")
     if isinstance(error, ConnectionRefusedError):
-        return Answer(False, "refused: nobody listens there")
+        return Answer(False, "refused: the port is closed")
     return Answer(False, (error.strerror or str(error)).lower())
 
 

@@ -140,7 +140,7 @@ STEPS = (
         1,
         Side.ARRIVING_TO_SPOKE,
         Goal.FINAL,
-        "lend the gateway of {arriving} to {spoke}",
+        "allow {spoke} to use the gateway in {arriving}",
         "advertises nothing until step {MAKE}; what can go wrong goes wrong before the break. "
         "Where the peering is new it adds routes between the two VNets and widens the "
         "VirtualNetwork tag of their security groups",
@@ -151,7 +151,7 @@ STEPS = (
         2,
         Side.SPOKE_TO_ARRIVING,
         Goal.PRESENT,
-        "have the peering from {spoke} to {arriving} ready, remote gateways off",
+        "prepare the peering from {spoke} to {arriving}, remote gateways off",
         "what can go wrong with a creation goes wrong before the break",
     ),
     Rule(
@@ -160,7 +160,7 @@ STEPS = (
         3,
         Side.SPOKE_TO_LEAVING,
         Goal.FINAL_OR_LEFT,
-        "stop using the gateway of {leaving} from {spoke}",
+        "disconnect {spoke} from the gateway in {leaving}",
         "the break: Azure refuses a second remote gateway, and {leaving} cannot withdraw "
         "transit while {spoke} uses it. If Azure accepts it and it then fails, it is taken back",
         gated=True,
@@ -172,8 +172,8 @@ STEPS = (
         4,
         Side.SPOKE_TO_ARRIVING,
         Goal.FINAL,
-        "use the gateway of {arriving} from {spoke}",
-        "the make. If Azure refuses it, step {BREAK} is taken back",
+        "connect {spoke} to the gateway in {arriving}",
+        "connects the spoke to the new gateway. If Azure rejects it, step {BREAK} is rolled back",
         contingency=True,
     ),
     Rule(
@@ -182,8 +182,8 @@ STEPS = (
         5,
         Side.LEAVING_TO_SPOKE,
         Goal.FINAL,
-        "withdraw gateway transit of {leaving} from {spoke}",
-        "nobody uses it any more; off the critical path",
+        "turn off gateway transit from {leaving} to {spoke}",
+        "no spoke uses it any more; off the critical path",
     ),
     Rule(
         StepKind.REMOVE_SPOKE_PEERING,

@@ -22,7 +22,7 @@ class Outcome:
         left_out: the spokes that the plan leaves out, and why.
         stranded: the spokes that have no path, or for which that could not be read.
         places: where each spoke was left whose break was sent.
-        decision_s: until it was decided what to do, the operator's answer included.
+        decision_s: until plan confirmed, the operator's answer included.
         control_plane_s: until the last spoke used the other hub's gateway, in Azure's words.
         gates_s: until each spoke passed the gate, immediately before it was taken off its path.
         spokes_s: until the arriving hub's gateway originated each spoke's prefixes.

@@ -166,7 +166,7 @@ def _step(step: SwitchStep) -> Iterator[str]:
     """One write: what it does, why it stands here, and what takes it back."""
     yield from _comment(f"{step.number}. {step.title}")
     yield from _comment(f"{step.write.name}: {'; '.join(changes(step.write))}", 3)
-    yield from _comment(f"why here: {step.why}", 3)
+    yield from _comment(f"why now: {step.why}", 3)
     if step.write.change is Change.DELETE:
         used = _query(
             *("vnet", "peering", "show"),

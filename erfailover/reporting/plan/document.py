@@ -228,8 +228,8 @@ def insist_on_world(site: Site, saved: Document, now: Document, name: str) -> No
     more = len(found) - MOST_DIFFERENCES
     said = "; ".join(found[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
     raise Refused(
-        f"the world has moved since {name} was made ({saved['read_at']}): {said}",
-        f"Nothing was changed. Look at it, and make the plan anew: {again(saved)}",
+        f"Azure has changed since {name} was made ({saved['read_at']}): {said}",
+        f"Nothing was changed. Review it, and create the plan again: {again(saved)}",
     )
 
 

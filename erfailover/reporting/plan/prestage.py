@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from erfailover.model.counting import counted
 from erfailover.model.durations import duration
 from erfailover.model.plan import Purpose, SwitchPlan
 from erfailover.model.site import Site
@@ -15,8 +16,8 @@ def text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
     if not plan.writes:
         return f"{site.name}: nothing had to be changed."
     word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
-    count = f"{len(_changed(plan, results))} of {len(plan.writes)}"
-    said = f"{site.name}: {count} peering(s) {word}, {duration(seconds)}."
+    done, every = len(_changed(plan, results)), counted(len(plan.writes), "peering")
+    said = f"{site.name}: {done} of {every} {word}, {duration(seconds)}."
     if plan.purpose is Purpose.PRESTAGE and not site.prestaged:
         said += (
             "\nAdd prestaged: true to the site file, and every machine that uses it leaves them "

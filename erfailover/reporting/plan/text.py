@@ -82,7 +82,7 @@ def summary(plan: SwitchPlan) -> str:
         return summary_line(found["add"], found["change"], found["remove"]) + left_out
     if left_out:
         return f"Nothing to change.{left_out}"
-    return "Nothing to change: every peering is as it should be."
+    return "Nothing to change: all peerings are as desired."
 
 
 def summary_line(add: int, change: int, remove: int) -> str:
@@ -110,7 +110,7 @@ def _claim_lines(claims: Iterable[Claim]) -> list[str]:
         for claim in shown:
             lines += _marked(claim)
         if len(shown) < len(same):
-            more = f"... and {len(same) - len(shown)} more of the same (-o json: all)"
+            more = f"... and {len(same) - len(shown)} more of the same (use -o json to list all)"
             lines.append("  " + verdict_line(verdict, more))
     return lines
 
@@ -126,7 +126,7 @@ def _hazard_lines(plan: SwitchPlan) -> list[str]:
             lines += _wrapped(claim_line(claim), 2, 11)
             lines += _wrapped(f"remedy: {claim.remedy}", 11, 13)
     if plan.hazards and not lines:
-        nothing = "nothing else was found to hold traffic back"
+        nothing = "no routing hazards found"
         lines.append("  " + verdict_line(Verdict.HOLDS, nothing))
     notes = [each for each in plan.hazards if each.weight is Weight.NOTES]
     for claim in notes:
@@ -201,7 +201,7 @@ def _step_lines(step: SwitchStep, title: str, why: str) -> Iterator[str]:
     write = step.write
     yield from _wrapped(f"{SIGN[write.change]} {step.number}. {title}", 0, 5)
     if write.change is Change.KEEP:
-        yield f"       {write.name} is already so"
+        yield f"       {write.name}: no change"
         return
     usual = step_usual(step)
     yield f"       {write.name} is {DONE_TO[write.change]}" + (
@@ -213,7 +213,7 @@ def _step_lines(step: SwitchStep, title: str, why: str) -> Iterator[str]:
     if kept:
         yield from _wrapped(f"= {', '.join(kept)}", 9, 11)
     if why:
-        yield from _wrapped(f"why here: {why}", 7, 9)
+        yield from _wrapped(f"why now: {why}", 7, 9)
     for back in step.contingency:
         yield from _wrapped(f"if refused: {back.name}: {'; '.join(changes(back))}", 7, 9)
 

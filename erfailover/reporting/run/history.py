@@ -43,7 +43,7 @@ def open_text(run: RunRecord, alive: Alive) -> str:
     who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
     if outcome(run, alive) == "under way":
         return f"UNDER WAY: {what} (run {run.id}, {who})"
-    lines = [f"UNFINISHED: {what} {outcome(run, alive)} (run {run.id}, {who})"]
+    lines = [f"INCOMPLETE: {what} {outcome(run, alive)} (run {run.id}, {who})"]
     lines.append(f"  to go on: {run.to_continue}")
     if run.to_go_back:
         lines.append(f"  to go back: {run.to_go_back}")

@@ -71,7 +71,7 @@ class SpokeRun:
     """What became of one spoke. Times are seconds since the command began.
 
     Attributes:
-        state: in words: ``on IPsec``, ``still on ExpressRoute``, ``BETWEEN THE PATHS``.
+        state: in words: ``on IPsec``, ``still on ExpressRoute``, ``NO PATH (disconnected ...)``.
         off_s: when it was taken off its path: the gate was passed, the break follows.
         make_s: when Azure said that it uses the other gateway.
         shown_s: when the arriving gateway's table showed it.
@@ -173,7 +173,7 @@ class RunReport:
         if taken_back:
             return f"{TAKEN_BACK} to {back}" if TAKEN_BACK in (error or "") else "NOT KNOWN"
         if broken is not None and broken.record.outcome != "failed":
-            return "BETWEEN THE PATHS"
+            return "NO PATH (disconnected from both gateways)"
         if broken is not None and broken.record.correlation_ids:
             return "NOT KNOWN"  # Azure accepted the break
         if error or broken is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import counted
 from erfailover.model.durations import duration
 from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.probes import line as probe_line
@@ -50,9 +51,9 @@ def whole(report: RunReport) -> str:
 def _switched(report: RunReport) -> Iterator[str]:
     changed = report.changed
     if changed:
-        yield _wrapped(f"{len(changed)} peering(s) written: {join_names(changed, NAMED)}")
+        yield _wrapped(f"{counted(len(changed), 'peering')} written: {join_names(changed, NAMED)}")
     elif report.run.outcome == "done":
-        yield "Nothing had to be changed."
+        yield "Nothing had to change."
     if report.planned is not None:
         kind, health = ("Planned", "") if report.planned else ("Unplanned", "not ")
         yield f"{kind} switch: the path left was {health}healthy."
@@ -70,7 +71,7 @@ def _others(report: RunReport) -> Iterator[str]:
     steps = report.steps
     if steps:
         yield ""
-        yield "Timeline (since the command began)"
+        yield "Timeline (since the start of the command)"
         longest = sorted(steps, key=lambda each: -(each.took_s or 0.0))[: 2 * MANY]
         yield from (_step_line(each) for each in steps if each in longest)
         if len(steps) > len(longest):
@@ -87,7 +88,7 @@ def _troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
 
 
 def _timeline(report: RunReport) -> Iterator[str]:
-    yield "Timeline (since the command began)"
+    yield "Timeline (since the start of the command)"
     events = list(_milestones(report))
     if len(report.spokes) <= FEW:
         events += [(each.began_s, _step_line(each)) for each in report.steps]
@@ -105,16 +106,18 @@ def _milestones(report: RunReport) -> Iterator[tuple[float, str]]:
         return seconds, f"{_at(seconds)}  {told}"
 
     if result.get("decision_s"):
-        yield at(result["decision_s"], "it was decided what to do")
+        yield at(result["decision_s"], "plan confirmed")
     if many:
         gates = [each.off_s for each in spokes if each.off_s is not None]
         if gates:
-            yield at(min(gates), "the first spoke passed the gate and left its path")
-            yield at(max(gates), "the last spoke passed the gate and left its path")
+            yield at(min(gates), "the first spoke was disconnected")
+            yield at(max(gates), "the last spoke was disconnected")
     else:
         for each in spokes:
             if each.off_s is not None:
-                yield at(each.off_s, f"{each.name} passed the gate; the break")
+                yield at(
+                    each.off_s, f"{each.name} disconnected from the gateway of the path being left"
+                )
     gateway = result.get("gateway") or "the arriving gateway"
     if result.get("control_plane_s") is not None:
         yield at(result["control_plane_s"], "control plane: Azure says the last spoke is switched")

@@ -88,7 +88,7 @@ def _told(about: str, old: str | None, new: str | None) -> str:
     if old == new or (about in FLAG_LABELS.values() and (old is None or new is None)):
         return ""
     if SAID in (old, new):
-        return about if old is None else f"no longer: {about}"
+        return about if old is None else f"cleared: {about}"
     prefix = f"{about} " if about else ""
     if old is None:
         return f"{prefix}{new} (new)"
@@ -145,7 +145,7 @@ def _of_side(role: Role, side: PeeringSide) -> Iterator[tuple[Key, str]]:
         unknown = side.condition.mark is Mark.UNKNOWN
         yield (part, subject, ""), "unknown" if unknown else "not there"
         return
-    yield (part, subject, ""), f"{found.state}, {found.sync_level or 'sync level not told'}"
+    yield (part, subject, ""), f"{found.state}, {found.sync_level or 'sync level unknown'}"
     if found.provisioning_state != "Succeeded":
         yield (part, subject, "provisioning"), found.provisioning_state or "unknown"
     for flag, value in asdict(found.flags).items():

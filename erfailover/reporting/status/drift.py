@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from erfailover.model.counting import counted
 from erfailover.model.resource_ids import last_of
 from erfailover.planning.iac.drift import AsCode
 from erfailover.reporting.words import join_names
@@ -19,8 +20,9 @@ TOOLS = {
 def text(found: AsCode) -> str:
     """Return the warning for people."""
     names = join_names([last_of(each) for each in found.differing], 4)
+    count = counted(len(found.differing), "peering")
     return (
-        f"WARNING: {TOOLS[found.managed_by]} would undo this: {len(found.differing)} peering(s) "
+        f"WARNING: {TOOLS[found.managed_by]} would undo this: {count} "
         f"differ from on_expressroute ({names}). Hold it back{_take_over(found)}."
     )
 

@@ -205,7 +205,7 @@ def claim_lines(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:
         for claim in shown:
             yield from _marked(verdict, claim.seen, screen)
         if len(found) > len(shown):
-            more = f"and {len(found) - len(shown)} more likewise"
+            more = f"and {len(found) - len(shown)} more like this"
             yield from _marked(verdict, more, screen)
 
 

@@ -166,7 +166,7 @@ def _session_condition(peer: BgpPeer) -> Condition:
 
 def _connection(circuits: Circuits, each: Connection, *, active: bool) -> ConnectionPicture:
     told = circuit_claims(replace(circuits, connections=Reading((each,))))
-    condition = worst(map(Condition.of, told)) or Condition(Mark.UNKNOWN, "nothing was told")
+    condition = worst(map(Condition.of, told)) or Condition(Mark.UNKNOWN, "no data")
     return ConnectionPicture(each, active, condition)
 
 

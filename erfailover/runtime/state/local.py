@@ -207,7 +207,7 @@ class LocalStore:
                 return None, None
             raise Refused(
                 f"{self.lease_file} is damaged, so it is not known who writes to the site",
-                f"Make sure that nobody does, then run the command again with {TAKE_OVER}.",
+                f"Make sure that no other run does, then run the command again with {TAKE_OVER}.",
             ) from None
 
     def _write_lease(self, record: LeaseRecord, token: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from erfailover.errors import StateFailure
+from erfailover.model.counting import counted
 from erfailover.model.lease import Held, Holder, Standing, Taken
 from erfailover.runtime.state.local import LocalStore
 from erfailover.runtime.state.store import Store
@@ -141,8 +142,8 @@ class SharedStore:
         if not self.break_glass:
             raise StateFailure(
                 failure.message,
-                f"{failure.hint or 'Mend that.'} If it cannot wait: {BREAK_GLASS} goes on with "
-                "the state of this machine alone; make sure that nobody else writes to the site.",
+                f"{failure.hint or 'Fix this.'} If it cannot wait: {BREAK_GLASS} goes on with "
+                "the state of this machine alone; make sure that no one else changes the site.",
             ) from failure
         self._broken = True
         self.say(f"!! {BREAK_GLASS}: {failure.message}")
@@ -157,7 +158,8 @@ class SharedStore:
         if missing:
             self.remote.append(missing)
             count = missing.count(b"\n")
-            self.say(f"{count} record(s) of this machine's journal are now in {self.remote.name}.")
+            records = counted(count, "record")
+            self.say(f"Copied {records} of this machine's journal to {self.remote.name}.")
         self.local.retire_journal()
 
 

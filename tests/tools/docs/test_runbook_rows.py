@@ -14,7 +14,7 @@ from tests.tools.docs.shell import ROOT
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
 HEALTHY = (True, False, None)
-LINES_BELOW = "UNFINISHED: ..."
+LINES_BELOW = "INCOMPLETE: ..."
 """A row about the lines below the first one."""
 
 

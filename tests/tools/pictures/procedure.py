@@ -127,7 +127,7 @@ def _step(rule: Rule, step: SwitchStep | None, row: int) -> Card:
         Line(f"{rule.number}. {title}", strong=True, at_most=2),
         Line(write, at_most=2),
         Line(flags, at_most=2),
-        Line(f"why here: {why}", faint=True, at_most=5, rule=True),
+        Line(f"why now: {why}", faint=True, at_most=5, rule=True),
     )
     return Card(
         f"step/{rule.number}",

@@ -186,7 +186,7 @@ def test_a_connection_is_up_refused_or_of_a_name_that_is_not_known(
         port = server.getsockname()[1]
         assert here.ask(LocalConnect(f"127.0.0.1:{port}")).up is True
     refused = here.ask(LocalConnect(f"127.0.0.1:{port}"))
-    assert (refused.up, refused.seen) == (False, "refused: nobody listens there")
+    assert (refused.up, refused.seen) == (False, "refused: the port is closed")
 
     def unknown(*_: Any) -> None:
         raise socket.gaierror(-2, "Name or service not known")

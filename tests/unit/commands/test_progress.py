@@ -45,7 +45,7 @@ def tasks(clock: SteppedClock) -> list[Task]:
     return [
         Task(
             "vnet1/1",
-            "1. lend the gateway of vnet3 to vnet1",
+            "1. allow vnet1 to use the gateway in vnet3",
             hindered(clock),
             owns=HUB,
             change="create",
@@ -54,7 +54,7 @@ def tasks(clock: SteppedClock) -> list[Task]:
         ),
         Task(
             "vnet11/1",
-            "1. lend the gateway of vnet3 to vnet11",
+            "1. allow vnet1 to use the gateway in vnet31",
             refused,
             owns=HUB,
             resource=f"{NETWORK}/vnet3/virtualNetworkPeerings/vnet3-to-vnet11",
@@ -64,15 +64,16 @@ def tasks(clock: SteppedClock) -> list[Task]:
 
 
 LINES = """\
-  started       0 s  1. lend the gateway of vnet3 to vnet1  (usually 3 s, one in ten 14 s)
-  waiting       0 s  1. lend the gateway of vnet3 to vnet11: waits for vnet3-to-vnet1 (writes on \
+  started       0 s  1. allow vnet1 to use the gateway in vnet3  (typically 3 s, \
+90th percentile 14 s)
+  waiting       0 s  1. allow vnet1 to use the gateway in vnet31: waits for vnet3-to-vnet1 (writes on \
 vnet3 follow one another)
-  waiting       1 s  1. lend the gateway of vnet3 to vnet1: Azure is updating vnet3 \
+  waiting       1 s  1. allow vnet1 to use the gateway in vnet3: Azure is updating vnet3 \
 (ReferencedResourceNotProvisioned); attempt 2 in 13 s
-     done      15 s  1. lend the gateway of vnet3 to vnet1  (15 s, 2 attempts): written
-  started      15 s  1. lend the gateway of vnet3 to vnet11
-   FAILED      17 s  1. lend the gateway of vnet3 to vnet11  (2 s): Azure says no
-  skipped      17 s  2. have the peering ready: what it needs was not done
+     done      15 s  1. allow vnet1 to use the gateway in vnet3  (15 s, 2 attempts): written
+  started      15 s  1. allow vnet1 to use the gateway in vnet31
+   FAILED      17 s  1. allow vnet1 to use the gateway in vnet31  (2 s): Azure says no
+  skipped      17 s  2. have the peering ready: what it depends on was not done
 """
 
 
@@ -177,4 +178,5 @@ def test_a_row_says_what_is_usual_and_why_it_waits() -> None:
     ],
 )
 def test_a_wait_says_in_words_what_azure_said(failure: AzureFailure, why: str) -> None:
-    assert waits.of_failure(failure, 3.0, 2) == waits.Wait(why, 3.0, 2)
+    refused = failure.kind is not Kind.CONNECTION
+    assert waits.of_failure(failure, 3.0, 2) == waits.Wait(why, 3.0, 2, refused=refused)

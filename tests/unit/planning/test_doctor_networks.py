@@ -56,7 +56,7 @@ def test_a_site_that_is_said_to_be_prestaged_has_its_peerings_with_the_backup_hu
     state |= {name: (flags, "Connected") for name, flags in READY.items()}
     observed = sites.observed(two, state)
     assert lines_of(networks.prestaged, two, observed=observed) == [
-        (HOLDS, "1 of 2 spoke(s) prestaged (vnet1)")
+        (HOLDS, "1 of 2 spokes prestaged (vnet1)")
     ]
     ((verdict, seen),) = lines_of(
         networks.prestaged, replace(two, prestaged=True), observed=observed

@@ -131,8 +131,8 @@ def test_a_test_that_runs_there_already_is_not_started_again(status: str) -> Non
     ("circuits", "wanted", "kind", "told"),
     [
         (replace(gateway(*TWO), gateway_type="Vpn"), AMSTERDAM, Refused, "of type Vpn"),
-        (gateway(*TWO[:1]), AMSTERDAM, Refused, "1 peering location(s) (Amsterdam)"),
-        (gateway(), AMSTERDAM, Refused, "0 peering location(s) (none)"),
+        (gateway(*TWO[:1]), AMSTERDAM, Refused, "1 peering location (Amsterdam)"),
+        (gateway(), AMSTERDAM, Refused, "0 peering locations (none)"),
         (gateway(*TWO), "Vienna", Refused, "expected one of: Amsterdam, Dublin"),
         (gateway(*TWO, tests=(failover(DUBLIN),)), AMSTERDAM, Refused, "at Dublin is Running"),
         (gateway(*TWO, tests=(failover(status="Stopping"),)), AMSTERDAM, Refused, "is Stopping"),

@@ -27,7 +27,7 @@ def test_on_ipsec_the_primary_peerings_differ_and_the_command_is_named() -> None
         "vnet9-to-vnet2",
         "vnet2-to-vnet9",
     ]
-    assert "Terraform's next apply would undo this: 4 peering(s)" in drift.text(told)
+    assert "Terraform's next apply would undo this: 4 peerings" in drift.text(told)
     assert "erfailover export terraform" in drift.text(told)
 
 

@@ -39,7 +39,7 @@ def test_the_plan_says_both_and_that_they_are_estimates(site: Site) -> None:
     plan = made(site)
     text = provision.plan_text(plan)
     assert "Takes about 18 min" in text or "Takes about 19 min" in text
-    assert "Costs about $0.71 an hour while it stands (estimate: East US list prices" in text
+    assert "Costs about $0.71 per hour until destroyed (estimate: East US list prices" in text
     assert provision.plan_data(plan)["estimate"]["hourly_usd"] == 0.7098
 
 

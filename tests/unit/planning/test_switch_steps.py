@@ -137,8 +137,9 @@ def test_break_and_make_wait_for_no_other_spokes_write_on_a_hub() -> None:
 
 def test_a_reason_names_another_step_by_its_number_in_the_table() -> None:
     _, why = RULES[StepKind.MAKE].words("vnet1", "vnet3", "vnet2")
-    assert (
-        why == f"the make. If Azure refuses it, step {RULES[StepKind.BREAK].number} is taken back"
+    number = RULES[StepKind.BREAK].number
+    assert why == (
+        f"connects the spoke to the new gateway. If Azure rejects it, step {number} is rolled back"
     )
     for rule in STEPS:
         assert not NUMBERED_TEXT.search(rule.title + rule.why)

@@ -42,15 +42,15 @@ def test_the_plan_of_one_spoke_tells_changes_times_and_risks_and_ends_with_the_c
     assert lines[0] == "Plan: switch poc to IPsec"
     assert lines[-1] == "Plan: 2 to add, 3 to change, 0 to remove."
     assert "+ add   ~ change   - remove   = kept" in lines
-    at = lines.index("~ 3. stop using the gateway of vnet2 from vnet1")
+    at = lines.index("~ 3. disconnect vnet1 from the gateway in vnet2")
     assert lines[at - 1].lstrip().startswith("-- gate: all of the above is read again")
     assert lines[at + 1 : at + 5] == [
-        "       vnet1-to-vnet2 is changed; usually 3 s, one in ten 13 s",
+        "       vnet1-to-vnet2 is changed; typically 3 s, 90th percentile 13 s",
         "         ~ forwarded traffic: yes -> no",
         "         ~ remote gateways: yes -> no",
         "         = access yes, gateway transit no",
     ]
-    assert "between 3 and 4, each spoke (usually" in text
+    assert "between 3 and 4, each spoke (typically" in text
     assert "not at risk: Internet and NAT" in text
     assert max(map(len, lines)) <= 80
 
@@ -59,7 +59,7 @@ def test_a_plan_with_nothing_to_do_says_so_and_nothing_of_risks() -> None:
     site = sites.site()
     seen = sites.observed(site, sites.on(Path.IPSEC, site))
     text = plan_text.text(site, procedure.plan(site, seen, Path.IPSEC))
-    assert text.splitlines()[-1] == "Nothing to change: every peering is as it should be."
+    assert text.splitlines()[-1] == "Nothing to change: all peerings are as desired."
     assert "At risk" not in text
 
 
@@ -87,13 +87,13 @@ def test_spokes_that_are_alike_are_told_once_and_another_is_singled_out() -> Non
     assert "119 spokes, alike: vnet11 to vnet13, vnet15 to vnet130" in lines
     alone = lines.index("vnet14")
     assert lines[alone + 1 : alone + 3] == [
-        "= 1. lend the gateway of vnet3 to vnet14",
-        "       vnet3-to-vnet14 is already so",
+        "= 1. allow vnet14 to use the gateway in vnet3",
+        "       vnet3-to-vnet14: no change",
     ]
     assert lines[-1] == f"Plan: {2 * 119} to add, {3 * 120} to change, 0 to remove."
     assert "vnet11 has no gateway of its own" in text
-    assert "... and 119 more of the same (-o json: all)" in text
-    assert text.count("why here: the make") == 1
+    assert "... and 119 more of the same (use -o json to list all)" in text
+    assert text.count("why now: connects the spoke") == 1
     assert len(lines) < 120
     assert max(map(len, lines)) <= 80
     assert len(data.data(site, planned(site)[0])["steps"]) == 5 * 120, "-o json tells all"

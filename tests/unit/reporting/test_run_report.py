@@ -115,7 +115,8 @@ def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
     ]
     report = RunReport(run(*records, outcome=None))
     assert report.headline == (
-        "poc was NOT switched to IPsec; 1 BETWEEN THE PATHS. Its end was not recorded."
+        "poc was NOT switched to IPsec; 1 NO PATH (disconnected from both gateways). Its "
+        "end was not recorded."
     )
     told = run_text.text(report)
     assert "Outage: not known. vnet1 was taken off its path after 5 s" in told
@@ -173,7 +174,7 @@ def test_a_run_without_steps_has_a_page_without_a_picture() -> None:
     assert timeline.picture(report) is None
     text = check_page(html.page(report))
     assert "poc is on IPsec; verified." in text
-    assert "Nothing had to be changed." in run_text.text(report)
+    assert "Nothing had to change." in run_text.text(report)
 
 
 def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:

@@ -70,7 +70,7 @@ def test_notes_come_and_go() -> None:
     same = seen(of, healthy(of))
     drill = ("*** A DRILL IS RUNNING: x\n*** To stop it: y",)
     assert texts(changes(same, same, ((), drill))) == ["A DRILL IS RUNNING: x"]
-    assert texts(changes(same, same, (drill, ()))) == ["no longer: A DRILL IS RUNNING: x"]
+    assert texts(changes(same, same, (drill, ()))) == ["cleared: A DRILL IS RUNNING: x"]
 
 
 def test_the_verdict_is_an_event_only_where_it_changed() -> None:
@@ -86,10 +86,10 @@ def test_a_page_fits_its_terminal_and_says_that_a_reading_failed() -> None:
     of = site()
     noticed = tuple(Event(f"2026-01-01T00:00:{n:02}Z", f"event {n} " + "x" * 99) for n in range(60))
     known = replace(shown(of, dark(of)), events=noticed, failure="timed out " * 20)
-    lines = page(known, "next in 7 s; Ctrl-C leaves", Screen(80), 40).splitlines()
+    lines = page(known, "next in 7 s; Ctrl-C to exit", Screen(80), 40).splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
-    assert lines[1].endswith("next in 7 s; Ctrl-C leaves")
+    assert lines[1].endswith("next in 7 s; Ctrl-C to exit")
     assert lines[2].startswith("the reading after that failed: timed out")
     assert "event 59" in "".join(lines)
     assert "event 1 " not in "".join(lines)

@@ -87,7 +87,7 @@ def test_a_message_of_urllib3_loses_the_query_of_its_url() -> None:
 
 def test_plain_text_is_left_as_it_is() -> None:
     for text in (
-        "4. use the gateway of vnet3 from vnet1  (12 s): Connected",
+        "4. connect vnet1 to the gateway in vnet3  (12 s): Connected",
         "Shared keys and passwords are kept in state/secrets.json",
         f"GET {short(f'{ARM}/resourceGroups/rg')} 200, 3 ms, correlation id {GUID}",
     ):
