@@ -33,7 +33,7 @@ def test_a_network_that_is_there_becomes_a_site_by_reading_alone(adopted: Adopte
     before = len(stage.lab.trace)
     out = stage.do(*adopted.init)
     assert adopted.reads_only(before)
-    assert "12 spoke(s), 12 on ExpressRoute" in out
+    assert "12 spokes, 12 on ExpressRoute" in out
     assert "circuits at Amsterdam, Dublin" in out
 
     site = site_of(adopted)
@@ -206,7 +206,7 @@ def test_a_site_that_is_failed_over_is_recognised(adopted: Adopted) -> None:
     first = site_of(adopted)
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     out = stage.do(*adopted.init, *FEW, "--force", "--name", "again")
-    assert "2 spoke(s), 2 on IPsec" in out
+    assert "2 spokes, 2 on IPsec" in out
     again = site_of(adopted)
     assert again.name == "again"
     for one, other in zip(first.spokes, again.spokes, strict=True):

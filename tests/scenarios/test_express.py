@@ -140,7 +140,7 @@ def test_what_only_the_lost_location_carries_is_lost_and_filed_as_not_withstood(
 def test_a_single_peering_location_has_no_such_drill(stage: Stage) -> None:
     make(stage, "Amsterdam", "Amsterdam")
     assert stage.run(*START) == 3
-    assert "er has circuits at 1 peering location(s) (Amsterdam)" in stage.err
+    assert "er has circuits at 1 peering location (Amsterdam)" in stage.err
     assert "erfailover switch --to ipsec" in stage.err
     assert posts(stage) == []
 

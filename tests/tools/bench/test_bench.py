@@ -74,7 +74,7 @@ def test_targets_are_judged_on_all_seeds_together() -> None:
         status=(Compared(1, 10.0, 9.0),),
     )
     found = {each.name: each for each in targets.judged(measured)}
-    bound = found["prestaged against its bound, 1 spoke(s)"]
+    bound = found["prestaged against its bound, 1 spoke"]
     assert (bound.found, bound.holds) == (64.0 / 60.0, True)
     az = found["prestaged, times faster than the notes' procedure by az, 1 spoke"]
     assert (az.found, az.holds) == (200.0 / 32.0, True)

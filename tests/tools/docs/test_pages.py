@@ -135,5 +135,5 @@ def test_a_command_line_that_cannot_be_parsed_is_told(command: str, problem: str
 
 def test_outputs_are_compared_up_to_numbers_and_the_width_of_tables() -> None:
     printed = "vnet1 is on IPsec.\nafter 12.5 s\n ─────────\n"
-    assert missing("vnet1 is on IPsec.\nafter 1 min 09 s\n ───\n...\n", printed) == []
+    assert missing("vnet1 is on IPsec.\nafter 1 min 9 s\n ───\n...\n", printed) == []
     assert missing("vnet1 is on ExpressRoute.", printed) == ["vnet1 is on ExpressRoute."]

@@ -11,7 +11,7 @@ from erfailover.commands.switch.hold_time import Countdown
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.model.claims import Claim, Verdict
 
-SEEN = "er: every remote prefix seen for 20 s of 2 min 00 s; " + "the session is up " * 10
+SEEN = "er: every remote prefix seen for 20 s of 2 min; " + "the session is up " * 10
 
 
 def waiting(verdict: Verdict = Verdict.FAILS) -> Claim:
