@@ -177,4 +177,5 @@ def test_a_row_says_what_is_usual_and_why_it_waits() -> None:
     ],
 )
 def test_a_wait_says_in_words_what_azure_said(failure: AzureFailure, why: str) -> None:
-    assert waits.of_failure(failure, 3.0, 2) == waits.Wait(why, 3.0, 2)
+    refused = failure.kind is not Kind.CONNECTION
+    assert waits.of_failure(failure, 3.0, 2) == waits.Wait(why, 3.0, 2, refused=refused)
