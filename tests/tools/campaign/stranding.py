@@ -71,7 +71,7 @@ def _not_found_ends_it() -> None:
 
     def recover(self: Any, deadline: float) -> Place:
         failure = self._failures.get(Direction.FORWARD)
-        if isinstance(failure, AzureFailure) and failure.kind is Kind.NOT_FOUND:
+        if isinstance(failure, AzureFailure) and failure.kind is Kind.OPERATION_LOST:
             return Place.NOWHERE
         return right(self, deadline)
 
