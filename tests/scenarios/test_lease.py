@@ -130,7 +130,7 @@ def test_the_lease_of_a_killed_run_is_taken_over_at_once(provisioned: Stage) -> 
 def test_a_refused_confirmation_or_a_failure_gives_the_lease_up(provisioned: Stage) -> None:
     stage = provisioned
     assert stage.run("switch", "--to", "ipsec") == 3
-    assert "Cannot prompt: standard input is not a terminal" in stage.err
+    assert "--yes --planned" in stage.err
     assert not state(stage).lease_file.exists()
 
 

@@ -14,7 +14,7 @@ from tests.support.adopted_changes import answered, network, paths, subnet_peere
 __all__ = ["Made", "adopted", "made_once"]
 
 THREE = ("--spoke", "vnet-erp", "--spoke", "vnet-data", "--spoke", "vnet-shop")
-TO_IPSEC = ("switch", "--to", "ipsec")
+TO_IPSEC = ("switch", "--to", "ipsec", "--planned")
 
 
 def deleted(adopted: Adopted) -> None:
@@ -242,7 +242,7 @@ def test_a_saved_plan_goes_on_without_a_spoke_that_was_deleted_since(adopted: Ad
     stage.do(*adopted.init, *THREE)
     stage.do(*TO_IPSEC, "--dry-run", "--out", "plan.json")
     deleted(adopted)
-    assert stage.run("switch", "--plan", "plan.json", "--yes") == 4
+    assert stage.run("switch", "--plan", "plan.json", "--yes", "--planned") == 4
     assert "vnet-erp does not exist in Azure" in stage.err
     assert paths(adopted)["vnet-data"] == "hub-neu"
 
@@ -253,7 +253,7 @@ def test_a_saved_plan_does_not_move_what_it_left_out(adopted: Adopted) -> None:
     failed(adopted)
     stage.do(*TO_IPSEC, "--dry-run", "--out", "plan.json")
     stage.lab.clear_faults()
-    assert stage.run("switch", "--plan", "plan.json", "--yes") == 3
+    assert stage.run("switch", "--plan", "plan.json", "--yes", "--planned") == 3
     assert "left out of the saved plan" in stage.err
     found = paths(adopted)
     assert (found["vnet-data"], found["vnet-erp"]) == ("hub-neu", "hub-weu")

@@ -38,7 +38,7 @@ OWN_COMMANDS: tuple[tuple[str, ...], ...] = (
     ("permissions", "--role-definition", "read"),
     ("provision", "--dry-run"),
     ("destroy", "--dry-run"),
-    ("switch", "--to", "ipsec", "--yes"),
+    ("switch", "--to", "ipsec", "--yes", "--planned"),
     ("switch", "--to", "expressroute", "--yes"),
 )
 """On a site that erfailover made, with probes that Azure answers."""

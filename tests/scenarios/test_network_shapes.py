@@ -124,8 +124,12 @@ SHAPES: dict[str, Callable[[Adopted], None]] = {
     "spokes that take no remote gateway": without_remote_gateways,
     "Virtual WAN": virtual_wan,
 }
-ELSEWHERE = ("a VPN gateway beside the ExpressRoute gateway", "spokes of another tenant")
-"""Rows of another world; ``test_coexistence`` shows the first."""
+ELSEWHERE = (
+    "a VPN gateway beside the ExpressRoute gateway",
+    "spokes, or a hub, of another tenant",
+    "the same, signed in with a managed identity",
+)
+"""Rows of other worlds; ``test_coexistence`` and ``test_tenants`` show them."""
 
 
 def told_of(shape: str) -> str:
@@ -165,7 +169,7 @@ def test_a_network_works_or_is_refused_as_the_page_says(adopted: Adopted, shape:
         doctor = run("doctor")
         assert ("`doctor` fails" in told or told.startswith("refused")) is (doctor == 3)
         run("switch", "--to", "ipsec", "--dry-run", "-o", "json")
-        code = run("switch", "--to", "ipsec", "--yes")
+        code = run("switch", "--to", "ipsec", "--yes", "--planned")
         run("status", "-o", "json")
         moved = paths(adopted)["vnet-erp"] == "hub-neu"
         assert moved is told.startswith("works"), stage.err[-900:] + printed[-3][-1500:]

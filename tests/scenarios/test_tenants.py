@@ -21,7 +21,7 @@ from tests.support.az import installed
 from tests.support.stage import Stage, lab_in
 
 THREE = ("--spoke", "vnet-erp", "--spoke", "vnet-data", "--spoke", "vnet-shop")
-TO_IPSEC = ("switch", "--to", "ipsec")
+TO_IPSEC = ("switch", "--to", "ipsec", "--planned")
 BACKUP_APART = "the spokes' tenant, the backup hub apart"
 OTHER = "0e0f7a3c-5b4f-4a55-8f0b-6f6f3c1d2e11"
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"

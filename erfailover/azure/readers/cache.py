@@ -112,6 +112,8 @@ class Readings:
         return body
 
     def _get(self, network_id: str) -> Body | None:
+        if len(self.site.spokes) < 2:
+            return self.reader.get(network_id)
         try:
             return self.reader.get(network_id, ALONE_S)
         except AzureFailure as failure:

@@ -30,6 +30,7 @@ from erfailover.errors import (
     AzureFailure,
     Interrupted,
     Kind,
+    UnknownReading,
     VerificationFailed,
 )
 from erfailover.model.claims import Verdict
@@ -368,6 +369,7 @@ class SwitchRun:
         while mine:
             networks = list(dict.fromkeys(network_of(step.write.peering_id) for step in mine))
             observed = self.readings.observe(networks)
+            unread = {each for each in networks if observed.network(each) is None}
             mine = [
                 step
                 for step in mine
@@ -378,6 +380,13 @@ class SwitchRun:
             if not mine:
                 return
             if clock.now() >= deadline:
+                mine = [each for each in mine if network_of(each.write.peering_id) not in unread]
+                if not mine:
+                    why = "; ".join(observed.unknown.values())
+                    raise UnknownReading(
+                        f"all is written and accepted, but could not be read again: {why}",
+                        "Look at it with erfailover status.",
+                    )
                 raise VerificationFailed(
                     f"{', '.join(step.write.name for step in mine)}: written and accepted, but "
                     "not as written",
