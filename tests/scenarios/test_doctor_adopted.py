@@ -54,9 +54,7 @@ def test_an_adopted_network_passes_and_networks_of_one_name_are_told_apart(
     # Four of the standby ones are whole; half of one waits for its other side.
     assert peerings["seen"].startswith("28 peerings Connected and in sync; a switch creates")
     assert "completes 20: " in peerings["seen"]
-    assert (
-        lines["prestaged"][0]["seen"] == "2 of 12 spokes prestaged (vnet-data, rg-web/vnet-web)"
-    )
+    assert lines["prestaged"][0]["seen"] == "2 of 12 spokes prestaged (vnet-data, rg-web/vnet-web)"
     assert [each["seen"] for each in lines["connections"]] == [
         "2 connections of ergw-weu, nothing wrong with them",
         "1 connection of vpngw-neu, nothing wrong with them",

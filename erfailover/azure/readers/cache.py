@@ -112,7 +112,7 @@ class Readings:
         return body
 
     def _get(self, network_id: str) -> Body | None:
-        if len(self.site.spokes) < 2:
+        if not self.site.spokes[1:]:
             return self.reader.get(network_id)
         try:
             return self.reader.get(network_id, ALONE_S)

@@ -54,7 +54,7 @@ def tasks(clock: SteppedClock) -> list[Task]:
         ),
         Task(
             "vnet11/1",
-            "1. allow vnet1 to use the gateway in vnet31",
+            "1. allow vnet11 to use the gateway in vnet3",
             refused,
             owns=HUB,
             resource=f"{NETWORK}/vnet3/virtualNetworkPeerings/vnet3-to-vnet11",
@@ -66,13 +66,13 @@ def tasks(clock: SteppedClock) -> list[Task]:
 LINES = """\
   started       0 s  1. allow vnet1 to use the gateway in vnet3  (typically 3 s, \
 90th percentile 14 s)
-  waiting       0 s  1. allow vnet1 to use the gateway in vnet31: waits for vnet3-to-vnet1 (writes on \
-vnet3 follow one another)
+  waiting       0 s  1. allow vnet11 to use the gateway in vnet3: waits for vnet3-to-vnet1 \
+(writes on vnet3 follow one another)
   waiting       1 s  1. allow vnet1 to use the gateway in vnet3: Azure is updating vnet3 \
 (ReferencedResourceNotProvisioned); attempt 2 in 13 s
      done      15 s  1. allow vnet1 to use the gateway in vnet3  (15 s, 2 attempts): written
-  started      15 s  1. allow vnet1 to use the gateway in vnet31
-   FAILED      17 s  1. allow vnet1 to use the gateway in vnet31  (2 s): Azure says no
+  started      15 s  1. allow vnet11 to use the gateway in vnet3
+   FAILED      17 s  1. allow vnet11 to use the gateway in vnet3  (2 s): Azure says no
   skipped      17 s  2. have the peering ready: what it depends on was not done
 """
 
