@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import click
 
+SYNONYMS = {
+    "failover": "switch --to ipsec",
+    "failback": "switch --to expressroute",
+    "rollback": "switch --undo",
+    "undo": "switch --undo",
+    "plan": "switch --to ipsec --dry-run",
+    "apply": "switch --plan FILE",
+    "check": "doctor",
+    "validate": "doctor",
+}
+"""What people type for a command that has another name."""
+
 
 class Explained(click.Command):
     """A command whose help ends with its examples."""
@@ -21,23 +33,49 @@ class Commands(click.Group):
     group_class = type
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the group's words; raises ``UsageError``, also for an option of its commands."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            name = error.option_name
-            taken = {
-                each for sub in self.commands.values() for opt in sub.params for each in opt.opts
-            }
-            if name not in taken:
-                raise
-            told = f"{name} stands after the command: {ctx.command_path} COMMAND {name}"
-            raise click.UsageError(told, ctx) from None
+        """Take the group's words; options of the command may precede it, as in kubectl and az."""
+        return super().parse_args(ctx, self._with_leading_options_last(args))
+
+    def _with_leading_options_last(self, args: list[str]) -> list[str]:
+        own = {name for option in self.params for name in option.opts}
+        options = {
+            name: option
+            for command in self.commands.values()
+            for option in command.params
+            if isinstance(option, click.Option)
+            for name in option.opts
+        }
+        leading: list[str] = []
+        rest = list(args)
+        while rest and (name := _option_name(rest[0])) in options and name not in own:
+            takes_value = not (options[name].is_flag or options[name].count or "=" in rest[0])
+            count = 2 if takes_value else 1
+            leading, rest = leading + rest[:count], rest[count:]
+        if not leading or not rest or rest[0].startswith("-"):
+            return list(args)
+        return [rest[0], *leading, *rest[1:]]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; raises ``UsageError`` with the command to type for a known synonym."""
+        if args and self.get_command(ctx, args[0]) is None and args[0] in SYNONYMS:
+            raise click.UsageError(
+                f"No such command '{args[0]}'. Use: erfailover {SYNONYMS[args[0]]}", ctx
+            )
+        return super().resolve_command(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what is at the end of a help."""
         super().format_epilog(ctx, formatter)
         _write_examples(ctx, formatter)
+
+
+def _option_name(word: str) -> str:
+    """Return the option that a word names: ``--site`` of ``--site=x``, ``-v`` of ``-vv``."""
+    if not word.startswith("--") and word.lstrip("-") == "v" * (len(word) - 1):
+        return "-v"
+    return word.partition("=")[0]
 
 
 def _write_examples(ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -47,7 +47,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     click.echo(cli_completion.script(ctx.find_root().command, shell))
 
 
-@click.command("help", cls=Explained, add_help_option=False)
+@click.command("help", cls=Explained)
 @click.argument("command", nargs=-1, shell_complete=completed("commands"))
 @click.pass_context
 def help_(ctx: click.Context, command: tuple[str, ...]) -> None:

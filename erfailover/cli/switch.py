@@ -70,9 +70,11 @@ from erfailover.cli.options import Word, common, completed, context, planned, wr
     help="Ask this probe of the site file all the while, and report the outage; repeatable. "
     "Those with `continuous: true` are asked without.",
 )
+@click.argument("path", required=False, metavar="", type=click.UNPROCESSED)
 @writes
 @planned
 def switch(
+    path: str | None,
     target: str | None,
     undo: bool,
     plan_file: Path | None,
@@ -90,9 +92,16 @@ def switch(
 
     In the one order that never cuts the spokes' other traffic.
     """
-    if [undo, target is not None, plan_file is not None].count(True) != 1:
+    if path is not None:
+        to = f"--to {path}" if path in ("ipsec", "expressroute") else "--to ipsec|expressroute"
+        raise click.UsageError(f"Got unexpected argument '{path}'. Use: erfailover switch {to}")
+    given = {"--to": target is not None, "--undo": undo, "--plan": plan_file is not None}
+    if (number := sum(given.values())) > 1:
+        names = " and ".join(name for name, is_given in given.items() if is_given)
+        raise click.UsageError(f"{names} exclude each other.")
+    if number == 0:
         raise click.UsageError(
-            "Say where to go: --to ipsec, --to expressroute, --undo, or --plan FILE."
+            "Nothing to do. Use --to ipsec, --to expressroute, --undo, or --plan FILE."
         )
     if out is not None and (not dry_run or target is None):
         raise click.UsageError("--out saves the plan of --to PATH --dry-run.")

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from erfailover.errors import STYLE, Refused, UsageFailure, printable
+from erfailover.errors import STYLE, Interrupted, Refused, UsageFailure, printable
 from erfailover.reporting import formats
 from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.formats import Query
@@ -93,9 +93,16 @@ class Output:
                 f"{question} Cannot prompt: standard input is not a terminal.",
                 "Use --yes to skip the prompt.",
             )
+        self._ask(question)
+
+    def _ask(self, question: str) -> None:
         import click
 
-        if not click.confirm(printable(question), default=False, err=True):
+        try:
+            answer = click.confirm(printable(question), default=False, err=True)
+        except click.Abort:
+            raise Interrupted("interrupted at the prompt; nothing was changed") from None
+        if not answer:
             raise Refused("Nothing was changed.")
 
     def confirm_planned(self, question: str, healthy: str, *, planned: bool) -> None:
@@ -117,10 +124,7 @@ class Output:
                 f"{healthy}, and this switch interrupts it",
                 "To leave a healthy path without a prompt, use --yes --planned.",
             )
-        import click
-
-        if not click.confirm(printable(question), default=False, err=True):
-            raise Refused("Nothing was changed.")
+        self._ask(question)
 
     def confirm_by_name(self, question: str, name: str, given: str | None, option: str) -> None:
         """Have a name typed, where ``--yes`` would be too easy.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from erfailover.commands.context import Context
+from erfailover.commands.hints import not_found_hint
 from erfailover.commands.output import screen
 from erfailover.commands.status import snapshot
 from erfailover.errors import UnknownReading, VerificationFailed
@@ -23,7 +24,7 @@ def run(context: Context) -> None:
     if health.healthy is None:
         raise UnknownReading(
             "the state of the active path is unknown: " + _first_reasons(found),
-            None if found.observed.networks else "Is the site provisioned? erfailover provision",
+            None if found.observed.networks else not_found_hint(context.site),
         )
     if not health.healthy:
         raise VerificationFailed("the active path is not healthy", _next(health.path))

@@ -218,7 +218,8 @@ def insist_on_having_read(plan: SwitchPlan) -> None:
     if unread:
         raise UnknownReading(
             f"nothing can be planned: {'; '.join(unread)}",
-            "Is the site provisioned (erfailover provision), and may you read it?",
+            "Check the subscription, the names in the site file, and your rights: "
+            "erfailover doctor",
         )
 
 

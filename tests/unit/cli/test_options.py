@@ -195,12 +195,3 @@ def test_help_of_a_command_is_the_command_s_own(capsys: pytest.CaptureFixture[st
 def test_help_of_what_has_no_commands_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["help", "switch", "now"]) == 2
     assert "'now'" in capsys.readouterr().err
-
-
-def test_an_option_before_the_command_is_told_where_it_stands(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert invoke(["--lab", "status"]) == 2
-    assert "--lab stands after the command: erfailover COMMAND --lab" in capsys.readouterr().err
-    assert invoke(["--nonsense", "status"]) == 2
-    assert "--nonsense" in capsys.readouterr().err
