@@ -7,15 +7,15 @@ from importlib.util import find_spec
 NEEDED = ("aiohttp", "jwt", "trustme")
 """What the extra ``lab`` installs."""
 COMPLETION = "_ERFAILOVER LAB_COMPLETE"
-"""Set if a shell asks for completions, which is no place for an error."""
+"""Set if a shell completes a command, when no error may be printed."""
 
 
 def main() -> None:
-    """Run the lab's command line, or say what to install."""
+    """Run the lab's command line, or explain what to install."""
     if any(find_spec(name) is None for name in NEEDED):
         if COMPLETION not in os.environ:
             print(
-                "the lab is not installed; install it with: pip install 'erfailover[lab]'",
+                "The lab is not installed. Install it with: pip install 'erfailover[lab]'",
                 file=sys.stderr,
             )
         sys.exit(2)

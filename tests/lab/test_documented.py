@@ -11,7 +11,7 @@ import yaml
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.engine.faults import read_faults
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.machines.shell.programs import machine_programs
+from erfailover.lab.machines.shell.programs import make_machine_programs
 from erfailover.lab.providers.registry import PROVIDERS
 from erfailover.lab.server.server import LabServer
 
@@ -22,7 +22,7 @@ DOCUMENT = (ROOT / "docs" / "lab.md").read_text("utf-8")
 def named() -> set[str]:
     """What the first column of the table of types names, in lower case."""
     rows = re.findall(r"^\| (`[^|]*`[^|]*)\|", DOCUMENT, re.MULTILINE)
-    return {each.lower() for row in rows for each in re.findall(r"`([^`]+)`", row)}
+    return {name.lower() for row in rows for name in re.findall(r"`([^`]+)`", row)}
 
 
 @pytest.mark.parametrize("found", list(PROVIDERS), ids=lambda found: found.type)
@@ -36,7 +36,9 @@ def test_every_type_and_action_is_documented(found: rt.ResourceType) -> None:
 
 
 def test_every_variable_is_documented(server: LabServer, lab: Lab) -> None:
-    missing = [each for each in server.environment() if f"`{each}`" not in DOCUMENT]
+    missing = [
+        variable for variable in server.build_environment() if f"`{variable}`" not in DOCUMENT
+    ]
     assert not missing
 
 
@@ -44,7 +46,7 @@ def test_the_commands_that_are_named_are_modelled() -> None:
     (row,) = re.findall(r"^\| `virtualMachines/runCommand` .*$", DOCUMENT, re.MULTILINE)
     listed = re.findall(r"`([a-z]+)`", row.split("4 KB:")[1].split("|")[0])
     assert len(listed) > 5
-    assert set(listed) <= set(machine_programs().by_name)
+    assert set(listed) <= set(make_machine_programs().by_name)
 
 
 def test_the_faults_of_the_example_can_be_read() -> None:

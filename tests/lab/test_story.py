@@ -70,7 +70,7 @@ def test_no_answer_shows_a_machines_password_or_custom_data(story: Arm) -> None:
     body = story.get("Microsoft.Compute/virtualMachines/vm1?$expand=instanceView")
     assert "not to be seen" not in json.dumps(body)
     assert "customData" not in json.dumps(body)
-    codes = [each["code"] for each in body["properties"]["instanceView"]["statuses"]]
+    codes = [status["code"] for status in body["properties"]["instanceView"]["statuses"]]
     assert codes == ["ProvisioningState/succeeded", "PowerState/running"]
 
 

@@ -17,7 +17,7 @@ from tests.support.stage import Provisioned, Stage, lab_in
 @pytest.fixture(scope="session")
 def identity_() -> Identity:
     """Who every lab of the scenarios is: the same subscription in all."""
-    return identity.make()
+    return identity.make_identity()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import yaml
 from pycep import BicepParser
 
 from erfailover.config.loader import load
-from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site, SiteFailoverTest
 from tests.support.adopted import Adopted, Made, adopted, made_once
@@ -253,7 +253,7 @@ def test_a_circuit_that_may_not_be_read_is_somebody_elses_and_stops_nothing(
     adopted: Adopted,
 ) -> None:
     stage = adopted.stage
-    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "GET", "*/circuit-ams", times=0))
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", "*/circuit-ams", times=0))
     assert "circuits at Dublin, an unknown location (circuit-ams)" in stage.do(*adopted.init)
     assert site_of(adopted).drill is None
 
@@ -262,7 +262,7 @@ def test_a_vnet_that_may_not_be_read_stops_the_adoption_unless_the_spokes_are_na
     adopted: Adopted,
 ) -> None:
     stage = adopted.stage
-    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "GET", "*/virtualNetworks/vnet-ml", times=0))
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", "*/virtualNetworks/vnet-ml", times=0))
     assert stage.run(*adopted.init) == 4
     assert "whether these are spokes cannot be told: vnet-ml" in stage.err
     assert not (stage.folder / "erfailover.yaml").exists()
@@ -280,7 +280,7 @@ def test_a_right_that_lacks_on_the_other_side_is_told_as_such(adopted: Adopted) 
         "perform action 'peer/action' on the linked scope(s) 'y'."
     )
     refusal = Fault(
-        Kind.ANSWER,
+        FaultKind.ANSWER,
         "PUT",
         "*/hub-neu/*",
         times=0,
@@ -395,7 +395,7 @@ def test_a_leaving_gateway_that_does_not_answer_is_unknown_and_holds_nothing_up(
     stage = adopted.stage
     stage.do(*adopted.init, "--spoke", "vnet-erp")
     tables = "virtualNetworkGateways/ergw-weu/get*"
-    stage.lab.add_faults(Fault(Kind.STUCK, "POST", tables, times=FOREVER, seconds=FOREVER))
+    stage.lab.add_faults(Fault(FaultKind.STUCK, "POST", tables, times=FOREVER, seconds=FOREVER))
     began = stage.clock.now()
     plan = stage.json("switch", "--to", "ipsec", "--dry-run")
     assert stage.clock.now() - began < 30.0

@@ -25,11 +25,11 @@ SPEED = 150.0
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """What a shell has after ``erfailover lab env``, az on its path, and nothing else."""
     program = az_cli.installed().program
-    folder = state_folder.folder(tmp_path / "lab")
+    folder = state_folder.get_state_folder(tmp_path / "lab")
     running, _ = process.start(folder, speed=SPEED)
     try:
         path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-        yield {"PATH": path, "HOME": str(tmp_path)} | process.variables(running)
+        yield {"PATH": path, "HOME": str(tmp_path)} | process.build_variables(running)
     finally:
         process.stop(folder)
 

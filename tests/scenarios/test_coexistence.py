@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from erfailover.lab.engine import customer_edges
-from erfailover.lab.engine.customer_edges import Loss
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.customer_edges import SessionLoss
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.express_site import Maker, make
 from tests.support.stage import Stage
 
@@ -17,7 +17,9 @@ NATIVE = "Azure fails over between the two by itself, within seconds"
 
 def lose_circuit(stage: Stage) -> None:
     stage.lab.catch_up()
-    customer_edges.lose(stage.lab, customer_edges.find_circuit(stage.lab, "c1"), Loss())
+    customer_edges.lose_sessions(
+        stage.lab, customer_edges.find_circuit(stage.lab, "c1"), SessionLoss()
+    )
     stage.pass_time(60)
 
 
@@ -118,7 +120,7 @@ def test_a_second_gateway_that_cannot_be_read_leaves_an_outage_unknown(
 ) -> None:
     lose_circuit(stage)
     path = "virtualNetworkGateways/vpn-er/*"
-    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "POST", path, times=0))
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "POST", path, times=0))
     assert stage.run("status") == 4
     assert [verdict for verdict, _ in lines(stage, "second-gateways")] == ["ok"]
 
@@ -156,7 +158,7 @@ def test_a_site_without_second_gateways_says_so_and_what_its_hold_time_rests_on(
     assert verdict == "ok"
     assert "(circuit c1 with AS 65020: up for " in seen
     path = "expressRouteCircuits/*/routeTablesSummary/*"
-    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "POST", path, times=0))
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "POST", path, times=0))
     ((verdict, seen),) = lines(stage, "hold-time")
     assert verdict == "unknown"
     assert "so only what erfailover sees counts" in seen

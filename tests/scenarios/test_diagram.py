@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from tests.support.stage import Stage
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -93,7 +93,9 @@ def test_the_picture_in_the_terminal_needs_nothing_that_lays_it_out(
 
 def test_what_cannot_be_read_is_drawn_as_unknown_and_exits_with_0(provisioned: Stage) -> None:
     stage = provisioned
-    forbidden = Fault(Kind.ANSWER, path="virtualNetworkGateways/vng2", status=403, times=FOREVER)
+    forbidden = Fault(
+        FaultKind.ANSWER, path="virtualNetworkGateways/vng2", status=403, times=FOREVER
+    )
     stage.lab.faults.add(forbidden)
     drawn = stage.do("diagram")
     assert "unknown" in classes(drawn)["hub/backup"]

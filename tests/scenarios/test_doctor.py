@@ -17,7 +17,7 @@ from erfailover.errors import StateFailure
 from erfailover.lab.arm import service
 from erfailover.lab.auth.rbac import Access, Assignment, Eligibility
 from erfailover.lab.core.protocol import Request
-from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.lab.engine.throttling import Limits, Throttling
 from erfailover.planning.doctor.check import Name
 from erfailover.planning.hazards.scene import NAMES, REMARKS
@@ -53,7 +53,7 @@ class Trouble:
 def ask(stage: Stage, method: str, path: str, body: Any = None) -> Any:
     """One request to the lab, past the controller."""
     base = stage.environment["ERFAILOVER_ENDPOINT"]
-    token = stage.lab.tokens.access_token(f"{base}/t", base)
+    token = stage.lab.tokens.issue_access_token(f"{base}/t", base)
     data = b"" if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}"}
     query = {"api-version": "2024-05-01"}
@@ -278,7 +278,7 @@ def many_peerings(stage: Stage, _: pytest.MonkeyPatch) -> None:
                 "properties": {"remoteVirtualNetwork": {"id": remote}},
             }
         )
-    found = Fault(Kind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
+    found = Fault(FaultKind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
     stage.lab.add_faults(found)
 
 
@@ -345,7 +345,7 @@ TROUBLES = (
             damaged_journal,
             heavy,
             few_left,
-            fault(Fault(Kind.SKEW, times=FOREVER, seconds=400.0)),
+            fault(Fault(FaultKind.SKEW, times=FOREVER, seconds=400.0)),
         ),
         fails=(
             Name.PERMISSIONS,
@@ -477,8 +477,8 @@ TROUBLES = (
         "empty tables, a damaged lease, no right to read addresses, a clock that is a little wrong",
         (
             without("Microsoft.Network/publicIPAddresses/read"),
-            fault(Fault(Kind.EMPTY, "POST", "virtualNetworkGateways/*/get*", times=FOREVER)),
-            fault(Fault(Kind.SKEW, times=FOREVER, seconds=60.0)),
+            fault(Fault(FaultKind.EMPTY, "POST", "virtualNetworkGateways/*/get*", times=FOREVER)),
+            fault(Fault(FaultKind.SKEW, times=FOREVER, seconds=60.0)),
             no_limits,
             damaged_lease,
         ),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.adopted import Adopted, Made, adopted, made_once
 
 __all__ = ["Made", "adopted", "made_once"]
@@ -21,11 +21,15 @@ def network(adopted: Adopted, name: str) -> str:
 
 
 def answers(path: str, status: int, code: str, message: str = "m", times: int = 0) -> Fault:
-    return Fault(Kind.ANSWER, "GET", path, times=times, status=status, code=code, message=message)
+    return Fault(
+        FaultKind.ANSWER, "GET", path, times=times, status=status, code=code, message=message
+    )
 
 
 def of_another_tenant(adopted: Adopted, name: str) -> None:
-    adopted.stage.lab.add_faults(Fault(Kind.OTHER_TENANT, "GET", network(adopted, name), times=0))
+    adopted.stage.lab.add_faults(
+        Fault(FaultKind.OTHER_TENANT, "GET", network(adopted, name), times=0)
+    )
 
 
 def test_a_vnet_of_another_tenant_beside_the_hub_is_a_remark(adopted: Adopted) -> None:
@@ -104,8 +108,10 @@ def test_a_version_that_azure_does_not_know_now_and_then_is_asked_for_again(
 ) -> None:
     stage, code = adopted.stage, "NoRegisteredProviderFound"
     stage.do(*adopted.init, *ERP)
-    puts = Fault(Kind.ANSWER, "PUT", "*", times=0, every=3, status=400, code=code)
-    gets = Fault(Kind.ANSWER, "GET", "*/virtualNetworks/*", times=0, every=3, status=400, code=code)
+    puts = Fault(FaultKind.ANSWER, "PUT", "*", times=0, every=3, status=400, code=code)
+    gets = Fault(
+        FaultKind.ANSWER, "GET", "*/virtualNetworks/*", times=0, every=3, status=400, code=code
+    )
     stage.lab.add_faults(puts, gets)
     assert stage.json(*TO_IPSEC)["verified"] is True
 
@@ -128,7 +134,7 @@ def test_a_refusal_across_tenants_says_what_azure_says(adopted: Adopted) -> None
         "however the current tenant 'A' is not authorized to access linked subscription 'B'."
     )
     fault = Fault(
-        Kind.ANSWER,
+        FaultKind.ANSWER,
         "PUT",
         "virtualNetworkPeerings/*",
         times=0,
@@ -147,7 +153,7 @@ def test_an_unknown_409_is_waited_out(adopted: Adopted) -> None:
     stage = adopted.stage
     stage.do(*adopted.init, *ERP)
     fault = Fault(
-        Kind.ANSWER, "PUT", "virtualNetworkPeerings/*", times=3, status=409, code="Unheard0f"
+        FaultKind.ANSWER, "PUT", "virtualNetworkPeerings/*", times=3, status=409, code="Unheard0f"
     )
     stage.lab.add_faults(fault)
     stage.do(*TO_IPSEC)
@@ -177,7 +183,7 @@ def test_a_classic_vnet_and_one_of_microsofts_own_beside_the_hub_are_remarks(
     with pytest.raises(RuntimeError, match=r"501.*NotModelledByLab"):
         put.call("PUT", f"{hub}/virtualNetworkPeerings/odd", peering)
     put.pool.clear()
-    stage.lab.add_faults(Fault(Kind.ANSWER, "GET", hub, times=0, status=200, body=body))
+    stage.lab.add_faults(Fault(FaultKind.ANSWER, "GET", hub, times=0, status=200, body=body))
     stage.do(*adopted.init)
     assert "vnet-erp, peered with hub-weu, is a classic VNet or one of Microsoft's own" in stage.err
     assert "x, peered with hub-weu, is a classic VNet or one of Microsoft's own" in stage.err

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.express_site import Maker, make
 from tests.support.stage import Stage
 
@@ -155,7 +155,7 @@ def test_an_unreadable_circuit_is_unknown_and_keeps_only_the_drill_from_starting
     stage: Stage,
 ) -> None:
     make(stage)
-    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "GET", "expressRouteCircuits/c2", times=0))
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", "expressRouteCircuits/c2", times=0))
     out = stage.do("status")
     assert "unknown  circuit of to-c2" in out
     (_, second) = stage.json("status")["connections"]["primary"]
@@ -169,7 +169,7 @@ def test_an_unreadable_circuit_is_unknown_and_keeps_only_the_drill_from_starting
 def test_connections_that_cannot_be_read_never_decide_a_status(stage: Stage) -> None:
     make(stage, "Amsterdam")
     for path in ("virtualNetworkGateways/vpn/connections", "connections/to-c1", "er/getFailover*"):
-        stage.lab.add_faults(Fault(Kind.FORBIDDEN, "*", path, times=0))
+        stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "*", path, times=0))
     out = stage.do("status")
     assert out.splitlines()[1].startswith("Whether a site failover test of er runs is unknown: ")
     assert "unknown  connections of vpn: " in out
@@ -194,9 +194,9 @@ def test_a_test_that_somebody_else_started_is_shouted_about_and_stopped(stage: S
     assert stage.json("status")["drill"]["running"] is False
 
 
-@pytest.mark.parametrize("kind", [Kind.DROP_AFTER, Kind.DROP_BEFORE])
+@pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.DROP_BEFORE])
 def test_a_start_whose_answer_is_lost_is_looked_up_before_it_is_repeated(
-    stage: Stage, kind: Kind
+    stage: Stage, kind: FaultKind
 ) -> None:
     make(stage)
     stage.lab.add_faults(Fault(kind, "POST", "virtualNetworkGateways/er/startSite*"))
@@ -208,7 +208,9 @@ def test_a_start_whose_answer_is_lost_is_looked_up_before_it_is_repeated(
 
 def test_a_start_that_azure_fails_at_is_told_and_leaves_nothing_cut_off(stage: Stage) -> None:
     make(stage)
-    fault = Fault(Kind.FAILED, "POST", "virtualNetworkGateways/er/startSite*", code="Oops", times=0)
+    fault = Fault(
+        FaultKind.FAILED, "POST", "virtualNetworkGateways/er/startSite*", code="Oops", times=0
+    )
     stage.lab.add_faults(fault)
     assert stage.run(*START) == 5
     assert "Oops" in stage.err

@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from erfailover.lab.core.timing import spread_of
+from erfailover.lab.core.timing import get_percentiles
 from tests.support import azure
 from tests.support.commands import prints_data
 from tests.support.stage import Stage
@@ -109,5 +109,5 @@ def test_three_gateways_take_as_long_as_one(stage: Stage) -> None:
     began = stage.clock.now()
     stage.do("provision", "--yes")
     took = stage.clock.now() - began
-    one = spread_of("Microsoft.Network/virtualNetworkGateways", "create", "VpnGw1AZ").p50
+    one = get_percentiles("Microsoft.Network/virtualNetworkGateways", "create", "VpnGw1AZ").p50
     assert one < took < 1.1 * one

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.commands.switch.options import FORCEABLE
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from erfailover.planning.hazards.scene import NAMES
 from tests.support.flags import OFFICE, ON_IPSEC, flags
 from tests.support.provoked import PROVOKED, appliance, arm_of, gateway_subnet
@@ -77,7 +77,7 @@ def test_what_the_hazards_say_of_the_lab_is_what_packets_do_there(provisioned: S
 
 def test_tables_that_may_not_be_read_are_said_and_refuse_nothing(provisioned: Stage) -> None:
     stage = provisioned
-    stage.lab.add_faults(Fault(Kind.FORBIDDEN, method="GET", path="routeTables/*", times=0))
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, method="GET", path="routeTables/*", times=0))
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert "unknown  vnet1/vnet1-sub1: route table vnet1-sub1-routes" in stage.err
     assert stage.reaches("vm1-nic1", OFFICE)

@@ -8,8 +8,8 @@ import pytest
 
 from erfailover.lab.auth.rbac import Access, Assignment
 from erfailover.lab.engine import customer_edges
-from erfailover.lab.engine.customer_edges import Loss
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.customer_edges import SessionLoss
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.express_site import Maker, make
 from tests.support.stage import Stage
 
@@ -20,7 +20,7 @@ SUMMARY = "expressRouteCircuits/*/routeTablesSummary/*"
 def lose(stage: Stage, *paths: str, circuit: str = "c1", **more: float) -> None:
     stage.lab.catch_up()
     found = customer_edges.find_circuit(stage.lab, circuit)
-    customer_edges.lose(stage.lab, found, Loss(paths, **more))  # type: ignore[arg-type]
+    customer_edges.lose_sessions(stage.lab, found, SessionLoss(paths, **more))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_one_edge_router_that_keeps_the_customer_edge_is_enough(stage: Stage, aw
 def test_where_the_summary_may_not_be_read_what_is_seen_decides_and_the_plan_says_so(
     stage: Stage, away: Maker
 ) -> None:
-    stage.lab.faults.add(Fault(Kind.FORBIDDEN, "POST", SUMMARY, times=0))
+    stage.lab.faults.add(Fault(FaultKind.FORBIDDEN, "POST", SUMMARY, times=0))
     plan = stage.json("switch", "--to", "expressroute", "--dry-run")
     assert "measured by how long erfailover itself sees every remote prefix" in plan["hold_time"]
     assert "AuthorizationFailed" in plan["hold_time"]
@@ -104,9 +104,9 @@ def test_where_the_summary_may_not_be_read_what_is_seen_decides_and_the_plan_say
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(Kind.EMPTY, "POST", SUMMARY, times=0),
+        Fault(FaultKind.EMPTY, "POST", SUMMARY, times=0),
         Fault(
-            Kind.ANSWER,
+            FaultKind.ANSWER,
             "POST",
             SUMMARY,
             times=0,
@@ -115,9 +115,9 @@ def test_where_the_summary_may_not_be_read_what_is_seen_decides_and_the_plan_say
                 "value": [{"neighbor": "1", "as": 65020, "upDown": "a while", "statePfxRcd": "2"}]
             },
         ),
-        Fault(Kind.ANSWER, "POST", SUMMARY, times=0, status=200, body={"value": [None, {}]}),
-        Fault(Kind.ANSWER, "POST", SUMMARY, times=0, status=200, body={"value": None}),
-        Fault(Kind.ANSWER, "POST", SUMMARY, times=0, status=404, code="NotFound"),
+        Fault(FaultKind.ANSWER, "POST", SUMMARY, times=0, status=200, body={"value": [None, {}]}),
+        Fault(FaultKind.ANSWER, "POST", SUMMARY, times=0, status=200, body={"value": None}),
+        Fault(FaultKind.ANSWER, "POST", SUMMARY, times=0, status=404, code="NotFound"),
     ],
 )
 def test_what_cannot_be_parsed_is_unknown_and_never_a_long_session(
@@ -134,7 +134,7 @@ def test_an_empty_table_now_and_then_neither_counts_nor_starts_again(
     stage: Stage, away: Maker
 ) -> None:
     path = "virtualNetworkGateways/er/getLearnedRoutes"
-    stage.lab.faults.add(Fault(Kind.EMPTY, "POST", path, nth=4, every=4, times=5))
+    stage.lab.faults.add(Fault(FaultKind.EMPTY, "POST", path, nth=4, every=4, times=5))
     assert stage.json(*BACK)["verified"] is True
     assert "restarted" not in stage.err
 

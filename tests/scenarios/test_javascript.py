@@ -51,7 +51,7 @@ def test_the_javascript_sdk_lists_creates_and_polls() -> None:
         done = subprocess.run(
             ["node", "client.mjs", arm.group],
             cwd=folder,
-            env=kept | server.environment(),
+            env=kept | server.build_environment(),
             capture_output=True,
             text=True,
             timeout=300,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.adopted_changes import answered, network, paths, subnet_peered
 
@@ -25,31 +25,33 @@ def deleted(adopted: Adopted) -> None:
 
 
 def forbidden(adopted: Adopted) -> None:
-    fault = Fault(Kind.FORBIDDEN, "GET", network(adopted, "vnet-erp"), times=0)
+    fault = Fault(FaultKind.FORBIDDEN, "GET", network(adopted, "vnet-erp"), times=0)
     adopted.stage.lab.add_faults(fault)
 
 
 def of_another_tenant(adopted: Adopted) -> None:
     code = "InvalidAuthenticationTokenTenant"
     path = network(adopted, "vnet-erp")
-    fault = Fault(Kind.ANSWER, "GET", path, times=0, status=401, code=code, message="wrong issuer")
+    fault = Fault(
+        FaultKind.ANSWER, "GET", path, times=0, status=401, code=code, message="wrong issuer"
+    )
     adopted.stage.lab.add_faults(fault)
 
 
 def not_signed_in_there(adopted: Adopted) -> None:
     code, path = "InvalidAuthenticationToken", network(adopted, "vnet-erp")
-    fault = Fault(Kind.ANSWER, "GET", path, times=0, status=401, code=code, message="not here")
+    fault = Fault(FaultKind.ANSWER, "GET", path, times=0, status=401, code=code, message="not here")
     adopted.stage.lab.add_faults(fault)
 
 
 def never_answered(adopted: Adopted) -> None:
     path = network(adopted, "vnet-erp")
-    adopted.stage.lab.add_faults(Fault(Kind.DROP_BEFORE, "GET", path, times=0))
+    adopted.stage.lab.add_faults(Fault(FaultKind.DROP_BEFORE, "GET", path, times=0))
 
 
 def failing_within_azure(adopted: Adopted) -> None:
     path = network(adopted, "vnet-erp")
-    adopted.stage.lab.add_faults(Fault(Kind.ANSWER, "GET", path, times=0, status=500))
+    adopted.stage.lab.add_faults(Fault(FaultKind.ANSWER, "GET", path, times=0, status=500))
 
 
 def being_created(adopted: Adopted) -> None:
@@ -144,7 +146,7 @@ def test_a_spoke_that_azure_keeps_refusing_for_now_is_tried_again_after_the_othe
     stage = adopted.stage
     stage.do(*adopted.init, *THREE)
     path = f"*/virtualNetworks/{path}"
-    busy = Fault(Kind.ANSWER, "PUT", path, times=0, status=status, code="NotOnAnyList")
+    busy = Fault(FaultKind.ANSWER, "PUT", path, times=0, status=status, code="NotOnAnyList")
     stage.lab.add_faults(busy)
     report = stage.json(*TO_IPSEC, "--yes")
     moved = report["spokes_s"]
@@ -166,8 +168,8 @@ def test_a_hub_that_is_busy_is_waited_for_as_long_as_a_step_may_take(adopted: Ad
     body = arm.get(hub)
     arm.pool.clear()
     body["properties"]["provisioningState"] = "Updating"
-    writes = Fault(Kind.ANSWER, "PUT", f"{hub}/*", times=9, status=409, code="NotOnAnyList")
-    shown = Fault(Kind.ANSWER, "GET", hub, nth=2, times=3, status=200, body=body)
+    writes = Fault(FaultKind.ANSWER, "PUT", f"{hub}/*", times=9, status=409, code="NotOnAnyList")
+    shown = Fault(FaultKind.ANSWER, "GET", hub, nth=2, times=3, status=200, body=body)
     stage.lab.add_faults(writes, shown)
     report = stage.json(*TO_IPSEC, "--yes")
     assert report["verified"] is True
@@ -177,7 +179,9 @@ def test_a_hub_that_is_busy_is_waited_for_as_long_as_a_step_may_take(adopted: Ad
 def test_no_answer_at_all_and_no_sign_in_are_failures_of_the_command(adopted: Adopted) -> None:
     stage = adopted.stage
     stage.do(*adopted.init, *THREE)
-    stage.lab.add_faults(Fault(Kind.ANSWER, times=0, status=401, code="InvalidAuthenticationToken"))
+    stage.lab.add_faults(
+        Fault(FaultKind.ANSWER, times=0, status=401, code="InvalidAuthenticationToken")
+    )
     assert stage.run("status") == 5
     assert "Sign in again" in stage.err
 
@@ -210,7 +214,7 @@ def test_a_spoke_whose_operation_ends_meanwhile_is_moved_after_the_others(
     stage = adopted.stage
     stage.do(*adopted.init, *THREE)
     arm, id_ = adopted.arm(), network(adopted, "vnet-erp")
-    stage.lab.add_faults(Fault(Kind.STUCK, "PUT", id_, seconds=240.0))
+    stage.lab.add_faults(Fault(FaultKind.STUCK, "PUT", id_, seconds=240.0))
     body = arm.get(id_)
     arm.begin(id_, body)
     arm.pool.clear()

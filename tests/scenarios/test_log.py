@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.leaks import decoded
 from tests.support.stage import Stage
 
@@ -71,7 +71,7 @@ def test_v_logs_each_request_in_a_line_and_what_is_chosen_first(provisioned: Sta
 
 def test_retries_and_waits_are_in_the_log(provisioned: Stage) -> None:
     stage = provisioned
-    stage.lab.faults.add(Fault(Kind.ANSWER, path="virtualNetworks/vnet1", status=500))
+    stage.lab.faults.add(Fault(FaultKind.ANSWER, path="virtualNetworks/vnet1", status=500))
     stage.do("status", "-vv", "--log-format", "json")
     [retry] = [each for each in records(stage) if each["logger"] == "erfailover.azure.retrying"]
     assert (retry["level"], retry["attempt"]) == ("debug", 1)
@@ -93,7 +93,7 @@ def test_a_token_that_runs_out_while_an_operation_is_watched_is_replaced(
     provisioned: Stage,
 ) -> None:
     stage = provisioned
-    stage.lab.faults.add(Fault(Kind.EXPIRED_TOKEN, path="operations/*", nth=2))
+    stage.lab.faults.add(Fault(FaultKind.EXPIRED_TOKEN, path="operations/*", nth=2))
     stage.do("switch", "--to", "ipsec", "--yes", "--planned", "-v", "--log-format", "json")
     sent = requests(records(stage))
     refused = [each for each in sent if each["status"] == 401]

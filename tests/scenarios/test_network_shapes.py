@@ -94,7 +94,7 @@ def summarized(adopted: Adopted) -> None:
 
 def without_remote_gateways(adopted: Adopted) -> None:
     summarize(adopted, adopted.world.primary_hub, "10.0.0.0/8")
-    for each in adopted.stage.lab.world.of_type(f"{NETWORK}/virtualNetworkPeerings"):
+    for each in adopted.stage.lab.world.iter_by_type(f"{NETWORK}/virtualNetworkPeerings"):
         each.body["properties"]["useRemoteGateways"] = False
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from erfailover.commands.switch.crossing import Crossing
-from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.runtime.state import local
 from tests.support.flags import ON_IPSEC, flags
 from tests.support.processes import SWITCH
@@ -20,7 +20,7 @@ HEALTHY, DEAD = "healthy", "dead"
 HTML = {"status": 200, "body": "<html><body>Sign in to the proxy</body></html>"}
 
 
-def make_fails(kind: Kind, times: int = FOREVER, **fields: Any) -> Fault:
+def make_fails(kind: FaultKind, times: int = FOREVER, **fields: Any) -> Fault:
     """Every make fails; the first PUT of that peering creates it, with remote gateways off."""
     return Fault(kind, "PUT", MAKE, nth=2, times=times, **fields)
 
@@ -39,25 +39,27 @@ def path(stage: Stage) -> str:
 
 
 TROUBLES = {
-    "forbidden once": make_fails(Kind.FORBIDDEN, times=1),
-    "forbidden three times": make_fails(Kind.FORBIDDEN, times=3),
-    "failed operation": make_fails(Kind.FAILED, times=1, code="InternalServerError"),
-    "an answer lost": make_fails(Kind.DROP_AFTER, times=1),
-    "HTML with 200": make_fails(Kind.ANSWER, times=1, **HTML),
-    "HTML with 200, and done": make_fails(Kind.ANSWER_AFTER, times=1, **HTML),
-    "a list": make_fails(Kind.ANSWER, times=1, status=200, body=[1, 2]),
-    "unknown code": make_fails(Kind.ANSWER, times=1, status=400, code="NobodyKnowsThis"),
+    "forbidden once": make_fails(FaultKind.FORBIDDEN, times=1),
+    "forbidden three times": make_fails(FaultKind.FORBIDDEN, times=3),
+    "failed operation": make_fails(FaultKind.FAILED, times=1, code="InternalServerError"),
+    "an answer lost": make_fails(FaultKind.DROP_AFTER, times=1),
+    "HTML with 200": make_fails(FaultKind.ANSWER, times=1, **HTML),
+    "HTML with 200, and done": make_fails(FaultKind.ANSWER_AFTER, times=1, **HTML),
+    "a list": make_fails(FaultKind.ANSWER, times=1, status=200, body=[1, 2]),
+    "unknown code": make_fails(FaultKind.ANSWER, times=1, status=400, code="NobodyKnowsThis"),
     "Retry-After of an hour": make_fails(
-        Kind.ANSWER,
+        FaultKind.ANSWER,
         times=1,
         status=429,
         code="TooManyRequests",
         headers={"Retry-After": "3600", "x-ms-ratelimit-remaining-subscription-writes": "0"},
     ),
-    "404 on every poll": Fault(Kind.ANSWER, "GET", "*/operations/*", nth=4, times=6, status=404),
-    "the break forbidden": Fault(Kind.FORBIDDEN, "PUT", ORIGIN, times=FOREVER),
-    "the break lost": Fault(Kind.DROP_AFTER, "PUT", ORIGIN, times=1),
-    "the break fails": Fault(Kind.FAILED, "PUT", ORIGIN, times=1, code="Oops"),
+    "404 on every poll": Fault(
+        FaultKind.ANSWER, "GET", "*/operations/*", nth=4, times=6, status=404
+    ),
+    "the break forbidden": Fault(FaultKind.FORBIDDEN, "PUT", ORIGIN, times=FOREVER),
+    "the break lost": Fault(FaultKind.DROP_AFTER, "PUT", ORIGIN, times=1),
+    "the break fails": Fault(FaultKind.FAILED, "PUT", ORIGIN, times=1, code="Oops"),
 }
 
 
@@ -71,7 +73,7 @@ def test_the_spoke_has_a_path_when_the_process_ends(either: Stage, trouble: str)
 
 
 def test_a_make_that_is_refused_for_good_is_taken_back_at_once(provisioned: Stage) -> None:
-    provisioned.lab.add_faults(make_fails(Kind.FORBIDDEN))
+    provisioned.lab.add_faults(make_fails(FaultKind.FORBIDDEN))
     began_s = provisioned.clock.now()
     assert provisioned.run(*SWITCH) == 5
     assert "taken back" in provisioned.err
@@ -82,8 +84,8 @@ def test_a_make_that_is_refused_for_good_is_taken_back_at_once(provisioned: Stag
 def test_a_take_back_whose_first_write_is_refused_goes_on(provisioned: Stage) -> None:
     """The make failed as an operation, so that it must be cleared before the origin is restored."""
     provisioned.lab.add_faults(
-        Fault(Kind.FAILED, "PUT", MAKE, nth=2, times=1, code="Oops"),
-        Fault(Kind.FORBIDDEN, "PUT", MAKE, nth=3, times=1),
+        Fault(FaultKind.FAILED, "PUT", MAKE, nth=2, times=1, code="Oops"),
+        Fault(FaultKind.FORBIDDEN, "PUT", MAKE, nth=3, times=1),
     )
     code = provisioned.run(*SWITCH)
     assert path(provisioned) == ("ipsec" if code == 0 else "expressroute")
@@ -93,7 +95,8 @@ def test_if_azure_refuses_both_until_the_deadline_the_spoke_is_named_first(
     provisioned: Stage,
 ) -> None:
     provisioned.lab.add_faults(
-        make_fails(Kind.FORBIDDEN), Fault(Kind.FORBIDDEN, "PUT", ORIGIN, nth=2, times=FOREVER)
+        make_fails(FaultKind.FORBIDDEN),
+        Fault(FaultKind.FORBIDDEN, "PUT", ORIGIN, nth=2, times=FOREVER),
     )
     began_s = provisioned.clock.now()
     assert provisioned.run(*SWITCH) == 5
@@ -221,7 +224,7 @@ def test_a_break_whose_record_is_not_confirmed_is_not_sent(
 def test_a_break_that_is_refused_is_followed_by_no_make_although_nothing_can_be_read(
     provisioned: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    provisioned.lab.add_faults(Fault(Kind.FORBIDDEN, "PUT", ORIGIN, times=FOREVER))
+    provisioned.lab.add_faults(Fault(FaultKind.FORBIDDEN, "PUT", ORIGIN, times=FOREVER))
     monkeypatch.setattr(Crossing, "_read", lambda self: None)
     began_s = provisioned.clock.now()
     assert provisioned.run(*SWITCH) == 5
@@ -237,7 +240,7 @@ def test_a_way_back_that_is_refused_twice_is_taken_before_the_deadline(
 ) -> None:
     provisioned.do("drill", "start", "--yes")
     provisioned.lab.add_faults(
-        make_fails(Kind.FORBIDDEN), Fault(Kind.FORBIDDEN, "PUT", ORIGIN, nth=2, times=2)
+        make_fails(FaultKind.FORBIDDEN), Fault(FaultKind.FORBIDDEN, "PUT", ORIGIN, nth=2, times=2)
     )
     assert provisioned.run(*SWITCH) == 5
     assert "taken back" in provisioned.err

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.adopted import Adopted, Made, adopted, made_once
 
 __all__ = ["Made", "adopted", "made_once"]
@@ -109,7 +109,7 @@ def test_a_standby_peering_under_another_name_is_used_and_no_second_one_made(
 def test_names_of_a_vnet_that_was_not_read_are_unknown_to_doctor(adopted: Adopted) -> None:
     stage = adopted.stage
     stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", "vnet-shop")
-    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "GET", network(adopted, "vnet-erp"), times=0))
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", network(adopted, "vnet-erp"), times=0))
     checks = [each for each in stage.json("doctor")["checks"] if each["name"] == "peering-names"]
     assert [(each["verdict"], each["seen"]) for each in checks] == [
         ("unknown", "not known of vnet-erp")

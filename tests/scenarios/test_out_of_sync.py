@@ -8,7 +8,7 @@ import pytest
 
 from erfailover.lab.arm import fault_injection
 from erfailover.lab.core.protocol import Request
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.stage import Stage
 
@@ -33,7 +33,7 @@ def grown(adopted: Adopted) -> None:
 def syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the peerings whose writes ask for a sync, from now on."""
     found: list[str] = []
-    around = fault_injection.around
+    around = fault_injection.answer_with_faults
 
     def noted(lab: Any, request: Request, judge: Any) -> Any:
         if request.method == "PUT" and "syncremoteaddressspace" in request.query:
@@ -41,7 +41,7 @@ def syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             found.append(request.path.rsplit("/", 1)[-1])
         return around(lab, request, judge)
 
-    monkeypatch.setattr(fault_injection, "around", noted)
+    monkeypatch.setattr(fault_injection, "answer_with_faults", noted)
     return found
 
 
@@ -98,7 +98,7 @@ def test_one_that_stays_out_of_sync_is_a_warning_that_names_the_prefix(adopted: 
     stage = adopted.stage
     stage.do(*adopted.init, *TWO)
     grown(adopted)
-    stage.lab.add_faults(Fault(Kind.UNSYNCED, "PUT", "virtualNetworkPeerings/*", times=0))
+    stage.lab.add_faults(Fault(FaultKind.UNSYNCED, "PUT", "virtualNetworkPeerings/*", times=0))
     report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert report["verified"] is True
     assert (report["left_out"], report["failed"]) == ({}, {})
@@ -118,7 +118,7 @@ def test_a_sync_that_azure_refuses_does_not_keep_the_spoke(adopted: Adopted) -> 
     grown(adopted)
     stage.lab.add_faults(
         Fault(
-            Kind.ANSWER,
+            FaultKind.ANSWER,
             "PUT",
             "virtualNetworkPeerings/standby-vnet-data",
             status=400,

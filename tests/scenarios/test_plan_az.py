@@ -155,7 +155,7 @@ def peerings(stage: Stage) -> dict[str, Any]:
     stage.lab.catch_up()
     return {
         str(each.id): {key: value for key, value in each.properties.items() if key in TOLD}
-        for each in stage.lab.world.of_type(KIND)
+        for each in stage.lab.world.iter_by_type(KIND)
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from tests.support.stage import Stage
 
 QUESTION = "Leave a HEALTHY path?"
@@ -47,8 +47,8 @@ def test_a_path_that_failed_is_left_without_that_question(provisioned: Stage) ->
     assert "Unplanned switch" in Path("r.txt").read_text("utf-8")
 
 
-@pytest.mark.parametrize("kind", [Kind.EMPTY, Kind.FORBIDDEN])
-def test_unknown_is_not_healthy(provisioned: Stage, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [FaultKind.EMPTY, FaultKind.FORBIDDEN])
+def test_unknown_is_not_healthy(provisioned: Stage, kind: FaultKind) -> None:
     stage = provisioned
     stage.lab.add_faults(Fault(kind, "POST", TABLES, times=FOREVER))
     assert stage.json("switch", "--to", "ipsec", "--dry-run")["leaves_healthy"] == []

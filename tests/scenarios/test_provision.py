@@ -262,7 +262,7 @@ def test_destroy_leaves_nothing_and_says_so_the_second_time(provisioned: Stage) 
     assert plan["kept"] == []
     assert stage.json("destroy", "--yes")["changes"] == plan["changes"]
     assert [each for each in stage.lab.trace if each.status in CONTENTION] == []
-    assert list(stage.lab.world.of_type("Microsoft.Network/virtualNetworks")) == []
+    assert list(stage.lab.world.iter_by_type("Microsoft.Network/virtualNetworks")) == []
     assert not list((stage.folder / "state").rglob("secrets.json"))
     before = len(stage.writes())
     assert "Nothing to delete" in stage.do("destroy", "--yes")
@@ -290,13 +290,13 @@ def test_destroy_keeps_and_names_what_is_not_ours(provisioned: Stage, sdk: Any) 
     assert result["failed"] == 0
     assert "route table theirs: not made by erfailover for poc" in result["kept"]
     assert stage.resource("Microsoft.Network/routeTables", "theirs") is not None
-    assert list(stage.lab.world.of_type("Microsoft.Network/virtualNetworkGateways")) == []
+    assert list(stage.lab.world.iter_by_type("Microsoft.Network/virtualNetworkGateways")) == []
 
 
 def test_destroy_works_on_a_site_that_was_switched(provisioned: Stage) -> None:
     provisioned.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert provisioned.json("destroy", "--yes")["failed"] == 0
-    assert list(provisioned.lab.world.of_type("Microsoft.Network/virtualNetworks")) == []
+    assert list(provisioned.lab.world.iter_by_type("Microsoft.Network/virtualNetworks")) == []
 
 
 def test_something_of_the_same_name_that_is_not_ours_is_not_touched(stage: Stage, sdk: Any) -> None:

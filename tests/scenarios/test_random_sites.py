@@ -66,4 +66,4 @@ def test_the_story_on_a_random_site_with_every_table_checked(stage: Stage, seed:
     assert (status["path"], status["healthy"]) == ("expressroute", True)
     assert stage.cuts == []
     stage.do("destroy", "--yes")
-    assert list(stage.lab.world.of_type("Microsoft.Resources/resourceGroups")) == []
+    assert list(stage.lab.world.iter_by_type("Microsoft.Resources/resourceGroups")) == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.pages import check_page
 from tests.support.stage import Stage
 
@@ -84,7 +84,7 @@ def test_a_refused_switch_leaves_no_report_and_says_so(provisioned: Stage) -> No
 
 
 REFUSED = Fault(
-    Kind.ANSWER,
+    FaultKind.ANSWER,
     "PUT",
     "*/vnet1-to-vnet3",
     nth=2,
@@ -121,7 +121,7 @@ def test_a_switch_that_was_taken_back_is_reported_as_such(provisioned: Stage) ->
 
 def test_what_was_tried_again_is_told_with_its_attempts(provisioned: Stage) -> None:
     stage = provisioned
-    busy = Fault(Kind.ANSWER, "PUT", "*/vnet3-to-vnet1", status=409, code="RetryableError")
+    busy = Fault(FaultKind.ANSWER, "PUT", "*/vnet3-to-vnet1", status=409, code="RetryableError")
     stage.lab.add_faults(busy)
     report = stage.json("switch", "--to", "ipsec", "--yes", "--planned")
     assert [each["attempts"] for each in report["steps"]] == [2, 1, 1, 1, 1]

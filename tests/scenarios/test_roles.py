@@ -11,11 +11,11 @@ from pathlib import Path
 from uuid import UUID
 
 from erfailover.lab.auth.rbac import Access, read_roles
-from erfailover.lab.auth.required_actions import linked, wanted
-from erfailover.lab.core.arm_url import Kind as Asked
+from erfailover.lab.auth.required_actions import find_linked_actions, find_required_action
+from erfailover.lab.core.arm_url import TargetKind as Asked
 from erfailover.lab.core.arm_url import parse
-from erfailover.lab.engine.cloud import Traced
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.cloud import TraceEntry
+from erfailover.lab.engine.faults import Fault, FaultKind
 from erfailover.lab.providers.registry import PROVIDERS
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.adopted_world import AdoptedWorld, Arm
@@ -28,7 +28,7 @@ NOWHERE = AdoptedWorld(())
 THREE = ("vnet-erp-test", "vnet-monitoring", "vnet-shop")
 """Spokes in three subscriptions."""
 
-LOST_ANSWER = Fault(Kind.DROP_AFTER, "PUT", "*/virtualNetworkPeerings/*")
+LOST_ANSWER = Fault(FaultKind.DROP_AFTER, "PUT", "*/virtualNetworkPeerings/*")
 """The write is looked up then."""
 POLLED = re.compile(r"/providers/(Microsoft\.\w+)/locations/[^/]+/(operations|operationResults)/")
 
@@ -65,7 +65,7 @@ def route_server(arm: Arm, hub: str) -> None:
     arm.pool.clear()
 
 
-def asked(stage: Stage, trace: list[Traced]) -> set[str]:
+def asked(stage: Stage, trace: list[TraceEntry]) -> set[str]:
     """The actions of the requests that the lab has seen; polls under their documented names."""
     found = set()
     for each in trace:
@@ -74,7 +74,7 @@ def asked(stage: Stage, trace: list[Traced]) -> set[str]:
         if polled and target.kind in (Asked.OPERATION, Asked.OPERATION_RESULT):
             found.add(f"{polled[1]}/locations/{polled[2]}/read")
             continue
-        action = wanted(each.method, target)
+        action = find_required_action(each.method, target)
         if target.kind is Asked.PROVIDER:
             continue  # the offer of a provider, which the lab leaves open: assumed
         if action is None:  # a list of a subscription: what may be read is shown
@@ -85,7 +85,7 @@ def asked(stage: Stage, trace: list[Traced]) -> set[str]:
         found.add(action.action)
         if each.method == "PUT" and target.type is not None:
             remote = {"properties": {"remoteVirtualNetwork": {"id": "/"}}}
-            found |= {other.action for other in linked(target.type, remote)}
+            found |= {other.action for other in find_linked_actions(target.type, remote)}
     return {each.lower() for each in found}
 
 
@@ -214,7 +214,7 @@ def test_a_role_names_what_the_providers_publish(adopted: Adopted) -> None:
     path = "/providers/Microsoft.Authorization/providerOperations/Microsoft.Network"
     rows = [{"name": each} for each in printed["Actions"] if each != FAILOVER_TESTS]
     body = {"name": "Microsoft.Network", "operations": rows}
-    stage.lab.add_faults(Fault(Kind.ANSWER, "GET", path, status=200, body=body))
+    stage.lab.add_faults(Fault(FaultKind.ANSWER, "GET", path, status=200, body=body))
     printed = json.loads(stage.do("permissions", "--role-definition", "read"))
     assert FAILOVER_TESTS not in printed["Actions"]
     assert f"Left out: {FAILOVER_TESTS}" in " ".join(stage.err.split())
@@ -225,7 +225,9 @@ def test_a_role_is_printed_without_azure_and_then_leaves_out_what_may_not_exist(
 ) -> None:
     stage = adopted.stage
     expressroute(adopted)
-    refuse = Fault(Kind.ANSWER, "GET", "*/providerOperations/*", times=0, status=403, code="No")
+    refuse = Fault(
+        FaultKind.ANSWER, "GET", "*/providerOperations/*", times=0, status=403, code="No"
+    )
     stage.lab.add_faults(refuse)
     printed = json.loads(stage.do("permissions", "--role-definition", "read"))
     assert FAILOVER_TESTS not in printed["Actions"]

@@ -10,7 +10,7 @@ import pytest
 
 from erfailover.cli.main import invoke
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.express_site import Maker
 from tests.support.stage import Stage
 
@@ -110,8 +110,8 @@ def test_a_lost_peering_is_broken_in_the_picture_and_told_by_name(provisioned: S
 
 def test_what_azure_refuses_to_tell_is_unknown_in_words(provisioned: Stage) -> None:
     stage = provisioned
-    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "*", "virtualNetworkGateways/vng1", times=0))
-    stage.lab.add_faults(Fault(Kind.FORBIDDEN, "*", "virtualNetworks/vnet3", times=0))
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "*", "virtualNetworkGateways/vng1", times=0))
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "*", "virtualNetworks/vnet3", times=0))
     assert stage.run("status") == 4
     first = stage.out.splitlines()[0]
     assert first.startswith("vnet1 is on ExpressRoute; health unknown.")
@@ -154,7 +154,7 @@ def test_a_reading_that_fails_does_not_end_a_watch(provisioned: Stage) -> None:
     stage = provisioned
 
     def cut() -> None:
-        stage.lab.add_faults(Fault(Kind.EXPIRED_TOKEN, "*", "*", times=0))
+        stage.lab.add_faults(Fault(FaultKind.EXPIRED_TOKEN, "*", "*", times=0))
 
     def mend() -> None:
         stage.lab.clear_faults()
@@ -168,7 +168,7 @@ def test_a_reading_that_fails_does_not_end_a_watch(provisioned: Stage) -> None:
 
 def test_a_watch_whose_first_reading_fails_ends_with_its_exit_code(provisioned: Stage) -> None:
     stage = provisioned
-    stage.lab.add_faults(Fault(Kind.EXPIRED_TOKEN, "*", "*", times=0))
+    stage.lab.add_faults(Fault(FaultKind.EXPIRED_TOKEN, "*", "*", times=0))
     assert watch(stage) == 5
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.lab.auth.identity import Identity, Tenant
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from erfailover.lab.server.az_config import write_configuration
 from tests.support.adopted import Adopted, Made, made_once  # noqa: F401
 from tests.support.az import installed
@@ -63,7 +63,7 @@ class Across(Adopted):
         """The hub whose gateway each of the three spokes uses."""
         found = {}
         self.stage.lab.catch_up()
-        for each in self.stage.lab.world.of_type(PEERING):
+        for each in self.stage.lab.world.iter_by_type(PEERING):
             if each.properties.get("useRemoteGateways") and each.id.parent is not None:
                 remote = each.properties["remoteVirtualNetwork"]["id"]
                 found[each.id.parent.name] = remote.rsplit("/", 1)[-1]
@@ -224,7 +224,7 @@ def test_a_token_that_azure_no_longer_takes_at_the_make_is_replaced(across: Acro
     across.name_the_other()
     stage = across.stage
     make = "*/vnet-shop/virtualNetworkPeerings/*neu*"
-    stage.lab.add_faults(Fault(Kind.EXPIRED_TOKEN, "PUT", make, nth=2))
+    stage.lab.add_faults(Fault(FaultKind.EXPIRED_TOKEN, "PUT", make, nth=2))
     stage.do(*TO_IPSEC, "--yes")
     assert [each for each in stage.lab.trace if each.faults]
     assert set(across.paths().values()) == {"hub-neu"}

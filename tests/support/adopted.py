@@ -69,7 +69,7 @@ def _without_etags(value: Json) -> Json:
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory, identity_: Identity) -> Made:
     """Make the world and write it down."""
-    tenant = identity_.with_subscriptions(3)
+    tenant = identity_.extend_subscriptions(3)
     folder = tmp_path_factory.mktemp("adopted")
     with pytest.MonkeyPatch.context() as patch, lab_in(folder, tenant, patch) as (lab, clock, env):
         endpoint = env["ERFAILOVER_ENDPOINT"]

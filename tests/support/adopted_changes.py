@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from tests.support.adopted import Adopted
 
 
@@ -15,7 +15,7 @@ def changed(adopted: Adopted, path: str, change: Callable[[Any], None]) -> None:
     body = arm.get(path)
     arm.pool.clear()
     change(body["properties"])
-    fault = Fault(Kind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
+    fault = Fault(FaultKind.ANSWER, "GET", path, times=FOREVER, status=200, body=body)
     adopted.stage.lab.add_faults(fault)
 
 
@@ -77,7 +77,7 @@ def answered(adopted: Adopted, name: str, change: Callable[[Any], None]) -> None
     body = arm.get(id_)
     arm.pool.clear()
     change(body["properties"])
-    fault = Fault(Kind.ANSWER, "GET", id_, times=0, status=200, body=body)
+    fault = Fault(FaultKind.ANSWER, "GET", id_, times=0, status=200, body=body)
     adopted.stage.lab.add_faults(fault)
 
 
@@ -96,7 +96,7 @@ def paths(adopted: Adopted) -> dict[str, str]:
     found = {}
     adopted.stage.lab.catch_up()
     kind = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
-    for each in adopted.stage.lab.world.of_type(kind):
+    for each in adopted.stage.lab.world.iter_by_type(kind):
         if each.properties.get("useRemoteGateways") and each.id.parent is not None:
             remote = each.properties["remoteVirtualNetwork"]["id"]
             found[each.id.parent.name] = remote.rsplit("/", 1)[-1]

@@ -19,7 +19,7 @@ class Direct:
     def __init__(self) -> None:
         self.clock = SteppedClock()
         self.lab = Lab(self.clock, seed=1, limits=None)
-        self.token = self.lab.tokens.access_token(f"{BASE}/t", BASE)
+        self.token = self.lab.tokens.issue_access_token(f"{BASE}/t", BASE)
         self.group = f"/subscriptions/{self.lab.identity.subscription}/resourceGroups/rg"
 
     def id(self, path: str) -> str:
@@ -54,5 +54,5 @@ class Direct:
 
     def settle(self) -> None:
         """Let everything under way end."""
-        while (due := self.lab.world.next_event()) is not None:
+        while (due := self.lab.world.get_next_event_time()) is not None:
             self.wait(max(0.0, due - self.lab.world.now) + 1)

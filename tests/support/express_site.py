@@ -50,7 +50,7 @@ class Maker(Direct):
 
     def __init__(self, lab: Lab, clock: SteppedClock, group: str = "rg") -> None:
         self.lab, self.clock = lab, clock
-        self.token = lab.tokens.access_token(f"{BASE}/t", BASE)
+        self.token = lab.tokens.issue_access_token(f"{BASE}/t", BASE)
         self.group = f"/subscriptions/{lab.identity.subscription}/resourceGroups/{group}"
 
     def circuit(self, name: str, location: str, tags: dict[str, str] | None = None) -> None:

@@ -17,7 +17,7 @@ from erfailover.lab.auth.identity import Identity
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.lab.core.world import Resource
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.machines.reachability import reaches
+from erfailover.lab.machines.reachability import trace_packet
 from erfailover.lab.server.server import LabServer
 from tests.support.schemas import hold, prints_json, schema_of
 
@@ -64,7 +64,7 @@ class Stage:
     def resource(self, type_: str, name: str) -> Resource:
         """A resource of the lab's world."""
         self.lab.catch_up()
-        for found in self.lab.world.of_type(type_):
+        for found in self.lab.world.iter_by_type(type_):
             if found.id.name == name:
                 return found
         raise AssertionError(f"no {type_} {name}")
@@ -77,7 +77,7 @@ class Stage:
     def _reaches(self, nic: str, destination: str) -> bool:
         source = self.resource("Microsoft.Network/networkInterfaces", nic)
         lab = self.lab
-        return reaches(lab.world, lab.bgp, lab.machines, source, destination).reached
+        return trace_packet(lab.world, lab.bgp, lab.machines, source, destination).reached
 
     def watch(self, nic: str, destination: str) -> None:
         """Note every change of the world at which a flow is cut."""
@@ -85,7 +85,7 @@ class Stage:
 
         def look() -> None:
             lab = self.lab
-            trace = reaches(lab.world, lab.bgp, lab.machines, source, destination)
+            trace = trace_packet(lab.world, lab.bgp, lab.machines, source, destination)
             if not trace.reached:
                 self.cuts.append(f"{lab.world.now:.0f} s: {trace.reason}")
 
@@ -115,12 +115,12 @@ def lab_in(
     with LabServer(lab) as server:
         for name in [name for name in os.environ if name.startswith(("AZURE_", "ERFAILOVER_"))]:
             patch.delenv(name)
-        for name, value in server.environment().items():
+        for name, value in server.build_environment().items():
             patch.setenv(name, value)
         patch.setenv("ERFAILOVER_STATE_DIR", str(folder / "state"))
         patch.setenv("AZURE_CONFIG_DIR", str(folder / "az"))
         patch.chdir(folder)
-        yield lab, clock, server.environment()
+        yield lab, clock, server.build_environment()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from erfailover.lab.server.certificates import authority
+from erfailover.lab.server.certificates import load_authority
 
 RESOURCE = "https://vault.azure.net"
 FIRST, SECOND = "1" * 32, "2" * 32
@@ -122,7 +122,7 @@ def running(vault: Vault, ca_file: Path) -> Iterator[Vault]:
             """Say nothing."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    issued = authority(ca_file.parent).ca.issue_cert("127.0.0.1", vault.host)
+    issued = load_authority(ca_file.parent).ca.issue_cert("127.0.0.1", vault.host)
     issued.configure_cert(context)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -55,7 +55,7 @@ class Builder:
         found.body = body
         found.active = copy.deepcopy(body)
         found.hidden.update(hidden or {})
-        self.world.changed()
+        self.world.notify_listeners()
         return found
 
     def patch(self, type_: str, *names: str, **properties: Any) -> Resource:
@@ -74,17 +74,17 @@ class Builder:
         id_ = resource_id(type_, *names)
         found = self.get(type_, *names)
         if type_ == "virtualNetworks":
-            gone = {ids.key(id_)}
-            for peering in list(self.world.of_type(f"{NETWORK}/{PEERINGS}")):
+            gone = {ids.to_key(id_)}
+            for peering in list(self.world.iter_by_type(f"{NETWORK}/{PEERINGS}")):
                 remote = peering.active_properties["remoteVirtualNetwork"]["id"]
-                if ids.key(remote) in gone:
+                if ids.to_key(remote) in gone:
                     peering.active_properties["peeringState"] = "Disconnected"
         elif type_ == PEERINGS:
             opposite = self._opposite(found)
             if opposite is not None:
                 opposite.active_properties["peeringState"] = "Disconnected"
         self.world.remove(id_)
-        self.world.changed()
+        self.world.notify_listeners()
 
     def vnet(self, name: str, *prefixes: str) -> Resource:
         """A virtual network."""
@@ -241,10 +241,10 @@ class Builder:
         self.world.advance_to(self.world.now + seconds)
 
     def _opposite(self, peering: Resource) -> Resource | None:
-        own = ids.key(peering.id.parent or "")
+        own = ids.to_key(peering.id.parent or "")
         remote = peering.active_properties["remoteVirtualNetwork"]["id"]
-        for each in self.world.children(remote, "virtualNetworkPeerings"):
-            if ids.key(each.active_properties["remoteVirtualNetwork"]["id"]) == own:
+        for each in self.world.list_children(remote, "virtualNetworkPeerings"):
+            if ids.to_key(each.active_properties["remoteVirtualNetwork"]["id"]) == own:
                 return each
         return None
 

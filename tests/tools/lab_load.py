@@ -135,14 +135,14 @@ def read(loaded: Direct, path: str) -> None:
 
 def table(loaded: Direct, number: int) -> tuple[int, float]:
     """How many rows a gateway's table has, and how long the first reading of it takes."""
-    gateway = loaded.lab.world.get(ids.key(loaded.id(f"virtualNetworkGateways/g{number}")))
+    gateway = loaded.lab.world.get(ids.to_key(loaded.id(f"virtualNetworkGateways/g{number}")))
     assert gateway is not None
     bgp = loaded.lab.bgp
     bgp._rebuild()  # what the last change left; nothing is remembered
     rows: list[Any] = []
 
     def look() -> None:
-        rows.extend(bgp.learned_routes(gateway))
+        rows.extend(bgp.list_learned_routes(gateway))
         json.dumps(rows).encode()
 
     milliseconds = timed(look)

@@ -1,4 +1,4 @@
-"""Which api-versions ARM takes; pure.
+"""The api-versions that ARM accepts; pure.
 
 The lab answers every one alike, in the form of today's. Versions are dates; ARM's own codes
 for a missing, malformed and unknown one (documented messages, their lists left short).
@@ -32,32 +32,34 @@ LISTED = {
 version which is not listed is taken as well is the lab's own leniency: az mixes many."""
 
 
-def listed(namespace: str, newest: str) -> list[str]:
+def list_versions(namespace: str, newest: str) -> list[str]:
     """Return the versions that a provider lists, none newer than ``newest`` if that is given."""
-    return [each for each in LISTED[namespace].split() if not newest or each <= newest]
+    return [version for version in LISTED[namespace].split() if not newest or version <= newest]
 
 
-def not_offered(version: str, type_: str, newest: str) -> Refusal | None:
-    """Why a cloud whose newest version is ``newest`` takes no request with a newer one.
+def validate_offered(version: str, type_: str, newest: str) -> Refusal | None:
+    """Return the refusal of a version newer than ``newest``; None if it is offered.
 
     Reported: azure-powershell 12061, 404 ``InvalidResourceType``.
     """
     namespace, _, name = type_.partition("/")
-    known = {each.lower(): each for each in LISTED}.get(namespace.lower())
-    if not newest or version <= newest or known is None or not name:
+    spelled = {name.lower(): name for name in LISTED}.get(namespace.lower())
+    if not newest or version <= newest or spelled is None or not name:
         return None
-    return errors.resource_type_not_in_version(known, name, version, listed(known, newest))
+    return errors.resource_type_not_in_version(
+        spelled, name, version, list_versions(spelled, newest)
+    )
 
 
-def version_refused(version: str, type_: str, today: dt.date) -> Refusal | None:
-    """Why ARM takes no request with a version; ``type_`` is the resource type, if any."""
+def validate_version(version: str, type_: str, today: dt.date) -> Refusal | None:
+    """Return the refusal of an api-version; ``type_`` is the resource type, if any."""
     if not version:
         return errors.api_version_missing()
-    found = _FORM.fullmatch(version)
-    if found is None:
+    match = _FORM.fullmatch(version)
+    if match is None:
         return errors.api_version_invalid(version)
     try:
-        date = dt.date(int(found[1]), int(found[2]), int(found[3]))
+        date = dt.date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         return errors.api_version_invalid(version)
     if OLDEST <= date <= max(today, NEWEST):

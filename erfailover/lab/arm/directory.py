@@ -1,16 +1,16 @@
-"""What stands around the resources: tenants, subscriptions, locations, providers, clouds.
+"""Tenant, subscription, location, provider and cloud endpoints.
 
-Owns the fixed answers that clients ask for before they do anything. az reads all of them.
+Owns the fixed answers that clients read before they do anything else. az reads all of them.
 """
 
 from __future__ import annotations
 
-from erfailover.lab.arm.api_versions import listed
-from erfailover.lab.auth.identity import subscription_name
+from erfailover.lab.arm.api_versions import list_versions
+from erfailover.lab.auth.identity import get_subscription_name
 from erfailover.lab.core import errors
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.arm_url import Kind, Target
-from erfailover.lab.core.errors import Refused
+from erfailover.lab.core.arm_url import Target, TargetKind
+from erfailover.lab.core.errors import RefusalError
 from erfailover.lab.core.protocol import Answer, Request
 from erfailover.lab.core.world import Body
 from erfailover.lab.engine.cloud import Cloud
@@ -21,38 +21,44 @@ LOCATIONS = ("westeurope", "northeurope", "germanywestcentral", "westus", "westu
 
 
 def answer(lab: Cloud, request: Request, target: Target) -> Answer:
-    """Answer for a target outside of the resources.
+    """Answer a request that addresses no resource.
 
-    A token shows its own tenant and the subscriptions that this owns (assumed of applications).
+    A token shows its own tenant and the subscriptions of that tenant (assumed of applications).
     """
-    tenant = lab.tokens.tenant_of(request.headers.get("Authorization", ""))
+    tenant = lab.tokens.get_tenant(request.headers.get("Authorization", ""))
     match target.kind:
-        case Kind.TENANTS:
-            return Answer(200, {"value": [_tenant(tenant)]})
-        case Kind.SUBSCRIPTIONS:
-            mine = [s for s in lab.subscriptions if lab.identity.owner_of(s).id == tenant]
-            return Answer(200, {"value": [_subscription(lab, each) for each in mine]})
-        case Kind.SUBSCRIPTION:
-            return Answer(200, _subscription(lab, target.subscription))
-        case Kind.LOCATIONS:
-            return Answer(200, {"value": [_location(target, each) for each in LOCATIONS]})
-        case Kind.PROVIDERS:
-            return Answer(200, {"value": [_provider(lab, target, each) for each in _NAMESPACES]})
-        case Kind.PROVIDER:
-            for each in _NAMESPACES:
-                if each.lower() == target.name.lower():
-                    return Answer(200, _provider(lab, target, each))
-            raise Refused(errors.not_modelled(f"the resource provider {target.name}"))
-        case Kind.OPERATIONS:
-            return Answer(200, _operations(target.name))
+        case TargetKind.TENANTS:
+            return Answer(200, {"value": [_build_tenant(tenant)]})
+        case TargetKind.SUBSCRIPTIONS:
+            rows = [
+                _build_subscription(lab, subscription)
+                for subscription in lab.subscriptions
+                if lab.identity.find_owner(subscription).id == tenant
+            ]
+            return Answer(200, {"value": rows})
+        case TargetKind.SUBSCRIPTION:
+            return Answer(200, _build_subscription(lab, target.subscription))
+        case TargetKind.LOCATIONS:
+            rows = [_build_location(target, location) for location in LOCATIONS]
+            return Answer(200, {"value": rows})
+        case TargetKind.PROVIDERS:
+            rows = [_build_provider(lab, target, namespace) for namespace in _NAMESPACES]
+            return Answer(200, {"value": rows})
+        case TargetKind.PROVIDER:
+            for namespace in _NAMESPACES:
+                if namespace.lower() == target.name.lower():
+                    return Answer(200, _build_provider(lab, target, namespace))
+            raise RefusalError(errors.not_modelled(f"the resource provider {target.name}"))
+        case TargetKind.OPERATIONS:
+            return Answer(200, _build_operations(target.name))
         case _:
-            raise Refused(errors.not_modelled(target.name))
+            raise RefusalError(errors.not_modelled(target.name))
 
 
 _NAMESPACES = (rt.NETWORK, rt.COMPUTE, "Microsoft.Resources")
 
 
-def _tenant(tenant: str) -> Body:
+def _build_tenant(tenant: str) -> Body:
     return {
         "id": f"/tenants/{tenant}",
         "tenantId": tenant,
@@ -63,14 +69,14 @@ def _tenant(tenant: str) -> Body:
     }
 
 
-def _subscription(lab: Cloud, subscription: str) -> Body:
+def _build_subscription(lab: Cloud, subscription: str) -> Body:
     return {
         "id": f"/subscriptions/{subscription}",
         "authorizationSource": "RoleBased",
         "managedByTenants": [],
         "subscriptionId": subscription,
-        "tenantId": lab.identity.owner_of(subscription).id,
-        "displayName": subscription_name(lab.subscriptions.index(subscription)),
+        "tenantId": lab.identity.find_owner(subscription).id,
+        "displayName": get_subscription_name(lab.subscriptions.index(subscription)),
         "state": "Enabled",
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01",
@@ -80,7 +86,7 @@ def _subscription(lab: Cloud, subscription: str) -> Body:
     }
 
 
-def _location(target: Target, name: str) -> Body:
+def _build_location(target: Target, name: str) -> Body:
     return {
         "id": f"/subscriptions/{target.subscription}/locations/{name}",
         "name": name,
@@ -91,13 +97,15 @@ def _location(target: Target, name: str) -> Body:
     }
 
 
-def _provider(lab: Cloud, target: Target, namespace: str) -> Body:
-    """What a provider lists (published: REST spec resources, ``Providers_Get``).
+def _build_provider(lab: Cloud, target: Target, namespace: str) -> Body:
+    """Return what a provider lists (published: REST spec resources, ``Providers_Get``).
 
     Azure writes locations as people do (``West Europe``); the lab, as in a resource.
     """
-    versions = listed(namespace, lab.newest_api_version)
-    types = [each.type.split("/", 1)[1] for each in PROVIDERS if each.provider == namespace]
+    versions = list_versions(namespace, lab.newest_api_version)
+    types = [
+        provider.type.split("/", 1)[1] for provider in PROVIDERS if provider.provider == namespace
+    ]
     if namespace == "Microsoft.Resources":
         types = ["resourceGroups", "subscriptions"]
     return {
@@ -107,7 +115,7 @@ def _provider(lab: Cloud, target: Target, namespace: str) -> Body:
         "registrationPolicy": "RegistrationRequired",
         "resourceTypes": [
             {
-                "resourceType": each,
+                "resourceType": resource_type,
                 "locations": list(REGIONS),
                 "zoneMappings": [
                     {"location": place, "zones": list(ZONES)} for place in sorted(ZONED)
@@ -115,7 +123,7 @@ def _provider(lab: Cloud, target: Target, namespace: str) -> Body:
                 "apiVersions": versions,
                 "capabilities": "SupportsTags, SupportsLocation",
             }
-            for each in types
+            for resource_type in types
         ],
     }
 
@@ -148,27 +156,32 @@ FURTHER = {
 """Actions that belong to no resource of the lab (published in the same lists)."""
 
 
-def _operations(namespace: str) -> Body:
-    """``providerOperations`` of one provider: the actions of the types that the lab has.
+def _build_operations(namespace: str) -> Body:
+    """Return ``providerOperations`` of a provider: the actions of the types that the lab has.
 
     Published: REST spec authorization 2022-04-01. A type's verbs and POSTs follow Azure's rule for
     names; whether Azure lists each of the newest POSTs so is assumed.
     """
     key = namespace.lower()
-    types = [each for each in PROVIDERS if each.provider.lower() == key]
+    types = [provider for provider in PROVIDERS if provider.provider.lower() == key]
     plain = (*EXTENSIONS.get(key, ()), *FURTHER.get(key, ()))
     if not types and not plain:
-        raise Refused(errors.not_modelled(f"the operations of {namespace or 'all providers'}"))
+        raise RefusalError(errors.not_modelled(f"the operations of {namespace or 'all providers'}"))
     rows = [
         {
-            "name": each.type.split("/", 1)[1],
-            "displayName": each.noun,
+            "name": resource_type.type.split("/", 1)[1],
+            "displayName": resource_type.noun,
             "operations": [
-                _action(f"{each.type}/{verb}")
-                for verb in ("read", "write", "delete", *(f"{a}/action" for a in each.actions))
+                _build_action(f"{resource_type.type}/{verb}")
+                for verb in (
+                    "read",
+                    "write",
+                    "delete",
+                    *(f"{a}/action" for a in resource_type.actions),
+                )
             ],
         }
-        for each in types
+        for resource_type in types
     ]
     return {
         "id": f"/providers/Microsoft.Authorization/providerOperations/{namespace}",
@@ -176,16 +189,16 @@ def _operations(namespace: str) -> Body:
         "name": namespace,
         "displayName": namespace,
         "resourceTypes": rows,
-        "operations": [_action(each) for each in plain],
+        "operations": [_build_action(action) for action in plain],
     }
 
 
-def _action(name: str) -> Body:
+def _build_action(name: str) -> Body:
     return {"name": name, "displayName": name, "isDataAction": False}
 
 
-def cloud_metadata(base: str, api_version: str) -> Body | list[Body]:
-    """``/metadata/endpoints``: the lab as a cloud, as az registers one."""
+def build_cloud_metadata(base: str, api_version: str) -> Body | list[Body]:
+    """Return ``/metadata/endpoints``: the lab as a cloud, as az registers one."""
     host = base.removeprefix("https://")
     cloud: Body = {
         "name": "erfailover-lab",

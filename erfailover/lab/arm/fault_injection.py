@@ -1,7 +1,7 @@
-"""What a fault does to the request that it strikes.
+"""Effects of a fault on the request that it hits.
 
 Owns the effects of ``engine.faults`` on the answer, on the connection and on the operation that
-the request starts; it does not decide which requests are struck. Every fault that struck is
+the request starts; it does not decide which requests are hit. Every fault that hit is
 returned, for the trace. A fault's own status, code and message are used if it has any, otherwise
 those of ``core.errors`` and of recorded traffic.
 """
@@ -13,20 +13,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
+from http import HTTPStatus
 
 from erfailover.lab.core import errors
 from erfailover.lab.core.arm_url import parse
-from erfailover.lab.core.operations import Doom
-from erfailover.lab.core.protocol import Answer, Request, refused
+from erfailover.lab.core.operations import InjectedOutcome
+from erfailover.lab.core.protocol import Answer, Request, answer_refusal
 from erfailover.lab.core.world import Body
 from erfailover.lab.engine.cloud import Cloud
-from erfailover.lab.engine.faults import Armed, Fault, Kind, Strike
+from erfailover.lab.engine.faults import ActiveFault, Fault, FaultHit, FaultKind
 from erfailover.lab.providers.registry import PROVIDERS
 
-_READINGS = frozenset({Kind.EMPTY, Kind.STALE, Kind.INSTANCE_MISSING})
+_READINGS = frozenset({FaultKind.EMPTY, FaultKind.STALE, FaultKind.INSTANCE_MISSING})
 _ENDINGS = {
-    Kind.FAILED: ("InternalServerError", "An error occurred."),
-    Kind.CANCELLED: ("Canceled", "Operation was canceled."),
+    FaultKind.FAILED: ("InternalServerError", "An error occurred."),
+    FaultKind.CANCELLED: ("Canceled", "Operation was canceled."),
 }
 """Recorded of failed polls; assumed of cancelled ones."""
 ELSEWHERE = "5f7cf9e3-6c1c-4b5b-9c0a-1d2b1b7a9e11"
@@ -35,128 +36,134 @@ SYNC = "syncremoteaddressspace"
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 
 
-def around(
+def answer_with_faults(
     lab: Cloud, request: Request, judge: Callable[[Request], Answer]
-) -> tuple[Answer, Strike]:
-    """Answer a request with the faults that strike it.
+) -> tuple[Answer, FaultHit]:
+    """Answer a request with the faults that hit it, and return those faults.
 
-    ``judge`` does the work, and is not called where the fault comes before it. Gives back what
-    struck, too.
+    ``judge`` does the work; it is not called if a fault precedes it.
     """
     lab.watch_for_stale_reads()
-    strike = lab.faults.strike(request.method, request.path)
-    if strike.other is not None and strike.other.fault.kind is Kind.UNSYNCED:
-        request = _without_sync(request, strike)
-    answer = _answer(lab, request, partial(judge, request), strike)
-    if strike.delay_s:
-        answer = replace(answer, pause_s=answer.pause_s + strike.delay_s)
-    if strike.skew_s:
-        date = format_datetime(datetime.now(UTC) + timedelta(seconds=strike.skew_s), usegmt=True)
+    hit = lab.faults.apply(request.method, request.path)
+    if hit.other is not None and hit.other.fault.kind is FaultKind.UNSYNCED:
+        request = _strip_sync(request, hit)
+    answer = _answer(lab, request, partial(judge, request), hit)
+    if hit.delay_s:
+        answer = replace(answer, pause_s=answer.pause_s + hit.delay_s)
+    if hit.skew_s:
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=hit.skew_s), usegmt=True)
         answer = replace(answer, headers={**answer.headers, "Date": date})
-    return answer, strike
+    return answer, hit
 
 
-def _without_sync(request: Request, strike: Strike) -> Request:
-    """The request without the parameter that syncs a peering."""
+def _strip_sync(request: Request, hit: FaultHit) -> Request:
+    """Return the request without the parameter that syncs a peering."""
     if SYNC not in request.query:
-        strike.spare()
-    kept = {name: value for name, value in request.query.items() if name != SYNC}
-    return replace(request, query=kept)
+        hit.release_other()
+    query = {name: value for name, value in request.query.items() if name != SYNC}
+    return replace(request, query=query)
 
 
-def _answer(lab: Cloud, request: Request, judge: Callable[[], Answer], strike: Strike) -> Answer:
-    armed = strike.other
-    if armed is None or armed.fault.kind is Kind.UNSYNCED:
-        return _noted(lab, request, judge())
-    instead = _instead(lab, request, armed)
+def _answer(lab: Cloud, request: Request, judge: Callable[[], Answer], hit: FaultHit) -> Answer:
+    active_fault = hit.other
+    if active_fault is None or active_fault.fault.kind is FaultKind.UNSYNCED:
+        return _record_read(lab, request, judge())
+    instead = _answer_instead(lab, request, active_fault)
     if instead is not None:
         return instead
-    kind, fault = armed.fault.kind, armed.fault
-    if kind is Kind.DROP_AFTER:
+    kind, fault = active_fault.fault.kind, active_fault.fault
+    if kind is FaultKind.DROP_AFTER:
         return replace(judge(), drop=True)
-    if kind is Kind.ANSWER_AFTER:
+    if kind is FaultKind.ANSWER_AFTER:
         judge()
-        return _told(fault)
+        return _build_answer(fault)
     if kind in _READINGS and request.method == "GET":
-        return _misread(lab, request, judge(), strike)
+        return _misread(lab, request, judge(), hit)
     code, message = _ENDINGS.get(kind, ("", ""))
-    doom = Doom(kind.value, fault.seconds, fault.code or code, fault.message or message, armed.id)
-    lab.operations.doom = doom
+    injected = InjectedOutcome(
+        kind.value, fault.seconds, fault.code or code, fault.message or message, active_fault.id
+    )
+    lab.operations.injected = injected
     try:
-        answer = _noted(lab, request, judge())
-        met = lab.operations.doom is None
+        answer = _record_read(lab, request, judge())
+        met = lab.operations.injected is None
     finally:
-        lab.operations.doom = None
+        lab.operations.injected = None
     if not met:
-        strike.spare()
+        hit.release_other()
     return answer
 
 
-def _instead(lab: Cloud, request: Request, armed: Armed) -> Answer | None:
-    """The answer of a fault that comes before any work; None for the others."""
-    fault = armed.fault
+def _answer_instead(lab: Cloud, request: Request, active_fault: ActiveFault) -> Answer | None:
+    """Return the answer of a fault that precedes any work; None for other faults."""
+    fault = active_fault.fault
     match fault.kind:
-        case Kind.DROP_BEFORE:
+        case FaultKind.DROP_BEFORE:
             return Answer(503, drop=True, code="ConnectionDropped")
-        case Kind.ANSWER:
-            return _told(fault)
-        case Kind.THROTTLE:
+        case FaultKind.ANSWER:
+            return _build_answer(fault)
+        case FaultKind.THROTTLE:
             wait_s = max(1, round(fault.seconds)) if fault.seconds else 10
-            known = lab.identity
-            refusal = errors.throttled(
-                _VERBS.get(request.method, "write"), known.subscription, known.object_id, wait_s
+            identity = lab.identity
+            refusal = errors.too_many_requests(
+                _VERBS.get(request.method, "write"),
+                identity.subscription,
+                identity.object_id,
+                wait_s,
             )
-            return refused(refusal, lab.speed)
-        case Kind.EXPIRED_TOKEN:
-            return refused(lab.tokens.expired(request.base), lab.speed)
-        case Kind.OTHER_TENANT:
-            return refused(
-                lab.tokens.of_another_tenant(request.base, lab.identity.tenant, ELSEWHERE),
+            return answer_refusal(refusal, lab.speed)
+        case FaultKind.EXPIRED_TOKEN:
+            return answer_refusal(lab.tokens.refuse_expired(request.base), lab.speed)
+        case FaultKind.OTHER_TENANT:
+            return answer_refusal(
+                lab.tokens.refuse_other_tenant(request.base, lab.identity.tenant, ELSEWHERE),
                 lab.speed,
             )
-        case Kind.FORBIDDEN:
+        case FaultKind.FORBIDDEN:
             target = parse(request.path, PROVIDERS)
             what = target.type.type if target.type else "Microsoft.Resources/subscriptions"
             action = f"{what}/{_VERBS.get(request.method, f'{target.name}/action')}"
-            return refused(
-                errors.forbidden(lab.identity.object_id, action, request.path), lab.speed
+            return answer_refusal(
+                errors.authorization_failed(lab.identity.object_id, action, request.path), lab.speed
             )
         case _:
             return None
 
 
-def _told(fault: Fault) -> Answer:
-    """The answer that a fault carries."""
+def _build_answer(fault: Fault) -> Answer:
+    """Return the answer that a fault carries."""
     headers = {name: str(value) for name, value in fault.headers.items()}
     body: Body | None = fault.body
     code = fault.code or ("" if body is not None else "InternalServerError")
-    if body is None and fault.status >= 400:
+    if body is None and fault.status >= HTTPStatus.BAD_REQUEST:
         body = {"error": {"code": code, "message": fault.message or "An error occurred."}}
-    return Answer(fault.status, body, headers, code=code if fault.status >= 400 else "")
+    return Answer(
+        fault.status, body, headers, code=code if fault.status >= HTTPStatus.BAD_REQUEST else ""
+    )
 
 
-def _misread(lab: Cloud, request: Request, answer: Answer, strike: Strike) -> Answer:
-    """A read by GET that shows less, or what was."""
-    assert strike.other is not None
-    fault = strike.other.fault
+def _misread(lab: Cloud, request: Request, answer: Answer, hit: FaultHit) -> Answer:
+    """Return an empty or stale answer to a GET."""
+    assert hit.other is not None
+    fault = hit.other.fault
     body = answer.body
-    if answer.status == 200 and isinstance(body, dict):
-        if fault.kind is Kind.EMPTY and "value" in body:
+    if answer.status == HTTPStatus.OK and isinstance(body, dict):
+        if fault.kind is FaultKind.EMPTY and "value" in body:
             return replace(answer, body={"value": []})
-        if fault.kind is Kind.STALE:
-            past = lab.history.at(_name(request), lab.world.now - fault.seconds)
+        if fault.kind is FaultKind.STALE:
+            past = lab.history.find(_name_read(request), lab.world.now - fault.seconds)
             if past is not None:
                 return replace(answer, body=past)
-    strike.spare()
+    hit.release_other()
     return answer
 
 
-def _noted(lab: Cloud, request: Request, answer: Answer) -> Answer:
-    read = request.method == "GET" and answer.status == 200
-    if lab.history.wanted and read and isinstance(answer.body, dict):
-        lab.history.note(_name(request), lab.world.now, answer.body)
+def _record_read(lab: Cloud, request: Request, answer: Answer) -> Answer:
+    read = request.method == "GET" and answer.status == HTTPStatus.OK
+    if lab.history.is_recording and read and isinstance(answer.body, dict):
+        lab.history.record(_name_read(request), lab.world.now, answer.body)
     return answer
 
 
-def _name(request: Request) -> str:
+def _name_read(request: Request) -> str:
     return f"GET {request.path.rstrip('/').lower()}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
 from erfailover.lab.core import ids
@@ -19,11 +20,11 @@ from erfailover.lab.core.world import Body, World
 Show = Callable[[str], Body | None]
 
 
-def paged(request: Request, answer: Answer, size: int) -> Answer:
-    """The page of a list that a request asks for."""
+def select_page(request: Request, answer: Answer, size: int) -> Answer:
+    """Return the requested page of a list."""
     body = answer.body
     if (
-        answer.status != 200
+        answer.status != HTTPStatus.OK
         or not isinstance(body, dict)
         or not isinstance(body.get("value"), list)
     ):
@@ -42,49 +43,51 @@ def paged(request: Request, answer: Answer, size: int) -> Answer:
     return replace(answer, body=page)
 
 
-def expand(body: Body, wanted: str, show: Show) -> None:
+def expand(body: Body, paths: str, show: Show) -> None:
     """Expand the references that a ``$expand`` names, in an answer.
 
     Args:
         body: the answer; changed in place, nested values are copied first.
-        wanted: paths, separated by commas.
+        paths: paths, separated by commas.
         show: gives the answer that shows a resource or a part of one, by its id.
     """
-    for path in wanted.split(","):
+    for path in paths.split(","):
         parts = [part for part in path.strip().split("/") if part]
         if parts:
-            _follow(body, parts, show)
+            _expand_path(body, parts, show)
 
 
-def _follow(body: Body, parts: list[str], show: Show) -> None:
+def _expand_path(body: Body, parts: list[str], show: Show) -> None:
     properties = dict(body.get("properties") or {})
-    name = next((each for each in properties if each.lower() == parts[0].lower()), None)
+    name = next((key for key in properties if key.lower() == parts[0].lower()), None)
     if name is None:
         return
     value = properties[name]
     if isinstance(value, list):
-        properties[name] = [_shown(each, parts[1:], show) for each in value]
+        properties[name] = [_expand_value(item, parts[1:], show) for item in value]
     elif isinstance(value, dict):
-        properties[name] = _shown(value, parts[1:], show)
+        properties[name] = _expand_value(value, parts[1:], show)
     body["properties"] = properties
 
 
-def _shown(value: object, rest: list[str], show: Show) -> object:
+def _expand_value(value: object, rest: list[str], show: Show) -> object:
     if not isinstance(value, dict):
         return value
-    found = dict(value)
+    expanded = dict(value)
     if set(value) == {"id"}:
-        found = show(str(value["id"])) or found
+        expanded = show(str(value["id"])) or expanded
     if rest:
-        _follow(found, rest, show)
-    return found
+        _expand_path(expanded, rest, show)
+    return expanded
 
 
-def ip_configuration(world: World, resource_id: str) -> Body | None:
-    """An IP configuration by its id: a part of its owner's body."""
-    owner, separator, _ = ids.key(resource_id).partition("/ipconfigurations/")
+def find_ip_configuration(world: World, resource_id: str) -> Body | None:
+    """Return an IP configuration by its id: a part of its owner's body."""
+    owner, separator, _ = ids.to_key(resource_id).partition("/ipconfigurations/")
     resource = world.get(owner) if separator else None
     if resource is None:
         return None
     rows = resource.properties.get("ipConfigurations") or ()
-    return next((dict(row) for row in rows if ids.key(row["id"]) == ids.key(resource_id)), None)
+    return next(
+        (dict(row) for row in rows if ids.to_key(row["id"]) == ids.to_key(resource_id)), None
+    )

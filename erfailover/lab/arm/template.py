@@ -1,4 +1,4 @@
-"""Deployment templates: the few functions that az uses in those it composes.
+"""Deployment templates: the few functions that az uses in the ones it composes.
 
 Owns the taking apart of a template into the resources it names, in words of the lab; pure.
 What it does not know it refuses by name; it must never guess a value.
@@ -26,17 +26,17 @@ _WRITTEN = frozenset({"location", "tags", "properties", "sku", "zones", "identit
 _TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|(-?\d+)|([A-Za-z_][A-Za-z0-9_]*)|([()\[\],.]))")
 
 
-class NotModelled(Exception):
-    """The template holds something that the lab does not model; the text names it."""
+class NotModelledError(Exception):
+    """An unmodelled element of a template; the text names it."""
 
 
-class Invalid(Exception):
-    """The template is wrong, as Azure would say."""
+class InvalidTemplateError(Exception):
+    """An invalid template; the text is Azure's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """One resource of a template. ``depends_on`` are keys of others; ``body`` is what to PUT."""
+class PlannedResource:
+    """A resource of a template."""
 
     id: ids.ResourceId
     api_version: str
@@ -45,16 +45,16 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a template asks for. ``shown`` is how the deployment shows its parameters."""
+class TemplatePlan:
+    """The resources of a template. ``shown`` is how the deployment presents its parameters."""
 
-    resources: tuple[Planned, ...]
+    resources: tuple[PlannedResource, ...]
     shown: Body
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """What expressions may look at.
+class ExpressionScope:
+    """The values that expressions can access.
 
     ``reference`` gives a resource's properties by key; None while they are not known yet.
     """
@@ -66,191 +66,197 @@ class Scope:
     reference: Callable[[str], Any] | None = None
 
 
-def read(properties: Body, group: ids.ResourceId, location: str) -> Plan:
-    """The resources that a deployment's properties ask for; raises NotModelled or Invalid."""
-    template, given = _parts(properties)
-    scope = scope_of(properties, group, location)
+def read(properties: Body, group: ids.ResourceId, location: str) -> TemplatePlan:
+    """Return the resources of a deployment; raise NotModelledError or InvalidTemplateError."""
+    template, values = _split_properties(properties)
+    scope = make_scope(properties, group, location)
     declared = template.get("parameters") or {}
-    shown: Body = {}
+    parameters: Body = {}
     for name, declaration in declared.items():
-        kind = _parameter_type(name, declaration)
-        shown[name] = {"type": kind}
+        kind = _read_parameter_type(name, declaration)
+        parameters[name] = {"type": kind}
         if not kind.startswith("Secure"):
-            shown[name]["value"] = scope.parameters[name.lower()]
-    unknown = [name for name in given if name.lower() not in {each.lower() for each in declared}]
+            parameters[name]["value"] = scope.parameters[name.lower()]
+    unknown = [name for name in values if name.lower() not in {name.lower() for name in declared}]
     if unknown:
-        raise Invalid(
+        raise InvalidTemplateError(
             f"The template parameters '{', '.join(unknown)}' in the parameters file are not valid; "
             "they are not present in the original template"
         )
-    for name, each in (template.get("outputs") or {}).items():
-        _parameter_type(name, each)
+    for name, output in (template.get("outputs") or {}).items():
+        _read_parameter_type(name, output)
     listed = template.get("resources")
     if not isinstance(listed, list):
-        raise NotModelled("templates whose resources are no list")
-    planned = [_planned(scope, each) for each in listed]
-    keys = [ids.key(each.id) for each in planned]
+        raise NotModelledError("templates whose resources are no list")
+    planned = [_plan_resource(scope, declaration) for declaration in listed]
+    keys = [ids.to_key(resource.id) for resource in planned]
     if len(set(keys)) < len(keys):
-        raise Invalid("the template defines one resource several times")
-    return Plan(tuple(_linked(each, planned) for each in planned), shown)
+        raise InvalidTemplateError("the template defines one resource several times")
+    return TemplatePlan(
+        tuple(_link_dependencies(resource, planned) for resource in planned), parameters
+    )
 
 
-def outputs(properties: Body, scope: Scope) -> Body:
-    """The outputs of a deployment that has succeeded."""
-    found: Body = {}
-    for name, each in (_parts(properties)[0].get("outputs") or {}).items():
-        kind = _parameter_type(name, each)
-        found[name] = {"type": kind, "value": evaluate(each.get("value"), scope)}
-    return found
+def evaluate_outputs(properties: Body, scope: ExpressionScope) -> Body:
+    """Return the outputs of a deployment that has succeeded."""
+    outputs: Body = {}
+    for name, output in (_split_properties(properties)[0].get("outputs") or {}).items():
+        kind = _read_parameter_type(name, output)
+        outputs[name] = {"type": kind, "value": evaluate(output.get("value"), scope)}
+    return outputs
 
 
-def scope_of(
+def make_scope(
     properties: Body,
     group: ids.ResourceId,
     location: str,
     reference: Callable[[str], Any] | None = None,
-) -> Scope:
-    """What the expressions of a deployment may look at."""
-    template, given = _parts(properties)
-    supplied = {name.lower(): value for name, value in given.items()}
+) -> ExpressionScope:
+    """Return the scope of a deployment's expressions."""
+    template, arguments = _split_properties(properties)
+    supplied = {name.lower(): value for name, value in arguments.items()}
     values: dict[str, Any] = {}
-    bare = Scope(group, location, {}, {})
+    bare = ExpressionScope(group, location, {}, {})
     for name, declaration in (template.get("parameters") or {}).items():
-        each = supplied.get(name.lower())
-        if isinstance(each, dict) and "value" in each:
-            values[name.lower()] = each["value"]
-        elif isinstance(each, dict) and each:
-            raise NotModelled("parameters that are references to secrets")
+        argument = supplied.get(name.lower())
+        if isinstance(argument, dict) and "value" in argument:
+            values[name.lower()] = argument["value"]
+        elif isinstance(argument, dict) and argument:
+            raise NotModelledError("parameters that are references to secrets")
         elif isinstance(declaration, dict) and "defaultValue" in declaration:
             values[name.lower()] = evaluate(declaration["defaultValue"], bare)
         else:
-            raise Invalid(f"The value for the template parameter '{name}' is not provided")
+            raise InvalidTemplateError(
+                f"The value for the template parameter '{name}' is not provided"
+            )
     variables: dict[str, Any] = {}
-    scope = Scope(group, location, values, variables, reference)
+    scope = ExpressionScope(group, location, values, variables, reference)
     for name, value in (template.get("variables") or {}).items():
         variables[name.lower()] = evaluate(value, scope)
     return scope
 
 
-def _parts(properties: Body) -> tuple[Body, Body]:
+def _split_properties(properties: Body) -> tuple[Body, Body]:
     for name in ("templateLink", "parametersLink", "onErrorDeployment"):
         if properties.get(name):
-            raise NotModelled(f"deployments with a {name}")
+            raise NotModelledError(f"deployments with a {name}")
     mode = properties.get("mode")
     if str(mode).lower() != "incremental":
-        raise NotModelled(f"the deployment mode {mode}")
+        raise NotModelledError(f"the deployment mode {mode}")
     template = properties.get("template")
-    given = properties.get("parameters") or {}
-    if not isinstance(template, dict) or not isinstance(given, dict):
-        raise Invalid("the template and its parameters must be objects")
+    values = properties.get("parameters") or {}
+    if not isinstance(template, dict) or not isinstance(values, dict):
+        raise InvalidTemplateError("the template and its parameters must be objects")
     for section in template:
         if section.lower() not in _SECTIONS:
-            raise NotModelled(f"the template section {section}")
+            raise NotModelledError(f"the template section {section}")
     for section in ("parameters", "variables", "outputs"):
         if not isinstance(template.get(section) or {}, dict):
-            raise Invalid(f"the section {section} must be an object")
-    return template, given
+            raise InvalidTemplateError(f"the section {section} must be an object")
+    return template, values
 
 
-def _parameter_type(name: str, declaration: object) -> str:
+def _read_parameter_type(name: str, declaration: object) -> str:
     kind = str(declaration.get("type")) if isinstance(declaration, dict) else ""
-    for each in PARAMETER_TYPES:
-        if each.lower() == kind.lower():
-            return each
-    raise Invalid(f"the type '{kind}' of '{name}' is not valid")
+    for known_kind in PARAMETER_TYPES:
+        if known_kind.lower() == kind.lower():
+            return known_kind
+    raise InvalidTemplateError(f"the type '{kind}' of '{name}' is not valid")
 
 
-def _planned(scope: Scope, resource: object) -> Planned:
+def _plan_resource(scope: ExpressionScope, resource: object) -> PlannedResource:
     if not isinstance(resource, dict):
-        raise Invalid("a resource of the template is no object")
+        raise InvalidTemplateError("a resource of the template is no object")
     for key in resource:
         if key not in _WRITTEN | _NOT_WRITTEN:
-            raise NotModelled(f"{key} of a resource in a template")
-    found = evaluate(resource, scope)
-    where = _id(scope.group, str(found.get("type")), str(found.get("name")))
-    depends_on = found.get("dependsOn") or []
+            raise NotModelledError(f"{key} of a resource in a template")
+    evaluated = evaluate(resource, scope)
+    where = _build_id(scope.group, str(evaluated.get("type")), str(evaluated.get("name")))
+    depends_on = evaluated.get("dependsOn") or []
     if not isinstance(depends_on, list):
-        raise Invalid("dependsOn must be a list")
-    body = {key: value for key, value in found.items() if key not in _NOT_WRITTEN}
-    version = str(found.get("apiVersion") or "")
+        raise InvalidTemplateError("dependsOn must be a list")
+    body = {key: value for key, value in evaluated.items() if key not in _NOT_WRITTEN}
+    version = str(evaluated.get("apiVersion") or "")
     if not version:
-        raise Invalid(f"the resource '{where.name}' has no apiVersion")
-    return Planned(where, version, body, tuple(str(each) for each in depends_on))
-
-
-def _id(group: ids.ResourceId, type_: str, name: str) -> ids.ResourceId:
-    known = PROVIDERS.get(type_)
-    if known is None:
-        raise NotModelled(f"{type_} in a template")
-    names = tuple(name.split("/"))
-    if len(names) != len(known.types) or not all(names):
-        raise Invalid(f"the name '{name}' does not fit the type '{type_}'")
-    return ids.ResourceId(
-        group.subscription, group.resource_group, known.provider, known.types, names
+        raise InvalidTemplateError(f"the resource '{where.name}' has no apiVersion")
+    return PlannedResource(
+        where, version, body, tuple(str(dependency) for dependency in depends_on)
     )
 
 
-def _linked(planned: Planned, others: list[Planned]) -> Planned:
-    known: dict[str, str] = {}
-    for each in others:
-        key = ids.key(each.id)
-        types, names = each.id.types, each.id.names
+def _build_id(group: ids.ResourceId, type_: str, name: str) -> ids.ResourceId:
+    provider = PROVIDERS.get(type_)
+    if provider is None:
+        raise NotModelledError(f"{type_} in a template")
+    names = tuple(name.split("/"))
+    if len(names) != len(provider.types) or not all(names):
+        raise InvalidTemplateError(f"the name '{name}' does not fit the type '{type_}'")
+    return ids.ResourceId(
+        group.subscription, group.resource_group, provider.provider, provider.types, names
+    )
+
+
+def _link_dependencies(planned: PlannedResource, others: list[PlannedResource]) -> PlannedResource:
+    keys: dict[str, str] = {}
+    for other in others:
+        key = ids.to_key(other.id)
+        types, names = other.id.types, other.id.names
         path = "/".join(part for pair in zip(types, names, strict=True) for part in pair)
-        for form in (key, f"{each.id.provider}/{path}", "/".join(names)):
-            known[form.lower().strip("/")] = key
-    found = []
+        for form in (key, f"{other.id.provider}/{path}", "/".join(names)):
+            keys[form.lower().strip("/")] = key
+    dependencies = []
     for text in planned.depends_on:
-        key = known.get(text.lower().strip("/"), "")
+        key = keys.get(text.lower().strip("/"), "")
         if not key:
-            raise Invalid(f"The resource '{text}' is not defined in the template")
-        found.append(key)
-    return Planned(planned.id, planned.api_version, planned.body, tuple(found))
+            raise InvalidTemplateError(f"The resource '{text}' is not defined in the template")
+        dependencies.append(key)
+    return PlannedResource(planned.id, planned.api_version, planned.body, tuple(dependencies))
 
 
-def evaluate(value: Any, scope: Scope) -> Any:
-    """A JSON value with every expression in it replaced by what it stands for."""
+def evaluate(value: Any, scope: ExpressionScope) -> Any:
+    """Return a JSON value with every expression replaced by its value."""
     if isinstance(value, dict):
-        return {key: evaluate(each, scope) for key, each in value.items()}
+        return {key: evaluate(item, scope) for key, item in value.items()}
     if isinstance(value, list):
-        return [evaluate(each, scope) for each in value]
+        return [evaluate(item, scope) for item in value]
     if not isinstance(value, str) or not (value.startswith("[") and value.endswith("]")):
         return value
     if value.startswith("[["):
         return value[1:]
     expression = _Expression(value[1:-1], scope)
-    return expression.whole()
+    return expression.evaluate()
 
 
 class _Expression:
-    """One expression under evaluation: a call or a literal, with what is picked out of it."""
+    """An expression under evaluation: a call or a literal, with member accesses."""
 
-    def __init__(self, text: str, scope: Scope) -> None:
+    def __init__(self, text: str, scope: ExpressionScope) -> None:
         self._text = text
         self._scope = scope
-        self._tokens = self._split(text)
+        self._tokens = self._tokenize(text)
         self._next = 0
 
     @staticmethod
-    def _split(text: str) -> list[tuple[str, str]]:
-        found, at = [], 0
+    def _tokenize(text: str) -> list[tuple[str, str]]:
+        tokens, at = [], 0
         while text[at:].strip():
             match = _TOKEN.match(text, at)
             if match is None:
-                raise Invalid(f"the expression '{text}' cannot be read")
+                raise InvalidTemplateError(f"the expression '{text}' cannot be read")
             string, number, name, mark = match.groups()
             if string is not None:
-                found.append(("string", string.replace("''", "'")))
+                tokens.append(("string", string.replace("''", "'")))
             else:
                 kind = "number" if number else "name" if name else "mark"
-                found.append((kind, number or name or mark))
+                tokens.append((kind, number or name or mark))
             at = match.end()
-        return found
+        return tokens
 
-    def whole(self) -> Any:
-        """The value of all of it."""
-        value = self._value()
+    def evaluate(self) -> Any:
+        """Return the value of the whole expression."""
+        value = self._parse_value()
         if self._next != len(self._tokens):
-            raise Invalid(f"the expression '{self._text}' cannot be read")
+            raise InvalidTemplateError(f"the expression '{self._text}' cannot be read")
         return value
 
     def _peek(self) -> str:
@@ -259,40 +265,40 @@ class _Expression:
 
     def _take(self) -> tuple[str, str]:
         if self._next >= len(self._tokens):
-            raise Invalid(f"the expression '{self._text}' ends too soon")
+            raise InvalidTemplateError(f"the expression '{self._text}' ends too soon")
         self._next += 1
         return self._tokens[self._next - 1]
 
     def _expect(self, mark: str) -> None:
         if self._take() != ("mark", mark):
-            raise Invalid(f"'{mark}' was expected in the expression '{self._text}'")
+            raise InvalidTemplateError(f"'{mark}' was expected in the expression '{self._text}'")
 
-    def _value(self) -> Any:
+    def _parse_value(self) -> Any:
         kind, text = self._take()
         if kind == "string":
             return text
         if kind == "number":
             return int(text)
         if kind != "name":
-            raise Invalid(f"the expression '{self._text}' cannot be read")
+            raise InvalidTemplateError(f"the expression '{self._text}' cannot be read")
         self._expect("(")
         arguments = []
         while self._peek() != ")":
-            arguments.append(self._value())
+            arguments.append(self._parse_value())
             if self._peek() != ")":
                 self._expect(",")
         self._expect(")")
-        return self._picked(self._call(text, arguments))
+        return self._pick_members(self._call(text, arguments))
 
-    def _picked(self, value: Any) -> Any:
+    def _pick_members(self, value: Any) -> Any:
         while self._peek() == ".":
             self._take()
             _, name = self._take()
             if not isinstance(value, dict) or name not in value:
-                raise Invalid(f"the expression property '{name}' does not exist")
+                raise InvalidTemplateError(f"the expression property '{name}' does not exist")
             value = value[name]
         if self._peek() == "[":
-            raise NotModelled(f"the expression {self._text}")
+            raise NotModelledError(f"the expression {self._text}")
         return value
 
     def _call(self, name: str, arguments: list[Any]) -> Any:
@@ -302,10 +308,10 @@ class _Expression:
                 return scope.parameters[which.lower()]
             case ("variables", [str(which)]) if which.lower() in scope.variables:
                 return scope.variables[which.lower()]
-            case "concat", [*parts] if all(isinstance(each, str | int) for each in parts):
-                return "".join(str(each) for each in parts)
+            case "concat", [*parts] if all(isinstance(part, str | int) for part in parts):
+                return "".join(str(part) for part in parts)
             case "resourceid", [str(type_), *names] if "/" in type_:
-                return str(_id(scope.group, type_, "/".join(str(each) for each in names)))
+                return str(_build_id(scope.group, type_, "/".join(str(part) for part in names)))
             case "resourcegroup", []:
                 group = scope.group
                 return {"id": str(group), "name": group.name, "location": scope.location}
@@ -315,6 +321,8 @@ class _Expression:
             case ("reference", [str(which)]) if scope.reference is not None:
                 return scope.reference(which)
             case "parameters" | "variables", _:
-                raise Invalid(f"the expression '{self._text}' names nothing of the template")
+                raise InvalidTemplateError(
+                    f"the expression '{self._text}' names nothing of the template"
+                )
             case _:
-                raise NotModelled(f"the template function {name} in '{self._text}'")
+                raise NotModelledError(f"the template function {name} in '{self._text}'")

@@ -1,7 +1,7 @@
-"""PUT, PATCH and DELETE of resources: check, accept, and start the operation.
+"""PUT, PATCH and DELETE of resources: validate, accept, and start the operation.
 
-Owns the way a write takes from its request to its first answer. Refusals are the rules'
-business; what happens when the operation ends is ``completion``'.
+Owns a write from its request to its first answer. The rules decide on refusals;
+``completion`` applies the effects when the operation ends.
 """
 
 from __future__ import annotations
@@ -10,56 +10,62 @@ import copy
 
 from erfailover.lab.core import errors, ids, timing
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.arm_url import Target, valid_name
-from erfailover.lab.core.errors import Refused
+from erfailover.lab.core.arm_url import Target, is_valid_name
+from erfailover.lab.core.errors import RefusalError
 from erfailover.lab.core.operations import Operation
-from erfailover.lab.core.protocol import Answer, Request, notifies, operation_headers, parse_body
+from erfailover.lab.core.protocol import (
+    Answer,
+    Request,
+    build_operation_headers,
+    has_notification,
+    parse_body,
+)
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.providers import defaults, presentation, rules, shapes
-from erfailover.lab.providers.bodies import Draft, location_name
+from erfailover.lab.providers.bodies import Draft, to_location_name
 from erfailover.lab.providers.provider import Plan
 from erfailover.lab.providers.registry import PROVIDERS
 
 
-def resource_id(target: Target) -> ids.ResourceId:
-    """The id that an item's URL addresses."""
+def get_resource_id(target: Target) -> ids.ResourceId:
+    """Return the resource id of a URL."""
     assert target.id is not None
     return target.id
 
 
 def find_group(lab: Cloud, target: Target) -> Resource:
-    """The resource group of a target; refuses where it is not there."""
+    """Return the resource group of a target; raise if it does not exist."""
     group = lab.world.get(ids.ResourceId(target.subscription, target.group, "", (), ()))
     if group is None:
-        raise Refused(errors.group_not_found(target.group))
+        raise RefusalError(errors.group_not_found(target.group))
     return group
 
 
-def refuse(refusal: errors.Refusal | None) -> None:
-    """Raise a refusal where there is one."""
+def raise_if_refused(refusal: errors.Refusal | None) -> None:
+    """Raise a refusal if there is one."""
     if refusal is not None:
-        raise Refused(refusal)
+        raise RefusalError(refusal)
 
 
 def put(lab: Cloud, request: Request, target: Target) -> Answer:
     """Create or update a resource."""
     assert target.type is not None
-    where, body = resource_id(target), parse_body(request)
-    if not all(valid_name(name) for name in where.names):
-        raise Refused(errors.name_invalid(where.name))
+    where, body = get_resource_id(target), parse_body(request)
+    if not all(is_valid_name(name) for name in where.names):
+        raise RefusalError(errors.name_invalid(where.name))
     group = find_group(lab, target)
     if group.state == "Deleting":
-        raise Refused(errors.group_being_deleted(target.group))
+        raise RefusalError(errors.group_being_deleted(target.group))
     if where.parent is not None and lab.world.get(where.parent) is None:
-        raise Refused(errors.parent_not_found(where))
-    wrong = shapes.fault(body, PROVIDERS[where.type].shape)
+        raise RefusalError(errors.parent_not_found(where))
+    wrong = shapes.find_fault(body, PROVIDERS[where.type].shape)
     if wrong is not None:
-        raise Refused(errors.format_invalid(wrong))
+        raise RefusalError(errors.format_invalid(wrong))
     existing = lab.world.get(where)
     _check_place(target.type, where, body, existing)
     _check_etag(request, existing, where)
-    plan = _plan(lab, request, where, body, existing)
+    plan = _make_plan(lab, request, where, body, existing)
     _check(lab, request, plan)
     return _accept(lab, request, plan)
 
@@ -67,58 +73,60 @@ def put(lab: Cloud, request: Request, target: Target) -> Answer:
 def _check_place(
     type_: rt.ResourceType, where: ids.ResourceId, body: Body, existing: Resource | None
 ) -> None:
-    if not type_.tracked:
+    if not type_.is_tracked:
         return
     location = body.get("location")
     if not location:
-        raise Refused(errors.location_missing())
-    name = location_name(str(location))
+        raise RefusalError(errors.location_missing())
+    name = to_location_name(str(location))
     if not name.isalnum():
-        raise Refused(errors.location_invalid(str(location)))
+        raise RefusalError(errors.location_invalid(str(location)))
     if existing is not None and existing.body.get("location") != name:
-        raise Refused(errors.location_changed(where, existing.body["location"], name))
+        raise RefusalError(errors.location_changed(where, existing.body["location"], name))
 
 
 def _check_etag(request: Request, existing: Resource | None, where: ids.ResourceId) -> None:
-    wanted = request.headers.get("If-Match", "")
-    if wanted and wanted != "*" and (existing is None or existing.body.get("etag") != wanted):
-        raise Refused(errors.etag_mismatch(str(where)))
+    etag = request.headers.get("If-Match", "")
+    if etag and etag != "*" and (existing is None or existing.body.get("etag") != etag):
+        raise RefusalError(errors.etag_mismatch(str(where)))
     if request.headers.get("If-None-Match") == "*" and existing is not None:
-        raise Refused(errors.etag_mismatch(str(where)))
+        raise RefusalError(errors.etag_mismatch(str(where)))
 
 
-def _plan(
+def _make_plan(
     lab: Cloud, request: Request, where: ids.ResourceId, body: Body, existing: Resource | None
 ) -> Plan:
     query = request.query
-    plan = Plan(defaults.complete(where, body, existing, lab.fresh, query), existing)
+    plan = Plan(defaults.complete(where, body, existing, lab.generator, query), existing)
     for child_type, named in plan.draft.children.items():
-        if not all(valid_name(child_id.name) for child_id, _ in named):
-            raise Refused(errors.name_invalid("of a child"))
+        if not all(is_valid_name(child_id.name) for child_id, _ in named):
+            raise RefusalError(errors.name_invalid("of a child"))
         for child_id, child in named:
-            known = lab.world.get(child_id)
-            draft = defaults.complete(child_id, child, known, lab.fresh, query)
-            plan.children.append((draft, known))
-        kept = {ids.key(child_id) for child_id, _ in named}
-        present = lab.world.children(where, child_type.rsplit("/", 1)[1])
-        plan.dropped += [each for each in present if ids.key(each.id) not in kept]
+            existing_child = lab.world.get(child_id)
+            draft = defaults.complete(child_id, child, existing_child, lab.generator, query)
+            plan.children.append((draft, existing_child))
+        kept_keys = {ids.to_key(child_id) for child_id, _ in named}
+        present = lab.world.list_children(where, child_type.rsplit("/", 1)[1])
+        plan.dropped += [child for child in present if ids.to_key(child.id) not in kept_keys]
     return plan
 
 
 def _check(lab: Cloud, request: Request, plan: Plan) -> None:
-    scene, where = lab.scene, plan.draft.id
-    refuse(rules.held(scene, where, _operations_uri(lab, request, where)))
-    for draft, known in ((plan.draft, plan.existing), *plan.children):
-        refuse(rules.references_refused(scene, PROVIDERS, draft.id, draft.body))
+    context, where = lab.context, plan.draft.id
+    raise_if_refused(
+        rules.validate_idle(context, where, _build_operations_uri(lab, request, where))
+    )
+    for draft, existing in ((plan.draft, plan.existing), *plan.children):
+        raise_if_refused(rules.validate_references(context, PROVIDERS, draft.id, draft.body))
         provider = PROVIDERS[draft.id.type]
-        provider.prepare(scene, draft, known)
-        refuse(provider.validate(scene, draft, known))
-    refuse(PROVIDERS[where.type].validate_plan(scene, plan))
-    for each in plan.dropped:
-        refuse(PROVIDERS[each.id.type].validate_delete(scene, each))
+        provider.prepare(context, draft, existing)
+        raise_if_refused(provider.validate(context, draft, existing))
+    raise_if_refused(PROVIDERS[where.type].validate_plan(context, plan))
+    for child in plan.dropped:
+        raise_if_refused(PROVIDERS[child.id.type].validate_delete(context, child))
 
 
-def _operations_uri(lab: Cloud, request: Request, where: ids.ResourceId) -> str:
+def _build_operations_uri(lab: Cloud, request: Request, where: ids.ResourceId) -> str:
     owner = lab.world.get(where.parent) if where.parent else None
     place = owner.body.get("location", "") if owner else ""
     return (
@@ -130,39 +138,41 @@ def _operations_uri(lab: Cloud, request: Request, where: ids.ResourceId) -> str:
 def _accept(lab: Cloud, request: Request, plan: Plan) -> Answer:
     where, existing = plan.draft.id, plan.existing
     type_, provider = where.type, PROVIDERS[where.type]
-    first_s = timing.first_answer_s(type_, "PUT")
-    unchanged = existing is not None and _unchanged(plan) and not provider.slow_without_change
+    first_s = timing.get_first_answer_s(type_, "PUT")
+    unchanged = existing is not None and _is_unchanged(plan) and not provider.slow_without_change
     verb = "create" if existing is None else "update"
-    size = _size(plan.draft.body)
-    duration_s = 0.0 if unchanged else lab.durations.seconds(type_, verb, size, ids.key(where))
+    size = _get_size(plan.draft.body)
+    duration_s = (
+        0.0 if unchanged else lab.durations.draw_seconds(type_, verb, size, ids.to_key(where))
+    )
     now = lab.world.now
     resource = _store(lab, plan)
     operation = Operation(
-        id=lab.fresh.guid(),
+        id=lab.generator.make_guid(),
         name=f"Put{provider.noun}Operation",
         type=type_,
         subscription=where.subscription,
-        location=_place(lab, resource),
+        location=_get_location(lab, resource),
         effect="write",
         started=now,
         ends=now + first_s + duration_s,
-        writes=(ids.key(where), *(ids.key(draft.id) for draft, _ in plan.children)),
-        deletes=tuple(ids.key(each.id) for each in plan.dropped),
-        locks=(ids.key(where.parent),) if where.parent else (),
-        secrets={ids.key(where): plan.draft.secrets},
-        notifies=notifies(type_, verb, lab.today),
+        writes=(ids.to_key(where), *(ids.to_key(draft.id) for draft, _ in plan.children)),
+        deletes=tuple(ids.to_key(child.id) for child in plan.dropped),
+        locks=(ids.to_key(where.parent),) if where.parent else (),
+        secrets={ids.to_key(where): plan.draft.secrets},
+        notifies=has_notification(type_, verb, lab.today),
         arguments={"verb": verb},
     )
-    at_once = unchanged or provider.is_instant(lab.scene, plan.draft)
-    if at_once and lab.operations.doom is None:
+    at_once = unchanged or provider.is_instant(lab.context, plan.draft)
+    if at_once and lab.operations.injected is None:
         lab.operations.start(operation)
         lab.operations.end(operation.id)
     else:
         _lock_parent(lab, where)
         lab.operations.start(operation)
-    lab.world.changed()
-    body = presentation.shown(lab.scene, lab.bgp, resource, read=False)
-    headers = operation_headers(request, operation, lab.speed)
+    lab.world.notify_listeners()
+    body = presentation.present_resource(lab.context, lab.bgp, resource, read=False)
+    headers = build_operation_headers(request, operation, lab.speed)
     if type_ == rt.VM and verb == "update":
         headers.pop("Retry-After", None)  # recorded
     return Answer(201 if existing is None else 200, body, headers, pause_s=first_s)
@@ -175,41 +185,43 @@ def _lock_parent(lab: Cloud, where: ids.ResourceId) -> None:
 
 
 def _store(lab: Cloud, plan: Plan) -> Resource:
-    for draft, known in plan.children:
-        _store_one(lab, draft, known)
+    for draft, existing in plan.children:
+        _store_one(lab, draft, existing)
     return _store_one(lab, plan.draft, plan.existing, first=True)
 
 
 def _store_one(
-    lab: Cloud, draft: Draft, known: Resource | None, *, first: bool = False
+    lab: Cloud, draft: Draft, existing: Resource | None, *, first: bool = False
 ) -> Resource:
-    if known is None:
+    if existing is None:
         resource = Resource(draft.id, draft.body)
         if first:
             resource.hidden.update(draft.secrets)
         lab.world.add(resource)
     else:
-        resource = known
+        resource = existing
         resource.body = draft.body
-    lab.references.put(resource)
+    lab.references.add(resource)
     return resource
 
 
-def _unchanged(plan: Plan) -> bool:
+def _is_unchanged(plan: Plan) -> bool:
     pairs = ((plan.draft, plan.existing), *plan.children)
     return not plan.dropped and all(
-        known is not None and known.active is not None and _same(draft.body, known.active)
-        for draft, known in pairs
+        existing is not None
+        and existing.active is not None
+        and _is_same(draft.body, existing.active)
+        for draft, existing in pairs
     )
 
 
-def _same(new: Body, old: Body) -> bool:
-    return _plain(new) == _plain(old)
+def _is_same(new: Body, old: Body) -> bool:
+    return _strip_volatile(new) == _strip_volatile(old)
 
 
-def _plain(body: Body) -> Body:
-    """A body without what every write changes; tags may change without an update."""
-    kept = {key: value for key, value in body.items() if key not in {"etag", "tags"}}
+def _strip_volatile(body: Body) -> Body:
+    """Return a body without what every write changes; tags may change without an update."""
+    stable = {key: value for key, value in body.items() if key not in {"etag", "tags"}}
     properties = copy.copy(body["properties"])
     properties.pop("provisioningState", None)
     if "ipConfigurations" in properties:
@@ -218,107 +230,110 @@ def _plain(body: Body) -> Body:
                 key: {k: v for k, v in value.items() if k != "provisioningState"}
                 if key == "properties"
                 else value
-                for key, value in each.items()
+                for key, value in configuration.items()
                 if key != "etag"
             }
-            for each in properties["ipConfigurations"]
+            for configuration in properties["ipConfigurations"]
         ]
-    kept["properties"] = properties
-    return kept
+    stable["properties"] = properties
+    return stable
 
 
-def _size(body: Body) -> str:
+def _get_size(body: Body) -> str:
     sku = body["properties"].get("sku")
     return str(sku.get("name") or "") if isinstance(sku, dict) else ""
 
 
-def _place(lab: Cloud, resource: Resource) -> str:
+def _get_location(lab: Cloud, resource: Resource) -> str:
     owner = lab.world.get(resource.id.parent) if resource.id.parent else resource
     return str((owner or resource).body.get("location", ""))
 
 
 def delete(lab: Cloud, request: Request, target: Target) -> Answer:
-    """Delete a resource: 202, or 204 where it is not there."""
-    where = resource_id(target)
+    """Delete a resource: 202, or 204 if it does not exist."""
+    where = get_resource_id(target)
     find_group(lab, target)
     resource = lab.world.get(where)
     if resource is None:
         if where.parent is not None and lab.world.get(where.parent) is None:
-            raise Refused(errors.resource_not_found(where.parent, lab.today))
+            raise RefusalError(errors.resource_not_found(where.parent, lab.today))
         return Answer(204)
     _check_etag(request, resource, where)
-    scene = lab.scene
-    refuse(rules.held(scene, where, _operations_uri(lab, request, where)))
+    context = lab.context
+    raise_if_refused(
+        rules.validate_idle(context, where, _build_operations_uri(lab, request, where))
+    )
     provider = PROVIDERS[where.type]
     targets = (
-        each.target
-        for each in scene.references.read(where, resource.body)
-        if each.path in provider.idle_on_delete
+        reference.target
+        for reference in context.references.read(where, resource.body)
+        if reference.path in provider.idle_on_delete
     )
-    refuse(rules.provisioned(scene, where, targets))
-    refuse(provider.validate_delete(scene, resource))
-    size = _size(resource.body)
+    raise_if_refused(rules.validate_provisioned(context, where, targets))
+    raise_if_refused(provider.validate_delete(context, resource))
+    size = _get_size(resource.body)
     operation = Operation(
-        id=lab.fresh.guid(),
+        id=lab.generator.make_guid(),
         name=f"Delete{provider.noun}Operation",
         type=where.type,
         subscription=where.subscription,
-        location=_place(lab, resource),
+        location=_get_location(lab, resource),
         effect="delete",
         started=lab.world.now,
-        ends=lab.world.now + lab.durations.seconds(where.type, "delete", size, ids.key(where)),
-        deletes=(ids.key(where),),
-        locks=(ids.key(where.parent),) if where.parent else (),
-        notifies=notifies(where.type, "delete", lab.today),
+        ends=lab.world.now
+        + lab.durations.draw_seconds(where.type, "delete", size, ids.to_key(where)),
+        deletes=(ids.to_key(where),),
+        locks=(ids.to_key(where.parent),) if where.parent else (),
+        notifies=has_notification(where.type, "delete", lab.today),
     )
     resource.properties["provisioningState"] = "Deleting"
     _lock_parent(lab, where)
     lab.operations.start(operation)
-    lab.world.changed()
-    return Answer(202, None, operation_headers(request, operation, lab.speed, location=True))
+    lab.world.notify_listeners()
+    return Answer(202, None, build_operation_headers(request, operation, lab.speed, location=True))
 
 
 def patch(lab: Cloud, request: Request, target: Target) -> Answer:
-    """Change the tags of a resource: at once, but for a gateway (recorded)."""
+    """Change the tags of a resource: at once, except for a gateway (recorded)."""
     assert target.type is not None
-    where, body = resource_id(target), parse_body(request)
+    where, body = get_resource_id(target), parse_body(request)
     find_group(lab, target)
     resource = lab.world.get(where)
     if resource is None:
-        raise Refused(errors.resource_not_found(where, lab.today))
-    if not target.type.tracked:
-        raise Refused(errors.method_not_allowed("PATCH", where.type))
-    wrong = shapes.fault({key: body[key] for key in body if key == "tags"}, {})
+        raise RefusalError(errors.resource_not_found(where, lab.today))
+    if not target.type.is_tracked:
+        raise RefusalError(errors.method_not_allowed("PATCH", where.type))
+    wrong = shapes.find_fault({key: body[key] for key in body if key == "tags"}, {})
     if wrong is not None:
-        raise Refused(errors.format_invalid(wrong))
+        raise RefusalError(errors.format_invalid(wrong))
     others = set(body) - {"tags", "id", "name", "type", "location", "etag"}
     if others:
-        raise Refused(errors.not_modelled(f"PATCH of {', '.join(sorted(others))}"))
-    refuse(rules.held(lab.scene, where))
+        raise RefusalError(errors.not_modelled(f"PATCH of {', '.join(sorted(others))}"))
+    raise_if_refused(rules.validate_idle(lab.context, where))
     if isinstance(body.get("tags"), dict):
         resource.body["tags"] = dict(body["tags"])
         if resource.active is not None:
             resource.active = {**resource.active, "tags": dict(body["tags"])}
     if "etag" in resource.body:
-        resource.body["etag"] = lab.fresh.etag()
+        resource.body["etag"] = lab.generator.make_etag()
     if PROVIDERS[where.type].slow_patch:
-        _patch_slowly(lab, resource)
-    lab.world.changed()
-    return Answer(200, presentation.shown(lab.scene, lab.bgp, resource, read=False))
+        _accept_slow_patch(lab, resource)
+    lab.world.notify_listeners()
+    return Answer(200, presentation.present_resource(lab.context, lab.bgp, resource, read=False))
 
 
-def _patch_slowly(lab: Cloud, resource: Resource) -> None:
-    type_, key = resource.id.type, ids.key(resource.id)
+def _accept_slow_patch(lab: Cloud, resource: Resource) -> None:
+    type_, key = resource.id.type, ids.to_key(resource.id)
     resource.properties["provisioningState"] = "Updating"
     operation = Operation(
-        id=lab.fresh.guid(),
+        id=lab.generator.make_guid(),
         name=f"Put{PROVIDERS[type_].noun}Operation",
         type=type_,
         subscription=resource.id.subscription,
-        location=_place(lab, resource),
+        location=_get_location(lab, resource),
         effect="write",
         started=lab.world.now,
-        ends=lab.world.now + lab.durations.seconds(type_, "patch", "", key),
+        ends=lab.world.now + lab.durations.draw_seconds(type_, "patch", "", key),
         writes=(key,),
     )
     lab.operations.start(operation)

@@ -1,9 +1,9 @@
 """Deny assignments: what ARM refuses although a role grants it.
 
 Published (deny-assignments): only Azure makes them, for deployment stacks and managed applications,
-so here a resource group's tag ``lab:deny`` stands for one at the group: the actions that it denies,
-divided by commas. It holds for everybody (the principal of all zeroes); rows have the form of REST
-spec authorization 2022-04-01. The message of the refusal was seen in public.
+so here a resource group's tag ``lab:deny`` represents one at the group: the denied actions,
+separated by commas. It applies to every principal (the one of all zeroes); rows have the form of
+REST spec authorization 2022-04-01. The message of the refusal was seen in public.
 """
 
 from __future__ import annotations
@@ -18,55 +18,56 @@ EVERYBODY = "00000000-0000-0000-0000-000000000000"
 NAME = "Deny assignment created by a deployment stack"
 
 
-def listed(world: World, scope: str) -> list[Body]:
-    """Return the deny assignments that hold at a scope."""
+def list_assignments(world: World, scope: str) -> list[Body]:
+    """Return the deny assignments that apply at a scope."""
     return [
         {
-            "id": f"{each.scope}/providers/Microsoft.Authorization/denyAssignments/lab",
+            "id": f"{assignment.scope}/providers/Microsoft.Authorization/denyAssignments/lab",
             "type": "Microsoft.Authorization/denyAssignments",
             "name": "lab",
             "properties": {
                 "denyAssignmentName": NAME,
                 "permissions": [
                     {
-                        "actions": list(each.actions),
+                        "actions": list(assignment.actions),
                         "notActions": [],
                         "dataActions": [],
                         "notDataActions": [],
                     }
                 ],
-                "scope": each.scope,
+                "scope": assignment.scope,
                 "doNotApplyToChildScopes": False,
                 "principals": [{"id": EVERYBODY, "type": "SystemDefined"}],
                 "excludePrincipals": [],
                 "isSystemProtected": True,
             },
         }
-        for each in _at(world, scope)
+        for assignment in _read_assignments(world, scope)
     ]
 
 
-def refused(world: World, principal: str, action: str, scope: str) -> Refusal | None:
-    """Return why a request is refused; None if no deny assignment is in its way."""
-    for each in _at(world, scope):
-        if each.grants(action):
+def find_refusal(world: World, principal: str, action: str, scope: str) -> Refusal | None:
+    """Return the refusal of a request; None if no deny assignment blocks it."""
+    for assignment in _read_assignments(world, scope):
+        if assignment.grants(action):
             return Refusal(
                 403,
                 "DenyAssignmentAuthorizationFailed",
                 f"The client '{principal}' with object id '{principal}' has permission to perform "
                 f"action '{action}' on scope '{scope}'; however, the access is denied because of "
-                f"the deny assignment with name '{NAME}' and Id 'lab' at scope '{each.scope}'.",
+                f"the deny assignment with name '{NAME}' and Id 'lab' at scope "
+                f"'{assignment.scope}'.",
                 headers={"x-ms-failure-cause": "gateway"},
             )
     return None
 
 
-def _at(world: World, scope: str) -> list[Assignment]:
-    """The deny assignment of the group that a scope lies in, as the actions that it takes away."""
+def _read_assignments(world: World, scope: str) -> list[Assignment]:
+    """Return the denied actions of the group that contains a scope."""
     parts = scope.strip("/").split("/")
-    if len(parts) < 4:
+    if not parts[3:]:
         return []
-    group = world.get(ids.key(f"/{'/'.join(parts[:4])}"))
+    group = world.get(ids.to_key(f"/{'/'.join(parts[:4])}"))
     tags = (group.body.get("tags") or {}) if group is not None else {}
-    actions = tuple(each.strip() for each in str(tags.get(TAG) or "").split(",") if each.strip())
+    actions = tuple(part.strip() for part in str(tags.get(TAG) or "").split(",") if part.strip())
     return [Assignment(str(group.body["id"]), actions)] if group is not None and actions else []

@@ -1,4 +1,4 @@
-"""What ARM answers if rights, locks or policies forbid a request.
+"""ARM's refusals if rights, locks or policies forbid a request.
 
 Owns those codes and messages; ``core.errors`` has all others. It decides nothing.
 """
@@ -25,7 +25,7 @@ class Denial:
 
 
 def linked_forbidden(principal: str, action: str, scope: str, linked: str, to: str) -> Refusal:
-    """403 for a write that names a resource which the client has no right to use so.
+    """Return the 403 for a write that names a resource which the client may not use.
 
     Seen in public (terraform's azurerm, the peering of a hub), word for word.
     """
@@ -40,8 +40,8 @@ def linked_forbidden(principal: str, action: str, scope: str, linked: str, to: s
     )
 
 
-def linked_of_another_tenant(action: str, scope: str, tenant: str, subscription: str) -> Refusal:
-    """403 for a write that names a resource of another tenant, without a token of that tenant.
+def linked_tenant_forbidden(action: str, scope: str, tenant: str, subscription: str) -> Refusal:
+    """Return the 403 for a reference to another tenant without a token of that tenant.
 
     Reported, word for word, of peerings: terraform-provider-azurerm 4546, azure-cli 16691,
     azure-sdk-for-go 21891. The action is that on the linked resource, the scope the request's.
@@ -57,7 +57,7 @@ def linked_of_another_tenant(action: str, scope: str, tenant: str, subscription:
 
 
 def scope_locked(scope: str, verb: str, locked: Iterable[str]) -> Refusal:
-    """409 for what a management lock forbids (recorded, of a resource group)."""
+    """Return the 409 for what a management lock forbids (recorded, of a resource group)."""
     return Refusal(
         409,
         "ScopeLocked",
@@ -68,19 +68,19 @@ def scope_locked(scope: str, verb: str, locked: Iterable[str]) -> Refusal:
 
 
 def lock_not_found(name: str) -> Refusal:
-    """404 for a lock that is not there (assumed message)."""
+    """Return the 404 for a lock that does not exist (assumed message)."""
     return Refusal(404, "LockNotFound", f"The lock '{name}' could not be found.", headers=_GATEWAY)
 
 
 def disallowed_by_policy(resource: str, denials: Sequence[Denial]) -> Refusal:
-    """403 for a write that policies deny (recorded)."""
+    """Return the 403 for a write that policies deny (recorded)."""
     identifiers = json.dumps(
         [
             {
-                "policyAssignment": {"name": each.assignment, "id": each.assignment_id},
-                "policyDefinition": {"name": each.definition, "id": each.definition_id},
+                "policyAssignment": {"name": denial.assignment, "id": denial.assignment_id},
+                "policyDefinition": {"name": denial.definition, "id": denial.definition_id},
             }
-            for each in denials
+            for denial in denials
         ],
         separators=(",", ":"),
     )
@@ -88,14 +88,14 @@ def disallowed_by_policy(resource: str, denials: Sequence[Denial]) -> Refusal:
         {
             "type": "PolicyViolation",
             "info": {
-                "policyDefinitionId": each.definition_id,
-                "policyDefinitionName": each.definition,
+                "policyDefinitionId": denial.definition_id,
+                "policyDefinitionName": denial.definition,
                 "policyDefinitionEffect": "deny",
-                "policyAssignmentId": each.assignment_id,
-                "policyAssignmentName": each.assignment,
+                "policyAssignmentId": denial.assignment_id,
+                "policyAssignmentName": denial.assignment,
             },
         }
-        for each in denials
+        for denial in denials
     ]
     return Refusal(
         403,
@@ -107,7 +107,7 @@ def disallowed_by_policy(resource: str, denials: Sequence[Denial]) -> Refusal:
 
 
 def policy_not_found(type_: str, name: str) -> Refusal:
-    """404 for a definition or assignment that is not there (ARM's documented codes)."""
+    """Return the 404 for a missing definition or assignment (ARM's documented codes)."""
     kind = "Assignment" if type_.endswith("policyAssignments") else "Definition"
     return Refusal(
         404,

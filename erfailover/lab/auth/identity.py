@@ -1,6 +1,6 @@
-"""Who the lab's tenants, subscriptions and client are, and its secrets.
+"""The lab's tenants, subscriptions, client and secrets.
 
-Owns the made-up directory that the lab stands for. Made once at ``up`` and kept in the state
+Owns the lab's fictitious directory. Created once at ``up`` and kept in the state
 folder, so that a client's settings outlive a restart.
 """
 
@@ -49,44 +49,44 @@ class Identity:
         """Every tenant, the first one first."""
         return (Tenant(self.tenant, self.object_id, self.subscriptions), *self.others)
 
-    def owner_of(self, subscription: str) -> Tenant:
-        """Return the tenant that owns a subscription; the first one if none is known to."""
-        wanted = subscription.lower()
+    def find_owner(self, subscription: str) -> Tenant:
+        """Return the tenant that owns a subscription; the first one if none does."""
+        lowered = subscription.lower()
         return next(
-            (each for each in self.tenants if wanted in each.subscriptions), self.tenants[0]
+            (tenant for tenant in self.tenants if lowered in tenant.subscriptions), self.tenants[0]
         )
 
-    def tenant_named(self, tenant: str) -> Tenant | None:
-        """Return the tenant with an id; None if there is none."""
-        return next((each for each in self.tenants if each.id == tenant.lower()), None)
+    def find_tenant(self, tenant: str) -> Tenant | None:
+        """Return the tenant with an id, or None."""
+        return next((known for known in self.tenants if known.id == tenant.lower()), None)
 
-    def with_subscriptions(self, count: int) -> Identity:
-        """The same directory with at least so many subscriptions."""
+    def extend_subscriptions(self, count: int) -> Identity:
+        """Return the same directory with at least ``count`` subscriptions."""
         missing = count - len(self.subscriptions)
-        made = tuple(str(uuid.uuid4()) for _ in range(missing))
-        return replace(self, further=(*self.further, *made))
+        added = tuple(str(uuid.uuid4()) for _ in range(missing))
+        return replace(self, further=(*self.further, *added))
 
-    def with_tenants(self, count: int) -> Identity:
-        """Return the same directory with at least so many tenants; a new one has a subscription."""
+    def extend_tenants(self, count: int) -> Identity:
+        """Return the same directory with at least ``count`` tenants; each has a subscription."""
         missing = count - len(self.tenants)
-        made = tuple(
+        added = tuple(
             Tenant(str(uuid.uuid4()), str(uuid.uuid4()), (str(uuid.uuid4()),))
             for _ in range(missing)
         )
-        return replace(self, others=(*self.others, *made))
+        return replace(self, others=(*self.others, *added))
 
-    def as_json(self) -> str:
-        """The form in which it is kept."""
+    def to_json(self) -> str:
+        """Return the identity as JSON, the form in which it is stored."""
         return json.dumps(asdict(self), indent=1)
 
 
-def subscription_name(number: int) -> str:
-    """What a subscription is called, by its place among the tenant's."""
+def get_subscription_name(number: int) -> str:
+    """Return a subscription's name, by its position in the tenant."""
     return f"erfailover lab {number + 1}" if number else "erfailover lab"
 
 
-def make() -> Identity:
-    """A new directory with new secrets."""
+def make_identity() -> Identity:
+    """Return a new directory with new secrets."""
     return Identity(
         tenant=str(uuid.uuid4()),
         subscription=str(uuid.uuid4()),
@@ -97,16 +97,16 @@ def make() -> Identity:
     )
 
 
-def load(text: str) -> Identity:
-    """Read back what ``as_json`` wrote; raises ValueError where it is not that."""
+def from_json(text: str) -> Identity:
+    """Parse the output of ``to_json``; raise ValueError if it is anything else."""
     try:
-        found: dict[str, Any] = json.loads(text)
-        further = tuple(str(each) for each in found.pop("further", ()))
+        values: dict[str, Any] = json.loads(text)
+        further = tuple(str(subscription) for subscription in values.pop("further", ()))
         others = tuple(
-            Tenant(each["id"], each["object_id"], tuple(each["subscriptions"]))
-            for each in found.pop("others", ())
+            Tenant(tenant["id"], tenant["object_id"], tuple(tenant["subscriptions"]))
+            for tenant in values.pop("others", ())
         )
-        texts = {key: str(value) for key, value in found.items()}
+        texts = {key: str(value) for key, value in values.items()}
         return Identity(**texts, further=further, others=others)
     except (TypeError, AttributeError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"not a lab identity: {error}") from error

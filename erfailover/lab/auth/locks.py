@@ -1,4 +1,4 @@
-"""Management locks: their resource, and what ARM refuses because of one.
+"""Management locks: the resource type, and the requests that ARM refuses because of one.
 
 Owns the locks. Published (lock-resources): a lock holds at its scope and for all below; ReadOnly
 refuses writes, deletions and POSTs, CanNotDelete deletions; the deletion of a parent is refused
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from erfailover.lab.auth import errors as auth_errors
 from erfailover.lab.core import errors
-from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.errors import Refusal, RefusalError
 from erfailover.lab.core.protocol import Answer, Request, parse_body
 from erfailover.lab.core.world import Body
 
@@ -25,39 +25,42 @@ class Locks:
 
     by_id: dict[str, Body] = field(default_factory=dict)
 
-    def around(self, scope: str) -> list[Body]:
-        """The locks at, above and below a scope (published: Get-AzResourceLock)."""
+    def list_around(self, scope: str) -> list[Body]:
+        """Return the locks at, above and below a scope (published: Get-AzResourceLock)."""
         return [
-            each
-            for each in self.by_id.values()
-            if _within(scope, _scope(each)) or _within(_scope(each), scope)
+            lock
+            for lock in self.by_id.values()
+            if _is_within(scope, _read_scope(lock)) or _is_within(_read_scope(lock), scope)
         ]
 
-    def refused(self, method: str, scope: str) -> Refusal | None:
-        """Why a request to a resource is refused; None where no lock is in its way."""
+    def find_refusal(self, method: str, scope: str) -> Refusal | None:
+        """Return the refusal of a request to a resource; None if no lock blocks it."""
         if method in ("GET", "HEAD"):
             return None
         deletes = method == "DELETE"
-        found = [
-            _scope(each)
-            for each in self.by_id.values()
-            if (deletes or each["properties"]["level"] == READ_ONLY)
-            and (_within(scope, _scope(each)) or (deletes and _within(_scope(each), scope)))
+        locks = [
+            _read_scope(lock)
+            for lock in self.by_id.values()
+            if (deletes or lock["properties"]["level"] == READ_ONLY)
+            and (
+                _is_within(scope, _read_scope(lock))
+                or (deletes and _is_within(_read_scope(lock), scope))
+            )
         ]
         return (
-            auth_errors.scope_locked(scope, "delete" if deletes else "write", found)
-            if found
+            auth_errors.scope_locked(scope, "delete" if deletes else "write", locks)
+            if locks
             else None
         )
 
     def handle(self, request: Request, scope: str, name: str) -> Answer:
-        """One lock, or the list of a scope (published: REST spec resources, 2016-09-01)."""
+        """Answer a request for locks (published: REST spec resources, 2016-09-01)."""
         lock_id = f"{scope}/providers/Microsoft.Authorization/locks/{name}"
         key = lock_id.lower()
         if not name:
             if request.method != "GET":
-                raise Refused(errors.method_not_allowed(request.method, "locks"))
-            return Answer(200, {"value": self.around(scope)})
+                raise RefusalError(errors.method_not_allowed(request.method, "locks"))
+            return Answer(200, {"value": self.list_around(scope)})
         match request.method:
             case "PUT":
                 return self._put(request, lock_id, name)
@@ -66,33 +69,35 @@ class Locks:
             case "GET" if key in self.by_id:
                 return Answer(200, self.by_id[key])
             case "GET":
-                raise Refused(auth_errors.lock_not_found(name))
+                raise RefusalError(auth_errors.lock_not_found(name))
             case _:
-                raise Refused(errors.method_not_allowed(request.method, "locks"))
+                raise RefusalError(errors.method_not_allowed(request.method, "locks"))
 
     def _put(self, request: Request, lock_id: str, name: str) -> Answer:
         properties = parse_body(request).get("properties")
         level = properties.get("level") if isinstance(properties, dict) else None
-        spelled = {each.lower(): each for each in LEVELS}.get(str(level).lower())
+        spelled = {known_level.lower(): known_level for known_level in LEVELS}.get(
+            str(level).lower()
+        )
         if spelled is None:
-            raise Refused(errors.property_invalid("level", level, " or ".join(LEVELS)))
-        shown: Body = {"level": spelled}
+            raise RefusalError(errors.property_invalid("level", level, " or ".join(LEVELS)))
+        kept_properties: Body = {"level": spelled}
         if isinstance(properties, dict) and properties.get("notes"):
-            shown["notes"] = properties["notes"]
-        known = lock_id.lower() in self.by_id
-        found = {
-            "properties": shown,
+            kept_properties["notes"] = properties["notes"]
+        exists = lock_id.lower() in self.by_id
+        lock = {
+            "properties": kept_properties,
             "id": lock_id,
             "type": "Microsoft.Authorization/locks",
             "name": name,
         }
-        self.by_id[lock_id.lower()] = found
-        return Answer(200 if known else 201, found)
+        self.by_id[lock_id.lower()] = lock
+        return Answer(200 if exists else 201, lock)
 
 
-def _scope(lock: Body) -> str:
+def _read_scope(lock: Body) -> str:
     return str(lock["id"]).rsplit("/providers/Microsoft.Authorization/locks/", 1)[0]
 
 
-def _within(inner: str, outer: str) -> bool:
+def _is_within(inner: str, outer: str) -> bool:
     return f"{inner.rstrip('/').lower()}/".startswith(f"{outer.rstrip('/').lower()}/")

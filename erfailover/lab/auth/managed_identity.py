@@ -1,6 +1,6 @@
 """The lab's managed identity, in the form of App Service (documented, version 2019-08-01).
 
-Owns the answer at ``IDENTITY_ENDPOINT``. It is there for clients whose other credentials ask
+Owns the answer at ``IDENTITY_ENDPOINT``. It serves clients whose other credentials ask
 the public cloud about an authority that they do not know: the JavaScript SDK's do, and without
 the Internet they then fail. It is of the first tenant, whichever is asked for. It must never log
 the header, which is a secret.
@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 
 from erfailover.lab.auth.identity import Identity
-from erfailover.lab.auth.tokens import LIFETIME_S, TokenAnswer, Tokens
+from erfailover.lab.auth.tokens import LIFETIME_S, TokenAnswer, TokenIssuer
 
 PATH = "msi/token"
 OWN_ID = (
@@ -25,13 +25,13 @@ OWN_ID = (
 HEADER = "X-IDENTITY-HEADER"
 
 
-def header_value(identity: Identity) -> str:
-    """What ``IDENTITY_HEADER`` holds: a secret of its own, made from the client's."""
+def derive_header_value(identity: Identity) -> str:
+    """Return the value of ``IDENTITY_HEADER``: a secret derived from the client's."""
     return hashlib.sha256(f"{HEADER}:{identity.client_secret}".encode()).hexdigest()
 
 
 def answer(
-    tokens: Tokens,
+    tokens: TokenIssuer,
     identity: Identity,
     base: str,
     query: Mapping[str, str],
@@ -39,15 +39,15 @@ def answer(
 ) -> TokenAnswer:
     """Answer a request for a token of the managed identity."""
     sent = headers.get(HEADER, "").encode(errors="surrogateescape")
-    if not hmac.compare_digest(sent, header_value(identity).encode()):
+    if not hmac.compare_digest(sent, derive_header_value(identity).encode()):
         return TokenAnswer(401, {"statusCode": 401, "message": "The identity header is wrong."})
     named = query.get("client_id") or identity.client_id
     if named.lower() != identity.client_id:
         return TokenAnswer(400, {"statusCode": 400, "message": f"No managed identity {named}."})
     resource = query.get("resource", "").removesuffix("/.default").rstrip("/")
-    if not tokens.audience_known(base, resource):
+    if not tokens.is_known_audience(base, resource):
         return TokenAnswer(400, {"statusCode": 400, "message": f"Unknown resource {resource}."})
-    token = tokens.access_token(f"{base}/{identity.tenant}/", resource, xms_mirid=OWN_ID)
+    token = tokens.issue_access_token(f"{base}/{identity.tenant}/", resource, xms_mirid=OWN_ID)
     return TokenAnswer(
         200,
         {

@@ -1,4 +1,4 @@
-"""Azure Policy: custom definitions, assignments, what they deny, and the question what they would.
+"""Azure Policy: custom definitions, assignments, denials, and checks of what they would deny.
 
 Owns the policies. Only the effect ``deny`` does anything; ``audit`` and ``disabled`` are kept,
 every other one is not modelled. Published: REST specs resources (policyDefinitions and
@@ -15,9 +15,9 @@ from typing import Any
 from erfailover.lab.auth import errors as auth_errors
 from erfailover.lab.auth import policy_rules
 from erfailover.lab.auth.errors import Denial
-from erfailover.lab.auth.policy_rules import RuleProblem
+from erfailover.lab.auth.policy_rules import RuleError
 from erfailover.lab.core import arm_url, errors
-from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.errors import Refusal, RefusalError
 from erfailover.lab.core.protocol import Answer, Request, parse_body
 from erfailover.lab.core.world import Body
 
@@ -31,61 +31,69 @@ class Policies:
     definitions: dict[str, Body] = field(default_factory=dict)
     assignments: dict[str, Body] = field(default_factory=dict)
 
-    def refused(self, scope: str, resource: Body) -> Refusal | None:
-        """Why a write of a resource is refused; None where no policy denies it."""
-        found = list(self._denials(scope, resource))
-        return auth_errors.disallowed_by_policy(str(resource["name"]), found) if found else None
+    def find_refusal(self, scope: str, resource: Body) -> Refusal | None:
+        """Return the refusal of a write; None if no policy denies it."""
+        denials = list(self._find_denials(scope, resource))
+        return auth_errors.disallowed_by_policy(str(resource["name"]), denials) if denials else None
 
     def handle(self, request: Request, scope: str, name: str) -> Answer:
-        """A request to a definition, an assignment, a list of them, or the question."""
-        type_, own = arm_url.type_of(name)
+        """Answer a request for a definition, an assignment, a list of them, or a policy check."""
+        type_, own = arm_url.resolve_extension_type(name)
         if type_ == arm_url.RESTRICTIONS and request.method == "POST" and not own:
-            return self._check(request, scope)
+            return self._check_restrictions(request, scope)
         if type_ == arm_url.RESTRICTIONS:
-            raise Refused(errors.method_not_allowed(request.method, arm_url.spelled(type_)))
+            raise RefusalError(
+                errors.method_not_allowed(request.method, arm_url.to_azure_spelling(type_))
+            )
         store = self.definitions if type_ == arm_url.DEFINITIONS else self.assignments
-        item_id = f"{scope}/providers/{arm_url.spelled(type_)}/{own}"
+        item_id = f"{scope}/providers/{arm_url.to_azure_spelling(type_)}/{own}"
         if not own:
             return self._list(request, scope, type_)
         key = item_id.lower()
         match request.method:
             case "PUT":
-                known = key in store
+                exists = key in store
                 store[key] = self._read(request, scope, type_, item_id)
-                return Answer(200 if known else 201, store[key])
+                return Answer(200 if exists else 201, store[key])
             case "GET" if key in store:
                 return Answer(200, store[key])
             case "GET":
-                raise Refused(auth_errors.policy_not_found(arm_url.spelled(type_), own))
+                raise RefusalError(
+                    auth_errors.policy_not_found(arm_url.to_azure_spelling(type_), own)
+                )
             case "DELETE":
                 gone = store.pop(key, None)
                 return Answer(200, gone) if gone else Answer(204)
             case _:
-                raise Refused(errors.method_not_allowed(request.method, arm_url.spelled(type_)))
+                raise RefusalError(
+                    errors.method_not_allowed(request.method, arm_url.to_azure_spelling(type_))
+                )
 
     def _list(self, request: Request, scope: str, type_: str) -> Answer:
         if request.method != "GET":
-            raise Refused(errors.method_not_allowed(request.method, arm_url.spelled(type_)))
+            raise RefusalError(
+                errors.method_not_allowed(request.method, arm_url.to_azure_spelling(type_))
+            )
         if type_ == arm_url.DEFINITIONS:
             rows = list(self.definitions.values())
-            return Answer(200, {"value": [each for each in rows if _covers(each, scope)]})
+            return Answer(200, {"value": [row for row in rows if _covers(row, scope)]})
         chosen = request.query.get("$filter", "")
         if chosen not in ("", "atScope()"):
-            raise Refused(errors.not_modelled(f"the filter {chosen}"))
+            raise RefusalError(errors.not_modelled(f"the filter {chosen}"))
         rows = [
-            each
-            for each in self.assignments.values()
-            if _covers(each, scope) or (not chosen and _below(each, scope))
+            assignment
+            for assignment in self.assignments.values()
+            if _covers(assignment, scope) or (not chosen and _is_below(assignment, scope))
         ]
         return Answer(200, {"value": rows})
 
     def _read(self, request: Request, scope: str, type_: str, item_id: str) -> Body:
         properties = parse_body(request).get("properties")
         if not isinstance(properties, dict):
-            raise Refused(errors.property_missing("properties", item_id))
-        found: Body = {
+            raise RefusalError(errors.property_missing("properties", item_id))
+        item: Body = {
             "id": item_id,
-            "type": arm_url.spelled(type_),
+            "type": arm_url.to_azure_spelling(type_),
             "name": item_id.rsplit("/", 1)[1],
             "properties": dict(properties),
         }
@@ -93,33 +101,35 @@ class Policies:
             if type_ == arm_url.DEFINITIONS:
                 _check_rule(properties)
             else:
-                found["properties"] |= {
+                item["properties"] |= {
                     "scope": scope,
                     "enforcementMode": properties.get("enforcementMode", "Default"),
                 }
-                self._insist_on_definition(found)
-        except RuleProblem as problem:
-            raise Refused(errors.not_modelled(f"{problem} of a policy")) from None
+                self._require_definition(item)
+        except RuleError as problem:
+            raise RefusalError(errors.not_modelled(f"{problem} of a policy")) from None
         except (TypeError, AttributeError, KeyError, IndexError):
-            raise Refused(errors.format_invalid("the properties of a policy")) from None
-        return found
+            raise RefusalError(errors.format_invalid("the properties of a policy")) from None
+        return item
 
-    def _insist_on_definition(self, assignment: Body) -> None:
-        wanted = str(assignment["properties"].get("policyDefinitionId", ""))
-        definition = self.definitions.get(wanted.lower())
+    def _require_definition(self, assignment: Body) -> None:
+        definition_id = str(assignment["properties"].get("policyDefinitionId", ""))
+        definition = self.definitions.get(definition_id.lower())
         if definition is None:
-            raise Refused(auth_errors.policy_not_found("policyDefinitions", wanted))
-        parameters = _parameters(definition, assignment)
-        policy_rules.resolved(definition["properties"]["policyRule"]["then"]["effect"], parameters)
+            raise RefusalError(auth_errors.policy_not_found("policyDefinitions", definition_id))
+        parameters = _merge_parameters(definition, assignment)
+        policy_rules.resolve_value(
+            definition["properties"]["policyRule"]["then"]["effect"], parameters
+        )
 
-    def _check(self, request: Request, scope: str) -> Answer:
-        """What policies would place on a resource that is to be written."""
+    def _check_restrictions(self, request: Request, scope: str) -> Answer:
+        """Return the restrictions that policies would impose on a resource to be written."""
         details = parse_body(request).get("resourceDetails")
         content = details.get("resourceContent") if isinstance(details, dict) else None
         if not isinstance(details, dict) or not isinstance(content, dict) or "type" not in content:
-            raise Refused(errors.format_invalid("resourceDetails.resourceContent with a type"))
+            raise RefusalError(errors.format_invalid("resourceDetails.resourceContent with a type"))
         resource = {"name": "", **content}
-        found = self._denials(str(details.get("scope") or scope), resource)
+        denials = self._find_denials(str(details.get("scope") or scope), resource)
         return Answer(
             200,
             {
@@ -128,19 +138,19 @@ class Policies:
                     "policyEvaluations": [
                         {
                             "policyInfo": {
-                                "policyDefinitionId": each.definition_id,
-                                "policyAssignmentId": each.assignment_id,
+                                "policyDefinitionId": denial.definition_id,
+                                "policyAssignmentId": denial.assignment_id,
                             },
                             "evaluationResult": "NonCompliant",
                             "effectDetails": {"policyEffect": "Deny"},
                         }
-                        for each in found
+                        for denial in denials
                     ]
                 },
             },
         )
 
-    def _denials(self, scope: str, resource: Body) -> Iterator[Denial]:
+    def _find_denials(self, scope: str, resource: Body) -> Iterator[Denial]:
         for assignment in self.assignments.values():
             inner = assignment["properties"]
             definition = self.definitions.get(str(inner["policyDefinitionId"]).lower())
@@ -150,9 +160,9 @@ class Policies:
                 continue
             rule, parameters = (
                 definition["properties"]["policyRule"],
-                _parameters(definition, assignment),
+                _merge_parameters(definition, assignment),
             )
-            effect = str(policy_rules.resolved(rule["then"]["effect"], parameters)).lower()
+            effect = str(policy_rules.resolve_value(rule["then"]["effect"], parameters)).lower()
             if effect == "deny" and policy_rules.matches(rule["if"], resource, parameters):
                 yield Denial(
                     assignment["name"], assignment["id"], definition["name"], definition["id"]
@@ -163,33 +173,33 @@ def _check_rule(properties: Mapping[str, Any]) -> None:
     rule = properties.get("policyRule")
     then = rule.get("then") if isinstance(rule, dict) else None
     if not isinstance(rule, dict) or not isinstance(then, dict) or "if" not in rule:
-        raise RuleProblem("the rule")
+        raise RuleError("the rule")
     defaults = {
-        name: each.get("defaultValue", "")
-        for name, each in (properties.get("parameters") or {}).items()
+        name: parameter.get("defaultValue", "")
+        for name, parameter in (properties.get("parameters") or {}).items()
     }
-    effect = str(policy_rules.resolved(then.get("effect"), defaults)).lower()
+    effect = str(policy_rules.resolve_value(then.get("effect"), defaults)).lower()
     if effect and effect not in EFFECTS:
-        raise RuleProblem(f"the effect {effect}")
+        raise RuleError(f"the effect {effect}")
     policy_rules.matches(rule["if"], {"type": "", "name": ""}, defaults)
 
 
-def _parameters(definition: Body, assignment: Body) -> dict[str, Any]:
-    known = definition["properties"].get("parameters") or {}
-    given = assignment["properties"].get("parameters") or {}
+def _merge_parameters(definition: Body, assignment: Body) -> dict[str, Any]:
+    declared = definition["properties"].get("parameters") or {}
+    values = assignment["properties"].get("parameters") or {}
     return {
-        name: given[name]["value"] if name in given else each.get("defaultValue")
-        for name, each in known.items()
+        name: values[name]["value"] if name in values else parameter.get("defaultValue")
+        for name, parameter in declared.items()
     }
 
 
-def _owner(item: Body) -> str:
+def _read_owner(item: Body) -> str:
     return str(item["id"]).lower().rsplit("/providers/microsoft.authorization/", 1)[0]
 
 
 def _covers(item: Body, scope: str) -> bool:
-    return f"{scope.rstrip('/').lower()}/".startswith(f"{_owner(item)}/")
+    return f"{scope.rstrip('/').lower()}/".startswith(f"{_read_owner(item)}/")
 
 
-def _below(item: Body, scope: str) -> bool:
-    return f"{_owner(item)}/".startswith(f"{scope.rstrip('/').lower()}/")
+def _is_below(item: Body, scope: str) -> bool:
+    return f"{_read_owner(item)}/".startswith(f"{scope.rstrip('/').lower()}/")

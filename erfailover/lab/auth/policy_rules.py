@@ -1,4 +1,4 @@
-"""Whether a policy's rule matches a resource; pure.
+"""Evaluation of policy rules against a resource; pure.
 
 Owns the part of the policy language that is modelled: ``allOf``, ``anyOf``, ``not``, and ``field``
 with ``equals``, ``notEquals``, ``in``, ``notIn``, ``like``, ``exists`` and their parameters
@@ -17,12 +17,12 @@ from erfailover.lab.core.world import Body
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 
 
-class RuleProblem(ValueError):
-    """A rule that uses what is not modelled."""
+class RuleError(ValueError):
+    """A rule that uses an unmodelled part of the policy language."""
 
 
 def matches(rule: Any, resource: Body, parameters: Mapping[str, Any]) -> bool:
-    """Whether the ``if`` of a rule matches a resource.
+    """Return whether the ``if`` of a rule matches a resource.
 
     Args:
         rule: the ``if`` of the rule, or a part of it.
@@ -33,65 +33,65 @@ def matches(rule: Any, resource: Body, parameters: Mapping[str, Any]) -> bool:
         RuleProblem: the rule uses what is not modelled.
     """
     if not isinstance(rule, Mapping):
-        raise RuleProblem(f"the condition {rule!r}")
+        raise RuleError(f"the condition {rule!r}")
     if "allOf" in rule:
-        return all([matches(each, resource, parameters) for each in rule["allOf"]])
+        return all([matches(part, resource, parameters) for part in rule["allOf"]])
     if "anyOf" in rule:
-        return any([matches(each, resource, parameters) for each in rule["anyOf"]])
+        return any([matches(part, resource, parameters) for part in rule["anyOf"]])
     if "not" in rule:
         return not matches(rule["not"], resource, parameters)
-    operators = [each for each in rule if each != "field"]
+    operators = [key for key in rule if key != "field"]
     if "field" not in rule or len(operators) != 1 or operators[0] not in _OPERATORS:
-        raise RuleProblem(f"the condition {sorted(rule)}")
-    seen = _field(str(rule["field"]), resource)
-    return _OPERATORS[operators[0]](seen, resolved(rule[operators[0]], parameters))
+        raise RuleError(f"the condition {sorted(rule)}")
+    value = _read_field(str(rule["field"]), resource)
+    return _OPERATORS[operators[0]](value, resolve_value(rule[operators[0]], parameters))
 
 
-def resolved(value: Any, parameters: Mapping[str, Any]) -> Any:
-    """A value with the parameter that it names put in.
+def resolve_value(value: Any, parameters: Mapping[str, Any]) -> Any:
+    """Return a value with the parameter that it names filled in.
 
     Raises:
         RuleProblem: an expression other than ``[parameters('name')]``, or no such parameter.
     """
     if not isinstance(value, str) or not value.startswith("["):
         return value
-    found = _PARAMETER.fullmatch(value)
-    if found is None or found[1] not in parameters:
-        raise RuleProblem(f"the expression {value}")
-    return parameters[found[1]]
+    match = _PARAMETER.fullmatch(value)
+    if match is None or match[1] not in parameters:
+        raise RuleError(f"the expression {value}")
+    return parameters[match[1]]
 
 
-def _field(name: str, resource: Body) -> Any:
+def _read_field(name: str, resource: Body) -> Any:
     if name in ("type", "name", "location", "id"):
         return resource.get(name)
     type_ = str(resource.get("type", ""))
     if "/" not in name:
-        raise RuleProblem(f"the field {name}")
+        raise RuleError(f"the field {name}")
     if not name.lower().startswith(f"{type_.lower()}/"):
         return None  # the alias of another type
-    found: Any = resource.get("properties")
+    value: Any = resource.get("properties")
     for part in name[len(type_) + 1 :].split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
-def _word(value: Any) -> str:
+def _to_word(value: Any) -> str:
     return str(value).lower()
 
 
-def _exists(seen: Any, wanted: Any) -> bool:
-    return (seen is not None) is (_word(wanted) == "true")
+def _matches_exists(value: Any, expected: Any) -> bool:
+    return (value is not None) is (_to_word(expected) == "true")
 
 
-def _in(seen: Any, wanted: Any) -> bool:
-    return _word(seen) in [_word(each) for each in wanted]
+def _is_in(value: Any, expected: Any) -> bool:
+    return _to_word(value) in [_to_word(value) for value in expected]
 
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "equals": lambda seen, wanted: _word(seen) == _word(wanted),
-    "notEquals": lambda seen, wanted: _word(seen) != _word(wanted),
-    "in": _in,
-    "notIn": lambda seen, wanted: not _in(seen, wanted),
-    "like": lambda seen, wanted: fnmatchcase(_word(seen), _word(wanted)),
-    "exists": _exists,
+    "equals": lambda value, expected: _to_word(value) == _to_word(expected),
+    "notEquals": lambda value, expected: _to_word(value) != _to_word(expected),
+    "in": _is_in,
+    "notIn": lambda value, expected: not _is_in(value, expected),
+    "like": lambda value, expected: fnmatchcase(_to_word(value), _to_word(expected)),
+    "exists": _matches_exists,
 }

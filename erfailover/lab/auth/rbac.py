@@ -1,12 +1,12 @@
-"""What the lab's client may do: its role assignments, and what ARM refuses without them.
+"""The client's role assignments, and what ARM refuses without them.
 
 Owns the assignments and the matching of actions. It decides nothing about locks or policies
-(``locks``, ``policies``), and never looks at a resource's properties. At first the client is an
+(``locks``, ``policies``), and never reads a resource's properties. By default the client is an
 owner; a lab's own path limits it.
 
 Published (role-definitions, overview of Azure RBAC): an assignment grants what its ``actions``
 match and its ``notActions`` do not; assignments add up, each for its scope and what lies below;
-``*`` stands for any characters, and case does not matter.
+``*`` matches any characters, and case does not matter.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 from erfailover.lab.core.world import Body
 
 
-class RoleProblem(ValueError):
-    """A role definition that is none."""
+class RoleError(ValueError):
+    """A malformed role definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Assignment:
     not_actions: tuple[str, ...] = ()
 
     def covers(self, scope: str) -> bool:
-        """Whether the assignment holds at a scope."""
+        """Return whether the assignment applies at a scope."""
         own = self.scope.rstrip("/").lower()
         return f"{scope.rstrip('/').lower()}/".startswith(f"{own}/")
 
     def grants(self, action: str) -> bool:
-        """Whether the role allows an action."""
-        return _any(self.actions, action) and not _any(self.not_actions, action)
+        """Return whether the role allows an action."""
+        return _matches_any(self.actions, action) and not _matches_any(self.not_actions, action)
 
 
 OWNER = Assignment("/", ("*",))
@@ -50,15 +50,15 @@ OWNER = Assignment("/", ("*",))
 class Eligibility:
     """A role that the client may activate in Privileged Identity Management, at a scope.
 
-    Whoever makes an active one adds its assignment as well.
+    The creator of an active one also adds its assignment.
     """
 
     role: str
     scope: str
     active: bool = False
 
-    def row(self, type_: str, principal: str) -> Body:
-        """A schedule instance (published: REST spec authorization 2020-10-01, its examples)."""
+    def to_row(self, type_: str, principal: str) -> Body:
+        """Return the schedule instance (REST spec authorization 2020-10-01, its examples)."""
         role = uuid.uuid5(uuid.NAMESPACE_URL, self.role)
         definition = f"/providers/Microsoft.Authorization/roleDefinitions/{role}"
         name = uuid.uuid5(role, f"{type_} {self.scope}")
@@ -91,70 +91,74 @@ class Access:
     assignments: tuple[Assignment, ...] = (OWNER,)
     eligible: tuple[Eligibility, ...] = ()
 
-    def may(self, action: str, scope: str) -> bool:
-        """Whether the client may do something at a scope."""
-        return any(each.covers(scope) and each.grants(action) for each in self.assignments)
+    def is_allowed(self, action: str, scope: str) -> bool:
+        """Return whether the client may perform an action at a scope."""
+        return any(
+            assignment.covers(scope) and assignment.grants(action)
+            for assignment in self.assignments
+        )
 
-    def permissions(self, scope: str) -> list[Body]:
-        """What ``Microsoft.Authorization/permissions`` lists at a scope: a row an assignment.
+    def list_permissions(self, scope: str) -> list[Body]:
+        """Return the rows of ``Microsoft.Authorization/permissions``: one for each assignment.
 
         Published: REST spec authorization 2022-04-01, ``Permissions_ListForResource``.
         """
         return [
             {
-                "actions": list(each.actions),
-                "notActions": list(each.not_actions),
+                "actions": list(assignment.actions),
+                "notActions": list(assignment.not_actions),
                 "dataActions": [],
                 "notDataActions": [],
             }
-            for each in self.assignments
-            if each.covers(scope)
+            for assignment in self.assignments
+            if assignment.covers(scope)
         ]
 
-    def eligibilities(self, scope: str, principal: str, *, active: bool) -> list[Body]:
-        """What is listed ``asTarget()`` at a scope: what holds there, and what is below it."""
+    def list_eligibilities(self, scope: str, principal: str, *, active: bool) -> list[Body]:
+        """Return the ``asTarget()`` rows of a scope: those that apply there or below."""
         type_ = f"Microsoft.Authorization/role{'Assignment' if active else 'Eligibility'}"
         return [
-            each.row(f"{type_}ScheduleInstances", principal)
-            for each in self.eligible
-            if each.active or not active
-            if Assignment(each.scope, ()).covers(scope) or Assignment(scope, ()).covers(each.scope)
+            eligibility.to_row(f"{type_}ScheduleInstances", principal)
+            for eligibility in self.eligible
+            if eligibility.active or not active
+            if Assignment(eligibility.scope, ()).covers(scope)
+            or Assignment(scope, ()).covers(eligibility.scope)
         ]
 
 
-def read_roles(found: object) -> tuple[Assignment, ...]:
-    """Assignments from role definitions in the form that ``az role definition create`` takes.
+def read_roles(definitions: object) -> tuple[Assignment, ...]:
+    """Parse role definitions in the format of ``az role definition create``.
 
     Each is assigned at all of its ``AssignableScopes``.
 
     Raises:
         RoleProblem: naming what is wrong.
     """
-    rows = found if isinstance(found, list) else [found]
-    return tuple(assignment for row in rows for assignment in _assigned(row))
+    rows = definitions if isinstance(definitions, list) else [definitions]
+    return tuple(assignment for row in rows for assignment in _read_assignments(row))
 
 
-def _assigned(row: object) -> Iterable[Assignment]:
+def _read_assignments(row: object) -> Iterable[Assignment]:
     if not isinstance(row, Mapping):
-        raise RoleProblem(f"a role definition is a mapping, not {row!r}")
-    actions, not_actions = _texts(row, "Actions"), _texts(row, "NotActions")
-    scopes = _texts(row, "AssignableScopes")
-    if not scopes or not all(each.startswith("/") for each in scopes):
-        raise RoleProblem("AssignableScopes must name scopes, such as /subscriptions/...")
-    return [Assignment(each, actions, not_actions) for each in scopes]
+        raise RoleError(f"a role definition must be a JSON object, not {row!r}")
+    actions, not_actions = _read_texts(row, "Actions"), _read_texts(row, "NotActions")
+    scopes = _read_texts(row, "AssignableScopes")
+    if not scopes or not all(scope.startswith("/") for scope in scopes):
+        raise RoleError("AssignableScopes must list scopes, such as /subscriptions/...")
+    return [Assignment(scope, actions, not_actions) for scope in scopes]
 
 
-def _texts(row: Mapping[Any, Any], name: str) -> tuple[str, ...]:
-    found = row.get(name, [])
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise RoleProblem(f"{name} must be a list of strings")
-    return tuple(found)
+def _read_texts(row: Mapping[Any, Any], name: str) -> tuple[str, ...]:
+    texts = row.get(name, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise RoleError(f"{name} must be a list of strings")
+    return tuple(texts)
 
 
-def _any(patterns: Iterable[str], action: str) -> bool:
-    return any(_pattern(each.lower()).fullmatch(action.lower()) for each in patterns)
+def _matches_any(patterns: Iterable[str], action: str) -> bool:
+    return any(_compile_pattern(pattern.lower()).fullmatch(action.lower()) for pattern in patterns)
 
 
 @lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
+def _compile_pattern(text: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, text.split("*"))))

@@ -1,12 +1,12 @@
-"""Which action of Azure RBAC a request is, and at which scope; pure.
+"""The Azure RBAC action and scope that a request needs; pure.
 
 Owns the names. Azure names an action ``{type}/{read|write|delete}``, and a POST
 ``{type}/{name}/action`` (published: resource provider operations; the effective configurations of a
 Network Manager are a POST whose published action is a read). The tables of a circuit's peering are
 ``.../routeTablesSummary/read``, although a POST (published, 2024; in 2017 the list had
 ``/action``). Assumed: polling an operation,
-and what stands around the resources (tenants, subscriptions, locations, providers, images), is
-open to whoever has a role anywhere; nobody has published what ARM asks for there.
+and the endpoints around the resources (tenants, subscriptions, locations, providers, images) are
+open to every client with a role anywhere; ARM's requirements there are unpublished.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from erfailover.lab.core import arm_url
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.arm_url import Kind, Target
-from erfailover.lab.core.references import references_at
+from erfailover.lab.core.arm_url import Target, TargetKind
+from erfailover.lab.core.references import read_references
 from erfailover.lab.core.world import Body
 
 GROUP = "Microsoft.Resources/subscriptions/resourceGroups"
@@ -25,38 +25,40 @@ _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELE
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequiredAction:
     """An action at a scope."""
 
     action: str
     scope: str
 
 
-def wanted(method: str, target: Target) -> Wanted | None:
-    """What a client must be allowed to do for a request; None for what is open."""
+def find_required_action(method: str, target: Target) -> RequiredAction | None:
+    """Return the action that a request needs; None if it is open to every client."""
     verb = _VERBS.get(method, "action")
     match target.kind:
-        case Kind.ITEM if target.type:
+        case TargetKind.ITEM if target.type:
             name = f"{target.type.type}/{verb}"
-        case Kind.PART if target.name == "listnetworkmanagereffectiveconnectivityconfigurations":
+        case TargetKind.PART if (
+            target.name == "listnetworkmanagereffectiveconnectivityconfigurations"
+        ):
             name = f"{rt.VNET}/listNetworkManagerEffectiveConnectivityConfigurations/read"
-        case Kind.PART if target.type and target.type.type == rt.CIRCUIT_PEERING:
+        case TargetKind.PART if target.type and target.type.type == rt.CIRCUIT_PEERING:
             name = f"{target.type.type}/{target.name.partition('/')[0]}/read"
-        case Kind.PART if target.type:
+        case TargetKind.PART if target.type:
             name = f"{target.type.type}/{target.name}/{verb}"
-        case Kind.COLLECTION if target.type and target.id is not None:
+        case TargetKind.COLLECTION if target.type and target.id is not None:
             name = f"{target.type.type}/{verb}"
-        case Kind.GROUP:
+        case TargetKind.GROUP:
             name = f"{GROUP}/{verb}"
-        case Kind.DEPLOYMENTS:
+        case TargetKind.DEPLOYMENTS:
             name = f"{rt.DEPLOYMENT}/{verb}"
-        case Kind.RESOURCES if target.group:
+        case TargetKind.RESOURCES if target.group:
             name = f"{GROUP}/resources/read"
-        case Kind.EXTENSION:
-            return Wanted(arm_url.action(target.name, verb), target.scope)
+        case TargetKind.EXTENSION:
+            return RequiredAction(arm_url.resolve_action(target.name, verb), target.scope)
         case _:
             return None
-    return Wanted(name, str(target.id))
+    return RequiredAction(name, str(target.id))
 
 
 _LINKED = {
@@ -67,8 +69,8 @@ _LINKED = {
 """The action on the other resource that a reference needs, by its path."""
 
 
-def linked(type_: rt.ResourceType, body: Body) -> Iterator[Wanted]:
-    """What a client must be allowed to do to other resources that a body names.
+def find_linked_actions(type_: rt.ResourceType, body: Body) -> Iterator[RequiredAction]:
+    """Yield the actions on other resources that a body needs.
 
     Published: peering needs ``peer/action`` on the remote VNet; an interface and a gateway need
     ``join/action`` on their subnet and public address.
@@ -76,5 +78,5 @@ def linked(type_: rt.ResourceType, body: Body) -> Iterator[Wanted]:
     properties = body.get("properties")
     for path in type_.references:
         if path in _LINKED and isinstance(properties, dict):
-            for each in references_at(properties, path, ""):
-                yield Wanted(_LINKED[path], each.target)
+            for reference in read_references(properties, path, ""):
+                yield RequiredAction(_LINKED[path], reference.target)

@@ -1,4 +1,4 @@
-"""The lab's token issuer, and the check of the tokens it issued.
+"""The lab's token issuer, and the check of its tokens.
 
 Owns the signing key and the rules of Entra's token endpoint that clients depend on. Tokens
 run on wall time. It must never log a token, a secret or an assertion.
@@ -40,6 +40,8 @@ PUBLIC_AUDIENCES = frozenset(
 )
 """The management audiences of the public clouds."""
 
+MOST_CHECKED = 1000
+"""The most checked tokens that are remembered."""
 STORAGE_AUDIENCE = "https://storage.azure.com"
 """Tokens for it are granted, with the issuer of the public cloud that Azurite insists on (seen by
 running it); they do not open the lab."""
@@ -47,7 +49,7 @@ running it); they do not open the lab."""
 VAULT_AUDIENCES = frozenset(
     {"https://vault.azure.net", "https://vault.azure.cn", "https://vault.usgovcloudapi.net"}
 )
-"""Tokens for Key Vault, which the lab is none of: they are granted, and do not open the lab."""
+"""Key Vault's audiences: tokens for them are granted, and are not valid in the lab."""
 
 
 AUXILIARY = "x-ms-authorization-auxiliary"
@@ -56,14 +58,14 @@ MOST_AUXILIARY = 3
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """What the token endpoint answers."""
+    """An answer of the token endpoint."""
 
     status: int
     body: Body
 
 
-class Tokens:
-    """Issues tokens to the lab's one client and checks them."""
+class TokenIssuer:
+    """Issues tokens to the lab's one client, and checks them."""
 
     def __init__(self, identity: Identity, private_key: bytes | None = None) -> None:
         self._identity = identity
@@ -84,16 +86,16 @@ class Tokens:
         self.granted: list[str] = []
         """The tenants whose tokens were granted, in order."""
 
-    def private_key(self) -> bytes:
-        """The signing key as PEM, to be kept readable by its owner alone."""
+    def export_private_key(self) -> bytes:
+        """Return the signing key as PEM, to be stored readable by its owner only."""
         return self._key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
 
-    def federated_token(self) -> str:
-        """A token for ``AZURE_FEDERATED_TOKEN_FILE``: the client's word for who it is."""
+    def issue_federated_token(self) -> str:
+        """Return the client's assertion of its identity, for ``AZURE_FEDERATED_TOKEN_FILE``."""
         now = int(time.time())
         return self._sign(
             {
@@ -105,7 +107,7 @@ class Tokens:
             }
         )
 
-    def access_token(
+    def issue_access_token(
         self,
         issuer: str,
         audience: str,
@@ -113,13 +115,13 @@ class Tokens:
         tenant: str = "",
         **more: str,
     ) -> str:
-        """An access token for the lab's client, of the first tenant unless another is named.
+        """Return an access token for the lab's client, by default of the first tenant.
 
         ``more`` are further claims.
         """
         now = int(time.time())
-        known = self._identity
-        of = known.tenant_named(tenant) or known.tenants[0]
+        identity = self._identity
+        directory = identity.find_tenant(tenant) or identity.tenants[0]
         return self._sign(
             {
                 "aud": audience,
@@ -127,13 +129,13 @@ class Tokens:
                 "iat": now,
                 "nbf": now,
                 "exp": int(now + lifetime_s),
-                "appid": known.client_id,
+                "appid": identity.client_id,
                 "appidacr": "1",
                 "idp": issuer,
                 "idtyp": "app",
-                "oid": of.object_id,
-                "sub": of.object_id,
-                "tid": of.id,
+                "oid": directory.object_id,
+                "sub": directory.object_id,
+                "tid": directory.id,
                 "uti": uuid.uuid4().hex,
                 "ver": "1.0",
                 **more,
@@ -145,30 +147,33 @@ class Tokens:
 
     def grant(self, base: str, tenant: str, form: Mapping[str, str]) -> TokenAnswer:
         """Answer a request to the token endpoint (OAuth 2.0 client credentials)."""
-        known = self._identity
-        of = known.tenant_named(tenant)
-        if of is None:
-            return _denied("invalid_request", 90002, f"Tenant '{tenant}' not found.")
+        identity = self._identity
+        directory = identity.find_tenant(tenant)
+        if directory is None:
+            return _deny("invalid_request", 90002, f"Tenant '{tenant}' not found.")
         if form.get("grant_type") != "client_credentials":
             kind = form.get("grant_type", "")
-            return _denied("unsupported_grant_type", 70003, f"grant type '{kind}' not supported.")
-        if form.get("client_id", "").lower() != known.client_id or of.id in self.without_client:
-            return _denied(
+            return _deny("unsupported_grant_type", 70003, f"grant type '{kind}' not supported.")
+        if (
+            form.get("client_id", "").lower() != identity.client_id
+            or directory.id in self.without_client
+        ):
+            return _deny(
                 "unauthorized_client", 700016, "Application was not found in the directory."
             )
-        refused = self._client_refused(form)
+        refused = self._validate_client(form)
         if refused is not None:
             return refused
         audience = (form.get("scope") or form.get("resource") or "").split(" ")[0]
         audience = audience.removesuffix("/.default").rstrip("/")
-        issuer = f"{base}/{of.id}/"
+        issuer = f"{base}/{directory.id}/"
         if audience == STORAGE_AUDIENCE:
-            issuer = f"https://sts.windows.net/{of.id}/"
-        elif audience not in VAULT_AUDIENCES and not self.audience_known(base, audience):
+            issuer = f"https://sts.windows.net/{directory.id}/"
+        elif audience not in VAULT_AUDIENCES and not self.is_known_audience(base, audience):
             text = f"The resource principal named {audience} was not found in the tenant."
-            return _denied("invalid_resource", 500011, text)
-        token = self.access_token(issuer, audience, self.lifetime_s, of.id)
-        self.granted.append(of.id)
+            return _deny("invalid_resource", 500011, text)
+        token = self.issue_access_token(issuer, audience, self.lifetime_s, directory.id)
+        self.granted.append(directory.id)
         return TokenAnswer(
             200,
             {
@@ -179,7 +184,7 @@ class Tokens:
             },
         )
 
-    def _client_refused(self, form: Mapping[str, str]) -> TokenAnswer | None:
+    def _validate_client(self, form: Mapping[str, str]) -> TokenAnswer | None:
         if "client_assertion" in form:
             try:
                 claims = jwt.decode(
@@ -189,24 +194,24 @@ class Tokens:
                     audience=FEDERATED_AUDIENCE,
                 )
             except jwt.InvalidTokenError:
-                return _denied("invalid_client", 700211, "The client assertion is not valid.", 401)
+                return _deny("invalid_client", 700211, "The client assertion is not valid.", 401)
             if claims.get("sub") != self._identity.client_id:
-                return _denied("invalid_client", 70021, "No matching federated identity.", 401)
+                return _deny("invalid_client", 70021, "No matching federated identity.", 401)
             return None
         sent = form.get("client_secret", "").encode()
         if hmac.compare_digest(sent, self._identity.client_secret.encode()):
             return None
-        return _denied("invalid_client", 7000215, "Invalid client secret provided.", 401)
+        return _deny("invalid_client", 7000215, "Invalid client secret provided.", 401)
 
-    def audience_known(self, base: str, audience: str) -> bool:
-        """Whether a token for an audience opens this lab: its own, or a public cloud's."""
-        return audience.rstrip("/") in {base, *_loopback_names(base), *PUBLIC_AUDIENCES}
+    def is_known_audience(self, base: str, audience: str) -> bool:
+        """Return whether an audience is the lab's own or a public cloud's."""
+        return audience.rstrip("/") in {base, *_list_loopback_names(base), *PUBLIC_AUDIENCES}
 
     def check(self, base: str, authorization: str, owner: str = "") -> Refusal | None:
-        """Whether a request's ``Authorization`` header opens ARM; the refusal where not.
+        """Return the refusal if an ``Authorization`` header is not accepted; None if it is.
 
-        Documented codes and headers of ARM. A request without a token is told in
-        ``WWW-Authenticate`` which tenant owns the subscription (reported: shawntabrizi.com,
+        Documented codes and headers of ARM. ``WWW-Authenticate`` names the tenant
+        that owns the subscription to a request without a token (reported: shawntabrizi.com,
         "Secret APIs in Azure Active Directory and Azure Resource Manager").
 
         Args:
@@ -216,7 +221,7 @@ class Tokens:
         """
         tenant = owner or self._identity.tenant
         if not authorization:
-            return _unauthorized(
+            return _refuse_unauthorized(
                 base,
                 tenant,
                 "AuthenticationFailed",
@@ -225,49 +230,51 @@ class Tokens:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             text = "The authentication scheme is not supported."
-            return _unauthorized(base, tenant, "AuthenticationFailedInvalidHeader", text)
+            return _refuse_unauthorized(base, tenant, "AuthenticationFailedInvalidHeader", text)
         refusal = self._check_token(base, token.strip(), tenant)
         if refusal is None and owner and self._checked[token.strip()][2] != owner:
-            return self.of_another_tenant(base, self._checked[token.strip()][2], owner)
+            return self.refuse_other_tenant(base, self._checked[token.strip()][2], owner)
         return refusal
 
-    def tenant_of(self, authorization: str) -> str:
-        """Return the tenant whose token a header holds that was checked."""
-        known = self._checked.get(authorization.partition(" ")[2].strip())
-        return known[2] if known is not None else self._identity.tenant
+    def get_tenant(self, authorization: str) -> str:
+        """Return the tenant of the checked token in a header."""
+        checked = self._checked.get(authorization.partition(" ")[2].strip())
+        return checked[2] if checked is not None else self._identity.tenant
 
     def check_auxiliary(self, base: str, header: str) -> Refusal | None:
-        """Return why the tokens of ``x-ms-authorization-auxiliary`` are refused; None if not.
+        """Return the refusal of ``x-ms-authorization-auxiliary``; None if its tokens are valid.
 
-        Their being refused with 401 is published, with the client and the tenant of the token that
-        is not valid; code and message are assumed, as is what more than three tokens meet.
+        Published: 401 with the client and the tenant of the invalid token. Assumed: code and
+        message, and the refusal of more than three tokens.
         """
-        tokens = _auxiliary_tokens(header)
+        tokens = _split_auxiliary_tokens(header)
         if len(tokens) > MOST_AUXILIARY:
             text = f"The auxiliary header has {len(tokens)} tokens; at most {MOST_AUXILIARY} fit."
-            return _unauthorized(
+            return _refuse_unauthorized(
                 base, self._identity.tenant, "InvalidAuxiliaryAuthenticationHeader", text
             )
         for token in tokens:
             refusal = self._check_token(base, token, self._identity.tenant)
             if refusal is not None:
-                claims = _unverified(token)
+                claims = _read_unverified(token)
                 text = (
                     f"{refusal.message} The auxiliary token is of client "
                     f"'{claims.get('appid', '')}' and tenant '{claims.get('tid', '')}'."
                 )
-                return _unauthorized(base, self._identity.tenant, refusal.code, text)
+                return _refuse_unauthorized(base, self._identity.tenant, refusal.code, text)
         return None
 
-    def auxiliary_tenants(self, header: str) -> frozenset[str]:
+    def list_auxiliary_tenants(self, header: str) -> frozenset[str]:
         """Return the tenants of the auxiliary tokens, which were checked."""
         return frozenset(
-            self._checked[each][2] for each in _auxiliary_tokens(header) if each in self._checked
+            self._checked[token][2]
+            for token in _split_auxiliary_tokens(header)
+            if token in self._checked
         )
 
     def _check_token(self, base: str, token: str, tenant: str) -> Refusal | None:
-        known = self._checked.get(token)
-        if known is not None and known[0] > time.time() and known[1] == base:
+        checked = self._checked.get(token)
+        if checked is not None and checked[0] > time.time() and checked[1] == base:
             return None
         try:
             claims = jwt.decode(
@@ -277,28 +284,28 @@ class Tokens:
                 options={"verify_aud": False, "require": ["exp", "aud", "iss", "tid"]},
             )
         except jwt.ExpiredSignatureError:
-            return self.expired(base, tenant)
+            return self.refuse_expired(base, tenant)
         except (jwt.InvalidTokenError, UnicodeEncodeError):
             text = "The access token is invalid."
-            return _unauthorized(base, tenant, "InvalidAuthenticationToken", text)
-        if self._identity.tenant_named(str(claims["tid"])) is None:
-            return self.of_another_tenant(base, str(claims["tid"]), tenant)
-        if not self.audience_known(base, str(claims["aud"])):
+            return _refuse_unauthorized(base, tenant, "InvalidAuthenticationToken", text)
+        if self._identity.find_tenant(str(claims["tid"])) is None:
+            return self.refuse_other_tenant(base, str(claims["tid"]), tenant)
+        if not self.is_known_audience(base, str(claims["aud"])):
             text = "The access token has been obtained for wrong audience or resource."
-            return _unauthorized(base, tenant, "InvalidAuthenticationTokenAudience", text)
-        if len(self._checked) > 1000:
+            return _refuse_unauthorized(base, tenant, "InvalidAuthenticationTokenAudience", text)
+        if len(self._checked) > MOST_CHECKED:
             self._checked.clear()
         self._checked[token] = (float(claims["exp"]), base, str(claims["tid"]))
         return None
 
-    def expired(self, base: str, tenant: str = "") -> Refusal:
-        """What an expired token meets."""
+    def refuse_expired(self, base: str, tenant: str = "") -> Refusal:
+        """Return the refusal of an expired token."""
         text = "The access token expiry UTC time is earlier than current UTC time."
         tenant = tenant or self._identity.tenant
-        return _unauthorized(base, tenant, "ExpiredAuthenticationToken", text)
+        return _refuse_unauthorized(base, tenant, "ExpiredAuthenticationToken", text)
 
-    def of_another_tenant(self, base: str, issuer: str, owner: str) -> Refusal:
-        """What a token meets in a subscription of another tenant.
+    def refuse_other_tenant(self, base: str, issuer: str, owner: str) -> Refusal:
+        """Return the refusal of a token in a subscription of another tenant.
 
         Reported, word for word: AzViz 37, azure-tools-vscode 44, azure-sdk-for-net 49391.
 
@@ -316,16 +323,16 @@ class Tokens:
             "propagate (up to an hour). If you just transferred your subscription and see this "
             "error message, please try back later."
         )
-        return _unauthorized(base, owner, "InvalidAuthenticationTokenTenant", text)
+        return _refuse_unauthorized(base, owner, "InvalidAuthenticationTokenTenant", text)
 
-    def keys(self) -> Body:
-        """The public key, as the ``keys`` endpoint shows it."""
-        found = RSAAlgorithm.to_jwk(self._public, as_dict=True)
+    def get_public_keys(self) -> Body:
+        """Return the public key in the form of the ``keys`` endpoint."""
+        key = RSAAlgorithm.to_jwk(self._public, as_dict=True)
         named = {"use": "sig", "kid": self._key_id, "x5t": self._key_id}
-        return {"keys": [{**named, **{name: found[name] for name in ("kty", "n", "e")}}]}
+        return {"keys": [{**named, **{name: key[name] for name in ("kty", "n", "e")}}]}
 
-    def configuration(self, base: str, tenant: str) -> Body:
-        """The OpenID configuration of a tenant."""
+    def get_configuration(self, base: str, tenant: str) -> Body:
+        """Return the OpenID configuration of a tenant."""
         at = f"{base}/{tenant}"
         return {
             "issuer": f"{at}/v2.0",
@@ -342,13 +349,13 @@ class Tokens:
         }
 
 
-def _auxiliary_tokens(header: str) -> list[str]:
+def _split_auxiliary_tokens(header: str) -> list[str]:
     """Split the header at commas (published), or at semicolons (azure-cli's track 1)."""
-    parts = [each.strip() for each in header.replace(";", ",").split(",") if each.strip()]
-    return [each.partition(" ")[2].strip() for each in parts]
+    parts = [part.strip() for part in header.replace(";", ",").split(",") if part.strip()]
+    return [part.partition(" ")[2].strip() for part in parts]
 
 
-def _unverified(token: str) -> Body:
+def _read_unverified(token: str) -> Body:
     try:
         claims: Body = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
@@ -356,13 +363,13 @@ def _unverified(token: str) -> Body:
     return claims
 
 
-def _loopback_names(base: str) -> tuple[str, ...]:
+def _list_loopback_names(base: str) -> tuple[str, ...]:
     scheme, _, host = base.partition("://")
     port = host.rpartition(":")[2]
     return tuple(f"{scheme}://{name}:{port}" for name in ("localhost", "127.0.0.1"))
 
 
-def _denied(error: str, number: int, text: str, status: int = 400) -> TokenAnswer:
+def _deny(error: str, number: int, text: str, status: int = 400) -> TokenAnswer:
     return TokenAnswer(
         status,
         {
@@ -374,7 +381,7 @@ def _denied(error: str, number: int, text: str, status: int = 400) -> TokenAnswe
     )
 
 
-def _unauthorized(base: str, tenant: str, code: str, message: str) -> Refusal:
+def _refuse_unauthorized(base: str, tenant: str, code: str, message: str) -> Refusal:
     challenge = (
         f'Bearer authorization_uri="{base}/{tenant}", error="invalid_token", '
         f'error_description="{message}"'

@@ -1,4 +1,4 @@
-"""What several of the lab's commands share: their option, and the request to the lab that runs."""
+"""Shared by the lab's commands: their common option, and requests to the running lab."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from erfailover.lab.server.state_folder import STATE_VARIABLE
 state_dir_option = click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help=f"The lab's state folder (default: {STATE_VARIABLE}, or the user's own).",
+    help=f"The lab's state folder. Default: {STATE_VARIABLE}, or the user's state folder.",
 )
 
 
 def ask(state_dir: Path | None, method: str, path: str, body: Any = None) -> Any:
-    """Return what the lab of a state folder answers on one of its own paths."""
-    return process.find(state_folder.folder(state_dir)).request(method, path, body=body)
+    """Return the running lab's answer on one of its own paths."""
+    return process.find(state_folder.get_state_folder(state_dir)).request(method, path, body=body)

@@ -1,4 +1,4 @@
-"""``erfailover lab fault``: arm, list and clear the faults of a running lab."""
+"""``erfailover lab fault``: add, list and clear the faults of a running lab."""
 
 from __future__ import annotations
 
@@ -10,72 +10,90 @@ import click
 import yaml
 
 from erfailover.lab.cli.client import ask, state_dir_option
-from erfailover.lab.engine.faults import FaultProblem, Kind, read_faults
+from erfailover.lab.engine.faults import FaultError, FaultKind, read_faults
 from erfailover.lab.routing.circuit_sessions import PATHS
 
 
 @click.group()
 def fault() -> None:
-    """Let requests to the lab go wrong, on demand.
+    """Make requests to the lab fail on demand.
 
-    A path pattern has * and ?, and matches the whole path, or its end where it begins with no
-    slash: virtualNetworkGateways/*/getLearnedRoutes.
+    A path pattern can contain * and ?. It matches the whole path or, without a leading slash, the
+    end of the path: virtualNetworkGateways/*/getLearnedRoutes.
     """
 
 
 @fault.command()
 @state_dir_option
-@click.argument("kind", type=click.Choice([*(each.value for each in Kind), "unreliable-reads"]))
-@click.option("--method", default="*", show_default=True, help="GET, PUT, ... or * for any.")
-@click.option("--path", default="*", show_default=True, help="Which requests, by their path.")
-@click.option("--nth", default=1, show_default=True, help="The first matching request to strike.")
-@click.option("--every", default=1, show_default=True, help="Then every so many of them.")
-@click.option("--times", default=1, show_default=True, help="How often in all; 0 is without end.")
-@click.option("--chance", default=1.0, show_default=True, help="How likely, of those.")
-@click.option("--seconds", default=0.0, help="Of a delay, a stale read, Retry-After; modelled.")
-@click.option("--status", default=500, show_default=True, help="Of kind answer.")
-@click.option("--code", default="", help="The error's code.")
-@click.option("--message", default="", help="The error's message.")
-@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Of kind answer.")
-@click.option("--body", default="", metavar="JSON", help="Of kind answer.")
+@click.argument(
+    "kind", type=click.Choice([*(fault_kind.value for fault_kind in FaultKind), "unreliable-reads"])
+)
+@click.option("--method", default="*", show_default=True, help="HTTP method, or * for any.")
+@click.option("--path", default="*", show_default=True, help="Pattern of the request path.")
+@click.option("--nth", default=1, show_default=True, help="The first matching request to affect.")
+@click.option("--every", default=1, show_default=True, help="After that, affect every N-th match.")
+@click.option(
+    "--times", default=1, show_default=True, help="Total number of affected requests; 0: no limit."
+)
+@click.option("--chance", default=1.0, show_default=True, help="Probability (above 0, up to 1).")
+@click.option(
+    "--seconds",
+    default=0.0,
+    help="Length of a delay, age of a stale read, or Retry-After, in modelled seconds.",
+)
+@click.option(
+    "--status", default=500, show_default=True, help="HTTP status. For answer faults only."
+)
+@click.option("--code", default="", help="Error code.")
+@click.option("--message", default="", help="Error message.")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Response header. For answer faults only.",
+)
+@click.option("--body", default="", metavar="JSON", help="Body. For answer faults only.")
 def add(
     state_dir: Path | None, kind: str, headers: tuple[str, ...], body: str, **rest: Any
 ) -> None:
-    """Arm a fault."""
+    """Add a fault."""
     if kind == "unreliable-reads":
-        _arm(state_dir, "unreliable-reads")
+        _add_faults(state_dir, "unreliable-reads")
         return
-    found: dict[str, Any] = {"kind": kind, **rest}
+    description: dict[str, Any] = {"kind": kind, **rest}
     if headers:
-        pairs = [each.partition("=") for each in headers]
+        pairs = [header.partition("=") for header in headers]
         if not all(middle for _, middle, _ in pairs):
-            raise click.BadParameter("a header is NAME=VALUE")
-        found["headers"] = {name: value for name, _, value in pairs}
+            raise click.BadParameter(
+                "A header must have the form NAME=VALUE.", param_hint="--header"
+            )
+        description["headers"] = {name: value for name, _, value in pairs}
     if body:
         try:
-            found["body"] = json.loads(body)
+            description["body"] = json.loads(body)
         except ValueError:
-            raise click.BadParameter("the body is no JSON") from None
-    _arm(state_dir, found)
+            raise click.BadParameter("The body is not valid JSON.", param_hint="--body") from None
+    _add_faults(state_dir, description)
 
 
 @fault.command()
 @state_dir_option
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def load(state_dir: Path | None, file: Path) -> None:
-    """Arm the faults of a scenario file: a list in YAML or JSON."""
+    """Add the faults of a scenario file: a list in YAML or JSON."""
     try:
-        found = yaml.safe_load(file.read_text())
+        descriptions = yaml.safe_load(file.read_text())
     except yaml.YAMLError as error:
-        raise click.ClickException(f"{file} is no YAML: {error}") from None
-    _arm(state_dir, found)
+        raise click.ClickException(f"{file} is not valid YAML: {error}") from None
+    _add_faults(state_dir, descriptions)
 
 
 @fault.command("list")
 @state_dir_option
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def list_(state_dir: Path | None, output: str) -> None:
-    """Show the armed faults, and how often each has struck."""
+    """List the active faults and how often each was applied."""
     rows = ask(state_dir, "GET", "/lab/faults")["value"]
     if output == "json":
         click.echo(json.dumps(rows))
@@ -90,7 +108,7 @@ def list_(state_dir: Path | None, output: str) -> None:
 @state_dir_option
 @click.argument("fault_id", default="")
 def clear(state_dir: Path | None, fault_id: str) -> None:
-    """Disarm one fault, or all; what they keep stuck ends now."""
+    """Remove one fault, or all; operations that they keep stuck end now."""
     path = f"/lab/faults/{fault_id}" if fault_id else "/lab/faults"
     cleared = ask(state_dir, "DELETE", path)["cleared"]
     click.echo(f"Cleared: {' '.join(cleared) or 'none'}")
@@ -100,12 +118,16 @@ def clear(state_dir: Path | None, fault_id: str) -> None:
 @state_dir_option
 @click.argument("circuit")
 @click.option(
-    "--path", "paths", multiple=True, type=click.Choice(PATHS), help="Of one edge router only."
+    "--path", "paths", multiple=True, type=click.Choice(PATHS), help="Edge router. Default: both."
 )
-@click.option("--seconds", default=0.0, help="For so long, modelled; without it for good.")
-@click.option("--every", default=0.0, help="Again so many seconds after it was lost.")
-@click.option("--times", default=1, show_default=True, help="How often in all; 0 is without end.")
-@click.option("--restore", is_flag=True, help="Have all sessions up again, and lose none.")
+@click.option(
+    "--seconds",
+    default=0.0,
+    help="Duration of the loss, in modelled seconds. Default: until --restore.",
+)
+@click.option("--every", default=0.0, help="Interval between repeated losses, in modelled seconds.")
+@click.option("--times", default=1, show_default=True, help="Number of losses; 0: no limit.")
+@click.option("--restore", is_flag=True, help="Restore all sessions.")
 def session(
     state_dir: Path | None,
     circuit: str,
@@ -115,23 +137,23 @@ def session(
     times: int,
     restore: bool,
 ) -> None:
-    """Let a circuit lose its BGP sessions with the customer edge.
+    """Take down a circuit's BGP sessions with the customer edge.
 
-    What lies behind it is then no longer announced. The gateway's own sessions, with Microsoft's
-    edge, stay Connected. With --every and --times the circuit flaps.
+    The on-premises routes are withdrawn. The gateway's own sessions, with Microsoft's edge, stay
+    Connected. Use --every and --times to make the circuit flap.
     """
-    found: dict[str, Any] = {"circuit": circuit, "paths": paths or PATHS, "seconds": seconds}
-    found |= {"every": every, "times": times}
+    request: dict[str, Any] = {"circuit": circuit, "paths": paths or PATHS, "seconds": seconds}
+    request |= {"every": every, "times": times}
     if restore:
-        found |= {"paths": (), "seconds": 0.0, "every": 0.0, "times": 1}
-    lost = ask(state_dir, "PUT", "/lab/sessions", found)["lost"]
+        request |= {"paths": (), "seconds": 0.0, "every": 0.0, "times": 1}
+    lost = ask(state_dir, "PUT", "/lab/sessions", request)["lost"]
     click.echo(f"Lost: {' '.join(lost) or 'none'}")
 
 
-def _arm(state_dir: Path | None, found: Any) -> None:
+def _add_faults(state_dir: Path | None, descriptions: Any) -> None:
     try:
-        read_faults(found)
-    except FaultProblem as problem:
+        read_faults(descriptions)
+    except FaultError as problem:
         raise click.UsageError(str(problem)) from None
-    ids = ask(state_dir, "POST", "/lab/faults", found)["ids"]
-    click.echo(f"Armed: {' '.join(ids)}")
+    ids = ask(state_dir, "POST", "/lab/faults", descriptions)["ids"]
+    click.echo(f"Added: {' '.join(ids)}")

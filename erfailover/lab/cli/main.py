@@ -21,37 +21,37 @@ from erfailover.lab.cli.world import reach, restore, save
 from erfailover.lab.server import state_folder
 
 _UNSET = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
-"""With either set, DefaultAzureCredential would ask the public cloud about the authority."""
+"""With either set, DefaultAzureCredential would query the public cloud about the authority."""
 
 
 class _Commands(click.Group):
-    """Commands that end with a message and an exit code if the lab has a problem."""
+    """A command group that reports a lab problem as a message and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was chosen."""
+        """Run the chosen command."""
         try:
             return super().invoke(ctx)
-        except state_folder.LabProblem as problem:
+        except state_folder.LabError as problem:
             click.echo(str(problem), err=True)
-            sys.exit(2 if isinstance(problem, state_folder.NotRunning) else 1)
+            sys.exit(2 if isinstance(problem, state_folder.LabNotRunningError) else 1)
 
 
 EXAMPLES = """\b
 Examples:
-  # A lab whose hours pass in minutes, for this shell and all it starts
+  # Start a lab whose hours pass in minutes, for this shell and its programs
   erfailover lab up --speed 60
   eval "$(erfailover lab env)"
 
 \b
-  # What it holds, and how far its clock is
+  # Show its resources and its clock
   erfailover lab status
 
 \b
-  # What can go wrong on demand
+  # Show the faults that it can simulate
   erfailover lab fault --help
 
 \b
-  # End it; its world is there again at the next up
+  # Stop it; its state is kept
   erfailover lab down
 """
 
@@ -66,31 +66,33 @@ _output = click.option(
     epilog=EXAMPLES,
 )
 def main() -> None:
-    """A local Azure Resource Manager endpoint that behaves as Azure does."""
+    """Run a local Azure Resource Manager endpoint that behaves like Azure."""
 
 
 @main.command()
 @state_dir_option
 @_output
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one unless told.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port. Default: any free port."
+)
 @click.option(
     "--speed",
     type=click.FloatRange(0, min_open=True),
     default=process.DEFAULT_SPEED,
     show_default=True,
-    help="How many times faster than the wall clock the lab's clock runs; 1 is real time.",
+    help="Speed of the lab's clock; 1 is real time.",
 )
 @click.option(
     "--subscriptions",
     type=click.IntRange(1, 100),
     default=1,
-    help="How many subscriptions the tenant has at least; what there were stay.",
+    help="Minimum number of subscriptions. Existing ones are kept.",
 )
 @click.option(
     "--tenants",
     type=click.IntRange(1, 10),
     default=1,
-    help="How many tenants there are at least; each further one owns a subscription.",
+    help="Minimum number of tenants. Each new one owns a subscription.",
 )
 def up(
     state_dir: Path | None,
@@ -100,60 +102,62 @@ def up(
     subscriptions: int,
     tenants: int,
 ) -> None:
-    """Start the lab in the background, unless it runs already."""
+    """Start the lab in the background, unless it is already running."""
     running, started = process.start(
-        state_folder.folder(state_dir),
+        state_folder.get_state_folder(state_dir),
         port=port,
         speed=speed,
         subscriptions=subscriptions,
         tenants=tenants,
     )
     if output == "json":
-        found = {"endpoint": running.endpoint, "started": started, "speed": running.speed}
-        click.echo(json.dumps(found))
+        summary = {"endpoint": running.endpoint, "started": started, "speed": running.speed}
+        click.echo(json.dumps(summary))
         return
-    word = "The lab runs" if started else "The lab runs already"
-    click.echo(f"{word} at {running.endpoint}, {running.speed:g} times as fast as the wall clock.")
+    word = "The lab is running" if started else "The lab is already running"
+    click.echo(f"{word} at {running.endpoint}, at {running.speed:g} times real time.")
     click.echo(f"State: {running.folder.path}")
 
 
 @main.command()
 @state_dir_option
 def down(state_dir: Path | None) -> None:
-    """End the lab; its world is there again at the next up."""
-    where = state_folder.folder(state_dir)
+    """Stop the lab; its state is kept."""
+    where = state_folder.get_state_folder(state_dir)
     ended = process.stop(where)
-    click.echo("The lab has ended." if ended else f"No lab runs from {where.path}.")
+    click.echo("The lab has stopped." if ended else f"No lab is running in {where.path}.")
 
 
 @main.command()
 @state_dir_option
 @_output
 def status(state_dir: Path | None, output: str) -> None:
-    """Say where the lab is and what it holds."""
-    running = process.find(state_folder.folder(state_dir))
-    found = running.request("GET", "/lab/status")
+    """Show the lab's endpoint, clock and resources."""
+    running = process.find(state_folder.get_state_folder(state_dir))
+    state = running.request("GET", "/lab/status")
     if output == "json":
-        click.echo(json.dumps({"endpoint": running.endpoint, **found}))
+        click.echo(json.dumps({"endpoint": running.endpoint, **state}))
         return
-    clock = found["clock"]
-    click.echo(f"The lab runs at {running.endpoint} (process {running.pid}).")
-    click.echo(f"Clock: {clock['now_s']:.0f} s, {clock['speed']:g} times as fast as the wall.")
-    click.echo(f"Operations under way: {found['operations_under_way']}")
-    for type_, count in sorted(found["resources"].items()):
+    clock = state["clock"]
+    click.echo(f"The lab is running at {running.endpoint} (process {running.pid}).")
+    click.echo(f"Clock: {clock['now_s']:.0f} s, at {clock['speed']:g} times real time.")
+    click.echo(f"Operations in progress: {state['operations_under_way']}")
+    for type_, count in sorted(state["resources"].items()):
         click.echo(f"{count:6} {type_}")
 
 
 @main.command()
 @state_dir_option
-@click.option("--json", "as_json", is_flag=True, help="One object, the client's secret included.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object, including the client's secret."
+)
 def env(state_dir: Path | None, as_json: bool) -> None:
-    """Print what a shell must export for clients to find the lab."""
-    running = process.find(state_folder.folder(state_dir))
+    """Print the environment variables that point clients at the lab."""
+    running = process.find(state_folder.get_state_folder(state_dir))
     if as_json:
-        click.echo(json.dumps(process.description(running), indent=2))
+        click.echo(json.dumps(process.describe(running), indent=2))
         return
-    for name, value in process.variables(running).items():
+    for name, value in process.build_variables(running).items():
         click.echo(f"export {name}={shlex.quote(value)}")
     click.echo(f"unset {' '.join(_UNSET)}")
 
@@ -161,9 +165,9 @@ def env(state_dir: Path | None, as_json: bool) -> None:
 @main.command()
 @state_dir_option
 def reset(state_dir: Path | None) -> None:
-    """Empty the lab's world; the clock goes on."""
+    """Delete all resources; the clock continues."""
     ask(state_dir, "POST", "/lab/reset")
-    click.echo("The lab's world is empty.")
+    click.echo("The lab is empty.")
 
 
 @main.command(hidden=True)
@@ -171,10 +175,10 @@ def reset(state_dir: Path | None) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0)
 @click.option("--speed", type=click.FloatRange(0, min_open=True), default=process.DEFAULT_SPEED)
 def serve(state_dir: Path | None, port: int, speed: float) -> None:
-    """Serve in the foreground; what ``up`` runs in the background."""
+    """Serve in the foreground; ``up`` runs this in the background."""
     from erfailover.lab.server.daemon import run
 
-    run(state_folder.folder(state_dir), port, speed)
+    run(state_folder.get_state_folder(state_dir), port, speed)
 
 
 main.add_command(fault)

@@ -1,7 +1,7 @@
-"""The lab as a background process: start it, find it, ask it, stop it.
+"""The lab as a background process: start, find, call and stop it.
 
-Owns the process as its callers see it. What it keeps on disk, and the lock that shows that it
-runs, are ``server.state_folder``'s; what it does while it runs is ``server.daemon``'s.
+Owns the process as its callers see it. ``server.state_folder`` has its files and the lock that
+shows that it runs; ``server.daemon`` is what it runs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from erfailover.lab.server.state_folder import Folder, LabProblem, NotRunning
+from erfailover.lab.server.state_folder import LabError, LabNotRunningError, StateFolder
 
 DEFAULT_SPEED = 100.0
 """A gateway of the proof of concept (about 1,085 s) is then made in 11 s of wall time."""
@@ -26,10 +27,10 @@ STOP_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A lab that runs."""
+class LabProcess:
+    """A running lab."""
 
-    folder: Folder
+    folder: StateFolder
     endpoint: str
     ca_file: Path
     pid: int
@@ -37,8 +38,8 @@ class Running:
     environment: dict[str, str]
 
     def request(self, method: str, path: str, timeout_s: float = 10.0, body: object = None) -> Any:
-        """Ask one of the lab's own paths; raises LabProblem where it does not answer."""
-        secret = self.folder.identity().lab_secret
+        """Call one of the lab's own paths; raise LabError if it does not answer."""
+        secret = self.folder.load_identity().lab_secret
         context = ssl.create_default_context(cafile=str(self.ca_file))
         host, _, port = self.endpoint.removeprefix("https://").partition(":")
         connection = http.client.HTTPSConnection(
@@ -49,52 +50,61 @@ class Running:
             headers = {"Authorization": f"Bearer {secret}"}
             connection.request(method, path, body=data, headers=headers)
             answer = connection.getresponse()
-            found = json.loads(answer.read() or b"null")
+            reply = json.loads(answer.read() or b"null")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise LabProblem(f"the lab at {self.endpoint} does not answer: {error}") from error
+            raise LabError(f"The lab at {self.endpoint} does not answer: {error}") from error
         finally:
             connection.close()
-        if answer.status >= 400:
-            raise LabProblem(f"the lab refused {method} {path}: {found}")
-        return found
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise LabError(f"The lab rejected {method} {path}: {_get_message(reply)}")
+        return reply
 
 
-def find(where: Folder) -> Running:
-    """The lab that serves from a folder; raises NotRunning where none does."""
-    if not where.held():
-        raise NotRunning(f"no lab runs from {where.path}; start one with: erfailover lab up")
+def _get_message(reply: Any) -> str:
+    error = reply.get("error") if isinstance(reply, dict) else None
+    return f"{error['code']}: {error['message']}" if error else str(reply)
+
+
+def find(where: StateFolder) -> LabProcess:
+    """Return the lab that serves from a folder; raise LabNotRunningError if none does."""
+    if not where.is_held():
+        raise LabNotRunningError(
+            f"No lab is running in {where.path}. Start one with: erfailover lab up"
+        )
     try:
-        found = json.loads(where.note.read_text())
-        return Running(
+        note = json.loads(where.note.read_text())
+        return LabProcess(
             folder=where,
-            endpoint=found["endpoint"],
-            ca_file=Path(found["ca"]),
-            pid=int(found["pid"]),
-            speed=float(found["speed"]),
-            environment=dict(found["environment"]),
+            endpoint=note["endpoint"],
+            ca_file=Path(note["ca"]),
+            pid=int(note["pid"]),
+            speed=float(note["speed"]),
+            environment=dict(note["environment"]),
         )
     except (OSError, ValueError, KeyError) as error:
-        raise LabProblem(f"the lab in {where.path} is still starting, or ending") from error
+        raise LabError(
+            f"The lab in {where.path} is starting or stopping. Try again in a moment."
+        ) from error
 
 
 def start(
-    where: Folder,
+    where: StateFolder,
     *,
     port: int = 0,
     speed: float = DEFAULT_SPEED,
     subscriptions: int = 1,
     tenants: int = 1,
-) -> tuple[Running, bool]:
-    """Start a lab in the background and wait until it answers; tells whether it was started.
+) -> tuple[LabProcess, bool]:
+    """Start a lab in the background unless one runs; return it and whether it was started.
 
-    A lab that runs already is left alone. Raises LabProblem where it does not come up, or runs
-    with fewer subscriptions or tenants.
+    A running lab is left as it is. Raises LabError if the lab does not start, or runs with fewer
+    subscriptions or tenants.
     """
-    if where.held():
+    if where.is_held():
         running = _await(where, None)
-        known = where.identity()
-        _insist("subscription(s)", len(known.subscriptions), subscriptions)
-        _insist("tenant(s)", len(known.tenants), tenants)
+        identity = where.load_identity()
+        _require("subscriptions", len(identity.subscriptions), subscriptions)
+        _require("tenants", len(identity.tenants), tenants)
         return running, False
     where.make()
     where.extend(subscriptions, tenants)
@@ -109,93 +119,93 @@ def start(
             stderr=log,
             start_new_session=True,
             cwd=str(where.path),
-            env=_own_environment(),
+            env=_build_environment(),
         )
-    found = _await(where, child)
-    child.returncode = child.returncode or 0  # it lives on; nobody here waits for it
-    return found, found.pid == child.pid
+    lab = _await(where, child)
+    child.returncode = child.returncode or 0  # it outlives this process, which never waits for it
+    return lab, lab.pid == child.pid
 
 
-def _own_environment() -> dict[str, str]:
-    """Ours, so that the child finds this very package wherever it was imported from."""
+def _build_environment() -> dict[str, str]:
+    """Return an environment in which the child imports this same package."""
     root = str(Path(__file__).resolve().parents[3])
     before = os.environ.get("PYTHONPATH", "")
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, before)))}
 
 
-def _await(where: Folder, child: subprocess.Popen[bytes] | None) -> Running:
+def _await(where: StateFolder, child: subprocess.Popen[bytes] | None) -> LabProcess:
     until = time.monotonic() + START_TIMEOUT_S
-    problem = "it has not said where it serves"
+    problem = "It has not reported its address."
     while time.monotonic() < until:
         try:
             running = find(where)
             running.request("GET", "/lab/status")
             return running
-        except LabProblem as error:
+        except LabError as error:
             problem = str(error)
-        if child is not None and child.poll() is not None and not where.held():
+        if child is not None and child.poll() is not None and not where.is_held():
             break
         time.sleep(0.05)
-    raise LabProblem(f"the lab did not come up: {problem}\n{_tail(where.log)}")
+    raise LabError(f"The lab did not start. {problem}\n{_read_tail(where.log)}")
 
 
-def _tail(log: Path) -> str:
+def _read_tail(log: Path) -> str:
     try:
         lines = log.read_text(errors="replace").splitlines()[-10:]
     except OSError:
         return ""
-    return "\n".join([f"the end of {log}:", *lines])
+    return "\n".join([f"Last lines of {log}:", *lines])
 
 
-def _insist(what: str, has: int, wanted: int) -> None:
-    """Refuse to go on with a lab that runs and has fewer of something than are wanted."""
-    if has < wanted:
-        raise LabProblem(
-            f"the lab runs with {has} {what}, and {wanted} are wanted: end it with 'erfailover "
-            "lab down', then start it again"
+def _require(what: str, count: int, minimum: int) -> None:
+    """Raise LabError if the running lab has fewer of something than requested."""
+    if count < minimum:
+        raise LabError(
+            f"The running lab has fewer {what} ({count}) than requested ({minimum}). Stop it with "
+            "'erfailover lab down', then start it again."
         )
 
 
-def stop(where: Folder) -> bool:
-    """End the lab that serves from a folder; tells whether one did."""
-    if not where.held():
+def stop(where: StateFolder) -> bool:
+    """Stop the lab that serves from a folder; return whether one was running."""
+    if not where.is_held():
         return False
     find(where).request("POST", "/lab/shutdown")
     until = time.monotonic() + STOP_TIMEOUT_S
-    while where.held():
+    while where.is_held():
         if time.monotonic() > until:
-            raise LabProblem(f"the lab in {where.path} does not end; see {where.log}")
+            raise LabError(f"The lab in {where.path} did not stop. See {where.log}")
         time.sleep(0.02)
     return True
 
 
-def variables(running: Running) -> dict[str, str]:
-    """The variables for a shell; proxies are told to leave this machine alone."""
-    found = dict(running.environment)
+def build_variables(running: LabProcess) -> dict[str, str]:
+    """Return the variables for a shell; proxies are bypassed for this machine."""
+    variables = dict(running.environment)
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
         before = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-        names = [each for each in before.split(",") if each]
+        names = [host for host in before.split(",") if host]
         merged = ",".join(dict.fromkeys([*names, "127.0.0.1", "localhost"]))
-        found["NO_PROXY"] = found["no_proxy"] = merged
-    return found
+        variables["NO_PROXY"] = variables["no_proxy"] = merged
+    return variables
 
 
-def description(running: Running) -> dict[str, Any]:
-    """What ``env --json`` prints: where the lab is and who its client is, secret included."""
-    known = running.folder.identity()
+def describe(running: LabProcess) -> dict[str, Any]:
+    """Return the output of ``env --json``: the lab's address and its client, secret included."""
+    identity = running.folder.load_identity()
     return {
         "endpoint": running.endpoint,
         "authority": running.endpoint,
         "ca": str(running.ca_file),
-        "tenant": known.tenant,
-        "subscription": known.subscription,
-        "subscriptions": list(known.subscriptions),
-        "tenants": {each.id: list(each.subscriptions) for each in known.tenants},
-        "client_id": known.client_id,
-        "client_secret": known.client_secret,
+        "tenant": identity.tenant,
+        "subscription": identity.subscription,
+        "subscriptions": list(identity.subscriptions),
+        "tenants": {tenant.id: list(tenant.subscriptions) for tenant in identity.tenants},
+        "client_id": identity.client_id,
+        "client_secret": identity.client_secret,
         "federated_token_file": running.environment["AZURE_FEDERATED_TOKEN_FILE"],
         "az_config_dir": str(running.folder.az),
         "speed": running.speed,
-        "lab_secret": known.lab_secret,
-        "environment": variables(running),
+        "lab_secret": identity.lab_secret,
+        "environment": build_variables(running),
     }

@@ -1,4 +1,4 @@
-"""The whole world of a running lab: ``save`` and ``restore`` it, ask who can ``reach`` whom."""
+"""``erfailover lab save``, ``restore`` and ``reach``: the whole world of a running lab."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from erfailover.lab.cli.client import ask, state_dir_option
 @state_dir_option
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def save(state_dir: Path | None, file: Path) -> None:
-    """Write down everything the lab holds. The file holds secrets of the lab."""
-    found = ask(state_dir, "POST", "/lab/save", {"file": str(file.absolute())})
-    click.echo(f"Saved: {found['resources']} resources at {found['now_s']:.0f} s.")
+    """Save the lab's state to FILE, which will contain the lab's secrets."""
+    reply = ask(state_dir, "POST", "/lab/save", {"file": str(file.absolute())})
+    click.echo(f"Saved: {reply['resources']} resources, clock at {reply['now_s']:.0f} s.")
 
 
 @click.command()
 @state_dir_option
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore(state_dir: Path | None, file: Path) -> None:
-    """Let the lab hold again what was saved; its clock goes on from there."""
-    found = ask(state_dir, "POST", "/lab/restore", {"file": str(file.absolute())})
-    click.echo(f"Restored: {found['resources']} resources at {found['now_s']:.0f} s.")
+    """Restore a saved lab state; the clock continues from the saved time."""
+    reply = ask(state_dir, "POST", "/lab/restore", {"file": str(file.absolute())})
+    click.echo(f"Restored: {reply['resources']} resources, clock at {reply['now_s']:.0f} s.")
 
 
 @click.command()
@@ -34,16 +34,16 @@ def restore(state_dir: Path | None, file: Path) -> None:
 @click.argument("machine")
 @click.argument("address")
 def reach(state_dir: Path | None, machine: str, address: str) -> None:
-    """Say whether a packet of MACHINE reaches ADDRESS, and its reply comes back.
+    """Check whether MACHINE reaches ADDRESS and the reply returns.
 
-    By the lab's own routing, at this moment; nothing is run on the machine. Exit code 0 where it
-    does, 3 where it does not.
+    Uses the lab's current routing and runs nothing on the machine. The exit code is 0 if the
+    address is reachable and 3 if it is not.
     """
-    found = ask(
+    trace = ask(
         state_dir, "GET", f"/lab/reachability?{urlencode({'from': machine, 'to': address})}"
     )
-    if found["reached"]:
+    if trace["reached"]:
         click.echo(f"{machine} reaches {address}.")
         return
-    click.echo(f"{machine} does not reach {address}: {found['reason']}")
+    click.echo(f"{machine} does not reach {address}: {trace['reason']}")
     sys.exit(3)

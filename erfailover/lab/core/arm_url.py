@@ -3,7 +3,7 @@
 Owns the parsing of paths, in any letter case and with doubled slashes, and the names of the
 providers that extend any scope (``{scope}/providers/Microsoft.Authorization/...``) with the action
 of Azure RBAC that a request to them needs (published: resource provider operations of
-Microsoft.Authorization, Microsoft.PolicyInsights, Microsoft.Insights). It never looks at the world.
+Microsoft.Authorization, Microsoft.PolicyInsights, Microsoft.Insights). It never reads the world.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _SPELLED = {
 }
 
 
-class Kind(Enum):
-    """What a path addresses."""
+class TargetKind(Enum):
+    """Kinds of things that a path addresses."""
 
     TENANTS = "tenants"
     SUBSCRIPTIONS = "subscriptions"
@@ -76,15 +76,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path addresses.
+    """The target of a path.
 
-    ``id`` is the resource, or the parent of a collection (a group's id where it has none);
-    ``type`` is the modelled type, None where the lab has none of that name, which ``name``
-    then gives; ``name`` is otherwise the provider, the operation, or the part. Of an extension
+    ``id`` is the resource, or the parent of a collection (a group's id if it has none);
+    ``type`` is the modelled type, None if the lab has none of that name, which ``name``
+    then holds; ``name`` is otherwise the provider, the operation, or the part. Of an extension
     they are those of the ``scope`` that it extends.
     """
 
-    kind: Kind
+    kind: TargetKind
     subscription: str = ""
     group: str = ""
     id: ids.ResourceId | None = None
@@ -98,98 +98,101 @@ _PUBLISHERS = ("microsoft.compute", "locations", "publishers")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.()\-]{0,89}")
 
 
-def valid_name(name: str) -> bool:
-    """Whether Azure would take a name for a resource."""
+def is_valid_name(name: str) -> bool:
+    """Return whether Azure accepts a name for a resource."""
     return bool(_NAME.fullmatch(name)) and not name.endswith(".")
 
 
 def parse(path: str, types: rt.ResourceTypes[rt.ResourceType]) -> Target:
-    """Take an ARM path apart; ``types`` are those that the lab models."""
+    """Parse an ARM path; ``types`` are the resource types that the lab models."""
     parts = [part for part in path.split("/") if part]
     low = [part.lower() for part in parts]
-    if low[:3] == ["providers", AUTHORIZATION, "provideroperations"] and len(low) < 5:
-        return Target(Kind.OPERATIONS, name="".join(parts[3:]))
-    at = split(parts)
+    if low[:3] == ["providers", AUTHORIZATION, "provideroperations"] and not low[4:]:
+        return Target(TargetKind.OPERATIONS, name="".join(parts[3:]))
+    at = find_extension(parts)
     if at is not None:
         scope = f"/{'/'.join(parts[: at - 1])}"
         name, extended = "/".join(parts[at:]), parse(scope, types)
-        known = extended.kind in (Kind.SUBSCRIPTION, Kind.GROUP, Kind.ITEM)
-        kind = Kind.EXTENSION if known else Kind.UNKNOWN
+        is_known = extended.kind in (TargetKind.SUBSCRIPTION, TargetKind.GROUP, TargetKind.ITEM)
+        kind = TargetKind.EXTENSION if is_known else TargetKind.UNKNOWN
         return replace(extended, kind=kind, name=name, scope=scope)
     if low == ["tenants"]:
-        return Target(Kind.TENANTS)
+        return Target(TargetKind.TENANTS)
     if not low or low[0] != "subscriptions":
-        return Target(Kind.UNKNOWN, name=path)
+        return Target(TargetKind.UNKNOWN, name=path)
     if len(low) == 1:
-        return Target(Kind.SUBSCRIPTIONS)
+        return Target(TargetKind.SUBSCRIPTIONS)
     subscription = low[1]
-    if len(low) == 2:
-        return Target(Kind.SUBSCRIPTION, subscription)
+    if not low[2:]:
+        return Target(TargetKind.SUBSCRIPTION, subscription)
     if low[2] == "resourcegroups":
-        return _in_groups(types, subscription, parts[3:], low[3:])
+        return _parse_in_groups(types, subscription, parts[3:], low[3:])
     if low[2] == "providers":
-        return _in_subscription(types, subscription, parts[3:], low[3:])
-    if low[2] == "operationresults" and len(low) == 4:
-        return Target(Kind.OPERATION_RESULT, subscription, name=low[3])
+        return _parse_in_subscription(types, subscription, parts[3:], low[3:])
+    if low[2] == "operationresults" and len(low[3:]) == 1:
+        return Target(TargetKind.OPERATION_RESULT, subscription, name=low[3])
     if low[2:] == ["resources"]:
-        return Target(Kind.RESOURCES, subscription)
+        return Target(TargetKind.RESOURCES, subscription)
     if low[2:] == ["locations"]:
-        return Target(Kind.LOCATIONS, subscription)
-    return Target(Kind.UNKNOWN, subscription, name="/".join(parts[2:]))
+        return Target(TargetKind.LOCATIONS, subscription)
+    return Target(TargetKind.UNKNOWN, subscription, name="/".join(parts[2:]))
 
 
-def _in_groups(
+def _parse_in_groups(
     modelled: rt.ResourceTypes[rt.ResourceType], subscription: str, parts: list[str], low: list[str]
 ) -> Target:
     if not parts:
-        return Target(Kind.GROUPS, subscription)
+        return Target(TargetKind.GROUPS, subscription)
     group = ids.ResourceId(subscription, parts[0], "", (), ())
     if len(parts) == 1:
-        return Target(Kind.GROUP, subscription, parts[0], group)
+        return Target(TargetKind.GROUP, subscription, parts[0], group)
     if low[1:] == ["resources"]:
-        return Target(Kind.RESOURCES, subscription, parts[0], group)
+        return Target(TargetKind.RESOURCES, subscription, parts[0], group)
     if low[1:4] == ["providers", "microsoft.resources", "deployments"]:
         rest = "/".join(parts[4:])
-        return Target(Kind.DEPLOYMENTS, subscription, parts[0], group, name=rest)
-    if low[1] != "providers" or len(parts) < 4:
+        return Target(TargetKind.DEPLOYMENTS, subscription, parts[0], group, name=rest)
+    if low[1] != "providers" or not parts[3:]:
         name = f"Microsoft.Resources/resourceGroups/{'/'.join(parts[1:])}"
-        return Target(Kind.UNKNOWN, subscription, parts[0], group, name=name)
-    return _resource(modelled, group, parts[2], parts[3:])
+        return Target(TargetKind.UNKNOWN, subscription, parts[0], group, name=name)
+    return _parse_resource(modelled, group, parts[2], parts[3:])
 
 
-def _in_subscription(
+def _parse_in_subscription(
     modelled: rt.ResourceTypes[rt.ResourceType], subscription: str, parts: list[str], low: list[str]
 ) -> Target:
     if not parts:
-        return Target(Kind.PROVIDERS, subscription)
-    if len(parts) == 1 or (len(parts) == 2 and low[1] == "register"):
-        return Target(Kind.PROVIDER, subscription, name=parts[0])
-    if low[1] == "locations" and len(parts) == 5:
-        kind = {"operations": Kind.OPERATION, "operationresults": Kind.OPERATION_RESULT}.get(low[3])
+        return Target(TargetKind.PROVIDERS, subscription)
+    if low[1:] in ([], ["register"]):
+        return Target(TargetKind.PROVIDER, subscription, name=parts[0])
+    if low[1] == "locations" and len(parts[4:]) == 1:
+        kind = {
+            "operations": TargetKind.OPERATION,
+            "operationresults": TargetKind.OPERATION_RESULT,
+        }.get(low[3])
         if kind is not None:
             return Target(kind, subscription, name=low[4], location=low[2])
-    if len(parts) > 4 and (low[0], low[1], low[3]) == _PUBLISHERS:
+    if parts[4:] and (low[0], low[1], low[3]) == _PUBLISHERS:
         rest = "/".join(parts[4:])
-        return Target(Kind.IMAGES, subscription, name=rest, location=low[2])
+        return Target(TargetKind.IMAGES, subscription, name=rest, location=low[2])
     if low == ["microsoft.compute", "skus"]:
-        return Target(Kind.SIZES, subscription, name="Microsoft.Compute/skus")
-    if len(parts) == 2:
-        found = modelled.find(parts[0], (parts[1],))
-        if found is not None:
-            return Target(Kind.COLLECTION, subscription, type=found, name=found.type)
-    return Target(Kind.UNKNOWN, subscription, name="/".join(parts))
+        return Target(TargetKind.SIZES, subscription, name="Microsoft.Compute/skus")
+    if not parts[2:]:
+        type_ = modelled.find(parts[0], (parts[1],))
+        if type_ is not None:
+            return Target(TargetKind.COLLECTION, subscription, type=type_, name=type_.type)
+    return Target(TargetKind.UNKNOWN, subscription, name="/".join(parts))
 
 
-def _resource(
+def _parse_resource(
     modelled: rt.ResourceTypes[rt.ResourceType],
     group: ids.ResourceId,
     provider: str,
     parts: list[str],
 ) -> Target:
     types, names = tuple(parts[::2]), tuple(parts[1::2])
-    found = modelled.find(provider, types)
+    type_ = modelled.find(provider, types)
     at = (group.subscription, group.resource_group)
-    if found is None:
+    if type_ is None:
         owner = modelled.find(provider, types[:-1]) if len(parts) % 2 else None
         if owner is None and len(parts) in (4, 6):  # a part of a part: sharedkey/reset
             owner, part = modelled.find(provider, types[:-1]), "/".join(parts[-2:])
@@ -197,16 +200,16 @@ def _resource(
         else:
             part = parts[-1]
         if owner is None:
-            return Target(Kind.UNKNOWN, *at, group, name="/".join((provider, *types)))
-        return Target(Kind.PART, *at, _id(group, owner, names), owner, part.lower())
+            return Target(TargetKind.UNKNOWN, *at, group, name="/".join((provider, *types)))
+        return Target(TargetKind.PART, *at, _build_id(group, owner, names), owner, part.lower())
     if len(parts) % 2:
-        parent = modelled[found.parent] if found.parent else None
-        owner_id = _id(group, parent, names) if parent else group
-        return Target(Kind.COLLECTION, *at, owner_id, found, found.type)
-    return Target(Kind.ITEM, *at, _id(group, found, names), found)
+        parent = modelled[type_.parent] if type_.parent else None
+        owner_id = _build_id(group, parent, names) if parent else group
+        return Target(TargetKind.COLLECTION, *at, owner_id, type_, type_.type)
+    return Target(TargetKind.ITEM, *at, _build_id(group, type_, names), type_)
 
 
-def _id(
+def _build_id(
     group: ids.ResourceId, resource_type: rt.ResourceType, names: tuple[str, ...]
 ) -> ids.ResourceId:
     return ids.ResourceId(
@@ -214,27 +217,27 @@ def _id(
     )
 
 
-def split(parts: list[str]) -> int | None:
-    """Where in a path's parts an extension begins; None for a path without one."""
-    low = [each.lower() for each in parts]
+def find_extension(parts: list[str]) -> int | None:
+    """Return the index of the path part that begins an extension; None if there is none."""
+    low = [part.lower() for part in parts]
     for at in range(len(low) - 2, 0, -1):
         if low[at - 1] == "providers" and low[at] in PROVIDERS and low[at + 1] != "register":
             return at
     return None
 
 
-def type_of(name: str) -> tuple[str, str]:
-    """The type of what an extension's path names, in lower case, and its own name, if any."""
+def resolve_extension_type(name: str) -> tuple[str, str]:
+    """Return the type of an extension's path in lower case, and its name, if any."""
     provider, kind, *rest = name.split("/")
     return f"{provider}/{kind}".lower(), "/".join(rest)
 
 
-def spelled(type_: str) -> str:
-    """A type as Azure spells it."""
+def to_azure_spelling(type_: str) -> str:
+    """Return a type as Azure spells it."""
     return _SPELLED.get(type_, type_)
 
 
-def action(name: str, verb: str) -> str:
-    """The action that a request is; asking about policies is a read, although a POST."""
-    type_, _ = type_of(name)
-    return f"{spelled(type_)}/{'read' if type_ == RESTRICTIONS else verb}"
+def resolve_action(name: str, verb: str) -> str:
+    """Return the RBAC action of a request; a policy check is a read, although a POST."""
+    type_, _ = resolve_extension_type(name)
+    return f"{to_azure_spelling(type_)}/{'read' if type_ == RESTRICTIONS else verb}"

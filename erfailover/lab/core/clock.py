@@ -1,7 +1,7 @@
 """The lab's clocks: modelled (Azure's) seconds against the wall's.
 
-A *scaled* clock runs N times faster than the wall. A *stepped* clock stands still while
-anybody works and jumps to the next wake-up when everybody sleeps, so that our own CPU time
+A *scaled* clock runs N times faster than the wall. A *stepped* clock stops while any
+participant works and jumps to the next wake-up when all of them sleep, so that our own CPU time
 is not multiplied; lab and controller then share one in a single process.
 """
 
@@ -16,17 +16,17 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the lab needs of a clock."""
+    """The clock interface that the lab needs."""
 
     def now(self) -> float:
-        """Modelled seconds since the clock was made."""
+        """Return the modelled seconds since the clock was made."""
 
     async def pause(self, seconds: float) -> None:
-        """Hold an answer back for some modelled seconds."""
+        """Hold back an answer for a number of modelled seconds."""
 
 
 class ScaledClock:
-    """Runs ``speed`` times faster than the wall."""
+    """A clock that runs ``speed`` times faster than the wall clock."""
 
     def __init__(self, speed: float) -> None:
         if speed <= 0:
@@ -35,11 +35,11 @@ class ScaledClock:
         self._start = time.monotonic()
 
     def now(self) -> float:
-        """Modelled seconds since the clock was made."""
+        """Return the modelled seconds since the clock was made."""
         return (time.monotonic() - self._start) * self.speed
 
     async def pause(self, seconds: float) -> None:
-        """Hold an answer back for some modelled seconds."""
+        """Hold back an answer for a number of modelled seconds."""
         await asyncio.sleep(seconds / self.speed)
 
 
@@ -53,7 +53,7 @@ class _Sleeper:
 
 @dataclass(eq=False)
 class SteppedClock:
-    """Jumps to the next wake-up when every participant sleeps.
+    """A clock that jumps to the next wake-up when every participant sleeps.
 
     A participant is a thread at work. A thread that waits for an HTTP answer is at work, so a
     lab that holds the answer back sleeps in its stead (``pause``). The thread that makes the
@@ -67,28 +67,28 @@ class SteppedClock:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def now(self) -> float:
-        """Modelled seconds since the clock was made."""
+        """Return the modelled seconds since the clock was made."""
         return self._now
 
     def join(self, participants: int = 1) -> None:
-        """Count threads that are about to start as being at work."""
+        """Count threads that are about to start as working."""
         with self._lock:
             self._participants += participants
 
     def leave(self) -> None:
-        """A thread has ended its work, and whoever waits for it may look."""
+        """Count a thread as finished, and wake every waiter so that it re-checks its condition."""
         with self._lock:
             self._participants -= 1
             self._settle()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep for some modelled seconds."""
+        """Sleep for a number of modelled seconds."""
         self.wait_for(lambda: False, seconds)
 
     def wait_for(self, ready: Callable[[], bool], timeout_s: float) -> bool:
-        """Sleep until something is so, at most some modelled seconds; tells whether it is.
+        """Wait for a condition; return False on timeout.
 
-        ``ready`` is asked whenever another thread calls ``notify``, ``sleep`` or ``leave``.
+        ``ready`` is checked whenever another thread calls ``notify``, ``sleep`` or ``leave``.
         """
         with self._lock:
             sleeper = _Sleeper(self._now + max(timeout_s, 0.0), ready)
@@ -105,12 +105,12 @@ class SteppedClock:
             return ready()
 
     def notify(self) -> None:
-        """What somebody waits for may have come about."""
+        """Wake every waiter so that it re-checks its condition."""
         with self._lock:
             self._settle()
 
     async def pause(self, seconds: float) -> None:
-        """Hold an answer back: sleep in the stead of the thread that waits for it."""
+        """Hold back an answer: sleep in place of the thread that waits for it."""
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
         with self._lock:
@@ -124,18 +124,18 @@ class SteppedClock:
         await done.wait()
 
     def _settle(self) -> None:
-        """Wake whoever is ready; where nobody is at work, jump to the next wake-up."""
-        for sleeper in [each for each in self._sleepers if each.ready()]:
-            self._rouse(sleeper)
+        """Wake the sleepers that are ready; if no thread is working, jump to the next wake-up."""
+        for sleeper in [waiting for waiting in self._sleepers if waiting.ready()]:
+            self._wake_up(sleeper)
         if self._sleepers and len(self._sleepers) >= self._participants:
-            soonest = min(each.wake_at for each in self._sleepers)
+            soonest = min(waiting.wake_at for waiting in self._sleepers)
             if soonest == float("inf"):
-                raise RuntimeError("everybody sleeps and nobody has a deadline")
+                raise RuntimeError("every participant sleeps and none has a deadline")
             self._now = max(self._now, soonest)
-            for sleeper in [each for each in self._sleepers if each.wake_at <= self._now]:
-                self._rouse(sleeper)
+            for sleeper in [waiting for waiting in self._sleepers if waiting.wake_at <= self._now]:
+                self._wake_up(sleeper)
 
-    def _rouse(self, sleeper: _Sleeper) -> None:
+    def _wake_up(self, sleeper: _Sleeper) -> None:
         self._sleepers.remove(sleeper)
         sleeper.awake.set()
         if sleeper.wake is not None:

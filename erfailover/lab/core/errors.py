@@ -1,8 +1,8 @@
-"""What ARM says when it refuses: one constructor for every error body the lab answers with.
+"""ARM's refusals: one constructor for every error body that the lab answers with.
 
 Owns the codes, messages, statuses and headers of refusals; it decides nothing and must never
-look at the world. Codes and messages are Azure's own where a public recording or issue shows
-them ("recorded"); the others say so ("assumed").
+read the world. Codes and messages are Azure's own if a public recording or issue shows
+them ("recorded"); the others are marked "assumed".
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
     more: Mapping[str, object] = field(default_factory=dict)
 
-    def body(self) -> Body:
-        """The error as ARM words it in JSON."""
+    def to_body(self) -> Body:
+        """Return the error as ARM formats it in JSON."""
         error: Body = {"code": self.code, "message": self.message, **self.more}
         if self.details is not None:
             error["details"] = [{"code": code, "message": text} for code, text in self.details]
         return {"error": error}
 
 
-class Refused(Exception):
-    """Carries a refusal out of a request."""
+class RefusalError(Exception):
+    """An exception that carries a refusal out of a request."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(f"{refusal.code}: {refusal.message}")
@@ -52,13 +52,13 @@ _GATEWAY = {"x-ms-failure-cause": "gateway"}
 
 
 WHERE_TO_READ_SINCE = dt.date(2020, 1, 1)
-"""Since when a 404 of ARM says where to read more (recorded: between 2018-05 and 2020-09)."""
+"""From this date on a 404 of ARM links to its explanation (recorded: 2018-05 to 2020-09)."""
 WHAT_TO_DO_SINCE = dt.date(2019, 1, 1)
-"""Since when refused deletions say what to do (recorded: between 2018-04 and 2019-12)."""
+"""From this date on refused deletions name the remedy (recorded: 2018-04 to 2019-12)."""
 
 
 def resource_not_found(resource_id: ids.ResourceId, today: dt.date = dt.date.max) -> Refusal:
-    """404 of ARM's front door for a resource that is not there (recorded)."""
+    """Return the 404 of ARM's front door for a resource that does not exist (recorded)."""
     more = " For more details please go to https://aka.ms/ARMResourceNotFoundFix"
     return Refusal(
         404,
@@ -71,12 +71,12 @@ def resource_not_found(resource_id: ids.ResourceId, today: dt.date = dt.date.max
 
 
 def child_not_found(resource_id: ids.ResourceId) -> Refusal:
-    """404 of the provider for a missing child of an existing parent (recorded)."""
+    """Return the 404 of the provider for a missing child of an existing parent (recorded)."""
     return Refusal(404, "NotFound", f"Resource {resource_id} not found.", details=())
 
 
 def group_not_found(group: str) -> Refusal:
-    """404 for a resource group that is not there (recorded)."""
+    """Return the 404 for a resource group that does not exist (recorded)."""
     return Refusal(
         404,
         "ResourceGroupNotFound",
@@ -86,7 +86,7 @@ def group_not_found(group: str) -> Refusal:
 
 
 def group_name_invalid(group: str, characters: str) -> Refusal:
-    """400 for characters that no resource group's name has (recorded)."""
+    """Return the 400 for characters that no resource group name may contain (recorded)."""
     return Refusal(
         400,
         "InvalidResourceGroup",
@@ -96,7 +96,7 @@ def group_name_invalid(group: str, characters: str) -> Refusal:
 
 
 def subscription_not_found(subscription: str) -> Refusal:
-    """404 for a subscription that the lab does not have (ARM's documented code)."""
+    """Return the 404 for a subscription that the lab does not have (ARM's documented code)."""
     return Refusal(
         404,
         "SubscriptionNotFound",
@@ -106,7 +106,7 @@ def subscription_not_found(subscription: str) -> Refusal:
 
 
 def parent_not_found(resource_id: ids.ResourceId) -> Refusal:
-    """404 for a child written under a parent that is not there (ARM's documented code)."""
+    """Return the 404 for a child whose parent does not exist (ARM's documented code)."""
     types = resource_id.type.split("/", 1)[1]
     return Refusal(
         404,
@@ -118,7 +118,7 @@ def parent_not_found(resource_id: ids.ResourceId) -> Refusal:
 
 
 def group_being_deleted(group: str) -> Refusal:
-    """409 for a write into a resource group that is going (ARM's documented code)."""
+    """Return the 409 for a write into a resource group in deletion (ARM's documented code)."""
     return Refusal(
         409,
         "ResourceGroupBeingDeleted",
@@ -128,7 +128,7 @@ def group_being_deleted(group: str) -> Refusal:
 
 
 def api_version_missing() -> Refusal:
-    """400 for a request without ``api-version`` (ARM's documented code)."""
+    """Return the 400 for a request without ``api-version`` (ARM's documented code)."""
     return Refusal(
         400,
         "MissingApiVersionParameter",
@@ -137,7 +137,7 @@ def api_version_missing() -> Refusal:
 
 
 def api_version_invalid(version: str) -> Refusal:
-    """400 for an ``api-version`` that is no version (ARM's documented code)."""
+    """Return the 400 for a malformed ``api-version`` (ARM's documented code)."""
     return Refusal(
         400,
         "InvalidApiVersionParameter",
@@ -147,7 +147,7 @@ def api_version_invalid(version: str) -> Refusal:
 
 
 def api_version_unknown(version: str, type_: str) -> Refusal:
-    """400 for an ``api-version`` that the provider does not have (ARM's documented code)."""
+    """Return the 400 for an ``api-version`` that the provider lacks (ARM's documented code)."""
     name = type_.split("/", 1)[-1]
     return Refusal(
         400,
@@ -161,7 +161,7 @@ def api_version_unknown(version: str, type_: str) -> Refusal:
 def resource_type_not_in_version(
     namespace: str, name: str, version: str, listed: list[str]
 ) -> Refusal:
-    """404 for a type that the provider lacks in a version (reported: azure-powershell 12061)."""
+    """Return the 404 for a type that a version lacks (reported: azure-powershell 12061)."""
     return Refusal(
         404,
         "InvalidResourceType",
@@ -171,7 +171,7 @@ def resource_type_not_in_version(
 
 
 def content_invalid(reason: str) -> Refusal:
-    """400 of ARM's front door for a body that is no JSON object (ARM's documented code)."""
+    """Return the 400 for a body that is not a JSON object (ARM's documented code)."""
     return Refusal(
         400,
         "InvalidRequestContent",
@@ -180,7 +180,7 @@ def content_invalid(reason: str) -> Refusal:
 
 
 def content_too_large(limit: int) -> Refusal:
-    """413 for a body beyond ARM's limit of 4 MB."""
+    """Return the 413 for a body beyond ARM's limit of 4 MB."""
     return Refusal(
         413,
         "RequestContentTooLarge",
@@ -189,14 +189,14 @@ def content_too_large(limit: int) -> Refusal:
 
 
 def format_invalid(reason: str) -> Refusal:
-    """400 of Microsoft.Network for a property of the wrong JSON type (recorded)."""
+    """Return the 400 of Microsoft.Network for a property of the wrong JSON type (recorded)."""
     return Refusal(
         400, "InvalidRequestFormat", "Cannot parse the request.", details=(("InvalidJson", reason),)
     )
 
 
 def prefix_invalid(prefix: str, resource_id: str) -> Refusal:
-    """400 for an address prefix that is none (recorded)."""
+    """Return the 400 for an invalid address prefix (recorded)."""
     return Refusal(
         400,
         "InvalidAddressPrefixFormat",
@@ -207,7 +207,7 @@ def prefix_invalid(prefix: str, resource_id: str) -> Refusal:
 
 
 def property_invalid(name: str, value: object, expected: str) -> Refusal:
-    """400 for a property with a value outside its range (assumed code)."""
+    """Return the 400 for a property with a value outside its range (assumed code)."""
     return Refusal(
         400,
         "InvalidParameter",
@@ -217,7 +217,7 @@ def property_invalid(name: str, value: object, expected: str) -> Refusal:
 
 
 def property_missing(name: str, resource_id: str) -> Refusal:
-    """400 for a required property that is not there (assumed message)."""
+    """Return the 400 for a missing required property (assumed message)."""
     return Refusal(
         400,
         "MissingRequiredParameter",
@@ -227,14 +227,14 @@ def property_missing(name: str, resource_id: str) -> Refusal:
 
 
 def location_missing() -> Refusal:
-    """400 for a tracked resource without a location (ARM's documented code)."""
+    """Return the 400 for a tracked resource without a location (ARM's documented code)."""
     return Refusal(
         400, "LocationRequired", "The location property is required for this definition."
     )
 
 
 def location_invalid(location: str) -> Refusal:
-    """400 for a location that is no name of one (recorded)."""
+    """Return the 400 for an invalid location name (recorded)."""
     return Refusal(
         400,
         "InvalidResourceLocation",
@@ -244,7 +244,7 @@ def location_invalid(location: str) -> Refusal:
 
 
 def location_not_available(location: str, regions: Iterable[str]) -> Refusal:
-    """400 for a resource group in a region that is none (recorded)."""
+    """Return the 400 for a resource group in a region that does not exist (recorded)."""
     return Refusal(
         400,
         "LocationNotAvailableForResourceGroup",
@@ -254,7 +254,7 @@ def location_not_available(location: str, regions: Iterable[str]) -> Refusal:
 
 
 def location_changed(resource_id: ids.ResourceId, old: str, new: str) -> Refusal:
-    """409 for moving a resource by writing it (ARM's documented code)."""
+    """Return the 409 for a write that would move a resource (ARM's documented code)."""
     return Refusal(
         409,
         "InvalidResourceLocation",
@@ -265,12 +265,12 @@ def location_changed(resource_id: ids.ResourceId, old: str, new: str) -> Refusal
 
 
 def name_invalid(name: str) -> Refusal:
-    """400 for a name with characters Azure does not take (ARM's documented code)."""
+    """Return the 400 for a name with characters that Azure rejects (ARM's documented code)."""
     return Refusal(400, "InvalidResourceName", f"Resource name {name} is invalid.", details=())
 
 
 def reference_missing(referenced: str, resource_id: str) -> Refusal:
-    """400 for a reference to what is not there (recorded)."""
+    """Return the 400 for a reference to a resource that does not exist (recorded)."""
     return Refusal(
         400,
         "InvalidResourceReference",
@@ -281,8 +281,10 @@ def reference_missing(referenced: str, resource_id: str) -> Refusal:
     )
 
 
-def another_operation(name: str, operation: str, resource_id: str, wait_s: int) -> Refusal:
-    """429 for a second write to a resource that is being written (recorded)."""
+def another_operation_in_progress(
+    name: str, operation: str, resource_id: str, wait_s: int
+) -> Refusal:
+    """Return the 429 for a second write to a resource that is being written (recorded)."""
     return Refusal(
         429,
         "RetryableError",
@@ -299,7 +301,7 @@ def another_operation(name: str, operation: str, resource_id: str, wait_s: int) 
 
 
 def operation_in_progress(uri: str) -> Refusal:
-    """409 for a subnet written while another one of its VNet is (recorded)."""
+    """Return the 409 for a subnet written while another one of its VNet is (recorded)."""
     return Refusal(
         409,
         "AnotherOperationInProgress",
@@ -309,7 +311,7 @@ def operation_in_progress(uri: str) -> Refusal:
     )
 
 
-def _not_provisioned(referenced: str, resource_id: str, state: str, operation: str) -> str:
+def _describe_not_provisioned(referenced: str, resource_id: str, state: str, operation: str) -> str:
     return (
         f"Cannot proceed with operation because resource {referenced} used by resource "
         f"{resource_id} is not in Succeeded state. Resource is in {state} state and the last "
@@ -320,11 +322,11 @@ def _not_provisioned(referenced: str, resource_id: str, state: str, operation: s
 def reference_not_provisioned(
     referenced: str, resource_id: str, state: str, operation: str
 ) -> Refusal:
-    """400 for a reference to a resource that is being written (recorded)."""
+    """Return the 400 for a reference to a resource that is being written (recorded)."""
     return Refusal(
         400,
         "ReferencedResourceNotProvisioned",
-        _not_provisioned(referenced, resource_id, state, operation),
+        _describe_not_provisioned(referenced, resource_id, state, operation),
         details=(),
     )
 
@@ -332,7 +334,7 @@ def reference_not_provisioned(
 def reference_not_provisioned_retryable(
     referenced: str, resource_id: str, state: str, operation: str
 ) -> Refusal:
-    """429, with the same as a detail: what a network interface meets (recorded)."""
+    """Return the 429 with the same error as a detail, as for a network interface (recorded)."""
     return Refusal(
         429,
         "RetryableError",
@@ -340,7 +342,7 @@ def reference_not_provisioned_retryable(
         details=(
             (
                 "ReferencedResourceNotProvisioned",
-                _not_provisioned(referenced, resource_id, state, operation),
+                _describe_not_provisioned(referenced, resource_id, state, operation),
             ),
         ),
         retry_after_s=10,
@@ -348,7 +350,7 @@ def reference_not_provisioned_retryable(
 
 
 def etag_mismatch(resource_id: str) -> Refusal:
-    """412 for an ``If-Match`` that matches no more (assumed message)."""
+    """Return the 412 for an ``If-Match`` that no longer matches (assumed message)."""
     return Refusal(
         412,
         "PreconditionFailed",
@@ -358,8 +360,8 @@ def etag_mismatch(resource_id: str) -> Refusal:
     )
 
 
-def throttled(kind: str, subscription: str, principal: str, wait_s: int) -> Refusal:
-    """429 of ARM's token buckets (documented form)."""
+def too_many_requests(kind: str, subscription: str, principal: str, wait_s: int) -> Refusal:
+    """Return the 429 of ARM's token buckets (documented form)."""
     return Refusal(
         429,
         "SubscriptionRequestsThrottled",
@@ -371,8 +373,8 @@ def throttled(kind: str, subscription: str, principal: str, wait_s: int) -> Refu
     )
 
 
-def network_throttled(method: str, subscription: str, wait_s: int) -> Refusal:
-    """429 of Microsoft.Network's own limit (recorded form)."""
+def too_many_network_requests(method: str, subscription: str, wait_s: int) -> Refusal:
+    """Return the 429 of Microsoft.Network's own limit (recorded form)."""
     return Refusal(
         429,
         "SubscriptionRequestsThrottled",
@@ -384,8 +386,8 @@ def network_throttled(method: str, subscription: str, wait_s: int) -> Refusal:
     )
 
 
-def forbidden(principal: str, action: str, scope: str) -> Refusal:
-    """403 for a client that may not do this (ARM's documented code)."""
+def authorization_failed(principal: str, action: str, scope: str) -> Refusal:
+    """Return the 403 for a client without the required right (ARM's documented code)."""
     return Refusal(
         403,
         "AuthorizationFailed",
@@ -397,7 +399,7 @@ def forbidden(principal: str, action: str, scope: str) -> Refusal:
 
 
 def method_not_allowed(method: str, what: str) -> Refusal:
-    """405 for a verb that the resource does not know."""
+    """Return the 405 for a verb that the resource does not support."""
     return Refusal(
         405,
         "MethodNotAllowed",
@@ -406,17 +408,17 @@ def method_not_allowed(method: str, what: str) -> Refusal:
 
 
 def not_modelled(what: str) -> Refusal:
-    """501: the lab does not model this, and never invents a success."""
+    """Return the 501 for what the lab does not model; it never invents a success."""
     return Refusal(501, "NotModelledByLab", f"The lab does not model {what}.")
 
 
-def no_such_path(path: str) -> Refusal:
-    """404 for a path that is no ARM path."""
+def path_not_found(path: str) -> Refusal:
+    """Return the 404 for a path that is not an ARM path."""
     return Refusal(404, "InvalidRequestUri", f"The request path '{path}' is not an ARM path.")
 
 
 class UnknownCodes:
-    """Codes for refusals whose code nobody has published.
+    """Codes for refusals whose code is unpublished.
 
     Each name gets a random code when the lab is made, so that nothing can come to depend on
     one; within a run the code stays the same.
@@ -425,11 +427,11 @@ class UnknownCodes:
     def __init__(self, chance: random.Random) -> None:
         self._salt = chance.getrandbits(64)
 
-    def code(self, name: str) -> str:
-        """The code of this run for one refusal."""
+    def get_code(self, name: str) -> str:
+        """Return this run's code for a refusal."""
         chance = random.Random(f"{self._salt}:{name}")
         return "Lab" + "".join(chance.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(10))
 
     def refuse(self, name: str, message: str, status: int = 400) -> Refusal:
-        """A refusal with the code of this run."""
-        return Refusal(status, self.code(name), message, details=())
+        """Return a refusal with this run's code."""
+        return Refusal(status, self.get_code(name), message, details=())

@@ -1,4 +1,4 @@
-"""ARM resource ids: parsing and comparing them.
+"""ARM resource ids: parsing and comparison.
 
 Azure keeps the letter case a client wrote and compares ids without regard to it.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ResourceId:
-    """One resource id, taken apart.
+    """A parsed resource id.
 
     ``types`` and ``names`` have the same length; a peering has
     ``types == ("virtualNetworks", "virtualNetworkPeerings")``.
@@ -38,7 +38,7 @@ class ResourceId:
     @property
     def parent(self) -> ResourceId | None:
         """The parent resource of a child; None for a resource without one."""
-        if len(self.names) < 2:
+        if not self.names[1:]:
             return None
         return ResourceId(
             self.subscription, self.resource_group, self.provider, self.types[:-1], self.names[:-1]
@@ -50,7 +50,7 @@ class ResourceId:
         return ResourceId(self.subscription, self.resource_group, "", (), ())
 
     def child(self, type_: str, name: str) -> ResourceId:
-        """The id of a child of this resource."""
+        """Return the id of a child of this resource."""
         return ResourceId(
             self.subscription,
             self.resource_group,
@@ -69,23 +69,19 @@ class ResourceId:
         return text
 
 
-def key(resource_id: str | ResourceId) -> str:
-    """The form in which two ids of one resource are equal."""
+def to_key(resource_id: str | ResourceId) -> str:
+    """Return the form in which two ids of the same resource are equal."""
     return str(resource_id).rstrip("/").lower()
 
 
 def parse(text: str) -> ResourceId | None:
-    """Take a resource id apart; None where the text is no resource or group id."""
+    """Parse a resource or group id; return None if the text is neither."""
     parts = [part for part in text.split("/") if part]
-    if (
-        len(parts) < 4
-        or parts[0].lower() != "subscriptions"
-        or parts[2].lower() != "resourcegroups"
-    ):
+    if not parts[3:] or parts[0].lower() != "subscriptions" or parts[2].lower() != "resourcegroups":
         return None
     subscription, group, rest = parts[1], parts[3], parts[4:]
     if not rest:
         return ResourceId(subscription, group, "", (), ())
-    if len(rest) < 4 or len(rest) % 2 or rest[0].lower() != "providers":
+    if not rest[3:] or len(rest) % 2 or rest[0].lower() != "providers":
         return None
     return ResourceId(subscription, group, rest[1], tuple(rest[2::2]), tuple(rest[3::2]))

@@ -1,8 +1,8 @@
-"""Asynchronous operations: accepted, under way, ended; and what a poll of one answers.
+"""Asynchronous operations: accepted, in progress, ended; and the answer to a poll.
 
-Owns the operations and the clock's event that ends each. What an operation does to the world
-when it ends is ``completion``' business. An operation is plain data: what it will do is named,
-not closed over, so that it can be written down and read back.
+Owns the operations and the clock's event that ends each. ``completion`` applies an operation's
+effect on the world when it ends. An operation is plain data: its effect is named, not closed over,
+so that it can be saved and restored.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Doom:
-    """What a fault does to the next operation that starts.
+class InjectedOutcome:
+    """The outcome that a fault imposes on the next operation that starts.
 
-    ``kind`` is the word of ``faults.Kind``, ``fault`` the fault's id. A stuck operation goes on
+    ``kind`` is the value of a ``FaultKind``, ``fault`` the fault's id. A stuck operation continues
     for ``seconds`` more, or with 0 until it is released.
     """
 
@@ -33,14 +33,14 @@ class Doom:
     fault: str
 
     @property
-    def spoils(self) -> bool:
-        """Whether the operation ends badly."""
+    def is_failure(self) -> bool:
+        """Whether the operation ends in failure."""
         return self.kind in {"failed", "cancelled"}
 
 
 @dataclass(slots=True)
 class Operation:
-    """One operation.
+    """An asynchronous operation.
 
     ``effect`` names what happens at its end: write, delete, action, shared key, group.
     ``writes`` and ``deletes`` are the ids of what it writes and deletes, ``locks`` those of
@@ -68,79 +68,83 @@ class Operation:
     polls: int = 0
     notifies: bool = True
     """Whether its answers carry ``azure-asyncnotification``."""
-    doom: Doom | None = None
+    injected: InjectedOutcome | None = None
 
     @property
-    def done(self) -> bool:
-        """Whether it has ended, well or badly."""
+    def is_done(self) -> bool:
+        """Whether the operation has ended, successfully or not."""
         return self.status != "InProgress"
 
 
 class Operations:
-    """All operations by id, and which of them holds which resource."""
+    """All operations by id, and which resource each of them holds."""
 
     def __init__(self, world: World, finish: Callable[[Operation], None]) -> None:
         self._world = world
         self._finish = finish
         self._all: dict[str, Operation] = {}
         self._holders: dict[str, Operation] = {}
-        self.doom: Doom | None = None
+        self.injected: InjectedOutcome | None = None
         """What the next operation meets; it takes this away."""
 
     def start(self, operation: Operation) -> None:
-        """Take an operation in and let it end at its time."""
+        """Register an operation and schedule its end."""
         self._all[operation.id] = operation
         for held in (*operation.writes, *operation.deletes, *operation.locks):
             self._holders[held] = operation
-        operation.doom, self.doom = self.doom, None
-        if operation.doom is not None and operation.doom.kind == "stuck":
-            operation.ends += operation.doom.seconds or math.inf
+        operation.injected, self.injected = self.injected, None
+        if operation.injected is not None and operation.injected.kind == "stuck":
+            operation.ends += operation.injected.seconds or math.inf
         if operation.ends < math.inf:
-            self._world.at(operation.ends, _End(self, operation.id))
+            self._world.schedule(operation.ends, _End(self, operation.id))
         if len(self._all) > KEPT:
             self._forget()
 
     def end(self, operation_id: str) -> None:
-        """End an operation now: its effect, then its locks."""
+        """End an operation now: its effect first, then its locks."""
         operation = self._all.get(operation_id)
-        if operation is None or operation.done:
+        if operation is None or operation.is_done:
             return
-        doom = operation.doom
-        if doom is not None and doom.kind == "stuck" and self._world.now < operation.ends:
+        injected = operation.injected
+        if injected is not None and injected.kind == "stuck" and self._world.now < operation.ends:
             return
         operation.status = "Succeeded"
         operation.ends = self._world.now
-        if doom is not None and doom.spoils:
-            operation.status = "Failed" if doom.kind == "failed" else "Canceled"
-            operation.error = {"code": doom.code, "message": doom.message, "details": []}
+        if injected is not None and injected.is_failure:
+            operation.status = "Failed" if injected.kind == "failed" else "Canceled"
+            operation.error = {"code": injected.code, "message": injected.message, "details": []}
         for held in (*operation.writes, *operation.deletes, *operation.locks):
             if self._holders.get(held) is operation:
                 del self._holders[held]
         self._finish(operation)
 
     def release(self, faults: Collection[str]) -> None:
-        """End what those faults keep stuck, now."""
-        for each in self.under_way():
-            if each.doom is not None and each.doom.kind == "stuck" and each.doom.fault in faults:
-                each.ends = self._world.now
-                self._world.at(each.ends, _End(self, each.id))
+        """End now the operations that the given faults keep stuck."""
+        for operation in self.list_active():
+            if (
+                operation.injected is not None
+                and operation.injected.kind == "stuck"
+                and operation.injected.fault in faults
+            ):
+                operation.ends = self._world.now
+                self._world.schedule(operation.ends, _End(self, operation.id))
 
     def get(self, operation_id: str) -> Operation | None:
-        """The operation with that id."""
+        """Return the operation with that id."""
         return self._all.get(operation_id)
 
-    def holder(self, resource_key: str) -> Operation | None:
-        """The operation under way that writes, deletes or locks a resource."""
+    def find_holder(self, resource_key: str) -> Operation | None:
+        """Return the active operation that writes, deletes or locks a resource."""
         return self._holders.get(resource_key)
 
-    def under_way(self) -> tuple[Operation, ...]:
-        """Every operation that has not ended."""
-        return tuple(each for each in self._all.values() if not each.done)
+    def list_active(self) -> tuple[Operation, ...]:
+        """Return every operation that has not ended."""
+        return tuple(operation for operation in self._all.values() if not operation.is_done)
 
     def _forget(self) -> None:
-        for each in list(self._all.values())[: KEPT // 10]:
-            if each.done:
-                del self._all[each.id]
+        for operation in list(self._all.values())[: KEPT // 10]:
+            if operation.is_done:
+                del self._all[operation.id]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Requests and answers as the lab's ARM service sees them, without a web framework.
+"""Requests and answers as the lab's ARM service handles them, without a web framework.
 
 Owns the JSON object in a request, and the headers of asynchronous operations: which URLs, which
 ``Retry-After``, and since which day ``azure-asyncnotification``. Those days are from recordings:
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from erfailover.lab.core import errors, timing
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.errors import Refusal, Refused
+from erfailover.lab.core.errors import Refusal, RefusalError
 from erfailover.lab.core.operations import Operation
 from erfailover.lab.core.world import Body
 
@@ -28,7 +28,7 @@ ALL_SINCE = dt.date(2021, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. ``query`` has its names in lower case; ``base`` is scheme, host and port."""
+    """A request. ``query`` has its names in lower case; ``base`` is scheme, host and port."""
 
     method: str
     path: str
@@ -39,13 +39,13 @@ class Request:
 
     @property
     def api_version(self) -> str:
-        """The ``api-version`` asked for."""
+        """The requested ``api-version``."""
         return self.query.get("api-version", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. It is held back for ``pause_s`` modelled seconds.
+    """An answer, held back for ``pause_s`` modelled seconds.
 
     With ``drop`` the connection breaks instead.
     """
@@ -58,18 +58,18 @@ class Answer:
     drop: bool = False
 
 
-def refused(refusal: Refusal, speed: float | None) -> Answer:
-    """The answer that carries a refusal."""
+def answer_refusal(refusal: Refusal, speed: float | None) -> Answer:
+    """Return the answer that carries a refusal."""
     headers = dict(refusal.headers)
     if refusal.retry_after_s is not None:
         headers["Retry-After"] = str(refusal.retry_after_s)
         if speed is not None and speed != 1:
-            headers["x-ms-retry-after-ms"] = _milliseconds(refusal.retry_after_s, speed)
-    return Answer(refusal.status, refusal.body(), headers, code=refusal.code)
+            headers["x-ms-retry-after-ms"] = _to_milliseconds(refusal.retry_after_s, speed)
+    return Answer(refusal.status, refusal.to_body(), headers, code=refusal.code)
 
 
-def retry_headers(seconds: int, speed: float | None) -> dict[str, str]:
-    """How long a client is told to wait before it polls.
+def build_retry_headers(seconds: int, speed: float | None) -> dict[str, str]:
+    """Return the headers that state how long to wait before the next poll.
 
     ``Retry-After`` is whole Azure seconds. A clock that runs at a speed answers
     ``x-ms-retry-after-ms`` instead, in wall time: a fraction is not allowed in the former, and
@@ -77,15 +77,15 @@ def retry_headers(seconds: int, speed: float | None) -> dict[str, str]:
     """
     if speed is None or speed == 1:
         return {"Retry-After": str(seconds)}
-    return {"x-ms-retry-after-ms": _milliseconds(seconds, speed)}
+    return {"x-ms-retry-after-ms": _to_milliseconds(seconds, speed)}
 
 
-def _milliseconds(seconds: float, speed: float) -> str:
+def _to_milliseconds(seconds: float, speed: float) -> str:
     return str(max(10, math.ceil(seconds * 1000 / speed)))
 
 
-def operation_url(request: Request, operation: Operation, kind: str = "operations") -> str:
-    """Where an operation can be looked up; it repeats the request's api-version (recorded)."""
+def build_operation_url(request: Request, operation: Operation, kind: str = "operations") -> str:
+    """Return an operation's URL, with the request's api-version (recorded)."""
     provider = operation.type.split("/", 1)[0]
     path = f"/subscriptions/{operation.subscription}"
     if provider == "Microsoft.Resources":
@@ -95,7 +95,7 @@ def operation_url(request: Request, operation: Operation, kind: str = "operation
     return f"{request.base}{path}?api-version={request.api_version}"
 
 
-def operation_headers(
+def build_operation_headers(
     request: Request,
     operation: Operation,
     speed: float | None,
@@ -103,39 +103,42 @@ def operation_headers(
     asynchronous: bool = True,
     location: bool = False,
 ) -> dict[str, str]:
-    """The headers of an accepted operation (recorded)."""
+    """Return the headers of an accepted operation (recorded)."""
     headers = {}
-    if not operation.done:
-        seconds = timing.first_retry_after_s(operation.type, operation.effect)
-        headers = retry_headers(seconds, speed)
+    if not operation.is_done:
+        seconds = timing.get_first_retry_after_s(operation.type, operation.effect)
+        headers = build_retry_headers(seconds, speed)
     compute = operation.type.startswith("Microsoft.Compute")
     if asynchronous:
-        headers["Azure-AsyncOperation"] = operation_url(request, operation)
+        headers["Azure-AsyncOperation"] = build_operation_url(request, operation)
         if operation.notifies:
             headers["azure-asyncnotification"] = "Enabled"
     if location and compute:
-        headers["Location"] = operation_url(request, operation) + "&monitor=true"
+        headers["Location"] = build_operation_url(request, operation) + "&monitor=true"
     elif location:
-        headers["Location"] = operation_url(request, operation, "operationResults")
+        headers["Location"] = build_operation_url(request, operation, "operationResults")
     return headers
 
 
 def parse_body(request: Request) -> Body:
-    """The JSON object of a request; refuses what is none."""
+    """Return the JSON object of a request; raise the refusal if it is anything else."""
     if not request.body:
-        raise Refused(errors.content_invalid("The request body is empty"))
+        raise RefusalError(errors.content_invalid("The request body is empty"))
     try:
-        found = json.loads(request.body)
+        body = json.loads(request.body)
     except (ValueError, RecursionError) as error:
         reason = f"Error parsing JSON: {type(error).__name__}"
-        raise Refused(errors.content_invalid(reason)) from None
-    if not isinstance(found, dict):
-        raise Refused(errors.content_invalid("The request body must be a JSON object"))
-    return found
+        raise RefusalError(errors.content_invalid(reason)) from None
+    if not isinstance(body, dict):
+        raise RefusalError(errors.content_invalid("The request body must be a JSON object"))
+    return body
 
 
-def notifies(type_: str, verb: str, today: dt.date) -> bool:
-    """Whether the answers to a write carry the header; ``verb`` is create, update, delete, post."""
+def has_notification(type_: str, verb: str, today: dt.date) -> bool:
+    """Return whether a write's answers carry ``azure-asyncnotification``.
+
+    ``verb`` is create, update, delete or post.
+    """
     if type_.startswith(rt.COMPUTE):
         return verb != "post" and today >= COMPUTE_SINCE
     late = rt.is_child(type_) or type_ == rt.CONNECTION

@@ -2,7 +2,7 @@
 
 Owns the spelling of the types that more than one package names; a type that nothing else names
 keeps its name in its own module. Which types are modelled is not decided here: the providers'
-registry hands a ``ResourceTypes`` to whoever looks one up.
+registry passes a ``ResourceTypes`` to code that looks one up.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ DEPLOYMENT = "Microsoft.Resources/deployments"
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """What requests to a resource type need to know of it.
+    """The properties of a resource type that requests need.
 
     Attributes:
         type: its name as Azure spells it.
         noun: what Azure's operations call it (``Put<noun>Operation``).
         actions: the POSTs that the lab models, in lower case.
-        references: where its properties hold another resource's id, as paths.
+        references: the paths in its properties that hold another resource's id.
     """
 
     type: str
@@ -74,7 +74,7 @@ class ResourceType:
         return self.type.rsplit("/", 1)[0] if is_child(self.type) else None
 
     @property
-    def tracked(self) -> bool:
+    def is_tracked(self) -> bool:
         """Whether resources of the type have a location and tags; children have none."""
         return self.parent is None
 
@@ -86,7 +86,7 @@ class ResourceTypes(Generic[T_co]):
     """A set of resource types, looked up by name in any letter case."""
 
     def __init__(self, types: Iterable[T_co]) -> None:
-        self._types = {each.type.lower(): each for each in types}
+        self._types = {resource_type.type.lower(): resource_type for resource_type in types}
 
     def __iter__(self) -> Iterator[T_co]:
         return iter(self._types.values())
@@ -95,18 +95,22 @@ class ResourceTypes(Generic[T_co]):
         return self._types[type_.lower()]
 
     def get(self, type_: str) -> T_co | None:
-        """Return the type of that name; None if it is not modelled."""
+        """Return the type with that name; None if it is not modelled."""
         return self._types.get(type_.lower())
 
     def find(self, provider: str, types: tuple[str, ...]) -> T_co | None:
         """Return the type that a URL or an id names; None if it is not modelled."""
         return self.get("/".join((provider, *types)))
 
-    def children(self, type_: str) -> tuple[T_co, ...]:
+    def get_children(self, type_: str) -> tuple[T_co, ...]:
         """Return the child types of a type, in the order a parent's body names them."""
-        return tuple(each for each in self if (each.parent or "").lower() == type_.lower())
+        return tuple(
+            resource_type
+            for resource_type in self
+            if (resource_type.parent or "").lower() == type_.lower()
+        )
 
 
 def is_child(type_: str) -> bool:
-    """Whether resources of a type have a parent resource."""
+    """Return whether resources of a type have a parent resource."""
     return type_.count("/") > 1

@@ -1,11 +1,11 @@
-"""The lab's world: every resource there is, and the clock's events that change it.
+"""The lab's world: every resource, and the clock's events that change it.
 
 Owns the resources and the order in which things happen to them. It knows nothing of HTTP,
 of what ARM refuses, or of routing; those read it, and only ``operations`` changes it.
 
 Time here is passive. Every event carries its own time; ``advance_to`` runs the due ones in
-order, each at its time, before anything looks at the world. So what a reader sees does not
-depend on when, or how often, anybody reads.
+order, each at its time, before the world is read. So the result of a read does not depend on
+when, or how often, the world is read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Body = dict[str, Any]
 
 @dataclass(slots=True)
 class Resource:
-    """One resource.
+    """A resource.
 
     ``body`` is what a GET answers: the properties as last accepted, its ``provisioningState``.
     ``active`` is the body as of the last write that succeeded: routing, reachability and the
@@ -45,14 +45,14 @@ class Resource:
     @property
     def properties(self) -> Body:
         """The properties of ``body``."""
-        found: Body = self.body.setdefault("properties", {})
-        return found
+        properties: Body = self.body.setdefault("properties", {})
+        return properties
 
     @property
     def active_properties(self) -> Body:
-        """The properties of ``active``; empty where nothing is active yet."""
-        found: Body = (self.active or {}).get("properties", {})
-        return found
+        """The properties of ``active``; empty if nothing is active yet."""
+        properties: Body = (self.active or {}).get("properties", {})
+        return properties
 
     @property
     def state(self) -> str:
@@ -61,7 +61,7 @@ class Resource:
 
 
 class World:
-    """All resources by id, and the events still to come."""
+    """All resources by id, and the pending events."""
 
     def __init__(self) -> None:
         self.resources: dict[str, Resource] = {}
@@ -74,49 +74,49 @@ class World:
         self._children: dict[str, dict[str, Resource]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is written down of a world: all but its listeners."""
+        """Return the state to save: everything except the listeners."""
         return {**self.__dict__, "listeners": []}
 
     def get(self, resource_id: str | ids.ResourceId) -> Resource | None:
-        """The resource with that id, whatever the case it is written in."""
-        return self.resources.get(ids.key(resource_id))
+        """Return the resource with that id, in any letter case."""
+        return self.resources.get(ids.to_key(resource_id))
 
     def add(self, resource: Resource) -> None:
-        """Put a resource into the world; the caller tells the listeners with ``changed``."""
-        self.resources[ids.key(resource.id)] = resource
+        """Add a resource; the caller notifies the listeners with ``notify_listeners``."""
+        self.resources[ids.to_key(resource.id)] = resource
         if (parent := resource.id.parent) is not None:
-            self._children.setdefault(ids.key(parent), {})[ids.key(resource.id)] = resource
+            self._children.setdefault(ids.to_key(parent), {})[ids.to_key(resource.id)] = resource
 
     def remove(self, resource_id: str | ids.ResourceId) -> None:
-        """Take a resource and its children out of the world."""
-        name = ids.key(resource_id)
+        """Remove a resource and its children."""
+        name = ids.to_key(resource_id)
         for child in list(self._children.get(name, {})):
             self.remove(child)
         gone = self.resources.pop(name, None)
         if gone is not None and (parent := gone.id.parent) is not None:
-            self._children.get(ids.key(parent), {}).pop(name, None)
+            self._children.get(ids.to_key(parent), {}).pop(name, None)
 
-    def children(self, parent: str | ids.ResourceId, type_: str) -> list[Resource]:
-        """The children of a resource of one child type, in the order they were made."""
-        wanted = type_.lower()
+    def list_children(self, parent: str | ids.ResourceId, type_: str) -> list[Resource]:
+        """Return a resource's children of one type, in the order of their creation."""
+        child_type = type_.lower()
         return [
             child
-            for child in self._children.get(ids.key(parent), {}).values()
-            if child.id.types[-1].lower() == wanted
+            for child in self._children.get(ids.to_key(parent), {}).values()
+            if child.id.types[-1].lower() == child_type
         ]
 
-    def of_type(self, type_: str) -> Iterator[Resource]:
-        """Every resource of a full type (``Microsoft.Network/virtualNetworks``)."""
-        wanted = type_.lower()
-        return (found for found in self.resources.values() if found.type == wanted)
+    def iter_by_type(self, type_: str) -> Iterator[Resource]:
+        """Yield every resource of a full type (``Microsoft.Network/virtualNetworks``)."""
+        lowered = type_.lower()
+        return (resource for resource in self.resources.values() if resource.type == lowered)
 
-    def at(self, when: float, event: Callable[[], None]) -> None:
-        """Let something happen at a modelled time, in seconds since the world began."""
+    def schedule(self, when: float, event: Callable[[], None]) -> None:
+        """Schedule an event at a modelled time, in seconds since the world began."""
         self._order += 1
         heapq.heappush(self._events, (max(when, self.now), self._order, event))
 
-    def changed(self) -> None:
-        """Tell the listeners that the world has changed."""
+    def notify_listeners(self) -> None:
+        """Notify the listeners that the world has changed."""
         for listener in list(self.listeners):
             listener()
 
@@ -126,12 +126,12 @@ class World:
             due, _, event = heapq.heappop(self._events)
             self.now = max(self.now, due)
             event()
-            self.changed()
+            self.notify_listeners()
         self.now = max(self.now, when)
 
-    def next_event(self) -> float | None:
+    def get_next_event_time(self) -> float | None:
         """Return when the next event is due, in seconds since the world began.
 
-        For tests and benchmarks, which step the clock; the lab itself never asks.
+        For tests and benchmarks, which step the clock; the lab itself never calls it.
         """
         return self._events[0][0] if self._events else None

@@ -1,7 +1,7 @@
-"""The POST actions: what each answers, worked out when its operation ends.
+"""Results of the POST actions, computed when the operation ends.
 
-Owns the results of gateway reads, effective routes, run commands and power changes. What a
-routing table holds is ``bgp``'s business, what a machine prints ``machines``'.
+Owns the results of gateway reads, effective routes, run commands and power changes. ``bgp``
+computes routing tables, ``machines`` the output of machines.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from erfailover.lab.core.operations import Operation
 from erfailover.lab.core.world import Body
 from erfailover.lab.engine import failover_tests
 from erfailover.lab.engine.cloud import Cloud
-from erfailover.lab.engine.read_history import read_wrongly
+from erfailover.lab.engine.read_history import apply_read_fault
 from erfailover.lab.machines.machines import CommandOutput
 from erfailover.lab.providers import presentation
 from erfailover.lab.routing import route_servers
-from erfailover.lab.routing.effective_routes import effective_routes, next_hop
+from erfailover.lab.routing.effective_routes import find_next_hop, list_effective_routes
 
 OUTPUT_LIMIT = 4096
-"""Run Command gives back the last 4 KB of each stream (documented)."""
+"""Run Command returns the last 4 KB of each stream (documented)."""
 
 POWER_STATES = {
     "start": "running",
@@ -31,8 +31,8 @@ POWER_STATES = {
 }
 
 
-def result_of(lab: Cloud, operation: Operation) -> None:
-    """Work out an action's result and put it into its operation.
+def compute_result(lab: Cloud, operation: Operation) -> None:
+    """Compute an action's result and store it in its operation.
 
     A resource that went meanwhile fails the operation with ``ResourceNotFound`` (assumed).
     """
@@ -47,33 +47,35 @@ def result_of(lab: Cloud, operation: Operation) -> None:
     operation.result_status = 200
     match operation.action:
         case "getbgppeerstatus":
-            operation.result = {"value": lab.bgp.peers(resource)}
+            operation.result = {"value": lab.bgp.list_peers(resource)}
         case "getlearnedroutes":
-            operation.result = {"value": lab.bgp.learned_routes(resource)}
+            operation.result = {"value": lab.bgp.list_learned_routes(resource)}
         case "getadvertisedroutes":
-            rows = lab.bgp.advertised_routes(resource, operation.arguments["peer"])
+            rows = lab.bgp.list_advertised_routes(resource, operation.arguments["peer"])
             operation.result = {"value": rows}
         case "routetablessummary/primary" | "routetablessummary/secondary":
             path = operation.action.partition("/")[2]
-            operation.result = lab.bgp.circuit_summary(resource, path)
+            operation.result = lab.bgp.summarize_circuit(resource, path)
         case action if action in failover_tests.ACTIONS:
             arguments = operation.arguments
             operation.result = failover_tests.finish(lab, resource, action, arguments)
         case "learnedroutes":
-            operation.result = route_servers.learned(lab.world, resource)
+            operation.result = route_servers.list_learned(lab.world, resource)
         case "effectiveroutetable":
-            operation.result = {"value": effective_routes(lab.world, lab.bgp, resource)}
+            operation.result = {"value": list_effective_routes(lab.world, lab.bgp, resource)}
         case "nexthop":
             nic = lab.world.get(operation.arguments["nic"])
             if nic is not None:
                 destination = operation.arguments["destination"]
-                operation.result = next_hop(lab.world, lab.bgp, nic, destination)
+                operation.result = find_next_hop(lab.world, lab.bgp, nic, destination)
         case "reset":
             # Documented: the gateway itself, once the operation has ended.
-            operation.result = presentation.shown(lab.scene, lab.bgp, resource, read=False)
+            operation.result = presentation.present_resource(
+                lab.context, lab.bgp, resource, read=False
+            )
         case "runcommand":
             if operation.result is None:
-                operation.result = run_command_output("", "the script ran for too long\n")
+                operation.result = build_run_command_output("", "the script ran for too long\n")
         case "start" | "restart" | "poweroff" | "deallocate":
             state = POWER_STATES[operation.action]
             resource.hidden["powerState"] = state
@@ -82,19 +84,19 @@ def result_of(lab: Cloud, operation: Operation) -> None:
             else:
                 lab.machines.stop(resource)
         case "sharedkey" | "sharedkey/reset":
-            resource.hidden["sharedKey"] = operation.secrets[ids.key(resource.id)]["sharedKey"]
+            resource.hidden["sharedKey"] = operation.secrets[ids.to_key(resource.id)]["sharedKey"]
             if operation.action.endswith("reset"):
                 operation.result = {"keyLength": int(operation.arguments["keyLength"])}
             else:
                 operation.result = {"value": resource.hidden["sharedKey"]}
         case _:
             pass
-    read_wrongly(lab.history, lab.world.now, operation, resource)
+    apply_read_fault(lab.history, lab.world.now, operation, resource)
 
 
 @dataclass(frozen=True, slots=True)
 class StartScript:
-    """The clock's event that begins a run command's script, once the agent has it.
+    """The event that starts a run command's script, once the agent has received it.
 
     The script then takes its own time, every packet at its own moment, so that machines see
     each other's traffic while it runs.
@@ -104,11 +106,11 @@ class StartScript:
     operation_id: str
 
     def __call__(self) -> None:
-        """Begin; the operation ends with the script."""
+        """Start the script; its end ends the operation."""
         operation = self.lab.operations.get(self.operation_id)
-        if operation is None or operation.done:
+        if operation is None or operation.is_done:
             return
-        ended = _ScriptEnded(self.lab, self.operation_id)
+        ended = _ScriptEnd(self.lab, self.operation_id)
         machine = self.lab.world.get(operation.arguments["resource"])
         if machine is None:
             self.lab.operations.end(self.operation_id)
@@ -118,21 +120,21 @@ class StartScript:
 
 
 @dataclass(frozen=True, slots=True)
-class _ScriptEnded:
-    """What a script's end does: the output becomes the operation's result."""
+class _ScriptEnd:
+    """The end of a script: its output becomes the operation's result."""
 
     lab: Cloud
     operation_id: str
 
     def __call__(self, output: CommandOutput) -> None:
         operation = self.lab.operations.get(self.operation_id)
-        if operation is not None and not operation.done:
-            operation.result = run_command_output(output.stdout, output.stderr)
+        if operation is not None and not operation.is_done:
+            operation.result = build_run_command_output(output.stdout, output.stderr)
             self.lab.operations.end(self.operation_id)
 
 
-def run_command_output(stdout: str, stderr: str) -> Body:
-    """What Run Command answers for a Linux machine (documented form)."""
+def build_run_command_output(stdout: str, stderr: str) -> Body:
+    """Return the output of Run Command for a Linux machine (documented form)."""
     message = (
         f"Enable succeeded: \n[stdout]\n{stdout[-OUTPUT_LIMIT:]}\n"
         f"[stderr]\n{stderr[-OUTPUT_LIMIT:]}"

@@ -1,7 +1,7 @@
 """A local Azure as one object: its world, clock, operations, routing, rights and faults.
 
-Owns how these parts are connected, and the lock that guards them. It knows no HTTP and does not
-say what the end of an operation does to the world; ``engine.lab`` does.
+Owns how these parts are connected, and the lock that guards them. It knows no HTTP. What the end of
+an operation changes in the world is decided in ``engine.lab``.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from erfailover.lab.auth.identity import Identity
 from erfailover.lab.auth.locks import Locks
 from erfailover.lab.auth.policies import Policies
 from erfailover.lab.auth.rbac import Access
-from erfailover.lab.auth.tokens import Tokens
+from erfailover.lab.auth.tokens import TokenIssuer
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.clock import Clock
 from erfailover.lab.core.errors import UnknownCodes
-from erfailover.lab.core.generated import Fresh
+from erfailover.lab.core.generated import ValueGenerator
 from erfailover.lab.core.operations import Operation, Operations
 from erfailover.lab.core.references import References
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.timing import Durations
 from erfailover.lab.core.world import World
-from erfailover.lab.engine.faults import Fault, Faults, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind, Faults
 from erfailover.lab.engine.metrics import Metrics
-from erfailover.lab.engine.read_history import History
+from erfailover.lab.engine.read_history import ReadHistory
 from erfailover.lab.engine.throttling import Limits, Throttling
 from erfailover.lab.machines.machines import Machines
 from erfailover.lab.providers.registry import PROVIDERS
@@ -45,10 +45,10 @@ PAGE_SIZE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
-    """One request as the trace keeps it.
+class TraceEntry:
+    """A request in the trace.
 
-    ``at_s`` is modelled seconds; ``faults`` names each fault that struck: ``f2 drop-after``.
+    ``at_s`` is modelled seconds; ``faults`` names each fault that hit it: ``f2 drop-after``.
     """
 
     at_s: float
@@ -85,21 +85,21 @@ class Cloud(ABC):
         subscriptions: tuple[str, ...] = (),
     ) -> None:
         self.clock = clock
-        self.identity = identity_ or identity.make()
+        self.identity = identity_ or identity.make_identity()
         self.today = today or dt.datetime.now(dt.UTC).date()
         self.refuse_lab_paths = refuse_lab_paths
         self.lock = threading.RLock()
-        """Held while a request changes or reads the world; tests take it to look."""
-        self.tokens = Tokens(self.identity, signing_key)
-        self.trace: deque[Traced] = deque(maxlen=TRACE_LENGTH)
+        """Held while a request changes or reads the world; tests acquire it to inspect the lab."""
+        self.tokens = TokenIssuer(self.identity, signing_key)
+        self.trace: deque[TraceEntry] = deque(maxlen=TRACE_LENGTH)
         self.began = dt.datetime.now(dt.UTC)
         self.on_stop: Callable[[], None] | None = None
         self.page_size = page_size
         self.newest_api_version = ""
         """Of Network and Compute, in a cloud or region that lags behind; empty for all."""
         self.subscriptions = (
-            *(each for tenant in self.identity.tenants for each in tenant.subscriptions),
-            *(each.lower() for each in subscriptions),
+            *(owned for tenant in self.identity.tenants for owned in tenant.subscriptions),
+            *(subscription.lower() for subscription in subscriptions),
         )
         self._limits = limits
         self._bgp_timing = bgp_timing
@@ -110,84 +110,87 @@ class Cloud(ABC):
         self.reset()
 
     def reset(self) -> None:
-        """Empty the world; the clock goes on, and whoever listens goes on listening."""
-        self.fresh = Fresh(self._seed)
+        """Empty the world; the clock continues and listeners stay registered."""
+        self.generator = ValueGenerator(self._seed)
         self.durations = Durations(self._draw_seed)
         self.throttling = Throttling(self._limits)
         self.faults = Faults(self._seed)
-        self.history = History()
+        self.history = ReadHistory()
         self.access, self.locks = Access(), Locks()
         self.policies, self.metrics = Policies(), Metrics()
         self.world = World()
         self.world.now = self.clock.now() + self._offset
         self.references = References(PROVIDERS)
-        self.operations = Operations(self.world, self.operation_ended)
+        self.operations = Operations(self.world, self.finish_operation)
         self.bgp = Bgp(self.world, self._bgp_timing)
         self.machines = Machines(self.world, self.bgp)
-        self.scene = Scene(
+        self.context = RuleContext(
             self.world,
             self.references,
             self.operations,
             UnknownCodes(random.Random(self._seed)),
             self.today,
         )
-        self.world.listeners.append(self._follow)
+        self.world.listeners.append(self._record_reads)
         self.world.listeners.extend(self._listeners)
 
     @abstractmethod
-    def operation_ended(self, operation: Operation) -> None:
-        """Carry out in the world what an operation that ends does to it."""
+    def finish_operation(self, operation: Operation) -> None:
+        """Apply the effect of an operation that ends."""
 
     def add_faults(self, *faults: Fault) -> tuple[str, ...]:
-        """Arm faults; gives back their ids. Only from then on is kept what stale reads show."""
+        """Activate faults and return their ids; the history for stale reads starts here."""
         with self.lock:
-            found = tuple(self.faults.add(each) for each in faults)
+            fault_ids = tuple(self.faults.add(fault) for fault in faults)
             self.watch_for_stale_reads()
-        return found
+        return fault_ids
 
     def watch_for_stale_reads(self) -> None:
-        """Keep what reads show, as long as a fault wants stale ones."""
-        if self.faults.has(Kind.STALE) and not self.history.wanted:
-            self.history.wanted = True
-            self._follow()
+        """Start recording reads if a fault needs stale ones."""
+        if self.faults.has_kind(FaultKind.STALE) and not self.history.is_recording:
+            self.history.is_recording = True
+            self._record_reads()
 
     def clear_faults(self, fault_id: str = "") -> tuple[str, ...]:
-        """Disarm one fault, or all; what they keep stuck ends now. Gives back the ids."""
+        """Clear one fault, or all, and end the operations they keep stuck; return the ids."""
         with self.lock:
             cleared = self.faults.clear(fault_id)
             self.operations.release(cleared)
-            if not self.faults.has(Kind.STALE):
-                self.history.forget()
+            if not self.faults.has_kind(FaultKind.STALE):
+                self.history.stop()
         return cleared
 
-    def _follow(self) -> None:
-        self.history.follow(self.world, self.bgp)
+    def _record_reads(self) -> None:
+        self.history.record_tables(self.world, self.bgp)
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call something after every change of the world, at the time of the change."""
+        """Call a listener after every change of the world, at the time of the change."""
         self._listeners.append(listener)
         self.world.listeners.append(listener)
 
     def stop(self) -> None:
-        """Ask whoever serves this lab to end; does nothing where nobody said how."""
+        """Ask the server of this lab to stop; do nothing if there is no server."""
         if self.on_stop is not None:
             self.on_stop()
 
     @property
     def speed(self) -> float | None:
-        """How fast a scaled clock runs; None for a stepped one."""
+        """The speed of a scaled clock; None for a stepped one."""
         return getattr(self.clock, "speed", None)
 
     def catch_up(self) -> None:
-        """Let everything happen that is due by the clock."""
+        """Run every event that is due."""
         self.world.advance_to(self.clock.now() + self._offset)
 
-    def timestamp(self, at_s: float | None = None) -> str:
-        """A modelled time as Azure writes it, now where none is given."""
+    def format_timestamp(self, at_s: float | None = None) -> str:
+        """Return a modelled time in Azure's format; the current time by default."""
         when = self.began + dt.timedelta(seconds=self.world.now if at_s is None else at_s)
         return when.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0+00:00"
 
-    def new_public_address(self) -> str:
-        """A public address that no resource has."""
-        taken = {str(each.properties.get("ipAddress")) for each in self.world.of_type(rt.PUBLIC_IP)}
-        return self.fresh.public_address(taken)
+    def allocate_public_address(self) -> str:
+        """Return a public address that no resource has."""
+        taken = {
+            str(public_ip.properties.get("ipAddress"))
+            for public_ip in self.world.iter_by_type(rt.PUBLIC_IP)
+        }
+        return self.generator.make_public_address(taken)

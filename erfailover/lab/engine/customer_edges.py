@@ -17,11 +17,11 @@ from erfailover.lab.routing import circuit_sessions
 from erfailover.lab.routing.circuit_sessions import PATHS
 
 EPISODE = "sessionsEpisode"
-"""Where a circuit counts what was asked for: whatever was asked for before is over."""
+"""The hidden counter of a circuit's requests: each request replaces the earlier ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class SessionLoss:
     """Which sessions are lost, for how long, and how often.
 
     Attributes:
@@ -38,61 +38,61 @@ class Loss:
 
     def __post_init__(self) -> None:
         if not set(self.paths) <= set(PATHS):
-            raise ValueError(f"paths are {' and '.join(PATHS)}, not {', '.join(self.paths)}")
+            raise ValueError(f"paths must be {' or '.join(PATHS)}, not {', '.join(self.paths)}.")
         if self.seconds < 0 or self.every < 0 or self.times < 0:
-            raise ValueError("seconds, every and times are 0 or more")
+            raise ValueError("seconds, every and times must be 0 or more.")
         if self.times != 1 and not 0 < self.seconds < self.every:
-            raise ValueError("to be lost again, seconds is above 0 and below every")
+            raise ValueError("For repeated losses, seconds must be above 0 and below every.")
 
 
 def find_circuit(lab: Cloud, name: str) -> Resource:
     """Return a circuit by its name or id.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no circuit matches.
     """
-    wanted = name.lower()
-    for each in lab.world.of_type(rt.CIRCUIT):
-        if wanted in (each.id.name.lower(), ids.key(each.id)):
-            return each
-    raise ValueError(f"there is no circuit {name}")
+    lowered = name.lower()
+    for circuit in lab.world.iter_by_type(rt.CIRCUIT):
+        if lowered in (circuit.id.name.lower(), ids.to_key(circuit.id)):
+            return circuit
+    raise ValueError(f"Circuit {name} does not exist.")
 
 
-def lose(lab: Cloud, circuit: Resource, loss: Loss) -> None:
-    """Let a circuit's sessions be lost from now on, as described."""
+def lose_sessions(lab: Cloud, circuit: Resource, loss: SessionLoss) -> None:
+    """Make a circuit lose its sessions from now on, as described."""
     episode = str(int(circuit.hidden.get(EPISODE, "0")) + 1)
     circuit.hidden[EPISODE] = episode
-    _Event(lab, ids.key(circuit.id), episode, loss, down=True)()
-    lab.world.changed()
+    _Event(lab, ids.to_key(circuit.id), episode, loss, down=True)()
+    lab.world.notify_listeners()
 
 
-def read_loss(paths: Sequence[str], seconds: float, every: float, times: int) -> Loss:
-    """Return a loss from the parts of a request; ValueError if they are wrong."""
-    return Loss(tuple(map(str, paths)), float(seconds), float(every), int(times))
+def read_loss(paths: Sequence[str], seconds: float, every: float, times: int) -> SessionLoss:
+    """Return the loss that a request describes; raise ValueError if it is invalid."""
+    return SessionLoss(tuple(map(str, paths)), float(seconds), float(every), int(times))
 
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """The clock's event at which sessions are lost, or are back."""
+    """The event at which sessions are lost or restored."""
 
     lab: Cloud
     circuit: str
     episode: str
-    loss: Loss
+    loss: SessionLoss
     down: bool
     number: int = 1
 
     def __call__(self) -> None:
-        """Change the sessions, unless something else was asked for since."""
+        """Change the sessions, unless a later request replaced this one."""
         circuit, loss = self.lab.world.get(self.circuit), self.loss
         if circuit is None or circuit.hidden.get(EPISODE) != self.episode:
             return
-        circuit_sessions.lose(circuit, *(loss.paths if self.down else ()))
+        circuit_sessions.set_lost_edges(circuit, *(loss.paths if self.down else ()))
         if self.down and loss.seconds:
-            self._then(loss.seconds, down=False, number=self.number)
+            self._schedule(loss.seconds, down=False, number=self.number)
         elif not self.down and loss.times != self.number:
-            self._then(loss.every - loss.seconds, down=True, number=self.number + 1)
+            self._schedule(loss.every - loss.seconds, down=True, number=self.number + 1)
 
-    def _then(self, seconds: float, *, down: bool, number: int) -> None:
+    def _schedule(self, seconds: float, *, down: bool, number: int) -> None:
         following = _Event(self.lab, self.circuit, self.episode, self.loss, down, number)
-        self.lab.world.at(self.lab.world.now + seconds, following)
+        self.lab.world.schedule(self.lab.world.now + seconds, following)

@@ -1,10 +1,10 @@
-"""Site failover tests of ExpressRoute gateways: start, stop, and what is told of them.
+"""Site failover tests of ExpressRoute gateways: start, stop, and details.
 
-Owns the record of a gateway's tests. Documented: a test needs circuits in two peering
-locations, takes one location down for this gateway alone, and runs until it is stopped; a
-single circuit has none. Shapes and statuses are those of Azure's reference; nobody has published an
-answer, so codes are made up per run. That a test is listed from the moment Azure accepts it, as
-Starting, and as Stopping until it is stopped, is assumed.
+Owns the record of a gateway's tests. Documented: a test needs circuits in two peering locations,
+takes one location down for this gateway alone, and runs until it is stopped; a single circuit has
+none. Shapes and statuses are those of Azure's reference; real answers are unpublished, so codes are
+made up per run. That a test is listed from the moment Azure accepts it, as Starting, and as
+Stopping until it is stopped, is assumed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from erfailover.lab.engine.cloud import Cloud
 from erfailover.lab.routing.records import FAILED
 
 TESTS = "failoverTests"
+FEWEST_LOCATIONS = 2
+"""A test needs circuits in two peering locations (documented)."""
 UNDER_WAY = frozenset({"Starting", "Running", "Stopping"})
 ACTIONS = frozenset(
     {
@@ -31,24 +33,24 @@ ACTIONS = frozenset(
 )
 
 
-def locations(lab: Cloud, gateway: Resource) -> dict[str, list[Body]]:
-    """The circuits that a gateway is connected to, by peering location."""
-    found: dict[str, list[Body]] = {}
-    for connection in lab.scene.connections(gateway.id):
+def find_locations(lab: Cloud, gateway: Resource) -> dict[str, list[Body]]:
+    """Return the circuits that a gateway is connected to, by peering location."""
+    locations: dict[str, list[Body]] = {}
+    for connection in lab.context.list_connections(gateway.id):
         circuit = lab.world.get((connection.properties.get("peer") or {}).get("id", ""))
         if circuit is not None:
             place = str(circuit.properties["serviceProviderProperties"]["peeringLocation"])
             row = {"nrpResourceUri": circuit.body["id"], "name": circuit.body["name"]}
             row["connectionName"] = connection.body["name"]
-            found.setdefault(place, []).append(row)
-    return found
+            locations.setdefault(place, []).append(row)
+    return locations
 
 
-def refused(
+def find_refusal(
     lab: Cloud, gateway: Resource, action: str, arguments: dict[str, str]
 ) -> Refusal | None:
-    """Why a test may not be started, stopped or told of."""
-    unknown, known = lab.scene.unknown, locations(lab, gateway)
+    """Return the refusal of a test action; None if it is allowed."""
+    unknown, locations = lab.context.unknown, find_locations(lab, gateway)
     if gateway.properties.get("gatewayType") != "ExpressRoute":
         return unknown.refuse(
             "failover test of another gateway", f"Gateway {gateway.id} is no ExpressRoute gateway."
@@ -58,11 +60,11 @@ def refused(
     place = arguments.get("peeringLocation", "")
     if not place:
         return errors.property_missing("peeringLocation", str(gateway.id))
-    if place not in known:
-        return errors.property_invalid("peeringLocation", place, ", ".join(sorted(known)))
-    running = [each for each in _tests(gateway) if each["status"] in UNDER_WAY]
+    if place not in locations:
+        return errors.property_invalid("peeringLocation", place, ", ".join(sorted(locations)))
+    running = [test for test in _get_tests(gateway) if test["status"] in UNDER_WAY]
     if action == "startsitefailovertest":
-        if len(known) < 2:
+        if len(locations) < FEWEST_LOCATIONS:
             return unknown.refuse(
                 "failover test of a single site",
                 f"Gateway {gateway.id} has circuits in one peering location only.",
@@ -72,7 +74,7 @@ def refused(
                 "second failover test", f"A failover test of gateway {gateway.id} is running."
             )
     there = [
-        each for each in running if (each["peeringLocation"], each["status"]) == (place, "Running")
+        test for test in running if (test["peeringLocation"], test["status"]) == (place, "Running")
     ]
     if action == "stopsitefailovertest" and not there:
         return unknown.refuse(
@@ -82,19 +84,19 @@ def refused(
 
 
 def begin(lab: Cloud, gateway: Resource, action: str, arguments: dict[str, str]) -> None:
-    """Take an action in that has just been accepted."""
-    tests, place = _tests(gateway), arguments.get("peeringLocation", "")
+    """Record an action that has just been accepted."""
+    tests, place = _get_tests(gateway), arguments.get("peeringLocation", "")
     if action == "startsitefailovertest":
-        known = locations(lab, gateway)
+        locations = find_locations(lab, gateway)
         tests.append(
             {
                 "peeringLocation": place,
-                "circuits": known.get(place, []),
+                "circuits": locations.get(place, []),
                 "status": "Starting",
-                "startTime": lab.timestamp(),
+                "startTime": lab.format_timestamp(),
                 "endTime": "",
-                "connections": _others(known, place),
-                "testGuid": lab.fresh.guid(),
+                "connections": _list_other_connections(locations, place),
+                "testGuid": lab.generator.make_guid(),
                 "testType": "SingleSiteFailover",
                 "issues": [],
             }
@@ -104,9 +106,9 @@ def begin(lab: Cloud, gateway: Resource, action: str, arguments: dict[str, str])
     gateway.hidden[TESTS] = json.dumps(tests)
 
 
-def failed(gateway: Resource, action: str) -> None:
-    """Take in that an action failed: what it should have changed is as before (assumed)."""
-    tests = _tests(gateway)
+def record_failure(gateway: Resource, action: str) -> None:
+    """Undo the record of an action that failed (assumed)."""
+    tests = _get_tests(gateway)
     if action == "startsitefailovertest":
         _move(tests, {"Starting"}, "StartFailed")
     elif action == "stopsitefailovertest":
@@ -115,50 +117,50 @@ def failed(gateway: Resource, action: str) -> None:
 
 
 def _move(tests: list[Body], out_of: Collection[str], status: str, **more: str) -> None:
-    for each in tests:
-        if each["status"] in out_of:
-            each |= {"status": status, **more}
+    for test in tests:
+        if test["status"] in out_of:
+            test |= {"status": status, **more}
 
 
-def arguments_of(body: Body | None, query: dict[str, str]) -> dict[str, str]:
-    """What an action was asked: its query, or the stop parameters of its body."""
-    found = {"peeringLocation": query.get("peeringlocation", "")}
-    found["latest"] = query.get("fetchlatest", "")
-    found["type"], found["id"] = query.get("type", ""), query.get("failovertestid", "")
+def read_arguments(body: Body | None, query: dict[str, str]) -> dict[str, str]:
+    """Return an action's arguments: its query, or the stop parameters of its body."""
+    arguments = {"peeringLocation": query.get("peeringlocation", "")}
+    arguments["latest"] = query.get("fetchlatest", "")
+    arguments["type"], arguments["id"] = query.get("type", ""), query.get("failovertestid", "")
     if body is not None:
         parameters = body.get("stopParameters", body)
         inner: Any = parameters if isinstance(parameters, dict) else {}
-        found["peeringLocation"] = str(inner.get("peeringLocation") or "")
-        found["successful"] = str(bool(inner.get("wasSimulationSuccessful")))
-    return found
+        arguments["peeringLocation"] = str(inner.get("peeringLocation") or "")
+        arguments["successful"] = str(bool(inner.get("wasSimulationSuccessful")))
+    return arguments
 
 
 def finish(lab: Cloud, gateway: Resource, action: str, arguments: dict[str, str]) -> Any:
-    """Carry an action out at the end of its operation; gives back its result."""
-    tests = _tests(gateway)
+    """Complete an action at the end of its operation, and return its result."""
+    tests = _get_tests(gateway)
     place = arguments.get("peeringLocation", "")
     match action:
         case "startsitefailovertest":
             _move(tests, {"Starting"}, "Running")
             gateway.hidden[FAILED] = place.lower()
         case "stopsitefailovertest":
-            _move(tests, {"Stopping"}, "Completed", endTime=lab.timestamp())
+            _move(tests, {"Stopping"}, "Completed", endTime=lab.format_timestamp())
             gateway.hidden[FAILED] = ""
         case "getfailoveralltestsdetails":
             if arguments.get("latest", "").lower() == "true":
-                tests = list({each["peeringLocation"]: each for each in tests}.values())
+                tests = list({test["peeringLocation"]: test for test in tests}.values())
             return [
-                each for each in tests if arguments.get("type") in {"", "All", each["testType"]}
+                test for test in tests if arguments.get("type") in {"", "All", test["testType"]}
             ]
         case _:
-            wanted = arguments.get("id", "")
-            return [each for each in tests if ids.key(each["testGuid"]) == ids.key(wanted)]
+            test_id = arguments.get("id", "")
+            return [test for test in tests if ids.to_key(test["testGuid"]) == ids.to_key(test_id)]
     gateway.hidden[TESTS] = json.dumps(tests)
     return tests[-1]["testGuid"] if tests else ""
 
 
-def _others(known: dict[str, list[Body]], place: str) -> list[Body]:
-    """The connections by which traffic goes on."""
+def _list_other_connections(locations: dict[str, list[Body]], place: str) -> list[Body]:
+    """Return the connections that carry the traffic during a test."""
     return [
         {
             "nrpResourceUri": row["nrpResourceUri"],
@@ -166,12 +168,12 @@ def _others(known: dict[str, list[Body]], place: str) -> list[Body]:
             "status": "Connected",
             "lastUpdatedTime": "",
         }
-        for other, rows in known.items()
+        for other, rows in locations.items()
         if other != place
         for row in rows
     ]
 
 
-def _tests(gateway: Resource) -> list[Body]:
-    found: list[Body] = json.loads(gateway.hidden.get(TESTS, "[]"))
-    return found
+def _get_tests(gateway: Resource) -> list[Body]:
+    tests: list[Body] = json.loads(gateway.hidden.get(TESTS, "[]"))
+    return tests

@@ -1,12 +1,12 @@
-"""Faults on demand: what shall go wrong, at which request, how often.
+"""Faults on demand: what goes wrong, at which request, and how often.
 
-Owns the faults that are armed and the counting of occurrences. It decides whether a fault
-strikes a request, never what that does to the answer: that is ``fault_injection``' business.
+Owns the active faults and the counting of occurrences. It decides whether a fault hits a
+request; ``fault_injection`` decides what that does to the answer.
 
-A fault strikes requests of one method and path pattern. Of those that match, the ``nth`` is
-the first to be struck, then every ``every``-th, at most ``times`` times (0: without end), each
-with probability ``chance``. A request that a fault cannot strike, because it starts no
-operation or answers no list, does not count as struck.
+A fault applies to requests of one method and path pattern. Of those that match, the ``nth`` is
+the first to be hit, then every ``every``-th, at most ``times`` times (0: no limit), each with
+probability ``chance``. A request that a fault cannot affect, because it starts no operation or
+answers no list, does not count as hit.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
 
+STATUSES = range(100, 600)
+"""The valid values of ``status``."""
 FOREVER = 0
 """As ``times``: without end; as ``seconds`` of a stuck operation: until the fault is cleared."""
 
 
-class FaultProblem(ValueError):
-    """A fault that is described wrongly."""
+class FaultError(ValueError):
+    """An invalid description of a fault."""
 
 
-class Kind(Enum):
+class FaultKind(Enum):
     """What goes wrong."""
 
     DELAY = "delay"
@@ -69,13 +71,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault.
+    """A fault.
 
     ``path`` is a pattern with ``*`` and ``?`` over the whole path, without regard to letter
     case; one that begins with no slash matches the path's end. ``method`` is ``*`` for any.
     """
 
-    kind: Kind
+    kind: FaultKind
     method: str = "*"
     path: str = "*"
     nth: int = 1
@@ -90,189 +92,192 @@ class Fault:
     body: Any = None
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request is one of those that the fault is about."""
+        """Return whether the fault applies to a request."""
         if self.method not in ("*", method):
             return False
-        found, pattern = re.sub("/+", "/", path).rstrip("/").lower(), self.path.lower()
-        return fnmatchcase(found, pattern) or (
-            not pattern.startswith("/") and fnmatchcase(found, "*/" + pattern)
+        normalized, pattern = re.sub("/+", "/", path).rstrip("/").lower(), self.path.lower()
+        return fnmatchcase(normalized, pattern) or (
+            not pattern.startswith("/") and fnmatchcase(normalized, "*/" + pattern)
         )
 
 
 @dataclass(slots=True)
-class Armed:
-    """A fault that is armed, and how often it has been met."""
+class ActiveFault:
+    """An active fault, with its counts of matches and hits."""
 
     id: str
     fault: Fault
-    seen: int = 0
-    fired: int = 0
+    match_count: int = 0
+    hit_count: int = 0
 
-    def due(self, chance: random.Random) -> bool:
-        """Count a request that matches; tells whether the fault strikes it."""
-        self.seen += 1
-        fault, late = self.fault, self.seen - self.fault.nth
-        if late < 0 or late % fault.every or (fault.times and self.fired >= fault.times):
+    def count_match(self, chance: random.Random) -> bool:
+        """Count a matching request; return whether the fault hits it."""
+        self.match_count += 1
+        fault, late = self.fault, self.match_count - self.fault.nth
+        if late < 0 or late % fault.every or (fault.times and self.hit_count >= fault.times):
             return False
         return fault.chance >= 1 or chance.random() < fault.chance
 
 
 @dataclass(slots=True)
-class Strike:
-    """What strikes one request: any number of delays and skews, and one other fault at most."""
+class FaultHit:
+    """The faults that hit one request: delays and skews, and at most one other fault."""
 
-    delays: list[Armed] = field(default_factory=list)
-    other: Armed | None = None
+    delays: list[ActiveFault] = field(default_factory=list)
+    other: ActiveFault | None = None
 
     @property
     def delay_s(self) -> float:
-        """How long the answer is held back, in modelled seconds."""
-        return self._seconds(Kind.DELAY)
+        """The delay of the answer, in modelled seconds."""
+        return self._sum_seconds(FaultKind.DELAY)
 
     @property
     def skew_s(self) -> float:
         """How far the answer's Date is ahead, in seconds."""
-        return self._seconds(Kind.SKEW)
+        return self._sum_seconds(FaultKind.SKEW)
 
-    def _seconds(self, kind: Kind) -> float:
-        return sum(each.fault.seconds for each in self.delays if each.fault.kind is kind)
+    def _sum_seconds(self, kind: FaultKind) -> float:
+        return sum(active.fault.seconds for active in self.delays if active.fault.kind is kind)
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The faults that struck: ``f2 drop-after``."""
-        found = [*self.delays, *([self.other] if self.other else [])]
-        return tuple(f"{each.id} {each.fault.kind.value}" for each in found)
+        """The faults that hit: ``f2 drop-after``."""
+        faults = [*self.delays, *([self.other] if self.other else [])]
+        return tuple(f"{active.id} {active.fault.kind.value}" for active in faults)
 
-    def spare(self) -> None:
-        """The other fault could not strike this request after all."""
+    def release_other(self) -> None:
+        """Withdraw the other fault, which turned out not to apply to this request."""
         if self.other is not None:
-            self.other.fired -= 1
+            self.other.hit_count -= 1
             self.other = None
 
 
 class Faults:
-    """The faults of one lab, in the order in which they were armed."""
+    """The active faults of a lab, in the order of their activation."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(f"{seed}:faults")
-        self._armed: dict[str, Armed] = {}
+        self._active: dict[str, ActiveFault] = {}
         self._made = 0
 
     def add(self, fault: Fault) -> str:
-        """Arm a fault; gives back its id."""
-        _check(fault)
+        """Activate a fault and return its id."""
+        _validate(fault)
         self._made += 1
-        armed = Armed(f"f{self._made}", fault)
-        self._armed[armed.id] = armed
-        return armed.id
+        active_fault = ActiveFault(f"f{self._made}", fault)
+        self._active[active_fault.id] = active_fault
+        return active_fault.id
 
     def clear(self, fault_id: str = "") -> tuple[str, ...]:
-        """Disarm one fault, or all; gives back the ids of those there were."""
-        chosen = [fault_id] if fault_id else list(self._armed)
-        return tuple(each for each in chosen if self._armed.pop(each, None) is not None)
+        """Clear one fault, or all; return the ids of those that were active."""
+        chosen = [fault_id] if fault_id else list(self._active)
+        return tuple(
+            chosen_id for chosen_id in chosen if self._active.pop(chosen_id, None) is not None
+        )
 
-    def fired(self, fault_id: str) -> int:
-        """How often a fault has struck."""
-        return self._armed[fault_id].fired
+    def count_hits(self, fault_id: str) -> int:
+        """Return how often a fault has hit a request."""
+        return self._active[fault_id].hit_count
 
-    def armed(self) -> tuple[Armed, ...]:
-        """Every fault that is armed."""
-        return tuple(self._armed.values())
+    def list_active(self) -> tuple[ActiveFault, ...]:
+        """Return every active fault."""
+        return tuple(self._active.values())
 
-    def has(self, kind: Kind) -> bool:
-        """Whether a fault of a kind is armed."""
-        return any(each.fault.kind is kind for each in self._armed.values())
+    def has_kind(self, kind: FaultKind) -> bool:
+        """Return whether a fault of a kind is active."""
+        return any(active.fault.kind is kind for active in self._active.values())
 
-    def strike(self, method: str, path: str) -> Strike:
-        """What strikes a request; each fault that matches counts it."""
-        found = Strike()
-        for each in self._armed.values():
-            if not each.fault.matches(method, path) or not each.due(self._chance):
+    def apply(self, method: str, path: str) -> FaultHit:
+        """Return the faults that hit a request, and count the request for each match."""
+        hit = FaultHit()
+        for active in self._active.values():
+            if not active.fault.matches(method, path) or not active.count_match(self._chance):
                 continue
-            if each.fault.kind in (Kind.DELAY, Kind.SKEW):
-                found.delays.append(each)
-            elif found.other is None:
-                found.other = each
+            if active.fault.kind in (FaultKind.DELAY, FaultKind.SKEW):
+                hit.delays.append(active)
+            elif hit.other is None:
+                hit.other = active
             else:
                 continue
-            each.fired += 1
-        return found
+            active.hit_count += 1
+        return hit
 
 
-def unreliable_reads(
+def make_unreliable_reads(
     chance: float = 0.1, stale_s: float = 20.0, path: str = "virtualNetworkGateways/*/get*"
 ) -> tuple[Fault, ...]:
-    """The gateways' tables as users report them: now and then empty, stale, half missing.
+    """Return faults for unreliable gateway tables: sometimes empty, stale or half missing.
 
-    How often this happens nobody has published; ``chance`` and ``stale_s`` are assumed.
+    The real frequency is unpublished; ``chance`` and ``stale_s`` are assumed.
     """
     return tuple(
         Fault(kind, "POST", path, times=FOREVER, chance=chance, seconds=seconds)
         for kind, seconds in (
-            (Kind.EMPTY, 0.0),
-            (Kind.INSTANCE_MISSING, 0.0),
-            (Kind.STALE, stale_s),
+            (FaultKind.EMPTY, 0.0),
+            (FaultKind.INSTANCE_MISSING, 0.0),
+            (FaultKind.STALE, stale_s),
         )
     )
 
 
-def read_faults(found: object) -> tuple[Fault, ...]:
-    """Faults from parsed JSON or YAML: one mapping, or a list of them.
+def read_faults(descriptions: object) -> tuple[Fault, ...]:
+    """Return the faults in parsed JSON or YAML: one mapping, or a list of them.
 
     A mapping has the fields of ``Fault``, ``kind`` in the words of ``Kind``. The entry
-    ``unreliable-reads`` stands for the faults of that function.
+    ``unreliable-reads`` adds the faults of ``make_unreliable_reads``.
 
     Raises:
         FaultProblem: naming the entry and what is wrong about it.
     """
-    rows = found if isinstance(found, list) else [found]
-    return tuple(fault for number, row in enumerate(rows, 1) for fault in _read(number, row))
+    rows = descriptions if isinstance(descriptions, list) else [descriptions]
+    return tuple(fault for number, row in enumerate(rows, 1) for fault in _read_entry(number, row))
 
 
-def _read(number: int, row: object) -> Iterable[Fault]:
+def _read_entry(number: int, row: object) -> Iterable[Fault]:
     if row == "unreliable-reads":
-        return unreliable_reads()
+        return make_unreliable_reads()
     if not isinstance(row, dict):
-        raise FaultProblem(f"fault {number}: a mapping was expected, not {row!r}")
-    known = {each.name: each for each in fields(Fault)}
-    unknown = set(row) - set(known)
+        raise FaultError(f"Fault {number} must be a mapping, not {row!r}.")
+    known_fields = {entry.name: entry for entry in fields(Fault)}
+    unknown = set(row) - set(known_fields)
     if unknown:
-        names = ", ".join(sorted(known))
-        raise FaultProblem(f"fault {number}: unknown {sorted(map(str, unknown))}; known: {names}")
+        names = ", ".join(sorted(known_fields))
+        keys = ", ".join(sorted(map(str, unknown)))
+        raise FaultError(f"Fault {number} has unknown keys: {keys}. Known keys: {names}.")
     try:
-        values = {**row, "kind": Kind(row.get("kind"))}
+        values = {**row, "kind": FaultKind(row.get("kind"))}
     except ValueError:
-        names = ", ".join(each.value for each in Kind)
-        raise FaultProblem(f"fault {number}: kind must be one of {names}") from None
+        names = ", ".join(fault_kind.value for fault_kind in FaultKind)
+        raise FaultError(f"Fault {number}: kind must be one of {names}.") from None
     for name, value in values.items():
-        default = known[name].default
+        default = known_fields[name].default
         if name in {"kind", "body"}:
             continue
-        wanted = dict if default is MISSING else type(default)
-        fits = isinstance(value, (int, float) if wanted is float else wanted)
+        expected_type = dict if default is MISSING else type(default)
+        fits = isinstance(value, (int, float) if expected_type is float else expected_type)
         if not fits or isinstance(value, bool):
-            raise FaultProblem(f"fault {number}: {name} must be of type {wanted.__name__}")
+            raise FaultError(f"Fault {number}: {name} must be of type {expected_type.__name__}.")
     fault = Fault(**values)
-    _check(fault)
+    _validate(fault)
     return (fault,)
 
 
-def _check(fault: Fault) -> None:
+def _validate(fault: Fault) -> None:
     if fault.nth < 1 or fault.every < 1 or fault.times < 0 or fault.seconds < 0:
-        raise FaultProblem("nth and every are 1 or more, times and seconds 0 or more")
+        raise FaultError("nth and every must be 1 or more; times and seconds must be 0 or more.")
     if not 0 < fault.chance <= 1:
-        raise FaultProblem("chance is above 0 and at most 1")
-    if not 100 <= fault.status <= 599:
-        raise FaultProblem("status is a status of HTTP")
+        raise FaultError("chance must be above 0 and at most 1.")
+    if fault.status not in STATUSES:
+        raise FaultError("status must be an HTTP status (100 to 599).")
 
 
-def shown(armed: Armed) -> dict[str, Any]:
-    """An armed fault as the lab's own paths show it: its fields that are not the default."""
-    found: dict[str, Any] = {"id": armed.id}
-    for name, value in asdict(armed.fault).items():
-        default = next(each for each in fields(Fault) if each.name == name).default
+def to_json(active_fault: ActiveFault) -> dict[str, Any]:
+    """Return an active fault for the control API: the fields that differ from the default."""
+    row: dict[str, Any] = {"id": active_fault.id}
+    for name, value in asdict(active_fault.fault).items():
+        default = next(entry for entry in fields(Fault) if entry.name == name).default
         if name == "kind":
-            found[name] = armed.fault.kind.value
+            row[name] = active_fault.fault.kind.value
         elif value != default and value != {}:
-            found[name] = value
-    return found | {"seen": armed.seen, "fired": armed.fired}
+            row[name] = value
+    return row | {"seen": active_fault.match_count, "fired": active_fault.hit_count}

@@ -1,4 +1,4 @@
-"""What Azure shows of a running machine: its instance view."""
+"""The instance view of a running machine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from erfailover.lab.engine.cloud import Cloud
 _WORDS = {"running": "VM running", "stopped": "VM stopped", "deallocated": "VM deallocated"}
 
 
-def instance_view(lab: Cloud, machine: Resource) -> Body:
-    """The instance view of a machine: provisioning, power, agent (recorded form)."""
-    when = lab.timestamp()
+def build_instance_view(lab: Cloud, machine: Resource) -> Body:
+    """Return a machine's instance view: provisioning, power, agent (recorded form)."""
+    when = lab.format_timestamp()
     state = machine.hidden.get("powerState", "")
     statuses: list[Body] = [
         {

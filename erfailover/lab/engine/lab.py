@@ -1,4 +1,4 @@
-"""The lab: a cloud whose operations end in its world, that is saved and restored."""
+"""The lab: a cloud whose operations change its world; saved and restored."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ log = logging.getLogger("erfailover.lab.lab")
 
 
 class Lab(Cloud):
-    """A cloud whose operations end in its world; its world can be written down."""
+    """A cloud whose operations change its world, and whose state can be saved."""
 
     def snapshot(self) -> bytes:
-        """Everything the lab holds, written down: resources, operations, sessions, machines."""
+        """Return the lab's whole state: resources, operations, sessions, machines."""
         with self.lock:
             self.catch_up()
             return snapshots.save(self)
 
     def restore(self, data: bytes) -> None:
-        """Hold again what was written down; time goes on from there.
+        """Restore a snapshot; the clock continues from the saved time.
 
-        Raises SnapshotProblem where the data is anything else; the lab then stays as it is.
+        Raises SnapshotError if the data is anything else; the lab then stays unchanged.
         """
         with self.lock:
             parts = snapshots.load(self, data)
             for name, part in parts.items():
                 setattr(self, name, part)
             self._offset = self.world.now - self.clock.now()
-            self.world.listeners = [self.bgp.refresh, self._follow, *self._listeners]
+            self.world.listeners = [self.bgp.refresh, self._record_reads, *self._listeners]
 
-    def operation_ended(self, operation: Operation) -> None:
-        """Carry out in the world what an operation that ends does to it."""
+    def finish_operation(self, operation: Operation) -> None:
+        """Apply the effect of an operation that ends."""
         try:
-            if operation.doom is not None and operation.doom.spoils:
-                completion.spoil(self, operation)
+            if operation.injected is not None and operation.injected.is_failure:
+                completion.fail_operation(self, operation)
             else:
                 completion.finish(self, operation)
         except Exception:
-            # A fault of the lab: said in its log, and seen by whoever polls (recorded form).
+            # A fault of the lab: logged, and visible to polling clients (recorded form).
             log.exception("the lab failed at the end of %s", operation.name)
             operation.status = "Failed"
             operation.error = {"code": "InternalServerError", "message": "An error occurred."}

@@ -1,10 +1,9 @@
-"""The whole world written down, and read back.
+"""Snapshots: the whole world saved, and read back.
 
-Owns the form: what a lab holds as one pickled graph, behind a line that names the form and the
-package's version. Read back, the graph may name nothing but the lab's own classes and a few
-harmless ones, so that a doctored file cannot run anything. Keys, tokens, the trace and who
-listens are no part of it; a script that a machine is in the middle of is cut off where the
-world was written down. Time stands still in between.
+Owns the format: the lab's state as one pickled graph, behind a line that names the format and the
+package's version. A graph may name only the lab's own classes and a few harmless ones, so that a
+doctored file cannot run anything. Keys, tokens, the trace and listeners are not part of it; a
+running script of a machine ends at the time of the snapshot. The clock does not advance in between.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ PARTS = (
     "bgp",
     "durations",
     "faults",
-    "fresh",
+    "generator",
     "history",
     "locks",
     "machines",
@@ -34,11 +33,11 @@ PARTS = (
     "operations",
     "policies",
     "references",
-    "scene",
+    "context",
     "throttling",
     "world",
 )
-"""The attributes of a lab that are written down."""
+"""The attributes of a lab that a snapshot contains."""
 
 _HARMLESS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -55,15 +54,15 @@ _LAB, _TYPES = "lab", "resource types"
 """What a snapshot names instead of holding it."""
 
 
-class SnapshotProblem(ValueError):
-    """What is to be read back is no snapshot of this version."""
+class SnapshotError(ValueError):
+    """A file that is not a snapshot of this version."""
 
 
-_HEADER = f"erfailover lab world, form 2, version {erfailover.__version__}"
+_HEADER = f"erfailover lab world, form 3, version {erfailover.__version__}"
 
 
 class _Pickler(pickle.Pickler):
-    """Writes references to the lab itself, and to the table of types, as names."""
+    """A pickler that writes the lab itself and the table of types as names."""
 
     def __init__(self, file: io.BytesIO, lab: Cloud) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
@@ -75,46 +74,48 @@ class _Pickler(pickle.Pickler):
         return _LAB if obj is self._lab else None
 
     def reducer_override(self, obj: Any) -> Any:
-        """An enumeration's member by its value, whatever form this Python would choose."""
+        """Reduce an enumeration's member to its value, whatever Python's default form."""
         if isinstance(obj, Enum):
             return type(obj), (obj.value,)
         return NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads only what the lab itself writes."""
+    """An unpickler that accepts only what the lab itself writes."""
 
     def __init__(self, file: io.BytesIO, lab: Cloud) -> None:
         super().__init__(file)
         self._lab = lab
 
     def persistent_load(self, pid: Any) -> object:
-        known = {_LAB: self._lab, _TYPES: PROVIDERS}
-        if pid not in known:
-            raise SnapshotProblem(f"unknown part {pid!r}")
-        return known[pid]
+        objects = {_LAB: self._lab, _TYPES: PROVIDERS}
+        if pid not in objects:
+            raise SnapshotError(f"the snapshot names an unknown part, {pid!r}")
+        return objects[pid]
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("builtins", "getattr"):
-            return _method
+            return _resolve_method
         if module.startswith("erfailover.lab."):
-            found = super().find_class(module, name)
-            if isinstance(found, type) and found.__module__ == module:
-                return found
+            class_ = super().find_class(module, name)
+            if isinstance(class_, type) and class_.__module__ == module:
+                return class_
         if name in _HARMLESS.get(module, ()):
             return super().find_class(module, name)
-        raise SnapshotProblem(f"a snapshot holds no {module}.{name}")
+        raise SnapshotError(f"the snapshot contains {module}.{name}, which no snapshot may contain")
 
 
-def _method(owner: object, name: str) -> object:
-    """A bound method of one of the lab's own objects: how an event names what it will call."""
+def _resolve_method(owner: object, name: str) -> object:
+    """Return a bound method of one of the lab's objects, as events name it."""
     if not type(owner).__module__.startswith("erfailover.lab.") or name.startswith("__"):
-        raise SnapshotProblem(f"a snapshot names no {type(owner).__name__}.{name}")
+        raise SnapshotError(
+            f"the snapshot names {type(owner).__name__}.{name}, which no snapshot may name"
+        )
     return getattr(owner, name)
 
 
 def save(lab: Cloud) -> bytes:
-    """Everything that a lab holds, at its present time. The caller holds the lab's lock."""
+    """Return the lab's state at its current time. The caller holds the lab's lock."""
     file = io.BytesIO()
     file.write(f"{_HEADER}\n".encode())
     _Pickler(file, lab).dump({name: getattr(lab, name) for name in PARTS})
@@ -122,26 +123,28 @@ def save(lab: Cloud) -> bytes:
 
 
 def load(lab: Cloud, data: bytes) -> dict[str, Any]:
-    """The parts of a lab, by attribute, from what ``save`` wrote.
+    """Return the parts of a lab, by attribute, from the output of ``save``.
 
     Raises:
-        SnapshotProblem: where the data is anything else, or of another version.
+        SnapshotError: the data is anything else, or of another version.
     """
     header, _, rest = data.partition(b"\n")
-    seen = header[:80].decode("utf-8", "replace")
-    if seen.startswith("erfailover lab world, ") and seen != _HEADER:
-        raise SnapshotProblem(
-            f"the world was saved by another version of the lab ({seen!r}), and this one reads "
-            f"only {_HEADER!r}: make the world anew"
+    first_line = header[:80].decode("utf-8", "replace")
+    if first_line.startswith("erfailover lab world, ") and first_line != _HEADER:
+        raise SnapshotError(
+            f"another version of the lab saved this state ({first_line!r}), and this version reads "
+            f"only {_HEADER!r}. Build the network again, or use that version of the lab."
         )
-    if seen != _HEADER:
-        raise SnapshotProblem("the file holds no saved world of a lab")
+    if first_line != _HEADER:
+        raise SnapshotError("the file is not a saved lab state")
     try:
-        found = _Unpickler(io.BytesIO(rest), lab).load()
-    except SnapshotProblem:
+        parts = _Unpickler(io.BytesIO(rest), lab).load()
+    except SnapshotError:
         raise
     except Exception as error:
-        raise SnapshotProblem(f"not a snapshot: {type(error).__name__}") from error
-    if not isinstance(found, dict) or set(found) != set(PARTS):
-        raise SnapshotProblem("not a snapshot: parts are missing")
-    return found
+        raise SnapshotError(
+            f"the saved lab state cannot be read: {type(error).__name__}"
+        ) from error
+    if not isinstance(parts, dict) or set(parts) != set(PARTS):
+        raise SnapshotError("the saved lab state is incomplete")
+    return parts

@@ -1,6 +1,6 @@
 """Azure's limits on requests: ARM's token buckets, and Microsoft.Network's own.
 
-Owns the buckets, and the headers that tell what is left in them. Time is the lab's modelled
+Owns the buckets, and the headers with what remains in them. Time is the lab's modelled
 time. Documented: a bucket for each principal and one, 15 times larger, for the subscription,
 each for reads, writes and deletes; Microsoft.Network takes 1,000 writes and 10,000 reads in
 five minutes, counted here from the first request of each such window (assumed). A POST counts
@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from erfailover.lab.core.errors import Refusal, network_throttled, throttled
+from erfailover.lab.core.errors import Refusal, too_many_network_requests, too_many_requests
 
 READS, WRITES, DELETES = "read", "write", "delete"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many requests are taken: a bucket's size, and its tokens a second."""
+    """Request limits: a bucket's size, and its tokens per second."""
 
     reads: tuple[int, float] = (250, 25.0)
     writes: tuple[int, float] = (200, 10.0)
@@ -29,8 +29,8 @@ class Limits:
     network_writes: int = 1_000
     network_window_s: float = 300.0
 
-    def bucket(self, kind: str) -> tuple[int, float]:
-        """The size and the refill of a principal's bucket."""
+    def get_bucket(self, kind: str) -> tuple[int, float]:
+        """Return the size and the refill rate of a principal's bucket."""
         return {READS: self.reads, WRITES: self.writes, DELETES: self.deletes}[kind]
 
 
@@ -45,14 +45,14 @@ class _Bucket:
         self.tokens = min(self.size, self.tokens + (now - self.at) * self.per_second)
         self.at = now
 
-    def wait_s(self) -> int:
-        """Whole seconds until there is a token; 0 where there is one."""
+    def get_wait_s(self) -> int:
+        """Return the whole seconds until a token is available; 0 if one is."""
         return max(0, math.ceil((1 - self.tokens) / self.per_second))
 
 
 @dataclass(slots=True)
 class Throttling:
-    """What is left of the limits; with no limits everything is taken."""
+    """The remaining request allowance; without limits every request passes."""
 
     limits: Limits | None
     _buckets: dict[tuple[str, str, str], _Bucket] = field(default_factory=dict)
@@ -64,18 +64,18 @@ class Throttling:
         """Count a request at a modelled time.
 
         Returns:
-            The headers that tell what is left, and why the request is not taken.
+            The headers with what remains, and the refusal if the limit is exceeded.
         """
         limits = self.limits
         if limits is None or not subscription:
             return {}, None
         kind = {"GET": READS, "HEAD": READS, "DELETE": DELETES}.get(method, WRITES)
-        own = self._bucket(kind, subscription, principal, now, limits, 1)
-        shared = self._bucket(kind, subscription, "", now, limits, limits.subscription_factor)
-        wait_s = max(own.wait_s(), shared.wait_s())
-        refusal = throttled(kind, subscription, principal, wait_s) if wait_s else None
+        own = self._get_bucket(kind, subscription, principal, now, limits, 1)
+        shared = self._get_bucket(kind, subscription, "", now, limits, limits.subscription_factor)
+        wait_s = max(own.get_wait_s(), shared.get_wait_s())
+        refusal = too_many_requests(kind, subscription, principal, wait_s) if wait_s else None
         if refusal is None and "/providers/microsoft.network/" in path.lower():
-            refusal = self._window(kind, method, subscription, now, limits)
+            refusal = self._count_in_window(kind, method, subscription, now, limits)
         if refusal is None:
             own.tokens -= 1
             shared.tokens -= 1
@@ -84,19 +84,19 @@ class Throttling:
             f"x-ms-ratelimit-remaining-subscription-global-{kind}s": str(int(shared.tokens)),
         }, refusal
 
-    def _bucket(
+    def _get_bucket(
         self, kind: str, subscription: str, principal: str, now: float, limits: Limits, factor: int
     ) -> _Bucket:
         key = kind, subscription, principal
         bucket = self._buckets.get(key)
         if bucket is None:
-            size, per_second = limits.bucket(kind)
+            size, per_second = limits.get_bucket(kind)
             bucket = _Bucket(size * factor, per_second * factor, size * factor, now)
             self._buckets[key] = bucket
         bucket.refill(now)
         return bucket
 
-    def _window(
+    def _count_in_window(
         self, kind: str, method: str, subscription: str, now: float, limits: Limits
     ) -> Refusal | None:
         reads = kind == READS
@@ -107,6 +107,6 @@ class Throttling:
             began, count = now, 0
         if count >= limit:
             wait_s = max(1, math.ceil(began + limits.network_window_s - now))
-            return network_throttled(method, subscription, wait_s)
+            return too_many_network_requests(method, subscription, wait_s)
         self._windows[key] = began, count + 1
         return None

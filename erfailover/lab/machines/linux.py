@@ -1,8 +1,8 @@
 """A modelled Linux machine: interfaces, kernel routes, forwarding and connection tracking.
 
-Owns the state that commands change and packets meet. ``output`` and ``arrive`` say what the
-kernel does with one packet; they change nothing, so that asking whether a packet would pass
-leaves no trace. What lies beyond the interfaces is for ``reachability``.
+Owns the state that commands change and packets meet. ``send`` and ``receive`` return the
+kernel's decision on one packet; they change nothing, so that a test packet leaves no trace.
+``reachability`` handles everything beyond the interfaces.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class KernelRoute:
-    """A route of the kernel; ``via`` is empty where the destination is on the link."""
+    """A route of the kernel; ``via`` is empty if the destination is on the link."""
 
     prefix: str
     interface: str
@@ -50,8 +50,8 @@ class KernelRoute:
     source: str = ""
     protocol: str = ""
 
-    def text(self) -> str:
-        """The route as ``ip route`` writes it."""
+    def to_text(self) -> str:
+        """Return the route as ``ip route`` prints it."""
         parts = ["default" if self.prefix == "0.0.0.0/0" else self.prefix.removesuffix("/32")]
         if self.via:
             parts += ["via", self.via]
@@ -83,8 +83,8 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
-    """What the kernel remembers of a flow: when its last packet passed, whether answered."""
+class FlowState:
+    """The kernel's record of a flow: when its last packet passed, and whether it was answered."""
 
     last: float
     replied: bool
@@ -92,10 +92,10 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the kernel does with a packet.
+    """The kernel's decision on a packet.
 
     ``action`` is ``deliver`` (to a local process), ``send`` (out of ``interface``) or ``drop``
-    (for ``reason``). ``flow`` is one that the packet opens, where the kernel tracks it.
+    (for ``reason``). ``flow`` is the flow that the packet opens, if the kernel tracks it.
     """
 
     action: str
@@ -107,7 +107,7 @@ class Decision:
 
 @dataclass(slots=True)
 class Linux:
-    """One machine's system.
+    """The system of one machine.
 
     ``conntrack`` holds the tracked echoes by flow and id; ``saved`` is what
     ``netfilter-persistent save`` wrote, which a boot restores.
@@ -124,12 +124,12 @@ class Linux:
     files: dict[str, str] = field(default_factory=dict)
     executable: set[str] = field(default_factory=set)
     """Files that may be run."""
-    conntrack: dict[tuple[Flow, int], Tracked] = field(default_factory=dict)
+    conntrack: dict[tuple[Flow, int], FlowState] = field(default_factory=dict)
     echo_id: int = 0
 
     def boot(self) -> None:
-        """Start the system: what only the running kernel knew is gone."""
-        self.routes = initial_routes(self.interfaces)
+        """Start the system: all state that only the running kernel had is lost."""
+        self.routes = make_initial_routes(self.interfaces)
         self.sysctl = {"net.ipv4.ip_forward": "0", "net.ipv4.conf.all.forwarding": "0"}
         for path in sorted(self.files):
             if path == "/etc/sysctl.conf" or (
@@ -140,104 +140,108 @@ class Linux:
         self.conntrack = {}
 
     def load_sysctl(self, text: str) -> list[tuple[str, str]]:
-        """Apply a file of sysctl settings; returns those it set."""
-        found = sysctl_settings(text)
-        for name, value in found:
+        """Apply a file of sysctl settings; return the settings."""
+        settings = parse_sysctl(text)
+        for name, value in settings:
             self.set_sysctl(name, value)
-        return found
+        return settings
 
     def set_sysctl(self, name: str, value: str) -> None:
-        """Set a kernel parameter; the two names of forwarding are one."""
+        """Set a kernel parameter; the two names of forwarding are one parameter."""
         self.sysctl[name] = value
         if name in ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"):
             self.sysctl["net.ipv4.ip_forward"] = value
             self.sysctl["net.ipv4.conf.all.forwarding"] = value
 
     def track(self, flow: Flow, echo_id: int, now: float, replied: bool) -> None:
-        """Remember an echo; one that is remembered lives on."""
-        self.conntrack[flow, echo_id] = Tracked(now, replied)
+        """Track an echo; one that is already tracked is renewed."""
+        self.conntrack[flow, echo_id] = FlowState(now, replied)
 
-    def tracked(self, now: float) -> list[tuple[Flow, int, Tracked]]:
-        """The echoes remembered at a modelled time, after dropping those that ran out."""
+    def list_tracked(self, now: float) -> list[tuple[Flow, int, FlowState]]:
+        """Return the echoes tracked at a modelled time, after dropping the expired ones."""
         self.conntrack = {
-            key: each for key, each in self.conntrack.items() if now < each.last + ICMP_TIMEOUT_S
+            key: state for key, state in self.conntrack.items() if now < state.last + ICMP_TIMEOUT_S
         }
-        return [(flow, echo_id, each) for (flow, echo_id), each in self.conntrack.items()]
+        return [(flow, echo_id, state) for (flow, echo_id), state in self.conntrack.items()]
 
-    def interface(self, name: str) -> Interface | None:
-        """The interface with that name."""
-        return next((each for each in self.interfaces if each.name == name), None)
+    def get_interface(self, name: str) -> Interface | None:
+        """Return the interface with that name."""
+        return next((interface for interface in self.interfaces if interface.name == name), None)
 
-    def interface_of(self, nic: str) -> Interface | None:
-        """The interface of a network interface, by its key."""
-        return next((each for each in self.interfaces if each.nic == nic), None)
+    def find_interface(self, nic: str) -> Interface | None:
+        """Return the interface of a network interface, by its key."""
+        return next((interface for interface in self.interfaces if interface.nic == nic), None)
 
-    def route_to(self, destination: str) -> KernelRoute | None:
-        """The kernel's route to an address: longest prefix, then lowest metric."""
-        found = [each for each in self.routes if addresses.holds(each.prefix, destination)]
-        return min(found, key=lambda each: (-_length(each.prefix), each.metric), default=None)
-
-    def is_local(self, address: str) -> bool:
-        """Whether an address is one of the machine's own."""
-        return address.startswith("127.") or any(
-            each.address == address for each in self.interfaces
+    def find_route(self, destination: str) -> KernelRoute | None:
+        """Return the kernel's route to an address: longest prefix, then lowest metric."""
+        candidates = [
+            route for route in self.routes if addresses.contains(route.prefix, destination)
+        ]
+        return min(
+            candidates,
+            key=lambda route: (-_get_prefix_length(route.prefix), route.metric),
+            default=None,
         )
 
-    def output(self, packet: Packet, flows: Sequence[Flow] = ()) -> Decision:
-        """What becomes of a packet that a local process sends; an empty source is filled in."""
-        route = self.route_to(packet.destination)
-        interface = self.interface(route.interface) if route is not None else None
+    def is_local(self, address: str) -> bool:
+        """Return whether an address belongs to the machine."""
+        return address.startswith("127.") or any(
+            interface.address == address for interface in self.interfaces
+        )
+
+    def send(self, packet: Packet, flows: Sequence[Flow] = ()) -> Decision:
+        """Decide a packet that a local process sends; an empty source is filled in."""
+        route = self.find_route(packet.destination)
+        interface = self.get_interface(route.interface) if route is not None else None
         if interface is None:
             return Decision("drop", packet, reason=f"{self.hostname}: Network is unreachable")
         packet = replace(packet, source=packet.source or interface.address)
-        state = "ESTABLISHED" if self._replied_to(packet, flows) is not None else "NEW"
-        rule = self.firewall.verdict(
-            "filter", "OUTPUT", packet, state, out_interface=interface.name
-        )
+        state = "ESTABLISHED" if self._find_answered_flow(packet, flows) is not None else "NEW"
+        rule = self.firewall.decide("filter", "OUTPUT", packet, state, out_interface=interface.name)
         if rule.target != "ACCEPT":
-            return self._dropped(packet, "OUTPUT")
+            return self._drop(packet, "OUTPUT")
         return self._leave(packet, packet, state, interface)
 
-    def arrive(self, packet: Packet, interface: Interface, flows: Sequence[Flow] = ()) -> Decision:
-        """What becomes of a packet that comes in by an interface.
+    def receive(self, packet: Packet, interface: Interface, flows: Sequence[Flow] = ()) -> Decision:
+        """Decide a packet that arrives at an interface.
 
         Args:
             packet: the packet.
-            interface: where it comes in.
-            flows: the flows that the kernel tracks; an answer to one is translated back.
+            interface: the interface at which it arrives.
+            flows: the flows that the kernel tracks; an answer to one of them is translated back.
         """
-        answered = self._replied_to(packet, flows)
+        answered = self._find_answered_flow(packet, flows)
         state = "NEW"
         if answered is not None:
             state = "ESTABLISHED"
             packet = replace(packet, source=answered.destination, destination=answered.source)
         if self.is_local(packet.destination):
-            rule = self.firewall.verdict("filter", "INPUT", packet, state, interface.name)
+            rule = self.firewall.decide("filter", "INPUT", packet, state, interface.name)
             if rule.target != "ACCEPT":
-                return self._dropped(packet, "INPUT")
-            return Decision("deliver", packet, interface, self._flow(packet, packet, state))
+                return self._drop(packet, "INPUT")
+            return Decision("deliver", packet, interface, self._open_flow(packet, packet, state))
         if self.sysctl.get("net.ipv4.ip_forward") != "1":
             reason = f"{self.hostname} does not forward: net.ipv4.ip_forward is 0"
             return Decision("drop", packet, reason=reason)
-        route = self.route_to(packet.destination)
-        out = self.interface(route.interface) if route is not None else None
+        route = self.find_route(packet.destination)
+        out = self.get_interface(route.interface) if route is not None else None
         if out is None:
             reason = f"{self.hostname} has no route to {packet.destination}"
             return Decision("drop", packet, reason=reason)
-        rule = self.firewall.verdict("filter", "FORWARD", packet, state, interface.name, out.name)
+        rule = self.firewall.decide("filter", "FORWARD", packet, state, interface.name, out.name)
         if rule.target != "ACCEPT":
-            return self._dropped(packet, "FORWARD")
+            return self._drop(packet, "FORWARD")
         return self._leave(packet, packet, state, out)
 
     def _leave(self, first: Packet, packet: Packet, state: str, out: Interface) -> Decision:
-        """Past POSTROUTING; only a flow's first packet meets the nat table."""
+        """Pass POSTROUTING; only a flow's first packet traverses the nat table."""
         if state == "NEW":
-            rule = self.firewall.verdict("nat", "POSTROUTING", packet, out_interface=out.name)
-            packet = replace(packet, source=_translated(rule, packet.source, out))
-        return Decision("send", packet, out, self._flow(first, packet, state))
+            rule = self.firewall.decide("nat", "POSTROUTING", packet, out_interface=out.name)
+            packet = replace(packet, source=_translate_source(rule, packet.source, out))
+        return Decision("send", packet, out, self._open_flow(first, packet, state))
 
-    def _flow(self, first: Packet, sent: Packet, state: str) -> Flow | None:
-        if state != "NEW" or not self.firewall.tracks():
+    def _open_flow(self, first: Packet, sent: Packet, state: str) -> Flow | None:
+        if state != "NEW" or not self.firewall.is_tracking():
             return None
         return Flow(
             self.key,
@@ -248,47 +252,59 @@ class Linux:
             sent.source,
         )
 
-    def _replied_to(self, packet: Packet, flows: Sequence[Flow]) -> Flow | None:
-        wanted = (self.key, packet.protocol, packet.source, packet.destination)
+    def _find_answered_flow(self, packet: Packet, flows: Sequence[Flow]) -> Flow | None:
+        reply_key = (self.key, packet.protocol, packet.source, packet.destination)
         for flow in flows:
-            if wanted == (flow.machine, flow.protocol, flow.reply_source, flow.reply_destination):
+            if reply_key == (
+                flow.machine,
+                flow.protocol,
+                flow.reply_source,
+                flow.reply_destination,
+            ):
                 return flow
         return None
 
-    def _dropped(self, packet: Packet, chain: str) -> Decision:
+    def _drop(self, packet: Packet, chain: str) -> Decision:
         return Decision("drop", packet, reason=f"{self.hostname}: iptables {chain} drops it")
 
 
-def sysctl_settings(text: str) -> list[tuple[str, str]]:
-    """The settings in a sysctl file: name and value."""
-    found = []
+def parse_sysctl(text: str) -> list[tuple[str, str]]:
+    """Return the settings in a sysctl file: name and value."""
+    settings = []
     for line in text.splitlines():
         name, equals, value = line.partition("=")
         if equals and not line.lstrip().startswith(("#", ";")):
-            found.append((name.strip().replace("/", "."), value.strip()))
-    return found
+            settings.append((name.strip().replace("/", "."), value.strip()))
+    return settings
 
 
-def initial_routes(interfaces: Sequence[Interface]) -> list[KernelRoute]:
-    """The routes after a boot: DHCP's on eth0 and a connected one for each interface."""
-    found = []
+def make_initial_routes(interfaces: Sequence[Interface]) -> list[KernelRoute]:
+    """Return the routes after a boot: DHCP's on eth0 and a connected one for each interface."""
+    routes = []
     if interfaces:
         first = interfaces[0]
         for prefix in ("0.0.0.0/0", "168.63.129.16/32", "169.254.169.254/32"):
-            found.append(KernelRoute(prefix, first.name, first.router, 100, first.address, "dhcp"))
-    for number, each in enumerate(interfaces):
-        found.append(
-            KernelRoute(each.subnet, each.name, "", 100 * (number + 1), each.address, "kernel")
+            routes.append(KernelRoute(prefix, first.name, first.router, 100, first.address, "dhcp"))
+    for number, interface in enumerate(interfaces):
+        routes.append(
+            KernelRoute(
+                interface.subnet,
+                interface.name,
+                "",
+                100 * (number + 1),
+                interface.address,
+                "kernel",
+            )
         )
-    return found
+    return routes
 
 
-def _length(prefix: str) -> int:
-    parsed = addresses.ipv4_network(prefix)
+def _get_prefix_length(prefix: str) -> int:
+    parsed = addresses.parse_ipv4_network(prefix)
     return parsed.prefixlen if parsed is not None else 0
 
 
-def _translated(rule: Rule, source: str, out: Interface) -> str:
+def _translate_source(rule: Rule, source: str, out: Interface) -> str:
     if rule.target == "MASQUERADE":
         return out.address
     if rule.target == "SNAT":

@@ -1,4 +1,4 @@
-"""A machine's packet filter: rules as ``iptables`` writes them, and what they decide.
+"""A machine's packet filter: rules in the syntax of ``iptables``, and their decisions.
 
 Owns the chains of the tables ``filter`` and ``nat`` and the judging of one packet. What is not
 modelled is refused when the rule is written (``Unmodelled``), never passed over in silence.
@@ -23,7 +23,7 @@ TARGETS = {
 }
 
 
-class Unmodelled(Exception):
+class UnmodelledError(Exception):
     """Something that a real machine can do and the lab's cannot."""
 
 
@@ -33,7 +33,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; an empty field matches everything."""
+    """A rule; an empty field matches everything."""
 
     source: str = ""
     destination: str = ""
@@ -46,8 +46,8 @@ class Rule:
     target: str = ""
     to_source: str = ""
 
-    def specification(self) -> str:
-        """The rule as ``iptables -S`` writes it, after the chain."""
+    def to_specification(self) -> str:
+        """Return the rule as ``iptables -S`` prints it, after the chain."""
         parts = []
         for option, value in (
             ("-s", self.source),
@@ -72,10 +72,10 @@ class Rule:
         return " ".join(parts)
 
     def matches(self, packet: Packet, state: str, in_interface: str, out_interface: str) -> bool:
-        """Whether a packet of a flow in some state matches on its way between interfaces."""
+        """Return whether a packet of a flow in a state matches between two interfaces."""
         return (
-            (not self.source or addresses.holds(self.source, packet.source))
-            and (not self.destination or addresses.holds(self.destination, packet.destination))
+            (not self.source or addresses.contains(self.source, packet.source))
+            and (not self.destination or addresses.contains(self.destination, packet.destination))
             and self.in_interface in ("", in_interface)
             and self.out_interface in ("", out_interface)
             and self.protocol in ("", "all", packet.protocol)
@@ -91,19 +91,19 @@ class Firewall:
     policies: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def copy(self) -> Firewall:
-        """A firewall of its own with the same rules."""
-        rules = {where: list(found) for where, found in self.chains.items()}
+        """Return an independent firewall with the same rules."""
+        rules = {where: list(chain_rules) for where, chain_rules in self.chains.items()}
         return Firewall(rules, dict(self.policies))
 
-    def rules(self, table: str, chain: str) -> list[Rule]:
-        """The rules of a chain, to be read or changed."""
+    def get_rules(self, table: str, chain: str) -> list[Rule]:
+        """Return the rules of a chain, to be read or changed."""
         return self.chains.setdefault((table, chain), [])
 
-    def policy(self, table: str, chain: str) -> str:
-        """What becomes of a packet that no rule of a chain decides."""
+    def get_policy(self, table: str, chain: str) -> str:
+        """Return the policy of a chain, which applies if no rule matches."""
         return self.policies.get((table, chain), "ACCEPT")
 
-    def verdict(
+    def decide(
         self,
         table: str,
         chain: str,
@@ -112,14 +112,14 @@ class Firewall:
         in_interface: str = "",
         out_interface: str = "",
     ) -> Rule:
-        """The first rule that decides a packet, or one that stands for the policy."""
+        """Return the first rule that matches a packet, or one that represents the policy."""
         for rule in self.chains.get((table, chain), ()):
             if rule.target and rule.matches(packet, state, in_interface, out_interface):
                 return rule
-        return Rule(target=self.policy(table, chain))
+        return Rule(target=self.get_policy(table, chain))
 
-    def tracks(self) -> bool:
-        """Whether anything makes the kernel track flows: a nat rule or a match on states."""
+    def is_tracking(self) -> bool:
+        """Return whether the kernel tracks flows, for a nat rule or a match on states."""
         return any(
             rules and (table == "nat" or any(rule.states for rule in rules))
             for (table, _), rules in self.chains.items()
@@ -127,7 +127,7 @@ class Firewall:
 
 
 def parse_rule(table: str, chain: str, arguments: Sequence[str]) -> Rule:
-    """Read a rule's specification.
+    """Parse a rule's specification.
 
     Args:
         table: ``filter`` or ``nat``.
@@ -144,13 +144,13 @@ def parse_rule(table: str, chain: str, arguments: Sequence[str]) -> Rule:
     while rest:
         option = rest.pop(0)
         if option == "!":
-            raise Unmodelled("iptables: a negated match")
+            raise UnmodelledError("iptables: a negated match")
         if not rest:
             raise UsageError(f'option "{option}" requires an argument')
         value = rest.pop(0)
         if option in ("-m", "--match"):
             if value not in ("state", "conntrack", "comment"):
-                raise Unmodelled(f"iptables: match {value}")
+                raise UnmodelledError(f"iptables: match {value}")
             if value != "comment":
                 values["match"] = value
         elif option in ("--state", "--ctstate"):
@@ -160,10 +160,10 @@ def parse_rule(table: str, chain: str, arguments: Sequence[str]) -> Rule:
         elif option in _OPTIONS:
             values[_OPTIONS[option]] = value
         else:
-            raise Unmodelled(f"iptables: option {option}")
+            raise UnmodelledError(f"iptables: option {option}")
     rule = Rule(states=states, **values)
-    _check(table, chain, rule)
-    return _normal(rule)
+    _validate(table, chain, rule)
+    return _normalize(rule)
 
 
 _OPTIONS = {
@@ -184,10 +184,10 @@ _OPTIONS = {
 }
 
 
-def _check(table: str, chain: str, rule: Rule) -> None:
-    """What a kernel refuses."""
+def _validate(table: str, chain: str, rule: Rule) -> None:
+    """Raise UsageError for what a kernel refuses."""
     if rule.target and rule.target not in {*TARGETS["filter"], *TARGETS["nat"]}:
-        raise Unmodelled(f"iptables: target {rule.target}")
+        raise UnmodelledError(f"iptables: target {rule.target}")
     if rule.target and rule.target not in TARGETS[table]:
         raise UsageError(f"iptables: {rule.target} is not valid in table {table}")
     if rule.target in ("MASQUERADE", "SNAT") and chain != "POSTROUTING":
@@ -201,19 +201,19 @@ def _check(table: str, chain: str, rule: Rule) -> None:
     if rule.target == "SNAT" and not rule.to_source:
         raise UsageError('SNAT: option "--to-source" must be specified')
     for text in (rule.source, rule.destination):
-        if text and addresses.ipv4_network(text) is None:
+        if text and addresses.parse_ipv4_network(text) is None:
             raise UsageError(f"host/network `{text}' not found")
 
 
-def _normal(rule: Rule) -> Rule:
-    """A rule as the kernel keeps it, so that equal rules compare equal."""
-    values = {each.name: getattr(rule, each.name) for each in fields(rule)}
+def _normalize(rule: Rule) -> Rule:
+    """Return a rule as the kernel stores it, so that equal rules compare equal."""
+    values = {entry.name: getattr(rule, entry.name) for entry in fields(rule)}
     for name in ("source", "destination"):
-        parsed = addresses.ipv4_network(values[name]) if values[name] else None
+        parsed = addresses.parse_ipv4_network(values[name]) if values[name] else None
         whole = parsed is None or parsed.prefixlen == 0
         values[name] = "" if whole else str(parsed)
     if values["protocol"] == "all":
         values["protocol"] = ""
     order = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED")
-    values["states"] = tuple(each for each in order if each in rule.states)
+    values["states"] = tuple(state for state in order if state in rule.states)
     return Rule(**values)

@@ -1,7 +1,7 @@
-"""The way of a packet and of its answer, hop by hop, through the whole modelled network.
+"""The path of a packet and of its answer, hop by hop, through the whole modelled network.
 
 Pure: it reads resources, routes, gateways and machines and changes none; the flows that a
-packet opens are part of the answer, for whoever really sends it. Every hop is one that Azure
+packet opens are part of the answer, for callers that really send it. Every hop is one that Azure
 makes: a network interface's effective route, a next hop that must itself be reached by VNet or
 peering, a machine's kernel, a gateway's table and tunnel, a network security group.
 
@@ -34,23 +34,23 @@ from erfailover.lab.routing.effective_routes import (
     VNET_LOCAL,
     VNET_PEERING,
     EffectiveRoute,
-    routes_of_subnet,
-    select,
+    list_subnet_routes,
+    select_route,
 )
-from erfailover.lab.routing.security_groups import Packet, refused_by
+from erfailover.lab.routing.security_groups import Packet, find_refusing_rule
 
 MAXIMUM_HOPS = 32
-"""A packet that has made so many goes round in circles (a stand-in for its time to live)."""
+"""The most hops of a packet, in place of a time to live; more mean a loop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Whether an answer came back, and the way there and back.
+    """Whether an answer returned, and the path in both directions.
 
     ``host`` is the key of the machine that answered; empty if none of the lab's did. ``flows`` are
     those that tracking machines on the way opened. ``forwards`` counts Linux
-    machines that forwarded the answer, ``tunnels`` the tunnels both ways; ``internet`` tells
-    whether the answer came from the Internet.
+    machines that forwarded the answer, ``tunnels`` the tunnels both ways; ``internet``
+    is whether the answer came from the Internet.
     """
 
     reached: bool
@@ -63,17 +63,17 @@ class Trace:
     host: str = ""
 
 
-class Systems(Protocol):
-    """Where the systems of virtual machines come from; ``Machines`` is one."""
+class SystemSource(Protocol):
+    """A source of the systems of virtual machines; ``Machines`` is one."""
 
-    def system(self, machine: str) -> Linux | None:
-        """The running system of a virtual machine, by key; None where none runs."""
+    def get_system(self, machine: str) -> Linux | None:
+        """Return the running system of a virtual machine, by key; None if none runs."""
 
 
-def reaches(
+def trace_packet(
     world: World,
     bgp: Bgp,
-    systems: Systems,
+    systems: SystemSource,
     source_nic: Resource,
     destination: str,
     protocol: str = "icmp",
@@ -85,31 +85,31 @@ def reaches(
         world: the lab's world.
         bgp: its routing.
         systems: the virtual machines' systems.
-        source_nic: where the packet leaves from.
+        source_nic: the network interface that the packet leaves from.
         destination: an IPv4 address.
         protocol: ``icmp``, ``tcp`` or ``udp``, for security groups and packet filters.
         port: the destination port of ``tcp`` and ``udp``.
 
     Returns:
-        The trace; where nothing came back, ``reason`` says which hop dropped what.
+        The trace; if no answer returned, ``reason`` names the hop that dropped it.
     """
     walk = _Walk(bgp, systems)
-    nic = bgp.network.nics.get(ids.key(source_nic.id))
+    nic = bgp.network.nics.get(ids.to_key(source_nic.id))
     if nic is None or world.get(source_nic.id) is None:
         return Trace(False, (), "the network interface is not there")
     try:
-        return walk.round_trip(nic, Packet(nic.address, destination, protocol, port))
-    except _Dropped as dropped:
+        return walk.trace_round_trip(nic, Packet(nic.address, destination, protocol, port))
+    except _PacketDropped as dropped:
         return Trace(False, tuple(walk.hops), str(dropped), tuple(walk.flows))
 
 
-class _Dropped(Exception):
+class _PacketDropped(Exception):
     """A packet that goes no further; the text says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """Where a packet came to rest: a machine, or the Internet (``linux`` None).
+    """A packet's destination: a machine, or the Internet (``linux`` None).
 
     With ``gateway``, the key of an ExpressRoute gateway, it is the network behind its circuit.
     """
@@ -121,15 +121,15 @@ class _Arrival:
 
 
 _BEYOND = records.Nic("", "the network behind the circuit", (), False, "")
-"""Stands for whoever answers there."""
+"""A host beyond the lab that answers."""
 
 
 @dataclass(slots=True)
 class _Walk:
-    """One packet and its answer under way."""
+    """A packet and its answer on their way."""
 
     bgp: Bgp
-    systems: Systems
+    systems: SystemSource
     hops: list[str] = field(default_factory=list)
     flows: list[Flow] = field(default_factory=list)
     at_interfaces: set[tuple[str, str, str]] = field(default_factory=set)
@@ -137,23 +137,23 @@ class _Walk:
     forwards: int = 0
     tunnels: int = 0
 
-    def round_trip(self, nic: records.Nic, packet: Packet) -> Trace:
-        """Request and reply."""
-        linux = self._system(nic)
+    def trace_round_trip(self, nic: records.Nic, packet: Packet) -> Trace:
+        """Trace the request and the reply."""
+        linux = self._get_system(nic)
         if linux.is_local(packet.destination):
             return Trace(True, (f"{nic.name}: its own address",), "", host=linux.key)
-        arrival = self._from_process(linux, packet, nic)
+        arrival = self._send_from_process(linux, packet, nic)
         self.forwards = 0
         self.hops.append("reply")
         if arrival.linux is None and arrival.gateway:
-            self._hop(f"{arrival.nic.name} answers")
-            back = self._at_gateway(arrival.gateway, arrival.packet.reversed())
+            self._record_hop(f"{arrival.nic.name} answers")
+            back = self._enter_gateway(arrival.gateway, arrival.packet.to_reply())
         elif arrival.linux is None:
-            back = self._from_internet(arrival.nic, arrival.packet.reversed())
+            back = self._enter_from_internet(arrival.nic, arrival.packet.to_reply())
         else:
-            back = self._from_process(arrival.linux, arrival.packet.reversed())
+            back = self._send_from_process(arrival.linux, arrival.packet.to_reply())
         if back.linux is not linux:
-            raise _Dropped(f"the reply went to {back.nic.name} instead")
+            raise _PacketDropped(f"the reply went to {back.nic.name} instead")
         return Trace(
             True,
             tuple(self.hops),
@@ -167,101 +167,103 @@ class _Walk:
 
     # Machines.
 
-    def _system(self, nic: records.Nic) -> Linux:
+    def _get_system(self, nic: records.Nic) -> Linux:
         machine = self.bgp.network.machine_of.get(nic.key)
-        linux = self.systems.system(machine.key) if machine is not None else None
+        linux = self.systems.get_system(machine.key) if machine is not None else None
         if linux is None:
-            raise _Dropped(f"{nic.name}: no machine runs there")
+            raise _PacketDropped(f"{nic.name}: no machine runs there")
         return linux
 
-    def _from_process(
+    def _send_from_process(
         self, linux: Linux, packet: Packet, nic: records.Nic | None = None
     ) -> _Arrival:
-        """A local process sends; by the kernel's route unless an interface is given."""
-        decision = linux.output(packet, self.flows)
+        """Send from a local process, by the kernel's route unless an interface is given."""
+        decision = linux.send(packet, self.flows)
         if nic is not None and decision.action == "send":
-            return self._leave(nic, self._followed(decision))
-        return self._onwards(decision)
+            return self._leave(nic, self._record_flow(decision))
+        return self._continue(decision)
 
-    def _onwards(self, decision: Decision) -> _Arrival:
-        packet = self._followed(decision)
+    def _continue(self, decision: Decision) -> _Arrival:
+        packet = self._record_flow(decision)
         assert decision.interface is not None
         nic = self.bgp.network.nics.get(decision.interface.nic)
         if nic is None:
-            raise _Dropped(f"{decision.interface.name} has no network interface")
+            raise _PacketDropped(f"{decision.interface.name} has no network interface")
         return self._leave(nic, packet)
 
-    def _followed(self, decision: Decision) -> Packet:
+    def _record_flow(self, decision: Decision) -> Packet:
         if decision.action == "drop":
-            raise _Dropped(decision.reason)
+            raise _PacketDropped(decision.reason)
         if decision.flow is not None:
             self.flows.append(decision.flow)
         return decision.packet
 
-    def _at_machine(self, nic: records.Nic, packet: Packet) -> _Arrival:
-        linux = self._system(nic)
-        interface = linux.interface_of(nic.key)
+    def _enter_machine(self, nic: records.Nic, packet: Packet) -> _Arrival:
+        linux = self._get_system(nic)
+        interface = linux.find_interface(nic.key)
         if interface is None:
-            raise _Dropped(f"{nic.name}: its machine has not seen it")
-        decision = linux.arrive(packet, interface, self.flows)
+            raise _PacketDropped(f"{nic.name}: its machine has not seen it")
+        decision = linux.receive(packet, interface, self.flows)
         if decision.action == "deliver":
-            return _Arrival(self._followed(decision), nic, linux)
+            return _Arrival(self._record_flow(decision), nic, linux)
         if decision.action == "send":
             assert decision.interface is not None
-            self._hop(f"{linux.hostname} forwards out of {decision.interface.name}")
+            self._record_hop(f"{linux.hostname} forwards out of {decision.interface.name}")
             self.forwards += 1
-        return self._onwards(decision)
+        return self._continue(decision)
 
     # Network interfaces.
 
     def _leave(self, nic: records.Nic, packet: Packet) -> _Arrival:
-        """Out of a network interface, along its effective route."""
-        own = packet.source in (each.address for each in nic.configurations)
+        """Leave a network interface along its effective route."""
+        own = packet.source in (configuration.address for configuration in nic.configurations)
         if not own and not nic.forwarding:
-            raise _Dropped(f"{nic.name}: {packet.source} is not its address, forwarding is off")
-        routes = routes_of_subnet(self.bgp, nic.subnet)
+            raise _PacketDropped(
+                f"{nic.name}: {packet.source} is not its address, forwarding is off"
+            )
+        routes = list_subnet_routes(self.bgp, nic.subnet)
         self._pass_groups(nic, packet, routes, inbound=False)
-        route = select(routes, packet.destination)
+        route = select_route(routes, packet.destination)
         if route is None or route.next_hop_type == NONE:
-            raise _Dropped(f"{nic.name}: no route to {packet.destination}")
+            raise _PacketDropped(f"{nic.name}: no route to {packet.destination}")
         where = f"{nic.name}: {packet.destination} by {route.source} {route.prefix}"
-        self._hop(f"{where} {route.next_hop_type} {route.next_hop}".rstrip())
+        self._record_hop(f"{where} {route.next_hop_type} {route.next_hop}".rstrip())
         if route.next_hop_type == INTERNET:
-            return self._to_internet(nic, packet)
+            return self._leave_to_internet(nic, packet)
         by_appliance = route.next_hop_type == APPLIANCE
         if route.next_hop_type == TO_GATEWAY and route.next_hop and not route.target:
             by_appliance = True  # a Route Server's route: it names its appliance
         elif route.next_hop_type == TO_GATEWAY:
             if not route.target:
-                raise _Dropped(f"{nic.name}: the VNet has no gateway to send to")
-            return self._at_gateway(route.target, packet)
+                raise _PacketDropped(f"{nic.name}: the VNet has no gateway to send to")
+            return self._enter_gateway(route.target, packet)
         hop = packet.destination
         if by_appliance:
             hop = route.next_hop
-            route = select(routes, hop)
+            route = select_route(routes, hop)
             if route is None or route.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
                 how = route.next_hop_type if route is not None else NONE
-                raise _Dropped(f"{nic.name}: the next hop {hop} is only reached by {how}")
+                raise _PacketDropped(f"{nic.name}: the next hop {hop} is only reached by {how}")
         if route.next_hop_type == VNET_PEERING:
             self._cross(nic.vnet, route.target, packet)
         elif route.next_hop_type != VNET_LOCAL:
-            raise _Dropped(f"{nic.name}: next hop type {route.next_hop_type} is not modelled")
+            raise _PacketDropped(f"{nic.name}: next hop type {route.next_hop_type} is not modelled")
         return self._enter(route.target or nic.vnet, hop, packet)
 
     def _enter(self, vnet: str, hop: str, packet: Packet) -> _Arrival:
-        """Into the interface of a VNet that has the address ``hop``."""
-        nic = self.bgp.network.nic_with_address(vnet, hop)
+        """Enter the interface of a VNet that has the address ``hop``."""
+        nic = self.bgp.network.find_nic(vnet, hop)
         if nic is None:
-            raise _Dropped(f"{self._name(vnet)}: nobody has {hop}")
+            raise _PacketDropped(f"{self._get_name(vnet)}: nobody has {hop}")
         if packet.destination != hop and not nic.forwarding:
-            raise _Dropped(f"{nic.name}: {packet.destination} is not its, forwarding is off")
-        self._pass_groups(nic, packet, routes_of_subnet(self.bgp, nic.subnet), inbound=True)
-        return self._at_machine(nic, packet)
+            raise _PacketDropped(f"{nic.name}: {packet.destination} is not its, forwarding is off")
+        self._pass_groups(nic, packet, list_subnet_routes(self.bgp, nic.subnet), inbound=True)
+        return self._enter_machine(nic, packet)
 
     def _pass_groups(
         self, nic: records.Nic, packet: Packet, routes: list[EffectiveRoute], *, inbound: bool
     ) -> None:
-        """Past the subnet's and the interface's security groups, which know their flows."""
+        """Pass the security groups of the subnet and the interface, which track flows."""
         if (nic.key, packet.destination, packet.source) in self.at_interfaces:
             return
         subnet = self.bgp.network.subnets.get(nic.subnet)
@@ -273,121 +275,134 @@ class _Walk:
         ]
         for group in groups if inbound else reversed(groups):
             if group:
-                rules = self.bgp.network.rules.of(group)
-                rule = refused_by(rules, group, inbound, packet, space)
+                rules = self.bgp.network.rules.list_group(group)
+                rule = find_refusing_rule(rules, group, inbound, packet, space)
                 if rule is not None:
-                    raise _Dropped(f"{nic.name}: {_last(group)} drops it by {rule}")
+                    raise _PacketDropped(f"{nic.name}: {_get_last_part(group)} drops it by {rule}")
         self.at_interfaces.add((nic.key, packet.source, packet.destination))
 
     # Between VNets.
 
     def _cross(self, vnet: str, remote: str, packet: Packet) -> None:
-        """Over a peering, as both sides allow."""
+        """Cross a peering, if both sides allow it."""
         network = self.bgp.network
-        here, there = network.peering_between(vnet, remote), network.peering_between(remote, vnet)
-        way = f"{self._name(vnet)} to {self._name(remote)}"
+        here, there = network.find_peering(vnet, remote), network.find_peering(remote, vnet)
+        way = f"{self._get_name(vnet)} to {self._get_name(remote)}"
         if here is None or there is None or not (here.connected and there.connected):
-            raise _Dropped(f"{way}: the peering is not Connected")
+            raise _PacketDropped(f"{way}: the peering is not Connected")
         if not (here.access and there.access):
-            raise _Dropped(f"{way}: allowVirtualNetworkAccess is off")
+            raise _PacketDropped(f"{way}: allowVirtualNetworkAccess is off")
         own = network.vnets.all[vnet].prefixes
-        forwarded = not any(addresses.holds(prefix, packet.source) for prefix in own)
+        forwarded = not any(addresses.contains(prefix, packet.source) for prefix in own)
         answer = (remote, vnet, packet.destination, packet.source) in self.over_peerings
         if forwarded and not answer and not there.forwarded:
-            raise _Dropped(f"{way}: {there.name} does not allow forwarded traffic")
+            raise _PacketDropped(f"{way}: {there.name} does not allow forwarded traffic")
         self.over_peerings.add((vnet, remote, packet.source, packet.destination))
-        self._hop(f"peering {here.name}")
+        self._record_hop(f"peering {here.name}")
 
-    def _at_gateway(self, gateway: str, packet: Packet) -> _Arrival:
-        """Through gateways and tunnels until one delivers into a VNet."""
-        found = self.bgp.network.gateways.get(gateway)
-        name = found.name if found is not None else _last(gateway)
-        entry = self.bgp.forwarding(gateway).longest(packet.destination)
+    def _enter_gateway(self, gateway: str, packet: Packet) -> _Arrival:
+        """Pass gateways and tunnels until one delivers into a VNet."""
+        record = self.bgp.network.gateways.get(gateway)
+        name = record.name if record is not None else _get_last_part(gateway)
+        entry = self.bgp.get_forwarding_table(gateway).find_longest(packet.destination)
         if entry is None:
-            raise _Dropped(f"{name}: no route to {packet.destination}")
+            raise _PacketDropped(f"{name}: no route to {packet.destination}")
         if entry.vnet:
-            self._hop(f"{name}: {entry.prefix} into {self._name(entry.vnet)}")
-            return self._from_gateway(gateway, entry.vnet, packet)
+            self._record_hop(f"{name}: {entry.prefix} into {self._get_name(entry.vnet)}")
+            return self._leave_gateway(gateway, entry.vnet, packet)
         if entry.circuit:
-            self._hop(f"{name}: {entry.prefix} by circuit of {_last(entry.circuit)}")
+            self._record_hop(
+                f"{name}: {entry.prefix} by circuit of {_get_last_part(entry.circuit)}"
+            )
             return _Arrival(packet, _BEYOND, None, gateway)
         for end in entry.ends:
-            far = self.bgp.tunnel(end)
+            far = self.bgp.find_tunnel(end)
             if far is not None:
-                self._hop(f"{name}: {entry.prefix} by tunnel to {far.gateway.name}")
+                self._record_hop(f"{name}: {entry.prefix} by tunnel to {far.gateway.name}")
                 self.tunnels += 1
-                return self._at_gateway(far.gateway.key, packet)
-        raise _Dropped(f"{name}: no tunnel to {entry.prefix} is up")
+                return self._enter_gateway(far.gateway.key, packet)
+        raise _PacketDropped(f"{name}: no tunnel to {entry.prefix} is up")
 
-    def _from_gateway(self, gateway: str, vnet: str, packet: Packet) -> _Arrival:
-        """Out of a gateway into its own VNet, or into one that still uses it."""
+    def _leave_gateway(self, gateway: str, vnet: str, packet: Packet) -> _Arrival:
+        """Leave a gateway into its own VNet, or into one that still uses it."""
         network = self.bgp.network
         home = network.gateways.all[gateway].vnet
         if vnet != home:
-            here, there = network.peering_between(home, vnet), network.peering_between(vnet, home)
+            here, there = network.find_peering(home, vnet), network.find_peering(vnet, home)
             if here is None or there is None or not (here.connected and there.connected):
-                raise _Dropped(f"{self._name(home)} has no Connected peering to {self._name(vnet)}")
+                raise _PacketDropped(
+                    f"{self._get_name(home)} has no Connected peering to {self._get_name(vnet)}"
+                )
             if not (here.transit and there.remote_gateways and here.access and there.access):
-                raise _Dropped(f"{self._name(vnet)} does not use the gateway of {self._name(home)}")
-        route = self._gateway_subnet_route(home, packet)
+                raise _PacketDropped(
+                    f"{self._get_name(vnet)} does not use the gateway of {self._get_name(home)}"
+                )
+        route = self._find_gateway_subnet_route(home, packet)
         if route is not None:
-            return self._beside(gateway, home, route, packet)
+            return self._follow_user_route(gateway, home, route, packet)
         return self._enter(vnet, packet.destination, packet)
 
-    def _gateway_subnet_route(self, home: str, packet: Packet) -> EffectiveRoute | None:
-        """The user-defined route of the GatewaySubnet that a packet into a VNet takes, if any."""
+    def _find_gateway_subnet_route(self, home: str, packet: Packet) -> EffectiveRoute | None:
+        """Return the GatewaySubnet's user-defined route for a packet into a VNet, if any."""
         key = f"{home}/subnets/gatewaysubnet"
         subnet = self.bgp.network.subnets.get(key)
         if subnet is None or not subnet.route_table:
             return None
-        route = select(routes_of_subnet(self.bgp, key), packet.destination)
+        route = select_route(list_subnet_routes(self.bgp, key), packet.destination)
         return route if route is not None and route.source == USER else None
 
-    def _beside(self, gateway: str, home: str, route: EffectiveRoute, packet: Packet) -> _Arrival:
-        """Out of a gateway along a user-defined route of its subnet."""
-        name, how = _last(gateway), f"{route.prefix} {route.next_hop_type} {route.next_hop}"
+    def _follow_user_route(
+        self, gateway: str, home: str, route: EffectiveRoute, packet: Packet
+    ) -> _Arrival:
+        """Leave a gateway along a user-defined route of its subnet."""
+        name, how = (
+            _get_last_part(gateway),
+            f"{route.prefix} {route.next_hop_type} {route.next_hop}",
+        )
         if route.next_hop_type != APPLIANCE:
-            raise _Dropped(f"{name}: the GatewaySubnet's route {how.rstrip()} leads nowhere")
-        self._hop(f"{name}: the GatewaySubnet's route {how}")
-        way = select(routes_of_subnet(self.bgp, f"{home}/subnets/gatewaysubnet"), route.next_hop)
+            raise _PacketDropped(f"{name}: the GatewaySubnet's route {how.rstrip()} leads nowhere")
+        self._record_hop(f"{name}: the GatewaySubnet's route {how}")
+        way = select_route(
+            list_subnet_routes(self.bgp, f"{home}/subnets/gatewaysubnet"), route.next_hop
+        )
         if way is None or way.next_hop_type not in (VNET_LOCAL, VNET_PEERING):
-            raise _Dropped(f"{name}: the next hop {route.next_hop} is in no VNet beside it")
+            raise _PacketDropped(f"{name}: the next hop {route.next_hop} is in no VNet beside it")
         if way.next_hop_type == VNET_PEERING:
             self._cross(home, way.target, packet)
         return self._enter(way.target, route.next_hop, packet)
 
     # The Internet.
 
-    def _to_internet(self, nic: records.Nic, packet: Packet) -> _Arrival:
-        """Out to a host on the Internet, which answers to the interface's public address."""
+    def _leave_to_internet(self, nic: records.Nic, packet: Packet) -> _Arrival:
+        """Leave to an Internet host, which answers to the interface's public address."""
         if not addresses.is_public(packet.destination):
-            raise _Dropped(f"{nic.name}: {packet.destination} is no address of the Internet")
+            raise _PacketDropped(f"{nic.name}: {packet.destination} is no address of the Internet")
         if packet.destination in self.bgp.network.public_ips.all.values():
-            raise _Dropped(f"{packet.destination} does not let the Internet in")
+            raise _PacketDropped(f"{packet.destination} does not let the Internet in")
         subnet = self.bgp.network.subnets.get(nic.subnet)
-        for each in nic.configurations:
-            if each.address == packet.source:
-                if each.public_ip or (subnet is not None and subnet.nat_gateway):
-                    self._hop(f"Internet: {packet.destination}")
+        for configuration in nic.configurations:
+            if configuration.address == packet.source:
+                if configuration.public_ip or (subnet is not None and subnet.nat_gateway):
+                    self._record_hop(f"Internet: {packet.destination}")
                     return _Arrival(packet, nic, None)
-                raise _Dropped(f"{nic.name}: no public IP, so no way out to the Internet")
-        raise _Dropped(f"{nic.name}: Azure translates its own addresses, not {packet.source}")
+                raise _PacketDropped(f"{nic.name}: no public IP, so no way out to the Internet")
+        raise _PacketDropped(f"{nic.name}: Azure translates its own addresses, not {packet.source}")
 
-    def _from_internet(self, nic: records.Nic, packet: Packet) -> _Arrival:
-        """Back in by the public address the request left from."""
-        self._pass_groups(nic, packet, routes_of_subnet(self.bgp, nic.subnet), inbound=True)
-        self._hop(f"Internet to {nic.name}")
-        return self._at_machine(nic, packet)
+    def _enter_from_internet(self, nic: records.Nic, packet: Packet) -> _Arrival:
+        """Return by the public address that the request left from."""
+        self._pass_groups(nic, packet, list_subnet_routes(self.bgp, nic.subnet), inbound=True)
+        self._record_hop(f"Internet to {nic.name}")
+        return self._enter_machine(nic, packet)
 
-    def _hop(self, text: str) -> None:
+    def _record_hop(self, text: str) -> None:
         self.hops.append(text)
         if len(self.hops) > MAXIMUM_HOPS:
-            raise _Dropped("it goes round in circles")
+            raise _PacketDropped("it goes round in circles")
 
-    def _name(self, vnet: str) -> str:
-        found = self.bgp.network.vnets.get(vnet)
-        return found.name if found is not None else _last(vnet)
+    def _get_name(self, vnet: str) -> str:
+        record = self.bgp.network.vnets.get(vnet)
+        return record.name if record is not None else _get_last_part(vnet)
 
 
-def _last(key: str) -> str:
+def _get_last_part(key: str) -> str:
     return key.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Drafts of resource bodies, and what the completion of several resource types shares."""
+"""Drafts of resource bodies, and completions that several resource types share."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from erfailover.lab.core import ids
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 
 
 @dataclass(slots=True)
 class Draft:
-    """A body in the making.
+    """A resource body under construction.
 
     ``children`` are those the body names, by child type; a type that the body does not name
     is missing. ``secrets`` are taken out of the body; ``query`` is the request's.
@@ -26,39 +26,41 @@ class Draft:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-def without_nulls(value: Any) -> Any:
-    """A copy of a JSON value without the members that are null: Azure takes them as absent."""
+def strip_nulls(value: Any) -> Any:
+    """Return a copy of a JSON value without null members, which Azure treats as absent."""
     if isinstance(value, dict):
-        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+        return {key: strip_nulls(member) for key, member in value.items() if member is not None}
     if isinstance(value, list):
-        return [without_nulls(each) for each in value]
+        return [strip_nulls(member) for member in value]
     return value
 
 
-def location_name(location: str) -> str:
-    """A location as Azure writes it: ``West Europe`` is ``westeurope``."""
+def to_location_name(location: str) -> str:
+    """Return a location as Azure writes it: ``West Europe`` is ``westeurope``."""
     return location.replace(" ", "").lower()
 
 
 def reduce_reference(properties: Body, name: str) -> None:
-    """Keep of a referred resource its id only, as Azure does."""
+    """Reduce a referenced resource to its id, as Azure does."""
     value = properties.get(name)
     if isinstance(value, dict) and "id" in value:
         properties[name] = {"id": value["id"]}
 
 
-def list_users(scene: Scene, resource: Resource, name: str, path: str, type_: str = "") -> Body:
-    """Return the property ``name``: the ids of what refers to a resource at a path, of one type."""
-    found = [
-        {"id": each.via}
-        for each in scene.references.users(resource.id, path)
-        if not type_ or f"/{type_.rsplit('/', 1)[1]}/" in each.source
+def list_users(
+    context: RuleContext, resource: Resource, name: str, path: str, type_: str = ""
+) -> Body:
+    """Return the property ``name``: the ids of the users of a resource, of one type and path."""
+    user_ids = [
+        {"id": reference.via}
+        for reference in context.references.find_users(resource.id, path)
+        if not type_ or f"/{type_.rsplit('/', 1)[1]}/" in reference.source
     ]
-    return {name: found} if found else {}
+    return {name: user_ids} if user_ids else {}
 
 
-def ip_configuration(owner: ids.ResourceId, sent: Body, etag: str) -> Body:
-    """An IP configuration as Azure keeps it: an id of its own, references reduced."""
+def build_ip_configuration(owner: ids.ResourceId, sent: Body, etag: str) -> Body:
+    """Return an IP configuration as Azure stores it: with an id, references reduced."""
     inner: Body = dict(sent.get("properties") or {})
     inner["provisioningState"] = "Updating"
     for name in ("subnet", "publicIPAddress"):

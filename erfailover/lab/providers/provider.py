@@ -1,4 +1,4 @@
-"""What a lab knows of one resource type.
+"""The description of a resource type.
 
 Owns the form that a type's module fills in: how a body is read, completed, refused, shown, and
 what the end of an operation does. ``registry`` has the table of all types.
@@ -11,46 +11,46 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.generated import Fresh
+from erfailover.lab.core.generated import ValueGenerator
 from erfailover.lab.core.resource_types import ResourceType
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft
 from erfailover.lab.providers.shapes import Shape
 
 
 class Tunnels(Protocol):
-    """Who knows whether a connection's tunnel is up."""
+    """A source of the states of connections' tunnels."""
 
-    def connection_status(self, connection: Resource) -> str:
+    def get_connection_status(self, connection: Resource) -> str:
         """Return Connected, NotConnected, Connecting or Unknown."""
 
 
 class Cloud(Protocol):
     """What a type uses of the cloud when an operation on one of its resources ends."""
 
-    scene: Scene
-    fresh: Fresh
+    context: RuleContext
+    generator: ValueGenerator
 
-    def new_public_address(self) -> str:
+    def allocate_public_address(self) -> str:
         """Return a public address that no resource has."""
 
-    def timestamp(self) -> str:
-        """Return the modelled time as Azure writes it."""
+    def format_timestamp(self) -> str:
+        """Return the modelled time in Azure's format."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a resource is shown from; ``read`` is False in lists and in the answer to a write."""
+    """The context in which a resource is presented."""
 
-    scene: Scene
+    context: RuleContext
     tunnels: Tunnels
     read: bool
 
 
 @dataclass(slots=True)
 class Plan:
-    """What one PUT writes: itself, children that its body names, children it leaves out."""
+    """A PUT: the resource, the children in its body, and the children it omits."""
 
     draft: Draft
     existing: Resource | None
@@ -73,7 +73,7 @@ class Coverage:
 
 @dataclass(frozen=True, kw_only=True)
 class Provider(ResourceType):
-    """A resource type, with all that the lab does for it.
+    """A resource type, with all its behaviour.
 
     Attributes:
         coverage: its rows in the documentation; none if a parent's row names it.
@@ -112,14 +112,20 @@ class Provider(ResourceType):
     slow_without_change: bool = False
     slow_patch: bool = False
     etag_header: bool = True
-    complete: Callable[[Draft, Resource | None, Fresh], None] = lambda draft, existing, fresh: None
-    prepare: Callable[[Scene, Draft, Resource | None], None] = lambda scene, draft, existing: None
-    validate: Callable[[Scene, Draft, Resource | None], Refusal | None] = (
-        lambda scene, draft, existing: None
+    complete: Callable[[Draft, Resource | None, ValueGenerator], None] = (
+        lambda draft, existing, generator: None
     )
-    validate_plan: Callable[[Scene, Plan], Refusal | None] = lambda scene, plan: None
-    validate_delete: Callable[[Scene, Resource], Refusal | None] = lambda scene, resource: None
-    is_instant: Callable[[Scene, Draft], bool] = lambda scene, draft: False
+    prepare: Callable[[RuleContext, Draft, Resource | None], None] = (
+        lambda context, draft, existing: None
+    )
+    validate: Callable[[RuleContext, Draft, Resource | None], Refusal | None] = (
+        lambda context, draft, existing: None
+    )
+    validate_plan: Callable[[RuleContext, Plan], Refusal | None] = lambda context, plan: None
+    validate_delete: Callable[[RuleContext, Resource], Refusal | None] = lambda context, resource: (
+        None
+    )
+    is_instant: Callable[[RuleContext, Draft], bool] = lambda context, draft: False
     present: Callable[[View, Resource], Body] = lambda view, resource: {}
     finish_write: Callable[[Cloud, Resource], None] = lambda cloud, resource: None
     finish_delete: Callable[[Cloud, Resource], Iterable[str]] = lambda cloud, resource: ()

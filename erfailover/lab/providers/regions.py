@@ -1,4 +1,4 @@
-"""The regions of Azure's public cloud, in which a resource group may be made."""
+"""The regions of Azure's public cloud that a resource group can be created in."""
 
 from __future__ import annotations
 

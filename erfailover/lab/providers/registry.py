@@ -1,4 +1,4 @@
-"""The resource types that the lab models. THE table of them.
+"""The table of the resource types that the lab models.
 
 To add one, write its module, name it here, and enter its durations in ``core.timing``.
 """

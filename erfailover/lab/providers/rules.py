@@ -1,6 +1,6 @@
-"""What ARM refuses of every type: locks, and references that cannot be used.
+"""Rules of every type: locks, and references that cannot be used.
 
-Pure functions over a scene that answer with a refusal, or None; the rules of one type alone are in
+Pure functions of a context that return a refusal or None; the rules of a single type are in
 its module.
 
 A write puts the resource that it locks in Updating: a child its VNet, route table or security
@@ -17,7 +17,7 @@ from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
 from erfailover.lab.core.references import Reference
 from erfailover.lab.core.resource_types import ResourceTypes
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body
 from erfailover.lab.providers.provider import Provider
 
@@ -25,22 +25,26 @@ AT_ONCE_S = 1.0
 """Two subnets written within this time collide (409); later ones are held off (429): both are
 recorded, that it depends on the time is inferred."""
 RETRY_AFTER_S = 13
-"""What a second write is told to wait (recorded: 11 to 14 s)."""
+"""The ``Retry-After`` of a second write (recorded: 11 to 14 s)."""
 
 
-def locked(resource_id: ids.ResourceId) -> ids.ResourceId:
-    """The resource that a write to ``resource_id`` puts in Updating."""
+def get_locked_id(resource_id: ids.ResourceId) -> ids.ResourceId:
+    """Return the resource that a write to ``resource_id`` puts in Updating."""
     return resource_id.parent or resource_id
 
 
-def held(scene: Scene, resource_id: ids.ResourceId, uri: str = "") -> Refusal | None:
-    """A second write while another one is under way.
+def validate_idle(
+    context: RuleContext, resource_id: ids.ResourceId, uri: str = ""
+) -> Refusal | None:
+    """Return the refusal of a write while another one is in progress.
 
-    ``uri`` is where the other operation can be looked up, for the 409 that a subnet write
+    ``uri`` is the other operation's URL, for the 409 that a subnet write
     meets at once with another subnet's of its VNet; all else is a 429 (recorded).
     """
-    lock = locked(resource_id)
-    holder = scene.operations.holder(ids.key(lock)) or scene.operations.holder(ids.key(resource_id))
+    lock = get_locked_id(resource_id)
+    holder = context.operations.find_holder(ids.to_key(lock)) or context.operations.find_holder(
+        ids.to_key(resource_id)
+    )
     if holder is None:
         return None
     if resource_id.type == rt.VM:
@@ -50,26 +54,30 @@ def held(scene: Scene, resource_id: ids.ResourceId, uri: str = "") -> Refusal | 
             f"The request failed due to conflict with a concurrent request on {resource_id}.",
         )
     both_subnets = resource_id.type == rt.SUBNET and holder.type == rt.SUBNET
-    if both_subnets and scene.world.now - holder.started < AT_ONCE_S:
+    if both_subnets and context.world.now - holder.started < AT_ONCE_S:
         return errors.operation_in_progress(uri + holder.id)
-    found = scene.world.get(lock)
-    shown = found.body["id"] if found is not None else str(lock)
-    return errors.another_operation(holder.name, holder.id, shown, RETRY_AFTER_S)
+    locked = context.world.get(lock)
+    locked_id = locked.body["id"] if locked is not None else str(lock)
+    return errors.another_operation_in_progress(holder.name, holder.id, locked_id, RETRY_AFTER_S)
 
 
-def references_refused(
-    scene: Scene, types: ResourceTypes[Provider], resource_id: ids.ResourceId, body: Body
+def validate_references(
+    context: RuleContext, types: ResourceTypes[Provider], resource_id: ids.ResourceId, body: Body
 ) -> Refusal | None:
-    """References to what is not there, not modelled, elsewhere, or being written."""
-    found = scene.references.read(resource_id, body)
-    for each in found:
-        if (refusal := _missing(scene, types, resource_id, body, each)) is not None:
+    """Return the refusal of a reference that is missing, unmodelled, elsewhere or not ready."""
+    references = context.references.read(resource_id, body)
+    for reference in references:
+        if (
+            refusal := _validate_reference(context, types, resource_id, body, reference)
+        ) is not None:
             return refusal
-    return provisioned(scene, resource_id, (each.target for each in found))
+    return validate_provisioned(
+        context, resource_id, (reference.target for reference in references)
+    )
 
 
-def _missing(
-    scene: Scene,
+def _validate_reference(
+    context: RuleContext,
     types: ResourceTypes[Provider],
     resource_id: ids.ResourceId,
     body: Body,
@@ -80,10 +88,10 @@ def _missing(
         return errors.reference_missing(reference.target, str(resource_id))
     if types.find(target.provider, target.types) is None:
         return errors.not_modelled(f"the type {target.type}")
-    resource = scene.world.get(target)
+    resource = context.world.get(target)
     if resource is None:
         return errors.reference_missing(reference.target, str(resource_id))
-    owner = scene.world.get(target.parent) if target.parent else resource
+    owner = context.world.get(target.parent) if target.parent else resource
     place = body.get("location")
     if (
         place
@@ -95,13 +103,13 @@ def _missing(
     return None
 
 
-def provisioned(
-    scene: Scene, resource_id: ids.ResourceId, targets: Iterable[str]
+def validate_provisioned(
+    context: RuleContext, resource_id: ids.ResourceId, targets: Iterable[str]
 ) -> Refusal | None:
-    """A reference to a resource that an operation has in hand (recorded)."""
+    """Return the refusal of a reference to a resource with an active operation (recorded)."""
     for target in targets:
-        holder = scene.operations.holder(ids.key(target))
-        resource = scene.world.get(target)
+        holder = context.operations.find_holder(ids.to_key(target))
+        resource = context.world.get(target)
         if holder is None or resource is None:
             continue
         make = (

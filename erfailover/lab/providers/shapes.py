@@ -1,4 +1,4 @@
-"""The JSON types of what a client may write.
+"""The JSON types of the properties that a client may write.
 
 Owns the check of a request against the shape of its type, so that nothing behind it meets a value
 of another JSON type, and the shapes that several types share. Properties that a shape does not
@@ -42,13 +42,13 @@ BGP_SETTINGS = {
 }
 
 
-def children(properties: Shape) -> Shape:
+def make_children_shape(properties: Shape) -> Shape:
     """Return the shape of a list of children, given the shape of a child's properties."""
     return [{"id": str, "name": str, "properties": properties}]
 
 
-def fault(body: Body, properties: Shape) -> str | None:
-    """What is of the wrong JSON type in a request, in words; None where nothing is."""
+def find_fault(body: Body, properties: Shape) -> str | None:
+    """Describe the first value of the wrong JSON type in a request; return None if all fit."""
     top = {
         "id": str,
         "name": str,
@@ -58,31 +58,34 @@ def fault(body: Body, properties: Shape) -> str | None:
         "zones": [str],
         "properties": properties,
     }
-    return _fault(body, top, "$") or _tags_fault(body.get("tags"))
+    return _find_value_fault(body, top, "$") or _find_tags_fault(body.get("tags"))
 
 
-def _tags_fault(tags: object) -> str | None:
-    if isinstance(tags, dict) and not all(isinstance(each, str) for each in tags.values()):
+def _find_tags_fault(tags: object) -> str | None:
+    if isinstance(tags, dict) and not all(isinstance(value, str) for value in tags.values()):
         return "the tags at $.tags must be strings"
     return None
 
 
-def _fault(value: object, shape: Shape, path: str) -> str | None:
+def _find_value_fault(value: object, shape: Shape, path: str) -> str | None:
     if value is None:
         return None
     if isinstance(shape, list):
         if not isinstance(value, list):
             return f"a list was expected at {path}"
-        inner = (_fault(each, shape[0], f"{path}[{i}]") for i, each in enumerate(value))
-        missing = next((i for i, each in enumerate(value) if each is None), None)
+        inner = (_find_value_fault(item, shape[0], f"{path}[{i}]") for i, item in enumerate(value))
+        missing = next((i for i, item in enumerate(value) if item is None), None)
         if missing is not None:
             return f"null was not expected at {path}[{missing}]"
-        return next((each for each in inner if each), None)
+        return next((fault for fault in inner if fault), None)
     if isinstance(shape, Mapping):
         if not isinstance(value, dict):
             return f"an object was expected at {path}"
-        found = (_fault(value.get(key), each, f"{path}.{key}") for key, each in shape.items())
-        return next((each for each in found if each), None)
+        faults = (
+            _find_value_fault(value.get(key), inner_shape, f"{path}.{key}")
+            for key, inner_shape in shape.items()
+        )
+        return next((fault for fault in faults if fault), None)
     wrong = not isinstance(value, shape) or (shape is int and isinstance(value, bool))
     names = {str: "a string", bool: "a boolean", int: "a number", dict: "an object"}
     return f"{names[shape]} was expected at {path}" if wrong else None

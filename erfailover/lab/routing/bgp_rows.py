@@ -8,10 +8,16 @@ WEIGHT = 32768
 """Observed of every row of a VPN gateway with BGP."""
 
 
-def route_row(
-    local: str, prefix: str, hop: str | None, source: str, origin: str, as_path: str, weight: int
+def build_route(
+    local: str,
+    prefix: str,
+    hop: str | None,
+    source: str,
+    origin: str,
+    as_path: str,
+    weight: int = WEIGHT,
 ) -> Body:
-    """One route; recorded: a local one has no ``nextHop``."""
+    """Return a route's row; recorded: a local one has no ``nextHop``."""
     row: Body = {"localAddress": local, "network": prefix}
     if hop is not None:
         row["nextHop"] = hop
@@ -19,8 +25,8 @@ def route_row(
     return row
 
 
-def silent_peer(local: str, neighbor: str, asn: int, state: str) -> Body:
-    """A peer without a session; recorded: it has no ``connectedDuration``."""
+def build_silent_peer(local: str, neighbor: str, asn: int, state: str) -> Body:
+    """Return a peer without a session; recorded: it has no ``connectedDuration``."""
     return {
         "localAddress": local,
         "neighbor": neighbor,
@@ -32,29 +38,29 @@ def silent_peer(local: str, neighbor: str, asn: int, state: str) -> Body:
     }
 
 
-def connected_peer(
+def build_connected_peer(
     local: str, neighbor: str, asn: int, seconds: float, received: int, messages: tuple[int, int]
 ) -> Body:
-    """A peer whose session has been up for some seconds; messages are sent, then received."""
+    """Return a peer with a session of a given age; messages are sent, then received."""
     return {
         "localAddress": local,
         "neighbor": neighbor,
         "asn": asn,
         "state": "Connected",
-        "connectedDuration": duration(seconds),
+        "connectedDuration": format_duration(seconds),
         "routesReceived": received,
         "messagesSent": messages[0],
         "messagesReceived": messages[1],
     }
 
 
-def message_count(routes: int, seconds: float, keepalive_s: float) -> int:
-    """Messages one way: OPEN, the first KEEPALIVE, updates, then a KEEPALIVE at a time."""
+def count_messages(routes: int, seconds: float, keepalive_s: float) -> int:
+    """Return the messages one way: OPEN, the first KEEPALIVE, updates, then KEEPALIVEs."""
     return 3 + routes + int(seconds // keepalive_s)
 
 
-def duration(seconds: float) -> str:
-    """A ``connectedDuration``: ``00:01:14.8269278``, beyond a day ``3.03:14:13.1796961``."""
+def format_duration(seconds: float) -> str:
+    """Format a ``connectedDuration``: ``00:01:14.8269278``, or ``3.03:14:13.1796961``."""
     ticks = max(0, round(seconds * 10_000_000))
     whole, fraction = divmod(ticks, 10_000_000)
     minutes, second = divmod(whole, 60)

@@ -1,9 +1,9 @@
-"""Effective routes of a network interface, and the one that a destination takes.
+"""Effective routes of a network interface, and the route that a destination uses.
 
 Pure: everything follows from the parsed resources and the gateways' tables. Azure's precedence
 (documented): the longest prefix; for equal prefixes a user-defined route, then a gateway's,
 then a system one; except that the system routes of the VNet and of its peerings win over a
-gateway's routes even where those are more specific.
+gateway's routes even if those are more specific.
 
 A gateway's route that is never taken is listed as ``Invalid``, and a gateway's next hop is its
 public address (both assumed).
@@ -18,9 +18,9 @@ from erfailover.lab.core import addresses, ids
 from erfailover.lab.core.world import Body, Resource, World
 from erfailover.lab.routing import records
 from erfailover.lab.routing.bgp import Bgp
-from erfailover.lab.routing.expressroute import local_address
+from erfailover.lab.routing.expressroute import get_local_address
 from erfailover.lab.routing.index import Network
-from erfailover.lab.routing.route_servers import routes_in
+from erfailover.lab.routing.route_servers import list_routes
 
 DEFAULT, GATEWAY, USER = "Default", "VirtualNetworkGateway", "User"
 VNET_LOCAL, VNET_PEERING = "VnetLocal", "VNetPeering"
@@ -32,7 +32,7 @@ _RANK = {DEFAULT: 0, GATEWAY: 1, USER: 2}
 
 @dataclass(frozen=True, slots=True)
 class EffectiveRoute:
-    """One effective route of one prefix.
+    """An effective route of one prefix.
 
     ``target`` is the key of the VNet that a peering leads to, or of the gateway.
     """
@@ -46,8 +46,8 @@ class EffectiveRoute:
     active: bool = True
 
 
-def effective_routes(world: World, bgp: Bgp, nic: Resource) -> list[Body]:
-    """The rows of effectiveRouteTable for a network interface.
+def list_effective_routes(world: World, bgp: Bgp, nic: Resource) -> list[Body]:
+    """Return the rows of effectiveRouteTable for a network interface.
 
     Args:
         world: the lab's world.
@@ -56,29 +56,29 @@ def effective_routes(world: World, bgp: Bgp, nic: Resource) -> list[Body]:
 
     Returns:
         Rows with the keys that are always there (recorded), ``name`` for user-defined routes.
-        Empty for an interface that is not there yet.
+        Empty for an interface that does not exist yet.
     """
-    found = bgp.network.nics.get(ids.key(nic.id))
-    if found is None or world.get(nic.id) is None:
+    record = bgp.network.nics.get(ids.to_key(nic.id))
+    if record is None or world.get(nic.id) is None:
         return []
-    return [_row(route) for route in routes_of_subnet(bgp, found.subnet)]
+    return [_build_row(route) for route in list_subnet_routes(bgp, record.subnet)]
 
 
-def next_hop(world: World, bgp: Bgp, nic: Resource, destination: str) -> Body:
-    """The answer of Network Watcher's ``nextHop`` for a network interface.
+def find_next_hop(world: World, bgp: Bgp, nic: Resource, destination: str) -> Body:
+    """Return the answer of Network Watcher's ``nextHop`` for a network interface.
 
     Published: REST specification of networkWatchers, ``NextHopResult``; what is no user-defined
     route has the route table ``System Route``. That no route is type ``None`` is assumed.
     """
-    found = bgp.network.nics.get(ids.key(nic.id))
-    route = select(routes_of_subnet(bgp, found.subnet), destination) if found else None
+    record = bgp.network.nics.get(ids.to_key(nic.id))
+    route = select_route(list_subnet_routes(bgp, record.subnet), destination) if record else None
     body: Body = {
         "nextHopType": _NEXT_HOPS.get(route.next_hop_type, route.next_hop_type) if route else NONE,
         "routeTableId": "System Route",
     }
     if route is not None and route.next_hop:
         body["nextHopIpAddress"] = route.next_hop
-    subnet = bgp.network.subnets.get(found.subnet) if found else None
+    subnet = bgp.network.subnets.get(record.subnet) if record else None
     if route is not None and route.source == USER and subnet is not None:
         table = world.get(subnet.route_table)
         body["routeTableId"] = str(table.id) if table is not None else subnet.route_table
@@ -89,69 +89,71 @@ _NEXT_HOPS = {VNET_LOCAL: "VirtualNetwork", VNET_PEERING: "VirtualNetworkPeering
 """What Network Watcher calls two next hop types (published: "Network Watcher next hop")."""
 
 
-def routes_of_subnet(bgp: Bgp, subnet: str) -> list[EffectiveRoute]:
-    """The effective routes of every network interface in a subnet, by the subnet's key."""
+def list_subnet_routes(bgp: Bgp, subnet: str) -> list[EffectiveRoute]:
+    """Return the effective routes of every network interface in a subnet, by the subnet's key."""
     network = bgp.network
     place = network.subnets.get(subnet)
     vnet = network.vnets.get(place.vnet) if place is not None else None
     if place is None or vnet is None:
         return []
-    system = [*_system(network, vnet)]
-    user = [*_user(bgp, place, vnet)]
-    gateway = [] if network.tables.get(place.route_table) else [*_gateway(bgp, vnet)]
+    system = [*_list_system_routes(network, vnet)]
+    user = [*_list_user_routes(bgp, place, vnet)]
+    gateway = [] if network.tables.get(place.route_table) else [*_list_gateway_routes(bgp, vnet)]
     strong: addresses.PrefixMap[str] = addresses.PrefixMap()
     for route in system:
         if route.next_hop_type in (VNET_LOCAL, VNET_PEERING):
             strong.set_default(route.prefix, route.prefix)
     taken = {route.prefix for route in user}
-    shown = [replace(each, active=each.prefix not in taken) for each in system]
+    routes = [replace(route, active=route.prefix not in taken) for route in system]
     for route in gateway:
-        wider = strong.matches(route.prefix.partition("/")[0])
-        beaten = any(addresses.covers(each, route.prefix) for each in wider)
-        shown.append(replace(route, active=not beaten and route.prefix not in taken))
-    heard = {route.prefix for route in shown if route.source == GATEWAY and route.active}
-    shown = [
+        wider = strong.find_all(route.prefix.partition("/")[0])
+        beaten = any(addresses.covers(prefix, route.prefix) for prefix in wider)
+        routes.append(replace(route, active=not beaten and route.prefix not in taken))
+    learned = {route.prefix for route in routes if route.source == GATEWAY and route.active}
+    routes = [
         replace(route, active=False)
-        if route.next_hop_type in (INTERNET, NONE) and route.prefix in heard
+        if route.next_hop_type in (INTERNET, NONE) and route.prefix in learned
         else route
-        for route in shown
+        for route in routes
     ]
-    return [*shown, *user]
+    return [*routes, *user]
 
 
-def select(routes: Iterable[EffectiveRoute], destination: str) -> EffectiveRoute | None:
-    """The route that a destination address takes; None where none holds it."""
+def select_route(routes: Iterable[EffectiveRoute], destination: str) -> EffectiveRoute | None:
+    """Return the route that a destination address uses; None if no route contains it."""
     best: EffectiveRoute | None = None
     for route in routes:
-        if not route.active or not addresses.holds(route.prefix, destination):
+        if not route.active or not addresses.contains(route.prefix, destination):
             continue
-        if best is None or _precedence(route) > _precedence(best):
+        if best is None or _rank_route(route) > _rank_route(best):
             best = route
     return best
 
 
-def gateway_of(network: Network, vnet: str) -> records.Gateway | None:
-    """The gateway that a user-defined route means: a VPN one (documented: no ExpressRoute one)."""
-    return next((each for each in gateways_of(network, vnet) if each.kind == "vpn"), None)
+def find_gateway(network: Network, vnet: str) -> records.Gateway | None:
+    """Return the gateway of a user-defined route: a VPN one (documented: no ExpressRoute one)."""
+    return next(
+        (gateway for gateway in list_gateways(network, vnet) if gateway.kind == "vpn"), None
+    )
 
 
-def gateways_of(network: Network, vnet: str) -> list[records.Gateway]:
-    """The gateways a VNet's traffic uses: its own, or the remote ones it is lent.
+def list_gateways(network: Network, vnet: str) -> list[records.Gateway]:
+    """Return the gateways that a VNet uses: its own, or its remote gateways.
 
     Of an ExpressRoute and a VPN gateway the former comes first: it is preferred for one and
     the same prefix (documented).
     """
-    own = sorted(network.gateways.of(vnet), key=lambda each: each.kind)
-    lender = lender_of(network, vnet)
+    own = sorted(network.gateways.list_group(vnet), key=lambda gateway: gateway.kind)
+    lender = find_lender(network, vnet)
     if own or lender is None:
         return own
-    return sorted(network.gateways.of(lender), key=lambda each: each.kind)
+    return sorted(network.gateways.list_group(lender), key=lambda gateway: gateway.kind)
 
 
-def lender_of(network: Network, vnet: str) -> str | None:
-    """The VNet whose gateway or Route Server a VNet is lent, by its key; None without one."""
-    for here in network.peerings.of(vnet):
-        there = network.peering_between(here.remote, vnet)
+def find_lender(network: Network, vnet: str) -> str | None:
+    """Return the key of the VNet whose gateway or Route Server a VNet uses; None without one."""
+    for here in network.peerings.list_group(vnet):
+        there = network.find_peering(here.remote, vnet)
         if there is None or not (here.remote_gateways and there.transit):
             continue
         if here.connected and here.access and there.connected and there.access:
@@ -159,15 +161,15 @@ def lender_of(network: Network, vnet: str) -> str | None:
     return None
 
 
-def _precedence(route: EffectiveRoute) -> tuple[int, int]:
-    parsed_prefix = addresses.ipv4_network(route.prefix)
+def _rank_route(route: EffectiveRoute) -> tuple[int, int]:
+    parsed_prefix = addresses.parse_ipv4_network(route.prefix)
     return (parsed_prefix.prefixlen if parsed_prefix is not None else 0, _RANK[route.source])
 
 
-def _system(network: Network, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
+def _list_system_routes(network: Network, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
     for prefix in vnet.prefixes:
         yield EffectiveRoute(DEFAULT, prefix, VNET_LOCAL, target=vnet.key)
-    for peering in network.peerings.of(vnet.key):
+    for peering in network.peerings.list_group(vnet.key):
         remote = network.vnets.get(peering.remote)
         if peering.connected and peering.access and remote is not None:
             for prefix in peering.remote_prefixes or remote.prefixes:
@@ -178,28 +180,30 @@ def _system(network: Network, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
             yield EffectiveRoute(DEFAULT, prefix, NONE)
 
 
-def _gateway(bgp: Bgp, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
-    seen: set[str] = set()
-    for gateway in gateways_of(bgp.network, vnet.key):
+def _list_gateway_routes(bgp: Bgp, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
+    prefixes: set[str] = set()
+    for gateway in list_gateways(bgp.network, vnet.key):
         hop = bgp.network.public_ips.get(gateway.instances[0].public_ip) or ""
         if gateway.kind == "expressroute":
-            hop = local_address(bgp.network, gateway)
-        for prefix in bgp.remote_prefixes(gateway.key):
-            if prefix not in seen:
+            hop = get_local_address(bgp.network, gateway)
+        for prefix in bgp.list_remote_prefixes(gateway.key):
+            if prefix not in prefixes:
                 yield EffectiveRoute(GATEWAY, prefix, TO_GATEWAY, hop, gateway.key)
-            seen.add(prefix)
+            prefixes.add(prefix)
     # Documented: an appliance's routes reach the VNet and those that use its Route Server.
-    for host in (vnet.key, lender_of(bgp.network, vnet.key)):
-        for prefix, hop in routes_in(bgp.world, host) if host else ():
-            if prefix not in seen:
+    for host in (vnet.key, find_lender(bgp.network, vnet.key)):
+        for prefix, hop in list_routes(bgp.world, host) if host else ():
+            if prefix not in prefixes:
                 yield EffectiveRoute(GATEWAY, prefix, TO_GATEWAY, hop)
-            seen.add(prefix)
+            prefixes.add(prefix)
 
 
-def _user(bgp: Bgp, subnet: records.Subnet, vnet: records.Vnet) -> Iterable[EffectiveRoute]:
-    gateway = gateway_of(bgp.network, vnet.key)
-    for route in bgp.network.routes.of(subnet.route_table):
-        parsed_prefix = addresses.ipv4_network(route.prefix)
+def _list_user_routes(
+    bgp: Bgp, subnet: records.Subnet, vnet: records.Vnet
+) -> Iterable[EffectiveRoute]:
+    gateway = find_gateway(bgp.network, vnet.key)
+    for route in bgp.network.routes.list_group(subnet.route_table):
+        parsed_prefix = addresses.parse_ipv4_network(route.prefix)
         if parsed_prefix is None:
             continue
         target = ""
@@ -212,7 +216,7 @@ def _user(bgp: Bgp, subnet: records.Subnet, vnet: records.Vnet) -> Iterable[Effe
         )
 
 
-def _row(route: EffectiveRoute) -> Body:
+def _build_row(route: EffectiveRoute) -> Body:
     row: Body = {"name": route.name} if route.name else {}
     return row | {
         "source": route.source,

@@ -1,6 +1,6 @@
-"""What routing reads off the world's resources, parsed and kept up to date.
+"""Parsed copies of the world's resources, kept up to date for routing.
 
-Owns parsed copies of the *active* bodies and the indexes over them. ``refresh`` looks at every
+Owns parsed copies of the *active* bodies and the indexes over them. ``refresh`` visits every
 resource but parses only what changed, so that a change of a large world stays cheap. It never
 changes a resource and draws no conclusion: who routes what is for ``bgp`` and ``effective_routes``.
 """
@@ -34,39 +34,39 @@ from erfailover.lab.routing.records import (
 T = TypeVar("T")
 
 
-class Shelf(Generic[T]):
-    """Things of one kind by key, and by the key of what they belong to."""
+class GroupedIndex(Generic[T]):
+    """Items of one kind by key, and by the key of their group."""
 
     def __init__(self) -> None:
         self.all: dict[str, T] = {}
         self._groups: dict[str, dict[str, T]] = {}
         self._group_of: dict[str, str] = {}
 
-    def put(self, key: str, group: str, thing: T) -> None:
-        """Keep a thing, in place of the one with that key."""
+    def add(self, key: str, group: str, thing: T) -> None:
+        """Add an item, replacing the one with the same key."""
         if self._group_of.get(key) not in (None, group):
-            self.drop(key)
+            self.remove(key)
         self.all[key] = thing
         self._group_of[key] = group
         self._groups.setdefault(group, {})[key] = thing
 
-    def drop(self, key: str) -> None:
-        """Forget a thing."""
+    def remove(self, key: str) -> None:
+        """Remove an item."""
         if key in self.all:
             del self.all[key]
             del self._groups[self._group_of.pop(key)][key]
 
     def get(self, key: str) -> T | None:
-        """The thing with that key."""
+        """Return the item with that key."""
         return self.all.get(key)
 
-    def of(self, group: str) -> Iterable[T]:
-        """The things that belong to something, in the order they were made."""
+    def list_group(self, group: str) -> Iterable[T]:
+        """Return the items of a group, in the order of their creation."""
         return self._groups.get(group, {}).values()
 
 
 @dataclass(slots=True)
-class _Seen:
+class _ParsedResource:
     resource: Resource
     kind: str
     active: Body | None
@@ -78,29 +78,29 @@ class Network:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _ParsedResource] = {}
         self.version = 0
         """Counts the changes of anything kept here."""
-        self.vnets: Shelf[records.Vnet] = Shelf()
-        self.subnets: Shelf[records.Subnet] = Shelf()
-        self.peerings: Shelf[records.Peering] = Shelf()
-        self.gateways: Shelf[records.Gateway] = Shelf()
-        self.local_gateways: Shelf[records.LocalGateway] = Shelf()
-        self.connections: Shelf[records.Connection] = Shelf()
-        self.public_ips: Shelf[str] = Shelf()
-        self.nics: Shelf[records.Nic] = Shelf()
-        self.machines: Shelf[records.Machine] = Shelf()
-        self.routes: Shelf[records.UserRoute] = Shelf()
-        self.rules: Shelf[records.SecurityRule] = Shelf()
+        self.vnets: GroupedIndex[records.Vnet] = GroupedIndex()
+        self.subnets: GroupedIndex[records.Subnet] = GroupedIndex()
+        self.peerings: GroupedIndex[records.Peering] = GroupedIndex()
+        self.gateways: GroupedIndex[records.Gateway] = GroupedIndex()
+        self.local_gateways: GroupedIndex[records.LocalGateway] = GroupedIndex()
+        self.connections: GroupedIndex[records.Connection] = GroupedIndex()
+        self.public_ips: GroupedIndex[str] = GroupedIndex()
+        self.nics: GroupedIndex[records.Nic] = GroupedIndex()
+        self.machines: GroupedIndex[records.Machine] = GroupedIndex()
+        self.routes: GroupedIndex[records.UserRoute] = GroupedIndex()
+        self.rules: GroupedIndex[records.SecurityRule] = GroupedIndex()
         self.machine_of: dict[str, records.Machine] = {}
         """Machines by the key of each of their network interfaces."""
-        self.circuits: Shelf[records.Circuit] = Shelf()
-        self.circuit_peerings: Shelf[records.CircuitPeering] = Shelf()
-        self.tables: Shelf[bool] = Shelf()
+        self.circuits: GroupedIndex[records.Circuit] = GroupedIndex()
+        self.circuit_peerings: GroupedIndex[records.CircuitPeering] = GroupedIndex()
+        self.tables: GroupedIndex[bool] = GroupedIndex()
         """Route tables by key: whether gateway routes are kept out."""
 
     def refresh(self) -> frozenset[str]:
-        """Parse what changed since the last time.
+        """Parse the resources that changed since the last refresh.
 
         Returns:
             The full types, in lower case, of the resources that changed, came or went.
@@ -108,20 +108,22 @@ class Network:
         changed: set[str] = set()
         resources = self._world.resources
         for key, resource in resources.items():
-            seen = self._seen.get(key)
-            if seen is None or seen.resource is not resource:
-                seen = self._seen[key] = _Seen(resource, resource.type, None, ())
-            elif seen.active is resource.active and seen.detail == _detail(seen.kind, resource):
+            parsed = self._seen.get(key)
+            if parsed is None or parsed.resource is not resource:
+                parsed = self._seen[key] = _ParsedResource(resource, resource.type, None, ())
+            elif parsed.active is resource.active and parsed.detail == _read_detail(
+                parsed.kind, resource
+            ):
                 continue
-            seen.active, seen.detail = resource.active, _detail(seen.kind, resource)
-            self._drop(key, seen.kind)
+            parsed.active, parsed.detail = resource.active, _read_detail(parsed.kind, resource)
+            self._remove(key, parsed.kind)
             if resource.active is not None:
-                self._put(key, seen.kind, resource)
-            changed.add(seen.kind)
+                self._add(key, parsed.kind, resource)
+            changed.add(parsed.kind)
         if len(self._seen) > len(resources):
             for key in [key for key in self._seen if key not in resources]:
                 kind = self._seen.pop(key).kind
-                self._drop(key, kind)
+                self._remove(key, kind)
                 changed.add(kind)
         if MACHINE in changed:
             self.machine_of = {
@@ -131,43 +133,49 @@ class Network:
             self.version += 1
         return frozenset(changed)
 
-    def peering_between(self, vnet: str, remote: str) -> records.Peering | None:
-        """The side of a peering that one VNet has towards another."""
-        return next((each for each in self.peerings.of(vnet) if each.remote == remote), None)
+    def find_peering(self, vnet: str, remote: str) -> records.Peering | None:
+        """Return the side of a peering that one VNet has towards another."""
+        return next(
+            (peering for peering in self.peerings.list_group(vnet) if peering.remote == remote),
+            None,
+        )
 
-    def lends_to(self, vnet: str) -> tuple[tuple[str, str], ...]:
-        """Prefix and VNet of every spoke that uses a VNet's gateways as its remote gateways."""
-        found: dict[str, str] = {}
-        for here in self.peerings.of(vnet):
+    def list_borrowers(self, vnet: str) -> tuple[tuple[str, str], ...]:
+        """Return prefix and VNet of every spoke that uses a VNet's gateways."""
+        vnets_by_prefix: dict[str, str] = {}
+        for here in self.peerings.list_group(vnet):
             if not (here.connected and here.transit and here.access):
                 continue
-            there = self.peering_between(here.remote, vnet)
+            there = self.find_peering(here.remote, vnet)
             spoke = self.vnets.get(here.remote)
             if there is None or spoke is None:
                 continue
             if there.connected and there.remote_gateways and there.access:
                 for prefix in here.remote_prefixes or spoke.prefixes:
-                    found.setdefault(prefix, spoke.key)
-        return tuple(found.items())
+                    vnets_by_prefix.setdefault(prefix, spoke.key)
+        return tuple(vnets_by_prefix.items())
 
-    def gateway_in(self, vnet: str) -> records.Gateway | None:
-        """The VPN gateway of a VNet, or else its ExpressRoute gateway."""
-        found = list(self.gateways.of(vnet))
-        return next((each for each in found if each.kind == "vpn"), found[0] if found else None)
+    def find_gateway(self, vnet: str) -> records.Gateway | None:
+        """Return the VPN gateway of a VNet, or else its ExpressRoute gateway."""
+        gateways = list(self.gateways.list_group(vnet))
+        return next(
+            (gateway for gateway in gateways if gateway.kind == "vpn"),
+            gateways[0] if gateways else None,
+        )
 
-    def nic_with_address(self, vnet: str, address: str) -> records.Nic | None:
-        """The network interface of a VNet that has a private address."""
-        for nic in self.nics.of(vnet):
-            if any(each.address == address for each in nic.configurations):
+    def find_nic(self, vnet: str, address: str) -> records.Nic | None:
+        """Return the network interface of a VNet that has a private address."""
+        for nic in self.nics.list_group(vnet):
+            if any(configuration.address == address for configuration in nic.configurations):
                 return nic
         return None
 
-    def _drop(self, key: str, kind: str) -> None:
-        for shelf in self._shelves(kind):
-            shelf.drop(key)
+    def _remove(self, key: str, kind: str) -> None:
+        for shelf in self._get_indexes(kind):
+            shelf.remove(key)
 
-    def _shelves(self, kind: str) -> tuple[Shelf[Any], ...]:
-        shelves: dict[str, tuple[Shelf[Any], ...]] = {
+    def _get_indexes(self, kind: str) -> tuple[GroupedIndex[Any], ...]:
+        shelves: dict[str, tuple[GroupedIndex[Any], ...]] = {
             VNET: (self.vnets,),
             SUBNET: (self.subnets,),
             PEERING: (self.peerings,),
@@ -185,45 +193,45 @@ class Network:
         }
         return shelves.get(kind, ())
 
-    def _put(self, key: str, kind: str, resource: Resource) -> None:
-        parent = ids.key(resource.id.parent) if resource.id.parent is not None else ""
+    def _add(self, key: str, kind: str, resource: Resource) -> None:
+        parent = ids.to_key(resource.id.parent) if resource.id.parent is not None else ""
         body = resource.active_properties
         if kind == VNET:
-            self.vnets.put(key, "", records.vnet(key, resource, body))
+            self.vnets.add(key, "", records.read_vnet(key, resource, body))
         elif kind == SUBNET:
-            self.subnets.put(key, parent, records.subnet(key, parent, body))
+            self.subnets.add(key, parent, records.read_subnet(key, parent, body))
         elif kind == PEERING:
-            self.peerings.put(key, parent, records.peering(key, parent, resource, body))
+            self.peerings.add(key, parent, records.read_peering(key, parent, resource, body))
         elif kind == GATEWAY:
-            gateway = records.gateway(key, resource, body)
-            self.gateways.put(key, gateway.vnet, gateway)
+            gateway = records.read_gateway(key, resource, body)
+            self.gateways.add(key, gateway.vnet, gateway)
         elif kind == LOCAL_GATEWAY:
-            self.local_gateways.put(key, "", records.local_gateway(key, body))
+            self.local_gateways.add(key, "", records.read_local_gateway(key, body))
         elif kind == CONNECTION:
-            connection = records.connection(key, resource, body)
-            self.connections.put(key, connection.gateway, connection)
+            connection = records.read_connection(key, resource, body)
+            self.connections.add(key, connection.gateway, connection)
         elif kind == PUBLIC_IP:
-            self.public_ips.put(key, "", str(body.get("ipAddress") or ""))
+            self.public_ips.add(key, "", str(body.get("ipAddress") or ""))
         elif kind == NIC:
-            nic = records.nic(key, resource, body)
-            self.nics.put(key, nic.vnet, nic)
+            nic = records.read_nic(key, resource, body)
+            self.nics.add(key, nic.vnet, nic)
         elif kind == MACHINE:
-            self.machines.put(key, "", records.machine(key, resource, body))
+            self.machines.add(key, "", records.read_machine(key, resource, body))
         elif kind == ROUTE:
-            self.routes.put(key, parent, records.route(resource, parent, body))
+            self.routes.add(key, parent, records.read_route(resource, parent, body))
         elif kind == RULE:
-            self.rules.put(key, parent, records.rule(resource, parent, body))
+            self.rules.add(key, parent, records.read_rule(resource, parent, body))
         elif kind == CIRCUIT:
-            self.circuits.put(key, "", records.circuit(key, resource))
+            self.circuits.add(key, "", records.read_circuit(key, resource))
         elif kind == CIRCUIT_PEERING:
             if body.get("peeringType") == "AzurePrivatePeering":
-                self.circuit_peerings.put(key, parent, records.circuit_peering(key, body))
+                self.circuit_peerings.add(key, parent, records.read_circuit_peering(key, body))
         elif kind == TABLE:
-            self.tables.put(key, "", bool(body.get("disableBgpRoutePropagation")))
+            self.tables.add(key, "", bool(body.get("disableBgpRoutePropagation")))
 
 
-def _detail(kind: str, resource: Resource) -> tuple[Any, ...]:
-    """What may change without a new ``active``: another resource's doing, or hidden."""
+def _read_detail(kind: str, resource: Resource) -> tuple[Any, ...]:
+    """Return what can change without a new ``active`` body, such as hidden values."""
     if kind == PEERING:
         body = resource.active_properties
         space = body.get("remoteAddressSpace") or {}

@@ -1,7 +1,7 @@
-"""What routing reads off one resource: the active body as a frozen dataclass.
+"""Records of resources for routing: the active body as a frozen dataclass.
 
 Pure: one function a type, from the resource's key and body. A reference to another resource
-becomes that one's key, unresolved. It never looks at a second resource.
+becomes that one's key, unresolved. It never reads a second resource.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Subnet:
 class Peering:
     """One side of a peering, as its own VNet has it.
 
-    ``remote_prefixes`` is the remote address space as of the last synchronisation; None where
-    the resource does not tell, so that the remote VNet's own holds.
+    ``remote_prefixes`` is the remote address space as of the last synchronisation; None if
+    the resource lacks it, so that the remote VNet's own applies.
     """
 
     key: str
@@ -80,7 +80,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A virtual network gateway; two instances where it is active-active.
+    """A virtual network gateway; two instances if it is active-active.
 
     ``failed_locations`` are the peering locations, in lower case, that a site failover test of
     this gateway takes down.
@@ -98,7 +98,7 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class LocalGateway:
-    """A local network gateway: what a connection says of the far end."""
+    """A local network gateway: a connection's description of the far end."""
 
     key: str
     prefixes: tuple[str, ...]
@@ -125,7 +125,7 @@ class Connection:
 class Circuit:
     """An ExpressRoute circuit; ``prefixes`` is what its far end announces.
 
-    ``edges_up`` says of the primary and the secondary edge router whether it answers,
+    ``edges_up`` is whether the primary and the secondary edge router answer,
     ``customer_up`` whether its session with the customer edge may come up; ``ipv6`` is announced
     as well, and no packet follows it.
     """
@@ -219,52 +219,52 @@ class SecurityRule:
     ports: tuple[str, ...]
 
 
-def _reference(body: Body, name: str) -> str:
-    """The key of the resource that a property refers to; empty where it refers to none."""
-    found = body.get(name) or {}
-    return ids.key(str(found.get("id") or ""))
+def _read_reference(body: Body, name: str) -> str:
+    """Return the key of the resource that a property refers to; empty if there is none."""
+    reference = body.get(name) or {}
+    return ids.to_key(str(reference.get("id") or ""))
 
 
-def _space(body: Body, name: str) -> tuple[str, ...]:
-    return addresses.networks((body.get(name) or {}).get("addressPrefixes") or ())
+def _read_space(body: Body, name: str) -> tuple[str, ...]:
+    return addresses.parse_ipv4_networks((body.get(name) or {}).get("addressPrefixes") or ())
 
 
-def _either(body: Body, one: str, several: str) -> tuple[str, ...]:
-    """A property that Azure has in a singular and a plural form."""
-    found = [*(body.get(several) or ())]
+def _read_either(body: Body, one: str, several: str) -> tuple[str, ...]:
+    """Return a property that Azure has in a singular and a plural form."""
+    items = [*(body.get(several) or ())]
     if body.get(one) not in (None, ""):
-        found.append(body[one])
-    return tuple(dict.fromkeys(str(each) for each in found))
+        items.append(body[one])
+    return tuple(dict.fromkeys(str(item) for item in items))
 
 
-def vnet(key: str, resource: Resource, body: Body) -> Vnet:
+def read_vnet(key: str, resource: Resource, body: Body) -> Vnet:
     """Read a virtual network."""
-    summarized = _space(body, "summarizedGatewayPrefixes")
+    summarized = _read_space(body, "summarizedGatewayPrefixes")
     space = (body.get("addressSpace") or {}).get("addressPrefixes") or ()
-    ipv6 = addresses.ipv6_networks(space)
-    return Vnet(key, resource.id.name, _space(body, "addressSpace"), summarized, ipv6)
+    ipv6 = addresses.parse_ipv6_networks(space)
+    return Vnet(key, resource.id.name, _read_space(body, "addressSpace"), summarized, ipv6)
 
 
-def subnet(key: str, vnet: str, body: Body) -> Subnet:
+def read_subnet(key: str, vnet: str, body: Body) -> Subnet:
     """Read a subnet."""
     return Subnet(
         key,
         vnet,
-        addresses.networks(_either(body, "addressPrefix", "addressPrefixes")),
-        _reference(body, "networkSecurityGroup"),
-        _reference(body, "routeTable"),
-        _reference(body, "natGateway"),
+        addresses.parse_ipv4_networks(_read_either(body, "addressPrefix", "addressPrefixes")),
+        _read_reference(body, "networkSecurityGroup"),
+        _read_reference(body, "routeTable"),
+        _read_reference(body, "natGateway"),
     )
 
 
-def peering(key: str, vnet: str, resource: Resource, body: Body) -> Peering:
+def read_peering(key: str, vnet: str, resource: Resource, body: Body) -> Peering:
     """Read one side of a peering."""
-    synchronised = _space(body, "remoteAddressSpace")
+    synchronised = _read_space(body, "remoteAddressSpace")
     return Peering(
         key=key,
         name=resource.id.name,
         vnet=vnet,
-        remote=_reference(body, "remoteVirtualNetwork"),
+        remote=_read_reference(body, "remoteVirtualNetwork"),
         connected=body.get("peeringState") == "Connected",
         access=bool(body.get("allowVirtualNetworkAccess", True)),
         forwarded=bool(body.get("allowForwardedTraffic")),
@@ -274,26 +274,26 @@ def peering(key: str, vnet: str, resource: Resource, body: Body) -> Peering:
     )
 
 
-def gateway(key: str, resource: Resource, body: Body) -> Gateway:
+def read_gateway(key: str, resource: Resource, body: Body) -> Gateway:
     """Read a virtual network gateway and its instances."""
     settings = body.get("bgpSettings") or {}
     configurations = body.get("ipConfigurations") or [{}]
     single = str(settings.get("bgpPeeringAddress") or "").split(",")
     instances = []
     for index, configuration in enumerate(configurations):
-        name = ids.key(str(configuration.get("id") or ""))
+        name = ids.to_key(str(configuration.get("id") or ""))
         addresses = [single[index].strip()] if index < len(single) and single[index] else []
-        for each in settings.get("bgpPeeringAddresses") or ():
-            if name and ids.key(str(each.get("ipconfigurationId") or "")) == name:
-                addresses += each.get("defaultBgpIpAddresses") or ()
-                addresses += each.get("customBgpIpAddresses") or ()
-        public_ip = _reference(configuration.get("properties") or {}, "publicIPAddress")
+        for row in settings.get("bgpPeeringAddresses") or ():
+            if name and ids.to_key(str(row.get("ipconfigurationId") or "")) == name:
+                addresses += row.get("defaultBgpIpAddresses") or ()
+                addresses += row.get("customBgpIpAddresses") or ()
+        public_ip = _read_reference(configuration.get("properties") or {}, "publicIPAddress")
         instances.append(Instance(tuple(dict.fromkeys(addresses)), public_ip))
     first = configurations[0].get("properties") or {}
     return Gateway(
         key=key,
         name=resource.id.name,
-        vnet=_reference(first, "subnet").rpartition("/subnets/")[0],
+        vnet=_read_reference(first, "subnet").rpartition("/subnets/")[0],
         kind=str(body.get("gatewayType") or "Vpn").lower(),
         bgp=bool(body.get("enableBgp")),
         asn=int(settings.get("asn") or 65515),
@@ -302,43 +302,43 @@ def gateway(key: str, resource: Resource, body: Body) -> Gateway:
     )
 
 
-def local_gateway(key: str, body: Body) -> LocalGateway:
+def read_local_gateway(key: str, body: Body) -> LocalGateway:
     """Read a local network gateway."""
     settings = body.get("bgpSettings") or {}
     return LocalGateway(
         key,
-        _space(body, "localNetworkAddressSpace"),
+        _read_space(body, "localNetworkAddressSpace"),
         str(body.get("gatewayIpAddress") or ""),
         int(settings.get("asn") or 0),
         str(settings.get("bgpPeeringAddress") or ""),
     )
 
 
-def connection(key: str, resource: Resource, body: Body) -> Connection:
+def read_connection(key: str, resource: Resource, body: Body) -> Connection:
     """Read a connection and its shared key."""
     return Connection(
         key=key,
         name=resource.id.name,
-        gateway=_reference(body, "virtualNetworkGateway1"),
-        local_gateway=_reference(body, "localNetworkGateway2"),
+        gateway=_read_reference(body, "virtualNetworkGateway1"),
+        local_gateway=_read_reference(body, "localNetworkGateway2"),
         ipsec=str(body.get("connectionType") or "").lower() == "ipsec",
         bgp=bool(body.get("enableBgp")),
         shared_key=resource.hidden.get("sharedKey", ""),
-        circuit=_reference(body, "peer"),
+        circuit=_read_reference(body, "peer"),
     )
 
 
 FAILED = "failedLocations"
-"""Where a gateway keeps the locations its failover tests take down, one a line."""
+"""The hidden value with the locations that a gateway's failover tests take down, one per line."""
 ON_PREMISES_TAG = "lab:on-premises"
-"""The tag of a circuit that says which prefixes its far end announces."""
+"""The tag of a circuit that lists the prefixes that its far end advertises."""
 EDGES_DOWN_TAG = "lab:edges-down"
-"""The tag of a circuit that says which edges do not answer: primary, secondary, or both."""
+"""The tag of a circuit that lists the edges that do not answer: primary, secondary, or both."""
 SESSIONS_DOWN = "sessionsDown"
-"""Where a circuit keeps which edges have lost the customer edge: primary, secondary, or both."""
+"""The hidden value with a circuit's edges that have lost the customer edge."""
 
 
-def circuit(key: str, resource: Resource) -> Circuit:
+def read_circuit(key: str, resource: Resource) -> Circuit:
     """Read an ExpressRoute circuit."""
     body = resource.active_properties
     tags = (resource.active or {}).get("tags") or {}
@@ -350,14 +350,14 @@ def circuit(key: str, resource: Resource) -> Circuit:
         key,
         str((body.get("serviceProviderProperties") or {}).get("peeringLocation") or ""),
         states == ("Enabled", "Provisioned"),
-        addresses.networks(announced),
+        addresses.parse_ipv4_networks(announced),
         ("primary" not in down, "secondary" not in down),
-        addresses.ipv6_networks(announced),
+        addresses.parse_ipv6_networks(announced),
         ("primary" not in lost, "secondary" not in lost),
     )
 
 
-def circuit_peering(key: str, body: Body) -> CircuitPeering:
+def read_circuit_peering(key: str, body: Body) -> CircuitPeering:
     """Read a circuit's private peering."""
     return CircuitPeering(
         key,
@@ -370,39 +370,43 @@ def circuit_peering(key: str, body: Body) -> CircuitPeering:
     )
 
 
-def nic(key: str, resource: Resource, body: Body) -> Nic:
+def read_nic(key: str, resource: Resource, body: Body) -> Nic:
     """Read a network interface."""
-    found = []
-    for each in body.get("ipConfigurations") or ():
-        configuration = each.get("properties") or {}
-        found.append(
+    configurations = []
+    for row in body.get("ipConfigurations") or ():
+        configuration = row.get("properties") or {}
+        configurations.append(
             (
                 not configuration.get("primary", True),
                 IpConfiguration(
                     str(configuration.get("privateIPAddress") or ""),
-                    _reference(configuration, "subnet"),
-                    _reference(configuration, "publicIPAddress"),
+                    _read_reference(configuration, "subnet"),
+                    _read_reference(configuration, "publicIPAddress"),
                 ),
             )
         )
-    found.sort(key=lambda pair: pair[0])
+    configurations.sort(key=lambda pair: pair[0])
     return Nic(
         key=key,
         name=resource.id.name,
-        configurations=tuple(configuration for _, configuration in found),
+        configurations=tuple(configuration for _, configuration in configurations),
         forwarding=bool(body.get("enableIPForwarding")),
-        security_group=_reference(body, "networkSecurityGroup"),
+        security_group=_read_reference(body, "networkSecurityGroup"),
     )
 
 
-def machine(key: str, resource: Resource, body: Body) -> Machine:
+def read_machine(key: str, resource: Resource, body: Body) -> Machine:
     """Read a virtual machine's list of interfaces."""
-    found = (body.get("networkProfile") or {}).get("networkInterfaces") or []
-    ordered = sorted(found, key=lambda each: not (each.get("properties") or {}).get("primary"))
-    return Machine(key, resource.id.name, tuple(ids.key(str(each.get("id"))) for each in ordered))
+    references = (body.get("networkProfile") or {}).get("networkInterfaces") or []
+    ordered = sorted(
+        references, key=lambda reference: not (reference.get("properties") or {}).get("primary")
+    )
+    return Machine(
+        key, resource.id.name, tuple(ids.to_key(str(reference.get("id"))) for reference in ordered)
+    )
 
 
-def route(resource: Resource, table: str, body: Body) -> UserRoute:
+def read_route(resource: Resource, table: str, body: Body) -> UserRoute:
     """Read a user-defined route."""
     return UserRoute(
         resource.id.name,
@@ -413,7 +417,7 @@ def route(resource: Resource, table: str, body: Body) -> UserRoute:
     )
 
 
-def rule(resource: Resource, group: str, body: Body) -> SecurityRule:
+def read_rule(resource: Resource, group: str, body: Body) -> SecurityRule:
     """Read a security rule."""
     return SecurityRule(
         name=resource.id.name,
@@ -422,7 +426,7 @@ def rule(resource: Resource, group: str, body: Body) -> SecurityRule:
         allow=str(body.get("access")).lower() == "allow",
         priority=int(body.get("priority") or 4096),
         protocol=str(body.get("protocol") or "*").lower(),
-        sources=_either(body, "sourceAddressPrefix", "sourceAddressPrefixes"),
-        destinations=_either(body, "destinationAddressPrefix", "destinationAddressPrefixes"),
-        ports=_either(body, "destinationPortRange", "destinationPortRanges"),
+        sources=_read_either(body, "sourceAddressPrefix", "sourceAddressPrefixes"),
+        destinations=_read_either(body, "destinationAddressPrefix", "destinationAddressPrefixes"),
+        ports=_read_either(body, "destinationPortRange", "destinationPortRanges"),
     )

@@ -1,13 +1,13 @@
-"""BGP tables as a pure function of who speaks to whom and what each originates.
+"""BGP tables as a pure function of the adjacencies and of what each speaker originates.
 
-Decides which routes every gateway instance hears, prefers and passes on; it knows nothing of
+Decides which routes every gateway instance learns, prefers and advertises; it knows nothing of
 time, of resources, or of the wire. The rules are those the observed tables imply: a route
-that an instance originates beats a heard one; then the shortest AS path; nothing goes back to
+that an instance originates beats a learned one; then the shortest AS path; nothing goes back to
 the peer it came from, nor to an AS its path holds; the prefixes of a local network gateway
 are withheld from the connection they belong to; host routes to peers stay at home.
 
 Among paths of one length an external one beats the twin instance's, then the lowest peer
-address wins (assumed: the last step of BGP's decision process; Azure does not say).
+address wins (assumed: the last step of BGP's decision process; Azure's is unpublished).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EndKey = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """One gateway instance: its ASN and the prefixes it originates and may advertise."""
+    """A gateway instance: its ASN and the prefixes it originates and may advertise."""
 
     key: SpeakerKey
     asn: int
@@ -33,8 +33,8 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """A route as it was heard: from which end, by which peer address, over which ASNs."""
+class BgpRoute:
+    """A learned route: at which end, from which peer address, over which ASNs."""
 
     prefix: str
     as_path: tuple[int, ...]
@@ -44,12 +44,12 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
-    """One direction of a session: ``receiver`` hears ``sender`` at its end ``end``.
+class Adjacency:
+    """One direction of a session: ``receiver`` learns from ``sender`` at its end ``end``.
 
-    ``withheld`` are the prefixes that the sender keeps from this session. A ``frozen`` hearing
-    stands for a session whose far end has gone silent and whose hold time still runs: its
-    routes are those heard last. ``sender_end`` is the sender's own end of the session.
+    ``withheld`` are the prefixes that the sender keeps from this session. A ``frozen`` adjacency
+    is a session whose far end has gone silent and whose hold time still runs: its
+    routes are those learned last. ``sender_end`` is the sender's own end of the session.
     """
 
     end: EndKey
@@ -59,77 +59,81 @@ class Hearing:
     sender_end: EndKey | None = None
     withheld: frozenset[str] = frozenset()
     internal: bool = False
-    frozen: tuple[Path, ...] | None = None
+    frozen: tuple[BgpRoute, ...] | None = None
 
 
-Heard = Mapping[EndKey, Mapping[str, Path]]
-"""By end, the routes heard there, by prefix."""
+ReceivedRoutes = Mapping[EndKey, Mapping[str, BgpRoute]]
+"""By end, the routes learned there, by prefix."""
 
 
-def converge(speakers: Mapping[SpeakerKey, Speaker], hearings: Sequence[Hearing]) -> Heard:
-    """Let the speakers exchange routes until nothing changes any more.
+def converge(
+    speakers: Mapping[SpeakerKey, Speaker], hearings: Sequence[Adjacency]
+) -> ReceivedRoutes:
+    """Exchange routes between the speakers until nothing changes.
 
     Returns:
         By end of a session, the routes that the receiver holds from there.
     """
-    heard: dict[EndKey, dict[str, Path]] = {each.end: {} for each in hearings}
+    received: dict[EndKey, dict[str, BgpRoute]] = {adjacency.end: {} for adjacency in hearings}
     ends_of: dict[SpeakerKey, list[EndKey]] = {}
-    listeners: dict[SpeakerKey, list[Hearing]] = {}
-    for each in hearings:
-        ends_of.setdefault(each.receiver, []).append(each.end)
-        if each.frozen is not None:
-            heard[each.end] = {path.prefix: path for path in each.frozen}
+    listeners: dict[SpeakerKey, list[Adjacency]] = {}
+    for adjacency in hearings:
+        ends_of.setdefault(adjacency.receiver, []).append(adjacency.end)
+        if adjacency.frozen is not None:
+            received[adjacency.end] = {path.prefix: path for path in adjacency.frozen}
         else:
-            listeners.setdefault(each.sender, []).append(each)
+            listeners.setdefault(adjacency.sender, []).append(adjacency)
     waiting = [key for key in speakers if key in listeners]
     while waiting:
         key = waiting.pop(0)
-        best = _best(heard[end] for end in ends_of.get(key, ()))
+        best = _select_best(received[end] for end in ends_of.get(key, ()))
         for hearing in listeners[key]:
-            told = _told(speakers[key], best, hearing, speakers[hearing.receiver].asn)
-            if told != heard[hearing.end]:
-                heard[hearing.end] = told
+            advertised = _advertise(speakers[key], best, hearing, speakers[hearing.receiver].asn)
+            if advertised != received[hearing.end]:
+                received[hearing.end] = advertised
                 if hearing.receiver in listeners and hearing.receiver not in waiting:
                     waiting.append(hearing.receiver)
-    return heard
+    return received
 
 
-def preferred(heard: Heard, ends: Sequence[EndKey]) -> dict[str, Path]:
-    """The best heard route of each prefix at some ends of one gateway."""
-    return _best(heard.get(end, {}) for end in ends)
+def select_best(received: ReceivedRoutes, ends: Sequence[EndKey]) -> dict[str, BgpRoute]:
+    """Return the best learned route of each prefix at some ends of one gateway."""
+    return _select_best(received.get(end, {}) for end in ends)
 
 
-def _best(tables: Iterable[Mapping[str, Path]]) -> dict[str, Path]:
-    best: dict[str, Path] = {}
+def _select_best(tables: Iterable[Mapping[str, BgpRoute]]) -> dict[str, BgpRoute]:
+    best: dict[str, BgpRoute] = {}
     for table in tables:
         for prefix, path in table.items():
-            if prefix not in best or _rank(path) < _rank(best[prefix]):
+            if prefix not in best or _rank_route(path) < _rank_route(best[prefix]):
                 best[prefix] = path
     return best
 
 
-def _rank(path: Path) -> tuple[int, bool, int]:
-    return len(path.as_path), path.internal, addresses.ipv4_number(path.peer) or 0
+def _rank_route(path: BgpRoute) -> tuple[int, bool, int]:
+    return len(path.as_path), path.internal, addresses.parse_ipv4_number(path.peer) or 0
 
 
-def _told(
-    sender: Speaker, best: Mapping[str, Path], hearing: Hearing, receiver_asn: int
-) -> dict[str, Path]:
-    """What a speaker tells one listener."""
-    told: dict[str, Path] = {}
+def _advertise(
+    sender: Speaker, best: Mapping[str, BgpRoute], hearing: Adjacency, receiver_asn: int
+) -> dict[str, BgpRoute]:
+    """Return the routes that a speaker advertises to a receiver."""
+    advertised: dict[str, BgpRoute] = {}
     own = frozenset(sender.originated)
     if hearing.internal:
         for prefix, path in best.items():
             if not path.internal and prefix not in own:
-                told[prefix] = Path(prefix, path.as_path, hearing.peer, hearing.end, True)
-        return told
+                advertised[prefix] = BgpRoute(prefix, path.as_path, hearing.peer, hearing.end, True)
+        return advertised
     if receiver_asn == sender.asn:
-        return told
+        return advertised
     for prefix in sender.originated:
         if prefix not in hearing.withheld:
-            told[prefix] = Path(prefix, (sender.asn,), hearing.peer, hearing.end)
+            advertised[prefix] = BgpRoute(prefix, (sender.asn,), hearing.peer, hearing.end)
     for prefix, path in best.items():
         if prefix in own or path.end == hearing.sender_end or receiver_asn in path.as_path:
             continue
-        told[prefix] = Path(prefix, (sender.asn, *path.as_path), hearing.peer, hearing.end)
-    return told
+        advertised[prefix] = BgpRoute(
+            prefix, (sender.asn, *path.as_path), hearing.peer, hearing.end
+        )
+    return advertised

@@ -26,25 +26,25 @@ class Packet:
     protocol: str = "icmp"
     port: int = 0
 
-    def reversed(self) -> Packet:
-        """The answer to it, before anybody translates it."""
+    def to_reply(self) -> Packet:
+        """Return the answer to the packet, before any address translation."""
         return Packet(self.destination, self.source, self.protocol, self.port)
 
 
-def refused_by(
+def find_refusing_rule(
     rules: Iterable[SecurityRule], group: str, inbound: bool, packet: Packet, space: Sequence[str]
 ) -> str | None:
-    """The name of the rule that drops a packet; None where a rule lets it through.
+    """Return the name of the rule that drops a packet; None if a rule allows it.
 
     Args:
         rules: the security group's own rules.
         group: the group's key.
-        inbound: whether the packet comes to the interface.
+        inbound: whether the packet enters the interface.
         packet: the packet.
-        space: the prefixes that the tag ``VirtualNetwork`` stands for at this interface.
+        space: the prefixes of the tag ``VirtualNetwork`` at this interface.
     """
     ordered = sorted(
-        (rule for rule in (*rules, *_defaults(group)) if rule.inbound == inbound),
+        (rule for rule in (*rules, *_list_default_rules(group)) if rule.inbound == inbound),
         key=lambda rule: rule.priority,
     )
     for rule in ordered:
@@ -53,8 +53,8 @@ def refused_by(
     return "DenyAll"
 
 
-def _defaults(group: str) -> Iterable[SecurityRule]:
-    """The default rules of every group (documented)."""
+def _list_default_rules(group: str) -> Iterable[SecurityRule]:
+    """Return the default rules of every group (documented)."""
     rows = (
         ("AllowVnetInBound", True, True, 65000, VIRTUAL_NETWORK, VIRTUAL_NETWORK),
         ("AllowAzureLoadBalancerInBound", True, True, 65001, LOAD_BALANCER, "*"),
@@ -72,14 +72,16 @@ def _defaults(group: str) -> Iterable[SecurityRule]:
 def _matches(rule: SecurityRule, packet: Packet, space: Sequence[str]) -> bool:
     if rule.protocol not in ("*", packet.protocol):
         return False
-    if packet.protocol != "icmp" and not any(_port(each, packet.port) for each in rule.ports):
+    if packet.protocol != "icmp" and not any(
+        _matches_port(port, packet.port) for port in rule.ports
+    ):
         return False
-    return any(_covers(each, packet.source, space) for each in rule.sources) and any(
-        _covers(each, packet.destination, space) for each in rule.destinations
+    return any(_covers(source, packet.source, space) for source in rule.sources) and any(
+        _covers(destination, packet.destination, space) for destination in rule.destinations
     )
 
 
-def _port(written: str, port: int) -> bool:
+def _matches_port(written: str, port: int) -> bool:
     if written == "*":
         return True
     low, _, high = written.partition("-")
@@ -91,8 +93,8 @@ def _covers(written: str, address: str, space: Sequence[str]) -> bool:
     if tag in ("*", "any"):
         return True
     if tag == VIRTUAL_NETWORK:
-        return any(addresses.holds(each, address) for each in space)
+        return any(addresses.contains(prefix, address) for prefix in space)
     if tag == INTERNET:
-        inside = any(addresses.holds(each, address) for each in space)
+        inside = any(addresses.contains(prefix, address) for prefix in space)
         return addresses.is_public(address) and not inside
-    return addresses.holds(written, address)
+    return addresses.contains(written, address)

@@ -1,10 +1,10 @@
-"""BGP sessions and tunnels over time: what each end is told to do, and what it sees.
+"""BGP sessions and tunnels over time: each end's configuration and view.
 
-Owns each end's view of its session and the tunnels' start. Every end sees for itself: one whose
-own configuration changed starts anew at once; the other notices a silence only when its hold
+Owns each end's view of its session and the tunnels' start. Each end has its own view: one whose
+own configuration changed restarts at once; the other notices a silence only when its hold
 time has passed. A session needs both ends to agree (addresses, ASNs, BGP on, one shared key).
-What is heard over a session is for ``route_exchange``; this module never looks at routes, it only
-keeps those that a silent session heard last.
+``route_exchange`` computes the routes of a session; this module never reads routes, it only
+keeps those that a silent session learned last.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 from erfailover.lab.core.world import World
 from erfailover.lab.routing.index import Network
 from erfailover.lab.routing.records import Connection, Gateway, LocalGateway
-from erfailover.lab.routing.route_exchange import EndKey, Path, SpeakerKey
+from erfailover.lab.routing.route_exchange import BgpRoute, EndKey, SpeakerKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class BgpTiming:
     """How long routing takes to notice things, in modelled seconds.
 
     ``hold_s`` and ``keepalive_s`` are the timers of Azure's VPN gateways (documented: 180 and
-    60 s). The others are assumed, nobody has published them: ``tunnel_s`` from the moment both
+    60 s). The others are unpublished and assumed: ``tunnel_s`` from the moment both
     connections agree to the tunnel being up, ``connect_s`` from then to an established session
     (the tunnel included), ``learn_s`` from a change of a peering to the gateway originating,
     or no longer originating, the spoke's prefixes, ``circuit_s`` from a change of a circuit or
@@ -40,11 +40,11 @@ class BgpTiming:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """One end of a connection as it is configured, at one instance of its gateway.
+class ConnectionEnd:
+    """A configured end of a connection, at one instance of its gateway.
 
     ``tunnel`` is the far end with which the tunnel's parameters agree (public addresses and
-    shared key), ``session`` the one with which BGP's agree too; None where there is none.
+    shared key), ``session`` the one with which BGP's agree too; None if there is none.
     """
 
     key: EndKey
@@ -64,17 +64,17 @@ class End:
 
     @property
     def identity(self) -> tuple[str, str, int]:
-        """What makes it another peer if it changes."""
+        """The values that make it another peer if they change."""
         return self.local_address, self.local_gateway.bgp_address, self.local_gateway.asn
 
 
 @dataclass(slots=True)
-class View:
-    """What one end sees of its session.
+class SessionView:
+    """One end's view of its session.
 
     ``since`` is when it came up, None while Connecting. ``partner`` names the far end it agrees
     with, by key and serial number. ``established`` is the far end of the session that is up, or
-    was when it went silent; ``frozen`` holds the routes heard last, from ``silent_since`` on.
+    was when it went silent; ``frozen`` holds the routes learned last, from ``silent_since`` on.
     """
 
     serial: int
@@ -83,34 +83,36 @@ class View:
     established: tuple[EndKey, int] | None = None
     since: float | None = None
     silent_since: float | None = None
-    frozen: tuple[Path, ...] | None = None
+    frozen: tuple[BgpRoute, ...] | None = None
     attempt: int = 0
 
 
 class Sessions:
     """Every end of every connection, and its view."""
 
-    def __init__(self, world: World, timing: BgpTiming, heard: Callable[[EndKey], list[Path]]):
+    def __init__(
+        self, world: World, timing: BgpTiming, list_received: Callable[[EndKey], list[BgpRoute]]
+    ):
         self._world = world
         self._timing = timing
-        self._heard = heard
+        self._heard = list_received
         self._serials = 0
-        self.ends: dict[EndKey, End] = {}
-        self.views: dict[EndKey, View] = {}
+        self.ends: dict[EndKey, ConnectionEnd] = {}
+        self.views: dict[EndKey, SessionView] = {}
         self.moves = 0
         """Counts the sessions that came up or were lost by an event."""
         self._tunnels: dict[EndKey, tuple[EndKey, float]] = {}
 
     def reconcile(self, network: Network) -> None:
-        """Take in what is configured now; the world has just changed."""
+        """Process the current configuration; the world has just changed."""
         self.ends = read_ends(network)
         self._reconcile_tunnels()
-        for key in [key for key, view in self.views.items() if self._obsolete(key, view)]:
+        for key in [key for key, view in self.views.items() if self._is_obsolete(key, view)]:
             del self.views[key]
         for key, end in self.ends.items():
             if end.speaks_bgp and key not in self.views:
-                self.views[key] = View(self._serial(), end.identity)
-        partners = {key: self._partner(key) for key in self.views}
+                self.views[key] = SessionView(self._next_serial(), end.identity)
+        partners = {key: self._find_partner(key) for key in self.views}
         changed = [key for key, view in self.views.items() if view.partner != partners[key]]
         for key in changed:
             self._fall_silent(key)
@@ -121,65 +123,67 @@ class Sessions:
             if partner is not None and (key < partner[0] or partner[0] not in changed):
                 self._agree(key, partner[0])
 
-    def _serial(self) -> int:
+    def _next_serial(self) -> int:
         self._serials += 1
         return self._serials
 
-    def tunnel_up(self, key: EndKey) -> bool:
-        """Whether the tunnel at one end carries packets now."""
-        found = self._tunnels.get(key)
-        return found is not None and self._world.now >= found[1] + self._timing.tunnel_s
+    def is_tunnel_up(self, key: EndKey) -> bool:
+        """Return whether the tunnel at one end carries packets now."""
+        tunnel = self._tunnels.get(key)
+        return tunnel is not None and self._world.now >= tunnel[1] + self._timing.tunnel_s
 
-    def far_end(self, key: EndKey) -> End | None:
-        """The other end of the tunnel at one end."""
-        found = self._tunnels.get(key)
-        return self.ends.get(found[0]) if found is not None else None
+    def get_far_end(self, key: EndKey) -> ConnectionEnd | None:
+        """Return the other end of the tunnel at one end."""
+        tunnel = self._tunnels.get(key)
+        return self.ends.get(tunnel[0]) if tunnel is not None else None
 
     def _reconcile_tunnels(self) -> None:
         now = self._world.now
-        known = self._tunnels
+        previous = self._tunnels
         self._tunnels = {
-            key: known[key] if key in known and known[key][0] == end.tunnel else (end.tunnel, now)
+            key: previous[key]
+            if key in previous and previous[key][0] == end.tunnel
+            else (end.tunnel, now)
             for key, end in self.ends.items()
             if end.tunnel is not None
         }
 
-    def _obsolete(self, key: EndKey, view: View) -> bool:
+    def _is_obsolete(self, key: EndKey, view: SessionView) -> bool:
         end = self.ends.get(key)
         return end is None or not end.speaks_bgp or end.identity != view.identity
 
-    def _partner(self, key: EndKey) -> tuple[EndKey, int] | None:
-        """The far end, where it means this end too (of two connections to one it means one)."""
+    def _find_partner(self, key: EndKey) -> tuple[EndKey, int] | None:
+        """Return the far end, if it refers to this end too (of two connections, to one)."""
         far = self.ends[key].session
         if far is None or self.ends[far].session != key:
             return None
         return far, self.views[far].serial
 
     def _fall_silent(self, key: EndKey) -> None:
-        """No keepalive comes any more; the session is lost when the hold time has passed."""
+        """Stop the keepalives; the session is lost when the hold time has passed."""
         view = self.views[key]
         if view.since is None or view.frozen is not None:
             return
         view.frozen = tuple(self._heard(key))
         view.silent_since = self._world.now
         expired = partial(self._expire, key, view, self._world.now)
-        self._world.at(self._world.now + self._timing.hold_s, expired)
+        self._world.schedule(self._world.now + self._timing.hold_s, expired)
 
-    def _expire(self, key: EndKey, view: View, silent_since: float) -> None:
+    def _expire(self, key: EndKey, view: SessionView, silent_since: float) -> None:
         if self.views.get(key) is view and view.silent_since == silent_since:
             view.since = view.silent_since = view.frozen = view.established = None
             self.moves += 1
 
     def _agree(self, one: EndKey, other: EndKey) -> None:
-        """Both ends agree again: an old session that neither dropped goes on, or a new starts."""
+        """Continue the old session if neither end dropped it; otherwise start a new one."""
         here, there = self.views[one], self.views[other]
         if here.established == (other, there.serial) and there.established == (one, here.serial):
             for view in (here, there):
                 view.frozen = view.silent_since = None
             return
-        here.attempt = there.attempt = self._serial()
+        here.attempt = there.attempt = self._next_serial()
         establish = partial(self._establish, one, other, here.attempt)
-        self._world.at(self._world.now + self._timing.connect_s, establish)
+        self._world.schedule(self._world.now + self._timing.connect_s, establish)
 
     def _establish(self, one: EndKey, other: EndKey, attempt: int) -> None:
         here, there = self.views.get(one), self.views.get(other)
@@ -194,9 +198,9 @@ class Sessions:
             view.frozen = view.silent_since = None
 
 
-def read_ends(network: Network) -> dict[EndKey, End]:
-    """What every connection configures, and which ends agree with each other."""
-    owners = _owners(network)
+def read_ends(network: Network) -> dict[EndKey, ConnectionEnd]:
+    """Return every connection's configured ends, and which ends agree with each other."""
+    owners = _map_owners(network)
     drafts = [
         (connection, gateway, local_gateway)
         for connection in network.connections.all.values()
@@ -207,7 +211,7 @@ def read_ends(network: Network) -> dict[EndKey, End]:
     by_gateway: dict[str, list[tuple[Connection, LocalGateway]]] = {}
     for connection, gateway, local_gateway in drafts:
         by_gateway.setdefault(gateway.key, []).append((connection, local_gateway))
-    ends: dict[EndKey, End] = {}
+    ends: dict[EndKey, ConnectionEnd] = {}
     for connection, gateway, local_gateway in drafts:
         for index, instance in enumerate(gateway.instances):
             key = (connection.key, index)
@@ -215,7 +219,7 @@ def read_ends(network: Network) -> dict[EndKey, End]:
             tunnel = session = None
             here = network.public_ips.get(instance.public_ip) or ""
             for back, back_to in by_gateway.get(far[0], ()) if far is not None and here else ():
-                if back_to.public_address != here or not _one_key(connection, back):
+                if back_to.public_address != here or not _has_same_key(connection, back):
                     continue
                 assert far is not None
                 tunnel = (back.key, far[1])
@@ -223,12 +227,12 @@ def read_ends(network: Network) -> dict[EndKey, End]:
                 if (
                     connection.bgp
                     and back.bgp
-                    and _names(local_gateway, far_gateway, far[1])
-                    and _names(back_to, gateway, index)
+                    and _matches_instance(local_gateway, far_gateway, far[1])
+                    and _matches_instance(back_to, gateway, index)
                 ):
                     session = tunnel
                 break
-            ends[key] = End(
+            ends[key] = ConnectionEnd(
                 key=key,
                 connection=connection,
                 gateway=gateway,
@@ -242,23 +246,23 @@ def read_ends(network: Network) -> dict[EndKey, End]:
     return ends
 
 
-def _owners(network: Network) -> Mapping[str, SpeakerKey]:
-    """The gateway instance behind each public address."""
-    found: dict[str, SpeakerKey] = {}
+def _map_owners(network: Network) -> Mapping[str, SpeakerKey]:
+    """Return the gateway instance behind each public address."""
+    owners: dict[str, SpeakerKey] = {}
     for gateway in network.gateways.all.values():
         for index, instance in enumerate(gateway.instances):
             address = network.public_ips.get(instance.public_ip)
             if address:
-                found[address] = (gateway.key, index)
-    return found
+                owners[address] = (gateway.key, index)
+    return owners
 
 
-def _one_key(one: Connection, other: Connection) -> bool:
+def _has_same_key(one: Connection, other: Connection) -> bool:
     return bool(one.shared_key) and one.shared_key == other.shared_key
 
 
-def _names(local_gateway: LocalGateway, gateway: Gateway, index: int) -> bool:
-    """Whether a local network gateway names a gateway instance's BGP settings."""
+def _matches_instance(local_gateway: LocalGateway, gateway: Gateway, index: int) -> bool:
+    """Return whether a local network gateway matches a gateway instance's BGP settings."""
     return (
         gateway.bgp
         and local_gateway.asn == gateway.asn

@@ -1,8 +1,8 @@
-"""The lab's web application: which handler answers which path.
+"""The lab's web application: the handler of each path.
 
 Owns the routes of Entra ID, of the managed identity and of the cloud's metadata; every other path
 is ARM's. It decides nothing about resources. Only requests that name a loopback host are
-answered, so that no web page elsewhere can reach the lab by a name of its own.
+answered, so that no web page elsewhere can reach the lab by another name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiohttp.typedefs import Handler
 from erfailover.lab.arm import directory, service
 from erfailover.lab.auth import managed_identity
 from erfailover.lab.core import errors
-from erfailover.lab.core.protocol import Answer, Request, refused
+from erfailover.lab.core.protocol import Answer, Request, answer_refusal
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.server import control_api
 
@@ -28,23 +28,25 @@ BODY_LIMIT = 4 * 2**20
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 
 
-def application(lab: Lab) -> web.Application:
-    """Return the web application that serves a lab."""
+def make_application(lab: Lab) -> web.Application:
+    """Return the web application of a lab."""
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_require_loopback])
     app[LAB] = lab
-    app.add_subapp("/lab", control_api.application(lab))
+    app.add_subapp("/lab", control_api.make_application(lab))
     app.add_routes(
         [
-            web.get("/metadata/endpoints", _cloud_metadata),
-            web.get(f"/{managed_identity.PATH}", _managed_identity),
-            web.post("/{tenant}/oauth2/token", _token),
-            web.post("/{tenant}/oauth2/v2.0/token", _token),
-            web.get("/{tenant}/.well-known/openid-configuration", _openid_configuration),
-            web.get("/{tenant}/v2.0/.well-known/openid-configuration", _openid_configuration),
-            web.get("/{tenant}/discovery/keys", _keys),
-            web.get("/{tenant}/discovery/v2.0/keys", _keys),
-            web.get("/{tenant}/discovery/instance", _instance_discovery),
-            web.route("*", "/{path:(?s:.*)}", _arm),
+            web.get("/metadata/endpoints", _handle_cloud_metadata),
+            web.get(f"/{managed_identity.PATH}", _handle_managed_identity),
+            web.post("/{tenant}/oauth2/token", _handle_token),
+            web.post("/{tenant}/oauth2/v2.0/token", _handle_token),
+            web.get("/{tenant}/.well-known/openid-configuration", _handle_openid_configuration),
+            web.get(
+                "/{tenant}/v2.0/.well-known/openid-configuration", _handle_openid_configuration
+            ),
+            web.get("/{tenant}/discovery/keys", _handle_keys),
+            web.get("/{tenant}/discovery/v2.0/keys", _handle_keys),
+            web.get("/{tenant}/discovery/instance", _handle_instance_discovery),
+            web.route("*", "/{path:(?s:.*)}", _handle_arm),
         ]
     )
     return app
@@ -56,18 +58,18 @@ async def _require_loopback(request: web.Request, handler: Handler) -> web.Strea
         return await handler(request)
     text = f"The lab answers on this machine only, not as {request.host}."
     refusal = errors.Refusal(421, "MisdirectedRequest", text)
-    return _response(request, refused(refusal, None))
+    return _build_response(request, answer_refusal(refusal, None))
 
 
-def _base(request: web.Request) -> str:
+def _get_base_url(request: web.Request) -> str:
     return f"https://{request.host}"
 
 
-async def _arm(request: web.Request) -> web.Response:
+async def _handle_arm(request: web.Request) -> web.Response:
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
-        return _response(request, refused(errors.content_too_large(BODY_LIMIT), None))
+        return _build_response(request, answer_refusal(errors.content_too_large(BODY_LIMIT), None))
     lab = request.app[LAB]
     answer = service.handle(
         lab,
@@ -75,7 +77,7 @@ async def _arm(request: web.Request) -> web.Response:
             request.method,
             unquote(request.rel_url.raw_path),
             {name.lower(): value for name, value in request.query.items()},
-            _base(request),
+            _get_base_url(request),
             body,
             request.headers,
         ),
@@ -84,13 +86,13 @@ async def _arm(request: web.Request) -> web.Response:
         await lab.clock.pause(answer.pause_s)
     if answer.drop and request.transport is not None:
         request.transport.abort()
-    return _response(request, answer)
+    return _build_response(request, answer)
 
 
-def _response(request: web.Request, answer: Answer) -> web.Response:
-    fresh = request.app[LAB].fresh
+def _build_response(request: web.Request, answer: Answer) -> web.Response:
+    generator = request.app[LAB].generator
     headers = dict(answer.headers)
-    headers["x-ms-request-id"] = headers["x-ms-correlation-request-id"] = fresh.guid()
+    headers["x-ms-request-id"] = headers["x-ms-correlation-request-id"] = generator.make_guid()
     headers["Cache-Control"] = "no-cache"
     if answer.body is None:
         return web.Response(status=answer.status, headers=headers)
@@ -103,42 +105,42 @@ def _response(request: web.Request, answer: Answer) -> web.Response:
     )
 
 
-async def _cloud_metadata(request: web.Request) -> web.Response:
+async def _handle_cloud_metadata(request: web.Request) -> web.Response:
     version = request.query.get("api-version", "")
-    return web.json_response(directory.cloud_metadata(_base(request), version))
+    return web.json_response(directory.build_cloud_metadata(_get_base_url(request), version))
 
 
-async def _managed_identity(request: web.Request) -> web.Response:
+async def _handle_managed_identity(request: web.Request) -> web.Response:
     lab = request.app[LAB]
     answer = managed_identity.answer(
-        lab.tokens, lab.identity, _base(request), request.query, request.headers
+        lab.tokens, lab.identity, _get_base_url(request), request.query, request.headers
     )
     return web.json_response(answer.body, status=answer.status)
 
 
-async def _token(request: web.Request) -> web.Response:
+async def _handle_token(request: web.Request) -> web.Response:
     form = {name: str(value) for name, value in (await request.post()).items()}
     tokens, tenant = request.app[LAB].tokens, request.match_info["tenant"]
-    answer = tokens.grant(_base(request), tenant, form)
+    answer = tokens.grant(_get_base_url(request), tenant, form)
     return web.json_response(answer.body, status=answer.status)
 
 
-async def _openid_configuration(request: web.Request) -> web.Response:
+async def _handle_openid_configuration(request: web.Request) -> web.Response:
     tokens, tenant = request.app[LAB].tokens, request.match_info["tenant"]
-    return web.json_response(tokens.configuration(_base(request), tenant))
+    return web.json_response(tokens.get_configuration(_get_base_url(request), tenant))
 
 
-async def _keys(request: web.Request) -> web.Response:
-    return web.json_response(request.app[LAB].tokens.keys())
+async def _handle_keys(request: web.Request) -> web.Response:
+    return web.json_response(request.app[LAB].tokens.get_public_keys())
 
 
-async def _instance_discovery(request: web.Request) -> web.Response:
+async def _handle_instance_discovery(request: web.Request) -> web.Response:
     tenant = request.app[LAB].identity.tenant
     names = {"preferred_network": request.host, "preferred_cache": request.host}
     return web.json_response(
         {
             "tenant_discovery_endpoint": (
-                f"{_base(request)}/{tenant}/v2.0/.well-known/openid-configuration"
+                f"{_get_base_url(request)}/{tenant}/v2.0/.well-known/openid-configuration"
             ),
             "api-version": "1.1",
             "metadata": [{**names, "aliases": [request.host]}],

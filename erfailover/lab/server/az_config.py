@@ -12,20 +12,20 @@ import io
 import json
 from pathlib import Path
 
-from erfailover.lab.auth.identity import Identity, subscription_name
+from erfailover.lab.auth.identity import Identity, get_subscription_name
 from erfailover.lab.server.files import make_private_folder, write_private
 
 CLOUD = "ErfailoverLab"
 
 
 def write_configuration(directory: Path, identity: Identity, endpoint: str) -> Path:
-    """Write a folder for ``AZURE_CONFIG_DIR``; gives it back."""
+    """Write a folder for ``AZURE_CONFIG_DIR`` and return it."""
     make_private_folder(directory)
     files = {
-        "config": _ini(_settings()),
-        "clouds.config": _ini({CLOUD: _cloud(endpoint)}),
-        "azureProfile.json": json.dumps(_profile(identity)),
-        "service_principal_entries.json": json.dumps(_entries(identity)),
+        "config": _format_ini(_build_settings()),
+        "clouds.config": _format_ini({CLOUD: _build_cloud(endpoint)}),
+        "azureProfile.json": json.dumps(_build_profile(identity)),
+        "service_principal_entries.json": json.dumps(_build_entries(identity)),
     }
     for name, content in files.items():
         write_private(directory / name, content.encode())
@@ -34,7 +34,7 @@ def write_configuration(directory: Path, identity: Identity, endpoint: str) -> P
     return directory
 
 
-def _settings() -> dict[str, dict[str, str]]:
+def _build_settings() -> dict[str, dict[str, str]]:
     return {
         "cloud": {"name": CLOUD},
         "core": {
@@ -50,7 +50,7 @@ def _settings() -> dict[str, dict[str, str]]:
     }
 
 
-def _cloud(endpoint: str) -> dict[str, str]:
+def _build_cloud(endpoint: str) -> dict[str, str]:
     names = (
         "active_directory",
         "active_directory_graph_resource_id",
@@ -61,21 +61,21 @@ def _cloud(endpoint: str) -> dict[str, str]:
         "resource_manager",
         "sql_management",
     )
-    found = {f"endpoint_{name}": endpoint for name in names}
+    endpoints = {f"endpoint_{name}": endpoint for name in names}
     # az fetches the aliases of images from here; the lab has none.
-    found["endpoint_vm_image_alias_doc"] = f"{endpoint}/aliases.json"
+    endpoints["endpoint_vm_image_alias_doc"] = f"{endpoint}/aliases.json"
     host = endpoint.removeprefix("https://")
-    return found | {f"suffix_{name}": host for name in ("storage_endpoint", "keyvault_dns")}
+    return endpoints | {f"suffix_{name}": host for name in ("storage_endpoint", "keyvault_dns")}
 
 
-def _profile(identity: Identity) -> dict[str, object]:
-    owned = [(tenant, each) for tenant in identity.tenants for each in tenant.subscriptions]
+def _build_profile(identity: Identity) -> dict[str, object]:
+    owned = [(tenant, own) for tenant in identity.tenants for own in tenant.subscriptions]
     return {
         "installationId": identity.object_id,
         "subscriptions": [
             {
                 "id": subscription,
-                "name": subscription_name(number),
+                "name": get_subscription_name(number),
                 "state": "Enabled",
                 "user": {"name": identity.client_id, "type": "servicePrincipal"},
                 "isDefault": number == 0,
@@ -89,7 +89,7 @@ def _profile(identity: Identity) -> dict[str, object]:
     }
 
 
-def _entries(identity: Identity) -> list[dict[str, str]]:
+def _build_entries(identity: Identity) -> list[dict[str, str]]:
     return [
         {
             "client_id": identity.client_id,
@@ -100,7 +100,7 @@ def _entries(identity: Identity) -> list[dict[str, str]]:
     ]
 
 
-def _ini(sections: dict[str, dict[str, str]]) -> str:
+def _format_ini(sections: dict[str, dict[str, str]]) -> str:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_dict(sections)
     written = io.StringIO()

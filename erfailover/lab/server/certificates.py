@@ -19,20 +19,20 @@ NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The certificate authority of a lab. ``ca_file`` is what clients are given to trust."""
+    """A lab's certificate authority; clients are configured to trust ``ca_file``."""
 
     ca: trustme.CA
     ca_file: Path
 
-    def server_context(self) -> ssl.SSLContext:
-        """TLS for the server, with a fresh certificate for the loopback names."""
+    def make_server_context(self) -> ssl.SSLContext:
+        """Return the server's TLS context, with a new certificate for the loopback names."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.ca.issue_cert(*NAMES).configure_cert(context)
         return context
 
 
-def authority(directory: Path) -> Authority:
-    """The authority kept in a directory, made there where there is none."""
+def load_authority(directory: Path) -> Authority:
+    """Return the authority in a directory; create it if it is missing."""
     make_private_folder(directory)
     ca_file, key_file = directory / "ca.pem", directory / "ca.key"
     if ca_file.is_file() and key_file.is_file():

@@ -23,25 +23,29 @@ from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.world import Body
 from erfailover.lab.engine import customer_edges, faults
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.machines.reachability import reaches
+from erfailover.lab.machines.reachability import trace_packet
 from erfailover.lab.server.files import write_private
 
 Action = Callable[[Lab, Any], Body]
-"""Does what a request asks, with its JSON or else its parameters; ValueError if they are wrong."""
+"""An action on a request's JSON, or else its parameters; it raises ValueError if they are wrong."""
 
 _WITH_JSON = ("POST", "PUT")
 
 
-def application(lab: Lab) -> web.Application:
-    """Return the application that serves a lab's own paths, below ``/lab``."""
+def make_application(lab: Lab) -> web.Application:
+    """Return the application of the lab's own paths, below ``/lab``."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if lab.refuse_lab_paths:
-            return _error(403, "LabPathsRefused", "This lab refuses its own paths.")
+            return _build_error(403, "LabPathsRefused", "This lab refuses its own paths.")
         sent = request.headers.get("Authorization", "").encode(errors="surrogateescape")
         if not hmac.compare_digest(sent, f"Bearer {lab.identity.lab_secret}".encode()):
-            return _error(401, "LabSecretRequired", "The lab's own paths need the lab's secret.")
+            return _build_error(
+                401,
+                "LabSecretRequired",
+                "The lab's own paths require the lab's secret as a bearer token.",
+            )
         try:
             return await handler(request)
         except web.HTTPException as refusal:
@@ -59,10 +63,10 @@ def application(lab: Lab) -> web.Application:
             with lab.lock:
                 lab.catch_up()
                 try:
-                    given = json.loads(body or b"null") if method in _WITH_JSON else parameters
-                    return web.json_response(action(lab, given), status=status)
+                    arguments = json.loads(body or b"null") if method in _WITH_JSON else parameters
+                    return web.json_response(action(lab, arguments), status=status)
                 except (ValueError, TypeError, OSError) as problem:
-                    return _error(400, invalid, str(problem))
+                    return _build_error(400, invalid, str(problem))
 
         return web.route(method, path, handle)
 
@@ -91,40 +95,40 @@ def application(lab: Lab) -> web.Application:
     return app
 
 
-def _error(status: int, code: str, message: str) -> web.Response:
+def _build_error(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"error": {"code": code, "message": message}}, status=status)
 
 
 def _show_status(lab: Lab, _: Any) -> Body:
-    """Return what the lab holds."""
+    """Return the lab's contents."""
     return {
         "clock": _show_clock(lab, _),
-        "resources": Counter(each.id.type for each in lab.world.resources.values()),
-        "operations_under_way": len(lab.operations.under_way()),
+        "resources": Counter(resource.id.type for resource in lab.world.resources.values()),
+        "operations_under_way": len(lab.operations.list_active()),
         "requests": len(lab.trace),
     }
 
 
 def _show_clock(lab: Lab, _: Any) -> Body:
     """Return the lab's time: modelled seconds, and how fast they pass."""
-    return {"now_s": lab.world.now, "speed": lab.speed, "date": lab.timestamp()}
+    return {"now_s": lab.world.now, "speed": lab.speed, "date": lab.format_timestamp()}
 
 
 def _show_trace(lab: Lab, _: Any) -> Body:
-    return {"value": [asdict(each) for each in lab.trace]}
+    return {"value": [asdict(entry) for entry in lab.trace]}
 
 
-def _trace_packet(lab: Lab, given: Any) -> Body:
-    """Follow a packet from a machine, by its name or id, to an address and back."""
-    source, destination = given.get("from", "").lower(), given.get("to")
-    machines = lab.world.of_type(rt.VM)
-    machine = next((m for m in machines if source in (m.id.name.lower(), ids.key(m.id))), None)
+def _trace_packet(lab: Lab, arguments: Any) -> Body:
+    """Trace a packet from a machine, by its name or id, to an address and back."""
+    source, destination = arguments.get("from", "").lower(), arguments.get("to")
+    machines = lab.world.iter_by_type(rt.VM)
+    machine = next((m for m in machines if source in (m.id.name.lower(), ids.to_key(m.id))), None)
     if machine is None or not destination:
         raise ValueError("Give from=<id or name of a virtual machine> and to=<address>.")
     nic = lab.world.get(machine.properties["networkProfile"]["networkInterfaces"][0]["id"])
     if nic is None:
         raise ValueError(f"Virtual machine {source} has no network interface.")
-    trace = reaches(lab.world, lab.bgp, lab.machines, nic, destination)
+    trace = trace_packet(lab.world, lab.bgp, lab.machines, nic, destination)
     return {"reached": trace.reached, "hops": trace.hops, "reason": trace.reason}
 
 
@@ -138,63 +142,63 @@ def _shut_down(lab: Lab, _: Any) -> Body:
     return _show_status(lab, _)
 
 
-def _save(lab: Lab, given: Any) -> Body:
+def _save(lab: Lab, arguments: Any) -> Body:
     """Save the world to a file of this machine."""
-    write_private(Path(_field(given, "file")), lab.snapshot())
+    write_private(Path(_read_field(arguments, "file")), lab.snapshot())
     return {"resources": len(lab.world.resources), "now_s": lab.world.now}
 
 
-def _restore(lab: Lab, given: Any) -> Body:
+def _restore(lab: Lab, arguments: Any) -> Body:
     """Restore the world from a file of this machine."""
-    lab.restore(Path(_field(given, "file")).read_bytes())
+    lab.restore(Path(_read_field(arguments, "file")).read_bytes())
     return {"resources": len(lab.world.resources), "now_s": lab.world.now}
 
 
-def _field(given: Any, name: str) -> Any:
-    if not isinstance(given, dict) or name not in given:
-        raise ValueError(f"a JSON object with {name!r} is needed")
-    return given[name]
+def _read_field(arguments: Any, name: str) -> Any:
+    if not isinstance(arguments, dict) or name not in arguments:
+        raise ValueError(f"The request must be a JSON object with the key {name!r}.")
+    return arguments[name]
 
 
 def _show_role(lab: Lab, _: Any) -> Body:
     """Return what the lab's client may do."""
-    return {"value": [asdict(each) for each in lab.access.assignments]}
+    return {"value": [asdict(assignment) for assignment in lab.access.assignments]}
 
 
-def _limit_role(lab: Lab, given: Any) -> Body:
-    """Let the lab's client do what role definitions grant, and nothing else."""
-    lab.access = Access(read_roles(given))
-    return _show_role(lab, given)
+def _limit_role(lab: Lab, arguments: Any) -> Body:
+    """Restrict the lab's client to the given role definitions."""
+    lab.access = Access(read_roles(arguments))
+    return _show_role(lab, arguments)
 
 
 def _clear_role(lab: Lab, _: Any) -> Body:
-    """Let the lab's client do everything again."""
+    """Remove all restrictions of the lab's client."""
     lab.access = Access()
     return _show_role(lab, _)
 
 
-def _set_metric(lab: Lab, given: Any) -> Body:
-    found = {name: _field(given, name) for name in ("resource", "metric", "value")}
-    lab.metrics.set(str(found["resource"]), str(found["metric"]), float(found["value"]))
-    return found
+def _set_metric(lab: Lab, arguments: Any) -> Body:
+    fields = {name: _read_field(arguments, name) for name in ("resource", "metric", "value")}
+    lab.metrics.set(str(fields["resource"]), str(fields["metric"]), float(fields["value"]))
+    return fields
 
 
-def _lose_sessions(lab: Lab, given: Any) -> Body:
-    """Let edge routers of a circuit lose the customer edge; without paths all are up again."""
-    circuit = customer_edges.find_circuit(lab, str(_field(given, "circuit")))
+def _lose_sessions(lab: Lab, arguments: Any) -> Body:
+    """Make edge routers lose the customer edge; without paths, restore all sessions."""
+    circuit = customer_edges.find_circuit(lab, str(_read_field(arguments, "circuit")))
     names = ("paths", "seconds", "every", "times")
-    loss = customer_edges.read_loss(*(_field(given, name) for name in names))
-    customer_edges.lose(lab, circuit, loss)
+    loss = customer_edges.read_loss(*(_read_field(arguments, name) for name in names))
+    customer_edges.lose_sessions(lab, circuit, loss)
     return {"circuit": str(circuit.id), "lost": list(loss.paths)}
 
 
 def _show_faults(lab: Lab, _: Any) -> Body:
-    return {"value": [faults.shown(each) for each in lab.faults.armed()]}
+    return {"value": [faults.to_json(active) for active in lab.faults.list_active()]}
 
 
-def _add_faults(lab: Lab, given: Any) -> Body:
-    return {"ids": lab.add_faults(*faults.read_faults(given))}
+def _add_faults(lab: Lab, arguments: Any) -> Body:
+    return {"ids": lab.add_faults(*faults.read_faults(arguments))}
 
 
-def _clear_faults(lab: Lab, given: Any) -> Body:
-    return {"cleared": lab.clear_faults(given.get("id", ""))}
+def _clear_faults(lab: Lab, arguments: Any) -> Body:
+    return {"cleared": lab.clear_faults(arguments.get("id", ""))}

@@ -1,7 +1,7 @@
-"""What the lab's background process runs: serve a lab until it is told to end.
+"""The lab's background process: serve a lab until it is stopped.
 
 Owns the process's life: the lock on the state folder, the files that clients need, the note
-that says where it serves, and the signals that end it.
+with its address, and the signals that end it.
 """
 
 from __future__ import annotations
@@ -19,69 +19,69 @@ from aiohttp import web
 
 from erfailover.lab.core.clock import ScaledClock
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.engine.snapshots import SnapshotProblem
+from erfailover.lab.engine.snapshots import SnapshotError
 from erfailover.lab.server.az_config import write_configuration
-from erfailover.lab.server.certificates import authority
+from erfailover.lab.server.certificates import load_authority
 from erfailover.lab.server.files import write_private
-from erfailover.lab.server.server import client_environment, end, serve, tick
-from erfailover.lab.server.state_folder import Folder, LabProblem
+from erfailover.lab.server.server import build_client_environment, serve, stop_serving, tick
+from erfailover.lab.server.state_folder import LabError, StateFolder
 
 log = logging.getLogger("erfailover.lab.daemon")
 
 
-def run(where: Folder, port: int, speed: float) -> None:
-    """Serve from a state folder until told to end; raises LabProblem where a lab does."""
+def run(where: StateFolder, port: int, speed: float) -> None:
+    """Serve from a state folder until stopped; raise LabError if another lab serves there."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level="INFO")
     with where.hold():
         try:
             asyncio.run(_serve(where, port, speed))
         except OSError as error:
-            raise LabProblem(f"the lab cannot serve: {error}") from error
+            raise LabError(f"The lab cannot open its port: {error}") from error
 
 
 END_AFTER_S = 0.1
-"""What a request to end is answered in, before the server goes."""
+"""The time to answer a shutdown request before the server stops."""
 
 
-def _end_soon(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+def _schedule_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
     loop.call_later(END_AFTER_S, ended.set)
 
 
 async def _bind(
-    where: Folder, lab: Lab, context: ssl.SSLContext, port: int
+    where: StateFolder, lab: Lab, context: ssl.SSLContext, port: int
 ) -> tuple[web.AppRunner, int]:
-    """Serve at the port asked for; else at the last one, so that shells need no new variables."""
-    kept = where.path / "port"
-    if port == 0 and kept.is_file():
+    """Serve at the requested port, or at the last one so that shells need no new variables."""
+    port_file = where.path / "port"
+    if port == 0 and port_file.is_file():
         with contextlib.suppress(OSError, ValueError):
-            return await serve(lab, context, int(kept.read_text()))
+            return await serve(lab, context, int(port_file.read_text()))
     runner, bound = await serve(lab, context, port)
-    write_private(kept, f"{bound}\n".encode())
+    write_private(port_file, f"{bound}\n".encode())
     return runner, bound
 
 
 KEEP_EVERY_S = 5.0
-"""How often the world is written down while it changes, in wall seconds."""
+"""The interval at which a changing world is saved, in wall seconds."""
 
 
-def read_world(lab: Lab, where: Folder) -> None:
-    """Hold what the lab held when it last wrote it down, if anything; else begin empty."""
+def read_world(lab: Lab, where: StateFolder) -> None:
+    """Restore the lab's last saved state, if any; otherwise start empty."""
     try:
         lab.restore(where.world.read_bytes())
     except FileNotFoundError:
         return
-    except SnapshotProblem as problem:
-        log.warning("the lab begins with an empty world: %s: %s", where.world, problem)
+    except SnapshotError as problem:
+        log.warning("the lab starts empty, because %s cannot be restored: %s", where.world, problem)
         return
-    log.info("the lab holds %d resources again", len(lab.world.resources))
+    log.info("restored %d resources", len(lab.world.resources))
 
 
-def write_world(lab: Lab, where: Folder) -> None:
-    """Write down what the lab holds, whole or not at all."""
+def write_world(lab: Lab, where: StateFolder) -> None:
+    """Save the lab's state atomically."""
     write_private(where.world, lab.snapshot())
 
 
-async def _keep_world(lab: Lab, where: Folder) -> None:
+async def _save_periodically(lab: Lab, where: StateFolder) -> None:
     changed = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -95,22 +95,24 @@ async def _keep_world(lab: Lab, where: Folder) -> None:
         try:
             write_world(lab, where)
         except Exception:
-            log.exception("the lab's world could not be written down")
+            log.exception("saving the lab's state failed")
         await asyncio.sleep(KEEP_EVERY_S)
 
 
-async def _serve(where: Folder, port: int, speed: float) -> None:
-    lab = Lab(ScaledClock(speed), identity_=where.identity(), signing_key=where.signing_key())
-    where.keep_signing_key(lab.tokens.private_key())
+async def _serve(where: StateFolder, port: int, speed: float) -> None:
+    lab = Lab(
+        ScaledClock(speed), identity_=where.load_identity(), signing_key=where.read_signing_key()
+    )
+    where.save_signing_key(lab.tokens.export_private_key())
     read_world(lab, where)
-    certificates = authority(where.path)
-    runner, bound = await _bind(where, lab, certificates.server_context(), port)
+    certificates = load_authority(where.path)
+    runner, bound = await _bind(where, lab, certificates.make_server_context(), port)
     endpoint = f"https://127.0.0.1:{bound}"
-    environment = client_environment(lab, endpoint, certificates.ca_file, where.path)
+    environment = build_client_environment(lab, endpoint, certificates.ca_file, where.path)
     environment["AZURE_CONFIG_DIR"] = str(write_configuration(where.az, lab.identity, endpoint))
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    lab.on_stop = partial(_end_soon, loop, ended)
+    lab.on_stop = partial(_schedule_end, loop, ended)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     note = {
@@ -122,14 +124,14 @@ async def _serve(where: Folder, port: int, speed: float) -> None:
         "environment": environment,
     }
     write_private(where.note, json.dumps(note, indent=1).encode())
-    log.info("the lab serves at %s, %g times as fast as the wall clock", endpoint, speed)
-    tasks = [asyncio.create_task(tick(lab)), asyncio.create_task(_keep_world(lab, where))]
+    log.info("the lab is running at %s, at %g times real time", endpoint, speed)
+    tasks = [asyncio.create_task(tick(lab)), asyncio.create_task(_save_periodically(lab, where))]
     await ended.wait()
     for task in tasks:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    await end(runner)
+    await stop_serving(runner)
     write_world(lab, where)
     where.note.unlink(missing_ok=True)
-    log.info("the lab has ended")
+    log.info("the lab has stopped")

@@ -1,4 +1,4 @@
-"""How the lab makes files and folders of its own: for their owner alone."""
+"""Files and folders of the lab that only their owner can access."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file in one piece; only its owner may read it."""
+    """Replace a file atomically; only its owner may read it."""
     handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -20,7 +20,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder and those above that are missing, for their owner alone whatever the umask."""
+    """Create a folder and its parents for their owner only, whatever the umask."""
     if not path.is_dir():
         make_private_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Serves a lab over HTTPS on this machine.
+"""HTTPS server for a lab, on this machine only.
 
 Owns the listening socket (127.0.0.1, never another address), its TLS, and the thread that
-serves for tests. ``LabServer`` is the lab's front for everybody else.
+serves for tests. ``LabServer`` is the lab's interface for all other code.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from aiohttp import web
 
 from erfailover.lab.auth import managed_identity
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.server.application import application
-from erfailover.lab.server.certificates import Authority, authority
+from erfailover.lab.server.application import make_application
+from erfailover.lab.server.certificates import Authority, load_authority
 from erfailover.lab.server.files import write_private
 
 log = logging.getLogger("erfailover.lab.server")
 
 HOST = "127.0.0.1"
 TICK_S = 0.05
-"""How often, in wall seconds, a scaled lab lets happen what is due while nobody asks."""
+"""The interval at which an idle scaled lab runs due events, in wall seconds."""
 
 
 async def serve(lab: Lab, context: ssl.SSLContext, port: int) -> tuple[web.AppRunner, int]:
-    """Start serving a lab; gives back the runner, for its clean-up, and the port."""
+    """Start serving a lab; return the runner, for its clean-up, and the port."""
     runner = web.AppRunner(
-        application(lab), access_log=None, handle_signals=False, shutdown_timeout=1.0
+        make_application(lab), access_log=None, handle_signals=False, shutdown_timeout=1.0
     )
     await runner.setup()
     site = web.TCPSite(runner, HOST, port, ssl_context=context)
@@ -42,7 +42,7 @@ async def serve(lab: Lab, context: ssl.SSLContext, port: int) -> tuple[web.AppRu
     return runner, bound
 
 
-async def end(runner: web.AppRunner) -> None:
+async def stop_serving(runner: web.AppRunner) -> None:
     """Stop serving and drop the connections that clients keep open.
 
     A TLS connection that is merely closed waits for the client's half, which may never come.
@@ -56,7 +56,7 @@ async def end(runner: web.AppRunner) -> None:
 
 
 async def tick(lab: Lab) -> None:
-    """Let happen what is due, for a clock that runs by itself."""
+    """Run due events, for a clock that runs by itself."""
     while lab.speed is not None:
         await asyncio.sleep(TICK_S)
         with lab.lock:
@@ -66,26 +66,28 @@ async def tick(lab: Lab) -> None:
                 log.exception("the lab failed at what was due")
 
 
-def client_environment(lab: Lab, endpoint: str, ca_file: Path, directory: Path) -> dict[str, str]:
-    """The variables by which unmodified clients find the lab.
+def build_client_environment(
+    lab: Lab, endpoint: str, ca_file: Path, directory: Path
+) -> dict[str, str]:
+    """Return the variables that point unmodified clients at the lab.
 
     The bundle holds the lab's authority alone: whatever goes astray towards the public cloud
     fails at TLS instead of arriving there. ``DefaultAzureCredential`` takes the workload identity
-    or, where that asks the public cloud in vain (JavaScript), the managed identity.
+    or, if that cannot reach the public cloud (JavaScript), the managed identity.
     """
     token_file = directory / "federated-token"
-    write_private(token_file, lab.tokens.federated_token().encode())
-    known = lab.identity
+    write_private(token_file, lab.tokens.issue_federated_token().encode())
+    identity = lab.identity
     variables = {
         "ERFAILOVER_ENDPOINT": endpoint,
         "AZURE_AUTHORITY_HOST": endpoint,
-        "AZURE_TENANT_ID": known.tenant,
-        "AZURE_CLIENT_ID": known.client_id,
+        "AZURE_TENANT_ID": identity.tenant,
+        "AZURE_CLIENT_ID": identity.client_id,
         "AZURE_FEDERATED_TOKEN_FILE": str(token_file),
         "AZURE_TOKEN_CREDENTIALS": "prod",
         "IDENTITY_ENDPOINT": f"{endpoint}/{managed_identity.PATH}",
-        "IDENTITY_HEADER": managed_identity.header_value(known),
-        "AZURE_SUBSCRIPTION_ID": known.subscription,
+        "IDENTITY_HEADER": managed_identity.derive_header_value(identity),
+        "AZURE_SUBSCRIPTION_ID": identity.subscription,
         "REQUESTS_CA_BUNDLE": str(ca_file),
         "NODE_EXTRA_CA_CERTS": str(ca_file),
     }
@@ -95,9 +97,9 @@ def client_environment(lab: Lab, endpoint: str, ca_file: Path, directory: Path) 
 
 
 class LabServer:
-    """Serves a lab from a thread of its own while the context lasts.
+    """A thread that serves a lab as long as the context lasts.
 
-    ``directory`` keeps the certificate authority; a temporary one is made where none is given.
+    ``directory`` keeps the certificate authority; a temporary one is created if none is given.
     """
 
     def __init__(self, lab: Lab, directory: Path | None = None, port: int = 0) -> None:
@@ -105,7 +107,7 @@ class LabServer:
         self._keep = None if directory else tempfile.TemporaryDirectory(prefix="erfailover-lab-")
         self.directory = directory or Path(self._keep.name if self._keep else "")
         self._port = port
-        self._authority: Authority = authority(self.directory)
+        self._authority: Authority = load_authority(self.directory)
         self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
         self.endpoint = ""
@@ -115,9 +117,9 @@ class LabServer:
         """The certificate authority to trust."""
         return self._authority.ca_file
 
-    def environment(self) -> dict[str, str]:
-        """The variables by which unmodified clients find the lab."""
-        return client_environment(self.lab, self.endpoint, self.ca_file, self.directory)
+    def build_environment(self) -> dict[str, str]:
+        """Return the variables that point unmodified clients at the lab."""
+        return build_client_environment(self.lab, self.endpoint, self.ca_file, self.directory)
 
     def __enter__(self) -> LabServer:
         started = threading.Event()
@@ -147,7 +149,7 @@ class LabServer:
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            context = self._authority.server_context()
+            context = self._authority.make_server_context()
             runner, port = self._loop.run_until_complete(serve(self.lab, context, self._port))
             self.endpoint = f"https://{HOST}:{port}"
             ticking = self._loop.create_task(tick(self.lab))
@@ -156,7 +158,7 @@ class LabServer:
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 self._loop.run_until_complete(ticking)
-            self._loop.run_until_complete(end(runner))
+            self._loop.run_until_complete(stop_serving(runner))
         except Exception:
             log.exception("the lab's server failed")
         finally:

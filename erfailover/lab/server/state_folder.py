@@ -17,36 +17,36 @@ from erfailover.lab.server.files import make_private_folder, write_private
 
 STATE_VARIABLE = "ERFAILOVER_LAB_STATE_DIR"
 HOLD_TIMEOUT_S = 1.0
-"""How long a lab that starts waits for the lock, which ``held`` takes for a moment."""
+"""How long a starting lab waits for the lock, which ``is_held`` takes for a moment."""
 
 
-class LabProblem(Exception):
-    """Something about the lab's process that its user can mend."""
+class LabError(Exception):
+    """A problem with the lab's process that its user can fix."""
 
 
-class NotRunning(LabProblem):
+class LabNotRunningError(LabError):
     """No lab runs in a state folder."""
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class StateFolder:
     """A lab's state folder."""
 
     path: Path
 
     @property
     def note(self) -> Path:
-        """Where the running lab says where it serves."""
+        """The file in which the running lab records its address."""
         return self.path / "lab.json"
 
     @property
     def log(self) -> Path:
-        """What the lab's process writes."""
+        """The log of the lab's process."""
         return self.path / "lab.log"
 
     @property
     def world(self) -> Path:
-        """What the lab holds, written down while it runs and when it ends."""
+        """The lab's saved state, written while it runs and when it stops."""
         return self.path / "world.snapshot"
 
     @property
@@ -59,45 +59,47 @@ class Folder:
         return self.path / "lock"
 
     def make(self) -> None:
-        """Make the folder, its owner's alone."""
+        """Create the folder for its owner only."""
         make_private_folder(self.path)
 
-    def identity(self) -> Identity:
-        """The lab's identity, made where there is none."""
+    def load_identity(self) -> Identity:
+        """Return the lab's identity; create it if it is missing."""
         file = self.path / "identity.json"
         with contextlib.suppress(FileNotFoundError, ValueError):
-            return identity.load(file.read_text())
-        made = identity.make()
-        write_private(file, made.as_json().encode())
-        return made
+            return identity.from_json(file.read_text())
+        identity_ = identity.make_identity()
+        write_private(file, identity_.to_json().encode())
+        return identity_
 
     def extend(self, subscriptions: int, tenants: int) -> None:
-        """Have at least so many subscriptions and tenants, from the next start on."""
-        known = self.identity().with_subscriptions(subscriptions).with_tenants(tenants)
-        write_private(self.path / "identity.json", known.as_json().encode())
+        """Ensure at least these numbers of subscriptions and tenants, from the next start on."""
+        extended = self.load_identity().extend_subscriptions(subscriptions).extend_tenants(tenants)
+        write_private(self.path / "identity.json", extended.to_json().encode())
 
-    def signing_key(self) -> bytes | None:
-        """The key that signs the lab's tokens; None where there is none yet."""
+    def read_signing_key(self) -> bytes | None:
+        """Return the key that signs the lab's tokens; None if there is none yet."""
         file = self.path / "signing.key"
         return file.read_bytes() if file.is_file() else None
 
-    def keep_signing_key(self, key: bytes) -> None:
-        """Keep the key, so that tokens outlive a restart."""
+    def save_signing_key(self, key: bytes) -> None:
+        """Save the key, so that tokens outlive a restart."""
         write_private(self.path / "signing.key", key)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold the folder while a lab serves from it; raises LabProblem if another one does."""
+        """Hold the folder while a lab serves from it; raise LabError if another one does."""
         self.make()
         lock = self._acquire(HOLD_TIMEOUT_S)
         if lock is None:
-            raise LabProblem(f"a lab runs already from {self.path}")
+            raise LabError(
+                f"A lab is already running in {self.path}. Stop it with: erfailover lab down"
+            )
         try:
             yield
         finally:
             lock.release()
 
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Return whether a lab serves from the folder."""
         if not self._lock_file.is_file():
             return False
@@ -107,27 +109,27 @@ class Folder:
         return lock is None
 
     def _acquire(self, timeout_s: float) -> FileLock | None:
-        """Acquire the operating system's own lock, which ends with the process that has it.
+        """Acquire an operating-system lock, which is released when its process ends.
 
-        If there is none, filelock would make do with a file that outlives its process.
+        Without one, filelock would use a file that outlives its process.
         """
         if not issubclass(FileLock, (UnixFileLock, WindowsFileLock)):
-            raise LabProblem("the lab needs file locks, and this platform has none")
+            raise LabError("The lab needs file locks, which this platform does not have.")
         lock = FileLock(self._lock_file, mode=0o600, fallback_to_soft=False)
         try:
             lock.acquire(timeout=timeout_s)
         except Timeout:
             return None
         except OSError as error:
-            raise LabProblem(f"the lab cannot lock {self._lock_file}: {error}") from error
+            raise LabError(f"The lab cannot lock {self._lock_file}: {error}") from error
         return lock
 
 
-def folder(chosen: Path | None) -> Folder:
-    """The state folder: the one chosen, or the variable's, or the user's own."""
+def get_state_folder(chosen: Path | None) -> StateFolder:
+    """Return the state folder: the chosen one, the variable's, or the user's default."""
     if chosen is not None:
-        return Folder(chosen.absolute())
+        return StateFolder(chosen.absolute())
     named = os.environ.get(STATE_VARIABLE)
     if named:
-        return Folder(Path(named).absolute())
-    return Folder(Path(platformdirs.user_state_dir("erfailover")) / "lab")
+        return StateFolder(Path(named).absolute())
+    return StateFolder(Path(platformdirs.user_state_dir("erfailover")) / "lab")

@@ -59,16 +59,16 @@ def mutated(value: Json, chance: random.Random) -> Json:
     if chance.random() < 0.12:
         return chance.choice(ODD)
     if isinstance(value, dict):
-        found = {
-            key: mutated(each, chance) for key, each in value.items() if chance.random() > 0.04
+        copies = {
+            key: mutated(member, chance) for key, member in value.items() if chance.random() > 0.04
         }
         if chance.random() < 0.05:
-            found[chance.choice(["properties", "id", "name", "zones", "sku", "etag"])] = (
+            copies[chance.choice(["properties", "id", "name", "zones", "sku", "etag"])] = (
                 chance.choice(ODD)
             )
-        return found
+        return copies
     if isinstance(value, list):
-        return [mutated(each, chance) for each in value]
+        return [mutated(member, chance) for member in value]
     return value
 
 
@@ -100,11 +100,13 @@ def test_mutated_writes_never_break_the_lab(seed: int, caplog: pytest.LogCapture
                 clock.sleep(chance.choice([1, 5, 1300]))
         clock.sleep(5000)
         lab.catch_up()
-    assert not {each for each in statuses if each >= 500} - {501}
+    assert not {status for status in statuses if status >= 500} - {501}
     assert "the lab failed" not in caplog.text
     assert {200, 201, 202, 400, 404} <= statuses
-    assert lab.operations.under_way() == ()
-    held = [each.id for each in lab.world.resources.values() if each.state != "Succeeded"]
+    assert lab.operations.list_active() == ()
+    held = [
+        resource.id for resource in lab.world.resources.values() if resource.state != "Succeeded"
+    ]
     assert held == []
 
 

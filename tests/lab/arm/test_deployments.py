@@ -15,9 +15,9 @@ from tests.support.arm_client import Arm, Reply
 GROUP = ids.ResourceId("s", "rg", "", (), ())
 
 
-def scope(**parameters: Any) -> arm_template.Scope:
+def scope(**parameters: Any) -> arm_template.ExpressionScope:
     values = {name.lower(): value for name, value in parameters.items()}
-    return arm_template.Scope(GROUP, "westeurope", values, {"there": "/a/b"})
+    return arm_template.ExpressionScope(GROUP, "westeurope", values, {"there": "/a/b"})
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_expressions_stand_for_their_values(text: Any, value: Any) -> None:
     ],
 )
 def test_what_is_not_modelled_is_named(text: str) -> None:
-    with pytest.raises(arm_template.NotModelled, match=r"\w+"):
+    with pytest.raises(arm_template.NotModelledError, match=r"\w+"):
         arm_template.evaluate(text, scope())
 
 
@@ -71,7 +71,7 @@ def test_what_is_not_modelled_is_named(text: str) -> None:
     ],
 )
 def test_broken_expressions_are_refused(text: str) -> None:
-    with pytest.raises(arm_template.Invalid):
+    with pytest.raises(arm_template.InvalidTemplateError):
         arm_template.evaluate(text, scope())
 
 
@@ -111,14 +111,14 @@ def path(arm: Arm, name: str = "d1", rest: str = "") -> str:
 
 def ended(arm: Arm, accepted: Reply) -> tuple[list[str], Any]:
     """Every status that polling saw, and the last answer."""
-    seen: list[str] = []
+    states: list[str] = []
     while True:
         polled = arm.call("GET", accepted.headers["Azure-AsyncOperation"])
         assert polled.status == 200, polled
-        if not seen or seen[-1] != polled.body["status"]:
-            seen.append(polled.body["status"])
+        if not states or states[-1] != polled.body["status"]:
+            states.append(polled.body["status"])
         if polled.body["status"] != "Running":
-            return seen, polled.body
+            return states, polled.body
         arm.clock.sleep(5)
 
 
@@ -168,8 +168,8 @@ def test_a_connection_is_deployed_as_recorded(hub_and_spoke: Arm) -> None:
         }
     ]
     assert "Location" not in accepted.headers
-    seen, last = ended(arm, accepted)
-    assert (seen, last) == (["Running", "Succeeded"], {"status": "Succeeded"})
+    states, last = ended(arm, accepted)
+    assert (states, last) == (["Running", "Succeeded"], {"status": "Succeeded"})
     shown = arm.get(path(arm))["properties"]
     assert shown["provisioningState"] == "Succeeded"
     assert shown["outputResources"] == [{"id": arm.id("connections/c")}]
@@ -211,13 +211,15 @@ def test_resources_wait_for_what_they_depend_on(arm: Arm) -> None:
     )
     dependency = accepted.body["properties"]["dependencies"][0]
     assert dependency["resourceName"] == "n"
-    assert [each["resourceName"] for each in dependency["dependsOn"]] == ["v", "p"]
+    assert [entry["resourceName"] for entry in dependency["dependsOn"]] == ["v", "p"]
     assert ended(arm, accepted)[1] == {"status": "Succeeded"}
-    made = [each["id"] for each in arm.get(path(arm))["properties"]["outputResources"]]
+    made = [reference["id"] for reference in arm.get(path(arm))["properties"]["outputResources"]]
     assert made == sorted(made)
     assert len(made) == 3
     operations = arm.get(path(arm, rest="/operations"))["value"]
-    assert {each["properties"]["provisioningState"] for each in operations} == {"Succeeded"}
+    assert {operation["properties"]["provisioningState"] for operation in operations} == {
+        "Succeeded"
+    }
 
 
 def test_what_arm_refuses_fails_the_deployment(arm: Arm) -> None:
@@ -260,8 +262,8 @@ def test_a_lock_is_waited_out(arm: Arm) -> None:
         for other in ("b", "c")
     ]
     assert ended(arm, deploy(arm, template(*peerings)))[1] == {"status": "Succeeded"}
-    found = arm.get("virtualNetworks/a/virtualNetworkPeerings")["value"]
-    assert len(found) == 2
+    rows = arm.get("virtualNetworks/a/virtualNetworkPeerings")["value"]
+    assert len(rows) == 2
 
 
 @pytest.mark.parametrize(
@@ -319,7 +321,7 @@ def test_one_deployment_at_a_time_under_one_name(arm: Arm) -> None:
     again = deploy(arm, template(gone))
     assert again.status == 200
     ended(arm, again)
-    assert [each["name"] for each in arm.get(path(arm, "")[:-1])["value"]] == ["d1"]
+    assert [deployment["name"] for deployment in arm.get(path(arm, "")[:-1])["value"]] == ["d1"]
     assert arm.call("DELETE", path(arm)).status == 204
     assert arm.call("HEAD", path(arm)).status == 404
     assert arm.get("localNetworkGateways/far")["name"] == "far"
@@ -337,7 +339,7 @@ def test_validation_writes_nothing(arm: Arm) -> None:
 def test_a_deployment_goes_with_its_group(arm: Arm) -> None:
     ended(arm, deploy(arm, template(ONE_VNET)))
     arm.wait(arm.call("DELETE", arm.root))
-    assert not list(arm.lab.world.of_type(rt.DEPLOYMENT))
+    assert not list(arm.lab.world.iter_by_type(rt.DEPLOYMENT))
     assert not arm.lab.world.resources
 
 
@@ -346,7 +348,7 @@ def test_images_are_found_by_their_name_only(arm: Arm) -> None:
     publishers = f"{subscription}/providers/Microsoft.Compute/locations/westeurope/publishers"
     sku = f"{publishers}/Canonical/artifacttypes/vmimage/offers/ubuntu-24_04-lts/skus/server"
     rows: Any = arm.get(f"{sku}/versions?$top=1&$orderby=name desc".replace(" ", "%20"))
-    assert [each["location"] for each in rows] == ["westeurope"]
+    assert [row["location"] for row in rows] == ["westeurope"]
     one = arm.get(f"{sku}/versions/{rows[0]['name']}")
     assert one["properties"]["osDiskImage"]["operatingSystem"] == "Linux"
     assert arm.call("GET", f"{sku}/versions/1.0.0").status == 404

@@ -76,12 +76,12 @@ def test_an_etag_changes_with_every_write_and_an_old_one_is_refused(arm: Arm) ->
 def test_other_types_honour_etags_too(arm: Arm, type_: str) -> None:
     standard = {"sku": {"name": "Standard"}} if type_ == "publicIPAddresses" else {}
     properties = {"publicIPAllocationMethod": "Static"} if standard else {}
-    found = arm.put(f"{type_}/a", properties, **standard)
+    created = arm.put(f"{type_}/a", properties, **standard)
     body = {"location": "westeurope", "tags": {"a": "b"}, "properties": properties, **standard}
     assert arm.call("PUT", f"{type_}/a", body, headers={"If-Match": 'W/"x"'}).status == 412
-    reply = arm.call("PUT", f"{type_}/a", body, headers={"If-Match": found["etag"]})
+    reply = arm.call("PUT", f"{type_}/a", body, headers={"If-Match": created["etag"]})
     arm.wait(reply)
-    assert arm.get(f"{type_}/a")["etag"] != found["etag"]
+    assert arm.get(f"{type_}/a")["etag"] != created["etag"]
 
 
 def test_if_none_match_lets_a_resource_be_made_once(arm: Arm) -> None:
@@ -120,7 +120,7 @@ def test_a_long_list_comes_page_by_page(small_pages: Arm) -> None:
     names, url, pages = [], "virtualNetworks", 0
     while url:
         reply = arm.call("GET", url)
-        names += [each["name"] for each in reply.body["value"]]
+        names += [vnet["name"] for vnet in reply.body["value"]]
         url, pages = reply.body.get("nextLink", ""), pages + 1
     assert (names, pages) == ([f"v{number}" for number in range(5)], 3)
     top = arm.call("GET", f"{arm.root}/resources?$top=1").body
@@ -131,9 +131,9 @@ def test_a_long_list_comes_page_by_page(small_pages: Arm) -> None:
 def test_spelling_does_not_matter(arm: Arm) -> None:
     arm.vnet("Hub", "10.0.0.0/16")
     path = arm.id("virtualNetworks/Hub").replace("resourceGroups", "RESOURCEGROUPS")
-    for each in (path.lower(), path.upper(), path.replace("/", "//"), path + "/"):
-        status, body = ask(arm, f"{each}?API-Version=2024-05-01")
-        assert (status, body["name"]) == (200, "Hub"), each
+    for spelling in (path.lower(), path.upper(), path.replace("/", "//"), path + "/"):
+        status, body = ask(arm, f"{spelling}?API-Version=2024-05-01")
+        assert (status, body["name"]) == (200, "Hub"), spelling
 
 
 def test_vnets_of_two_subscriptions_and_groups_are_peered(small_pages: Arm) -> None:
@@ -142,7 +142,9 @@ def test_vnets_of_two_subscriptions_and_groups_are_peered(small_pages: Arm) -> N
     root = f"/subscriptions/{OTHER}/resourceGroups/other"
     assert there.call("PUT", root, {"location": "westeurope"}).status == 201
     subscriptions = ask(here, "/subscriptions?api-version=2022-12-01")[1]["value"]
-    assert [each["subscriptionId"] for each in subscriptions] == list(here.lab.subscriptions)
+    assert [subscription["subscriptionId"] for subscription in subscriptions] == list(
+        here.lab.subscriptions
+    )
     here.vnet("a", "10.1.0.0/16")
     remote = f"{root}/providers/Microsoft.Network/virtualNetworks/b"
     body = {
@@ -157,8 +159,11 @@ def test_vnets_of_two_subscriptions_and_groups_are_peered(small_pages: Arm) -> N
         "virtualNetworks/a/virtualNetworkPeerings/p",
         f"{remote}/virtualNetworkPeerings/q",
     ):
-        found = here.get(path)["properties"]
-        assert (found["peeringState"], found["peeringSyncLevel"]) == ("Connected", "FullyInSync")
+        properties = here.get(path)["properties"]
+        assert (properties["peeringState"], properties["peeringSyncLevel"]) == (
+            "Connected",
+            "FullyInSync",
+        )
     deleted = here.call("DELETE", root)
     here.wait(deleted)
     left = here.get("virtualNetworks/a/virtualNetworkPeerings/p")["properties"]

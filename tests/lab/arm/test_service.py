@@ -116,9 +116,9 @@ def test_tags_of_a_gateway_take_their_time_without_a_header(hub_and_spoke: Arm) 
     assert "Azure-AsyncOperation" not in reply.headers
     assert reply.body["properties"]["provisioningState"] == "Updating"
     arm.clock.sleep(120)
-    found = arm.get("virtualNetworkGateways/g1")
-    assert found["properties"]["provisioningState"] == "Succeeded"
-    assert found["tags"] == {"a": "b"}
+    gateway = arm.get("virtualNetworkGateways/g1")
+    assert gateway["properties"]["provisioningState"] == "Succeeded"
+    assert gateway["tags"] == {"a": "b"}
 
 
 def test_tags_of_others_change_at_once(arm: Arm) -> None:
@@ -173,16 +173,16 @@ def test_lists_are_by_subscription_group_and_parent(arm: Arm) -> None:
     other = Arm(arm.lab, arm.clock, arm.endpoint, arm.ca_file, group="second")
     other.make_group()
     other.vnet("b", "10.2.0.0/16")
-    assert [each["name"] for each in arm.get("virtualNetworks")["value"]] == ["a"]
+    assert [vnet["name"] for vnet in arm.get("virtualNetworks")["value"]] == ["a"]
     everywhere = f"/subscriptions/{arm.lab.identity.subscription}/providers/Microsoft.Network"
-    names = [each["name"] for each in arm.get(f"{everywhere}/virtualNetworks")["value"]]
+    names = [vnet["name"] for vnet in arm.get(f"{everywhere}/virtualNetworks")["value"]]
     assert names == ["a", "b"]
     subnets = arm.get("virtualNetworks/a/subnets")["value"]
-    assert [each["name"] for each in subnets] == ["s", "t"]
+    assert [subnet["name"] for subnet in subnets] == ["s", "t"]
     listed = arm.get(f"{arm.root}/resources?$filter=resourceType eq 'Microsoft.Network/x'")
     assert listed["value"] == []
     groups = arm.get(f"/subscriptions/{arm.lab.identity.subscription}/resourcegroups")["value"]
-    assert [each["name"] for each in groups] == ["rg", "second"]
+    assert [group["name"] for group in groups] == ["rg", "second"]
     other.pool.clear()
 
 

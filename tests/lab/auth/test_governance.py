@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.auth.rbac import Access, Assignment, RoleProblem, read_roles
+from erfailover.lab.auth.rbac import Access, Assignment, RoleError, read_roles
 from tests.support.arm_client import Arm, Json
 
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
@@ -64,9 +64,9 @@ def test_assignments_add_up_each_for_what_lies_below_its_scope() -> None:
     one = Assignment("/subscriptions/s/resourceGroups/rg", ("*",), ("*/delete",))
     two = Assignment("/subscriptions/s/resourceGroups/rg/providers/P/t/n", ("*/delete",))
     access = Access((one, two))
-    assert access.may("P/t/delete", "/subscriptions/S/resourcegroups/RG/providers/P/t/n")
-    assert not access.may("P/t/delete", "/subscriptions/s/resourceGroups/rg/providers/P/t/m")
-    assert not access.may("P/t/read", "/subscriptions/s/resourceGroups/rg2")
+    assert access.is_allowed("P/t/delete", "/subscriptions/S/resourcegroups/RG/providers/P/t/n")
+    assert not access.is_allowed("P/t/delete", "/subscriptions/s/resourceGroups/rg/providers/P/t/m")
+    assert not access.is_allowed("P/t/read", "/subscriptions/s/resourceGroups/rg2")
 
 
 def test_what_no_role_grants_is_403_also_for_what_is_not_there(arm: Arm) -> None:
@@ -83,8 +83,8 @@ def test_a_list_of_the_subscription_holds_what_may_be_read(arm: Arm) -> None:
     peered(arm)
     limit(arm, "*/read", scope=arm.id("virtualNetworks/b"))
     subscription = arm.root.split("/resourceGroups/")[0]
-    found = arm.call("GET", f"{subscription}/providers/Microsoft.Network/virtualNetworks")
-    assert [each["name"] for each in found.body["value"]] == ["b"]
+    reply = arm.call("GET", f"{subscription}/providers/Microsoft.Network/virtualNetworks")
+    assert [vnet["name"] for vnet in reply.body["value"]] == ["b"]
     assert arm.call("GET", f"{arm.root}/providers/Microsoft.Network/virtualNetworks").status == 403
 
 
@@ -112,8 +112,8 @@ def test_the_permissions_of_a_scope_are_the_roles_that_hold_there(arm: Arm) -> N
     peered(arm)
     limit(arm, "*/read", without=("x/read",))
     for scope in (arm.root, arm.id("virtualNetworks/a")):
-        found = arm.call("GET", f"{scope}/providers/Microsoft.Authorization/permissions")
-        (row,) = found.body["value"]
+        reply = arm.call("GET", f"{scope}/providers/Microsoft.Authorization/permissions")
+        (row,) = reply.body["value"]
         assert (row["actions"], row["notActions"]) == (["*/read"], ["x/read"])
 
 
@@ -127,7 +127,7 @@ def test_a_role_definition_that_is_none_is_refused(wrong: Any) -> None:
     if wrong == []:
         assert read_roles(wrong) == ()
         return
-    with pytest.raises(RoleProblem):
+    with pytest.raises(RoleError):
         read_roles(wrong)
 
 
@@ -167,15 +167,15 @@ def test_the_locks_of_a_scope_are_those_at_above_and_below_it(arm: Arm) -> None:
     arm.call("DELETE", f"{subscription}/providers/Microsoft.Authorization/locks/none")
     lock(arm, "CanNotDelete", arm.id("virtualNetworks/a"), "below")
     path = "/providers/Microsoft.Authorization/locks"
-    found = {
-        scope: {each["name"] for each in arm.call("GET", f"{at}{path}").body["value"]}
+    names = {
+        scope: {lock["name"] for lock in arm.call("GET", f"{at}{path}").body["value"]}
         for scope, at in (
             ("group", arm.root),
             ("a", arm.id("virtualNetworks/a")),
             ("b", arm.id("virtualNetworks/b")),
         )
     }
-    assert found == {"group": {"above", "below"}, "a": {"above", "below"}, "b": {"above"}}
+    assert names == {"group": {"above", "below"}, "a": {"above", "below"}, "b": {"above"}}
     assert arm.call("DELETE", f"{subscription}{path}/above").status == 200
     assert arm.call("DELETE", f"{subscription}{path}/above").status == 204
     assert arm.call("GET", f"{subscription}{path}/above").status == 404
@@ -229,7 +229,7 @@ def test_what_policies_would_deny_can_be_asked_without_a_write(arm: Arm) -> None
         reply = arm.call("POST", path, {"resourceDetails": details})
         assert reply.status == 200, reply
         rows = reply.body["contentEvaluationResult"]["policyEvaluations"]
-        return [each["policyInfo"]["policyAssignmentId"] for each in rows]
+        return [row["policyInfo"]["policyAssignmentId"] for row in rows]
 
     assert asked(PEERING) == [f"{arm.root}/providers/Microsoft.Authorization/policyAssignments/no"]
     assert asked("Microsoft.Network/virtualNetworks") == []
@@ -277,7 +277,7 @@ def test_a_metric_has_the_value_that_was_set_and_none_before(hub_and_spoke: Arm)
     def values() -> list[Any]:
         (series,) = arm.get(path + query)["value"]
         assert series["unit"] == "BytesPerSecond"
-        return [each.get("average") for each in series["timeseries"][0]["data"]]
+        return [point.get("average") for point in series["timeseries"][0]["data"]]
 
     assert set(values()) == {None}
     arm.lab.metrics.set(arm.id("virtualNetworkGateways/g1"), "AverageBandwidth", 5e6)

@@ -30,7 +30,7 @@ class World:
 
     def token(self, tenant: str, lifetime_s: float = 3600.0) -> str:
         base = self.arm.endpoint
-        return self.arm.lab.tokens.access_token(f"{base}/{tenant}/", base, lifetime_s, tenant)
+        return self.arm.lab.tokens.issue_access_token(f"{base}/{tenant}/", base, lifetime_s, tenant)
 
     def root(self, tenant: str) -> str:
         return f"/subscriptions/{self.subscriptions[tenant]}/resourceGroups/rg"
@@ -52,7 +52,7 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    known = identity.make().with_tenants(2)
+    known = identity.make_identity().extend_tenants(2)
     clock = SteppedClock()
     lab = Lab(clock, identity_=known, seed=7)
     with LabServer(lab) as server:
@@ -159,8 +159,8 @@ def test_a_tenant_grants_a_token_of_its_own_unless_the_client_was_not_added(worl
 
 def test_the_tenants_outlive_a_restart_and_az_knows_them(world: World, tmp_path) -> None:  # type: ignore[no-untyped-def]
     known = world.arm.lab.identity
-    assert identity.load(known.as_json()) == known
-    assert known.with_tenants(1) == known
+    assert identity.from_json(known.to_json()) == known
+    assert known.extend_tenants(1) == known
     folder = write_configuration(tmp_path / "az", known, world.arm.endpoint)
     profile = (folder / "azureProfile.json").read_text()
     entries = (folder / "service_principal_entries.json").read_text()

@@ -61,9 +61,9 @@ def test_another_tenant_is_not_known(arm: Arm) -> None:
 
 def test_a_token_can_be_checked_with_the_published_key(arm: Arm) -> None:
     base = f"{arm.endpoint}/{arm.lab.identity.tenant}"
-    found = arm.pool.request("GET", f"{base}/v2.0/.well-known/openid-configuration").json()
-    assert found["token_endpoint"] == f"{base}/oauth2/v2.0/token"
-    keys = jwt.PyJWKSet.from_dict(arm.pool.request("GET", found["jwks_uri"]).json())
+    configuration = arm.pool.request("GET", f"{base}/v2.0/.well-known/openid-configuration").json()
+    assert configuration["token_endpoint"] == f"{base}/oauth2/v2.0/token"
+    keys = jwt.PyJWKSet.from_dict(arm.pool.request("GET", configuration["jwks_uri"]).json())
     claims = jwt.decode(arm.token, keys.keys[0], algorithms=["RS256"], audience=arm.endpoint)
     known = arm.lab.identity
     assert (claims["tid"], claims["appid"]) == (known.tenant, known.client_id)
@@ -71,11 +71,11 @@ def test_a_token_can_be_checked_with_the_published_key(arm: Arm) -> None:
 
 
 def expired(arm: Arm) -> str:
-    return arm.lab.tokens.access_token("https://issuer/", arm.endpoint, lifetime_s=-10)
+    return arm.lab.tokens.issue_access_token("https://issuer/", arm.endpoint, lifetime_s=-10)
 
 
 def test_a_missing_wrong_or_expired_token_is_a_401(arm: Arm) -> None:
-    elsewhere = arm.lab.tokens.access_token("https://issuer/", "https://storage.azure.com")
+    elsewhere = arm.lab.tokens.issue_access_token("https://issuer/", "https://storage.azure.com")
     cases = {
         "": "AuthenticationFailed",
         "Basic abc": "AuthenticationFailedInvalidHeader",
@@ -91,7 +91,7 @@ def test_a_missing_wrong_or_expired_token_is_a_401(arm: Arm) -> None:
 
 
 def test_a_token_expires_though_it_was_seen_before(arm: Arm) -> None:
-    short = arm.lab.tokens.access_token("https://issuer/", arm.endpoint, lifetime_s=1)
+    short = arm.lab.tokens.issue_access_token("https://issuer/", arm.endpoint, lifetime_s=1)
     header = {"Authorization": f"Bearer {short}"}
     assert arm.call("GET", arm.root, headers=header).status == 200
     while time.time() < jwt.decode(short, options={"verify_signature": False})["exp"]:
@@ -111,7 +111,7 @@ def test_the_default_credential_finds_the_lab_by_variables_alone(
 ) -> None:
     lab = Lab(ScaledClock(1000))
     with LabServer(lab) as server:
-        for name, value in server.environment().items():
+        for name, value in server.build_environment().items():
             monkeypatch.setenv(name, value)
         with (
             DefaultAzureCredential() as credential,
@@ -178,7 +178,7 @@ def test_the_managed_identity_opens_with_its_header_only(
     sent = {"resource": arm.endpoint, "api-version": "2019-08-01"} | query
     if sent.get("client_id") == "mine":
         sent["client_id"] = known.client_id
-    value = managed_identity.header_value(known) if header == "right" else header
+    value = managed_identity.derive_header_value(known) if header == "right" else header
     answer = arm.pool.request(
         "GET", f"{arm.endpoint}/msi/token", fields=sent, headers={managed_identity.HEADER: value}
     )
@@ -191,7 +191,7 @@ def test_the_managed_identity_opens_with_its_header_only(
 def test_the_default_credential_takes_the_managed_identity_by_variables(
     arm: Arm, server: LabServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in server.environment().items():
+    for name, value in server.build_environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AZURE_FEDERATED_TOKEN_FILE")
     with DefaultAzureCredential() as credential:
@@ -200,8 +200,8 @@ def test_the_default_credential_takes_the_managed_identity_by_variables(
 
 
 def test_the_published_key_verifies_the_tokens_that_it_is_named_in(arm: Arm) -> None:
-    found = arm.pool.request("GET", f"{arm.endpoint}/common/discovery/v2.0/keys").json()
-    named = jwt.PyJWKSet.from_dict(found)[jwt.get_unverified_header(arm.token)["kid"]]
+    published = arm.pool.request("GET", f"{arm.endpoint}/common/discovery/v2.0/keys").json()
+    named = jwt.PyJWKSet.from_dict(published)[jwt.get_unverified_header(arm.token)["kid"]]
     assert named.public_key_use == "sig"
     claims = jwt.decode(arm.token, named, algorithms=["RS256"], audience=arm.endpoint)
     assert claims["tid"] == arm.lab.identity.tenant

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SENTENCE = "the lab is not installed; install it with: pip install 'erfailover[lab]'\n"
+SENTENCE = "The lab is not installed. Install it with: pip install 'erfailover[lab]'\n"
 HIDE = """
 import os
 from importlib.machinery import PathFinder
@@ -50,8 +50,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_whichever_package_is_missing_one_sentence_says_what_to_install(
     run: Run, hidden: str, words: str
 ) -> None:
-    found = run(hidden, *words.split())
-    assert (found.returncode, found.stdout, found.stderr) == (2, "", SENTENCE)
+    result = run(hidden, *words.split())
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", SENTENCE)
 
 
 @pytest.mark.parametrize(
@@ -67,24 +67,24 @@ def test_whichever_package_is_missing_one_sentence_says_what_to_install(
     ],
 )
 def test_every_command_of_the_lab_says_it(run: Run, words: str) -> None:
-    found = run("trustme", *words.split())
-    assert (found.returncode, found.stdout, found.stderr) == (2, "", SENTENCE)
+    result = run("trustme", *words.split())
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", SENTENCE)
 
 
 @pytest.mark.parametrize("words", ["status --lab", "demo"])
 def test_commands_that_start_a_lab_say_it_too(run: Run, words: str) -> None:
-    found = run("trustme", "erfailover", *words.split())
-    assert (found.returncode, found.stdout) == (2, "")
-    assert found.stderr == f"erfailover: the lab did not start: {SENTENCE}"
+    result = run("trustme", "erfailover", *words.split())
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"erfailover: the lab did not start: {SENTENCE}"
 
 
 def test_a_shell_that_asks_for_completions_hears_nothing(run: Run) -> None:
     asked = {"_ERFAILOVER_COMPLETE": "bash_complete", "COMP_WORDS": "erfailover lab u"}
-    found = run("trustme", "erfailover", **asked, COMP_CWORD="2")
-    assert (found.stdout, found.stderr) == ("", "")
+    result = run("trustme", "erfailover", **asked, COMP_CWORD="2")
+    assert (result.stdout, result.stderr) == ("", "")
 
 
 def test_with_nothing_missing_the_lab_answers(run: Run) -> None:
-    found = run("", "erfailover", "lab", "--help")
-    assert found.returncode == 0
-    assert found.stdout.startswith("Usage: erfailover lab ")
+    result = run("", "erfailover", "lab", "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith("Usage: erfailover lab ")

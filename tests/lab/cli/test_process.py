@@ -36,42 +36,42 @@ def lab(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "lab"
-    process.stop(state_folder.folder(tmp_path / "lab"))
+    process.stop(state_folder.get_state_folder(tmp_path / "lab"))
 
 
 def test_a_lab_comes_up_once_answers_and_goes_down(state: Path) -> None:
     first = lab(state, "up", "--speed", "500")
     assert first.returncode == 0, first.stderr
-    assert "The lab runs at https://127.0.0.1:" in first.stdout
+    assert "The lab is running at https://127.0.0.1:" in first.stdout
     second = lab(state, "up")
     assert second.returncode == 0
-    assert "runs already" in second.stdout
-    told = lab(state, "status", "-o", "json").stdout
-    hold("lab-status", told)
-    found = json.loads(told)
-    assert found["clock"]["speed"] == 500
+    assert "already running" in second.stdout
+    output = lab(state, "status", "-o", "json").stdout
+    hold("lab-status", output)
+    status = json.loads(output)
+    assert status["clock"]["speed"] == 500
     assert lab(state, "reset").returncode == 0
-    port = found["endpoint"].rsplit(":", 1)[1]
-    assert lab(state, "down").stdout == "The lab has ended.\n"
-    assert lab(state, "down").stdout.startswith("No lab runs")
-    told = lab(state, "up", "-o", "json").stdout
-    hold("lab-up", told)
-    again = json.loads(told)
+    port = status["endpoint"].rsplit(":", 1)[1]
+    assert lab(state, "down").stdout == "The lab has stopped.\n"
+    assert lab(state, "down").stdout.startswith("No lab is running")
+    output = lab(state, "up", "-o", "json").stdout
+    hold("lab-up", output)
+    again = json.loads(output)
     assert again["endpoint"].endswith(f":{port}")
 
 
 def test_a_tenant_has_as_many_subscriptions_as_were_asked_for(state: Path) -> None:
     assert lab(state, "up", "--subscriptions", "2").returncode == 0
-    found = json.loads(lab(state, "env", "--json").stdout)
-    assert len(found["subscriptions"]) == 2
-    assert found["subscriptions"][0] == found["subscription"]
+    description = json.loads(lab(state, "env", "--json").stdout)
+    assert len(description["subscriptions"]) == 2
+    assert description["subscriptions"][0] == description["subscription"]
     refused = lab(state, "up", "--subscriptions", "3")
     assert refused.returncode == 1
-    assert "runs with 2 subscription(s), and 3 are wanted" in refused.stderr
+    assert "has fewer subscriptions (2) than requested (3)" in refused.stderr
     assert lab(state, "down").returncode == 0
     assert lab(state, "up", "--subscriptions", "3").returncode == 0
     again = json.loads(lab(state, "env", "--json").stdout)["subscriptions"]
-    assert (len(again), again[:2]) == (3, found["subscriptions"])
+    assert (len(again), again[:2]) == (3, description["subscriptions"])
 
 
 def test_there_are_as_many_tenants_as_were_asked_for(state: Path) -> None:
@@ -83,7 +83,7 @@ def test_there_are_as_many_tenants_as_were_asked_for(state: Path) -> None:
     assert second != first
     refused = lab(state, "up", "--tenants", "3")
     assert refused.returncode == 1
-    assert "runs with 2 tenant(s), and 3 are wanted" in refused.stderr
+    assert "has fewer tenants (2) than requested (3)" in refused.stderr
     assert lab(state, "down").returncode == 0
     assert lab(state, "up").returncode == 0
     assert json.loads(lab(state, "env", "--json").stdout)["tenants"] == found["tenants"]
@@ -91,11 +91,11 @@ def test_there_are_as_many_tenants_as_were_asked_for(state: Path) -> None:
 
 @pytest.mark.parametrize("words", [["status"], ["env"], ["env", "--json"], ["reset"]])
 def test_without_a_lab_the_message_says_how_to_start_one(state: Path, words: list[str]) -> None:
-    found = lab(state, *words)
-    assert found.returncode == 2
-    assert "no lab runs" in found.stderr
-    assert "erfailover lab up" in found.stderr
-    assert found.stdout == ""
+    result = lab(state, *words)
+    assert result.returncode == 2
+    assert "No lab is running" in result.stderr
+    assert "erfailover lab up" in result.stderr
+    assert result.stdout == ""
 
 
 def test_the_environment_is_shell_and_json_alike(state: Path) -> None:
@@ -104,13 +104,13 @@ def test_the_environment_is_shell_and_json_alike(state: Path) -> None:
     exported = dict(
         shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export ")
     )
-    found = json.loads(lab(state, "env", "--json").stdout)
-    assert exported["ERFAILOVER_ENDPOINT"] == found["endpoint"] == found["authority"]
-    assert exported["AZURE_TENANT_ID"] == found["tenant"]
-    assert exported["AZURE_SUBSCRIPTION_ID"] == found["subscription"]
-    assert exported["REQUESTS_CA_BUNDLE"] == found["ca"]
+    description = json.loads(lab(state, "env", "--json").stdout)
+    assert exported["ERFAILOVER_ENDPOINT"] == description["endpoint"] == description["authority"]
+    assert exported["AZURE_TENANT_ID"] == description["tenant"]
+    assert exported["AZURE_SUBSCRIPTION_ID"] == description["subscription"]
+    assert exported["REQUESTS_CA_BUNDLE"] == description["ca"]
     assert exported["ERFAILOVER_CLOCK_SPEED"] == "100"
-    assert found["client_secret"] not in "\n".join(lines)
+    assert description["client_secret"] not in "\n".join(lines)
 
 
 def test_private_files_are_their_owners_alone(state: Path) -> None:
@@ -132,10 +132,10 @@ def test_the_authority_and_the_identity_outlive_a_restart(state: Path) -> None:
 
 def test_a_lab_that_was_killed_is_seen_to_be_gone(state: Path) -> None:
     lab(state, "up")
-    running = process.find(state_folder.folder(state))
+    running = process.find(state_folder.get_state_folder(state))
     os.kill(running.pid, 9)
-    folder = state_folder.folder(state)
-    while folder.held():
+    folder = state_folder.get_state_folder(state)
+    while folder.is_held():
         time.sleep(0.01)
     assert lab(state, "status").returncode == 2
     assert lab(state, "up").returncode == 0
@@ -144,19 +144,19 @@ def test_a_lab_that_was_killed_is_seen_to_be_gone(state: Path) -> None:
 def test_a_port_that_is_taken_is_told(state: Path, tmp_path: Path) -> None:
     endpoint = json.loads(lab(state, "up", "-o", "json").stdout)["endpoint"]
     other = tmp_path / "other"
-    found = lab(other, "up", "--port", endpoint.rsplit(":", 1)[1])
-    assert found.returncode == 1
-    assert "did not come up" in found.stderr
-    assert "address already in use" in found.stderr
-    assert "Traceback" not in found.stderr
+    result = lab(other, "up", "--port", endpoint.rsplit(":", 1)[1])
+    assert result.returncode == 1
+    assert "did not start" in result.stderr
+    assert "address already in use" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_the_state_folder_may_come_from_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(state_folder.STATE_VARIABLE, str(tmp_path / "x"))
-    assert state_folder.folder(None).path == tmp_path / "x"
-    assert state_folder.folder(tmp_path / "y").path == tmp_path / "y"
+    assert state_folder.get_state_folder(None).path == tmp_path / "x"
+    assert state_folder.get_state_folder(tmp_path / "y").path == tmp_path / "y"
 
 
 def arm_request(state: Path, method: str, path: str, body: object = None) -> object:
@@ -177,9 +177,9 @@ def arm_request(state: Path, method: str, path: str, body: object = None) -> obj
     token = json.loads(answer.data)["access_token"]
     url = f"{described['endpoint']}/subscriptions/{described['subscription']}/{path}"
     sent = {"Authorization": f"Bearer {token}"}
-    found = pool.request(method, f"{url}?api-version=2024-05-01", headers=sent, json=body)
+    response = pool.request(method, f"{url}?api-version=2024-05-01", headers=sent, json=body)
     pool.clear()
-    return json.loads(found.data)
+    return json.loads(response.data)
 
 
 def test_the_world_survives_down_and_up(state: Path) -> None:
@@ -188,9 +188,9 @@ def test_the_world_survives_down_and_up(state: Path) -> None:
     assert lab(state, "down").returncode == 0
     assert stat.S_IMODE((state / "world.snapshot").stat().st_mode) == 0o600
     assert lab(state, "up").returncode == 0
-    found = arm_request(state, "GET", "resourceGroups")
-    assert isinstance(found, dict)
-    assert [each["name"] for each in found["value"]] == ["kept"]
+    groups = arm_request(state, "GET", "resourceGroups")
+    assert isinstance(groups, dict)
+    assert [group["name"] for group in groups["value"]] == ["kept"]
     assert lab(state, "reset").returncode == 0
     assert lab(state, "down").returncode == 0
     assert lab(state, "up").returncode == 0
@@ -204,9 +204,9 @@ def test_the_world_is_saved_to_a_file_and_restored(state: Path, tmp_path: Path) 
     assert lab(state, "save", file).stdout.startswith("Saved: 1 resources")
     assert lab(state, "reset").returncode == 0
     assert lab(state, "restore", file).stdout.startswith("Restored: 1 resources")
-    found = arm_request(state, "GET", "resourceGroups")
-    assert isinstance(found, dict)
-    assert [each["name"] for each in found["value"]] == ["kept"]
+    groups = arm_request(state, "GET", "resourceGroups")
+    assert isinstance(groups, dict)
+    assert [group["name"] for group in groups["value"]] == ["kept"]
     (tmp_path / "world").write_bytes(b"spoilt")
     refused = lab(state, "restore", file)
     assert refused.returncode == 1
@@ -218,4 +218,4 @@ def test_a_spoilt_world_is_left_for_an_empty_one(state: Path) -> None:
     (state / "world.snapshot").write_bytes(b"spoilt")
     assert lab(state, "up").returncode == 0
     assert json.loads(lab(state, "status", "-o", "json").stdout)["resources"] == {}
-    assert "empty world" in (state / "lab.log").read_text()
+    assert "starts empty" in (state / "lab.log").read_text()

@@ -29,12 +29,12 @@ def test_a_network_is_within_those_that_hold_all_of_it(
     inner: addresses.Network, outer: list[addresses.Network]
 ) -> None:
     expected = any(
-        each.version == inner.version
-        and each.network_address <= inner.network_address  # type: ignore[operator]
-        and inner.broadcast_address <= each.broadcast_address  # type: ignore[operator]
-        for each in outer
+        prefix.version == inner.version
+        and prefix.network_address <= inner.network_address  # type: ignore[operator]
+        and inner.broadcast_address <= prefix.broadcast_address  # type: ignore[operator]
+        for prefix in outer
     )
-    assert addresses.within(inner, [*map(str, outer), "none"]) is expected
+    assert addresses.is_within(inner, [*map(str, outer), "none"]) is expected
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_a_network_is_within_those_that_hold_all_of_it(
 def test_arms_reading_of_a_prefix_is_strict_and_routings_lenient(
     text: str, strict: str | None, lenient: str | None
 ) -> None:
-    def written(found: object) -> str | None:
-        return None if found is None else str(found)
+    def written(network: object) -> str | None:
+        return None if network is None else str(network)
 
-    assert written(addresses.network(text)) == strict
-    assert written(addresses.ipv4_network(text)) == lenient
+    assert written(addresses.parse_network(text)) == strict
+    assert written(addresses.parse_ipv4_network(text)) == lenient

@@ -7,11 +7,11 @@ import urllib3
 
 from erfailover.lab.engine.faults import (
     Fault,
-    FaultProblem,
+    FaultError,
+    FaultKind,
     Faults,
-    Kind,
+    make_unreliable_reads,
     read_faults,
-    unreliable_reads,
 )
 from tests.support.arm_client import Arm
 
@@ -21,26 +21,26 @@ TABLE = "virtualNetworkGateways/g1/getLearnedRoutes"
 
 
 def fire(faults: Faults, method: str = "GET", path: str = "/subscriptions/a") -> bool:
-    return faults.strike(method, path).other is not None
+    return faults.apply(method, path).other is not None
 
 
 def test_a_fault_strikes_from_the_nth_request_on_every_so_many_and_so_often() -> None:
     faults = Faults(1)
-    faults.add(Fault(Kind.EMPTY, nth=3, every=2, times=2))
+    faults.add(Fault(FaultKind.EMPTY, nth=3, every=2, times=2))
     struck = [fire(faults) for _ in range(10)]
-    assert [number for number, each in enumerate(struck, 1) if each] == [3, 5]
+    assert [number for number, is_hit in enumerate(struck, 1) if is_hit] == [3, 5]
 
 
 def test_a_fault_without_end_strikes_every_request() -> None:
     faults = Faults(1)
-    faults.add(Fault(Kind.EMPTY, times=0))
+    faults.add(Fault(FaultKind.EMPTY, times=0))
     assert all(fire(faults) for _ in range(20))
 
 
 def test_a_fault_with_a_chance_strikes_some_requests_and_the_same_ones_again() -> None:
     def struck() -> list[bool]:
         faults = Faults(1)
-        faults.add(Fault(Kind.EMPTY, times=0, chance=0.5))
+        faults.add(Fault(FaultKind.EMPTY, times=0, chance=0.5))
         return [fire(faults) for _ in range(50)]
 
     assert 5 < sum(struck()) < 45
@@ -59,22 +59,22 @@ def test_a_fault_with_a_chance_strikes_some_requests_and_the_same_ones_again() -
     ],
 )
 def test_a_path_pattern_matches(pattern: str, path: str, matches: bool) -> None:
-    assert Fault(Kind.EMPTY, path=pattern).matches("GET", path) is matches
+    assert Fault(FaultKind.EMPTY, path=pattern).matches("GET", path) is matches
 
 
 def test_delays_add_up_beside_one_other_fault() -> None:
     faults = Faults(1)
     for fault in (
-        Fault(Kind.DELAY, seconds=2),
-        Fault(Kind.EMPTY),
-        Fault(Kind.DELAY, seconds=3),
-        Fault(Kind.STALE),
+        Fault(FaultKind.DELAY, seconds=2),
+        Fault(FaultKind.EMPTY),
+        Fault(FaultKind.DELAY, seconds=3),
+        Fault(FaultKind.STALE),
     ):
         faults.add(fault)
-    strike = faults.strike("GET", "/a")
+    strike = faults.apply("GET", "/a")
     assert strike.delay_s == 5
     assert strike.ids == ("f1 delay", "f3 delay", "f2 empty")
-    assert faults.fired("f4") == 0
+    assert faults.count_hits("f4") == 0
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_delays_add_up_beside_one_other_fault() -> None:
     ],
 )
 def test_a_fault_described_wrongly_is_told_so(row: object, words: str) -> None:
-    with pytest.raises(FaultProblem, match=words):
+    with pytest.raises(FaultError, match=words):
         read_faults([row])
 
 
 def test_a_delay_holds_the_answer_back(arm: Arm) -> None:
-    arm.lab.add_faults(Fault(Kind.DELAY, "GET", "resourceGroups/rg", seconds=40))
+    arm.lab.add_faults(Fault(FaultKind.DELAY, "GET", "resourceGroups/rg", seconds=40))
     before = arm.clock.now()
     arm.get(arm.root)
     assert arm.clock.now() == before + 40
@@ -103,7 +103,7 @@ def test_a_delay_holds_the_answer_back(arm: Arm) -> None:
 
 def test_an_answer_stands_in_for_the_work(arm: Arm) -> None:
     fault = Fault(
-        Kind.ANSWER, "PUT", status=503, code="ServerTimeout", headers={"Retry-After": "7"}
+        FaultKind.ANSWER, "PUT", status=503, code="ServerTimeout", headers={"Retry-After": "7"}
     )
     arm.lab.add_faults(fault)
     reply = arm.call("PUT", "virtualNetworks/v", BODY)
@@ -113,14 +113,14 @@ def test_an_answer_stands_in_for_the_work(arm: Arm) -> None:
 
 
 def test_a_connection_dropped_before_leaves_no_trace_of_the_write(arm: Arm) -> None:
-    arm.lab.add_faults(Fault(Kind.DROP_BEFORE, "PUT"))
+    arm.lab.add_faults(Fault(FaultKind.DROP_BEFORE, "PUT"))
     with pytest.raises(urllib3.exceptions.HTTPError):
         arm.call("PUT", "virtualNetworks/v", BODY)
     assert arm.call("GET", "virtualNetworks/v").status == 404
 
 
 def test_a_connection_dropped_after_leaves_the_write_done(arm: Arm) -> None:
-    arm.lab.add_faults(Fault(Kind.DROP_AFTER, "PUT"))
+    arm.lab.add_faults(Fault(FaultKind.DROP_AFTER, "PUT"))
     with pytest.raises(urllib3.exceptions.HTTPError):
         arm.call("PUT", "virtualNetworks/v", BODY)
     assert arm.lab.trace[-1].faults == ("f1 drop-after",)
@@ -129,7 +129,7 @@ def test_a_connection_dropped_after_leaves_the_write_done(arm: Arm) -> None:
 
 
 def test_an_error_may_hide_that_the_work_was_done(arm: Arm) -> None:
-    arm.lab.add_faults(Fault(Kind.ANSWER_AFTER, "PUT", status=503, code="ServiceUnavailable"))
+    arm.lab.add_faults(Fault(FaultKind.ANSWER_AFTER, "PUT", status=503, code="ServiceUnavailable"))
     reply = arm.call("PUT", "virtualNetworks/v", BODY)
     assert (reply.status, reply.code) == (503, "ServiceUnavailable")
     arm.clock.sleep(10)
@@ -138,7 +138,7 @@ def test_an_error_may_hide_that_the_work_was_done(arm: Arm) -> None:
 
 def test_a_failed_operation_polls_200_failed_and_changes_nothing(arm: Arm) -> None:
     arm.vnet("v", "10.0.0.0/16")
-    arm.lab.add_faults(Fault(Kind.FAILED, "PUT", code="InternalServerError"))
+    arm.lab.add_faults(Fault(FaultKind.FAILED, "PUT", code="InternalServerError"))
     wider = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16", "10.1.0.0/16"]}}
     reply = arm.call("PUT", "virtualNetworks/v", {**BODY, "properties": wider})
     arm.clock.sleep(10)
@@ -158,7 +158,7 @@ def test_a_failed_operation_polls_200_failed_and_changes_nothing(arm: Arm) -> No
 
 def test_a_cancelled_deletion_leaves_the_resource(arm: Arm) -> None:
     arm.vnet("v", "10.0.0.0/16")
-    arm.lab.add_faults(Fault(Kind.CANCELLED, "DELETE"))
+    arm.lab.add_faults(Fault(FaultKind.CANCELLED, "DELETE"))
     reply = arm.call("DELETE", "virtualNetworks/v")
     arm.clock.sleep(10)
     assert arm.call("GET", reply.headers["Azure-AsyncOperation"]).body["status"] == "Canceled"
@@ -167,7 +167,7 @@ def test_a_cancelled_deletion_leaves_the_resource(arm: Arm) -> None:
 
 
 def test_a_stuck_operation_holds_its_lock_until_the_fault_is_cleared(arm: Arm) -> None:
-    arm.lab.add_faults(Fault(Kind.STUCK, "PUT"))
+    arm.lab.add_faults(Fault(FaultKind.STUCK, "PUT"))
     reply = arm.call("PUT", "virtualNetworks/v", BODY)
     arm.clock.sleep(100_000)
     assert arm.call("GET", reply.headers["Azure-AsyncOperation"]).body["status"] == "InProgress"
@@ -178,7 +178,7 @@ def test_a_stuck_operation_holds_its_lock_until_the_fault_is_cleared(arm: Arm) -
 
 
 def test_an_operation_stuck_for_some_seconds_ends_after_them(arm: Arm) -> None:
-    arm.lab.add_faults(Fault(Kind.STUCK, "PUT", seconds=500))
+    arm.lab.add_faults(Fault(FaultKind.STUCK, "PUT", seconds=500))
     reply = arm.call("PUT", "virtualNetworks/v", BODY)
     arm.clock.sleep(490)
     assert arm.call("GET", reply.headers["Azure-AsyncOperation"]).body["status"] == "InProgress"
@@ -187,27 +187,27 @@ def test_an_operation_stuck_for_some_seconds_ends_after_them(arm: Arm) -> None:
 
 
 def test_a_fault_of_operations_waits_for_a_request_that_starts_one(arm: Arm) -> None:
-    arm.lab.add_faults(Fault(Kind.FAILED))
+    arm.lab.add_faults(Fault(FaultKind.FAILED))
     arm.get(arm.root)
-    assert arm.lab.faults.fired("f1") == 0
+    assert arm.lab.faults.count_hits("f1") == 0
     assert arm.lab.trace[-1].faults == ()
     arm.call("PUT", "virtualNetworks/v", BODY)
-    assert arm.lab.faults.fired("f1") == 1
+    assert arm.lab.faults.count_hits("f1") == 1
 
 
 def test_an_empty_list_has_status_200(arm: Arm) -> None:
     arm.vnet("v", "10.0.0.0/16")
-    arm.lab.add_faults(Fault(Kind.EMPTY, "GET", "virtualNetworks"))
+    arm.lab.add_faults(Fault(FaultKind.EMPTY, "GET", "virtualNetworks"))
     assert arm.get("virtualNetworks") == {"value": []}
     assert len(arm.get("virtualNetworks")["value"]) == 1
 
 
 def test_a_stale_read_shows_what_an_earlier_one_showed(arm: Arm) -> None:
     arm.vnet("v", "10.0.0.0/16")
-    arm.lab.add_faults(Fault(Kind.STALE, "GET", "virtualNetworks/v", nth=2, seconds=20))
+    arm.lab.add_faults(Fault(FaultKind.STALE, "GET", "virtualNetworks/v", nth=2, seconds=20))
     before = arm.get("virtualNetworks/v")
     arm.vnet("v", "10.0.0.0/16", apps="10.0.0.0/24")
-    assert [each.faults for each in arm.lab.trace if each.faults] == [("f1 stale",)]
+    assert [entry.faults for entry in arm.lab.trace if entry.faults] == [("f1 stale",)]
     assert before["properties"]["subnets"] == []
     assert len(arm.get("virtualNetworks/v")["properties"]["subnets"]) == 1
 
@@ -215,12 +215,12 @@ def test_a_stale_read_shows_what_an_earlier_one_showed(arm: Arm) -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "code"),
     [
-        (Kind.THROTTLE, 429, "SubscriptionRequestsThrottled"),
-        (Kind.EXPIRED_TOKEN, 401, "ExpiredAuthenticationToken"),
-        (Kind.FORBIDDEN, 403, "AuthorizationFailed"),
+        (FaultKind.THROTTLE, 429, "SubscriptionRequestsThrottled"),
+        (FaultKind.EXPIRED_TOKEN, 401, "ExpiredAuthenticationToken"),
+        (FaultKind.FORBIDDEN, 403, "AuthorizationFailed"),
     ],
 )
-def test_a_request_is_turned_away(arm: Arm, kind: Kind, status: int, code: str) -> None:
+def test_a_request_is_turned_away(arm: Arm, kind: FaultKind, status: int, code: str) -> None:
     arm.lab.add_faults(Fault(kind, seconds=17))
     reply = arm.call("GET", "virtualNetworks")
     assert (reply.status, reply.code) == (status, code)
@@ -235,8 +235,8 @@ def learned(arm: Arm) -> list[str]:
 
 def test_a_gateways_table_may_be_empty_or_stale_for_a_while(hub_and_spoke: Arm) -> None:
     arm = hub_and_spoke
-    stale = Fault(Kind.STALE, "POST", TABLE, times=0, seconds=60)
-    arm.lab.add_faults(Fault(Kind.EMPTY, "POST", TABLE), stale)
+    stale = Fault(FaultKind.STALE, "POST", TABLE, times=0, seconds=60)
+    arm.lab.add_faults(Fault(FaultKind.EMPTY, "POST", TABLE), stale)
     assert learned(arm) == []
     assert learned(arm) == ["10.2.0.0/16"]
     arm.peering("hub", "spoke", transit=True)
@@ -248,19 +248,19 @@ def test_a_gateways_table_may_be_empty_or_stale_for_a_while(hub_and_spoke: Arm) 
 
 
 def test_a_single_instance_missing_leaves_nothing(hub_and_spoke: Arm) -> None:
-    hub_and_spoke.lab.add_faults(Fault(Kind.INSTANCE_MISSING, "POST", TABLE))
+    hub_and_spoke.lab.add_faults(Fault(FaultKind.INSTANCE_MISSING, "POST", TABLE))
     assert learned(hub_and_spoke) == []
     assert learned(hub_and_spoke) == ["10.2.0.0/16"]
 
 
 def test_unreliable_reads_strike_gateways_tables_alone() -> None:
-    for fault in unreliable_reads(chance=1.0):
+    for fault in make_unreliable_reads(chance=1.0):
         assert fault.matches("POST", "/x/virtualNetworkGateways/g/getBgpPeerStatus")
         assert not fault.matches("GET", "/x/virtualNetworkGateways/g")
     assert {fault.kind for fault in read_faults("unreliable-reads")} == {
-        Kind.EMPTY,
-        Kind.INSTANCE_MISSING,
-        Kind.STALE,
+        FaultKind.EMPTY,
+        FaultKind.INSTANCE_MISSING,
+        FaultKind.STALE,
     }
 
 

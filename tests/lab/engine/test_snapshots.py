@@ -9,9 +9,9 @@ import pytest
 
 import erfailover
 from erfailover.lab.core.clock import SteppedClock
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from erfailover.lab.engine.lab import Lab
-from erfailover.lab.engine.snapshots import SnapshotProblem
+from erfailover.lab.engine.snapshots import SnapshotError
 from erfailover.lab.server.server import LabServer
 from tests.support.arm_client import Arm
 from tests.support.lab_machines import printed, start
@@ -105,17 +105,17 @@ def test_a_lab_goes_back_to_what_it_was(arm: Arm) -> None:
         arm.delete("virtualNetworks/kept")
         arm.lab.restore(data)
         assert arm.lab.world.now == before
-        assert [each["name"] for each in arm.get("virtualNetworks")["value"]] == ["kept"]
+        assert [vnet["name"] for vnet in arm.get("virtualNetworks")["value"]] == ["kept"]
         arm.peering_refused("kept", "more")
 
 
 def test_listeners_listen_on(arm: Arm) -> None:
-    seen: list[float] = []
-    arm.lab.listen(lambda: seen.append(arm.lab.world.now))
+    times: list[float] = []
+    arm.lab.listen(lambda: times.append(arm.lab.world.now))
     arm.lab.restore(arm.lab.snapshot())
-    before = len(seen)
+    before = len(times)
     arm.vnet("v", "10.1.0.0/16")
-    assert len(seen) > before
+    assert len(times) > before
 
 
 def test_a_script_under_way_is_cut_off_and_says_so(arm: Arm) -> None:
@@ -132,7 +132,7 @@ def test_a_script_under_way_is_cut_off_and_says_so(arm: Arm) -> None:
 
 
 def test_faults_and_limits_are_part_of_the_world(arm: Arm) -> None:
-    arm.lab.add_faults(Fault(Kind.EMPTY, "GET", "virtualNetworks", nth=2))
+    arm.lab.add_faults(Fault(FaultKind.EMPTY, "GET", "virtualNetworks", nth=2))
     arm.vnet("v", "10.1.0.0/16")
     arm.get("virtualNetworks")
     arm.lab.restore(arm.lab.snapshot())
@@ -144,10 +144,10 @@ class Harmful:
         return (eval, ("1 + 1",))
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"erfailover lab world, form 2, version 0\nx"])
+@pytest.mark.parametrize("data", [b"", b"x", b"erfailover lab world, form 3, version 0\nx"])
 def test_anything_else_is_refused_and_the_lab_stays(arm: Arm, data: bytes) -> None:
     arm.vnet("v", "10.1.0.0/16")
-    with pytest.raises(SnapshotProblem):
+    with pytest.raises(SnapshotError):
         arm.lab.restore(data)
     assert arm.get("virtualNetworks/v")["name"] == "v"
 
@@ -155,21 +155,22 @@ def test_anything_else_is_refused_and_the_lab_stays(arm: Arm, data: bytes) -> No
 @pytest.mark.parametrize("version", ["form 1, version 0.1.0", "form 2, version 0"])
 def test_a_world_of_another_version_is_refused_in_a_sentence(arm: Arm, version: str) -> None:
     header = f"erfailover lab world, {version}"
-    with pytest.raises(SnapshotProblem) as caught:
+    with pytest.raises(SnapshotError) as caught:
         arm.lab.restore(f"{header}\nx".encode())
     assert str(caught.value) == (
-        f"the world was saved by another version of the lab ('{header}'), and this one reads only "
-        f"'erfailover lab world, form 2, version {erfailover.__version__}': make the world anew"
+        f"another version of the lab saved this state ('{header}'), and this version reads "
+        f"only 'erfailover lab world, form 3, version {erfailover.__version__}'. Build the network "
+        f"again, or use that version of the lab."
     )
 
 
 def test_a_doctored_snapshot_runs_nothing(arm: Arm) -> None:
-    header = f"erfailover lab world, form 2, version {erfailover.__version__}\n".encode()
-    with pytest.raises(SnapshotProblem, match="eval"):
+    header = f"erfailover lab world, form 3, version {erfailover.__version__}\n".encode()
+    with pytest.raises(SnapshotError, match="eval"):
         arm.lab.restore(header + pickle.dumps(Harmful()))
     borrowed = b"cbuiltins\ngetattr\n(cerfailover.lab.cli.process\nos\nVgetpid\ntR."
-    with pytest.raises(SnapshotProblem, match=r"process\.os"):
+    with pytest.raises(SnapshotError, match=r"process\.os"):
         arm.lab.restore(header + borrowed)
     bound = b"cbuiltins\ngetattr\n(cerfailover.lab.core.world\nWorld\nV__init__\ntR."
-    with pytest.raises(SnapshotProblem, match="__init__"):
+    with pytest.raises(SnapshotError, match="__init__"):
         arm.lab.restore(header + bound)

@@ -8,7 +8,7 @@ import pytest
 
 from erfailover.lab.core.world import Resource
 from erfailover.lab.machines.machines import CommandOutput, Machines
-from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.netfilter import UnmodelledError
 from erfailover.lab.machines.shell.syntax import parse
 from erfailover.lab.routing.sessions import BgpTiming
 from tests.support import worlds
@@ -164,7 +164,7 @@ def test_each_ping_has_an_id_of_its_own() -> None:
 def test_what_would_happen_changes_nothing() -> None:
     lab = Lab()
     script = [*NAT.splitlines(), "ping -c 3 8.8.8.8", "echo x > /tmp/x"]
-    assert lab.machines.duration_s(lab.vm("vm3"), script) == 5.0 + 2.0
+    assert lab.machines.estimate_duration_s(lab.vm("vm3"), script) == 5.0 + 2.0
     assert lab.run("iptables -S").stdout.count("-A") == 0
     assert lab.run("cat /tmp/x; conntrack -L").exit_code == 127
 
@@ -361,7 +361,7 @@ def test_a_script_the_shell_does_not_know_runs_nothing(script: str) -> None:
     assert output.exit_code == 127
     assert output.stdout == ""
     assert "the lab does not model" in output.stderr
-    with pytest.raises(Unmodelled):
+    with pytest.raises(UnmodelledError):
         parse(script)
 
 
@@ -441,8 +441,8 @@ def test_a_machine_made_anew_under_the_same_name_is_another_one() -> None:
     lab.run(NAT)
     vm = lab.vm("vm3")
     lab.builder.world.remove(vm.id)
-    lab.builder.world.changed()
-    assert lab.machines.system(str(vm.id).lower()) is None
+    lab.builder.world.notify_listeners()
+    assert lab.machines.get_system(str(vm.id).lower()) is None
     lab.builder.machine("vm3", "vm3-nic1", "vm3-nic2")
     assert lab.run("conntrack -L").exit_code == 127
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from erfailover.lab.machines.machines import Machines
-from erfailover.lab.machines.reachability import Trace, reaches
+from erfailover.lab.machines.reachability import Trace, trace_packet
 from erfailover.lab.routing.bgp import Bgp
 from erfailover.lab.routing.sessions import BgpTiming
 from tests.support import worlds
@@ -30,9 +30,9 @@ class Lab:
 
     def trace(self, nic: str, destination: str, protocol: str = "icmp", port: int = 0) -> Trace:
         """A packet and its answer."""
-        found = self.builder.get("networkInterfaces", nic)
+        interface = self.builder.get("networkInterfaces", nic)
         world = self.builder.world
-        return reaches(world, self.bgp, self.machines, found, destination, protocol, port)
+        return trace_packet(world, self.bgp, self.machines, interface, destination, protocol, port)
 
     def vm(self, name: str, script: str) -> str:
         """Run a script and return what it wrote; it must succeed."""
@@ -46,10 +46,10 @@ def lab() -> Lab:
     """The proof of concept with sessions up and the NAT machine set up."""
     builder = worlds.proof_of_concept()
     bgp = worlds.routing(builder)
-    found = Lab(builder, bgp, Machines(builder.world, bgp))
+    network_lab = Lab(builder, bgp, Machines(builder.world, bgp))
     builder.wait(TIMING.connect_s)
-    found.vm("vm3", NAT)
-    return found
+    network_lab.vm("vm3", NAT)
+    return network_lab
 
 
 def test_the_story_of_the_proof_of_concept() -> None:

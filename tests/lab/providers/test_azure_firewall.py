@@ -44,12 +44,12 @@ def test_a_firewall_gets_the_first_free_address_of_its_subnet_when_it_is_provisi
     assert "privateIPAddress" not in part["properties"]
     hub.wait(reply)
     assert hub.clock.now() - before >= 299
-    found = hub.get(FIREWALL)
+    firewall = hub.get(FIREWALL)
     part_id = f"{hub.id(FIREWALL)}/azureFirewallIpConfigurations/one"
-    assert found == {
+    assert firewall == {
         "name": "fw",
         "id": hub.id(FIREWALL),
-        "etag": found["etag"],
+        "etag": firewall["etag"],
         "type": "Microsoft.Network/azureFirewalls",
         "location": "westeurope",
         "properties": {
@@ -61,7 +61,7 @@ def test_a_firewall_gets_the_first_free_address_of_its_subnet_when_it_is_provisi
                 {
                     "name": "one",
                     "id": part_id,
-                    "etag": found["etag"],
+                    "etag": firewall["etag"],
                     "type": "Microsoft.Network/azureFirewalls/azureFirewallIpConfigurations",
                     "properties": {
                         "provisioningState": "Succeeded",
@@ -83,23 +83,26 @@ def test_a_firewall_gets_the_first_free_address_of_its_subnet_when_it_is_provisi
 
 
 def test_firewalls_are_listed_in_their_group_and_in_the_subscription(hub: Arm) -> None:
-    found = create(hub)
+    firewall = create(hub)
     subscription = f"/subscriptions/{hub.lab.identity.subscription}"
-    assert hub.get("azureFirewalls")["value"] == [found]
+    assert hub.get("azureFirewalls")["value"] == [firewall]
     everywhere = f"{subscription}/providers/Microsoft.Network/azureFirewalls"
-    assert hub.get(everywhere)["value"] == [found]
+    assert hub.get(everywhere)["value"] == [firewall]
 
 
 def test_an_update_keeps_the_address(hub: Arm) -> None:
     create(hub)
     second = configuration(hub, "two", subnet="")
     parts = [configuration(hub), second]
-    found = hub.put(
+    firewall = hub.put(
         FIREWALL, {"ipConfigurations": parts, "threatIntelMode": "Deny"}, tags={"a": "b"}
     )
-    assert found["tags"] == {"a": "b"}
-    assert found["properties"]["threatIntelMode"] == "Deny"
-    one, two = (each["properties"] for each in found["properties"]["ipConfigurations"])
+    assert firewall["tags"] == {"a": "b"}
+    assert firewall["properties"]["threatIntelMode"] == "Deny"
+    one, two = (
+        ip_configuration["properties"]
+        for ip_configuration in firewall["properties"]["ipConfigurations"]
+    )
     assert one["privateIPAddress"] == "10.2.9.4"
     assert "privateIPAddress" not in two
     assert two["publicIPAddress"] == {"id": hub.id("publicIPAddresses/two")}

@@ -26,7 +26,7 @@ def gateway_refused(arm: Arm, **more: Any) -> tuple[int, str]:
 
 
 def unknown(arm: Arm, name: str) -> tuple[int, str]:
-    return 400, arm.lab.scene.unknown.code(name)
+    return 400, arm.lab.context.unknown.get_code(name)
 
 
 def test_a_vpn_gateway_without_zones_is_no_longer_made(hub: Arm) -> None:
@@ -42,8 +42,8 @@ def test_before_the_rule_came_into_force_it_was_made(clock: SteppedClock) -> Non
         arm.vnet("hub", "10.2.0.0/16", GatewaySubnet="10.2.0.0/24")
         arm.put("publicIPAddresses/g-ip", {"publicIPAllocationMethod": "Dynamic"})
         sku = {"name": "VpnGw1", "tier": "VpnGw1"}
-        found = arm.put("virtualNetworkGateways/g", arm.gateway_properties("g", "hub", sku=sku))
-        assert found["properties"]["provisioningState"] == "Succeeded"
+        gateway = arm.put("virtualNetworkGateways/g", arm.gateway_properties("g", "hub", sku=sku))
+        assert gateway["properties"]["provisioningState"] == "Succeeded"
         arm.pool.clear()
 
 

@@ -103,8 +103,8 @@ def test_custom_bgp_addresses_stand_beside_azures_own(arm: Arm) -> None:
     arm.public_ip("g-ip")
     body = arm.put("virtualNetworkGateways/g", custom(arm, "169.254.21.5", "169.254.22.5"))
     assert body["properties"]["bgpSettings"]["bgpPeeringAddress"] == "10.2.0.254"
-    found = read_gateway(Role.BACKUP, body, Reading(()), Reading(()))
-    assert found.bgp_addresses == ("10.2.0.254", "169.254.21.5", "169.254.22.5")
+    gateway = read_gateway(Role.BACKUP, body, Reading(()), Reading(()))
+    assert gateway.bgp_addresses == ("10.2.0.254", "169.254.21.5", "169.254.22.5")
 
 
 def test_a_session_with_a_custom_bgp_address_comes_up(arm: Arm) -> None:

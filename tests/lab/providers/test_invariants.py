@@ -144,7 +144,7 @@ class Writes(RuleBasedStateMachine):
         self.world = self.direct.lab.world
 
     def of_type(self, type_: str) -> list[Resource]:
-        return list(self.world.of_type(type_))
+        return list(self.world.iter_by_type(type_))
 
     @rule(name=vnets)
     def write_vnet(self, name: str) -> None:
@@ -209,11 +209,11 @@ class Writes(RuleBasedStateMachine):
         self.direct.wait(seconds)
 
     @rule()
-    @precondition(lambda self: self.direct.lab.operations.under_way())
+    @precondition(lambda self: self.direct.lab.operations.list_active())
     def everything_comes_to_rest(self) -> None:
         self.direct.wait(AT_REST_S)
-        assert self.direct.lab.operations.under_way() == ()
-        assert {each.state for each in self.world.resources.values()} <= {"Succeeded"}
+        assert self.direct.lab.operations.list_active() == ()
+        assert {resource.state for resource in self.world.resources.values()} <= {"Succeeded"}
         self.the_tables_are_the_references()
 
     def teardown(self) -> None:
@@ -222,57 +222,57 @@ class Writes(RuleBasedStateMachine):
 
     @invariant()
     def nothing_failed_inside(self) -> None:
-        codes = {each.status for each in self.direct.lab.trace}
+        codes = {entry.status for entry in self.direct.lab.trace}
         assert not codes & {500, 501}
 
     @invariant()
     def no_reference_dangles(self) -> None:
-        for each in self.world.resources.values():
-            for found in self.direct.lab.references.read(each.id, each.body):
-                gone = self.world.get(found.target) is None
-                left = each.properties.get("peeringState") == "Disconnected"
-                assert not gone or left, f"{each.id} refers to {found.target}"
+        for resource in self.world.resources.values():
+            for reference in self.direct.lab.references.read(resource.id, resource.body):
+                gone = self.world.get(reference.target) is None
+                left = resource.properties.get("peeringState") == "Disconnected"
+                assert not gone or left, f"{resource.id} refers to {reference.target}"
 
     @invariant()
     def both_sides_of_a_peering_agree(self) -> None:
-        for each in self.of_type(rt.PEERING):
-            state = each.active_properties.get("peeringState")
-            other = self._opposite(each)
+        for peering in self.of_type(rt.PEERING):
+            state = peering.active_properties.get("peeringState")
+            other = self._opposite(peering)
             if state == "Connected":
-                assert other is not None, each.id
-                assert other.active_properties.get("peeringState") == "Connected", each.id
-            elif other is not None and other.active is not None and each.active is not None:
-                assert other.active_properties["peeringState"] != "Connected", each.id
+                assert other is not None, peering.id
+                assert other.active_properties.get("peeringState") == "Connected", peering.id
+            elif other is not None and other.active is not None and peering.active is not None:
+                assert other.active_properties["peeringState"] != "Connected", peering.id
 
     @invariant()
     def a_vnet_uses_one_remote_gateway_at_most_and_none_beside_its_own(self) -> None:
-        for each in self.of_type(rt.VNET):
-            peerings = self.world.children(each.id, "virtualNetworkPeerings")
+        for vnet in self.of_type(rt.VNET):
+            peerings = self.world.list_children(vnet.id, "virtualNetworkPeerings")
             using = [one for one in peerings if one.properties["useRemoteGateways"]]
             assert len(using) <= 1
-            assert not (using and self.direct.lab.scene.gateways(each.id))
+            assert not (using and self.direct.lab.context.list_gateways(vnet.id))
 
     @invariant()
     def every_lock_has_an_operation(self) -> None:
-        held = {each.lower() for each in self.direct.lab.operations._holders}
-        for name, each in self.world.resources.items():
-            assert each.state == "Succeeded" or name in held, f"{name} is {each.state}"
+        held = {holder.lower() for holder in self.direct.lab.operations._holders}
+        for name, resource in self.world.resources.items():
+            assert resource.state == "Succeeded" or name in held, f"{name} is {resource.state}"
 
     def _opposite(self, peering: Resource) -> Resource | None:
         own = str(peering.id.parent).lower()
-        for each in self.of_type(rt.PEERING):
-            remote = each.properties["remoteVirtualNetwork"]["id"].lower()
-            there = str(each.id.parent).lower()
+        for candidate in self.of_type(rt.PEERING):
+            remote = candidate.properties["remoteVirtualNetwork"]["id"].lower()
+            there = str(candidate.id.parent).lower()
             target = peering.properties["remoteVirtualNetwork"]["id"].lower()
             if remote == own and there == target:
-                return each
+                return candidate
         return None
 
     def the_tables_are_the_references(self) -> None:
-        found = {}
-        for each in self.of_type(rt.GATEWAY):
-            rows = self.direct.lab.bgp.learned_routes(each)
-            found[each.id.name] = {
+        tables = {}
+        for gateway in self.of_type(rt.GATEWAY):
+            rows = self.direct.lab.bgp.list_learned_routes(gateway)
+            tables[gateway.id.name] = {
                 (
                     row["network"],
                     row.get("nextHop"),
@@ -282,15 +282,15 @@ class Writes(RuleBasedStateMachine):
                 )
                 for row in rows
             }
-        assert found == naive_bgp.tables(self._routers())
+        assert tables == naive_bgp.tables(self._routers())
 
     def _routers(self) -> list[naive_bgp.Router]:
         """The topology at rest, read off the bodies."""
-        gateways = {each.id.name: each.properties for each in self.of_type(rt.GATEWAY)}
+        gateways = {gateway.id.name: gateway.properties for gateway in self.of_type(rt.GATEWAY)}
         ends: dict[str, list[dict[str, Any]]] = {name: [] for name in gateways}
-        for each in self.of_type(rt.CONNECTION):
-            near, _, far = each.id.name.partition("-")
-            local = self.world.get(each.properties["localNetworkGateway2"]["id"])
+        for connection in self.of_type(rt.CONNECTION):
+            near, _, far = connection.id.name.partition("-")
+            local = self.world.get(connection.properties["localNetworkGateway2"]["id"])
             assert local is not None
             ends[near].append({"far": far, "local": local.properties})
         return [
@@ -316,7 +316,7 @@ class Writes(RuleBasedStateMachine):
             if here is None or there is None:
                 continue
             lent = here.properties["allowGatewayTransit"] and there.properties["useRemoteGateways"]
-            access = all(each.properties["allowVirtualNetworkAccess"] for each in (here, there))
+            access = all(side.properties["allowVirtualNetworkAccess"] for side in (here, there))
             connected = here.properties["peeringState"] == "Connected"
             if lent and access and connected:
                 own.append(PREFIXES[spoke])
@@ -326,7 +326,7 @@ class Writes(RuleBasedStateMachine):
         self, near: str, end: dict[str, Any], ends: dict[str, list[dict[str, Any]]]
     ) -> naive_bgp.Neighbour:
         far, local = end["far"], end["local"]
-        back = next((each for each in ends.get(far, ()) if each["far"] == near), None)
+        back = next((end for end in ends.get(far, ()) if end["far"] == near), None)
         agreed = back is not None and self._means(near, far, local)
         agreed = agreed and back is not None and self._means(far, near, back["local"])
         address = local["bgpSettings"]["bgpPeeringAddress"]

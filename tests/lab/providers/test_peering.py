@@ -13,8 +13,8 @@ from tests.support.arm_client import Arm, Reply
 
 def assert_unknown(arm: Arm, reply: Reply, name: str) -> None:
     """The refusal is the one of that name, under the code of this run."""
-    codes: UnknownCodes = arm.lab.scene.unknown
-    assert (reply.status, reply.code) == (400, codes.code(name))
+    codes: UnknownCodes = arm.lab.context.unknown
+    assert (reply.status, reply.code) == (400, codes.get_code(name))
 
 
 def peered(arm: Arm) -> Arm:
@@ -73,9 +73,9 @@ def test_remote_gateways_need_a_gateway_there(arm: Arm) -> None:
 def test_remote_gateways_are_accepted_before_the_opposite_peering_exists(
     hub_and_spoke: Arm,
 ) -> None:
-    found = hub_and_spoke.peering("spoke", "hub", remote=True)["properties"]
-    assert found["useRemoteGateways"] is True
-    assert found["remoteGateways"] == [{"id": hub_and_spoke.id("virtualNetworkGateways/g1")}]
+    properties = hub_and_spoke.peering("spoke", "hub", remote=True)["properties"]
+    assert properties["useRemoteGateways"] is True
+    assert properties["remoteGateways"] == [{"id": hub_and_spoke.id("virtualNetworkGateways/g1")}]
 
 
 def test_a_second_peering_with_remote_gateways_is_refused(hub_and_spoke: Arm) -> None:
@@ -101,8 +101,8 @@ def test_transit_in_use_is_not_withdrawn(hub_and_spoke: Arm) -> None:
     reply = arm.peering_refused("hub", "spoke", transit=False)
     assert_unknown(arm, reply, "transit withdrawn while in use")
     arm.peering("spoke", "hub", remote=False)
-    found = arm.peering("hub", "spoke", transit=False)
-    assert found["properties"]["allowGatewayTransit"] is False
+    answer = arm.peering("hub", "spoke", transit=False)
+    assert answer["properties"]["allowGatewayTransit"] is False
 
 
 def test_a_vnet_with_a_gateway_does_not_use_another_one(hub_and_spoke: Arm) -> None:
@@ -233,8 +233,8 @@ def test_what_a_client_sends_of_the_future_comes_back(arm: Arm) -> None:
     arm.vnet("a", "10.1.0.0/16")
     arm.vnet("b", "10.2.0.0/16")
     properties = arm.peering_properties("b") | {"somethingOfTomorrow": {"kept": [1, None]}}
-    found = arm.put("virtualNetworks/a/virtualNetworkPeerings/x", properties)
-    assert found["properties"]["somethingOfTomorrow"] == {"kept": [1, None]}
+    peering = arm.put("virtualNetworks/a/virtualNetworkPeerings/x", properties)
+    assert peering["properties"]["somethingOfTomorrow"] == {"kept": [1, None]}
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_peering_of_subnets_is_not_made_up(arm: Arm, part: dict[str, object]) 
 
 
 def test_the_codes_nobody_knows_differ_from_run_to_run(clock: SteppedClock) -> None:
-    codes = {Lab(clock).scene.unknown.code("second remote gateway") for _ in range(3)}
+    codes = {Lab(clock).context.unknown.get_code("second remote gateway") for _ in range(3)}
     assert len(codes) == 3
 
 

@@ -73,7 +73,7 @@ def test_a_disconnected_peering_written_anew_lets_the_other_return(pair: Arm) ->
     pair.peering("b", "a")
     assert peering(pair, "b", "a")["peeringState"] == "Initiated"
     pair.peering("a", "b")
-    assert {peering(pair, *each)["peeringState"] for each in (("a", "b"), ("b", "a"))} == {
+    assert {peering(pair, *names)["peeringState"] for names in (("a", "b"), ("b", "a"))} == {
         "Connected"
     }
 
@@ -171,5 +171,7 @@ def test_a_group_goes_with_what_is_in_it_and_leaves_other_groups_peerings_discon
     assert peering(other, "c", "a")["peeringState"] == "Connected"
     pair.wait(pair.call("DELETE", pair.root))
     assert peering(other, "c", "a")["peeringState"] == "Disconnected"
-    assert [each.id.resource_group for each in pair.lab.world.resources.values()] == ["other"] * 3
+    assert [resource.id.resource_group for resource in pair.lab.world.resources.values()] == [
+        "other"
+    ] * 3
     other.pool.clear()

@@ -16,11 +16,11 @@ def test_a_type_is_found_in_any_letter_case_and_below_its_parent(provider: Provi
     assert PROVIDERS.find(provider.provider.upper(), tuple(provider.types)) is provider
     assert PROVIDERS[provider.type.lower()] is provider
     if provider.parent is None:
-        assert provider.tracked
+        assert provider.is_tracked
     else:
-        assert not provider.tracked
-        assert provider in PROVIDERS.children(provider.parent)
-        assert PROVIDERS[provider.parent].tracked
+        assert not provider.is_tracked
+        assert provider in PROVIDERS.get_children(provider.parent)
+        assert PROVIDERS[provider.parent].is_tracked
 
 
 @ALL
@@ -38,5 +38,5 @@ def test_defaults_are_of_the_shape_that_is_checked(provider: Provider) -> None:
 def test_durations_are_entered_for_types_that_exist() -> None:
     for name in DURATIONS:
         owner = name.split(" ")[0].split("/")
-        found = (PROVIDERS.get("/".join(owner[:length])) for length in range(2, len(owner) + 1))
-        assert name.startswith("microsoft.resources/") or any(found), name
+        providers = (PROVIDERS.get("/".join(owner[:length])) for length in range(2, len(owner) + 1))
+        assert name.startswith("microsoft.resources/") or any(providers), name

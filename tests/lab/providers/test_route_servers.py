@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.routing.effective_routes import routes_of_subnet
+from erfailover.lab.routing.effective_routes import list_subnet_routes
 from tests.support.arm_client import Arm
 
 API_PATH = "virtualHubs/rs"
@@ -34,12 +34,12 @@ def test_a_route_server_tells_what_its_peers_have_told_it(hub_and_spoke: Arm) ->
     assert hub["kind"] == "RouteServer"
     assert hub["properties"]["virtualRouterAsn"] == 65515
     assert hub["properties"]["virtualRouterIps"] == ["10.2.9.4", "10.2.9.5"]
-    assert [each["id"] for each in hub["properties"]["bgpConnections"]] == [
+    assert [reference["id"] for reference in hub["properties"]["bgpConnections"]] == [
         arm.id(f"{API_PATH}/bgpConnections/nva")
     ]
-    told = arm.wait(arm.call("POST", f"{API_PATH}/bgpConnections/nva/learnedRoutes")).body
-    assert set(told) == {"RouteServiceRole_IN_0", "RouteServiceRole_IN_1"}
-    assert told["RouteServiceRole_IN_1"][0] == {
+    routes = arm.wait(arm.call("POST", f"{API_PATH}/bgpConnections/nva/learnedRoutes")).body
+    assert set(routes) == {"RouteServiceRole_IN_0", "RouteServiceRole_IN_1"}
+    assert routes["RouteServiceRole_IN_1"][0] == {
         "localAddress": "10.2.9.5",
         "network": "192.168.50.0/24",
         "nextHop": "10.2.3.4",
@@ -89,9 +89,9 @@ def test_the_routes_of_a_route_server_reach_those_that_use_it(hub_and_spoke: Arm
 
     def heard() -> set[tuple[str, str]]:
         return {
-            (each.prefix, each.next_hop)
-            for each in routes_of_subnet(arm.lab.bgp, subnet)
-            if each.source == "VirtualNetworkGateway"
+            (route.prefix, route.next_hop)
+            for route in list_subnet_routes(arm.lab.bgp, subnet)
+            if route.source == "VirtualNetworkGateway"
         }
 
     arm.peering("hub", "spoke", transit=True)
@@ -133,6 +133,6 @@ def test_a_gateway_lists_its_connections(hub_and_spoke: Arm) -> None:
             "sharedKey": "key",
         },
     )
-    found = arm.get("virtualNetworkGateways/g1/connections")["value"]
-    assert [each["name"] for each in found] == ["c1"]
+    connections = arm.get("virtualNetworkGateways/g1/connections")["value"]
+    assert [connection["name"] for connection in connections] == ["c1"]
     assert arm.get("virtualNetworkGateways/g2/connections") == {"value": []}

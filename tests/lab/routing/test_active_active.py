@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.arm_client import Arm
 from tests.support.lab_gateways import connect
 
@@ -32,8 +32,8 @@ def twins(arm: Arm) -> Arm:
 
 def act(arm: Arm, action: str) -> list[dict[str, Any]]:
     reply = arm.wait(arm.call("POST", f"virtualNetworkGateways/{action}"))
-    found: list[dict[str, Any]] = reply.body["value"]
-    return found
+    rows: list[dict[str, Any]] = reply.body["value"]
+    return rows
 
 
 def peers(arm: Arm, gateway: str) -> list[tuple[Any, ...]]:
@@ -83,7 +83,7 @@ def test_an_instance_without_its_tunnel_hears_from_its_twin(twins: Arm) -> None:
 
 def test_a_read_may_lack_one_instance(twins: Arm) -> None:
     path = "virtualNetworkGateways/twins/get*"
-    twins.lab.add_faults(Fault(Kind.INSTANCE_MISSING, "POST", path))
+    twins.lab.add_faults(Fault(FaultKind.INSTANCE_MISSING, "POST", path))
     assert {row[0] for row in peers(twins, "twins")} == {"10.2.0.4"}
     assert {row[0] for row in peers(twins, "twins")} == {"10.2.0.4", "10.2.0.5"}
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from erfailover.lab.routing.bgp import Bgp
-from erfailover.lab.routing.bgp_rows import duration
+from erfailover.lab.routing.bgp_rows import format_duration
 from erfailover.lab.routing.sessions import BgpTiming
 from tests.support import worlds
 from tests.support.worlds import Builder
 
 OBSERVED = {
-    each["name"]: each
-    for each in json.loads(
+    observation["name"]: observation
+    for observation in json.loads(
         (Path(__file__).parents[1] / "observed_bgp.json").read_text(encoding="utf-8")
     )["observations"]
 }
@@ -75,11 +75,11 @@ def _zero(value: Any) -> Any:
 
 
 def routes(builder: Builder, bgp: Bgp, gateway: str) -> list[dict[str, Any]]:
-    return bgp.learned_routes(builder.get("virtualNetworkGateways", gateway))
+    return bgp.list_learned_routes(builder.get("virtualNetworkGateways", gateway))
 
 
 def peers(builder: Builder, bgp: Bgp, gateway: str) -> list[dict[str, Any]]:
-    return bgp.peers(builder.get("virtualNetworkGateways", gateway))
+    return bgp.list_peers(builder.get("virtualNetworkGateways", gateway))
 
 
 def heard(builder: Builder, bgp: Bgp, gateway: str) -> dict[str, str]:
@@ -113,9 +113,9 @@ def test_the_observed_peers_come_out_exactly(name: str) -> None:
     assert as_observed(rows, PEER_FIELDS) == {
         tuple(row[field] for field in PEER_FIELDS) for row in observation["peers"]
     }
-    for row, seen in zip(rows, observation["peers"], strict=True):
-        assert ("connectedDuration" in row) == (seen["connected_duration"] is not None)
-        assert (row["messagesSent"] > 0) == (seen["messages_sent"] > 0)
+    for row, observed_row in zip(rows, observation["peers"], strict=True):
+        assert ("connectedDuration" in row) == (observed_row["connected_duration"] is not None)
+        assert (row["messagesSent"] > 0) == (observed_row["messages_sent"] > 0)
 
 
 def test_the_healthy_backup_learns_the_spoke_from_the_far_end() -> None:
@@ -194,7 +194,7 @@ def test_both_ends_lose_a_session_whose_shared_keys_differ() -> None:
     builder, bgp = started()
     builder.connection("vng1-to-vng3", "vng1", "lng1", "wrong")
     connection = builder.get("connections", "vng1-to-vng3")
-    assert bgp.connection_status(connection) == "NotConnected"
+    assert bgp.get_connection_status(connection) == "NotConnected"
     assert peers(builder, bgp, "vng1")[0]["state"] == "Connected"
     builder.wait(TIMING.hold_s)
     assert peers(builder, bgp, "vng1")[0]["state"] == "Connecting"
@@ -261,7 +261,7 @@ def test_a_gateway_originates_a_spoke_only_while_both_sides_let_it(change: Any) 
 
 def test_advertised_routes_are_what_the_peer_hears() -> None:
     builder, bgp = started()
-    rows = bgp.advertised_routes(builder.get("virtualNetworkGateways", "vng3"), "10.2.0.254")
+    rows = bgp.list_advertised_routes(builder.get("virtualNetworkGateways", "vng3"), "10.2.0.254")
     assert {row["network"] for row in rows} == set(heard(builder, bgp, "vng1"))
     assert {(row["origin"], row["weight"]) for row in rows} == {("Igp", 0)}
     assert not any(row["network"].endswith("/32") for row in rows)
@@ -285,7 +285,7 @@ def test_a_gateway_without_bgp_has_no_peers_and_static_routes_without_a_local_ad
             "weight": 0,
         }
     ]
-    assert bgp.connection_status(builder.get("connections", "vng1-to-vng3")) == "Connected"
+    assert bgp.get_connection_status(builder.get("connections", "vng1-to-vng3")) == "Connected"
 
 
 def test_the_twin_of_an_active_active_gateway_hears_by_ibgp() -> None:
@@ -333,7 +333,7 @@ def test_the_twin_of_an_active_active_gateway_hears_by_ibgp() -> None:
     ],
 )
 def test_a_connected_duration_reads_as_recorded(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_of_two_connections_to_one_far_connection_only_one_has_a_session() -> None:

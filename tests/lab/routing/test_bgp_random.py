@@ -139,10 +139,10 @@ class Random:
         return naive_bgp.tables(routers)
 
     def actual(self, bgp: Bgp) -> dict[str, set[naive_bgp.Row]]:
-        found: dict[str, set[naive_bgp.Row]] = {}
+        tables: dict[str, set[naive_bgp.Row]] = {}
         for n in range(self.count):
-            rows = bgp.learned_routes(self.gateway(n))
-            found[f"g{n}"] = {
+            rows = bgp.list_learned_routes(self.gateway(n))
+            tables[f"g{n}"] = {
                 (
                     row["network"],
                     row.get("nextHop"),
@@ -152,8 +152,8 @@ class Random:
                 )
                 for row in rows
             }
-            assert len(rows) == len(found[f"g{n}"])
-        return found
+            assert len(rows) == len(tables[f"g{n}"])
+        return tables
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -181,7 +181,7 @@ def test_whatever_happens_the_tables_come_to_rest_where_the_reference_does(seed:
     site.builder.wait(TIMING.hold_s + TIMING.connect_s + TIMING.learn_s)
     assert site.actual(bgp) == site.expected()
     for n in range(site.count):
-        states = {row["neighbor"]: row["state"] for row in bgp.peers(site.gateway(n))}
+        states = {row["neighbor"]: row["state"] for row in bgp.list_peers(site.gateway(n))}
         for one, other in site.links:
             if n in (one, other) and (one, other) not in site.down:
                 assert states[site.addresses[other if n == one else one]] == "Connected"

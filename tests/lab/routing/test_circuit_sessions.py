@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from erfailover.lab.engine import customer_edges
-from erfailover.lab.engine.customer_edges import Loss
-from erfailover.lab.routing.circuit_sessions import up_down
+from erfailover.lab.engine.customer_edges import SessionLoss
+from erfailover.lab.routing.circuit_sessions import format_up_down
 from tests.support.arm_client import Arm
 from tests.support.lab_express import (
     circuit,
@@ -38,13 +38,15 @@ def summary(arm: Arm, path: str) -> list[tuple[Any, ...]]:
 
 
 def customer(arm: Arm, path: str) -> tuple[Any, ...]:
-    (found,) = [row for row in summary(arm, path) if row[2] == 65020]
-    return found[0], *found[3:]
+    (row_of_customer,) = [row for row in summary(arm, path) if row[2] == 65020]
+    return row_of_customer[0], *row_of_customer[3:]
 
 
 def lose(arm: Arm, *paths: str, **more: Any) -> None:
     arm.lab.catch_up()
-    customer_edges.lose(arm.lab, customer_edges.find_circuit(arm.lab, "C1"), Loss(paths, **more))
+    customer_edges.lose_sessions(
+        arm.lab, customer_edges.find_circuit(arm.lab, "C1"), SessionLoss(paths, **more)
+    )
 
 
 def test_both_edge_routers_list_the_customer_edge_and_both_instances_of_the_gateway(
@@ -99,8 +101,8 @@ def test_a_circuit_flaps_as_often_as_it_is_told_to(hub: Arm) -> None:
     for _ in range(8):
         hub.clock.sleep(15)
         hub.lab.catch_up()
-        (found,) = hub.lab.bgp.network.circuits.all.values()
-        states.append(found.customer_up[0])
+        (circuit,) = hub.lab.bgp.network.circuits.all.values()
+        states.append(circuit.customer_up[0])
         hub.clock.sleep(15)
     assert states == [False, True, False, True, False, True, True, True]
 
@@ -117,8 +119,8 @@ def test_what_is_asked_for_later_ends_what_was_asked_for_before(hub: Arm) -> Non
     "wrong", [{"paths": ("left",)}, {"seconds": -1.0}, {"times": 2}, {"times": 0, "seconds": 30.0}]
 )
 def test_a_loss_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"paths are|0 or more|below every"):
-        Loss(**wrong)
+    with pytest.raises(ValueError, match=r"paths must be|0 or more|below every"):
+        SessionLoss(**wrong)
 
 
 def test_a_disabled_private_peering_ends_both_sessions(hub: Arm) -> None:
@@ -149,15 +151,15 @@ def test_a_session_that_never_came_up_says_never(hub: Arm) -> None:
     ],
 )
 def test_durations_are_written_as_routers_print_them(seconds: float, text: str) -> None:
-    assert up_down(seconds) == text
+    assert format_up_down(seconds) == text
 
 
 def test_a_vpn_gateway_lists_the_routes_of_the_expressroute_gateway_beside_it(hub: Arm) -> None:
     hub.gateway("g", "hub", bgpSettings={"asn": 65010})
     hub.clock.sleep(60)
     rows = hub.wait(hub.call("POST", "virtualNetworkGateways/g/getLearnedRoutes")).body["value"]
-    found = [row for row in rows if row["network"] == "10.5.0.0/16"]
-    assert [(row["nextHop"], row["asPath"], row["weight"]) for row in found] == [
+    routes = [row for row in rows if row["network"] == "10.5.0.0/16"]
+    assert [(row["nextHop"], row["asPath"], row["weight"]) for row in routes] == [
         ("10.2.0.5", "12076-65020", 32769),
         ("10.2.0.5", "12076-65020", 32769),
     ]

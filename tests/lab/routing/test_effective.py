@@ -7,7 +7,11 @@ import json
 import pytest
 
 from erfailover.lab.routing.bgp import Bgp
-from erfailover.lab.routing.effective_routes import effective_routes, routes_of_subnet, select
+from erfailover.lab.routing.effective_routes import (
+    list_effective_routes,
+    list_subnet_routes,
+    select_route,
+)
 from erfailover.lab.routing.sessions import BgpTiming
 from tests.support import worlds
 from tests.support.worlds import Builder, reference
@@ -32,15 +36,15 @@ def rows(builder: Builder, bgp: Bgp, nic: str) -> set[tuple[str, ...]]:
             row["nextHopType"],
             *row["nextHopIpAddress"],
         )
-        for row in effective_routes(builder.world, bgp, builder.get("networkInterfaces", nic))
+        for row in list_effective_routes(builder.world, bgp, builder.get("networkInterfaces", nic))
     }
 
 
 def taken(builder: Builder, bgp: Bgp, nic: str, destination: str) -> tuple[str, str, str]:
     """Source, prefix and next hop type of the route a destination takes."""
-    found = bgp.network.nics.get(str(builder.get("networkInterfaces", nic).id).lower())
-    assert found is not None
-    route = select(routes_of_subnet(bgp, found.subnet), destination)
+    record = bgp.network.nics.get(str(builder.get("networkInterfaces", nic).id).lower())
+    assert record is not None
+    route = select_route(list_subnet_routes(bgp, record.subnet), destination)
     assert route is not None
     return route.source, route.prefix, route.next_hop_type
 
@@ -73,7 +77,7 @@ def test_a_spoke_has_vnet_peering_gateway_user_and_default_routes() -> None:
 def test_every_row_has_the_keys_that_are_always_there() -> None:
     builder, bgp = started()
     nic = builder.get("networkInterfaces", "vm1-nic")
-    for row in effective_routes(builder.world, bgp, nic):
+    for row in list_effective_routes(builder.world, bgp, nic):
         always = {"addressPrefix", "nextHopIpAddress", "nextHopType", "source", "state"}
         assert always <= set(json.loads(json.dumps(row)))
 

@@ -44,8 +44,10 @@ def test_a_gateway_without_a_public_ip_has_two_edge_peers_of_as_12076(hub: Arm) 
 
 def test_routes_come_from_both_edges_and_spokes_are_told_to_them(hub: Arm) -> None:
     assert learned(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16")
-    told = act(hub, "getAdvertisedRoutes?peer=10.2.0.5")["value"]
-    assert {(row["network"], row["origin"], row["asPath"], row["weight"]) for row in told} == {
+    advertised = act(hub, "getAdvertisedRoutes?peer=10.2.0.5")["value"]
+    assert {
+        (row["network"], row["origin"], row["asPath"], row["weight"]) for row in advertised
+    } == {
         ("10.2.0.0/16", "Igp", "65515", 0),
         ("10.1.0.0/16", "Igp", "65515", 0),
     }
@@ -119,9 +121,9 @@ def test_a_site_failover_test_takes_one_of_two_locations_down_until_it_is_stoppe
     hub.clock.sleep(60)
     assert learned(hub) == OWN | second
     assert [row[2] for row in peers(hub)] == ["Connecting"] * 2 + ["Connected"] * 2
-    (told,) = act(hub, "getFailoverAllTestsDetails?type=SingleSiteFailover&fetchLatest=true")
-    assert (told["status"], told["peeringLocation"]) == ("Running", "Amsterdam")
-    assert [each["name"] for each in told["connections"]] == ["to-c2"]
+    (details,) = act(hub, "getFailoverAllTestsDetails?type=SingleSiteFailover&fetchLatest=true")
+    assert (details["status"], details["peeringLocation"]) == ("Running", "Amsterdam")
+    assert [row["name"] for row in details["connections"]] == ["to-c2"]
     again = hub.call("POST", f"{GATEWAY}/startSiteFailoverTest?peeringLocation=Dublin")
     assert again.status == 400
 
@@ -129,8 +131,8 @@ def test_a_site_failover_test_takes_one_of_two_locations_down_until_it_is_stoppe
     act(hub, "stopSiteFailoverTest", {"stopParameters": body})
     hub.clock.sleep(60)
     assert learned(hub) == OWN | heard("10.4.0.0/16", "10.5.0.0/16") | second
-    (told,) = act(hub, "getFailoverAllTestsDetails?type=All&fetchLatest=true")
-    assert told["status"] == "Completed"
+    (details,) = act(hub, "getFailoverAllTestsDetails?type=All&fetchLatest=true")
+    assert details["status"] == "Completed"
 
 
 @pytest.mark.parametrize("location", ["Amsterdam", "Nowhere", ""])

@@ -54,9 +54,9 @@ def secret(server: LabServer) -> dict[str, str | bytes]:
     "host", ["localhost", "localhost:8443", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:443"]
 )
 def test_loopback_hosts_are_answered_at_any_port(server: LabServer, host: str) -> None:
-    status, found, _ = send(server, "GET", "/metadata/endpoints?api-version=2022", {"Host": host})
+    status, body, _ = send(server, "GET", "/metadata/endpoints?api-version=2022", {"Host": host})
     assert status == 200
-    assert found[0]["resourceManager"] == f"https://{host}"
+    assert body[0]["resourceManager"] == f"https://{host}"
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_loopback_hosts_are_answered_at_any_port(server: LabServer, host: str) -
 )
 @pytest.mark.parametrize("path", ["/tenants", "/lab/status", "/metadata/endpoints"])
 def test_other_hosts_are_turned_away_at_every_path(server: LabServer, host: str, path: str) -> None:
-    status, found, _ = send(server, "GET", path, {**secret(server), "Host": host})
-    assert (status, found["error"]["code"]) == (421, "MisdirectedRequest")
+    status, body, _ = send(server, "GET", path, {**secret(server), "Host": host})
+    assert (status, body["error"]["code"]) == (421, "MisdirectedRequest")
 
 
 # Bytes that are no text.
@@ -92,8 +92,8 @@ def test_other_hosts_are_turned_away_at_every_path(server: LabServer, host: str,
     ],
 )
 def test_a_token_that_is_no_text_is_refused(server: LabServer, path: str, code: str) -> None:
-    status, found, _ = send(server, "GET", path, {"Authorization": b"Bearer \xff"})
-    assert (status, found["error"]["code"]) == (401, code)
+    status, body, _ = send(server, "GET", path, {"Authorization": b"Bearer \xff"})
+    assert (status, body["error"]["code"]) == (401, code)
 
 
 def test_an_identity_header_that_is_no_text_is_refused(server: LabServer) -> None:
@@ -107,8 +107,8 @@ def test_a_client_secret_that_is_no_text_is_refused(server: LabServer, name: str
     known = server.lab.identity
     form = {"grant_type": "client_credentials", "client_id": known.client_id, name: b"\xff"}
     path = f"/{known.tenant}/oauth2/v2.0/token"
-    status, found, _ = send(server, "POST", path, FORM, urlencode(form).encode())
-    assert (status, found["error"]) == (401, "invalid_client")
+    status, body, _ = send(server, "POST", path, FORM, urlencode(form).encode())
+    assert (status, body["error"]) == (401, "invalid_client")
 
 
 # The paths of Entra ID.
@@ -126,20 +126,20 @@ def test_entra_id_answers_at_the_paths_of_both_its_versions(
         "scope": f"{server.endpoint}/.default",
     }
     base, body = f"/{known.tenant}", urlencode(form).encode()
-    status, found, _ = send(server, "POST", f"{base}/oauth2/{version}token", FORM, body)
-    assert (status, found["token_type"]) == (200, "Bearer")
-    status, found, _ = send(server, "GET", f"{base}/{version}.well-known/openid-configuration")
-    assert (status, found["issuer"]) == (200, f"{server.endpoint}/{known.tenant}/v2.0")
-    status, found, _ = send(server, "GET", f"{base}/discovery/{version}keys")
-    assert (status, found["keys"][0]["kty"]) == (200, "RSA")
+    status, reply, _ = send(server, "POST", f"{base}/oauth2/{version}token", FORM, body)
+    assert (status, reply["token_type"]) == (200, "Bearer")
+    status, reply, _ = send(server, "GET", f"{base}/{version}.well-known/openid-configuration")
+    assert (status, reply["issuer"]) == (200, f"{server.endpoint}/{known.tenant}/v2.0")
+    status, reply, _ = send(server, "GET", f"{base}/discovery/{version}keys")
+    assert (status, reply["keys"][0]["kty"]) == (200, "RSA")
 
 
 def test_instance_discovery_names_the_lab_as_its_own_cloud(server: LabServer) -> None:
-    status, found, _ = send(server, "GET", "/common/discovery/instance?api-version=1.1")
+    status, body, _ = send(server, "GET", "/common/discovery/instance?api-version=1.1")
     host = server.endpoint.removeprefix("https://")
     assert status == 200
-    assert found["metadata"][0]["aliases"] == [host]
-    assert found["tenant_discovery_endpoint"].startswith(server.endpoint)
+    assert body["metadata"][0]["aliases"] == [host]
+    assert body["tenant_discovery_endpoint"].startswith(server.endpoint)
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ def test_instance_discovery_names_the_lab_as_its_own_cloud(server: LabServer) ->
 def test_every_other_request_is_arms_which_asks_for_a_token(
     server: LabServer, method: str, path: str
 ) -> None:
-    status, found, headers = send(server, method, path)
-    assert (status, found["error"]["code"]) == (401, "AuthenticationFailed")
+    status, body, headers = send(server, method, path)
+    assert (status, body["error"]["code"]) == (401, "AuthenticationFailed")
     assert headers["WWW-Authenticate"].startswith("Bearer ")
 
 
@@ -185,14 +185,14 @@ def test_a_body_beyond_arms_limit_is_refused_in_arms_words(arm: Arm) -> None:
 
 
 def test_an_unknown_path_of_the_labs_own_is_not_found(server: LabServer) -> None:
-    status, found, _ = send(server, "GET", "/lab/nowhere", secret(server))
-    assert (status, found["error"]["code"]) == (404, "NotFound")
-    assert found["error"]["message"] == "GET /lab/nowhere"
+    status, body, _ = send(server, "GET", "/lab/nowhere", secret(server))
+    assert (status, body["error"]["code"]) == (404, "NotFound")
+    assert body["error"]["message"] == "GET /lab/nowhere"
 
 
 def test_a_wrong_method_of_the_labs_own_is_refused_with_those_allowed(server: LabServer) -> None:
-    status, found, headers = send(server, "PATCH", "/lab/faults", secret(server))
-    assert (status, found["error"]["code"]) == (405, "MethodNotAllowed")
+    status, body, headers = send(server, "PATCH", "/lab/faults", secret(server))
+    assert (status, body["error"]["code"]) == (405, "MethodNotAllowed")
     assert set(headers["Allow"].split(",")) == {"DELETE", "GET", "HEAD", "POST"}
 
 
@@ -202,8 +202,8 @@ def test_a_wrong_method_of_the_labs_own_is_refused_with_those_allowed(server: La
 def test_without_the_secret_the_lab_does_not_say_which_paths_it_has(
     server: LabServer, method: str, path: str
 ) -> None:
-    status, found, _ = send(server, method, path)
-    assert (status, found["error"]["code"]) == (401, "LabSecretRequired")
+    status, body, _ = send(server, method, path)
+    assert (status, body["error"]["code"]) == (401, "LabSecretRequired")
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,8 @@ def test_without_the_secret_the_lab_does_not_say_which_paths_it_has(
 def test_what_the_labs_own_paths_cannot_read_is_refused(
     server: LabServer, method: str, path: str, code: str, body: bytes
 ) -> None:
-    status, found, _ = send(server, method, path, secret(server), body)
-    assert (status, found["error"]["code"]) == (400, code)
+    status, reply, _ = send(server, method, path, secret(server), body)
+    assert (status, reply["error"]["code"]) == (400, code)
 
 
 def test_a_circuit_loses_the_customer_edge_and_has_it_again(server: LabServer, arm: Arm) -> None:
@@ -232,9 +232,9 @@ def test_a_circuit_loses_the_customer_edge_and_has_it_again(server: LabServer, a
     wanted = {"circuit": "c1", "paths": ["primary"], "seconds": 0, "every": 0, "times": 1}
     for paths, up in ((["primary"], (False, True)), ([], (True, True))):
         body = json.dumps({**wanted, "paths": paths}).encode()
-        status, found, _ = send(server, "PUT", "/lab/sessions", secret(server), body)
-        assert (status, found["lost"]) == (200, paths)
-        assert [each.customer_up for each in circuits.values()] == [up]
+        status, reply, _ = send(server, "PUT", "/lab/sessions", secret(server), body)
+        assert (status, reply["lost"]) == (200, paths)
+        assert [circuit.customer_up for circuit in circuits.values()] == [up]
     body = json.dumps({**wanted, "times": 3}).encode()
-    status, found, _ = send(server, "PUT", "/lab/sessions", secret(server), body)
-    assert (status, found["error"]["code"]) == (400, "InvalidLoss")
+    status, reply, _ = send(server, "PUT", "/lab/sessions", secret(server), body)
+    assert (status, reply["error"]["code"]) == (400, "InvalidLoss")

@@ -13,7 +13,7 @@ ENDPOINT = "https://127.0.0.1:4443"
 
 
 def test_the_folder_names_the_lab_as_the_active_cloud(tmp_path: Path) -> None:
-    known = identity.make()
+    known = identity.make_identity()
     folder = write_configuration(tmp_path / "az", known, ENDPOINT)
     config = configparser.ConfigParser()
     config.read([folder / "config", folder / "clouds.config"])
@@ -27,24 +27,24 @@ def test_the_folder_names_the_lab_as_the_active_cloud(tmp_path: Path) -> None:
 
 
 def test_every_subscription_of_the_tenant_is_in_the_profile(tmp_path: Path) -> None:
-    known = identity.make().with_subscriptions(3)
-    assert identity.load(known.as_json()) == known
+    known = identity.make_identity().extend_subscriptions(3)
+    assert identity.from_json(known.to_json()) == known
     folder = write_configuration(tmp_path / "az", known, ENDPOINT)
     rows = json.loads((folder / "azureProfile.json").read_text())["subscriptions"]
-    assert [each["id"] for each in rows] == list(known.subscriptions)
-    assert [each["isDefault"] for each in rows] == [True, False, False]
-    assert len({each["name"] for each in rows}) == 3
+    assert [row["id"] for row in rows] == list(known.subscriptions)
+    assert [row["isDefault"] for row in rows] == [True, False, False]
+    assert len({row["name"] for row in rows}) == 3
 
 
 def test_the_clients_secret_stands_in_one_private_file(tmp_path: Path) -> None:
-    known = identity.make()
+    known = identity.make_identity()
     folder = write_configuration(tmp_path / "az", known, ENDPOINT)
-    holding = [each.name for each in folder.iterdir() if known.client_secret in each.read_text()]
+    holding = [file.name for file in folder.iterdir() if known.client_secret in file.read_text()]
     assert holding == ["service_principal_entries.json"]
     assert (folder / holding[0]).stat().st_mode & 0o077 == 0
 
 
 def test_tokens_of_an_earlier_lab_are_forgotten(tmp_path: Path) -> None:
     (tmp_path / "msal_token_cache.json").write_text("{}")
-    write_configuration(tmp_path, identity.make(), ENDPOINT)
+    write_configuration(tmp_path, identity.make_identity(), ENDPOINT)
     assert not (tmp_path / "msal_token_cache.json").exists()

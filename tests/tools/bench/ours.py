@@ -82,14 +82,14 @@ def _shown(durations: Durations, gateway: str, seen: Watched, since_s: float) ->
 
 
 def _reading(durations: Durations, gateway: str, action: str, number: int) -> float:
-    return durations.foretold(f"{GATEWAY}/{action}", "post", "", gateway.lower(), number)
+    return durations.predict_seconds(f"{GATEWAY}/{action}", "post", "", gateway.lower(), number)
 
 
 def _spoke_writes(durations: Durations, spoke: str, way: Way) -> bound.SpokeWrites:
     def write(owner: str, other: str, verb: str) -> float:
         where = worlds.peering_id(owner, other).lower()
-        first_s = timing.first_answer_s(PEERING, "PUT")
-        return first_s + durations.foretold(PEERING, verb, "", where, 0)
+        first_s = timing.get_first_answer_s(PEERING, "PUT")
+        return first_s + durations.predict_seconds(PEERING, verb, "", where, 0)
 
     break_ = write(spoke, worlds.PRIMARY, "update")
     make = write(spoke, worlds.BACKUP, "update")
@@ -125,7 +125,7 @@ def provision(made: Worlds, seed: int) -> Compared:
 def _tunnels(lab: Lab, bars: tuple[Bar, ...]) -> list[bound.Tunnel]:
     took = {bar.resource: bar.ended_s - bar.began_s for bar in bars if bar.what == "create"}
     found = []
-    for each in lab.world.of_type("Microsoft.Network/connections"):
+    for each in lab.world.iter_by_type("Microsoft.Network/connections"):
         gateway = str(each.properties["virtualNetworkGateway1"]["id"]).lower()
         resource = lab.world.get(gateway)
         assert resource is not None

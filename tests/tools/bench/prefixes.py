@@ -19,7 +19,7 @@ import yaml
 from erfailover.azure.client import answers
 from erfailover.azure.readers import gateway_tables, network
 from erfailover.lab.core.clock import ScaledClock
-from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import Reading
 from erfailover.model.prefix_table import ipv4_prefix
@@ -143,7 +143,7 @@ def _serve(served: Served, prefixes: int) -> None:
             ("getBgpPeerStatus", _peers(prefixes)),
         ):
             path, body = f"{gateway}/{action}", {"value": rows}
-            fault = Fault(Kind.ANSWER, "POST", path, times=FOREVER, status=200, body=body)
+            fault = Fault(FaultKind.ANSWER, "POST", path, times=FOREVER, status=200, body=body)
             served.lab.add_faults(fault)
 
 

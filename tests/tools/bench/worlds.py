@@ -111,7 +111,7 @@ class Worlds:
     """Makes worlds, each once."""
 
     def __init__(self) -> None:
-        made = identity.make()
+        made = identity.make_identity()
         self.identity: Identity = replace(made, subscription=SUBSCRIPTION)
         self._made: dict[tuple[int, bool, int], World] = {}
         self._authority = tempfile.TemporaryDirectory(prefix="erfailover-bench-")
@@ -145,7 +145,7 @@ class Worlds:
             folder = Path(path)
             (folder / "erfailover.yaml").write_text(site)
             variables = {
-                **server.environment(),
+                **server.build_environment(),
                 **SECRETS,
                 "ERFAILOVER_STATE_DIR": str(folder / "state"),
                 "ERFAILOVER_SITE": str(folder / "erfailover.yaml"),
@@ -225,7 +225,9 @@ class _Grower:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._headers = {"Authorization": f"Bearer {lab.tokens.access_token(f'{BASE}/t', BASE)}"}
+        self._headers = {
+            "Authorization": f"Bearer {lab.tokens.issue_access_token(f'{BASE}/t', BASE)}"
+        }
 
     def spoke(self, name: str, prefix: str) -> None:
         """A VNet that uses the primary hub's gateway."""
@@ -262,8 +264,8 @@ class _Grower:
     def _put(self, path: str, properties: Json) -> None:
         self._ask("PUT", path, {"location": "westeurope", "properties": properties})
         while (
-            due := self._lab.world.next_event()
-        ) is not None and self._lab.operations.under_way():
+            due := self._lab.world.get_next_event_time()
+        ) is not None and self._lab.operations.list_active():
             _let_pass(self._lab, max(0.0, due - self._lab.world.now) + 0.001)
 
     def _ask(self, method: str, path: str, body: Json) -> Json:

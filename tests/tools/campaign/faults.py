@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erfailover.lab.engine.faults import FOREVER, Fault, Kind
+from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from tests.tools.campaign.cells import Cell, Moment
 from tests.tools.campaign.troubles import FOR_GOOD, MACHINE, REFUSED, SOMEBODY, Trouble
 
@@ -29,32 +29,33 @@ def faults(cell: Cell) -> tuple[Fault, ...]:
     if trouble in ENDS:
         return (Fault(ENDS[trouble], **where),)  # type: ignore[arg-type]
     if trouble is Trouble.STALE and call.missing_before:
-        return (Fault(Kind.ANSWER, status=404, code="NotFound", message="Not found.", **where),)  # type: ignore[arg-type]
+        missing = {"status": 404, "code": "NotFound", "message": "Not found."}
+        return (Fault(FaultKind.ANSWER, **missing, **where),)  # type: ignore[arg-type]
     if trouble is Trouble.STALE:
-        return (Fault(Kind.STALE, seconds=STALE_S, **where),)  # type: ignore[arg-type]
+        return (Fault(FaultKind.STALE, seconds=STALE_S, **where),)  # type: ignore[arg-type]
     if trouble is Trouble.EMPTY:
-        return (Fault(Kind.EMPTY, **where),)  # type: ignore[arg-type]
+        return (Fault(FaultKind.EMPTY, **where),)  # type: ignore[arg-type]
     if trouble is Trouble.EMPTY_ALWAYS:
-        return (Fault(Kind.EMPTY, times=FOREVER, **where),)  # type: ignore[arg-type]
+        return (Fault(FaultKind.EMPTY, times=FOREVER, **where),)  # type: ignore[arg-type]
     return tuple(struck(trouble, after=cell.moment is Moment.LOST, **where))  # type: ignore[arg-type]
 
 
 ON_THE_WAY = MACHINE | SOMEBODY | REFUSED | FOR_GOOD | {Trouble.KILLED, Trouble.LEASE_LOST}
 """What is brought about when the cell's call comes, or later."""
-ENDS = {Trouble.FAILED: Kind.FAILED, Trouble.CANCELED: Kind.CANCELLED}
+ENDS = {Trouble.FAILED: FaultKind.FAILED, Trouble.CANCELED: FaultKind.CANCELLED}
 
 
 def struck(trouble: Trouble, *, after: bool, method: str, path: str, nth: int = 1) -> list[Fault]:
     """The faults by which one request meets a trouble, before or after its work is done."""
-    drop = Kind.DROP_AFTER if after else Kind.DROP_BEFORE
-    answer = Kind.ANSWER_AFTER if after else Kind.ANSWER
+    drop = FaultKind.DROP_AFTER if after else FaultKind.DROP_BEFORE
+    answer = FaultKind.ANSWER_AFTER if after else FaultKind.ANSWER
 
-    def fault(kind: Kind, **more: object) -> Fault:
+    def fault(kind: FaultKind, **more: object) -> Fault:
         return Fault(kind, method, path, nth, **more)  # type: ignore[arg-type]
 
     match trouble:
         case Trouble.THROTTLED:
-            return [fault(Kind.THROTTLE, seconds=5.0)]
+            return [fault(FaultKind.THROTTLE, seconds=5.0)]
         case Trouble.CONTENTION:
             headers = {"Retry-After": "13"}
             return [fault(answer, status=429, code="RetryableError", headers=headers)]
@@ -69,7 +70,7 @@ def struck(trouble: Trouble, *, after: bool, method: str, path: str, nth: int = 
         case Trouble.RESET:
             return [fault(drop)]
         case Trouble.TIME_OUT:
-            return [fault(Kind.DELAY, seconds=TIME_OUT_S), fault(drop)]
+            return [fault(FaultKind.DELAY, seconds=TIME_OUT_S), fault(drop)]
         case Trouble.LONG_WAIT:
             headers = {
                 "Retry-After": "3600",
@@ -86,12 +87,12 @@ def struck(trouble: Trouble, *, after: bool, method: str, path: str, nth: int = 
             message = "The operation was not found."
             return [fault(answer, status=404, code="NotFound", message=message, times=FOREVER)]
         case Trouble.EXPIRED_FOR_GOOD:
-            return [fault(Kind.EXPIRED_TOKEN, times=FOREVER)]
+            return [fault(FaultKind.EXPIRED_TOKEN, times=FOREVER)]
         case Trouble.FORBIDDEN_FOR_GOOD:
-            return [fault(Kind.FORBIDDEN, times=FOREVER)]
+            return [fault(FaultKind.FORBIDDEN, times=FOREVER)]
         case Trouble.EXPIRED:
-            return [fault(Kind.EXPIRED_TOKEN)]
+            return [fault(FaultKind.EXPIRED_TOKEN)]
         case Trouble.FORBIDDEN:
-            return [fault(Kind.FORBIDDEN)]
+            return [fault(FaultKind.FORBIDDEN)]
         case _:
             raise ValueError(f"{trouble} strikes no single request")

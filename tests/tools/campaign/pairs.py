@@ -37,7 +37,7 @@ def together(warm: Warm, direction: Direction, clean: Result, number: int) -> Re
     with warm.serving() as server:
         watch.begin(1)
         for each in two:
-            each.tell(server.environment())
+            each.tell(server.build_environment())
         first = [each.end() for each in two]
         after = [flags(warm)]
         warm.clock.sleep(warm.lab.clock.now() - warm.clock.now())

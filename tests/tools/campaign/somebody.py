@@ -21,7 +21,7 @@ DELETES = frozenset({Trouble.TARGET_DELETED, Trouble.ORIGIN_DELETED})
 
 def outward(lab: Lab, name: str) -> Resource | None:
     """A peering of the spoke, by its name."""
-    return next((each for each in lab.world.of_type(PEERINGS) if each.id.name == name), None)
+    return next((each for each in lab.world.iter_by_type(PEERINGS) if each.id.name == name), None)
 
 
 def change(lab: Lab, direction: Direction, trouble: Trouble, like: Request) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from erfailover.cli.main import invoke
 from erfailover.lab.core.world import Body, Resource
-from erfailover.lab.machines.reachability import reaches
+from erfailover.lab.machines.reachability import trace_packet
 from erfailover.runtime.clock import SystemClock
 from tests.support.clocks import ResumedClock
 from tests.tools.campaign import checks
@@ -77,7 +77,7 @@ def flags(warm: Warm) -> Flags:
         lab.catch_up()
         return {
             each.id.name: [bool(_in_force(each).get(flag)) for flag in FLAGS]
-            for each in lab.world.of_type(PEERINGS)
+            for each in lab.world.iter_by_type(PEERINGS)
             if each.active is not None and "vnet1" in each.id.name.split("-")
         }
 
@@ -113,7 +113,7 @@ class Paths:
 
     def _note_change(self) -> bool:
         world = self._warm.lab.world
-        there = sum(map(_carries, world.of_type(PEERINGS))) == 1
+        there = sum(map(_carries, world.iter_by_type(PEERINGS))) == 1
         if self._since is not None:
             self.without_s = max(self.without_s, world.now - self._since)
         if there:
@@ -138,17 +138,17 @@ def passes(warm: Warm, destination: str) -> bool:
     lab = warm.lab
     with lab.lock:
         lab.catch_up()
-        nic = next(each for each in lab.world.of_type(NICS) if each.id.name == SPOKE)
-        return reaches(lab.world, lab.bgp, lab.machines, nic, destination).reached
+        nic = next(each for each in lab.world.iter_by_type(NICS) if each.id.name == SPOKE)
+        return trace_packet(lab.world, lab.bgp, lab.machines, nic, destination).reached
 
 
 def watch_internet(warm: Warm, cuts: list[str]) -> None:
     """Note every change of the world at which the Internet path is cut."""
     lab = warm.lab
-    nic = next(each for each in lab.world.of_type(NICS) if each.id.name == SPOKE)
+    nic = next(each for each in lab.world.iter_by_type(NICS) if each.id.name == SPOKE)
 
     def look() -> None:
-        trace = reaches(lab.world, lab.bgp, lab.machines, nic, INTERNET)
+        trace = trace_packet(lab.world, lab.bgp, lab.machines, nic, INTERNET)
         if not trace.reached:
             cuts.append(f"{lab.world.now:.0f} s: {trace.reason}")
 
@@ -188,7 +188,7 @@ def tried(
                 break
             watch.begin(number)
             if number == 1 and victim is not None:
-                runs.append(victim.run(server.environment()))
+                runs.append(victim.run(server.build_environment()))
                 stranded.append(not paths.there())
                 warm.clock.sleep(warm.lab.clock.now() - warm.clock.now())
                 warm.lab.clock = warm.clock

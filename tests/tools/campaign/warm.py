@@ -27,7 +27,7 @@ from erfailover.commands.status import command as status_command
 from erfailover.commands.switch import command as switch_command
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.lab.core.timing import Durations
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.server.server import LabServer
 from erfailover.runtime import journal
@@ -59,11 +59,11 @@ class Ran:
 class Quick(Durations):
     """Recorded durations, but for readings."""
 
-    def seconds(self, type_: str, verb: str, size: str = "", resource: str = "") -> float:
-        """How long an operation takes."""
+    def draw_seconds(self, type_: str, verb: str, size: str = "", resource: str = "") -> float:
+        """Return how long an operation takes."""
         if verb == "post":
             return 2.0 if type_.lower().endswith("runcommand") else 1.0
-        return super().seconds(type_, verb, size, resource)
+        return super().draw_seconds(type_, verb, size, resource)
 
 
 LOADED = (probes, destroy, provision_command, status_command, switch_command)
@@ -136,7 +136,7 @@ class Warm:
 
     def _read_everything(self) -> None:
         """Give stale reads something to show."""
-        self.lab.add_faults(Fault(Kind.STALE, path="/nothing"))
+        self.lab.add_faults(Fault(FaultKind.STALE, path="/nothing"))
         self.run("status")
         self.pass_time(30.0)
 
@@ -144,7 +144,7 @@ class Warm:
     def serving(self) -> Iterator[LabServer]:
         """Serve the lab meanwhile; no thread is left afterwards in the process that forks."""
         with LabServer(self.lab, self.authority) as server:
-            os.environ |= server.environment()
+            os.environ |= server.build_environment()
             yield server
         if os.getpid() != self._forks:
             return

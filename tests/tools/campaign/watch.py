@@ -30,7 +30,7 @@ from tests.tools.campaign.somebody import change
 from tests.tools.campaign.troubles import FOR_GOOD, MACHINE, REFUSED, SOMEBODY, Trouble
 
 HANDLE = service.handle
-RESPONSE = application._response
+RESPONSE = application._build_response
 
 
 def response(request: web.Request, answer: Answer) -> web.Response:
@@ -126,7 +126,7 @@ class Watch:
     def install(self) -> None:
         """Let every request pass here."""
         service.handle = self.handle
-        application._response = response
+        application._build_response = response
 
     def begin(self, run: int) -> None:
         """A run begins; the first is the one that meets the trouble."""
@@ -311,7 +311,7 @@ class Watch:
         network, _, name = path.partition("/virtualNetworkPeerings/")
         with self.lab.lock:
             self.lab.catch_up()
-            for each in self.lab.world.of_type(
+            for each in self.lab.world.iter_by_type(
                 "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
             ):
                 owner, _, other = short(str(each.id)).partition("/virtualNetworkPeerings/")

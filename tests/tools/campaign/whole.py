@@ -56,7 +56,7 @@ def destroyed(warm: Warm, write: int, *, done: bool) -> Result:
 def add_foreign(warm: Warm) -> str:
     """Put a resource of somebody else's into the site's resource group."""
     with warm.lab.lock:
-        model = next(warm.lab.world.of_type(rt.PUBLIC_IP))
+        model = next(warm.lab.world.iter_by_type(rt.PUBLIC_IP))
         text = str(model.id)
         new = ids.parse(text.rsplit("/", 1)[0] + f"/{FOREIGN}")
         assert new is not None
@@ -65,7 +65,7 @@ def add_foreign(warm: Warm) -> str:
         body["properties"].pop("ipConfiguration", None)
         body["properties"]["ipAddress"] = "203.0.113.250"
         warm.lab.world.add(Resource(new, body, copy.deepcopy(body)))
-        warm.lab.world.changed()
+        warm.lab.world.notify_listeners()
     return str(new).lower()
 
 
@@ -81,7 +81,7 @@ def _killed(
     runs: list[Ran | None] = []
     with warm.serving() as server:
         watch.begin(1)
-        runs.append(victim.run(server.environment()))
+        runs.append(victim.run(server.build_environment()))
         warm.clock.sleep(warm.lab.clock.now() - warm.clock.now())
         warm.lab.clock = warm.clock
         for number in (2, 3):

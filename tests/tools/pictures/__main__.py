@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "procedure.svg").write_text(procedure.drawn(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as work, pytest.MonkeyPatch.context() as patch:
-        with lab_in(Path(work), identity.make(), patch) as (_, clock, _environment):
+        with lab_in(Path(work), identity.make_identity(), patch) as (_, clock, _environment):
             for name, commands in STORY:
                 _do([*commands, ("diagram", "--output-file", f"{name}.svg")], clock)
         for name, _ in STORY:

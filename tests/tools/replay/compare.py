@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from erfailover.lab.core import ids
-from erfailover.lab.core.arm_url import Kind, parse
+from erfailover.lab.core.arm_url import TargetKind, parse
 from erfailover.lab.providers.registry import PROVIDERS
 from tests.tools.replay import bodies
 from tests.tools.replay.facts import Facts, Step
@@ -61,7 +61,7 @@ class Outcome:
 def compare(facts: Facts, answers: list[Answer | None], player: Player) -> Outcome:
     """Compare every step."""
     outcome = Outcome(facts, refused_before=tuple(player.refused_before))
-    lost = {ids.key(path) for path in player.not_modelled}
+    lost = {ids.to_key(path) for path in player.not_modelled}
     lost_operations: set[int] = set()
     for number, (step, answer) in enumerate(zip(facts.steps, answers, strict=True)):
         if _rests_on_lost(step, lost, lost_operations):
@@ -72,7 +72,7 @@ def compare(facts: Facts, answers: list[Answer | None], player: Player) -> Outco
             outcome.not_modelled.append(f"{_request(facts, step)}: {_message(answer.body)}")
             lost_operations.add(number)
             if step.method in {"PUT", "DELETE", "PATCH"}:
-                lost.add(ids.key(step.path))
+                lost.add(ids.to_key(step.path))
             continue
         _compare_step(outcome, number, step, answer)
     return outcome
@@ -81,7 +81,7 @@ def compare(facts: Facts, answers: list[Answer | None], player: Player) -> Outco
 def _rests_on_lost(step: Step, lost: set[str], operations: set[int]) -> bool:
     if step.polls is not None:
         return step.polls in operations
-    path, body = ids.key(step.path), str(step.body).lower()
+    path, body = ids.to_key(step.path), str(step.body).lower()
     if any(path == each or path.startswith(each + "/") for each in lost):
         return True
     return any(f"'{each}'" in body or f"'{each}/" in body for each in lost)
@@ -98,14 +98,14 @@ def step_type(facts: Facts, step: Step) -> str:
     if step.polls is not None:
         step = facts.steps[step.polls]
     target = parse(step.path, PROVIDERS)
-    if target.kind in {Kind.GROUP, Kind.GROUPS}:
-        listed = " [list]" if target.kind is Kind.GROUPS else ""
+    if target.kind in {TargetKind.GROUP, TargetKind.GROUPS}:
+        listed = " [list]" if target.kind is TargetKind.GROUPS else ""
         return f"Microsoft.Resources/resourceGroups{listed}"
     name = target.type.type if target.type is not None else target.kind.value
-    if target.kind is Kind.PART:
+    if target.kind is TargetKind.PART:
         colon = "/" if target.name.startswith("sharedkey") else ":"
         return f"{name}{colon}{target.name}"
-    return name + (" [list]" if target.kind is Kind.COLLECTION else "")
+    return name + (" [list]" if target.kind is TargetKind.COLLECTION else "")
 
 
 def _compare_step(outcome: Outcome, number: int, step: Step, answer: Answer | None) -> None:

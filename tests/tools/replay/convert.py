@@ -15,7 +15,7 @@ from typing import Any
 
 from erfailover.lab.core import ids
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.arm_url import Kind, Target, parse
+from erfailover.lab.core.arm_url import Target, TargetKind, parse
 from erfailover.lab.core.references import References
 from erfailover.lab.providers.registry import PROVIDERS
 from tests.tools.replay import bodies
@@ -81,7 +81,7 @@ def convert(
     """The facts of a recording; ``fallback`` is its date where it shows none."""
     reading = _Reading()
     reading.created = frozenset(
-        ids.key(each.path) for each in recording if (each.method, each.status) == ("PUT", 201)
+        ids.to_key(each.path) for each in recording if (each.method, each.status) == ("PUT", 201)
     )
     for each in recording:
         _remember(reading, each.response)
@@ -164,14 +164,14 @@ def _remember(reading: _Reading, body: Json) -> None:
             not found.types or PROVIDERS.find(found.provider, found.types) is not None
         )
         if modelled and isinstance(body.get("properties"), dict):
-            reading.shown.setdefault(ids.key(body["id"]), body)
+            reading.shown.setdefault(ids.to_key(body["id"]), body)
         for each in body.values():
             _remember(reading, each)
 
 
 def _take(reading: _Reading, each: Interaction) -> None:
     target = parse(each.path, PROVIDERS)
-    if target.kind in {Kind.OPERATION, Kind.OPERATION_RESULT}:
+    if target.kind in {TargetKind.OPERATION, TargetKind.OPERATION_RESULT}:
         _take_poll(reading, each, target)
         return
     reason = _left_out(reading, each, target)
@@ -190,13 +190,19 @@ def _left_out(reading: _Reading, each: Interaction, target: Target) -> str | Non
         return "answered 5xx by Azure"
     if each.status == 400 and _names_what_is_not_served(str(each.response)):
         return "refused because of a type not served"
-    served = {Kind.ITEM, Kind.COLLECTION, Kind.GROUP, Kind.GROUPS, Kind.PART}
+    served = {
+        TargetKind.ITEM,
+        TargetKind.COLLECTION,
+        TargetKind.GROUP,
+        TargetKind.GROUPS,
+        TargetKind.PART,
+    }
     if "/providers/microsoft.resources/deployments" in each.path.lower():
         return "template deployment"
     if target.kind not in served:
         what = target.name.split("/")
         return f"type not served: {'/'.join(what[:1] + what[1:2])}"
-    if target.kind is Kind.PART and target.type is not None:
+    if target.kind is TargetKind.PART and target.type is not None:
         shared = target.type.type == rt.CONNECTION and target.name.startswith("sharedkey")
         view = target.type.type == rt.VM and target.name == "instanceview"
         if not shared and not view and target.name not in target.type.actions:
@@ -215,7 +221,7 @@ def _names_what_is_not_served(text: str) -> bool:
 
 
 def _key(target: Target) -> str:
-    return ids.key(target.id) if target.id is not None else ""
+    return ids.to_key(target.id) if target.id is not None else ""
 
 
 def _presumed(
@@ -224,24 +230,24 @@ def _presumed(
     """What must be there before a request, and is not; None where nobody knows it."""
     found: list[tuple[str, Json]] = []
     error = _error(each.response) if each.status >= 400 else None
-    if target.kind is Kind.GROUPS or target.id is None:
+    if target.kind is TargetKind.GROUPS or target.id is None:
         return ()
-    makes_group = each.method == "PUT" and target.kind is Kind.GROUP and each.status != 200
+    makes_group = each.method == "PUT" and target.kind is TargetKind.GROUP and each.status != 200
     if not makes_group and each.method != "HEAD":
         if error is not None and error[0] == "ResourceGroupNotFound":
             return ()
         _presume_group(reading, target.id, found)
     if each.status >= 400:
         return tuple(found)
-    if target.kind is Kind.COLLECTION:
+    if target.kind is TargetKind.COLLECTION:
         owner = target.id if target.id.types else None
-        known = owner is None or _presume(reading, ids.key(owner), found)
+        known = owner is None or _presume(reading, ids.to_key(owner), found)
         return tuple(found) if known else None
-    if target.kind is Kind.GROUP or (each.method == "DELETE" and each.status == 204):
+    if target.kind is TargetKind.GROUP or (each.method == "DELETE" and each.status == 204):
         return tuple(found)
-    if each.method == "PUT" and target.kind is Kind.ITEM:
+    if each.method == "PUT" and target.kind is TargetKind.ITEM:
         parent = target.id.parent
-        known = parent is None or _presume(reading, ids.key(parent), found)
+        known = parent is None or _presume(reading, ids.to_key(parent), found)
         known = known and _presume_references(reading, target.id, each.request, found)
         if each.status == 200 and _key(target) not in reading.there:
             reading.shown.setdefault(_key(target), {**each.request, "id": str(target.id)})
@@ -251,7 +257,7 @@ def _presumed(
 
 
 def _presume_group(reading: _Reading, where: ids.ResourceId, found: list[tuple[str, Json]]) -> None:
-    key = ids.key(where.group)
+    key = ids.to_key(where.group)
     if where.resource_group and key not in reading.there:
         body = reading.shown.get(key) or {"location": _any_location(reading)}
         made: Json = {"location": body["location"]}
@@ -278,7 +284,7 @@ def _presume(reading: _Reading, key: str, found: list[tuple[str, Json]]) -> bool
         return False
     _presume_group(reading, where, found)
     reading.there.add(key)
-    known = where.parent is None or _presume(reading, ids.key(where.parent), found)
+    known = where.parent is None or _presume(reading, ids.to_key(where.parent), found)
     if not known or not _presume_references(reading, where, body, found):
         reading.there.discard(key)
         reading.unknown.add(key)
@@ -295,13 +301,14 @@ def _presume(reading: _Reading, key: str, found: list[tuple[str, Json]]) -> bool
 def _without_created(reading: _Reading, where: ids.ResourceId, body: Json) -> Json:
     """A body without the children that the recording itself creates later."""
     properties = dict(body["properties"])
-    for child in PROVIDERS.children(where.type):
+    for child in PROVIDERS.get_children(where.type):
         rows = properties.get(child.collection)
         if isinstance(rows, list):
             properties[child.collection] = [
                 each
                 for each in rows
-                if ids.key(where.child(child.collection, str(each["name"]))) not in reading.created
+                if ids.to_key(where.child(child.collection, str(each["name"])))
+                not in reading.created
             ]
     return {**body, "properties": properties}
 
@@ -321,7 +328,7 @@ def _presume_references(
 ) -> bool:
     wanted = [(where, body)]
     properties = body.get("properties") if isinstance(body, dict) else None
-    for child in PROVIDERS.children(where.type):
+    for child in PROVIDERS.get_children(where.type):
         rows = properties.get(child.collection) if isinstance(properties, dict) else None
         for row in rows or ():
             wanted.append((where.child(child.collection, str(row.get("name"))), row))
@@ -331,7 +338,7 @@ def _presume_references(
             target = ids.parse(reference.target)
             if target is None or PROVIDERS.find(target.provider, target.types) is None:
                 continue
-            known = _presume(reading, ids.key(target), found) and known
+            known = _presume(reading, ids.to_key(target), found) and known
     return known
 
 
@@ -353,8 +360,8 @@ def _exists(reading: _Reading, body: Json) -> None:
     where = ids.parse(body["id"]) if isinstance(body.get("id"), str) else None
     if where is None:
         return
-    reading.there.add(ids.key(where))
-    for child in PROVIDERS.children(where.type):
+    reading.there.add(ids.to_key(where))
+    for child in PROVIDERS.get_children(where.type):
         for each in (body.get("properties") or {}).get(child.collection) or ():
             _exists(reading, each)
 
@@ -429,7 +436,7 @@ def _after(reading: _Reading, each: Interaction, target: Target, key: str) -> No
     if each.method == "DELETE":
         inside = key + "/"
         reading.there = {one for one in reading.there if one != key and not one.startswith(inside)}
-    elif each.method == "PUT" and target.kind in {Kind.ITEM, Kind.GROUP}:
+    elif each.method == "PUT" and target.kind in {TargetKind.ITEM, TargetKind.GROUP}:
         reading.there.add(key)
         body = each.response
         if isinstance(body, dict) and isinstance(body.get("id"), str):
@@ -460,7 +467,7 @@ def _seen_busy(reading: _Reading, each: Interaction, number: int) -> None:
             operation.last_seen_unfinished = max(operation.last_seen_unfinished, number)
             return
     for found in re.findall(r"resource (/subscriptions/[^\s'\"]+?)[.,]?(?:\s|$)", text):
-        _seen(reading, ids.key(found.rstrip(".")), "Updating", number)
+        _seen(reading, ids.to_key(found.rstrip(".")), "Updating", number)
 
 
 def _take_poll(reading: _Reading, each: Interaction, target: Target) -> None:
@@ -470,7 +477,7 @@ def _take_poll(reading: _Reading, each: Interaction, target: Target) -> None:
         return
     number = len(reading.steps)
     status = _status(each)
-    monitor = target.kind is Kind.OPERATION_RESULT or "monitor" in each.query
+    monitor = target.kind is TargetKind.OPERATION_RESULT or "monitor" in each.query
     under_way = each.status == 202 if monitor else (status or "").lower() in UNFINISHED
     if under_way:
         operation.last_seen_unfinished = max(operation.last_seen_unfinished, number)

@@ -46,7 +46,7 @@ class _Told(Durations):
         super().__init__()
         self.next_s = 0.0
 
-    def seconds(self, type_: str, verb: str, size: str = "", resource: str = "") -> float:
+    def draw_seconds(self, type_: str, verb: str, size: str = "", resource: str = "") -> float:
         """How long an operation takes; a request that asks several times gets it once."""
         found, self.next_s = self.next_s, 0.0
         return found

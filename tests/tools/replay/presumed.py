@@ -48,7 +48,7 @@ def invented(key: str, shown: Mapping[str, Json]) -> Json:
             near, far = (_first(each, shown) for each in (rt.GATEWAY, rt.LOCAL_GATEWAY))
             if near is None or far is None:
                 return None
-            found["location"] = shown[ids.key(near)]["location"]
+            found["location"] = shown[ids.to_key(near)]["location"]
             found["properties"] = {
                 "connectionType": "IPsec",
                 "virtualNetworkGateway1": {"id": near},
@@ -77,7 +77,7 @@ def _addresses(start: str, shown: Mapping[str, Json]) -> list[str]:
     for body in shown.values():
         for each in body.get("properties", {}).get("ipConfigurations") or ():
             inner = each.get("properties") or {}
-            subnet = ids.key((inner.get("subnet") or {}).get("id", ""))
+            subnet = ids.to_key((inner.get("subnet") or {}).get("id", ""))
             if subnet.startswith(start) and inner.get("privateIPAddress"):
                 found.append(str(inner["privateIPAddress"]))
     return found

@@ -1,4 +1,4 @@
-"""The shell of a run command, and the programs that it knows.
+"""The shell of a run command, and its programs.
 
-Never guesses: an unknown program answers 127 and says that the lab does not model it.
+Never guesses: an unknown program exits with 127 and a message that the lab does not model it.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.lab.machines.netfilter import CHAINS, Rule, Unmodelled, UsageError, parse_rule
+from erfailover.lab.machines.netfilter import CHAINS, Rule, UnmodelledError, UsageError, parse_rule
 from erfailover.lab.machines.shell.shell import Call
 
 _NO_SUCH_RULE = "iptables: Bad rule (does a matching rule exist in that chain?)."
@@ -30,41 +30,47 @@ class _Request:
 
 
 def iptables(call: Call) -> int:
-    """``iptables [-t TABLE] -A|-C|-D|-I|-L|-S|-F|-P ...``: 1 where a rule is not there."""
+    """Run ``iptables [-t TABLE] -A|-C|-D|-I|-L|-S|-F|-P ...``: 1 if a rule does not exist."""
     try:
-        request = _read(call.arguments[1:])
-        return _run(call, request)
+        request = _parse_request(call.arguments[1:])
+        return _run_request(call, request)
     except UsageError as error:
         text = str(error)
-        call.err(text if text.startswith("iptables: ") else f"iptables v1.8.10 (nf_tables): {text}")
-        call.err("Try `iptables -h' or 'iptables --help' for more information.")
+        call.print_error(
+            text if text.startswith("iptables: ") else f"iptables v1.8.10 (nf_tables): {text}"
+        )
+        call.print_error("Try `iptables -h' or 'iptables --help' for more information.")
         return 2
 
 
 def iptables_save(call: Call) -> int:
     """Write every table's rules, as a file that ``iptables-restore`` reads."""
     if call.arguments[1:]:
-        raise Unmodelled(f"iptables-save {' '.join(call.arguments[1:])}")
+        raise UnmodelledError(f"iptables-save {' '.join(call.arguments[1:])}")
     for table, chains in CHAINS.items():
-        call.out(f"*{table}")
+        call.print_out(f"*{table}")
         for chain in chains:
-            call.out(f":{chain} {call.linux.firewall.policy(table, chain)} [0:0]")
+            call.print_out(f":{chain} {call.linux.firewall.get_policy(table, chain)} [0:0]")
         for chain in chains:
-            call.out(*(_line(chain, rule) for rule in call.linux.firewall.rules(table, chain)))
-        call.out("COMMIT")
+            call.print_out(
+                *(_format_line(chain, rule) for rule in call.linux.firewall.get_rules(table, chain))
+            )
+        call.print_out("COMMIT")
     return 0
 
 
 def netfilter_persistent(call: Call) -> int:
-    """``netfilter-persistent save``: what is set now is there after a boot."""
+    """Run ``netfilter-persistent save``: the current rules survive a boot."""
     if call.arguments[1:] != ["save"]:
-        raise Unmodelled(f"netfilter-persistent {' '.join(call.arguments[1:])}")
+        raise UnmodelledError(f"netfilter-persistent {' '.join(call.arguments[1:])}")
     call.linux.saved = call.linux.firewall.copy()
-    call.err("run-parts: executing /usr/share/netfilter-persistent/plugins.d/15-ip4tables save")
+    call.print_error(
+        "run-parts: executing /usr/share/netfilter-persistent/plugins.d/15-ip4tables save"
+    )
     return 0
 
 
-def _read(arguments: list[str]) -> _Request:
+def _parse_request(arguments: list[str]) -> _Request:
     request = _Request("filter", "", "", [], set())
     rest = list(arguments)
     while rest:
@@ -86,7 +92,7 @@ def _read(arguments: list[str]) -> _Request:
             if rest and not rest[0].startswith("-"):
                 request.chain = rest.pop(0)
         elif not request.command and word.startswith("-"):
-            raise Unmodelled(f"iptables {word}")
+            raise UnmodelledError(f"iptables {word}")
         else:
             request.rest.append(word)
             if word in ("!",) or not word.startswith("-"):
@@ -94,7 +100,7 @@ def _read(arguments: list[str]) -> _Request:
             if rest:
                 request.rest.append(rest.pop(0))
     if request.table not in CHAINS:
-        raise Unmodelled(f"the table {request.table!r} of iptables")
+        raise UnmodelledError(f"the table {request.table!r} of iptables")
     if not request.command:
         raise UsageError("no command specified")
     if request.chain and request.chain not in CHAINS[request.table]:
@@ -102,13 +108,13 @@ def _read(arguments: list[str]) -> _Request:
     return request
 
 
-def _run(call: Call, request: _Request) -> int:
+def _run_request(call: Call, request: _Request) -> int:
     firewall = call.linux.firewall
     if request.command in ("-L", "-S", "-F"):
         chains = (request.chain,) if request.chain else CHAINS[request.table]
         for chain in chains:
             if request.command == "-F":
-                firewall.rules(request.table, chain).clear()
+                firewall.get_rules(request.table, chain).clear()
         if request.command == "-S":
             _show_specifications(call, request.table, chains)
         elif request.command == "-L":
@@ -116,7 +122,7 @@ def _run(call: Call, request: _Request) -> int:
         return 0
     if not request.chain:
         raise UsageError(f'option "{request.command}" requires an argument')
-    rules = firewall.rules(request.table, request.chain)
+    rules = firewall.get_rules(request.table, request.chain)
     if request.command == "-P":
         if request.rest not in (["ACCEPT"], ["DROP"]):
             raise UsageError("iptables: Bad policy name. Run `dmesg' for more information.")
@@ -126,7 +132,7 @@ def _run(call: Call, request: _Request) -> int:
     if request.command in ("-I", "-D") and request.rest and request.rest[0].isdigit():
         number = int(request.rest.pop(0))
     if request.command == "-D" and number is not None:
-        return _delete_number(call, rules, number)
+        return _delete_by_number(call, rules, number)
     rule = parse_rule(request.table, request.chain, request.rest)
     return _change(call, request.command, rules, rule, number)
 
@@ -137,52 +143,52 @@ def _change(call: Call, command: str, rules: list[Rule], rule: Rule, number: int
     elif command == "-I":
         rules.insert((number or 1) - 1, rule)
     elif rule not in rules:
-        call.err(_NO_SUCH_RULE)
+        call.print_error(_NO_SUCH_RULE)
         return 1
     elif command == "-D":
         rules.remove(rule)
     return 0
 
 
-def _delete_number(call: Call, rules: list[Rule], number: int) -> int:
+def _delete_by_number(call: Call, rules: list[Rule], number: int) -> int:
     if not 1 <= number <= len(rules):
-        call.err("iptables: Index of deletion too big.")
+        call.print_error("iptables: Index of deletion too big.")
         return 1
     del rules[number - 1]
     return 0
 
 
-def _line(chain: str, rule: Rule) -> str:
-    return f"-A {chain} {rule.specification()}".rstrip()
+def _format_line(chain: str, rule: Rule) -> str:
+    return f"-A {chain} {rule.to_specification()}".rstrip()
 
 
 def _show_specifications(call: Call, table: str, chains: tuple[str, ...]) -> None:
     firewall = call.linux.firewall
     for chain in chains:
-        call.out(f"-P {chain} {firewall.policy(table, chain)}")
+        call.print_out(f"-P {chain} {firewall.get_policy(table, chain)}")
     for chain in chains:
-        call.out(*(_line(chain, rule) for rule in firewall.rules(table, chain)))
+        call.print_out(*(_format_line(chain, rule) for rule in firewall.get_rules(table, chain)))
 
 
 def _list(call: Call, request: _Request, chains: tuple[str, ...]) -> None:
     verbose = "v" in request.flags
     for number, chain in enumerate(chains):
         if number:
-            call.out("")
-        policy = call.linux.firewall.policy(request.table, chain)
+            call.print_out("")
+        policy = call.linux.firewall.get_policy(request.table, chain)
         counted = " 0 packets, 0 bytes" if verbose else ""
-        call.out(f"Chain {chain} (policy {policy}{counted})")
+        call.print_out(f"Chain {chain} (policy {policy}{counted})")
         if verbose:
-            call.out(
+            call.print_out(
                 " pkts bytes target     prot opt in     out     source               destination"
             )
         else:
-            call.out("target     prot opt source               destination         ")
-        for rule in call.linux.firewall.rules(request.table, chain):
-            call.out(_listed(rule, verbose))
+            call.print_out("target     prot opt source               destination         ")
+        for rule in call.linux.firewall.get_rules(request.table, chain):
+            call.print_out(_format_rule(rule, verbose))
 
 
-def _listed(rule: Rule, verbose: bool) -> str:
+def _format_rule(rule: Rule, verbose: bool) -> str:
     protocol = rule.protocol or "all"
     source, destination = rule.source or "0.0.0.0/0", rule.destination or "0.0.0.0/0"
     extra = ""

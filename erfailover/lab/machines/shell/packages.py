@@ -6,7 +6,7 @@ takes is assumed.
 
 from __future__ import annotations
 
-from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.netfilter import UnmodelledError
 from erfailover.lab.machines.shell.shell import Call, Running
 
 ARCHIVE = "91.189.91.81"
@@ -25,10 +25,10 @@ BRINGS = {"iptables-persistent": ("netfilter-persistent",)}
 
 
 def apt(call: Call) -> Running:
-    """``apt|apt-get [-y] [-q|-qq] update|install PACKAGE...``; 100 where it failed."""
-    words, quiet = _words(call)
+    """Run ``apt|apt-get [-y] [-q|-qq] update|install PACKAGE...``; 100 if it failed."""
+    words, quiet = _parse_words(call)
     if call.arguments[0].endswith("apt"):
-        call.err(
+        call.print_error(
             "",
             "WARNING: apt does not have a stable CLI interface. Use with caution in scripts.",
             "",
@@ -36,14 +36,14 @@ def apt(call: Call) -> Running:
     if words[:1] == ["update"]:
         return (yield from _update(call, quiet))
     if words[:1] != ["install"]:
-        raise Unmodelled(f"{call.arguments[0]} {' '.join(words)}".rstrip())
+        raise UnmodelledError(f"{call.arguments[0]} {' '.join(words)}".rstrip())
     for name in words[1:]:
         if name not in VERSIONS:
-            raise Unmodelled(f"the package {name}")
+            raise UnmodelledError(f"the package {name}")
     return (yield from _install(call, words[1:], quiet))
 
 
-def _words(call: Call) -> tuple[list[str], bool]:
+def _parse_words(call: Call) -> tuple[list[str], bool]:
     words, quiet = [], False
     rest = call.arguments[1:]
     while rest:
@@ -55,21 +55,21 @@ def _words(call: Call) -> tuple[list[str], bool]:
         elif word in ("-y", "--yes", "--assume-yes", "--no-install-recommends"):
             continue
         elif word.startswith("-") and not word.startswith("-o"):
-            raise Unmodelled(f"{call.arguments[0]} {word}")
+            raise UnmodelledError(f"{call.arguments[0]} {word}")
         elif not word.startswith("-o"):
             words.append(word)
     return words, quiet
 
 
-def _reaches_archive(call: Call) -> bool:
+def _can_reach_archive(call: Call) -> bool:
     return call.outside.send(call.linux, ARCHIVE, "tcp", 80).reached
 
 
 def _update(call: Call, quiet: bool) -> Running:
-    """Real apt warns where it cannot fetch, and exits 0 all the same."""
-    if not _reaches_archive(call):
+    """Update the lists; real apt warns if it cannot fetch, and exits 0 all the same."""
+    if not _can_reach_archive(call):
         yield UNREACHABLE_S
-        call.err(
+        call.print_error(
             f"W: Failed to fetch http://azure.archive.ubuntu.com/ubuntu/dists/noble/InRelease  "
             f"Could not connect to azure.archive.ubuntu.com:80 ({ARCHIVE}), connection timed out",
             "W: Some index files failed to download. They have been ignored, or old ones used "
@@ -78,25 +78,25 @@ def _update(call: Call, quiet: bool) -> Running:
         return 0
     yield UPDATE_S
     if not quiet:
-        call.out("Reading package lists...")
+        call.print_out("Reading package lists...")
     return 0
 
 
 def _install(call: Call, names: list[str], quiet: bool) -> Running:
     missing = [name for name in names if name not in call.linux.packages]
     if not quiet:
-        call.out("Reading package lists...", "Building dependency tree...")
-        call.out("Reading state information...")
+        call.print_out("Reading package lists...", "Building dependency tree...")
+        call.print_out("Reading state information...")
         for name in names:
             if name not in missing:
-                call.out(f"{name} is already the newest version ({VERSIONS[name]}).")
+                call.print_out(f"{name} is already the newest version ({VERSIONS[name]}).")
     if not missing:
         if not quiet:
-            call.out("0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.")
+            call.print_out("0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.")
         return 0
-    if not _reaches_archive(call):
+    if not _can_reach_archive(call):
         yield UNREACHABLE_S
-        call.err(
+        call.print_error(
             *(
                 f"E: Failed to fetch http://azure.archive.ubuntu.com/ubuntu/pool/main/{name}  "
                 f"Could not connect to azure.archive.ubuntu.com:80 ({ARCHIVE}), "
@@ -108,10 +108,12 @@ def _install(call: Call, names: list[str], quiet: bool) -> Running:
         return 100
     yield INSTALL_S
     if not quiet:
-        call.out("The following NEW packages will be installed:", f"  {' '.join(missing)}")
-        call.out(f"0 upgraded, {len(missing)} newly installed, 0 to remove and 0 not upgraded.")
+        call.print_out("The following NEW packages will be installed:", f"  {' '.join(missing)}")
+        call.print_out(
+            f"0 upgraded, {len(missing)} newly installed, 0 to remove and 0 not upgraded."
+        )
     for name in missing:
         if not quiet:
-            call.out(f"Setting up {name} ({VERSIONS[name]}) ...")
+            call.print_out(f"Setting up {name} ({VERSIONS[name]}) ...")
         call.linux.packages |= {name, *BRINGS.get(name, ())}
     return 0

@@ -1,10 +1,10 @@
 """The shell of a modelled machine: runs a script's commands in order.
 
 Owns variables, ``set -e``, lists, pipes, redirections, ``sudo`` and the search for a command.
-A command that the lab does not model answers 127 and says so; never a made-up success.
+A command that the lab does not model exits with 127 and a message; never a made-up success.
 
-Running is a generator that yields how many modelled seconds pass before it goes on; so a
-script takes its time without anybody sleeping.
+Running is a generator that yields how many modelled seconds pass before it continues; so a
+script takes its time without a sleeping thread.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from erfailover.lab.machines.linux import Linux
-from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.netfilter import UnmodelledError
 from erfailover.lab.machines.reachability import Trace
-from erfailover.lab.machines.shell.sockets import outcome
+from erfailover.lab.machines.shell.sockets import predict_connection
 from erfailover.lab.machines.shell.syntax import Command, Pipeline, Redirection, parse
 
 Running = Generator[float, None, int]
-"""A command or script under way: yields seconds to wait, returns the exit status."""
+"""A running command or script: yields seconds to wait, returns the exit status."""
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _SOCKET = re.compile(r"/dev/tcp/([\d.]+)/(\d+)")
@@ -30,35 +30,35 @@ SCRIPT = "script.sh"
 """What the shell calls the script in its messages."""
 
 
-class Outside(Protocol):
-    """What a command may ask of the world around its machine."""
+class ScriptEnvironment(Protocol):
+    """A command's access to the world around its machine."""
 
     def now(self) -> float:
-        """The modelled time at this point of the script, in seconds."""
+        """Return the modelled time at this point of the script, in seconds."""
 
     def send(self, linux: Linux, destination: str, protocol: str, port: int) -> Trace:
         """Send a packet from the machine, by the interface that its kernel chooses."""
 
     def track(self, trace: Trace, echo_id: int) -> None:
-        """Let the machines on the way remember the flows that a packet opened."""
+        """Make the machines on the way track the flows that a packet opened."""
 
 
 @dataclass(slots=True)
 class Call:
-    """One call of a command: what it gets, and where it writes."""
+    """A call of a command: its inputs, and where it writes."""
 
     arguments: list[str]
     linux: Linux
-    outside: Outside
+    outside: ScriptEnvironment
     stdin: str = ""
     stdout: list[str] = field(default_factory=list)
     stderr: list[str] = field(default_factory=list)
 
-    def out(self, *lines: str) -> None:
+    def print_out(self, *lines: str) -> None:
         """Write lines to the standard output."""
         self.stdout.extend(f"{line}\n" for line in lines)
 
-    def err(self, *lines: str) -> None:
+    def print_error(self, *lines: str) -> None:
         """Write lines to the standard error."""
         self.stderr.extend(f"{line}\n" for line in lines)
 
@@ -72,14 +72,14 @@ class Program(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The commands there are by name, and the packages some of them come with."""
+    """The commands by name, and the packages that some of them need."""
 
     by_name: Mapping[str, Program]
     packages: Mapping[str, str]
 
 
 class _Exit(Exception):
-    """The script ends now, with a status."""
+    """The end of the script, with an exit status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -88,13 +88,13 @@ class _Exit(Exception):
 
 @dataclass(slots=True)
 class Shell:
-    """One run of a script on a machine; ``stdout`` and ``stderr`` are what it wrote.
+    """A run of a script on a machine; ``stdout`` and ``stderr`` collect its output.
 
     ``bash`` is set for a script of bash, which alone opens ``/dev/tcp/ADDRESS/PORT`` (documented).
     """
 
     linux: Linux
-    outside: Outside
+    outside: ScriptEnvironment
     programs: Programs
     bash: bool = False
     stdout: list[str] = field(default_factory=list)
@@ -103,10 +103,10 @@ class Shell:
     _options: set[str] = field(default_factory=set)
 
     def run(self, script: str) -> Running:
-        """Run a script; returns its exit status."""
+        """Run a script; return its exit status."""
         try:
             pipelines = parse(script)
-        except Unmodelled as unmodelled:
+        except UnmodelledError as unmodelled:
             self.stderr.append(f"the lab does not model {unmodelled}; nothing was run\n")
             return NOT_FOUND
         status = 0
@@ -114,7 +114,7 @@ class Shell:
             for number, pipeline in enumerate(pipelines):
                 if (pipeline.after == "&&" and status) or (pipeline.after == "||" and not status):
                     continue
-                status = yield from self._pipeline(pipeline)
+                status = yield from self._run_pipeline(pipeline)
                 follows = pipelines[number + 1].after if number + 1 < len(pipelines) else ";"
                 decided = follows in ("&&", "||") or pipeline.negated
                 if status and "e" in self._options and not decided:
@@ -123,79 +123,79 @@ class Shell:
             return end.status
         return status
 
-    def _pipeline(self, pipeline: Pipeline) -> Running:
+    def _run_pipeline(self, pipeline: Pipeline) -> Running:
         stdin, statuses = "", [0]
         for number, command in enumerate(pipeline.commands):
             last = number + 1 == len(pipeline.commands)
             out: list[str] = []
-            statuses.append((yield from self._command(command, stdin, out)))
+            statuses.append((yield from self._run_command(command, stdin, out)))
             if last:
                 self.stdout.extend(out)
             stdin = "".join(out)
         status = statuses[-1]
         if "pipefail" in self._options:
-            status = next((each for each in reversed(statuses) if each), 0)
+            status = next((code for code in reversed(statuses) if code), 0)
         if pipeline.negated:
             status = int(not status)
         self._variables["?"] = str(status)
         return status
 
-    def _command(self, command: Command, stdin: str, out: list[str]) -> Running:
+    def _run_command(self, command: Command, stdin: str, out: list[str]) -> Running:
         words = [word.expand(self._variables) for word in command.words]
         assigned: dict[str, str] = {}
-        while words and (found := _ASSIGNMENT.fullmatch(words[0])) is not None:
-            assigned[found.group(1)] = found.group(2)
+        while words and (match := _ASSIGNMENT.fullmatch(words[0])) is not None:
+            assigned[match.group(1)] = match.group(2)
             words.pop(0)
         call = Call(words, self.linux, self.outside, stdin)
         status = 0
-        if (yield from self._opens(call, command)):
+        if (yield from self._open_inputs(call, command)):
             if not words:
                 self._variables |= assigned
             else:
-                status = yield from self._call(call, command.line)
+                status = yield from self._run_call(call, command.line)
         else:
             status = 1
         self._redirect(call, command.redirections, out)
         return status
 
-    def _call(self, call: Call, line: int) -> Running:
-        built_in = self._built_in(call)
+    def _run_call(self, call: Call, line: int) -> Running:
+        built_in = self._run_built_in(call)
         if built_in is not None:
             return built_in
         elevated = self._elevate(call)
         if call.arguments[:1] == ["timeout"]:
-            return (yield from self._timeout(call, line))
+            return (yield from self._run_timeout(call, line))
         if call.arguments[:1] == ["bash"] and call.arguments[1:2] == ["-c"]:
-            return (yield from self._inner(call, (call.arguments[2:] or [""])[0], bash=True))
-        if call.arguments[:1] in (["sh"], ["bash"]) and len(call.arguments) == 2:
-            return (yield from self._script(call, call.arguments[1]))
+            return (yield from self._run_inner(call, (call.arguments[2:] or [""])[0], bash=True))
+        if call.arguments[:1] in (["sh"], ["bash"]) and len(call.arguments[1:]) == 1:
+            return (yield from self._run_file(call, call.arguments[1]))
         name = call.arguments[0] if call.arguments else ""
         program = self.programs.by_name.get(name.rpartition("/")[2])
         package = self.programs.packages.get(name.rpartition("/")[2])
         if program is None:
-            call.err(f"{SCRIPT}: {line}: {name}: the lab does not model this command")
+            call.print_error(f"{SCRIPT}: {line}: {name}: the lab does not model this command")
             return NOT_FOUND
         if package is not None and package not in self.linux.packages:
             if elevated:
-                call.err(f"sudo: {name}: command not found")
+                call.print_error(f"sudo: {name}: command not found")
                 return 1
-            call.err(f"{SCRIPT}: {line}: {name}: not found")
+            call.print_error(f"{SCRIPT}: {line}: {name}: not found")
             return NOT_FOUND
         try:
             return (yield from program(call))
-        except Unmodelled as unmodelled:
-            call.err(f"{SCRIPT}: {line}: the lab does not model {unmodelled}")
+        except UnmodelledError as unmodelled:
+            call.print_error(f"{SCRIPT}: {line}: the lab does not model {unmodelled}")
             return NOT_FOUND
 
-    def _script(self, call: Call, name: str) -> Running:
-        """A file of the machine as a script of its own."""
+    def _run_file(self, call: Call, name: str) -> Running:
+        """Run a file of the machine as a script of its own."""
         if name not in self.linux.files:
-            call.err(f"sh: 0: cannot open {name}: No such file")
+            call.print_error(f"sh: 0: cannot open {name}: No such file")
             return NOT_FOUND
         bash = call.arguments[0] == "bash"
-        return (yield from self._inner(call, self.linux.files[name], bash=bash))
+        return (yield from self._run_inner(call, self.linux.files[name], bash=bash))
 
-    def _inner(self, call: Call, script: str, *, bash: bool) -> Running:
+    def _run_inner(self, call: Call, script: str, *, bash: bool) -> Running:
         """Run a script in a shell of its own."""
         inner = Shell(self.linux, self.outside, self.programs, bash)
         try:
@@ -204,14 +204,14 @@ class Shell:
             call.stdout += inner.stdout
             call.stderr += inner.stderr
 
-    def _timeout(self, call: Call, line: int) -> Running:
-        """``timeout SECONDS COMMAND``: 124 if the command had not ended by then."""
+    def _run_timeout(self, call: Call, line: int) -> Running:
+        """Run ``timeout SECONDS COMMAND``: 124 if the command had not ended by then."""
         limit = (call.arguments[1:2] or [""])[0]
         if not limit.isdigit() or not call.arguments[2:]:
-            call.err(f"{SCRIPT}: {line}: the lab does not model timeout {limit}".rstrip())
+            call.print_error(f"{SCRIPT}: {line}: the lab does not model timeout {limit}".rstrip())
             return NOT_FOUND
         del call.arguments[:2]
-        began, running = self.outside.now(), self._call(call, line)
+        began, running = self.outside.now(), self._run_call(call, line)
         try:
             while True:
                 wait_s = next(running)
@@ -225,7 +225,7 @@ class Shell:
             return int(end.value)
 
     def _elevate(self, call: Call) -> bool:
-        """Take ``sudo``, ``env`` and the assignments after them off; everybody is root here."""
+        """Strip ``sudo``, ``env`` and assignments; every user is root here."""
         elevated = False
         while call.arguments and call.arguments[0] in ("sudo", "env"):
             elevated = elevated or call.arguments[0] == "sudo"
@@ -236,25 +236,25 @@ class Shell:
                 del call.arguments[0]
         return elevated
 
-    def _built_in(self, call: Call) -> int | None:
-        """What the shell does itself; None where it is no such command."""
+    def _run_built_in(self, call: Call) -> int | None:
+        """Run a command of the shell itself; return None if it is not one."""
         name, *rest = call.arguments
         if name == "exit":
-            raise _Exit(int(rest[0]) if rest and rest[0].isdigit() else self._last_status())
+            raise _Exit(int(rest[0]) if rest and rest[0].isdigit() else self._get_last_status())
         if name == "set":
             return self._set(call, rest)
         if name == "export":
-            for each in rest:
-                found = _ASSIGNMENT.fullmatch(each)
-                if found is not None:
-                    self._variables[found.group(1)] = found.group(2)
+            for word in rest:
+                match = _ASSIGNMENT.fullmatch(word)
+                if match is not None:
+                    self._variables[match.group(1)] = match.group(2)
             return 0
         if name in (":", "cd", "umask"):
             return 0
-        if name == "command" and rest[:1] == ["-v"] and len(rest) == 2:
+        if name == "command" and rest[:1] == ["-v"] and len(rest[1:]) == 1:
             package = self.programs.packages.get(rest[1])
             if rest[1] in self.programs.by_name and package in (None, *self.linux.packages):
-                call.out(f"/usr/sbin/{rest[1]}")
+                call.print_out(f"/usr/sbin/{rest[1]}")
                 return 0
             return NOT_FOUND
         return None
@@ -265,55 +265,55 @@ class Shell:
             on = option.startswith("-")
             letters = set(option[1:])
             if not letters or option[0] not in "-+" or letters - set("eux" + "o"):
-                raise _Exit(self._unmodelled(call, f"set {option}"))
+                raise _Exit(self._refuse_unmodelled(call, f"set {option}"))
             if "o" in letters:
                 named = options.pop(0) if options else ""
                 short = {"errexit": "e", "nounset": "u", "xtrace": "x", "pipefail": "pipefail"}
                 if named not in short:
-                    raise _Exit(self._unmodelled(call, f"set -o {named}"))
+                    raise _Exit(self._refuse_unmodelled(call, f"set -o {named}"))
                 letters = (letters - {"o"}) | {short[named]}
             self._options = self._options | letters if on else self._options - letters
         return 0
 
-    def _unmodelled(self, call: Call, what: str) -> int:
+    def _refuse_unmodelled(self, call: Call, what: str) -> int:
         self.stderr.append(f"{SCRIPT}: the lab does not model {what}\n")
         return NOT_FOUND
 
-    def _last_status(self) -> int:
+    def _get_last_status(self) -> int:
         return int(self._variables.get("?", "0"))
 
-    def _opens(self, call: Call, command: Command) -> Generator[float, None, bool]:
-        """Open what the command reads from; tells whether that was possible."""
-        for each in command.redirections:
-            if each.how == "<" and each.file is not None:
-                name = each.file.expand(self._variables)
-                if self.bash and (found := _SOCKET.fullmatch(name)):
-                    trace = self.outside.send(self.linux, found[1], "tcp", int(found[2]))
-                    wait_s, error = outcome(trace, int(found[2]))
+    def _open_inputs(self, call: Call, command: Command) -> Generator[float, None, bool]:
+        """Open a command's input files; return whether that was possible."""
+        for redirection in command.redirections:
+            if redirection.how == "<" and redirection.file is not None:
+                name = redirection.file.expand(self._variables)
+                if self.bash and (match := _SOCKET.fullmatch(name)):
+                    trace = self.outside.send(self.linux, match[1], "tcp", int(match[2]))
+                    wait_s, error = predict_connection(trace, int(match[2]))
                     yield wait_s
                     if error:
-                        call.err(f"bash: connect: {error}")
-                        call.err(f"bash: line {command.line}: {name}: {error}")
+                        call.print_error(f"bash: connect: {error}")
+                        call.print_error(f"bash: line {command.line}: {name}: {error}")
                         return False
                 elif name != "/dev/null" and name not in self.linux.files:
-                    call.err(f"{SCRIPT}: {command.line}: cannot open {name}: No such file")
+                    call.print_error(f"{SCRIPT}: {command.line}: cannot open {name}: No such file")
                     return False
                 call.stdin = self.linux.files.get(name, "")
         return True
 
     def _redirect(self, call: Call, redirections: tuple[Redirection, ...], out: list[str]) -> None:
-        """Send what a command wrote where it belongs; files are whole once it has ended."""
+        """Write a command's output to its destinations; files are complete once it has ended."""
         where: dict[int, list[str]] = {1: out, 2: self.stderr}
         files: list[tuple[str, bool, list[str]]] = []
-        for each in redirections:
-            if each.how == "<" or each.file is None:
+        for redirection in redirections:
+            if redirection.how == "<" or redirection.file is None:
                 continue
-            name = each.file.expand(self._variables)
-            if each.how == ">&":
-                where[each.stream] = where[int(name)]
+            name = redirection.file.expand(self._variables)
+            if redirection.how == ">&":
+                where[redirection.stream] = where[int(name)]
             else:
-                where[each.stream] = []
-                files.append((name, each.how == ">>", where[each.stream]))
+                where[redirection.stream] = []
+                files.append((name, redirection.how == ">>", where[redirection.stream]))
         where[1].extend(call.stdout)
         where[2].extend(call.stderr)
         for name, append, text in files:

@@ -1,4 +1,4 @@
-"""TCP connections of a modelled machine: what becomes of one, and how long it takes. Pure."""
+"""TCP connections of a modelled machine: their outcome and duration. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GIVES_UP_S = 130.0
 """How long Linux tries to connect without an answer (``tcp_syn_retries`` of 6: 127 s)."""
 
 
-def outcome(trace: Trace, port: int) -> tuple[float, str]:
+def predict_connection(trace: Trace, port: int) -> tuple[float, str]:
     """Return how long connecting takes in modelled seconds, and its error; empty for none.
 
     What answers outside of the lab's machines, the Internet or the network behind a circuit, is

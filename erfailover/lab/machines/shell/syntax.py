@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from erfailover.lab.machines.netfilter import Unmodelled
+from erfailover.lab.machines.netfilter import UnmodelledError
 
 RESERVED = frozenset(
     ("if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac")
@@ -23,15 +23,15 @@ _REDIRECTION = re.compile(r"(?P<from>[012]?)(?P<how>>>|>&|>|<<|<)(?P<to>[12-]?)"
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word or an operator; ``literal`` parts are not looked at for variables."""
+    """A word or an operator; ``literal`` parts are not searched for variables."""
 
     parts: tuple[tuple[str, bool], ...]
     operator: str = ""
 
     def expand(self, variables: Mapping[str, str]) -> str:
-        """The text, variables put in."""
+        """Return the text with its variables replaced."""
         return "".join(
-            text if literal else _VARIABLE.sub(lambda found: _value(found, variables), text)
+            text if literal else _VARIABLE.sub(lambda match: _get_value(match, variables), text)
             for text, literal in self.parts
         )
 
@@ -44,13 +44,13 @@ class Word:
 _VARIABLE = re.compile(r"\$(?:(\w+|\?)|\{(\w+)\})")
 
 
-def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
-    return variables.get(found.group(1) or found.group(2), "")
+def _get_value(match: re.Match[str], variables: Mapping[str, str]) -> str:
+    return variables.get(match.group(1) or match.group(2), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Redirection:
-    """Where a stream goes: ``stream`` 0 to 2, ``how`` as written, and a file's word."""
+    """The redirection of a stream: 0 to 2, ``how`` as written, and a file's word."""
 
     stream: int
     how: str
@@ -68,7 +68,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Commands joined by pipes; ``after`` is what joins it to the pipeline before."""
+    """Commands joined by pipes; ``after`` is the operator before the pipeline."""
 
     commands: tuple[Command, ...]
     negated: bool
@@ -76,7 +76,7 @@ class Pipeline:
 
 
 def parse(script: str) -> list[Pipeline]:
-    """Take a script apart.
+    """Parse a script.
 
     Raises:
         Unmodelled: syntax that this shell does not know.
@@ -87,7 +87,7 @@ def parse(script: str) -> list[Pipeline]:
     redirections: list[Redirection] = []
     pending: Redirection | None = None
     after, negated, line = ";", False, 1
-    for word in [*_words(script), Word((), "\n")]:
+    for word in [*_split_words(script), Word((), "\n")]:
         if not word.operator:
             if pending is not None:
                 redirections.append(Redirection(pending.stream, pending.how, word))
@@ -95,58 +95,58 @@ def parse(script: str) -> list[Pipeline]:
             elif word.raw == "!" and not words and not commands:
                 negated = not negated
             elif not words and word.raw in RESERVED:
-                raise Unmodelled(f"the shell's {word.raw!r} (line {line})")
+                raise UnmodelledError(f"the shell's {word.raw!r} (line {line})")
             else:
                 words.append(word)
             continue
         redirection = _REDIRECTION.fullmatch(word.operator)
         if redirection is not None:
-            found = _redirection(redirection)
-            if found.how == ">&":
-                redirections.append(found)
+            parsed = _parse_redirection(redirection)
+            if parsed.how == ">&":
+                redirections.append(parsed)
             else:
-                pending = found
+                pending = parsed
             continue
         if word.operator in ("&", "(", ")"):
-            raise Unmodelled(f"the shell's {word.operator!r} (line {line})")
+            raise UnmodelledError(f"the shell's {word.operator!r} (line {line})")
         if word.operator == "\n" and not words and (commands or after in ("&&", "||")):
             line += 1
             continue
         if words or redirections:
             commands.append(Command(tuple(words), tuple(redirections), line))
         elif word.operator != "\n":
-            raise Unmodelled(f"a command missing before {word.operator!r} (line {line})")
+            raise UnmodelledError(f"a command missing before {word.operator!r} (line {line})")
         words, redirections = [], []
         if word.operator != "|" and commands:
             pipelines.append(Pipeline(tuple(commands), negated, after))
             commands, negated, after = [], False, word.operator
         line += word.operator == "\n"
     if pending is not None or commands or after in ("&&", "||"):
-        raise Unmodelled("a script that ends in the middle of a command")
+        raise UnmodelledError("a script that ends in the middle of a command")
     return pipelines
 
 
-def _redirection(found: re.Match[str]) -> Redirection:
-    how, target = found["how"], found["to"]
+def _parse_redirection(match: re.Match[str]) -> Redirection:
+    how, target = match["how"], match["to"]
     if how == "<<":
-        raise Unmodelled("the shell's here-documents")
-    stream = int(found["from"]) if found["from"] else (0 if how == "<" else 1)
+        raise UnmodelledError("the shell's here-documents")
+    stream = int(match["from"]) if match["from"] else (0 if how == "<" else 1)
     if how == ">&":
         if target not in ("1", "2"):
-            raise Unmodelled(f"the shell's redirection {found.group(0)!r}")
+            raise UnmodelledError(f"the shell's redirection {match.group(0)!r}")
         return Redirection(stream, ">&", Word(((target, True),)))
     return Redirection(stream, how)
 
 
-def _words(script: str) -> list[Word]:
-    """The words and operators of a script, comments left out."""
-    found: list[Word] = []
+def _split_words(script: str) -> list[Word]:
+    """Return the words and operators of a script, without comments."""
+    words: list[Word] = []
     parts: list[tuple[str, bool]] = []
     at = 0
 
     def end_word() -> None:
         if parts:
-            found.append(Word(tuple(parts)))
+            words.append(Word(tuple(parts)))
             parts.clear()
 
     while at < len(script):
@@ -159,31 +159,31 @@ def _words(script: str) -> list[Word]:
         elif char == "#" and not parts:
             at = (script.find("\n", at) + len(script) + 1) % (len(script) + 1)
         elif char == "'":
-            close = _closing(script, at)
+            close = _find_closing_quote(script, at)
             parts.append((script[at + 1 : close], True))
             at = close + 1
         elif char == '"':
-            close = _closing(script, at)
-            _no_substitution(script[at + 1 : close])
-            parts.extend(_double_quoted(script[at + 1 : close]))
+            close = _find_closing_quote(script, at)
+            _refuse_substitution(script[at + 1 : close])
+            parts.extend(_parse_double_quoted(script[at + 1 : close]))
             at = close + 1
         elif char == "\\":
             parts.append((script[at + 1 : at + 2], True))
             at += 2
-        elif (operator := _operator(script, at, bool(parts))) is not None:
+        elif (operator := _find_operator(script, at, bool(parts))) is not None:
             end_word()
-            found.append(Word((), operator))
+            words.append(Word((), operator))
             at += len(operator)
         else:
-            _no_substitution(script[at : at + 2])
+            _refuse_substitution(script[at : at + 2])
             parts.append((char, False))
             at += 1
     end_word()
-    return [_joined(word) for word in found]
+    return [_join_parts(word) for word in words]
 
 
-def _joined(word: Word) -> Word:
-    """A word whose neighbouring unquoted characters are one part again."""
+def _join_parts(word: Word) -> Word:
+    """Return a word with its neighbouring unquoted characters joined into one part."""
     parts: list[tuple[str, bool]] = []
     for text, literal in word.parts:
         if parts and parts[-1][1] == literal:
@@ -193,32 +193,32 @@ def _joined(word: Word) -> Word:
     return Word(tuple(parts), word.operator)
 
 
-def _operator(script: str, at: int, in_word: bool) -> str | None:
+def _find_operator(script: str, at: int, in_word: bool) -> str | None:
     redirection = _REDIRECTION.match(script, at)
     if redirection is not None and not (in_word and redirection["from"]):
         text = redirection.group(0)
         return text if redirection["how"] == ">&" else text.removesuffix(redirection["to"])
-    return next((each for each in _OPERATORS if script.startswith(each, at)), None)
+    return next((operator for operator in _OPERATORS if script.startswith(operator, at)), None)
 
 
-def _closing(script: str, at: int) -> int:
+def _find_closing_quote(script: str, at: int) -> int:
     quote, close = script[at], at + 1
     while close < len(script) and script[close] != quote:
         close += 2 if quote == '"' and script[close] == "\\" else 1
     if close >= len(script):
-        raise Unmodelled("a quote that is not closed")
+        raise UnmodelledError("a quote that is not closed")
     return close
 
 
-def _double_quoted(text: str) -> list[tuple[str, bool]]:
-    """The parts of a double-quoted text: what a backslash protects is literal."""
-    found: list[tuple[str, bool]] = [("", True)]
+def _parse_double_quoted(text: str) -> list[tuple[str, bool]]:
+    """Return the parts of a double-quoted text; a backslash makes a character literal."""
+    parts: list[tuple[str, bool]] = [("", True)]
     for part in re.findall(r'\\[\\"$`]|\\?[^\\]+|\\', text, re.DOTALL):
         protected = part[0] == "\\" and part[1:] in ("\\", '"', "$", "`")
-        found.append((part[1:], True) if protected else (part, False))
-    return found
+        parts.append((part[1:], True) if protected else (part, False))
+    return parts
 
 
-def _no_substitution(text: str) -> None:
+def _refuse_substitution(text: str) -> None:
     if "$(" in text or "`" in text:
-        raise Unmodelled("the shell's command substitution")
+        raise UnmodelledError("the shell's command substitution")

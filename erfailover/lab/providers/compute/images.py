@@ -1,4 +1,4 @@
-"""Marketplace images: what a client asks before it creates a virtual machine.
+"""Marketplace images: the requests that precede the creation of a virtual machine.
 
 Owns the answers below ``.../locations/{location}/publishers``. The lab has the images that the
 proof of concept's successors use; any other is not found, as in Azure.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erfailover.lab.core.errors import Refusal, Refused, not_modelled
+from erfailover.lab.core.errors import Refusal, RefusalError, not_modelled
 from erfailover.lab.core.protocol import Answer, Request
 from erfailover.lab.core.world import Body
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image; the version is made up, its form is Canonical's."""
+    """A marketplace image; the version is made up, its form is Canonical's."""
 
     publisher: str
     offer: str
@@ -30,34 +30,34 @@ IMAGES = (
 
 
 def answer(request: Request, subscription: str, location: str, parts: list[str]) -> Answer:
-    """GET of the versions of an image, or of one of them (recorded form).
+    """Answer a GET of the versions of an image, or of one of them (recorded form).
 
-    ``parts`` are the parts of the path after ``publishers``. Raises Refused.
+    ``parts`` are the parts of the path after ``publishers``. Raises RefusalError.
     """
     low = [part.lower() for part in parts]
     shape = (low[1:3], low[3:4], low[5:6], low[7:8])
-    if shape != (["artifacttypes", "vmimage"], ["offers"], ["skus"], ["versions"]) or len(low) > 9:
-        raise Refused(not_modelled(f"publishers/{'/'.join(parts)}"))
+    if shape != (["artifacttypes", "vmimage"], ["offers"], ["skus"], ["versions"]) or low[9:]:
+        raise RefusalError(not_modelled(f"publishers/{'/'.join(parts)}"))
     if request.method != "GET":
-        raise Refused(not_modelled(f"{request.method} of an image"))
-    wanted = (low[0], low[4], low[6])
-    found = [
-        each
-        for each in IMAGES
-        if (each.publisher.lower(), each.offer, each.sku) == wanted
-        and (len(low) == 8 or each.version == low[8])
+        raise RefusalError(not_modelled(f"{request.method} of an image"))
+    key = (low[0], low[4], low[6])
+    images = [
+        image
+        for image in IMAGES
+        if (image.publisher.lower(), image.offer, image.sku) == key
+        and low[8:] in ([], [image.version])
     ]
-    if not found:
-        raise Refused(Refusal(404, "NotFound", "Artifact: VMImage was not found."))
-    if len(low) == 9:
-        return Answer(200, _shown(found[0], subscription, location))
-    rows = [_row(each, subscription, location) for each in found]
+    if not images:
+        raise RefusalError(Refusal(404, "NotFound", "Artifact: VMImage was not found."))
+    if low[8:]:
+        return Answer(200, _build_image(images[0], subscription, location))
+    rows = [_build_row(image, subscription, location) for image in images]
     if "$expand" in request.query:
-        rows = [_shown(each, subscription, location) for each in found]
+        rows = [_build_image(image, subscription, location) for image in images]
     return Answer(200, rows)
 
 
-def _row(image: Image, subscription: str, location: str) -> Body:
+def _build_row(image: Image, subscription: str, location: str) -> Body:
     return {
         "location": location,
         "name": image.version,
@@ -69,7 +69,7 @@ def _row(image: Image, subscription: str, location: str) -> Body:
     }
 
 
-def _shown(image: Image, subscription: str, location: str) -> Body:
+def _build_image(image: Image, subscription: str, location: str) -> Body:
     return {
         "properties": {
             "hyperVGeneration": "V2",
@@ -84,5 +84,5 @@ def _shown(image: Image, subscription: str, location: str) -> Body:
             ],
             "imageDeprecationStatus": {"imageState": "Active"},
         },
-        **_row(image, subscription, location),
+        **_build_row(image, subscription, location),
     }

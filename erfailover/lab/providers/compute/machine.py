@@ -1,6 +1,6 @@
-"""Linux virtual machines: their defaults, who can sign in, what ARM refuses of them.
+"""Linux virtual machines: defaults, access, and what ARM refuses.
 
-Nobody signs in to a machine of the lab: of passwords and SSH keys there is only what ARM checks.
+The lab's machines accept no sign-ins: of passwords and SSH keys it models only ARM's checks.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from erfailover.lab.core import errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.generated import Fresh
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.generated import ValueGenerator
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft
 from erfailover.lab.providers.provider import Cloud, Coverage, Provider
@@ -25,26 +25,26 @@ SMALLEST_RSA = 2048
 """Bits (published: REST specification of Microsoft.Compute, ``SshPublicKey.keyData``)."""
 
 
-def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
-    """Fill a virtual machine's body in (recorded); its secrets are taken out.
+def _complete(draft: Draft, existing: Resource | None, generator: ValueGenerator) -> None:
+    """Complete a virtual machine's body (recorded); its secrets are taken out.
 
     The password and the custom data come back in no answer of Azure's.
     """
     resource_id, properties = draft.id, draft.body["properties"]
     properties.pop("instanceView", None)
-    known = existing.properties if existing else {}
+    stored = existing.properties if existing else {}
     if existing is None:
         properties["provisioningState"] = "Creating"  # recorded
-    properties["vmId"] = known.get("vmId") or fresh.guid()
+    properties["vmId"] = stored.get("vmId") or generator.make_guid()
     properties.setdefault("hardwareProfile", {})
     network = properties.setdefault("networkProfile", {"networkInterfaces": []})
     network.setdefault("networkInterfaces", [])
     storage = properties.setdefault("storageProfile", {})
     for name in ("imageReference", "osDisk"):  # an update keeps what it does not name
-        kept = (known.get("storageProfile") or {}).get(name) or {}
-        storage[name] = {**copy.deepcopy(kept), **(storage.get(name) or {})}
+        stored_part = (stored.get("storageProfile") or {}).get(name) or {}
+        storage[name] = {**copy.deepcopy(stored_part), **(storage.get(name) or {})}
     _complete_storage(resource_id, storage)
-    system = properties.setdefault("osProfile", dict(known.get("osProfile") or {}))
+    system = properties.setdefault("osProfile", dict(stored.get("osProfile") or {}))
     for name in ("adminPassword", "customData"):
         if name in system:
             draft.secrets[name] = str(system.pop(name))
@@ -55,13 +55,13 @@ def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
     system["requireGuestProvisionSignal"] = True
     linux = system.setdefault("linuxConfiguration", {})
     for name in ("disablePasswordAuthentication", "ssh"):  # assumed, as for the image and the disk
-        kept = ((known.get("osProfile") or {}).get("linuxConfiguration") or {}).get(name)
-        if kept is not None and linux.get(name) is None:
-            linux[name] = copy.deepcopy(kept)
+        stored_part = ((stored.get("osProfile") or {}).get("linuxConfiguration") or {}).get(name)
+        if stored_part is not None and linux.get(name) is None:
+            linux[name] = copy.deepcopy(stored_part)
     linux.setdefault("disablePasswordAuthentication", "adminPassword" not in draft.secrets)
     linux.setdefault("provisionVMAgent", True)
     linux.setdefault("patchSettings", {"patchMode": "ImageDefault"})
-    properties["timeCreated"] = known.get("timeCreated", "")
+    properties["timeCreated"] = stored.get("timeCreated", "")
 
 
 def _complete_storage(resource_id: ids.ResourceId, storage: Body) -> None:
@@ -83,80 +83,80 @@ def _complete_storage(resource_id: ids.ResourceId, storage: Body) -> None:
     storage.setdefault("diskControllerType", "SCSI")
 
 
-def _access_refused(
-    properties: Body, known: Resource | None, secrets: dict[str, str]
+def _validate_access(
+    properties: Body, existing: Resource | None, secrets: dict[str, str]
 ) -> Refusal | None:
-    """Why nobody could sign in to a machine, or what may not change of who can.
+    """Return the refusal if a machine has no way to sign in, or changes a fixed one.
 
     Args:
         properties: of its body, filled in.
-        known: the machine as it is; None for a new one.
+        existing: the machine as it is; None for a new one.
         secrets: what was taken out of the body.
     """
     system: Body = properties["osProfile"]
     linux: Body = system.get("linuxConfiguration") or {}
-    if known is not None:
-        return _change_refused(linux, known)
-    keys = _keys(linux)
+    if existing is not None:
+        return _validate_change(linux, existing)
+    keys = _read_keys(linux)
     password = "adminPassword" in secrets and not linux.get("disablePasswordAuthentication")
     if not keys and not password:
         # Observed, by clients of Terraform; so too with a password that is switched off (assumed).
-        return _invalid(
+        return _refuse_invalid(
             "linuxConfiguration",
             "Authentication using either SSH or by user name and password must be enabled in "
             "Linux profile.",
         )
-    return next(_keys_refused(keys, str(system.get("adminUsername"))), None)
+    return next(_validate_keys(keys, str(system.get("adminUsername"))), None)
 
 
-def _keys(linux: Body) -> list[Body]:
+def _read_keys(linux: Body) -> list[Body]:
     ssh = linux.get("ssh")
-    found = ssh.get("publicKeys") if isinstance(ssh, dict) else None
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    keys = ssh.get("publicKeys") if isinstance(ssh, dict) else None
+    return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
 
 
-def _keys_refused(keys: list[Body], user: str) -> Iterator[Refusal]:
-    for each in keys:
+def _validate_keys(keys: list[Body], user: str) -> Iterator[Refusal]:
+    for key in keys:
         path = f"/home/{user}/.ssh/authorized_keys"
-        if each.get("path") != path:
-            yield _invalid(  # observed, the two blanks included
+        if key.get("path") != path:
+            yield _refuse_invalid(  # observed, the two blanks included
                 "linuxConfiguration.ssh.publicKeys.path",
                 "Destination path for SSH public keys is currently limited to its default value "
                 f"{path}  due to a known issue in Linux provisioning agent.",
             )
-        text = str(each.get("keyData") or "")
+        text = str(key.get("keyData") or "")
         if text.lstrip().startswith("---- BEGIN SSH2 PUBLIC KEY"):
             yield errors.not_modelled("keys in the form of RFC 4716")
         elif not _is_accepted(text):
             parameter = "linuxConfiguration.ssh.publicKeys.keyData"  # observed
-            yield _invalid(parameter, f"The value of parameter {parameter} is invalid.")
+            yield _refuse_invalid(parameter, f"The value of parameter {parameter} is invalid.")
 
 
-def _change_refused(linux: Body, known: Resource) -> Refusal | None:
-    """409 for what stays as it was made (observed for both)."""
-    before: Body = (known.properties.get("osProfile") or {}).get("linuxConfiguration") or {}
+def _validate_change(linux: Body, existing: Resource) -> Refusal | None:
+    """Return the 409 for properties that cannot change (observed for both)."""
+    before: Body = (existing.properties.get("osProfile") or {}).get("linuxConfiguration") or {}
     switch = "disablePasswordAuthentication"
     if bool(linux.get(switch)) != bool(before.get(switch)):
-        return _changed(f"linuxConfiguration.{switch}")
-    if _keys(linux) != _keys(before):
-        return _changed("linuxConfiguration.ssh.publicKeys")
+        return _refuse_change(f"linuxConfiguration.{switch}")
+    if _read_keys(linux) != _read_keys(before):
+        return _refuse_change("linuxConfiguration.ssh.publicKeys")
     return None
 
 
-def _changed(parameter: str) -> Refusal:
+def _refuse_change(parameter: str) -> Refusal:
     text = f"Changing property '{parameter}' is not allowed."
     return Refusal(409, "PropertyChangeNotAllowed", text, more={"target": parameter})
 
 
-def _invalid(parameter: str, text: str) -> Refusal:
+def _refuse_invalid(parameter: str, text: str) -> Refusal:
     return Refusal(400, "InvalidParameter", text, more={"target": parameter})
 
 
 def _is_accepted(text: str) -> bool:
-    """Whether Azure takes a key: RSA of 2048 bits or more, or Ed25519, and no ECDSA.
+    """Return whether Azure accepts a key: RSA of 2048 bits or more, or Ed25519; no ECDSA.
 
-    Published: "Create and manage SSH keys for authentication to a Linux VM in Azure". What it
-    answers to another kind is assumed to be what it answers to a text that is none (observed).
+        Published: "Create and manage SSH keys for authentication to a Linux VM in Azure". Its
+    answer to another kind is assumed to be the one to a text that is no key (observed).
     """
     text = text.strip()
     if not text.startswith(("ssh-rsa ", "ssh-ed25519 ")) or "\n" in text:
@@ -168,8 +168,8 @@ def _is_accepted(text: str) -> bool:
     return not isinstance(key, RSAPublicKey) or key.key_size >= SMALLEST_RSA
 
 
-def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a virtual machine may not be written so."""
+def _validate(context: RuleContext, draft: Draft, existing: Resource | None) -> Refusal | None:
+    """Return the refusal if a virtual machine may not be written; None if it may."""
     vm_id, properties = draft.id, draft.body["properties"]
     if not properties["hardwareProfile"].get("vmSize"):
         return errors.property_missing("hardwareProfile.vmSize", str(vm_id))
@@ -178,43 +178,51 @@ def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal 
         return errors.property_missing("networkProfile.networkInterfaces", str(vm_id))
     if (
         len(interfaces) > 1
-        and sum(bool((each.get("properties") or {}).get("primary")) for each in interfaces) != 1
+        and sum(
+            bool((interface.get("properties") or {}).get("primary")) for interface in interfaces
+        )
+        != 1
     ):
         return Refusal(
             400,
             "VirtualMachineMustHaveOneNetworkInterfaceAsPrimary",
             f"Virtual machine {vm_id.name} must have one network interface set as the primary.",
         )
-    for each in interfaces:
-        if not each.get("id"):
+    for interface in interfaces:
+        if not interface.get("id"):
             return errors.property_missing("networkInterfaces.id", str(vm_id))
-        users = scene.references.users(each.get("id", ""), "networkProfile.networkInterfaces")
-        if any(ids.key(user.source) != ids.key(vm_id) for user in users):
+        users = context.references.find_users(
+            interface.get("id", ""), "networkProfile.networkInterfaces"
+        )
+        if any(ids.to_key(user.source) != ids.to_key(vm_id) for user in users):
             return Refusal(
                 400,
                 "NicInUse",
-                f"Network Interface {each.get('id')} is used by existing VM {users[0].source}.",
+                f"Network Interface {interface.get('id')} is used by existing VM "
+                f"{users[0].source}.",
                 details=(),
             )
-    return _access_refused(properties, existing, draft.secrets)
+    return _validate_access(properties, existing, draft.secrets)
 
 
 def _finish_write(cloud: Cloud, machine: Resource) -> None:
-    """Say when a machine was made, and give its interfaces their MAC addresses."""
+    """Record a machine's creation time, and assign MAC addresses to its interfaces."""
     properties = machine.properties
-    properties["timeCreated"] = properties.get("timeCreated") or cloud.timestamp()
-    for each in properties["networkProfile"]["networkInterfaces"]:
-        nic = cloud.scene.world.get(each["id"])
+    properties["timeCreated"] = properties.get("timeCreated") or cloud.format_timestamp()
+    for reference in properties["networkProfile"]["networkInterfaces"]:
+        nic = cloud.context.world.get(reference["id"])
         if nic is not None:
-            nic.properties.setdefault("macAddress", cloud.fresh.mac_address())
-            nic.properties["primary"] = bool((each.get("properties") or {}).get("primary", True))
+            nic.properties.setdefault("macAddress", cloud.generator.make_mac_address())
+            nic.properties["primary"] = bool(
+                (reference.get("properties") or {}).get("primary", True)
+            )
 
 
 def _finish_delete(cloud: Cloud, machine: Resource) -> list[str]:
     return [
-        each["id"]
-        for each in machine.properties["networkProfile"]["networkInterfaces"]
-        if (each.get("properties") or {}).get("deleteOption") == "Delete"
+        reference["id"]
+        for reference in machine.properties["networkProfile"]["networkInterfaces"]
+        if (reference.get("properties") or {}).get("deleteOption") == "Delete"
     ]
 
 
@@ -236,8 +244,8 @@ VM = Provider(
             modelled="`RunShellScript`, one at a time, last 4 KB: `ping`, `iptables`, `ip`, "
             "`sysctl`, `conntrack`, `apt`, `grep`, `tail`, `chmod`, `timeout N`, TCP "
             "connections by bash's `/dev/tcp` (port 22 of machines listens), pipes, `&&`, "
-            "`\\|\\|`; packets at their own moments, NAT and connection tracking",
-            not_modelled="any other command: exit status 127 and a line that says so; parameters",
+            "`\\|\\|`; packets at their own times, NAT and connection tracking",
+            not_modelled="any other command (exit status 127 and a message); parameters",
             rests_on="document; output: that of a Linux machine",
         ),
         Coverage(

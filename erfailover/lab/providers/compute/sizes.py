@@ -1,4 +1,4 @@
-"""Sizes of machines: ``Microsoft.Compute/skus``, as a client asks before it makes one.
+"""Sizes of machines: ``Microsoft.Compute/skus``, which clients read before they create one.
 
 Owns a few of Azure's sizes; pure. The form of a row is documented. Sizes of the first B series
 are there until they retire in 2028 (announced).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from erfailover.lab.core.errors import Refused, method_not_allowed, not_modelled
+from erfailover.lab.core.errors import RefusalError, method_not_allowed, not_modelled
 from erfailover.lab.core.protocol import Answer, Request
 from erfailover.lab.core.world import Body
 from erfailover.lab.providers.regions import REGIONS, WITHOUT_ZONES, ZONES
@@ -25,19 +25,19 @@ _FILTER = re.compile(r"\s*location\s+eq\s+'([^']*)'\s*", re.IGNORECASE)
 
 
 def answer(request: Request) -> Answer:
-    """The sizes in a region, by ``$filter``, or in all. Raises Refused."""
+    """Return the sizes in a region, by ``$filter``, or in all; raise RefusalError."""
     if request.method != "GET":
-        raise Refused(method_not_allowed(request.method, "Microsoft.Compute/skus"))
+        raise RefusalError(method_not_allowed(request.method, "Microsoft.Compute/skus"))
     text = request.query.get("$filter", "")
-    found = _FILTER.fullmatch(text)
-    if text and found is None:
-        raise Refused(not_modelled(f"the filter {text}"))
-    wanted = found.group(1).lower() if found else ""
-    places = [each for each in REGIONS if wanted in ("", each)]
-    return Answer(200, {"value": [_row(place, *size) for place in places for size in SIZES]})
+    match = _FILTER.fullmatch(text)
+    if text and match is None:
+        raise RefusalError(not_modelled(f"the filter {text}"))
+    region_filter = match.group(1).lower() if match else ""
+    places = [region for region in REGIONS if region_filter in ("", region)]
+    return Answer(200, {"value": [_build_row(place, *size) for place in places for size in SIZES]})
 
 
-def _row(place: str, name: str, family: str, cores: int) -> Body:
+def _build_row(place: str, name: str, family: str, cores: int) -> Body:
     zones = [] if place in WITHOUT_ZONES else list(ZONES)
     return {
         "resourceType": "virtualMachines",

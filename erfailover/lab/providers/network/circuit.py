@@ -1,4 +1,4 @@
-"""ExpressRoute circuits, their peerings and connections: what Azure makes of them and refuses.
+"""ExpressRoute circuits, their peerings and connections: defaults and rules.
 
 Owns the defaults and the rules of ``expressRouteCircuits``; pure. Shapes and values are those of
 Azure's reference; codes of refusals are not published, so the lab makes them up per run.
@@ -13,24 +13,26 @@ from erfailover.lab.core import addresses, errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.addresses import EDGE_ASN
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.generated import Fresh
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.generated import ValueGenerator
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft
 from erfailover.lab.providers.provider import Coverage, Provider
-from erfailover.lab.providers.shapes import children
+from erfailover.lab.providers.shapes import make_children_shape
 
 KINDS = frozenset({"AzurePrivatePeering", "MicrosoftPeering"})
+SESSION_SUBNET_LENGTH = 30
+"""The prefix length of a session's subnet (documented)."""
 
 
-def _complete_circuit(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
-    """Fill a circuit's body in."""
+def _complete_circuit(draft: Draft, existing: Resource | None, generator: ValueGenerator) -> None:
+    """Complete a circuit's body."""
     body = draft.body
     sku: Body = body.setdefault("sku", {})
     tier, family = sku.setdefault("tier", "Standard"), sku.setdefault("family", "MeteredData")
     sku.setdefault("name", f"{tier}_{family}")
     properties: Body = body["properties"]
-    known = existing.properties if existing else {}
+    stored = existing.properties if existing else {}
     defaults: Body = {
         "authorizations": [],
         "allowClassicOperations": False,
@@ -42,11 +44,11 @@ def _complete_circuit(draft: Draft, existing: Resource | None, fresh: Fresh) -> 
         properties.setdefault(name, value)
     properties["circuitProvisioningState"] = "Enabled"
     properties["serviceProviderProvisioningState"] = "Provisioned"
-    properties["serviceKey"] = known.get("serviceKey") or fresh.guid()
+    properties["serviceKey"] = stored.get("serviceKey") or generator.make_guid()
 
 
-def _complete_peering(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
-    """Fill a circuit peering's body in."""
+def _complete_peering(draft: Draft, existing: Resource | None, generator: ValueGenerator) -> None:
+    """Complete a circuit peering's body."""
     properties: Body = draft.body["properties"]
     properties.setdefault("peeringType", draft.id.name)
     properties.setdefault("state", "Enabled")
@@ -63,8 +65,10 @@ def _complete_peering(draft: Draft, existing: Resource | None, fresh: Fresh) -> 
         properties.setdefault(name, value)
 
 
-def _validate_circuit(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a circuit may not be written so."""
+def _validate_circuit(
+    context: RuleContext, draft: Draft, existing: Resource | None
+) -> Refusal | None:
+    """Return the refusal if a circuit may not be written; None if it may."""
     body = draft.body
     provider = body["properties"].get("serviceProviderProperties") or {}
     for name in ("serviceProviderName", "peeringLocation", "bandwidthInMbps"):
@@ -75,8 +79,10 @@ def _validate_circuit(scene: Scene, draft: Draft, existing: Resource | None) -> 
     return None
 
 
-def _validate_peering(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a circuit's peering may not be written so."""
+def _validate_peering(
+    context: RuleContext, draft: Draft, existing: Resource | None
+) -> Refusal | None:
+    """Return the refusal if a circuit's peering may not be written; None if it may."""
     properties, peering_id = draft.body["properties"], draft.id
     kind = properties["peeringType"]
     if kind not in KINDS or kind != peering_id.name:
@@ -90,52 +96,54 @@ def _validate_peering(scene: Scene, draft: Draft, existing: Resource | None) -> 
             return errors.property_missing(name, str(peering_id))
     for name in ("primaryPeerAddressPrefix", "secondaryPeerAddressPrefix"):
         prefix = properties.get(name)
-        found = addresses.network(prefix)
-        if found is None or found.prefixlen != 30:
+        network = addresses.parse_network(prefix)
+        if network is None or network.prefixlen != SESSION_SUBNET_LENGTH:
             return errors.property_invalid(name, prefix, "a /30")
     return None
 
 
-def connection_refused(
-    scene: Scene, connection_id: ids.ResourceId, properties: Body
+def validate_connection(
+    context: RuleContext, connection_id: ids.ResourceId, properties: Body
 ) -> Refusal | None:
-    """Why a connection of type ExpressRoute may not be written so."""
-    found: list[Resource] = []
+    """Return the refusal if an ExpressRoute connection may not be written; None if it may."""
+    resources: list[Resource] = []
     for name, type_ in (("virtualNetworkGateway1", rt.GATEWAY), ("peer", rt.CIRCUIT)):
         target = (properties.get(name) or {}).get("id", "")
         if not target:
             return errors.property_missing(name, str(connection_id))
-        resource = scene.world.get(target)
+        resource = context.world.get(target)
         if resource is None or resource.id.type != type_:
             return errors.reference_missing(target, str(connection_id))
-        found.append(resource)
-    gateway, circuit = found
+        resources.append(resource)
+    gateway, circuit = resources
     if gateway.properties.get("gatewayType") != "ExpressRoute":
-        return scene.unknown.refuse(
+        return context.unknown.refuse(
             "circuit at another gateway",
             f"Connection {connection_id} of type ExpressRoute needs an ExpressRoute gateway; "
             f"{gateway.id} is none.",
         )
-    if not scene.world.children(circuit.id, "peerings"):
-        return scene.unknown.refuse(
+    if not context.world.list_children(circuit.id, "peerings"):
+        return context.unknown.refuse(
             "circuit without private peering",
             f"Circuit {circuit.id} of connection {connection_id} has no private peering.",
         )
-    for other in scene.connections(gateway.id):
-        same = ids.key((other.properties.get("peer") or {}).get("id", "")) == ids.key(circuit.id)
-        if same and ids.key(other.id) != ids.key(connection_id):
-            return scene.unknown.refuse(
+    for other in context.list_connections(gateway.id):
+        same = ids.to_key((other.properties.get("peer") or {}).get("id", "")) == ids.to_key(
+            circuit.id
+        )
+        if same and ids.to_key(other.id) != ids.to_key(connection_id):
+            return context.unknown.refuse(
                 "second connection to one circuit",
                 f"Gateway {gateway.id} is connected to circuit {circuit.id} already by {other.id}.",
             )
     return None
 
 
-def _validate_delete(scene: Scene, circuit: Resource) -> Refusal | None:
-    users = scene.references.users(circuit.id)
+def _validate_delete(context: RuleContext, circuit: Resource) -> Refusal | None:
+    users = context.references.find_users(circuit.id)
     if not users:
         return None
-    return scene.unknown.refuse(
+    return context.unknown.refuse(
         "circuit in use",
         f"Circuit {circuit.id} cannot be deleted because connection {users[0].source} uses it.",
     )
@@ -157,16 +165,16 @@ CIRCUIT = Provider(
         Coverage(
             names="`Microsoft.Network/expressRouteCircuits`, `expressRouteCircuits/peerings`",
             modelled="a circuit with its private peering and connection; its state decides the "
-            "gateway's routes. Two tags stand for what is no part of ARM: `lab:on-premises`, the "
-            "prefixes announced behind it, and `lab:edges-down`, the edge routers that do not "
-            "answer (`primary`, `secondary`)",
+            "gateway's routes. Two tags represent what ARM does not contain: `lab:on-premises`, "
+            "the prefixes that its far end advertises, and `lab:edges-down`, the edge routers that "
+            "do not answer (`primary`, `secondary`)",
             not_modelled="authorizations, Global Reach, Direct ports, Microsoft peering's routes, "
             "billing states",
             rests_on="document; provisioning by the provider: inference",
         ),
     ),
     shape={
-        "peerings": children(_PEERING_SHAPE),
+        "peerings": make_children_shape(_PEERING_SHAPE),
         "serviceProviderProperties": {
             "serviceProviderName": str,
             "peeringLocation": str,
@@ -187,9 +195,8 @@ CIRCUIT_PEERING = Provider(
         Coverage(
             names="`peerings/routeTablesSummary/primary`, `peerings/routeTablesSummary/secondary`",
             modelled="the sessions of either edge router with the customer edge and with the "
-            "gateways, their uptime as routers print it; a customer edge is lost by "
-            "`erfailover lab fault session`, for good or again and again, while the gateway's own "
-            "sessions stay up",
+            "gateways, their uptime as routers print it; `erfailover lab fault session` takes down "
+            "a customer edge, permanently or repeatedly, while the gateway's own sessions stay up",
             not_modelled="`routeTables`, `arpTables`, statistics",
             rests_on="document (REST 2023-09-01); both instances of a gateway listed: inference",
         ),

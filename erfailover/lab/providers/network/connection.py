@@ -1,12 +1,12 @@
-"""Connections of VPN and ExpressRoute gateways: their defaults, what ARM refuses, their status."""
+"""Connections of VPN and ExpressRoute gateways: defaults, rules, status."""
 
 from __future__ import annotations
 
 from erfailover.lab.core import errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.generated import Fresh
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.generated import ValueGenerator
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft
 from erfailover.lab.providers.network import circuit
@@ -14,8 +14,8 @@ from erfailover.lab.providers.provider import Coverage, Provider, View
 from erfailover.lab.providers.shapes import REFERENCE
 
 
-def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
-    """Fill a connection's body in (recorded); the shared key is taken out."""
+def _complete(draft: Draft, existing: Resource | None, generator: ValueGenerator) -> None:
+    """Complete a connection's body (recorded); the shared key is taken out."""
     properties: Body = draft.body["properties"]
     for name in ("virtualNetworkGateway1", "virtualNetworkGateway2", "localNetworkGateway2"):
         value = properties.get(name)
@@ -50,11 +50,11 @@ def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
         draft.secrets["sharedKey"] = shared_key
 
 
-def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a connection may not be written so; its references have been checked before."""
+def _validate(context: RuleContext, draft: Draft, existing: Resource | None) -> Refusal | None:
+    """Return the refusal of a connection; its references have already been validated."""
     properties, connection_id = draft.body["properties"], draft.id
     if properties.get("connectionType") == "ExpressRoute":
-        return circuit.connection_refused(scene, connection_id, properties)
+        return circuit.validate_connection(context, connection_id, properties)
     if properties.get("connectionType") != "IPsec":
         return errors.not_modelled(f"connections of type {properties.get('connectionType')}")
     for name, type_ in (
@@ -64,25 +64,27 @@ def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal 
         target = (properties.get(name) or {}).get("id", "")
         if not target:
             return errors.property_missing(name, str(connection_id))
-        resource = scene.world.get(target)
+        resource = context.world.get(target)
         if resource is None or resource.id.type != type_:
             return errors.reference_missing(target, str(connection_id))
         before = (existing.properties.get(name) or {}).get("id", "") if existing else target
-        if ids.key(before) != ids.key(target):
-            return scene.unknown.refuse(
+        if ids.to_key(before) != ids.to_key(target):
+            return context.unknown.refuse(
                 "connection moved", f"{name} of connection {connection_id} cannot be changed."
             )
-    return _bgp_refused(scene, connection_id, properties)
+    return _validate_bgp(context, connection_id, properties)
 
 
-def _bgp_refused(scene: Scene, connection_id: ids.ResourceId, properties: Body) -> Refusal | None:
-    gateway = scene.world.get(properties["virtualNetworkGateway1"]["id"])
-    local = scene.world.get(properties["localNetworkGateway2"]["id"])
+def _validate_bgp(
+    context: RuleContext, connection_id: ids.ResourceId, properties: Body
+) -> Refusal | None:
+    gateway = context.world.get(properties["virtualNetworkGateway1"]["id"])
+    local = context.world.get(properties["localNetworkGateway2"]["id"])
     if gateway is None or local is None or not properties.get("enableBgp"):
         return None
     if gateway.properties.get("enableBgp") and local.properties.get("bgpSettings"):
         return None
-    return scene.unknown.refuse(
+    return context.unknown.refuse(
         "BGP on one side only",
         f"Connection {connection_id} cannot have EnableBgp set to true unless gateway "
         f"{gateway.id} and local network gateway {local.id} have BGP settings.",
@@ -94,7 +96,7 @@ def _present(view: View, connection: Resource) -> Body:
     if "sharedKey" in connection.hidden:
         added["sharedKey"] = connection.hidden["sharedKey"]  # recorded: Azure shows it
     if view.read and connection.active is not None:
-        added["connectionStatus"] = view.tunnels.connection_status(connection)
+        added["connectionStatus"] = view.tunnels.get_connection_status(connection)
     return added
 
 

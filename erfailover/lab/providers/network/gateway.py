@@ -11,16 +11,16 @@ import datetime as dt
 
 from erfailover.lab.core import addresses, errors, ids
 from erfailover.lab.core import resource_types as rt
-from erfailover.lab.core.addresses import GATEWAY_ASN, holds
+from erfailover.lab.core.addresses import GATEWAY_ASN, contains
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.generated import Fresh
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.generated import ValueGenerator
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
-from erfailover.lab.providers.bodies import Draft, ip_configuration
-from erfailover.lab.providers.network.local_gateway import refuse_asn
-from erfailover.lab.providers.network.public_ip import address_taken
+from erfailover.lab.providers.bodies import Draft, build_ip_configuration
+from erfailover.lab.providers.network.local_gateway import validate_asn
+from erfailover.lab.providers.network.public_ip import validate_unused
 from erfailover.lab.providers.provider import Cloud, Coverage, Provider
-from erfailover.lab.providers.rules import provisioned
+from erfailover.lab.providers.rules import validate_provisioned
 from erfailover.lab.providers.shapes import BGP_SETTINGS, IP_CONFIGURATION
 
 NON_AZ_SKUS_CLOSED = dt.date(2025, 11, 1)
@@ -30,14 +30,14 @@ SMALLEST_EXPRESS_SUBNET = 28
 SMALLEST_SHARED_SUBNET = 27
 """Prefix lengths of GatewaySubnet: for a VPN gateway, an ExpressRoute gateway, both."""
 CUSTOM_BGP_PREFIXES = ("169.254.21.0/24", "169.254.22.0/24")
-"""Where a gateway's custom (APIPA) BGP addresses lie (documented: BGP for VPN Gateway)."""
+"""The range of custom (APIPA) BGP addresses (documented: BGP for VPN Gateway)."""
 
 DEFAULT_ASN = 65515
 """The ASN of a gateway whose client names none (recorded)."""
 
 
-def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a virtual network gateway may not be written so."""
+def _validate(context: RuleContext, draft: Draft, existing: Resource | None) -> Refusal | None:
+    """Return the refusal if a virtual network gateway may not be written; None if it may."""
     properties, gateway_id = draft.body["properties"], draft.id
     if properties["gatewayType"] not in {"Vpn", "ExpressRoute"}:
         return errors.not_modelled(f"gateways of type {properties['gatewayType']}")
@@ -46,49 +46,49 @@ def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal 
     configurations = properties["ipConfigurations"]
     if not configurations:
         return errors.property_missing("ipConfigurations", str(gateway_id))
-    if properties.get("activeActive") and len(configurations) < 2:
-        return scene.unknown.refuse(
+    if properties.get("activeActive") and not configurations[1:]:
+        return context.unknown.refuse(
             "active-active with one address",
             f"Active-active gateway {gateway_id} must have two IP configurations.",
         )
-    found = _sku_refused(scene, gateway_id, properties, existing)
-    for each in configurations:
-        found = found or _subnet_refused(scene, gateway_id, properties, each)
-        found = found or _public_ip_refused(scene, gateway_id, properties, each)
+    refusal = _validate_sku(context, gateway_id, properties, existing)
+    for configuration in configurations:
+        refusal = refusal or _validate_subnet(context, gateway_id, properties, configuration)
+        refusal = refusal or _validate_public_ip(context, gateway_id, properties, configuration)
         if existing is None:
-            found = found or _default_route_refused(scene, gateway_id, each)
+            refusal = refusal or _validate_default_route(context, gateway_id, configuration)
     settings = properties.get("bgpSettings") or {}
-    found = found or _custom_addresses_refused(scene, gateway_id, settings)
-    return found or refuse_asn(scene, settings, frozenset())
+    refusal = refusal or _validate_custom_addresses(context, gateway_id, settings)
+    return refusal or validate_asn(context, settings, frozenset())
 
 
-def _custom_addresses_refused(
-    scene: Scene, gateway_id: ids.ResourceId, settings: Body
+def _validate_custom_addresses(
+    context: RuleContext, gateway_id: ids.ResourceId, settings: Body
 ) -> Refusal | None:
     for row in settings.get("bgpPeeringAddresses") or ():
-        for each in row.get("customBgpIpAddresses") or ():
-            if not any(holds(prefix, each) for prefix in CUSTOM_BGP_PREFIXES):
-                return scene.unknown.refuse(
+        for address in row.get("customBgpIpAddresses") or ():
+            if not any(contains(prefix, address) for prefix in CUSTOM_BGP_PREFIXES):
+                return context.unknown.refuse(
                     "custom BGP address not APIPA",
-                    f"Custom BGP IP address {each} of gateway {gateway_id} must be between "
+                    f"Custom BGP IP address {address} of gateway {gateway_id} must be between "
                     "169.254.21.0 and 169.254.22.255.",
                 )
     return None
 
 
-def _default_route_refused(
-    scene: Scene, gateway_id: ids.ResourceId, configuration: Body
+def _validate_default_route(
+    context: RuleContext, gateway_id: ids.ResourceId, configuration: Body
 ) -> Refusal | None:
-    """A GatewaySubnet with a user-defined route to 0.0.0.0/0 (documented: creation is blocked).
+    """Return the refusal of a GatewaySubnet with a user-defined default route (documented).
 
-    Documented as well: with gateway route propagation disabled there, or such a route added
-    later, a gateway does not function. In what way is not published, so the lab's goes on.
+    Also documented: without gateway route propagation there, or with such a route added later, a
+    gateway does not function. The effect is unpublished, so the lab's gateway keeps working.
     """
-    subnet = scene.world.get((configuration["properties"].get("subnet") or {}).get("id", ""))
+    subnet = context.world.get((configuration["properties"].get("subnet") or {}).get("id", ""))
     table = (subnet.properties.get("routeTable") or {}).get("id", "") if subnet else ""
-    for route in scene.world.children(table, "routes") if table else ():
+    for route in context.world.list_children(table, "routes") if table else ():
         if route.properties.get("addressPrefix") == "0.0.0.0/0":
-            return scene.unknown.refuse(
+            return context.unknown.refuse(
                 "default route at a gateway",
                 f"Gateway {gateway_id} cannot be created: route {route.id} of its subnet leads "
                 "0.0.0.0/0 away.",
@@ -96,8 +96,8 @@ def _default_route_refused(
     return None
 
 
-def _sku_refused(
-    scene: Scene, gateway_id: ids.ResourceId, properties: Body, existing: Resource | None
+def _validate_sku(
+    context: RuleContext, gateway_id: ids.ResourceId, properties: Body, existing: Resource | None
 ) -> Refusal | None:
     sku = str((properties.get("sku") or {}).get("name") or "")
     if not sku:
@@ -105,16 +105,16 @@ def _sku_refused(
     express = sku.lower().startswith("ergw") or sku in {"Standard", "HighPerformance"}
     vpn = properties["gatewayType"] == "Vpn"
     if sku.lower().startswith("ergw") if vpn else not express:
-        return scene.unknown.refuse(
+        return context.unknown.refuse(
             "SKU of another gateway type", f"Sku {sku} is not valid for gateway {gateway_id}."
         )
     before = str((existing.properties.get("sku") or {}).get("name") or "") if existing else sku
-    if vpn and (moved := _sku_moved(gateway_id, before, sku)) is not None:
+    if vpn and (moved := _validate_sku_change(gateway_id, before, sku)) is not None:
         return moved
     if (
         vpn
         and existing is None
-        and scene.today >= NON_AZ_SKUS_CLOSED
+        and context.today >= NON_AZ_SKUS_CLOSED
         and not sku.upper().endswith("AZ")
         and sku != "Basic"
     ):
@@ -128,8 +128,8 @@ def _sku_refused(
     return None
 
 
-def _sku_moved(gateway_id: ids.ResourceId, before: str, sku: str) -> Refusal | None:
-    """A gateway keeps to its generation of SKUs (both recorded)."""
+def _validate_sku_change(gateway_id: ids.ResourceId, before: str, sku: str) -> Refusal | None:
+    """Return the refusal of a SKU of another generation (both recorded)."""
     if before == "Basic" and sku != "Basic":
         return Refusal(
             400,
@@ -153,48 +153,51 @@ def _sku_moved(gateway_id: ids.ResourceId, before: str, sku: str) -> Refusal | N
     return None
 
 
-def _subnet_refused(
-    scene: Scene, gateway_id: ids.ResourceId, properties: Body, configuration: Body
+def _validate_subnet(
+    context: RuleContext, gateway_id: ids.ResourceId, properties: Body, configuration: Body
 ) -> Refusal | None:
     subnet_id = (configuration["properties"].get("subnet") or {}).get("id", "")
     if not subnet_id:
         return errors.property_missing("subnet", configuration["id"])
-    subnet = scene.world.get(subnet_id)
+    subnet = context.world.get(subnet_id)
     if subnet is None or subnet.id.parent is None or subnet.id.type != rt.SUBNET:
         return errors.reference_missing(subnet_id, str(gateway_id))
     if subnet.id.name.lower() != "gatewaysubnet":
-        return scene.unknown.refuse(
+        return context.unknown.refuse(
             "gateway outside GatewaySubnet",
             f"Subnet {subnet.id} of gateway {gateway_id} must be named GatewaySubnet.",
         )
-    found = addresses.network(subnet.properties.get("addressPrefix"))
+    network = addresses.parse_network(subnet.properties.get("addressPrefix"))
     express = properties["gatewayType"] == "ExpressRoute"
     smallest = SMALLEST_EXPRESS_SUBNET if express else SMALLEST_GATEWAY_SUBNET
-    if any(ids.key(each.id) != ids.key(gateway_id) for each in scene.gateways(subnet.id.parent)):
+    if any(
+        ids.to_key(gateway.id) != ids.to_key(gateway_id)
+        for gateway in context.list_gateways(subnet.id.parent)
+    ):
         smallest = SMALLEST_SHARED_SUBNET
-    if found is None or found.prefixlen > smallest:
-        return scene.unknown.refuse(
+    if network is None or network.prefixlen > smallest:
+        return context.unknown.refuse(
             "GatewaySubnet too small",
             f"Subnet {subnet.id} is too small for a gateway; /27 or larger is recommended.",
         )
-    busy = provisioned(scene, gateway_id, [str(subnet.id.parent)])
-    return busy or _vnet_refused(scene, gateway_id, properties, subnet.id.parent)
+    busy = validate_provisioned(context, gateway_id, [str(subnet.id.parent)])
+    return busy or _validate_vnet(context, gateway_id, properties, subnet.id.parent)
 
 
-def _vnet_refused(
-    scene: Scene, gateway_id: ids.ResourceId, properties: Body, vnet_id: ids.ResourceId
+def _validate_vnet(
+    context: RuleContext, gateway_id: ids.ResourceId, properties: Body, vnet_id: ids.ResourceId
 ) -> Refusal | None:
-    for other in scene.gateways(vnet_id):
+    for other in context.list_gateways(vnet_id):
         same_type = other.properties.get("gatewayType") == properties["gatewayType"]
-        if ids.key(other.id) != ids.key(gateway_id) and same_type:
-            return scene.unknown.refuse(
+        if ids.to_key(other.id) != ids.to_key(gateway_id) and same_type:
+            return context.unknown.refuse(
                 "second gateway of a type",
                 f"Virtual network {vnet_id} already has gateway {other.id} of type "
                 f"{properties['gatewayType']}.",
             )
-    for peering in scene.peerings(vnet_id):
+    for peering in context.list_peerings(vnet_id):
         if peering.properties.get("useRemoteGateways"):
-            return scene.unknown.refuse(
+            return context.unknown.refuse(
                 "gateway beside remote gateways",
                 f"Gateway {gateway_id} cannot be made because peering {peering.id} of virtual "
                 "network has UseRemoteGateways flag set to true.",
@@ -202,26 +205,23 @@ def _vnet_refused(
     return None
 
 
-def _public_ip_refused(
-    scene: Scene, gateway_id: ids.ResourceId, properties: Body, configuration: Body
+def _validate_public_ip(
+    context: RuleContext, gateway_id: ids.ResourceId, properties: Body, configuration: Body
 ) -> Refusal | None:
     public_id = (configuration["properties"].get("publicIPAddress") or {}).get("id", "")
     if not public_id:
-        if properties["gatewayType"] == "ExpressRoute":
-            return None
-        return errors.property_missing("publicIPAddress", configuration["id"])
-    public_ip = scene.world.get(public_id)
+        express = properties["gatewayType"] == "ExpressRoute"
+        return None if express else errors.property_missing("publicIPAddress", configuration["id"])
+    public_ip = context.world.get(public_id)
     if public_ip is None or public_ip.id.type != rt.PUBLIC_IP:
         return errors.reference_missing(public_id, str(gateway_id))
-    taken = address_taken(scene, public_ip, configuration["id"])
-    if taken is not None:
+    if (taken := validate_unused(context, public_ip, configuration["id"])) is not None:
         return taken
-    sku = str((properties.get("sku") or {}).get("name") or "").upper()
-    if not sku.endswith("AZ"):
+    if not str((properties.get("sku") or {}).get("name") or "").upper().endswith("AZ"):
         return None
     static = public_ip.properties.get("publicIPAllocationMethod") == "Static"
     if (public_ip.body.get("sku") or {}).get("name") != "Standard" or not static:
-        return scene.unknown.refuse(
+        return context.unknown.refuse(
             "gateway address not Standard and static",
             f"Gateway {gateway_id} needs a Standard, static public IP address; {public_ip.id} "
             "is none.",
@@ -237,11 +237,11 @@ def _public_ip_refused(
     return None
 
 
-def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
-    """Fill a virtual network gateway's body in (recorded)."""
+def _complete(draft: Draft, existing: Resource | None, generator: ValueGenerator) -> None:
+    """Complete a virtual network gateway's body (recorded)."""
     body = draft.body
     sent: Body = body["properties"]
-    known = existing.properties if existing else {}
+    stored = existing.properties if existing else {}
     type_ = sent.get("gatewayType", "Vpn")
     defaults: Body = {
         "packetCaptureDiagnosticState": "None",
@@ -278,18 +278,18 @@ def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
         }
     properties["sku"] = {**(sent.get("sku") or {}), "capacity": 2}
     configurations = []
-    for number, each in enumerate(sent.get("ipConfigurations") or ()):
-        each.setdefault("name", "default" if number == 0 else f"default{number}")
-        configurations.append(ip_configuration(draft.id, each, body["etag"]))
+    for number, configuration in enumerate(sent.get("ipConfigurations") or ()):
+        configuration.setdefault("name", "default" if number == 0 else f"default{number}")
+        configurations.append(build_ip_configuration(draft.id, configuration, body["etag"]))
         configurations[-1]["properties"].setdefault("privateIPAllocationMethod", "Dynamic")
     properties["ipConfigurations"] = configurations
-    properties["bgpSettings"] = _bgp_settings(properties, known)
+    properties["bgpSettings"] = _build_bgp_settings(properties, stored)
     body["properties"] = properties
 
 
-def _bgp_settings(properties: Body, known: Body) -> Body:
+def _build_bgp_settings(properties: Body, stored: Body) -> Body:
     sent: Body = properties.get("bgpSettings") or {}
-    before: Body = known.get("bgpSettings") or {}
+    before: Body = stored.get("bgpSettings") or {}
     settings: Body = {
         "asn": sent.get("asn") or before.get("asn") or 0,
         "peerWeight": sent.get("peerWeight") or 0,
@@ -297,16 +297,16 @@ def _bgp_settings(properties: Body, known: Body) -> Body:
     if "bgpPeeringAddress" in before:
         settings["bgpPeeringAddress"] = before["bgpPeeringAddress"]
     custom = {
-        ids.key(each.get("ipconfigurationId", "")): each.get("customBgpIpAddresses") or []
-        for each in sent.get("bgpPeeringAddresses") or ()
+        ids.to_key(row.get("ipconfigurationId", "")): row.get("customBgpIpAddresses") or []
+        for row in sent.get("bgpPeeringAddresses") or ()
     }
     assigned = {
-        ids.key(each["ipconfigurationId"]): each for each in before.get("bgpPeeringAddresses", ())
+        ids.to_key(row["ipconfigurationId"]): row for row in before.get("bgpPeeringAddresses", ())
     }
     settings["bgpPeeringAddresses"] = []
-    for each in properties["ipConfigurations"]:
-        name = ids.key(each["id"])
-        row: Body = {"ipconfigurationId": each["id"], "defaultBgpIpAddresses": []}
+    for configuration in properties["ipConfigurations"]:
+        name = ids.to_key(configuration["id"])
+        row: Body = {"ipconfigurationId": configuration["id"], "defaultBgpIpAddresses": []}
         row |= {
             key: value
             for key, value in assigned.get(name, {}).items()
@@ -317,8 +317,8 @@ def _bgp_settings(properties: Body, known: Body) -> Body:
     return settings
 
 
-def _validate_delete(scene: Scene, gateway: Resource) -> Refusal | None:
-    connections = scene.connections(gateway.id)
+def _validate_delete(context: RuleContext, gateway: Resource) -> Refusal | None:
+    connections = context.list_connections(gateway.id)
     if connections:
         return Refusal(
             400,
@@ -327,15 +327,15 @@ def _validate_delete(scene: Scene, gateway: Resource) -> Refusal | None:
             f"{connections[0].id} still uses it.",
             details=(),
         )
-    for each in gateway.properties.get("ipConfigurations", ()):
-        subnet = ids.parse((each["properties"].get("subnet") or {}).get("id", ""))
-        if subnet is None or subnet.parent is None or len(scene.gateways(subnet.parent)) > 1:
+    for configuration in gateway.properties.get("ipConfigurations", ()):
+        subnet = ids.parse((configuration["properties"].get("subnet") or {}).get("id", ""))
+        if subnet is None or subnet.parent is None or len(context.list_gateways(subnet.parent)) > 1:
             continue
-        for peering in scene.peerings(subnet.parent):
+        for peering in context.list_peerings(subnet.parent):
             remote = (peering.properties.get("remoteVirtualNetwork") or {}).get("id", "")
-            user = scene.opposite(subnet.parent, remote)
+            user = context.find_opposite(subnet.parent, remote)
             if user is not None and user.properties.get("useRemoteGateways"):
-                return scene.unknown.refuse(
+                return context.unknown.refuse(
                     "gateway used by a peering",
                     f"Virtual network gateway {gateway.id} cannot be deleted because peering "
                     f"{user.id} uses it as its remote gateway.",
@@ -344,38 +344,40 @@ def _validate_delete(scene: Scene, gateway: Resource) -> Refusal | None:
 
 
 def _assign_addresses(cloud: Cloud, gateway: Resource) -> None:
-    """Give a gateway its ASN, its BGP addresses and its public addresses."""
-    world = cloud.scene.world
+    """Assign a gateway's ASN, BGP addresses and public addresses."""
+    world = cloud.context.world
     properties = gateway.properties
     settings = properties["bgpSettings"]
     settings["asn"] = settings["asn"] or DEFAULT_ASN
-    rows = {ids.key(row["ipconfigurationId"]): row for row in settings["bgpPeeringAddresses"]}
-    given: list[str] = []
+    rows = {ids.to_key(row["ipconfigurationId"]): row for row in settings["bgpPeeringAddresses"]}
+    neighbor_addresses: list[str] = []
     first = properties["ipConfigurations"][0]["properties"]["subnet"]["id"]
-    beside = cloud.scene.addresses_beside(first.rpartition("/subnets/")[0], gateway.id)
-    for number, each in enumerate(properties["ipConfigurations"]):
-        inner = each["properties"]
+    beside = cloud.context.list_addresses_beside(first.rpartition("/subnets/")[0], gateway.id)
+    for number, configuration in enumerate(properties["ipConfigurations"]):
+        inner = configuration["properties"]
         subnet = world.get(inner["subnet"]["id"])
         prefix = str(subnet.properties["addressPrefix"]) if subnet is not None else ""
-        found = addresses.gateway_addresses(prefix, bool(properties["activeActive"]), beside)
-        row = rows[ids.key(each["id"])]
-        if found:
-            row["defaultBgpIpAddresses"] = [found[min(number, len(found) - 1)]]
+        own_addresses = addresses.pick_gateway_addresses(
+            prefix, bool(properties["activeActive"]), beside
+        )
+        row = rows[ids.to_key(configuration["id"])]
+        if own_addresses:
+            row["defaultBgpIpAddresses"] = [own_addresses[min(number, len(own_addresses) - 1)]]
         public_ip = world.get((inner.get("publicIPAddress") or {}).get("id", ""))
         if public_ip is not None:
-            public_ip.properties.setdefault("ipAddress", cloud.new_public_address())
-            _share(public_ip)
+            public_ip.properties.setdefault("ipAddress", cloud.allocate_public_address())
+            _activate_address(public_ip)
             row["tunnelIpAddresses"] = [public_ip.properties["ipAddress"]]
-        given += row["defaultBgpIpAddresses"]  # published: not the custom ones
+        neighbor_addresses += row["defaultBgpIpAddresses"]  # published: not the custom ones
         if properties["gatewayType"] != "Vpn":
-            given = list(addresses.express_addresses(prefix, beside or ()))
+            neighbor_addresses = list(addresses.pick_express_addresses(prefix, beside or ()))
     if properties["gatewayType"] != "Vpn":
         settings["asn"] = GATEWAY_ASN
-    settings["bgpPeeringAddress"] = ",".join(given)
+    settings["bgpPeeringAddress"] = ",".join(neighbor_addresses)
 
 
-def _share(public_ip: Resource) -> None:
-    """A dynamic address, assigned with its first user, is active at once."""
+def _activate_address(public_ip: Resource) -> None:
+    """Activate a dynamic address, which is assigned with its first user."""
     if public_ip.active is not None and "ipAddress" not in public_ip.active["properties"]:
         public_ip.active = copy.deepcopy(public_ip.body)
 
@@ -399,8 +401,8 @@ GATEWAY = Provider(
             names="`Microsoft.Network/virtualNetworkGateways`",
             modelled="VPN (route-based, BGP, active-standby and active-active) and ExpressRoute; "
             "AZ SKUs and zoned addresses by date; long first answer, lengthening Retry-After; BGP "
-            "addresses from GatewaySubnet, custom (APIPA) ones beside them; `connections`, the "
-            "list of a gateway's, without `connectionStatus`",
+            "addresses from GatewaySubnet, and custom (APIPA) ones; the list `connections` of a "
+            "gateway, without `connectionStatus`",
             not_modelled="point-to-site, NAT rules, policy-based tunnels' selectors, custom "
             "routes, resizing rules, packet capture, generation limits",
             rests_on="recording; BGP tables: observation",
@@ -415,7 +417,7 @@ GATEWAY = Provider(
         ),
         Coverage(
             names="`virtualNetworkGateways/reset`",
-            modelled="takes its time, holds the gateway",
+            modelled="its duration, and the lock on the gateway",
             not_modelled="an outage of the tunnels",
             rests_on="recording",
         ),

@@ -1,18 +1,18 @@
 """Azure Virtual Network Manager, as far as a VNet shows it: its effective connectivity.
 
 A manager itself is not modelled: a VNet's tag ``lab:network-manager``, ``Enforced`` or
-``Unenforced``, stands for a hub-and-spoke configuration that is deployed to it. Published: the
+``Unenforced``, represents a hub-and-spoke configuration that is deployed to it. Published: the
 SDK's ``EffectiveConnectivityConfiguration``, whose settings are under ``properties``; with
 ``peeringEnforcement: Enforced`` its peerings cannot be changed outside of the manager. That they
 are called ``ANM_...`` was seen in public. The code of that refusal is not published, and a manager
-that deploys its goal anew is not modelled.
+that redeploys its goal is not modelled.
 """
 
 from __future__ import annotations
 
 from erfailover.lab.core import ids
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 
 TAG = "lab:network-manager"
@@ -20,8 +20,8 @@ EFFECTIVE = "listnetworkmanagereffectiveconnectivityconfigurations"
 PREFIX = "anm_"
 
 
-def effective(vnet: Resource) -> Body:
-    """Return the configurations that are in effect for a VNet; none, or one."""
+def list_effective(vnet: Resource) -> Body:
+    """Return the configurations in effect for a VNet; none, or one."""
     state = str((vnet.body.get("tags") or {}).get(TAG) or "")
     if not state:
         return {"value": []}
@@ -51,12 +51,14 @@ def effective(vnet: Resource) -> Body:
     }
 
 
-def refused(scene: Scene, peering_id: ids.ResourceId, vnet: Resource) -> Refusal | None:
-    """Return why a peering may not be written; None if no manager enforces it."""
+def validate_peering(
+    context: RuleContext, peering_id: ids.ResourceId, vnet: Resource
+) -> Refusal | None:
+    """Return the refusal of a peering's write; None if no manager enforces it."""
     state = str((vnet.body.get("tags") or {}).get(TAG) or "")
     if state.lower() != "enforced" or not peering_id.name.lower().startswith(PREFIX):
         return None
-    return scene.unknown.refuse(
+    return context.unknown.refuse(
         "peering enforced by a network manager",
         f"Peering {peering_id} is enforced by a network manager and cannot be changed outside of "
         "it.",

@@ -1,4 +1,4 @@
-"""Public IP addresses: their defaults, what a write may not say, what keeps one."""
+"""Public IP addresses: defaults, rules, and what prevents a deletion."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import datetime as dt
 from erfailover.lab.core import errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.generated import Fresh
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.generated import ValueGenerator
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft
 from erfailover.lab.providers.provider import Cloud, Coverage, Provider, View
@@ -17,7 +17,7 @@ BASIC_ADDRESSES_RETIRED = dt.date(2025, 9, 30)
 """From this day on no Basic public IP is made (announced by Azure)."""
 
 
-def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
+def _complete(draft: Draft, existing: Resource | None, generator: ValueGenerator) -> None:
     sku = draft.body.setdefault("sku", {"name": "Basic"})
     sku.setdefault("tier", "Regional")
     properties = draft.body["properties"]
@@ -29,22 +29,22 @@ def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
         dns["fqdn"] = f"{dns['domainNameLabel']}.{place}.cloudapp.azure.com"
 
 
-def address_taken(scene: Scene, public_ip: Resource, via: str) -> Refusal | None:
-    """A public IP that another IP configuration has already (documented code)."""
-    for each in scene.references.users(public_ip.id):
-        if ids.key(each.via) != ids.key(via):
+def validate_unused(context: RuleContext, public_ip: Resource, via: str) -> Refusal | None:
+    """Return the refusal of a public IP that another IP configuration has (documented code)."""
+    for reference in context.references.find_users(public_ip.id):
+        if ids.to_key(reference.via) != ids.to_key(via):
             return Refusal(
                 400,
                 "PublicIPAddressInUse",
                 f"Resource {via} is referencing public IP address {public_ip.id} that is already "
-                f"allocated to resource {each.via}.",
+                f"allocated to resource {reference.via}.",
                 details=(),
             )
     return None
 
 
-def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a public IP may not be written so."""
+def _validate(context: RuleContext, draft: Draft, existing: Resource | None) -> Refusal | None:
+    """Return the refusal if a public IP may not be written; None if it may."""
     body, properties = draft.body, draft.body["properties"]
     sku = str(body["sku"].get("name") or "")
     if sku not in {"Basic", "Standard"}:
@@ -64,12 +64,12 @@ def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal 
             "publicIPAllocationMethod", properties["publicIPAllocationMethod"], "Static or Dynamic"
         )
     if sku == "Standard" and properties["publicIPAllocationMethod"] != "Static":
-        return scene.unknown.refuse(
+        return context.unknown.refuse(
             "Standard address not static",
             f"Standard sku publicIp {body['id']} must have AllocationMethod set to Static.",
         )
-    if sku == "Basic" and existing is None and scene.today >= BASIC_ADDRESSES_RETIRED:
-        return scene.unknown.refuse(
+    if sku == "Basic" and existing is None and context.today >= BASIC_ADDRESSES_RETIRED:
+        return context.unknown.refuse(
             "Basic address retired",
             f"Public IP address {body['id']} cannot be created: Basic SKU public IP addresses "
             "are retired. Please use Standard.",
@@ -77,9 +77,9 @@ def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal 
     return None
 
 
-def _validate_delete(scene: Scene, public_ip: Resource) -> Refusal | None:
-    """Why a public IP that something has may not be deleted (recorded)."""
-    users = scene.references.users(public_ip.id)
+def _validate_delete(context: RuleContext, public_ip: Resource) -> Refusal | None:
+    """Return the refusal to delete a public IP that is in use (recorded)."""
+    users = context.references.find_users(public_ip.id)
     if not users:
         return None
     more = (
@@ -90,19 +90,19 @@ def _validate_delete(scene: Scene, public_ip: Resource) -> Refusal | None:
         400,
         "PublicIPAddressCannotBeDeleted",
         f"Public IP address {public_ip.id} can not be deleted since it is still allocated to "
-        f"resource {users[0].via}." + (more if scene.today >= errors.WHAT_TO_DO_SINCE else ""),
+        f"resource {users[0].via}." + (more if context.today >= errors.WHAT_TO_DO_SINCE else ""),
         details=(),
     )
 
 
 def _present(view: View, public_ip: Resource) -> Body:
-    users = view.scene.references.users(public_ip.id)
+    users = view.context.references.find_users(public_ip.id)
     return {"ipConfiguration": {"id": users[0].via}} if users else {}
 
 
 def _assign_address(cloud: Cloud, public_ip: Resource) -> None:
     if public_ip.properties["publicIPAllocationMethod"] == "Static":
-        public_ip.properties.setdefault("ipAddress", cloud.new_public_address())
+        public_ip.properties.setdefault("ipAddress", cloud.allocate_public_address())
 
 
 PUBLIC_IP = Provider(

@@ -4,9 +4,11 @@ Owns their defaults and what ARM refuses of them; which routes they bring is ``r
 and values are those of the REST specification (virtualWan.json) and of the Route Server
 documentation; codes of refusals are not published.
 
-An appliance's own routing is no part of ARM: the tag ``lab:learned`` of the virtual hub says what
-each BGP connection has told: ``nva1=192.168.50.0/24,0.0.0.0/0 nva2=10.9.0.0/16``. Not modelled:
-what a Route Server tells its peers and the gateway (branch-to-branch), its effect on a gateway.
+An appliance's own routing is no part of ARM: the tag ``lab:learned`` of the virtual hub lists the
+routes that each BGP connection has advertised: ``nva1=192.168.50.0/24,0.0.0.0/0 nva2=10.9.0.0/16``.
+Not modelled:
+what a Route Server advertises to its peers and the gateway (branch-to-branch), its effect on a
+gateway.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ from __future__ import annotations
 from erfailover.lab.core import addresses, errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.generated import Fresh
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.generated import ValueGenerator
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft
 from erfailover.lab.providers.provider import Coverage, Provider, View
 from erfailover.lab.providers.shapes import REFERENCE
-from erfailover.lab.routing.route_servers import SUBNET, instance_addresses
+from erfailover.lab.routing.route_servers import SUBNET, pick_instance_addresses
 
 ASN = 65515
 """A Route Server's ASN cannot be changed (documented)."""
@@ -29,8 +31,8 @@ LARGEST_PREFIX = 27
 MOST_PEERS = 8
 
 
-def _complete_hub(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
-    """Fill a virtual hub's body in."""
+def _complete_hub(draft: Draft, existing: Resource | None, generator: ValueGenerator) -> None:
+    """Complete a virtual hub's body."""
     body = draft.body
     body["kind"] = "RouteServer"
     properties: Body = body["properties"]
@@ -41,8 +43,8 @@ def _complete_hub(draft: Draft, existing: Resource | None, fresh: Fresh) -> None
     properties["routingState"] = "Provisioned"
 
 
-def _validate_hub(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a virtual hub may not be written so."""
+def _validate_hub(context: RuleContext, draft: Draft, existing: Resource | None) -> Refusal | None:
+    """Return the refusal if a virtual hub may not be written; None if it may."""
     properties = draft.body["properties"]
     if properties.get("virtualWan") or properties.get("addressPrefix"):
         return errors.not_modelled("virtual hubs of a virtual WAN")
@@ -52,9 +54,9 @@ def _validate_hub(scene: Scene, draft: Draft, existing: Resource | None) -> Refu
 
 
 def _validate_configuration(
-    scene: Scene, draft: Draft, existing: Resource | None
+    context: RuleContext, draft: Draft, existing: Resource | None
 ) -> Refusal | None:
-    """Why a Route Server's IP configuration may not be written so.
+    """Return the refusal if a Route Server's IP configuration may not be written; None if it may.
 
     Documented: a subnet RouteServerSubnet of /27 or wider, a public address, one a VNet.
     """
@@ -63,47 +65,53 @@ def _validate_configuration(
         if not (properties.get(name) or {}).get("id"):
             return errors.property_missing(name, str(configuration_id))
     subnet = ids.parse(properties["subnet"]["id"])
-    found = scene.world.get(properties["subnet"]["id"])
-    if subnet is None or found is None or subnet.name.lower() != SUBNET:
+    target = context.world.get(properties["subnet"]["id"])
+    if subnet is None or target is None or subnet.name.lower() != SUBNET:
         return errors.property_invalid("subnet", properties["subnet"]["id"], "RouteServerSubnet")
-    prefix = addresses.network(found.properties.get("addressPrefix"))
+    prefix = addresses.parse_network(target.properties.get("addressPrefix"))
     if prefix is None or prefix.prefixlen > LARGEST_PREFIX:
-        return scene.unknown.refuse(
+        return context.unknown.refuse(
             "RouteServerSubnet too small",
-            f"Subnet {found.id} is too small for a Route Server; /{LARGEST_PREFIX} is needed.",
+            f"Subnet {target.id} is too small for a Route Server; /{LARGEST_PREFIX} is needed.",
         )
-    users = scene.references.users(found.id, "subnet")
-    others = [each for each in users if ids.key(each.source) != ids.key(configuration_id)]
+    users = context.references.find_users(target.id, "subnet")
+    others = [
+        reference
+        for reference in users
+        if ids.to_key(reference.source) != ids.to_key(configuration_id)
+    ]
     if others:
-        return scene.unknown.refuse(
+        return context.unknown.refuse(
             "second Route Server in a VNet",
-            f"Subnet {found.id} has a Route Server already: {others[0].source}.",
+            f"Subnet {target.id} has a Route Server already: {others[0].source}.",
         )
     return None
 
 
-def _validate_connection(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a Route Server's BGP connection may not be written so (documented limits)."""
+def _validate_connection(
+    context: RuleContext, draft: Draft, existing: Resource | None
+) -> Refusal | None:
+    """Return the refusal of a Route Server's BGP connection (documented limits)."""
     properties, connection_id = draft.body["properties"], draft.id
     for name in ("peerIp", "peerAsn"):
         if not properties.get(name):
             return errors.property_missing(name, str(connection_id))
-    if addresses.address(properties["peerIp"]) is None:
+    if addresses.parse_address(properties["peerIp"]) is None:
         return errors.property_invalid("peerIp", properties["peerIp"], "an IPv4 address")
     if properties["peerAsn"] == ASN:
         return errors.property_invalid("peerAsn", ASN, f"any but the Route Server's own {ASN}")
     assert connection_id.parent is not None
-    if not scene.world.children(connection_id.parent, "ipConfigurations"):
-        return scene.unknown.refuse(
+    if not context.world.list_children(connection_id.parent, "ipConfigurations"):
+        return context.unknown.refuse(
             "peer of a Route Server without subnet",
             f"Virtual hub {connection_id.parent} has no IP configuration yet.",
         )
-    known = {
-        each.id.name.lower()
-        for each in scene.world.children(connection_id.parent, "bgpConnections")
+    peer_addresses = {
+        connection.id.name.lower()
+        for connection in context.world.list_children(connection_id.parent, "bgpConnections")
     }
-    if len(known | {connection_id.name.lower()}) > MOST_PEERS:
-        return scene.unknown.refuse(
+    if len(peer_addresses | {connection_id.name.lower()}) > MOST_PEERS:
+        return context.unknown.refuse(
             "too many peers of a Route Server",
             f"Virtual hub {connection_id.parent} has {MOST_PEERS} BGP connections already.",
         )
@@ -111,13 +119,13 @@ def _validate_connection(scene: Scene, draft: Draft, existing: Resource | None) 
 
 
 def _present(view: View, hub: Resource) -> Body:
-    """What a virtual hub shows of its children: their ids, and its own two addresses."""
-    world = view.scene.world
+    """Add a virtual hub's children, by id, and its own two addresses."""
+    world = view.context.world
     added: Body = {
-        name: [{"id": str(each.id)} for each in world.children(hub.id, name)]
+        name: [{"id": str(child.id)} for child in world.list_children(hub.id, name)]
         for name in ("ipConfigurations", "bgpConnections")
     }
-    return added | {"virtualRouterIps": list(instance_addresses(world, hub))}
+    return added | {"virtualRouterIps": list(pick_instance_addresses(world, hub))}
 
 
 VIRTUAL_HUB = Provider(
@@ -127,11 +135,11 @@ VIRTUAL_HUB = Provider(
         Coverage(
             names="`Microsoft.Network/virtualHubs`, `virtualHubs/ipConfigurations`, "
             "`virtualHubs/bgpConnections`, `bgpConnections/learnedRoutes`",
-            modelled="Route Servers: their subnet, two addresses, eight peers, what appliances "
-            "told them (tag `lab:learned`) in the routes of the VNet and of those that use it",
-            not_modelled="virtual WAN; what is told to peers and gateways (branch-to-branch); a "
-            "VNet with a Route Server but no gateway as a lender",
-            rests_on="document; the form of learned routes: observed; how long it takes: assumed",
+            modelled="Route Servers: their subnet, two addresses, eight peers; the routes that "
+            "appliances advertise (tag `lab:learned`), in the VNet and in those that use it",
+            not_modelled="virtual WAN; advertising to peers and gateways (branch-to-branch); "
+            "gateway transit from a VNet with a Route Server but no gateway",
+            rests_on="document; the form of learned routes: observed; durations: assumed",
         ),
     ),
     shape={

@@ -1,32 +1,34 @@
-"""Route tables and their routes: what a route may not say, what keeps a table."""
+"""Route tables and their routes: rules, and what prevents a deletion."""
 
 from __future__ import annotations
 
 from erfailover.lab.core import addresses, errors
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft, list_users
 from erfailover.lab.providers.network.security_group import SERVICE_TAG
 from erfailover.lab.providers.provider import Coverage, Provider, View
-from erfailover.lab.providers.shapes import children
+from erfailover.lab.providers.shapes import make_children_shape
 
 NEXT_HOPS = frozenset(
     {"VirtualNetworkGateway", "VnetLocal", "Internet", "VirtualAppliance", "None"}
 )
 
 
-def _validate_route(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a user-defined route may not be written so."""
+def _validate_route(
+    context: RuleContext, draft: Draft, existing: Resource | None
+) -> Refusal | None:
+    """Return the refusal if a user-defined route may not be written; None if it may."""
     properties, route_id = draft.body["properties"], draft.id
     prefix = str(properties.get("addressPrefix"))
-    if addresses.network(prefix) is None and not SERVICE_TAG.fullmatch(prefix):
+    if addresses.parse_network(prefix) is None and not SERVICE_TAG.fullmatch(prefix):
         return errors.prefix_invalid(str(properties.get("addressPrefix")), str(route_id))
     hop = properties.get("nextHopType")
     if hop not in NEXT_HOPS:
         return errors.property_invalid("nextHopType", hop, ", ".join(sorted(NEXT_HOPS)))
-    is_address = addresses.address(properties.get("nextHopIpAddress")) is not None
+    is_address = addresses.parse_address(properties.get("nextHopIpAddress")) is not None
     if (hop == "VirtualAppliance") != is_address:
         return errors.property_invalid(
             "nextHopIpAddress",
@@ -36,8 +38,8 @@ def _validate_route(scene: Scene, draft: Draft, existing: Resource | None) -> Re
     return None
 
 
-def _validate_delete(scene: Scene, table: Resource) -> Refusal | None:
-    users = scene.references.users(table.id)
+def _validate_delete(context: RuleContext, table: Resource) -> Refusal | None:
+    users = context.references.find_users(table.id)
     if not users:
         return None
     return Refusal(
@@ -49,7 +51,7 @@ def _validate_delete(scene: Scene, table: Resource) -> Refusal | None:
 
 
 def _present(view: View, table: Resource) -> Body:
-    return list_users(view.scene, table, "subnets", "routeTable")
+    return list_users(view.context, table, "subnets", "routeTable")
 
 
 _ROUTE_SHAPE = {"addressPrefix": str, "nextHopType": str, "nextHopIpAddress": str}
@@ -64,7 +66,7 @@ ROUTE_TABLE = Provider(
             rests_on="recording",
         ),
     ),
-    shape={"routes": children(_ROUTE_SHAPE), "disableBgpRoutePropagation": bool},
+    shape={"routes": make_children_shape(_ROUTE_SHAPE), "disableBgpRoutePropagation": bool},
     defaults={"disableBgpRoutePropagation": False},
     read_only=frozenset({"routes", "subnets"}),
     has_guid=True,

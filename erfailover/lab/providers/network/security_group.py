@@ -1,4 +1,4 @@
-"""Network security groups: what a rule may not say, the default rules, what keeps a group."""
+"""Network security groups: rules, default rules, and what prevents a deletion."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from erfailover.lab.core import errors
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft, list_users
 from erfailover.lab.providers.provider import Coverage, Provider, View
-from erfailover.lab.providers.shapes import children
+from erfailover.lab.providers.shapes import make_children_shape
 
 _DESCRIPTIONS = {
     "AllowVnetInBound": "Allow inbound traffic from all VMs in VNET",
@@ -30,12 +30,14 @@ _RULES = (
     ("DenyAllOutBound", "Outbound", 65500, "*", "*", "Deny"),
 )
 
+PRIORITIES = range(100, 4097)
+"""The priorities of rules (documented)."""
 SERVICE_TAG = re.compile(r"[A-Z][A-Za-z0-9]+(\.[A-Za-z0-9]+)?")
 """A service tag in the place of a prefix is accepted (recorded); the lab routes none of them."""
 
 
-def _default_rules(group: Resource) -> list[Body]:
-    """The six default rules of a security group, as a GET of it shows them (documented)."""
+def _build_default_rules(group: Resource) -> list[Body]:
+    """Return the six default rules of a security group, as a GET of it shows them (documented)."""
     return [
         {
             "name": name,
@@ -63,8 +65,8 @@ def _default_rules(group: Resource) -> list[Body]:
     ]
 
 
-def _validate_rule(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """Why a security rule may not be written so."""
+def _validate_rule(context: RuleContext, draft: Draft, existing: Resource | None) -> Refusal | None:
+    """Return the refusal if a security rule may not be written; None if it may."""
     properties, rule_id = draft.body["properties"], draft.id
     for name, allowed in (
         ("direction", {"inbound", "outbound"}),
@@ -74,11 +76,11 @@ def _validate_rule(scene: Scene, draft: Draft, existing: Resource | None) -> Ref
         if str(properties.get(name, "")).lower() not in allowed:
             return errors.property_invalid(name, properties.get(name), "/".join(sorted(allowed)))
     priority = properties.get("priority")
-    if not isinstance(priority, int) or not 100 <= priority <= 4096:
+    if not isinstance(priority, int) or priority not in PRIORITIES:
         return errors.property_invalid("priority", priority, "100 to 4096")
     if rule_id.parent is None:
         return None
-    for other in scene.world.children(rule_id.parent, "securityRules"):
+    for other in context.world.list_children(rule_id.parent, "securityRules"):
         same = (
             other.properties.get("priority") == priority
             and str(other.properties.get("direction")).lower()
@@ -95,8 +97,8 @@ def _validate_rule(scene: Scene, draft: Draft, existing: Resource | None) -> Ref
     return None
 
 
-def _validate_delete(scene: Scene, group: Resource) -> Refusal | None:
-    users = scene.references.users(group.id)
+def _validate_delete(context: RuleContext, group: Resource) -> Refusal | None:
+    users = context.references.find_users(group.id)
     if not users:
         return None
     return Refusal(
@@ -111,9 +113,9 @@ def _validate_delete(scene: Scene, group: Resource) -> Refusal | None:
 def _present(view: View, group: Resource) -> Body:
     path = "networkSecurityGroup"
     return {
-        "defaultSecurityRules": _default_rules(group),
-        **list_users(view.scene, group, "subnets", path, rt.SUBNET),
-        **list_users(view.scene, group, "networkInterfaces", path, rt.NIC),
+        "defaultSecurityRules": _build_default_rules(group),
+        **list_users(view.context, group, "subnets", path, rt.SUBNET),
+        **list_users(view.context, group, "networkInterfaces", path, rt.NIC),
     }
 
 
@@ -144,7 +146,7 @@ SECURITY_GROUP = Provider(
             rests_on="document",
         ),
     ),
-    shape={"securityRules": children(_RULE_SHAPE)},
+    shape={"securityRules": make_children_shape(_RULE_SHAPE)},
     read_only=frozenset({"securityRules", "defaultSecurityRules", "subnets", "networkInterfaces"}),
     has_guid=True,
     drops_children=True,

@@ -1,6 +1,6 @@
-"""Subnets: their defaults, where they may lie in their VNet, what keeps one.
+"""Subnets: defaults, their ranges in the VNet, and what prevents a deletion.
 
-Codes of refusals are documented, unless a docstring says recorded.
+Codes of refusals are documented, unless marked as recorded.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from erfailover.lab.core import addresses, errors, ids
 from erfailover.lab.core import resource_types as rt
 from erfailover.lab.core.errors import Refusal
-from erfailover.lab.core.generated import Fresh
-from erfailover.lab.core.scene import Scene
+from erfailover.lab.core.generated import ValueGenerator
+from erfailover.lab.core.rule_context import RuleContext
 from erfailover.lab.core.world import Body, Resource
 from erfailover.lab.providers.bodies import Draft, list_users, reduce_reference
 from erfailover.lab.providers.provider import Coverage, Plan, Provider, View
 from erfailover.lab.providers.shapes import REFERENCE
 
 
-def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal | None:
-    """A subnet whose prefix changes under the addresses in it (assumed message)."""
-    if existing is None or not scene.references.users(existing.id):
+def _validate(context: RuleContext, draft: Draft, existing: Resource | None) -> Refusal | None:
+    """Return the refusal of a prefix that would exclude used addresses (assumed message)."""
+    if existing is None or not context.references.find_users(existing.id):
         return None
     old = existing.properties.get("addressPrefix")
     if draft.body["properties"].get("addressPrefix") == old:
@@ -34,16 +34,16 @@ def _validate(scene: Scene, draft: Draft, existing: Resource | None) -> Refusal 
     )
 
 
-def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
+def _complete(draft: Draft, existing: Resource | None, generator: ValueGenerator) -> None:
     properties = draft.body["properties"]
-    for each in properties.get("serviceEndpoints") or ():
-        each.setdefault("locations", ["*"])
-        each["provisioningState"] = "Succeeded"
-    for each in properties["delegations"]:
-        each["id"] = f"{draft.id}/delegations/{each.get('name', '')}"
-        each["etag"] = draft.body["etag"]
-        each["type"] = f"{rt.SUBNET}/delegations"
-        inner = each.setdefault("properties", {})
+    for endpoint in properties.get("serviceEndpoints") or ():
+        endpoint.setdefault("locations", ["*"])
+        endpoint["provisioningState"] = "Succeeded"
+    for delegation in properties["delegations"]:
+        delegation["id"] = f"{draft.id}/delegations/{delegation.get('name', '')}"
+        delegation["etag"] = draft.body["etag"]
+        delegation["type"] = f"{rt.SUBNET}/delegations"
+        inner = delegation.setdefault("properties", {})
         inner.setdefault("actions", [])
         inner["provisioningState"] = "Succeeded"
     prefixes = properties.get("addressPrefixes")
@@ -53,9 +53,9 @@ def _complete(draft: Draft, existing: Resource | None, fresh: Fresh) -> None:
         reduce_reference(properties, name)
 
 
-def validate_delete(scene: Scene, subnet: Resource) -> Refusal | None:
-    """Return why a subnet that something is in may not be deleted (recorded)."""
-    users = scene.references.users(subnet.id)
+def validate_delete(context: RuleContext, subnet: Resource) -> Refusal | None:
+    """Return the refusal to delete a subnet that is in use (recorded)."""
+    users = context.references.find_users(subnet.id)
     if not users:
         return None
     more = (
@@ -66,48 +66,48 @@ def validate_delete(scene: Scene, subnet: Resource) -> Refusal | None:
         400,
         "InUseSubnetCannotBeDeleted",
         f"Subnet {subnet.id.name} is in use by {users[0].via} and cannot be deleted."
-        + (more if scene.today >= errors.WHAT_TO_DO_SINCE else ""),
+        + (more if context.today >= errors.WHAT_TO_DO_SINCE else ""),
         details=(),
     )
 
 
-def _validate_plan(scene: Scene, plan: Plan) -> Refusal | None:
-    """The subnet beside the others of its VNet, and within that one's address space."""
+def _validate_plan(context: RuleContext, plan: Plan) -> Refusal | None:
+    """Return the refusal of a subnet beside the others of its VNet."""
     vnet_id = plan.draft.id.parent
-    vnet = scene.world.get(vnet_id) if vnet_id is not None else None
+    vnet = context.world.get(vnet_id) if vnet_id is not None else None
     if vnet_id is None or vnet is None:
         return None
-    return validate_ranges(scene, vnet_id, vnet.body, [plan.draft])
+    return validate_ranges(context, vnet_id, vnet.body, [plan.draft])
 
 
 def validate_ranges(
-    scene: Scene,
+    context: RuleContext,
     vnet_id: ids.ResourceId,
     vnet: Body,
     written: list[Draft],
     dropped: Iterable[Resource] = (),
 ) -> Refusal | None:
-    """Return why a VNet may not have the subnets that it will have after a write.
+    """Return the refusal of the subnets that a VNet would have after a write.
 
     Each must lie within the address space that ``vnet``, a body, has, and overlap none other.
     """
-    present = scene.world.children(vnet_id, "subnets")
-    subnets = {ids.key(each.id): (each.id, each.properties) for each in present}
-    for each in dropped:
-        subnets.pop(ids.key(each.id), None)
+    present = context.world.list_children(vnet_id, "subnets")
+    subnets = {ids.to_key(child.id): (child.id, child.properties) for child in present}
+    for child_id in dropped:
+        subnets.pop(ids.to_key(child_id.id), None)
     for draft in written:
         if draft.id.type == rt.SUBNET:
-            subnets[ids.key(draft.id)] = (draft.id, draft.body["properties"])
+            subnets[ids.to_key(draft.id)] = (draft.id, draft.body["properties"])
     prefixes = ((vnet.get("properties") or {}).get("addressSpace") or {}).get("addressPrefixes", [])
-    seen: list[str] = []
+    earlier: list[str] = []
     for subnet_id, properties in subnets.values():
         prefix = properties.get("addressPrefix")
-        found = addresses.network(prefix)
-        if found is None or not isinstance(prefix, str):
+        network = addresses.parse_network(prefix)
+        if network is None or not isinstance(prefix, str):
             if prefix is None:
                 return errors.property_missing("addressPrefix", str(subnet_id))
             return errors.prefix_invalid(str(prefix), str(subnet_id))
-        if not addresses.within(found, prefixes):
+        if not addresses.is_within(network, prefixes):
             return Refusal(
                 400,
                 "NetcfgSubnetRangeOutsideVnet",
@@ -115,7 +115,7 @@ def validate_ranges(
                 f"the IP address range of virtual network '{vnet_id.name}'.",
                 details=(),
             )
-        if addresses.overlap([prefix], seen) is not None:
+        if addresses.find_overlap([prefix], earlier) is not None:
             return Refusal(
                 400,
                 "NetcfgSubnetRangesOverlap",
@@ -123,12 +123,12 @@ def validate_ranges(
                 f"with that of an existing subnet in virtual network '{vnet_id.name}'.",
                 details=(),
             )
-        seen.append(prefix)
+        earlier.append(prefix)
     return None
 
 
 def _present(view: View, subnet: Resource) -> Body:
-    return list_users(view.scene, subnet, "ipConfigurations", "ipConfigurations.subnet")
+    return list_users(view.context, subnet, "ipConfigurations", "ipConfigurations.subnet")
 
 
 SUBNET = Provider(
@@ -138,9 +138,9 @@ SUBNET = Provider(
     coverage=(
         Coverage(
             names="`virtualNetworks/subnets`",
-            modelled="prefixes, route table, security group; in use, overlapping or outside the "
-            "VNet: refused",
-            not_modelled="delegations, service endpoints and NAT gateways have no effect",
+            modelled="prefixes, route table, security group; refusals for ranges in use, "
+            "overlapping or outside the VNet",
+            not_modelled="effects of delegations, service endpoints and NAT gateways",
             rests_on="recording",
         ),
     ),
