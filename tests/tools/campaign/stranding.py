@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import signal
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from erfailover.azure import peerings
 from erfailover.azure.client import write_guard
+from erfailover.azure.client.polling import HURRIED
 from erfailover.azure.client.rate_limits import Budget
 from erfailover.azure.writer import Writer
 from erfailover.cli import signals
@@ -73,13 +75,16 @@ def _not_found_ends_it() -> None:
             return Place.NOWHERE
         return right(self, deadline)
 
-    known = AzureFailure.outcome_unknown.fget  # type: ignore[attr-defined]
-
-    def outcome_unknown(self: AzureFailure) -> bool:
-        return self.kind is not Kind.OPERATION_LOST and bool(known and known(self))
+    def operation(
+        self: Any, what: str, deadline: float, begin: Any, resource_id: str, cadence: Any = HURRIED
+    ) -> Any:
+        accepted = partial(self._accepted, resource_id)
+        return self._session.await_operation(
+            what, deadline, begin, accepted, cadence, self._waiting
+        )
 
     crossing.Crossing._recover = recover  # type: ignore[method-assign]
-    setattr(AzureFailure, "outcome_unknown", property(outcome_unknown))  # noqa: B010
+    Writer._operation = operation  # type: ignore[method-assign]
 
 
 def _opposite_of_unknown() -> None:
