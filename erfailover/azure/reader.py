@@ -197,6 +197,7 @@ class Reader:
         gateway_id: str,
         action: str,
         deadline_s: float = READ_DEADLINE_S,
+        produced_after: Callable[[float], None] = lambda at_s: None,
         **arguments: Any,
     ) -> list[Body]:
         """Return the rows of an action of a gateway that only reads: ``get_learned_routes``.
@@ -205,9 +206,12 @@ class Reader:
             gateway_id: the gateway.
             action: the SDK's name of it, without ``begin_``.
             deadline_s: how long it may take, in seconds.
+            produced_after: called with a time of the clock before which Azure had no result.
             arguments: further ones that the SDK asks for.
         """
-        rows: list[Body] = self.action(gateway_id, action, deadline_s, rows_of, **arguments)
+        rows: list[Body] = self.action(
+            gateway_id, action, deadline_s, rows_of, produced_after, **arguments
+        )
         return rows
 
     def connections_of(self, gateway_id: str, deadline_s: float = READ_DEADLINE_S) -> list[Body]:
@@ -257,16 +261,22 @@ class Reader:
         action: str,
         deadline_s: float = READ_DEADLINE_S,
         result: Callable[[Any], Any] = object_of,
+        produced_after: Callable[[float], None] = lambda at_s: None,
         **arguments: Any,
     ) -> Any:
         """Return what an action that only reads answers, by the SDK's name without ``begin_``."""
         where = parse(resource_id)
+        begun: list[CadencePolling] = []
 
         def begin(polling: CadencePolling) -> Any:
+            begun.append(polling)
             call = getattr(self._session.operations(where), f"begin_{action}")
             return call(*where.names, **arguments, polling=polling)
 
-        return self._session.post(f"POST {label(resource_id)}/{action}", begin, result, deadline_s)
+        what = f"POST {label(resource_id)}/{action}"
+        found = self._session.post(what, begin, result, deadline_s)
+        produced_after(begun[-1].produced_after_s)
+        return found
 
     def run_command(
         self,

@@ -78,6 +78,10 @@ class CadencePolling(ARMPolling):
     The SDK's own polling looks at once, though nothing can have ended yet, reads the resource
     again at the end, and has a thread for each operation: none of that is done here.
 
+    Attributes:
+        produced_after_s: when the operation was last known not to have ended, in seconds of the
+            clock. Its result is not older than that, however late it was fetched.
+
     Raises:
         AzureFailure: kind DEADLINE, when the deadline passes; one look is had in any case, for
             the answer to the request itself may have been long in coming. The operation may still
@@ -102,7 +106,7 @@ class CadencePolling(ARMPolling):
         self._retries = retries
         self._deadline = deadline
         self._budget = budget
-        self._asked = self._began = clock.now()
+        self._asked = self._began = self.produced_after_s = clock.now()
         self._looked = self._by_location = False
         self._method = ""
         self._body: Any = None
@@ -114,7 +118,7 @@ class CadencePolling(ARMPolling):
         self._by_location = status_url is None
         operation = status_url or answer.headers.get("Location")
         self._method = answer.request.method
-        self._began = self._clock.now()
+        self._began = self.produced_after_s = self._clock.now()
         self._accepted(
             Accepted(
                 self._method,
@@ -146,10 +150,13 @@ class CadencePolling(ARMPolling):
         with self._budget.watching():
             while not super().finished():
                 self._delay()
+                looked_s = self._clock.now()
                 try:
                     self.update_status()
                 except (BadStatus, BadResponse) as error:  # says nothing of how it ended
                     raise ValueError(str(error)) from error
+                if not super().finished():
+                    self.produced_after_s = looked_s
         if str(self.status()).lower() in ("failed", "canceled", "cancelled"):
             raise OperationFailed("Operation failed or canceled")
         url = self._operation.get_final_get_url(self._pipeline_response)

@@ -104,8 +104,9 @@ def observe(
         gateway_id = site.gateway_id(site.hub(role).gateway)
         reads.append(timed(f"{role}/gateway", partial(reader.get, gateway_id, deadline_s)))
         for action in tables:
-            read = partial(_table, reader, gateway_id, action, deadline_s)
-            reads.append(timed(f"{role}/{action}", read))
+            note = partial(answered.__setitem__, f"{role}/{action}")
+            read = partial(_table, reader, gateway_id, action, deadline_s, note)
+            reads.append(_keyed(f"{role}/{action}", read))
     found = readings(dict(all_at_once(reader.clock, reads)))
     observed = _assembled(site, network_ids, roles, found)
     if not tables:
@@ -186,9 +187,13 @@ def _network(reader: Reader, network_id: str) -> VirtualNetwork | None:
 
 
 def _table(
-    reader: Reader, gateway_id: str, action: str, deadline_s: float = READ_DEADLINE_S
+    reader: Reader,
+    gateway_id: str,
+    action: str,
+    deadline_s: float = READ_DEADLINE_S,
+    produced_after: Callable[[float], None] = lambda at_s: None,
 ) -> tuple[BgpPeer | GatewayRoute, ...]:
-    rows = reader.gateway_action(gateway_id, action, deadline_s)
+    rows = reader.gateway_action(gateway_id, action, deadline_s, produced_after)
     with understood(f"POST {label(gateway_id)}/{action}"):
         return tuple(map(PARSERS[action], rows))
 
