@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from erfailover import __version__
 from tests.tools.docs.shell import ROOT
 
 PRODUCT = ROOT / "erfailover"
@@ -59,6 +60,13 @@ def test_every_path_that_a_page_or_script_names_exists(file: Path) -> None:
 def test_a_path_that_does_not_exist_is_found() -> None:
     text = "`planning/gone.py`, tests/unit/ and `config/validate_*.py`; python -m tests.gone"
     assert missing_paths(text) == ["planning/gone.py", "tests.gone"]
+
+
+def test_site_and_changelog_show_the_version() -> None:
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert f"\ncopyright: erfailover {__version__}, " in site
+    changes = (ROOT / HISTORY).read_text(encoding="utf-8")
+    assert changes.count(f"\n## [{__version__}] - ") == 1
 
 
 def section(file: str, title: str) -> str:
