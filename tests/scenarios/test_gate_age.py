@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erfailover.lab.engine.faults import Fault, Kind
+from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.stage import Stage
 
 USED_UP = {"Retry-After": "3600", "x-ms-ratelimit-remaining-subscription-reads": "0"}
@@ -15,7 +15,7 @@ def test_a_table_that_waits_for_room_under_the_limits_is_read_again(provisioned:
     before = len(stage.lab.trace)
     stage.lab.add_faults(
         Fault(
-            Kind.ANSWER, "GET", f"*{NETWORK}", nth=2, status=429, code="Throttled", headers=USED_UP
+            FaultKind.ANSWER, "GET", f"*{NETWORK}", nth=2, status=429, code="Throttled", headers=USED_UP
         )
     )
     stage.do("switch", "--to", "ipsec", "--yes")

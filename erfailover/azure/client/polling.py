@@ -129,8 +129,10 @@ class CadencePolling(ARMPolling):
         )
         if self._method == "PUT" and answer.status_code in (200, 201):
             answers.resource(answer)
-        else:
+        elif self._method == "POST":
             self._body = answers.json_or_nothing(answer)
+        else:
+            answers.json_object(answer)
         super().initialize(client, initial_response, lambda _: self._body)
 
     def finished(self) -> bool:

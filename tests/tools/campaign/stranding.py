@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import signal
 from concurrent.futures import Future
-from functools import partial
 from typing import Any
 
 from erfailover.azure import peerings
 from erfailover.azure.client import write_guard
-from erfailover.azure.client.polling import HURRIED
 from erfailover.azure.client.rate_limits import Budget
 from erfailover.azure.writer import Writer
 from erfailover.cli import signals
@@ -75,16 +73,13 @@ def _not_found_ends_it() -> None:
             return Place.NOWHERE
         return right(self, deadline)
 
-    def operation(
-        self: Any, what: str, deadline: float, begin: Any, resource_id: str, cadence: Any = HURRIED
-    ) -> Any:
-        accepted = partial(self._accepted, resource_id)
-        return self._session.await_operation(
-            what, deadline, begin, accepted, cadence, self._waiting
-        )
+    known = AzureFailure.outcome_unknown.fget  # type: ignore[attr-defined]
+
+    def outcome_unknown(self: AzureFailure) -> bool:
+        return self.kind is not Kind.OPERATION_LOST and bool(known and known(self))
 
     crossing.Crossing._recover = recover  # type: ignore[method-assign]
-    Writer._operation = operation  # type: ignore[method-assign]
+    setattr(AzureFailure, "outcome_unknown", property(outcome_unknown))  # noqa: B010
 
 
 def _opposite_of_unknown() -> None:
