@@ -136,7 +136,7 @@ class BlobStore:
             raise self._unusable(failure) from failure
 
     def look(self) -> Held:
-        """How the lease stands: Azure says whether it is leased, the metadata by whom."""
+        """Return the lease's state: Azure says whether it is leased, the metadata by whom."""
         try:
             found = self._properties()
         except AzureFailure as failure:
@@ -199,7 +199,7 @@ class BlobStore:
     def _decide(self, found: LeaseRecord | None, take_over: bool) -> Decision:
         now = self.wall()
         lives = self.lives(found.holder) if found else None
-        # Azure says that it is leased, so without a record it is somebody's all the same.
+        # Azure says that it is leased, so without a record it still belongs to another run.
         decision = (
             decide(found, now, lives, take_over=take_over)
             if found

@@ -81,7 +81,7 @@ def _client(named: TopologySharedKeys, host: str, access: Access) -> SecretClien
     """Return a client of the vault.
 
     A vault answers the first request with a challenge: which resource the token must be for. The
-    SDK takes one only if the vault's host is in that resource's domain, so that nobody else is
+    SDK takes one only if the vault's host is in that resource's domain, so that no other host is
     sent a token. A host that is not one of Azure's vaults may name a resource of another domain
     (Azure Stack Hub does; an emulator may), and there alone ``_ForVaults`` checks instead.
     """

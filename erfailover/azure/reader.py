@@ -119,7 +119,7 @@ class Reader:
         return self._session.clients(self._session.subscription).api_version(provider)
 
     def wait_until_settled(self, resource_id: str, deadline_s: float) -> Body | None:
-        """Wait while somebody's operation changes a resource; the resource as it then is.
+        """Wait while another operation changes a resource, and return the resource after it.
 
         Raises:
             AzureFailure: kind DEADLINE, where it does not come to rest in time.
@@ -149,8 +149,8 @@ class Reader:
             deadline_s: how long to wait, in seconds.
 
         Returns:
-            ``Succeeded``, ``Failed``, ``Canceled``; ``gone`` where Azure no longer knows the
-            operation, and the resource, at rest, is all that can be told.
+            ``Succeeded``, ``Failed``, ``Canceled``; ``gone`` if Azure no longer knows the
+            operation, and only the resource, at rest, is known.
         """
         deadline = self.clock.now() + deadline_s
         state = "gone"

@@ -121,7 +121,7 @@ EXAMPLES: dict[str, Examples] = {
         ("Delete what provision made, after asking", "erfailover destroy"),
     ),
     "demo": (
-        ("The whole story on a lab of its own, some minutes", "erfailover demo"),
+        ("The end-to-end demo on a temporary lab, some minutes", "erfailover demo"),
         ("Keep the lab to look around in", "erfailover demo --keep"),
     ),
     "version": (

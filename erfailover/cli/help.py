@@ -31,8 +31,8 @@ class Commands(click.Group):
             }
             if name not in taken:
                 raise
-            told = f"{name} stands after the command: {ctx.command_path} COMMAND {name}"
-            raise click.UsageError(told, ctx) from None
+            problem = f"{name} goes after the command: {ctx.command_path} COMMAND {name}"
+            raise click.UsageError(problem, ctx) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what is at the end of a help."""

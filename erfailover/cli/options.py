@@ -25,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Word(click.Choice[str]):
-    """One of a few words, in whatever case; one that is mistyped is told which was meant."""
+    """One of a few words, in any case; for a mistyped one the error suggests the closest match."""
 
     def __init__(self, words: Sequence[str]) -> None:
         super().__init__(words, case_sensitive=False)
@@ -169,7 +169,7 @@ def writes(command: F) -> F:
         click.option(
             "--take-over",
             is_flag=True,
-            help="Take over the lease of somebody who still writes to the site: it then stops "
+            help="Take over the lease of another run that still writes to the site: that run stops "
             "before its next write.",
         ),
         click.option(

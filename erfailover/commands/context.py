@@ -49,7 +49,7 @@ class Context:
         break_glass: go on with this machine's own state if the shared store fails.
         report: the file for the report of the run; None for none.
         reported: whether that file was written.
-        told_of_damage: whether it was said that the journal is damaged.
+        told_of_damage: whether the damage to the journal was reported.
         other_names: the peerings that the last observation found under other names.
         clock: measures every wait; the system's, unless a test brings another.
     """

@@ -84,7 +84,7 @@ class Output:
         """Ask, unless ``--yes`` was given.
 
         Raises:
-            Refused: the answer is no, or there is nobody to ask.
+            Refused: the answer is no, or the command cannot prompt.
         """
         if self.yes:
             return
@@ -132,7 +132,7 @@ class Output:
             option: with which option that is done.
 
         Raises:
-            Refused: another name was typed, or there is nobody to ask.
+            Refused: another name was typed, or the command cannot prompt.
         """
         if given is None:
             if not sys.stdin.isatty():

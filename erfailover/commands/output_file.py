@@ -1,4 +1,4 @@
-"""Files that a command writes for its user: they replace a file of their own kind, nothing else.
+"""Files that a command writes for its user: they replace a file of the same kind, nothing else.
 
 So a mistyped name never costs a site file, a key or another command's input. Devices, pipes and
 folders are refused too: results for another program go to standard output.

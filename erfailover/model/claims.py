@@ -12,7 +12,7 @@ class Weight(StrEnum):
     REFUSES = "refuses"
     """A plan is refused, unless forced."""
     WARNS = "warns"
-    """It is said before the switch, which goes on."""
+    """It is reported before the switch, which goes on."""
     NOTES = "notes"
     """It always holds: something to know."""
 

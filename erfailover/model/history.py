@@ -49,7 +49,7 @@ class RunRecord:
         took_over: whose lease it took over, where it did.
         hint: what to do next, where it failed.
         took_s: how long it took, in seconds of the clock; None where its end was not recorded.
-        result: what it came to, as the command tells it; empty where it told nothing.
+        result: the outcome as the command reported it; empty if it reported nothing.
         places: of each spoke that a switch was to move, where it was left: ``target``, ``origin``,
             ``nowhere``, ``changing`` or ``unknown``; ``moving`` if that was not recorded.
     """

@@ -22,7 +22,7 @@ LARGEST = 1e12
 Record = Mapping[str, Any]
 
 DAMAGED = "damaged"
-"""The event that stands for lines that could not be read."""
+"""The event that replaces lines that could not be read."""
 MOST_BYTES = 16 * 1024 * 1024
 """A longer line is no record: the result of a run with 1,000 spokes is 0.5 MB."""
 PIDS = 2**32

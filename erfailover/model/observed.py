@@ -171,7 +171,7 @@ class Peering:
 
     @property
     def sound(self) -> bool:
-        """Whether its flags are in force, and a peering stands opposite or is awaited."""
+        """Whether its flags are in force, and the opposite peering exists or is awaited."""
         return self.state != "Disconnected" and not self.failed
 
 

@@ -16,7 +16,7 @@ Keep = Literal["keep"]
 class Flags(Section):
     """The four flags of a peering, in Azure's words and with Azure's defaults.
 
-    ``keep`` stands in site files only: as it is found. What is read or written holds none.
+    ``keep`` is for site files only: as it is found. What is read or written holds none.
     """
 
     allow_virtual_network_access: bool = True

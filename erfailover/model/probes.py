@@ -1,6 +1,6 @@
 """The probes of a site: what is asked, from where. Pure; part of the shape of the site file.
 
-Which kind a probe is, is told by its keys. Never asks anything: the answers' meaning is
+Its keys decide which kind a probe is. Never asks anything: the answers' meaning is
 ``planning.probes``', the asking ``azure``'s and ``commands``'.
 """
 

@@ -1,6 +1,6 @@
 """What else lives around a spoke: subnets, route tables, Route Servers, prefixes. Pure values.
 
-Owns the picture that ``hazards`` decides on. What could not be read stands in it as a ``Reading``
+Owns the picture that ``hazards`` decides on. What could not be read is in it as a ``Reading``
 with the reason. Ids that serve as keys are in lower case. It never reads anything.
 """
 
@@ -93,14 +93,14 @@ class Surrounding:
 
 @dataclass(frozen=True, slots=True)
 class RouteServer:
-    """A Route Server in a hub, and what its peers have told it."""
+    """A Route Server in a hub, and what it has learned from its peers."""
 
     id: str
     name: str
     peers: tuple[str, ...]
     """The names of its BGP connections."""
     learned: Reading[tuple[str, ...]]
-    """The prefixes that the appliances told it, each once."""
+    """The prefixes learned from the appliances, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class ManagedConfiguration:
 
     name: str
     enforced: bool
-    """``peeringEnforcement: Enforced``: nobody else may write its peerings."""
+    """``peeringEnforcement: Enforced``: only the manager may write its peerings."""
 
 
 @dataclass(frozen=True, slots=True)

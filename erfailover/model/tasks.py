@@ -78,7 +78,7 @@ class Event:
 
 
 Listener = Callable[[Event], None]
-"""Told of events by the thread that runs the tasks; of waits by the thread that waits."""
+"""Receives events from the thread that runs the tasks; waits from the thread that waits."""
 
 
 @dataclass

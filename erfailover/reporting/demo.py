@@ -88,7 +88,7 @@ def summary_text(story: list[Told], total_s: float) -> str:
     ]
     table = tables.table(
         "The story, as it came out (seconds: modelled, Azure's time)",
-        ("stage", "path", "office", "Internet", "as told", "seconds"),
+        ("stage", "path", "office", "Internet", "as expected", "seconds"),
         rows,
     )
     good = all(told.as_told for told in story) and len(story) == len(STORY)

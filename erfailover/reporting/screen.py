@@ -26,7 +26,7 @@ DRAWN = "╔═╗║╚╝┌─┐│└┘╣╠╢╟╡╞┤├┄✓✗�
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Where a text is shown; as it stands, a file.
+    """Where a text is shown; by default, a file.
 
     Attributes:
         width: in columns.

@@ -264,7 +264,7 @@ def test_a_vnet_that_may_not_be_read_stops_the_adoption_unless_the_spokes_are_na
     stage = adopted.stage
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", "*/virtualNetworks/vnet-ml", times=0))
     assert stage.run(*adopted.init) == 4
-    assert "whether these are spokes cannot be told: vnet-ml" in stage.err
+    assert "Unknown whether these are spokes: vnet-ml" in stage.err
     assert not (stage.folder / "erfailover.yaml").exists()
     stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", adopted.world.spoke(SPOKES[6]))
     assert [each.name for each in site_of(adopted).spokes] == ["vnet-erp", "vnet-web"]

@@ -189,7 +189,7 @@ ADVICE = (
     ("RequestDisallowedByPolicy", "A policy of the subscription forbids it; it is named above."),
     ("NonAzSkusNotAllowedForVPNGateway", "Take an AZ SKU (VpnGw1AZ) in the site file."),
 )
-"""What stands in a refusal's code or message, and what to do; the first that fits counts."""
+"""Texts in the code or message of a rejection, and what to do; the first match counts."""
 
 
 def translate(error: AzureError, what: str) -> AzureFailure:
@@ -297,7 +297,7 @@ def _kind(status: int, code: str | None, details: list[str]) -> Kind:
         or status == HTTPStatus.REQUEST_TIMEOUT
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     ):
-        return Kind.SERVER  # without a code of Azure's, an answer may be anybody's
+        return Kind.SERVER  # without one of Azure's codes, a proxy may have answered
     if status == HTTPStatus.NOT_FOUND and code in NOT_FOUND:
         return Kind.NOT_FOUND
     if (

@@ -44,8 +44,8 @@ class Cadence:
 
 HURRIED = Cadence()
 PATIENT = Cadence(first_s=5.0, share=0.8)
-"""For what nobody waits for, and for hundreds of writes: seven of ten have ended by the first look
-(recorded), and each look costs a request."""
+"""For operations that no caller waits for, and for hundreds of writes: seven of ten have ended by
+the first poll (recorded), and each poll costs a request."""
 
 
 LOOK_S = 30.0

@@ -124,7 +124,7 @@ class Readings:
     def _list(self, subscription: str) -> Mapping[str, Body] | None:
         """Every VNet of a subscription that may be read; None if they cannot be listed.
 
-        One that may not be read is left out, as is one that is not there: a read of its own tells.
+        One that may not be read is left out, as is one that does not exist: its own read tells.
         After a list that failed, each VNet is read by itself, so that each has its own reason.
         """
         try:

@@ -1,7 +1,7 @@
 """Asks the probes that run where erfailover runs: ping, TCP, a program.
 
-The only place that starts programs of the operator's. None is given our secrets, each has a
-session and a time-out of its own, and of what it prints only the end is kept. What it has started
+The only place that starts the operator's programs. None gets our secrets, each has its
+own session and time-out, and only the end of its output is kept. What it has started
 ends with it, in other sessions too (``descendants``). Times are the machine's own: a ping knows
 nothing of a lab's clock.
 """

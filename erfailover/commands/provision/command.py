@@ -1,7 +1,7 @@
-"""``erfailover provision``: make what is missing of a topology, mend what differs, keep the rest.
+"""``erfailover provision``: create what is missing of a topology, correct what differs.
 
 Every write is named in the plan that is shown first. A resource is read again right before it is
-written, so what an interrupted run, or somebody else, did meanwhile is not undone.
+written, so what an interrupted run, or another client, did meanwhile is not undone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a check says: one line or several, each with a verdict and a remedy. Pure.
 
-Owns the names of the checks and the form of a line; what is checked stands in the other modules.
+Owns the names of the checks and the form of a line; what is checked is in the other modules.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def networks(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def own_gateways(site: Site, facts: Facts) -> Iterator[Check]:
-    """No spoke has a gateway of its own: it could use no remote one."""
+    """Check that no spoke has its own gateway: it could not use a remote one."""
     line = Line(Name.OWN_GATEWAY, Group.NETWORKS)
     claims = [
         conditions.spoke_has_no_gateway_of_its_own(

@@ -280,8 +280,8 @@ def policies(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.unknown(
             "no policy of the subscriptions denies peerings; those of management groups are not "
             f"evaluated by Azure's preflight: {', '.join(seen)}",
-            "Ask their owner whether one denies peerings, or prestage them: what stands already "
-            "was allowed.",
+            "Ask their owner whether one denies peerings, or prestage them: existing ones "
+            "were allowed.",
         )
     elif not bad:
         yield line.ok("no policy denies writing the peerings")

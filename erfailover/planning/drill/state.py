@@ -19,7 +19,7 @@ class DrillState:
     Attributes:
         running: None where it is not known.
         what: ``site failover test`` or ``local network gateway``; None where no drill is known.
-        told: it in one line; for a drill that runs, or that nothing is known of.
+        told: it in one line; for a drill that runs, or whose state is unknown.
         peering_location: what a site failover test cuts off.
         started: when, where Azure tells.
     """
@@ -71,7 +71,7 @@ def _stand_in(drill: Drill, stand_in: Reading[str]) -> DrillState:
     if stand_in.value != str(drill.unused_bgp_peering_address):
         return DrillState(False, what)
     told = (
-        f"A DRILL IS RUNNING: the BGP peering address of {name} is {stand_in.value}, at which "
-        "nobody answers, until the drill is stopped."
+        f"A DRILL IS RUNNING: the BGP peering address of {name} is {stand_in.value} "
+        "(unused) until the drill is stopped."
     )
     return DrillState(True, what, told)

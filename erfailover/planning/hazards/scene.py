@@ -32,7 +32,7 @@ MANAGED = "network_manager_undoes_no_switch"
 TUNNELS = "backup_tunnels_do_not_need_the_circuit"
 
 REMARKS = (IPV6, DEFAULT_ROUTE, PREFIXES, DNS_SERVERS, RESIDENTS, MANAGED, TUNNELS)
-"""What is said before a switch, and keeps nobody from it."""
+"""What is reported before a switch, without preventing it."""
 
 NAMES = (PROPAGATION, APPLIANCES, NEXT_HOP, GATEWAY_SUBNET, ROUTE_SERVER, ADVERTISED, ENFORCED)
 """What a plan refuses; ``--force`` overrides each of them."""

@@ -31,7 +31,7 @@ def unread_tables(scene: Scene) -> Iterator[str]:
 
 
 def propagation(scene: Scene) -> Iterator[Claim]:
-    """Subnets that take no gateway's routes, and have no route of their own in their place.
+    """Subnets that take no gateway's routes, and do not have their own route instead.
 
     Published (virtual-networks-udr-overview): with gateway route propagation disabled neither
     static nor BGP routes of a gateway are added. What is left for a remote prefix are system

@@ -155,7 +155,7 @@ def _titled(id_: str, type_: str) -> str:
 
 
 def _in_use_by_others(ours: Mapping[str, str], bodies: Mapping[str, Body]) -> dict[str, str]:
-    """VNets of ours that somebody else's resource is in, and what their subnets use; and why."""
+    """VNets of ours that another owner's resource is in, and what their subnets use; and why."""
     going = {id_.lower(): id_ for id_ in ours}
     found: dict[str, str] = {}
     for id_, type_ in ours.items():

@@ -1,7 +1,7 @@
 """Whether a resource is as it should be, and what to write where it is not. Pure.
 
-Azure adds to every body what we did not ask for, so what is wanted must be contained in what is
-there. What others have set stays: an update is what is there with what is wanted laid over it.
+Azure adds to every body what we did not ask for, so the desired body must be contained in the
+existing one. What others have set stays: an update is the existing body with ours laid over it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Lookup = Callable[[Reference], Any]
 READ_ONLY = frozenset(
     {"etag", "provisioningState", "resourceGuid", "vmId", "instanceView", "timeCreated"}
 )
-"""What Azure says about a resource and nobody can set: left out of what is written."""
+"""What Azure reports about a resource and a client cannot set: left out of what is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""What ``provision`` has to do: desired resources against what is there. Pure.
+"""What ``provision`` has to do: desired against existing resources. Pure.
 
 Never moves a spoke to another path: a spoke's peerings are held to the flags of the path that it
-is on, and left alone while a switch is under way. Never takes over what somebody else made.
+is on, and left alone while a switch is under way. Never takes over what others created.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from erfailover.planning.provision.nat import NatSetup, nat_setups
 from erfailover.planning.provision.resources import Desired
 
 Existing = Mapping[str, Body | None]
-"""What is there, by resource id in lower case; None, or no entry, for what is not."""
+"""The existing resources, by id in lower case; None, or no entry, for one that does not exist."""
 
 FAILED = frozenset({"Failed", "Canceled"})
 
@@ -80,7 +80,7 @@ class ProvisionPlan:
         actions: one for every desired resource.
         setups: one for every NAT machine.
         held: spokes between two paths, whose peerings are left alone.
-        foreign: resources that stand in the way and are not ours.
+        foreign: resources that block ours and are not ours.
     """
 
     site: str

@@ -9,7 +9,7 @@ average is nearly 6 s, and that is what each of 300 writes in a queue costs. So 
 independent writes is taken as a lognormal distribution with the mean and the variance of the sum
 (Fenton and Wilkinson's approximation), and the slowest of n spokes at quantile q is one spoke at
 q^(1/n). The hub's queue and the slowest spoke are added at the same quantile, as if a slow hub
-always met a slow spoke: "one in ten" is a little too high for it.
+always met a slow spoke: the 90th percentile is a little too high for it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AT_ONCE, PER_SECOND = 200, 10.0
 WINDOW, WINDOW_S = 1_000, 300.0
 """Writes that Microsoft.Network takes in five minutes (documented)."""
 QUANTILES = 0.5, 0.9
-"""Usually, and one in ten."""
+"""The median and the 90th percentile."""
 SAMPLES = {
     change: [usual.at((n + 0.5) / 100) for n in range(100)]
     for change, usual in PEERING_WRITES.items()

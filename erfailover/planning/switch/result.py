@@ -1,4 +1,4 @@
-"""What a switch came to, and whether routes and probes show it. Pure; told by ``reporting``."""
+"""The result of a switch, and whether routes and probes show it. Pure; ``reporting`` prints it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ Member = tuple[str, list[SwitchStep]]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One step in the graph, or what stands between steps.
+    """One step in the graph, or what connects steps.
 
     Attributes:
         id: unique within a schedule.
@@ -44,7 +44,7 @@ class Node:
 
     @property
     def completes(self) -> bool:
-        """Whether it completes what was begun: the make of what was broken."""
+        """Whether it completes what was begun: the make after the break."""
         return self.step is not None and self.step.kind is StepKind.MAKE
 
 

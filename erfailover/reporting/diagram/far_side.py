@@ -20,7 +20,7 @@ from erfailover.reporting.words import join_names
 
 SESSIONS, FAR_ENDS, PREFIXES = 3, 4, 5
 MOST_ROWS = 6
-"""How many connections or sessions stand on a card, the worst first; the others are counted."""
+"""How many connections or sessions a card lists, the worst first; the others are counted."""
 MOST_FAR_ENDS = 4
 """With more of them, those in the same condition share a card."""
 NOTHING = Condition(Mark.UNKNOWN, "nothing is known of it")
@@ -295,7 +295,7 @@ def _unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterat
 
 
 def _no_far_end(hub: HubPicture, prefixes: Sequence[Alike]) -> Iterator[Link]:
-    """Where nobody is known to be opposite: what the gateway should reach, and does not."""
+    """Yield the links if no far end is known: what the gateway should reach, and does not."""
     for name, alike in prefixes:
         condition = alike[0].by(hub.role).condition
         yield Link(f"sessions/{hub.role}", name, condition.mark, hub.active, title=condition.why)

@@ -30,9 +30,9 @@ SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP:
 LEGEND = "+ add   ~ change   - remove   = kept"
 DONE_TO = {Change.CREATE: "added", Change.UPDATE: "changed", Change.DELETE: "removed"}
 FEW = 3
-"""So many claims of one kind are told one by one where they hold."""
+"""Up to this many claims of one kind are listed one by one if they hold."""
 MANY = 10
-"""So many that do not hold are told one by one."""
+"""Up to this many that do not hold are listed one by one."""
 
 PLANS = {
     Purpose.SWITCH: "Plan: switch {site} to {path}",
@@ -42,7 +42,7 @@ PLANS = {
 
 
 def text(site: Site, plan: SwitchPlan) -> str:
-    """Return a plan for people: every step in order, what it changes and why it stands there."""
+    """Return a plan for people: every step in order, what it changes and why it comes then."""
     lines = [*_title(site, plan), ""]
     for remark in few(plan.remarks):
         lines += _wrapped(f"NOTE  {remark}", 2, 8)
@@ -169,7 +169,7 @@ def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
 def _group_lines(
     site: Site, plan: SwitchPlan, group: Alike, told: set[StepKind], singled: bool
 ) -> Iterator[str]:
-    """Yield the steps of spokes that are alike; why a step stands where it stands is told once."""
+    """Yield the steps of spokes that are alike; the reason for a step's place is given once."""
     many = len(group.names) > 1
     if many or singled:
         count = f"{len(group.names)} spokes, alike: " if many else ""

@@ -42,7 +42,7 @@ def data(report: RunReport) -> dict[str, Any]:
 
 
 def _of_a_switch(report: RunReport) -> dict[str, Any]:
-    """Return what a switch told of itself; of one that died, that it told nothing."""
+    """Return what a switch reported; of one that died, that it reported nothing."""
     nothing: dict[str, Any] = {
         "to": report.run.target,
         "planned": None,

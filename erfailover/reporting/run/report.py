@@ -102,7 +102,7 @@ class SpokeRun:
 
 @dataclass(frozen=True)
 class RunReport:
-    """All that is told of a run."""
+    """Everything that is reported of a run."""
 
     run: RunRecord
 

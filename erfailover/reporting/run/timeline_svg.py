@@ -107,7 +107,7 @@ def svg(
     last_s: float,
     left: float = 150.0,
 ) -> str:
-    """Return the picture as SVG text, to stand in a page.
+    """Return the picture as SVG text, to be part of a page.
 
     Args:
         title: what it shows, for those who cannot see it.

@@ -1,7 +1,7 @@
 """The tables of a status: peerings, BGP peers, learned routes. Pure.
 
-Of hundreds of rows so many are shown as a person can read, what is not sound first, and how many
-are left out is said.
+Of hundreds of rows as many are shown as a person can read, those with problems first, and how many
+are left out is shown.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def boxed(
 
 
 def line(stroke: Stroke, mark: Mark, width: int, screen: Screen) -> Text:
-    """Return a line between two boxes; what is not sound stands in its middle as a sign."""
+    """Return a line between two boxes; a condition that is not OK is in its middle as a sign."""
     drawn = (stroke.value if screen.drawing else ASCII_STROKES[stroke]) * width
     style = screen.style(mark)
     if mark in (Mark.SOUND, Mark.ABSENT):

@@ -1,7 +1,7 @@
 """The topology drawn with characters: spokes, hubs, far ends, and what leads from one to another.
 
-Pure: a ``Picture`` in, text out. Spokes stand on the left, the hubs in the middle, one above the
-other, who is beyond them on the right. Double lines are the path in use. What is wrong is said
+Pure: a ``Picture`` in, text out. Spokes are on the left, the hubs in the middle, one above the
+other, who is beyond them on the right. Double lines are the path in use. A problem is shown
 by a sign and by a word; colour only repeats it.
 """
 
@@ -73,7 +73,7 @@ def terminal_picture(seen: Picture, screen: Screen, changed: Set[str] = frozense
 
 
 def _between(words: parts.Words, row: int, width: int, screen: Screen) -> Text:
-    """Return what stands between two boxes in a row: a word, the line, a word, or nothing."""
+    """Return the text between two boxes in a row: a word, the line, a word, or nothing."""
     if row == LINK_AT:
         return line(words.stroke, words.mark, width, screen)
     if row == LINK_AT - 1:

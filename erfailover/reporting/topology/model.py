@@ -36,7 +36,7 @@ class SessionPicture:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPicture:
-    """A connection of a gateway; the condition is the worse of its own and its circuit's."""
+    """A connection of a gateway; its condition, or its circuit's if that is worse."""
 
     found: Connection
     active: bool
@@ -144,7 +144,7 @@ class SpokeGroup:
 
     @property
     def sample(self) -> SpokePicture:
-        """One that stands for all of them, but for names and prefixes."""
+        """One that represents all of them, but for names and prefixes."""
         return self.spokes[0]
 
     @property
@@ -164,7 +164,7 @@ class SpokeGroup:
 
 @dataclass(frozen=True, slots=True)
 class FarEnd:
-    """Who is at the other end of BGP sessions, told apart by ASN: a site's router, the edge.
+    """Who is at the other end of BGP sessions, identified by ASN: a site's router, the edge.
 
     Attributes:
         name: of the topology in the site file where its ASN is that of a gateway there;

@@ -141,7 +141,7 @@ class LocalStore:
         return Taken(record, decision.standing, found if decision.over else None, self.name)
 
     def look(self) -> Held:
-        """How the lease stands; nothing is taken or written."""
+        """Return the state of the lease; nothing is acquired or written."""
         with self._troubles_named():
             found, _ = self._read_lease()
         return Held(self._decide(found, self.wall(), take_over=False).standing, found)

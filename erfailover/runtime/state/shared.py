@@ -107,7 +107,7 @@ class SharedStore:
         return taken
 
     def look(self) -> Held:
-        """How the shared lease stands; this machine's own, where somebody holds only that."""
+        """Return the state of the shared lease, or of this machine's if only that is held."""
         own = self.local.look()
         if own.standing is Standing.LIVE:
             return own

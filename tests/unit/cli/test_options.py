@@ -201,6 +201,6 @@ def test_an_option_before_the_command_is_told_where_it_stands(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert invoke(["--lab", "status"]) == 2
-    assert "--lab stands after the command: erfailover COMMAND --lab" in capsys.readouterr().err
+    assert "--lab goes after the command: erfailover COMMAND --lab" in capsys.readouterr().err
     assert invoke(["--nonsense", "status"]) == 2
     assert "--nonsense" in capsys.readouterr().err
