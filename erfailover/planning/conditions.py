@@ -256,7 +256,7 @@ def _has_learned(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Net
 def gateway_has_been_healthy_for(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network], hold_s: float
 ) -> Claim:
-    """Claim that the remote prefixes come from sessions that have been up for a hold time (s).
+    """Claim that the remote prefixes come from sessions that have been up for a hold time, in s.
 
     Decides for a VPN gateway only: the sessions of an ExpressRoute gateway end at Microsoft's edge
     and stay up while the circuit is down (``planning.switch.hold_time``).

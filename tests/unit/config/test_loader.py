@@ -686,8 +686,8 @@ def test_further_tenants_are_named_with_their_credentials(tmp_path: FilePath) ->
         (
             [f"{TENANT}: managed-identity"],
             f"tenants.{TENANT}: expected 'default' or 'azure-cli' or 'environment' or "
-            "'workload-identity', found 'managed-identity'; a managed identity gives tokens of its "
-            "own tenant only",
+            "'workload-identity', found 'managed-identity'; a managed identity gives tokens for "
+            "its home tenant only",
         ),
         ([f"{TENANT}: secret"], "or 'workload-identity', found 'secret'"),
         ([f"{TENANT}:"], "'workload-identity', found nothing"),
