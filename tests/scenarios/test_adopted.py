@@ -74,7 +74,7 @@ def touched(site: Site) -> set[str]:
 
 
 def without(text: str, site: Site, *names: str) -> Any:
-    """A GET's answer without some properties of the site's peerings, wherever they stand."""
+    """A response to a GET without some properties of the site's peerings, wherever they are."""
     ours = touched(site)
 
     def cut(value: Any) -> Any:
