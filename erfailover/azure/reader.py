@@ -79,7 +79,7 @@ class Reader:
         """Ask what the SDK's clients have no call for: a read, whatever the method.
 
         Args:
-            method: ``GET``, or ``POST`` where Azure's question is one.
+            method: ``GET``, or ``POST`` if Azure's question is one.
             path: below the management endpoint: ``/subscriptions/...``.
             api_version: of the resource provider asked.
             body: the JSON to send.
@@ -122,7 +122,7 @@ class Reader:
         """Wait while another operation changes a resource, and return the resource after it.
 
         Raises:
-            AzureFailure: kind DEADLINE, where it does not come to rest in time.
+            AzureFailure: kind DEADLINE, if it does not come to rest in time.
         """
         deadline = self.clock.now() + deadline_s
         began = self.clock.now()
@@ -145,7 +145,7 @@ class Reader:
 
         Args:
             resource_id: the resource that the operation changes.
-            operation: the URL that Azure gave for it; None where none is known.
+            operation: the URL that Azure gave for it; None if none is known.
             deadline_s: how long to wait, in seconds.
 
         Returns:

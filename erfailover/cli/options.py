@@ -31,7 +31,7 @@ class Word(click.Choice[str]):
         super().__init__(words, case_sensitive=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the word; raises ``BadParameter`` where it is none of them."""
+        """Return the word; raises ``BadParameter`` if it is none of them."""
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
@@ -175,7 +175,7 @@ def writes(command: F) -> F:
         click.option(
             "--break-glass",
             is_flag=True,
-            help="Where the shared state cannot be reached, go on with this machine's own. "
+            help="If the shared state cannot be reached, go on with this machine's own. "
             "Nothing then keeps other machines from writing at the same time.",
         ),
         REPORT,
@@ -188,7 +188,7 @@ REPORT = click.option(
     "--report",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write a report of the run for the record, also where it fails: .html, .json, .txt.",
+    help="Write a report of the run for the record, also if it fails: .html, .json, .txt.",
 )
 
 

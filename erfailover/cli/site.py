@@ -16,8 +16,8 @@ from erfailover.cli.options import Word, common, context, writes
 @click.option("--from-azure", is_flag=True, help="Adopt a network that is there; only reads it.")
 @click.option("--primary-hub", metavar="ID", help="The primary hub's VNet, by its full id.")
 @click.option("--backup-hub", metavar="ID", help="The backup hub's VNet, by its full id.")
-@click.option("--primary-gateway", metavar="ID", help="Its gateway, where it has several.")
-@click.option("--backup-gateway", metavar="ID", help="Its gateway, where it has several.")
+@click.option("--primary-gateway", metavar="ID", help="Its gateway, if it has several.")
+@click.option("--backup-gateway", metavar="ID", help="Its gateway, if it has several.")
 @click.option("--name", help="The site's name; otherwise that of the primary hub.")
 @click.option(
     "--cloud",

@@ -149,7 +149,7 @@ def prestage(dry_run: bool, **options: Any) -> None:
 def unprestage(dry_run: bool, **options: Any) -> None:
     """Remove the peerings that prestage made.
 
-    Only where no spoke uses them.
+    Only if no spoke uses them.
     """
     _only_planned(dry_run, options)
     from erfailover.commands.switch import prestage as command

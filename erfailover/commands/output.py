@@ -123,7 +123,7 @@ class Output:
             raise Refused("Nothing was changed.")
 
     def confirm_by_name(self, question: str, name: str, given: str | None, option: str) -> None:
-        """Have a name typed, where ``--yes`` would be too easy.
+        """Have a name typed, if ``--yes`` would be too easy.
 
         Args:
             question: what is about to be done.

@@ -63,7 +63,7 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
         environment: variables; ``AZURE_SUBSCRIPTION_ID`` fills in a subscription left out.
 
     Returns:
-        The site; its subscription is None where neither names one.
+        The site; its subscription is None if neither names one.
 
     Raises:
         SiteFileError: with every problem found.

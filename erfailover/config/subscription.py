@@ -32,7 +32,7 @@ class Subscription:
     """A subscription and where it comes from.
 
     Attributes:
-        id: None where a site needs none and none is named.
+        id: None if a site needs none and none is named.
         origin: ``site file``, ``AZURE_SUBSCRIPTION_ID``, ``az``, ``resource ids``, ``the lab``.
     """
 

@@ -57,7 +57,7 @@ ROOT: Keys = ("topology",)
 
 
 def topology_problems(site: Site) -> list[Problem]:
-    """Everything that is wrong with a site's topology; none where there is no topology."""
+    """Everything that is wrong with a site's topology; none if there is no topology."""
     topology = site.topology
     if topology is None:
         return []

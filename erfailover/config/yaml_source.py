@@ -45,7 +45,7 @@ class Problem:
         expected: what should be there.
         found: what is in its place.
         remedy: what to change.
-        line: counted from 1; None where it is not known.
+        line: counted from 1; None if it is not known.
     """
 
     keys: Keys

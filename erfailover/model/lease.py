@@ -30,7 +30,7 @@ class Holder:
         pid: the process's id.
         command: what it does: ``switch --to ipsec``.
         machine: tells machines of one name apart, and containers of one machine.
-        started: tells processes of one id apart; empty where the system does not say.
+        started: tells processes of one id apart; empty if the system does not say.
     """
 
     user: str
@@ -52,7 +52,7 @@ class LeaseRecord:
 
     Attributes:
         since: when it was taken.
-        expires: until when it is held unless renewed; None where the store itself knows.
+        expires: until when it is held unless renewed; None if the store itself knows.
     """
 
     holder: Holder
@@ -144,7 +144,7 @@ def decide(
     Args:
         record: the lease there is; None for none.
         now: wall time, in seconds since 1970.
-        alive: whether its holder's process lives; None where that cannot be known from here.
+        alive: whether its holder's process lives; None if that cannot be known from here.
         take_over: whether the operator said to take over a live lease.
         running: whether its holder's process is known to live and not to be stopped.
 
@@ -180,7 +180,7 @@ class Taken:
     Attributes:
         record: the lease, now ours.
         standing: what it was found to be.
-        previous: whose lease was taken over; None where it was free.
+        previous: whose lease was taken over; None if it was free.
         where: the store that holds it.
     """
 
@@ -195,7 +195,7 @@ class Held:
     """The state of a lease, read without acquiring it.
 
     Attributes:
-        record: whose it is or was; None where it is free, or its holder did not say.
+        record: whose it is or was; None if it is free, or its holder did not say.
     """
 
     standing: Standing

@@ -29,7 +29,7 @@ class Reading(Generic[T]):
 
     value: T | None
     unknown: str | None = None
-    """Why the value is not known; None where it is."""
+    """Why the value is not known; None if it is."""
 
 
 def attempt(read: Callable[[], T | None]) -> Reading[T]:

@@ -53,7 +53,7 @@ class Flags(Section):
         return replace(self, use_remote_gateways=False)
 
     def over(self, found: Flags | None) -> Flags:
-        """Return the same flags, with what is kept as it was found; off where nothing was."""
+        """Return the same flags, with what is kept as it was found; off if nothing was."""
         if self.allow_forwarded_traffic != "keep":
             return self
         kept = found is not None and found.allow_forwarded_traffic

@@ -36,7 +36,7 @@ class UserRoute:
 
     @property
     def address(self) -> IPv4Address | None:
-        """The appliance's address; None where the next hop is none."""
+        """The appliance's address; None if the next hop is none."""
         try:
             found = ip_address(self.next_hop or "")
         except ValueError:
@@ -50,7 +50,7 @@ class RouteTable:
 
     id: str
     takes_gateway_routes: bool
-    """False where ``disableBgpRoutePropagation`` is set: no gateway's route reaches the subnets."""
+    """False if ``disableBgpRoutePropagation`` is set: no gateway's route reaches the subnets."""
     routes: tuple[UserRoute, ...] = ()
 
     @property
@@ -127,7 +127,7 @@ class Surroundings:
     networks: Mapping[str, Reading[Surrounding]] = field(default_factory=dict)
     route_tables: Mapping[str, Reading[RouteTable]] = field(default_factory=dict)
     gateway_types: Mapping[Role, Reading[str]] = field(default_factory=dict)
-    """``Vpn`` or ``ExpressRoute``; read only where a route makes it matter."""
+    """``Vpn`` or ``ExpressRoute``; read only if a route makes it matter."""
     route_servers: Mapping[Role, Reading[tuple[RouteServer, ...]]] = field(default_factory=dict)
     static_prefixes: Mapping[Role, Reading[tuple[StaticPrefix, ...]]] = field(default_factory=dict)
     tunnels: Reading[tuple[Tunnel, ...]] = field(

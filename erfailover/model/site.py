@@ -120,7 +120,7 @@ class Spoke(Section):
 
 @dataclass(frozen=True, slots=True)
 class Drill(Section):
-    """The simulated failure of the primary path, where a VPN gateway stands in for ExpressRoute.
+    """The simulated failure of the primary path, if a VPN gateway stands in for ExpressRoute.
 
     While it runs, the local network gateway's BGP peering address is an unused one.
     """

@@ -113,11 +113,11 @@ class TopologySharedKeys(Section):
     secret: str
     """The secret's name."""
     version: str | None = None
-    """Which version of the secret; the newest where none is named."""
+    """Which version of the secret; the newest if none is named."""
 
     @property
     def id(self) -> str:
-        """The secret's id in lower case; without a version where none is named."""
+        """The secret's id in lower case; without a version if none is named."""
         return f"{self.unversioned_id}/{self.version}" if self.version else self.unversioned_id
 
     @property

@@ -175,7 +175,7 @@ def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Cla
 
 
 def gateway_has_all_its_bgp_peers(gateway: Gateway | None, role: Role) -> Claim:
-    """Every BGP session that leads out of the gateway is up; where some are, it is degraded.
+    """Every BGP session that leads out of the gateway is up; if some are, it is degraded.
 
     A circuit ends at two edge routers (published), so an ExpressRoute gateway that lists one
     is degraded as well.
@@ -202,7 +202,7 @@ def gateway_has_all_its_bgp_peers(gateway: Gateway | None, role: Role) -> Claim:
 
 
 def _listed(peers: Sequence[BgpPeer], among: Sequence[BgpPeer] = ()) -> str:
-    """Peers and their states; with the local address where one is listed at two instances."""
+    """Peers and their states; with the local address if one is listed at two instances."""
     known = among or peers
     twice = len({peer.neighbor for peer in known}) < len(known)
     return ", ".join(

@@ -218,7 +218,7 @@ def _noted(line: str, note: str) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Return a text as YAML writes it, in quotes where it would be read as something else."""
+    """Return a text as YAML writes it, in quotes if it would be read as something else."""
     return yaml.safe_dump([text], width=10_000, allow_unicode=True)[2:].rstrip("\n")
 
 

@@ -26,8 +26,8 @@ def table(
         headings: of its columns.
         rows: its cells; None is shown as ``-``.
         screen: what it is shown on.
-        fold: the columns that may be folded where it is too wide; None for all.
-        spare: the columns that are left out where it is too wide.
+        fold: the columns that may be folded if it is too wide; None for all.
+        spare: the columns that are left out if it is too wide.
     """
     cells = [[_cell(each) for each in row] for row in rows]
     shown, tight = _fitting(headings, cells, spare, screen.width)

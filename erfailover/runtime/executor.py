@@ -71,7 +71,7 @@ def run(
     width: Width | None = None,
     max_failures: int | None = None,
 ) -> Results:
-    """Run tasks in the order of their needs, side by side where they do not conflict.
+    """Run tasks in the order of their needs, side by side if they do not conflict.
 
     Of what is ready, the first in the sequence starts first. After a failure nothing new
     is started that needs the failed task; what does not need it goes on. Ctrl-C once: what is in

@@ -35,7 +35,7 @@ class Log(Protocol):
         """Where it is, for messages."""
 
     def read(self) -> bytes:
-        """All lines; empty where there are none."""
+        """All lines; empty if there are none."""
 
     def append(self, lines: bytes) -> None:
         """Add whole lines; returns when they are kept."""

@@ -102,7 +102,7 @@ class Written(logging.Handler):
 
 
 class ToLog(io.StringIO):
-    """A text file whose every flush becomes one record: progress, where the log is JSON."""
+    """A text file whose every flush becomes one record: progress, if the log is JSON."""
 
     def __init__(self, logger: str = PROGRESS) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ def begin(verbosity: int, *, as_json: bool, write: Callable[[str], None] = to_st
 
 
 def end() -> None:
-    """Log no longer; nothing happens where nothing was begun."""
+    """Log no longer; nothing happens if nothing was begun."""
     root = logging.getLogger()
     for handler in [each for each in root.handlers if isinstance(each, Written)]:
         root.removeHandler(handler)

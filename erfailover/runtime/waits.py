@@ -22,8 +22,8 @@ class Wait:
 
     Attributes:
         why: in words; empty if the wait reported before is over.
-        seconds: how long it is; None where that is not known.
-        attempt: which attempt comes after it; 1 where nothing was tried yet.
+        seconds: how long it is; None if that is not known.
+        attempt: which attempt comes after it; 1 if nothing was tried yet.
         refused: whether Azure refused the last attempt because of another operation: nothing of
             it is under way.
     """

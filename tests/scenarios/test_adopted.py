@@ -300,7 +300,7 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
     file.write_text("mine\n")
     before = len(stage.lab.trace)
     assert stage.run(*adopted.init) == 2
-    assert "is there already" in stage.err
+    assert "already exists" in stage.err
     assert (file.read_text(), len(stage.lab.trace)) == ("mine\n", before)
 
 

@@ -207,7 +207,7 @@ def translate(error: AzureError, what: str) -> AzureFailure:
             redacted(without_queries(f"no token for {what}: {sign_in.attempts(error)}")),
             _of_transport(error)
             or sign_in.remedy(str(error))
-            or "Sign in (az login, or the AZURE_* variables of a service principal). Where "
+            or "Sign in (az login, or the AZURE_* variables of a service principal). If "
             "ERFAILOVER_ENDPOINT and AZURE_AUTHORITY_HOST are set, check that both answer.",
         )
     if isinstance(error, ServiceRequestError | ServiceResponseError):
@@ -341,7 +341,7 @@ TLS_MARKS = ("certificate_verify_failed", "certificate verify failed", "sslerror
 TLS_ADVICE = (
     "The certificate is not signed by an authority that is trusted here. If that is a private one "
     "(a lab, a cloud of your own, a proxy that looks into TLS), name its file in "
-    "REQUESTS_CA_BUNDLE, or under cloud: ca: in the site file; the variable counts where both are "
+    "REQUESTS_CA_BUNDLE, or under cloud: ca: in the site file; the variable counts if both are "
     "set."
 )
 PROXY_MARKS = ("proxyerror", "unable to connect to proxy", "cannot connect to proxy")

@@ -33,7 +33,7 @@ class SharedCredential:
     """One credential for every client of a run; renewed as a whole.
 
     Keeps each token until it runs out, so that az is started once and not once a client, and
-    asks once where many threads need one. While the authority fails, a token that is still valid
+    asks once if many threads need one. While the authority fails, a token that is still valid
     goes on serving, and without one every caller gets the failure.
     """
 

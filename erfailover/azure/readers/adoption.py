@@ -26,7 +26,7 @@ from erfailover.planning.adoption.adopt import Found, HubFacts
 from erfailover.runtime.clock import all_at_once
 
 USUAL = {Role.PRIMARY: EXPRESSROUTE, Role.BACKUP: VPN}
-"""Which gateway is meant where a hub has one of either type."""
+"""Which gateway is meant if a hub has one of either type."""
 
 
 @understood("reading of the hubs")

@@ -242,7 +242,7 @@ class Readings:
         return known[1]
 
     def _shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:
-        """Return a reading that is young enough, made now where there is none."""
+        """Return a reading that is young enough, made now if there is none."""
         clock = self.reader.clock
         with self._lock:
             made = self._made.get(key)

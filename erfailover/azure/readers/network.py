@@ -220,7 +220,7 @@ def _assembled(
 def with_gateways_beside(reader: Reader, site: Site, observed: Observed) -> Observed:
     """Return a picture with the gateways in a hub besides the site's own, read now.
 
-    Nothing is asked where there are none, which the VNets of the picture tell.
+    Nothing is asked if there are none, which the VNets of the picture tell.
     """
     found: dict[Role, list[str]] = {}
     for role in Role:

@@ -1,7 +1,7 @@
 """Reads what lives around the spokes of a site: subnets, route tables, Route Servers, connections.
 
-Everything at once, then what follows from it: each route table once, Route Servers only where a
-hub has their subnet, a gateway's type only where a route makes it matter. Whatever could not be
+Everything at once, then what follows from it: each route table once, Route Servers only if a
+hub has their subnet, a gateway's type only if a route makes it matter. Whatever could not be
 read is in the result with the reason; nothing is raised, since none of it may keep a spoke
 on a dead hub.
 """

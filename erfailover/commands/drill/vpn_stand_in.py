@@ -1,4 +1,4 @@
-"""The drill where a VPN gateway stands in for ExpressRoute.
+"""The drill on a VPN gateway that stands in for ExpressRoute.
 
 It sets the BGP peering address of the primary's local network gateway to an unused one, as the
 proof of concept did, and back.

@@ -117,7 +117,7 @@ class _Loop:
         return self.closing
 
     def _note(self, at_s: float, up: bool | None, seen: str) -> None:
-        """Count an answer, and say so where it is another than before."""
+        """Count an answer, and say so if it is another than before."""
         tally, before = self.tally, self.tally.down
         unknown = tally.unknown
         tally.note(at_s, up, seen)

@@ -80,7 +80,7 @@ class Here:
     def _run(
         self, words: Sequence[str], timeout_s: float, locale: str | None = None
     ) -> tuple[int | None, str]:
-        """Run a program; its exit code, None where it did not end in time, and its output's end."""
+        """Run a program; its exit code, None if it did not end in time, and its output's end."""
         if os.name != "posix":
             raise OSError("probes that run a program need Linux or macOS")
         family = Family()

@@ -1,6 +1,6 @@
 """``erfailover init --from-azure``: read a network that is there, write the site file of it.
 
-Nothing is written to Azure. Where what has to be known is unknown, nothing is written at all.
+Nothing is written to Azure. If what has to be known is unknown, nothing is written at all.
 """
 
 from __future__ import annotations

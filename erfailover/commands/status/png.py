@@ -50,7 +50,7 @@ def renderer() -> Renderer:
 
 
 def _cairosvg() -> Renderer | None:
-    """CairoSVG, where it is installed and finds the Cairo library."""
+    """CairoSVG, if it is installed and finds the Cairo library."""
     try:
         import cairosvg
     except (ImportError, OSError):  # OSError: the package is there, the library is not

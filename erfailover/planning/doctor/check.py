@@ -70,8 +70,8 @@ class Check:
     """One line.
 
     Attributes:
-        seen: what was seen, and what was expected where it does not hold.
-        remedy: what to do; empty where it holds.
+        seen: what was seen, and what was expected if it does not hold.
+        remedy: what to do; empty if it holds.
         required: whether a switch rests on it: an unknown one then counts.
         warning: whether it keeps no switch from working if it fails.
     """

@@ -132,7 +132,7 @@ FEW = 4
 
 
 def prestaged(site: Site, facts: Facts) -> Iterator[Check]:
-    """Where the site file says so, the peerings with the backup hub are there, ready."""
+    """If the site file says so, the peerings with the backup hub are there, ready."""
     line = Line(Name.PRESTAGED, Group.NETWORKS, required=False)
     ready, missing = [], []
     for spoke in site.spokes:

@@ -235,7 +235,7 @@ _OF_EXPRESSROUTE = frozenset(
         f"{GATEWAY}/getFailoverAllTestsDetails/action",
     }
 )
-"""Of no use where a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
+"""Of no use if a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
 
 
 def removes_peerings(site: Site) -> bool:

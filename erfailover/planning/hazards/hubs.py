@@ -161,7 +161,7 @@ def route_server(scene: Scene) -> Iterator[Claim]:
 
 
 def _uses(scene: Scene, spoke: Spoke) -> bool:
-    """Whether a spoke uses the leaving hub's gateway; yes where that is not known."""
+    """Whether a spoke uses the leaving hub's gateway; yes if that is not known."""
     name = spoke.outward(scene.leaving).name
     peering = scene.observed.peering(scene.site.peering_id(spoke.virtual_network, name))
     return peering is None or peering.flags.use_remote_gateways

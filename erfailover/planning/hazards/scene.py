@@ -114,7 +114,7 @@ class Scene:
         """Yield the remote prefixes, by what carries them from a subnet with this table.
 
         The gateway is taken to tell what the arriving one has learned, and the remote prefix
-        itself where nothing learned covers it: that it is missing is a guard's business.
+        itself if nothing learned covers it: that it is missing is a guard's business.
         """
         gateway = self.observed.gateways.get(self.arriving)
         heard = learned_routes(gateway).table if gateway else PrefixTable()

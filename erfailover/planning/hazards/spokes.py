@@ -99,7 +99,7 @@ def _appliance(
 
 
 def next_hops(scene: Scene) -> Iterator[Claim]:
-    """Routes with the next hop VirtualNetworkGateway where a gateway is of type ExpressRoute.
+    """Routes with the next hop VirtualNetworkGateway if a gateway is of type ExpressRoute.
 
     Published (virtual-networks-udr-overview): the gateway that such a route names must be of
     type Vpn; ExpressRoute takes custom routes by BGP only. With VPN gateways on both paths the

@@ -22,7 +22,7 @@ class ProbeResult:
         kind: what the probe is: in a word or two: ``ping``, ``connect``, ``next hop``.
         what, where: what was asked, and from where.
         seen: what came back, in a few words.
-        took_s: how long it took, in seconds; None where that is not known.
+        took_s: how long it took, in seconds; None if that is not known.
     """
 
     name: str

@@ -83,7 +83,7 @@ class DestroyPlan:
 
     Attributes:
         site: the site's name.
-        deletions: what goes; the group, where it goes, is last.
+        deletions: what goes; the group, if it goes, is last.
         kept: what is in the group and stays, with the reason.
         disconnected: peerings of other people's VNets that lose their opposite.
     """
@@ -104,7 +104,7 @@ def plan(
 
     Args:
         site: the site's name: the value of the tag.
-        group: the resource group; None where it is not there.
+        group: the resource group; None if it is not there.
         resources: everything in the group: id, type, tags.
         bodies: the VNets and connections of the group whole, by id in lower case.
     """

@@ -45,8 +45,8 @@ class Expected:
     """What to expect of a plan, in seconds from the first write.
 
     Attributes:
-        cut: how long one spoke is between break and make; None where none is.
-        moved: until the last spoke uses the other gateway; None where none is moved.
+        cut: how long one spoke is between break and make; None if none is.
+        moved: until the last spoke uses the other gateway; None if none is moved.
         done: until everything is written.
     """
 
@@ -56,7 +56,7 @@ class Expected:
 
 
 def step_usual(step: SwitchStep) -> Usual | None:
-    """How long the write of a step takes; None where nothing is written."""
+    """How long the write of a step takes; None if nothing is written."""
     return PEERING_WRITES.get(str(step.write.change))
 
 

@@ -95,8 +95,8 @@ class Goal(Enum):
 
     FINAL = "the flags of the target path"
     PRESENT = "there, with remote gateways off"
-    FINAL_OR_LEFT = "the flags of the target path; removed later where it has none"
-    REMOVED = "removed where the site says absent and it is ours"
+    FINAL_OR_LEFT = "the flags of the target path; removed later if it has none"
+    REMOVED = "removed if the site says absent and it is ours"
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ STEPS = (
         Goal.FINAL,
         "allow {spoke} to use the gateway in {arriving}",
         "advertises nothing until step {MAKE}; what can go wrong goes wrong before the break. "
-        "Where the peering is new it adds routes between the two VNets and widens the "
+        "If the peering is new it adds routes between the two VNets and widens the "
         "VirtualNetwork tag of their security groups",
     ),
     Rule(
@@ -348,7 +348,7 @@ class _Spoke:
         return peering_id, self.site.network_id(remote), final
 
     def _write(self, rule: Rule) -> PeeringWrite:
-        """Return the one write that a rule comes to, ``KEEP`` where nothing is left to do."""
+        """Return the one write that a rule comes to, ``KEEP`` if nothing is left to do."""
         peering_id, remote, final = self._place(rule.side)
         found = self.seen[peering_id.lower()]
         after = _after(rule.goal, final, found, peering_id.lower() in self.ours)
@@ -375,7 +375,7 @@ class _Spoke:
     def _taken_back(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
         """Return the writes that take the break back, onto the leaving hub's gateway again.
 
-        Where Azure accepted the make and then failed at it, the peering shows remote gateways
+        If Azure accepted the make and then failed at it, the peering shows remote gateways
         that are not in force, and a second one is refused: so that is taken back first.
         """
         left_id, left, _ = self._place(Side.SPOKE_TO_LEAVING)

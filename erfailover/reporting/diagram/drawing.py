@@ -113,7 +113,7 @@ def _groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
 
 
 def _gaps(sheet: Sheet) -> tuple[float, float]:
-    """Between columns, wider where many lines run there; and between the cards of one."""
+    """Between columns, wider if many lines run there; and between the cards of one."""
     if sheet.down:
         return GAP, GAP
     return GAP + min(max(0.0, 4.0 * (len(sheet.cards) - 12)), GAP), 18.0

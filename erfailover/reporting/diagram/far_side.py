@@ -267,7 +267,7 @@ def _prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture
 def _to_prefixes(
     group: _Group, prefixes: Sequence[Alike], in_use: frozenset[Role]
 ) -> Iterator[Link]:
-    """From a far end to what was learned from it; where nothing was from any, to all, as it is."""
+    """From a far end to what was learned from it; if nothing was from any, to all, as it is."""
     for name, alike in prefixes:
         learned = [
             each
@@ -287,7 +287,7 @@ def _to_prefixes(
 
 
 def _unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterator[Link]:
-    """Where the gateway could not tell what it has learned."""
+    """If the gateway could not tell what it has learned."""
     asked = [each for each in alike[0].learned if each.role in group.roles]
     if asked and all(each.condition.mark is Mark.UNKNOWN for each in asked):
         why = asked[0].condition.why

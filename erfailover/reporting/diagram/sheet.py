@@ -35,7 +35,7 @@ class Card:
         heading: small words above the title: what it is.
         mark: its condition; None for what has none.
         active: whether the path in use goes through it.
-        title: what a viewer shows where the pointer rests on it.
+        title: what a viewer shows when the pointer rests on it.
         kind: what it is, for who reads the SVG as text: ``hub``, ``spokes``.
     """
 

@@ -44,7 +44,7 @@ def _advance(character: str) -> int:
 
 
 def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str:
-    """Return a text that fits, its middle left out where it must be: names differ at both ends."""
+    """Return a text that fits, its middle left out if it must be: names differ at both ends."""
     if width(text, size, bold=bold) <= room:
         return text
     kept = len(text) - 1

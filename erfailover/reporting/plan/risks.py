@@ -23,7 +23,7 @@ class Risk:
     Attributes:
         when: during which steps.
         what: what is at risk, in words.
-        usual: for how long; None where that is not an estimate of ours.
+        usual: for how long; None if that is not an estimate of ours.
     """
 
     when: str

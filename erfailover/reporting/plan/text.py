@@ -116,7 +116,7 @@ def _claim_lines(claims: Iterable[Claim]) -> list[str]:
 
 
 def _hazard_lines(plan: SwitchPlan) -> list[str]:
-    """Return the hazards of a plan with their remedies; one line where there is none."""
+    """Return the hazards of a plan with their remedies; one line if there is none."""
     lines: list[str] = []
     told: set[tuple[Verdict, str]] = set()
     for claim in plan.hazards:

@@ -7,7 +7,7 @@ from typing import Any
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
 
 FORMAT = "erfailover-report/1"
-"""Counted up where a key changes its meaning or goes; further keys may come without."""
+"""Counted up if a key changes its meaning or goes; further keys may come without."""
 INNER = frozenset({"spokes", "gates_s", "gateway", "continuous"})
 """What a result holds for the report alone."""
 

@@ -71,9 +71,9 @@ class Bar:
 
     Attributes:
         kind: one of ``KINDS``.
-        ended_s: None where it had not ended.
+        ended_s: None if it had not ended.
         label: a few letters inside or beside it.
-        title: shown where the pointer rests on it.
+        title: shown when the pointer rests on it.
     """
 
     kind: str

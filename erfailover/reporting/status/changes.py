@@ -84,7 +84,7 @@ def parts_of(found: Sequence[Changed]) -> frozenset[str]:
 
 
 def _told(about: str, old: str | None, new: str | None) -> str:
-    """Return a change in words; empty if there is none, or where it follows from another."""
+    """Return a change in words; empty if there is none, or if it follows from another."""
     if old == new or (about in FLAG_LABELS.values() and (old is None or new is None)):
         return ""
     if SAID in (old, new):

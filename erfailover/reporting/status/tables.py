@@ -89,7 +89,7 @@ def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str,
 
 
 def peer_table(gateway: Gateway, screen: Screen) -> str:
-    """Return a gateway's BGP peers; with its own address where it lists one at two instances."""
+    """Return a gateway's BGP peers; with its own address if it lists one at two instances."""
     title = f"{gateway.name} ({gateway.role} hub): BGP peers"
     if gateway.peers.value is None:
         return f"{title}: unknown: {gateway.peers.unknown}"
@@ -117,7 +117,7 @@ def _colour(good: bool, screen: Screen) -> str:
 
 
 def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Screen) -> str:
-    """Return a gateway's routes; where there are many, those to the remote prefixes first.
+    """Return a gateway's routes; if there are many, those to the remote prefixes first.
 
     Args:
         gateway: whose.

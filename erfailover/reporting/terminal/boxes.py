@@ -49,8 +49,8 @@ def boxed(
     """Return a box, one text a row.
 
     Args:
-        title: in its upper edge; cut where it is too long.
-        content: a line each; cut where too long.
+        title: in its upper edge; cut if it is too long.
+        content: a line each; cut if too long.
         width: in columns, the edges included.
         height: in rows, the edges included; at least as the content needs it.
         screen: what it is shown on.

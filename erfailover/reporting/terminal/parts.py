@@ -194,7 +194,7 @@ def sessions(hub: HubPicture, changed: Set[str]) -> Words:
 
 
 def _counted(mark: Mark, of: Sequence[Condition]) -> str:
-    """Return what is wrong, and with how many where there are many."""
+    """Return what is wrong, and with how many if there are many."""
     word = "BROKEN" if mark is Mark.BROKEN else MARK_WORD.get(mark, "")
     count = sum(each.mark is mark for each in of)
     return word if mark in (Mark.SOUND, Mark.ABSENT) or len(of) == 1 else f"{count} {word}"

@@ -91,7 +91,7 @@ def _hub(
 
 
 def _rights(seen: Picture, heights: Sequence[int], columns: Columns, screen: Screen) -> list[Text]:
-    """Who is beyond: one box where both hubs lead to the same, otherwise one for each."""
+    """Who is beyond: one box if both hubs lead to the same, otherwise one for each."""
     if parts.shared_far_end(seen):
         content = parts.far_end(seen, Role.PRIMARY, columns.side - 4, sum(heights) - 2, screen)
         return boxed("far end", content, columns.side, sum(heights), screen)

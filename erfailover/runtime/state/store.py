@@ -14,7 +14,7 @@ from erfailover.model.lease import Held, Holder, Taken
 class Store(Protocol):
     """The journal and the lease of one site. Safe to use from several threads.
 
-    Every method raises ``StateFailure`` where the store cannot be reached or used.
+    Every method raises ``StateFailure`` if the store cannot be reached or used.
     """
 
     @property
@@ -72,7 +72,7 @@ class Store(Protocol):
         """
 
     def release(self) -> None:
-        """Give the lease up; nothing happens where it is no longer ours."""
+        """Give the lease up; nothing happens if it is no longer ours."""
 
     def close(self) -> None:
         """Close every connection that was opened."""
