@@ -137,7 +137,7 @@ def _printed(command: F, formats: tuple[str, ...]) -> F:
             "-o",
             "--output",
             type=Word(formats),
-            help="How to print the result: table, or json with --query, unless this says other."
+            help="Output format. Default: table (json with --query)."
             + (" az: a dry run's plan as az commands." if "az" in formats else ""),
         ),
     ):

@@ -36,7 +36,7 @@ from erfailover.cli.options import Word, common, completed, context, planned, wr
 @click.option(
     "--force",
     is_flag=True,
-    help="Switch although the target's gateway is not known to be ready (it says what it "
+    help="Switch even if the target's gateway is not known to be ready (lists what it "
     "overrides). Never overrides the state of the peerings.",
 )
 @click.option(

@@ -154,7 +154,7 @@ class Context:
     def close(self) -> None:
         """Close what was opened, and say so if a report was requested and none was written."""
         if self.report is not None and not self.reported:
-            self.output.info(f"No report was written to {self.report}: nothing was begun.")
+            self.output.info(f"No report was written to {self.report}: the run did not start.")
             self.reported = True
         for name in ("session", "store", "access"):
             if name in self.__dict__:

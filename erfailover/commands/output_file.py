@@ -87,7 +87,7 @@ def check(file: Path, kind: Kind, option: str = "") -> None:
     if content and not kind.is_one(content):
         what = "a site file" if SITE.is_one(content) else "something else"
         raise UsageFailure(
-            f"{told} is there already and is not {kind.name} but {what}: it is not overwritten",
+            f"{told} already exists and is {what}, not {kind.name}: it is not overwritten",
             "Name another file, or remove this one first.",
         )
 

@@ -28,7 +28,7 @@ class Stage:
 
 
 STORY = (
-    Stage("The whole topology is made.", "provision --yes", "expressroute"),
+    Stage("The topology is created.", "provision --yes", "expressroute"),
     Stage(
         "ExpressRoute fails. The office is cut off; the Internet path stays.",
         "drill start --yes",

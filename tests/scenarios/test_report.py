@@ -79,7 +79,7 @@ def test_a_report_that_could_not_be_written_is_refused_before_anything_is_done(
 def test_a_refused_switch_leaves_no_report_and_says_so(provisioned: Stage) -> None:
     stage = provisioned
     assert stage.run("switch", "--to", "ipsec", "--report", "night.html") == 3
-    assert "No report was written to night.html: nothing was begun." in stage.err
+    assert "No report was written to night.html: the run did not start." in stage.err
     assert not (stage.folder / "night.html").exists()
 
 

@@ -156,8 +156,8 @@ ADVICE = (
     ),
     (
         "RemotePeeringIsDisconnected",
-        "Azure's rule: a peering cannot be made while its opposite is Disconnected. Run the "
-        "command again: it writes the opposite anew first.",
+        "Azure's rule: a peering cannot be created while its opposite is Disconnected. Run the "
+        "command again: it recreates the opposite one first.",
     ),
     (
         "AnotherPeeringAlreadyReferencesRemoteVnet",

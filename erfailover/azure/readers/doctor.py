@@ -182,7 +182,7 @@ def _sign_in(reader: Reader, group: str) -> SignIn:
         raise
     identity = _identity(answer).value
     if identity is None:
-        raise UnknownReading("the token says nothing of whom it is")
+        raise UnknownReading("the token does not identify its owner")
     return SignIn(identity)
 
 

@@ -50,7 +50,9 @@ class Here:
         try:
             answer = self._ask(probe)
         except FileNotFoundError as error:
-            answer = Answer(None, f"{error.filename or 'the program'} is not there on this machine")
+            answer = Answer(
+                None, f"{error.filename or 'the program'} was not found on this machine"
+            )
         except (OSError, ValueError) as error:
             answer = Answer(None, str(error))
         return replace(answer, took_s=round(time.monotonic() - began, 3))

@@ -93,7 +93,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         there = [name for name in files if os.path.lexists(folder / name)]
         if there:
             raise UsageFailure(
-                f"{folder / there[0]} is there already", "Name an empty folder, or remove it."
+                f"{folder / there[0]} already exists", "Name an empty folder, or remove it."
             )
         for name, text in files.items():
             output_file.write(folder / name, text, NOTHING)

@@ -388,7 +388,7 @@ def _on_expressroute(
     inward = proposed(found.backup.hub, into.name, hubs, fallback, taken)
     if (four.out_backup is None) != (four.in_backup is None):
         there = four.out_backup or four.in_backup
-        notes.append(f"of its peerings with {found.backup.name} only {_name(there)} is there")
+        notes.append(f"of its peerings with {found.backup.name} only {_name(there)} exists")
     ready = four.out_backup is not None or four.in_backup is not None
     backup_out = _ready(four.out_backup, out.flags, ready)
     backup_in = _ready(four.in_backup, into.flags, ready)

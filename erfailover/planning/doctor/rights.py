@@ -22,7 +22,7 @@ def credentials(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.fails(facts.unreachable, facts.remedy or "Sign in: az login.")
     elif facts.identity.value is None:
         yield line.unknown(
-            f"the token says nothing of whom it is: {facts.identity.unknown}",
+            f"the token does not identify its owner: {facts.identity.unknown}",
             "Azure takes it all the same; see the permissions below.",
         )
     else:

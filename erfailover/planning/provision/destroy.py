@@ -118,7 +118,7 @@ def plan(
     ours.pop("", None)
     for each in listed:
         if text(each.get("id")) not in ours and not _disk_of(each, ours):
-            kept.append(f"{_named(each)}: not made by erfailover for {site}")
+            kept.append(f"{_named(each)}: not created by erfailover for {site}")
     peerings, disconnected = _peerings(ours, bodies)
     for id_, why in _in_use_by_others(ours, bodies).items():
         kept.append(f"{_titled(id_, ours.pop(id_))}: {why}")
@@ -127,7 +127,7 @@ def plan(
         group_id = text(group.get("id"))
         deletions.append(Deletion(group_id, GROUP, frozenset(each.id for each in deletions)))
     elif group is not None:
-        why = "other resources are in it" if kept else "not made by erfailover"
+        why = "other resources are in it" if kept else "not created by erfailover"
         kept.append(f"{WORDS[GROUP]} {group.get('name')}: {why}")
     return DestroyPlan(site, tuple(deletions), tuple(kept), tuple(disconnected))
 

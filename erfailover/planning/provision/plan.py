@@ -127,7 +127,7 @@ def plan(
         action = _action(each, found, lookup, unsettled)
         if action.change is Change.UPDATE and not _may_change(site, each, found, existing):
             if all(difference.path.startswith("tags") for difference in action.differences):
-                action = Action(Change.KEEP, each, (), "not made by erfailover; used as it is")
+                action = Action(Change.KEEP, each, (), "not created by erfailover; used as it is")
             else:
                 foreign.append(each.title)
         actions.append(action)
@@ -171,7 +171,7 @@ def _action(
     properties = section(found, "properties")
     state = provisioning_state(properties)
     if state == "Deleting":
-        return Action(Change.CREATE, wanted, note="being deleted now; made anew after that")
+        return Action(Change.CREATE, wanted, note="being deleted; recreated after that")
     differing = diff.differences(wanted.body, found, lookup)
     if state in FAILED:
         return Action(Change.UPDATE, wanted, differing, f"its last write {state.lower()}")
@@ -201,7 +201,7 @@ def _kept_keys(wanted: Body, found: Body) -> str | None:
     there = ((profile.get("linuxConfiguration") or {}).get("ssh") or {}).get("publicKeys") or []
     if any(ssh_keys.same(key["keyData"], str(each.get("keyData"))) for each in there):
         return None
-    return "made without the site file's SSH key, which 'az vm user update' can add"
+    return "created without the site file's SSH key, which 'az vm user update' can add"
 
 
 DISCONNECTED = "Disconnected: written anew"

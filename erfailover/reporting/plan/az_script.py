@@ -178,9 +178,9 @@ def _step(step: SwitchStep) -> Iterator[str]:
     if not step.contingency:
         yield _write(step.write)
         return
-    failed = f"step {step.number} of {step.spoke} failed; take it back as said below it"
+    failed = f"step {step.number} of {step.spoke} failed; roll it back as described below it"
     yield _or_stop(_write(step.write), failed)
-    yield from _comment(f"If step {step.number} is refused or fails, take it back:")
+    yield from _comment(f"If step {step.number} is refused or fails, roll it back:")
     for back in step.contingency:
         yield _write(back, commented=True)
 

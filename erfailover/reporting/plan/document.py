@@ -282,7 +282,7 @@ def _difference(then: Any, today: Any, words: Mapping[str, str]) -> str:
     if then is None:
         return "there was none, now there is one"
     if today is None:
-        return "it is not there any more, or could not be read"
+        return "it no longer exists, or could not be read"
     return ", ".join(
         f"{words.get(key, key)} {_told(then.get(key))} -> {_told(today.get(key))}"
         for key in dict.fromkeys([*then, *today])

@@ -154,8 +154,8 @@ def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
     if len(spokes) <= 1 or plan.purpose is not Purpose.SWITCH:
         return []
     said = (
-        f"{len(spokes)} spokes. They are prepared (1, 2), at most {BATCH} at a time, then each is "
-        "broken and made (3, 4), side by side as far as Azure allows; the rest comes last."
+        f"{len(spokes)} spokes are prepared in batches of up to {BATCH} (1, 2), then switched "
+        "in parallel (3, 4) as far as Azure allows; cleanup comes last."
     )
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     lines = ["", *_wrapped(said, 0, 0)]
@@ -172,7 +172,7 @@ def _group_lines(
     """Yield the steps of spokes that are alike; the reason for a step's place is given once."""
     many = len(group.names) > 1
     if many or singled:
-        count = f"{len(group.names)} spokes, alike: " if many else ""
+        count = f"Identical for {len(group.names)} spokes: " if many else ""
         yield from _wrapped(f"{count}{ranges(group.names)}", 0, 4)
         if many:
             yield from _wrapped(f"(names and flags as of {group.names[0]})", 0, 0)

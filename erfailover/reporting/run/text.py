@@ -150,7 +150,7 @@ def _slowest(report: RunReport) -> Iterator[str]:
 def _more(count: int, indent: str) -> Iterator[str]:
     """How many a list leaves out, if any."""
     if count > 0:
-        yield f"{indent}... and {count} more (-o json tells all)"
+        yield f"{indent}... and {count} more (use -o json to list all)"
 
 
 def _step_line(step: Step) -> str:

@@ -67,7 +67,7 @@ def peering_table(seen: Picture, screen: Screen) -> str:
 
 def _sound_beyond(sides: Sequence[PeeringSide]) -> str:
     wrong = sum(not side.condition.good for side in sides[ROWS:])
-    return f"{wrong} of them not sound" if wrong else "all sound"
+    return f"{wrong} of them with problems" if wrong else "all OK"
 
 
 def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str, object]:

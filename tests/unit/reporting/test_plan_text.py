@@ -84,7 +84,7 @@ def test_spokes_that_are_alike_are_told_once_and_another_is_singled_out() -> Non
         },
     )
     lines = text.splitlines()
-    assert "119 spokes, alike: vnet11 to vnet13, vnet15 to vnet130" in lines
+    assert "Identical for 119 spokes: vnet11 to vnet13, vnet15 to vnet130" in lines
     alone = lines.index("vnet14")
     assert lines[alone + 1 : alone + 3] == [
         "= 1. allow vnet14 to use the gateway in vnet3",
