@@ -330,8 +330,7 @@ def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
                 continue
             if why is None:
                 continue
-            gone = "does not exist" in why
-            if peering.flags.allow_gateway_transit and not gone:
+            if peering.flags.allow_gateway_transit and "does not exist" not in why:
                 unread.append(f"{last_of(remote)}: {why}")
             else:
                 remarks.append(f"{last_of(remote)}, peered with {owner}: {why}")
