@@ -191,7 +191,7 @@ def test_the_script_by_the_real_az_ends_where_a_switch_does(
     stage.pass_time(200.0)
     script = stage.do("switch", "--to", way, "--dry-run", "-o", "az")
     before = stage.lab.snapshot()
-    stage.do("switch", "--to", way, "--yes")
+    stage.do("switch", "--to", way, "--yes", "--planned")
     wanted = peerings(stage)
     stage.lab.restore(before)
     assert peerings(stage) != wanted

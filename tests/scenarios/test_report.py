@@ -23,7 +23,7 @@ def test_a_switch_is_told_outcome_first_with_its_timeline_and_the_way_back(
     stage = provisioned
     stage.do("drill", "start", "--yes")
     out = stage.do("switch", "--to", "ipsec", "--yes", "--planned", "--report", "night.html")
-    assert out.startswith("poc is on IPsec; verified.\n5 peering(s) written: vnet3-to-vnet1, ")
+    assert out.startswith("poc is on IPsec; verified.\n5 peerings written: vnet3-to-vnet1, ")
     assert "Outage: at most" in out
     assert "3. disconnect vnet1 from the gateway in vnet2" in out
     assert "vng2 originates vnet1" in out

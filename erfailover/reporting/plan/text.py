@@ -229,7 +229,7 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
         who = "the last spoke" if len(names) > 1 else next(iter(names))
         gateway = last_of(site.hub(ROLE_OF_PATH[plan.target]).gateway)
         lines += _wrapped(f"{who} uses {gateway}: {usually(whole.moved)}", 2, 4)
-    lines += _wrapped(f"all is written: {usually(whole.done)}", 2, 4)
+    lines += _wrapped(f"all changes applied: {usually(whole.done)}", 2, 4)
     if whole.moved:
         lines += _wrapped(
             f"then routes and probes are checked, for {duration(site.timing.verify_deadline_s)} "
@@ -237,7 +237,7 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
             2,
             4,
         )
-    lines.append("At risk meanwhile:")
+    lines.append("At risk during the switch:")
     for risk in risks(site, plan, whole):
         long = f" ({usually(risk.usual)})" if risk.usual else ""
         lines += _wrapped(f"{risk.when}{long}: {risk.what}.", 2, 4)
