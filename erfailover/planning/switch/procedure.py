@@ -141,9 +141,9 @@ STEPS = (
         Side.ARRIVING_TO_SPOKE,
         Goal.FINAL,
         "allow {spoke} to use the gateway in {arriving}",
-        "advertises nothing until step {MAKE}; what can go wrong goes wrong before the break. "
-        "If the peering is new it adds routes between the two VNets and widens the "
-        "VirtualNetwork tag of their security groups",
+        "advertises nothing until step {MAKE}, so a failure here interrupts nothing. If the "
+        "peering is new, it adds routes between the two VNets and widens the VirtualNetwork tag of "
+        "their security groups",
     ),
     Rule(
         StepKind.PREPARE_SPOKE,
@@ -152,7 +152,7 @@ STEPS = (
         Side.SPOKE_TO_ARRIVING,
         Goal.PRESENT,
         "prepare the peering from {spoke} to {arriving}, remote gateways off",
-        "what can go wrong with a creation goes wrong before the break",
+        "a failure to create it here interrupts nothing",
     ),
     Rule(
         StepKind.BREAK,
@@ -161,8 +161,8 @@ STEPS = (
         Side.SPOKE_TO_LEAVING,
         Goal.FINAL_OR_LEFT,
         "disconnect {spoke} from the gateway in {leaving}",
-        "the break: Azure refuses a second remote gateway, and {leaving} cannot withdraw "
-        "transit while {spoke} uses it. If Azure accepts it and it then fails, it is taken back",
+        "Azure rejects a second remote gateway, and {leaving} cannot turn off transit while "
+        "{spoke} uses it. If Azure accepts the change and it then fails, it is rolled back",
         gated=True,
         contingency=True,
     ),
@@ -192,7 +192,7 @@ STEPS = (
         Side.SPOKE_TO_LEAVING,
         Goal.REMOVED,
         "remove the peering from {spoke} to {leaving}",
-        "it was made for the time on the other path only",
+        "it was only needed while on the other path",
     ),
     Rule(
         StepKind.REMOVE_HUB_PEERING,
@@ -201,7 +201,7 @@ STEPS = (
         Side.LEAVING_TO_SPOKE,
         Goal.REMOVED,
         "remove the peering from {leaving} to {spoke}",
-        "it was made for the time on the other path only",
+        "it was only needed while on the other path",
     ),
     Rule(
         StepKind.RESTORE_SPOKE_PEERING,
