@@ -1,7 +1,7 @@
 """The ways a command can fail, each with the exit code of the documented table.
 
 A message says what was expected and what was seen; a hint says what to do next. ``cli`` prints
-both and exits with the code; nobody else prints.
+both and exits with the code; no other module prints.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CLEAN = {kept: re.compile(f"({kept})|{_UNPRINTABLE}") for kept in ("(?!)", STYL
 
 
 def printable(text: str, kept: str = "(?!)") -> str:
-    """Return a text without characters that control a terminal; escapes stand for them.
+    """Return a text without characters that control a terminal; escapes replace them.
 
     The one place that decides what may be printed of what Azure, a file or a program said.
 

@@ -69,10 +69,10 @@ class BlobStore:
         endpoint: of another cloud or an emulator, the account included; None for the public one.
         clock: storage runs on wall time, whatever speed a lab has.
         wall: wall time, in seconds since 1970.
-        lives: whether a holder's process lives; None where that cannot be known.
+        lives: whether a holder's process lives; None if that cannot be known.
         say: tells the operator what is waited for.
         make_credential: called again after a 401, and ``renew_credential`` before it.
-        transport: makes what the requests are sent by; the SDK's own where None.
+        transport: makes what the requests are sent by; the SDK's own if None.
     """
 
     location: BlobLocation
@@ -136,7 +136,7 @@ class BlobStore:
             raise self._unusable(failure) from failure
 
     def look(self) -> Held:
-        """How the lease stands: Azure says whether it is leased, the metadata by whom."""
+        """Return the lease's state: Azure says whether it is leased, the metadata by whom."""
         try:
             found = self._properties()
         except AzureFailure as failure:
@@ -163,7 +163,7 @@ class BlobStore:
             raise self._lost_or_unusable(failure) from failure
 
     def release(self) -> None:
-        """Give the lease up; nothing happens where it is no longer ours."""
+        """Give the lease up; nothing happens if it is no longer ours."""
         token, self._token = self._token, None
         if token is None:
             return
@@ -199,7 +199,7 @@ class BlobStore:
     def _decide(self, found: LeaseRecord | None, take_over: bool) -> Decision:
         now = self.wall()
         lives = self.lives(found.holder) if found else None
-        # Azure says that it is leased, so without a record it is somebody's all the same.
+        # Azure says that it is leased, so without a record it still belongs to another run.
         decision = (
             decide(found, now, lives, take_over=take_over)
             if found
@@ -235,7 +235,7 @@ class BlobStore:
                 raise
 
     def _try(self, token: str) -> bool:
-        """Acquire the blob's lease, making the blob where there is none; whether it is ours."""
+        """Acquire the blob's lease, making the blob if there is none; whether it is ours."""
         try:
             self._call("taking the lease", lambda: self._lease(token).acquire(LEASE_S), READ)
         except AzureFailure as failure:

@@ -36,7 +36,7 @@ def read(named: TopologySharedKeys, access: Access, clock: Clock) -> VaultKey:
     """Read the secret that is the tunnels' shared key.
 
     Args:
-        named: the vault, the secret and, where one is named, its version.
+        named: the vault, the secret and, if one is named, its version.
         access: the run's credential, connections and trusted authorities.
         clock: in whose seconds retries wait.
 
@@ -81,7 +81,7 @@ def _client(named: TopologySharedKeys, host: str, access: Access) -> SecretClien
     """Return a client of the vault.
 
     A vault answers the first request with a challenge: which resource the token must be for. The
-    SDK takes one only if the vault's host is in that resource's domain, so that nobody else is
+    SDK takes one only if the vault's host is in that resource's domain, so that no other host is
     sent a token. A host that is not one of Azure's vaults may name a resource of another domain
     (Azure Stack Hub does; an emulator may), and there alone ``_ForVaults`` checks instead.
     """
@@ -133,7 +133,7 @@ def _remedy(failure: AzureFailure, named: TopologySharedKeys) -> str | None:
         if "disabled" in failure.message:
             return f"Enable the secret {named.secret}, or name another in the site file."
         return (
-            f"Have the role Key Vault Secrets User assigned on {vault}; where that vault has "
+            f"Have the role Key Vault Secrets User assigned on {vault}; if that vault has "
             "access policies, the secret permission Get. It takes some minutes to count."
         )
     if failure.kind is Kind.NOT_FOUND:

@@ -53,7 +53,7 @@ def write(
 
     Raises:
         AzureFailure: Azure refused.
-        Refused: what stands there now is not what the plan saw.
+        Refused: the existing peering differs from the one in the plan.
     """
     found = readings.peering_body(change.peering_id, max_age_s)
     seen = peering(found, network_of(change.peering_id)) if found else None
@@ -130,7 +130,7 @@ def _unused(change: PeeringWrite, seen: Peering | None, readings: Readings) -> P
 
 
 def refuse_if_in_use(seen: Peering, name: str) -> None:
-    """Refuse to remove a peering that carries a path: somebody changed it since the plan."""
+    """Refuse to remove a peering that carries a path: it was changed since the plan."""
     if seen.flags.use_remote_gateways:
         raise Refused(
             f"{name} uses remote gateways; it was planned to be removed unused",

@@ -79,7 +79,7 @@ class Reader:
         """Ask what the SDK's clients have no call for: a read, whatever the method.
 
         Args:
-            method: ``GET``, or ``POST`` where Azure's question is one.
+            method: ``GET``, or ``POST`` if Azure's question is one.
             path: below the management endpoint: ``/subscriptions/...``.
             api_version: of the resource provider asked.
             body: the JSON to send.
@@ -119,10 +119,10 @@ class Reader:
         return self._session.clients(self._session.subscription).api_version(provider)
 
     def wait_until_settled(self, resource_id: str, deadline_s: float) -> Body | None:
-        """Wait while somebody's operation changes a resource; the resource as it then is.
+        """Wait while another operation changes a resource, and return the resource after it.
 
         Raises:
-            AzureFailure: kind DEADLINE, where it does not come to rest in time.
+            AzureFailure: kind DEADLINE, if it does not come to rest in time.
         """
         deadline = self.clock.now() + deadline_s
         began = self.clock.now()
@@ -145,12 +145,12 @@ class Reader:
 
         Args:
             resource_id: the resource that the operation changes.
-            operation: the URL that Azure gave for it; None where none is known.
+            operation: the URL that Azure gave for it; None if none is known.
             deadline_s: how long to wait, in seconds.
 
         Returns:
-            ``Succeeded``, ``Failed``, ``Canceled``; ``gone`` where Azure no longer knows the
-            operation, and the resource, at rest, is all that can be told.
+            ``Succeeded``, ``Failed``, ``Canceled``; ``gone`` if Azure no longer knows the
+            operation, and only the resource, at rest, is known.
         """
         deadline = self.clock.now() + deadline_s
         state = "gone"

@@ -1,4 +1,4 @@
-"""Shell completion: the script for a shell, and what stands in site file and journal.
+"""Shell completion: the script for a shell, and the names in site file and journal.
 
 It reads files of this machine, never Azure and never a shared store, and fails in silence: a
 shell that asks for completions is no place for an error. The gateway's name of ``drill start`` is
@@ -143,7 +143,7 @@ def _begun(journal: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _site(ctx: click.Context) -> Any:
-    """Return the site file as it stands: what is wrong with it is not asked here."""
+    """Return the site file as it is, without validating it."""
     import yaml
 
     from erfailover.config.yaml_source import MOST_BYTES

@@ -17,13 +17,16 @@ EXAMPLES: dict[str, Examples] = {
     "init": (
         ("The proof of concept's site file, with a comment on every section", "erfailover init"),
         (
-            "The site file of a network that is there, from reading it alone",
+            "The site file of an existing network (read-only)",
             'erfailover init --from-azure --primary-hub "$HUB1" --backup-hub "$HUB2"',
         ),
     ),
     "provision": (
-        ("What would be made, how long it takes, what it costs", "erfailover provision --dry-run"),
-        ("Make it in the lab, without being asked", "erfailover provision --lab --yes"),
+        (
+            "What would be created, the estimated time and the cost",
+            "erfailover provision --dry-run",
+        ),
+        ("Create it in the lab without a prompt", "erfailover provision --lab --yes"),
     ),
     "status": (
         ("The verdict, and all that it rests on", "erfailover status"),
@@ -55,7 +58,7 @@ EXAMPLES: dict[str, Examples] = {
     "switch": (
         ("The plan, and nothing more", "erfailover switch --to ipsec --dry-run"),
         (
-            "The plan, kept for those who must agree to it",
+            "The plan, saved for approval",
             "erfailover switch --to ipsec --dry-run --out plan.json",
         ),
         ("Just that plan, or a refusal", "erfailover switch --plan plan.json"),
@@ -76,8 +79,8 @@ EXAMPLES: dict[str, Examples] = {
         ("Take the last switch back, from any state", "erfailover switch --undo"),
     ),
     "prestage": (
-        ("On a quiet day: which peerings would be made", "erfailover prestage --dry-run"),
-        ("Make them; a switch then writes two peerings a spoke", "erfailover prestage"),
+        ("On a quiet day: the peerings that would be created", "erfailover prestage --dry-run"),
+        ("Create them; a switch then writes two peerings per spoke", "erfailover prestage"),
     ),
     "unprestage": (
         ("Which peerings would be removed", "erfailover unprestage --dry-run"),
@@ -110,7 +113,7 @@ EXAMPLES: dict[str, Examples] = {
             "erfailover drill start --gateway ergw1",
         ),
     ),
-    "drill stop": (("Stop whichever drill runs", "erfailover drill stop"),),
+    "drill stop": (("Stop the running drill", "erfailover drill stop"),),
     "verify": (
         ("Every probe of the site, all expected up", "erfailover verify"),
         ("During a drill", "erfailover verify --expect office=down,internet=up"),
@@ -118,10 +121,10 @@ EXAMPLES: dict[str, Examples] = {
     ),
     "destroy": (
         ("What would be deleted, and what is kept", "erfailover destroy --dry-run"),
-        ("Delete what provision made, after asking", "erfailover destroy"),
+        ("Delete what provision created, after a prompt", "erfailover destroy"),
     ),
     "demo": (
-        ("The whole story on a lab of its own, some minutes", "erfailover demo"),
+        ("The end-to-end demo on a temporary lab, some minutes", "erfailover demo"),
         ("Keep the lab to look around in", "erfailover demo --keep"),
     ),
     "version": (

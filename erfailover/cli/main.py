@@ -61,7 +61,7 @@ def _judge_query(_: Any) -> int:
 @printed
 @logged
 def demo(keep: bool, verbose: int, log_format: str, **options: Any) -> None:
-    """Tell the proof of concept's story on a lab of its own."""
+    """Run an end-to-end demo on a temporary lab."""
     from erfailover.commands.demo import command
 
     as_json = log_format == "json"

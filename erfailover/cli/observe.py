@@ -51,7 +51,7 @@ def status(every_s: float | None, **options: Any) -> None:
     "--output",
     "form",
     type=Word(["svg", "png"]),
-    help="The format: svg, unless the file's name says png.",
+    help="Format. Default: png if the file name ends in .png, otherwise svg.",
 )
 @located
 def diagram(file: Path | None, form: str | None, **options: Any) -> None:

@@ -25,13 +25,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Word(click.Choice[str]):
-    """One of a few words, in whatever case; one that is mistyped is told which was meant."""
+    """One of a few words, in any case; for a mistyped one the error suggests the closest match."""
 
     def __init__(self, words: Sequence[str]) -> None:
         super().__init__(words, case_sensitive=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the word; raises ``BadParameter`` where it is none of them."""
+        """Return the word; raises ``BadParameter`` if it is none of them."""
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
@@ -137,7 +137,7 @@ def _printed(command: F, formats: tuple[str, ...]) -> F:
             "-o",
             "--output",
             type=Word(formats),
-            help="How to print the result: table, or json with --query, unless this says other."
+            help="Output format. Default: table (json with --query)."
             + (" az: a dry run's plan as az commands." if "az" in formats else ""),
         ),
     ):
@@ -169,13 +169,13 @@ def writes(command: F) -> F:
         click.option(
             "--take-over",
             is_flag=True,
-            help="Take over the lease of somebody who still writes to the site: it then stops "
+            help="Take over the lease of another run that still writes to the site: that run stops "
             "before its next write.",
         ),
         click.option(
             "--break-glass",
             is_flag=True,
-            help="Where the shared state cannot be reached, go on with this machine's own. "
+            help="If the shared state cannot be reached, go on with this machine's own. "
             "Nothing then keeps other machines from writing at the same time.",
         ),
         REPORT,
@@ -188,7 +188,7 @@ REPORT = click.option(
     "--report",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write a report of the run for the record, also where it fails: .html, .json, .txt.",
+    help="Write a report of the run for the record, also if it fails: .html, .json, .txt.",
 )
 
 

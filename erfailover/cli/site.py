@@ -12,12 +12,12 @@ from erfailover.cli.options import Word, common, context, writes
 
 
 @click.command(cls=Explained)
-@click.option("--force", is_flag=True, help="Replace a site file that is there.")
-@click.option("--from-azure", is_flag=True, help="Adopt a network that is there; only reads it.")
+@click.option("--force", is_flag=True, help="Replace an existing site file.")
+@click.option("--from-azure", is_flag=True, help="Adopt an existing network (read-only).")
 @click.option("--primary-hub", metavar="ID", help="The primary hub's VNet, by its full id.")
 @click.option("--backup-hub", metavar="ID", help="The backup hub's VNet, by its full id.")
-@click.option("--primary-gateway", metavar="ID", help="Its gateway, where it has several.")
-@click.option("--backup-gateway", metavar="ID", help="Its gateway, where it has several.")
+@click.option("--primary-gateway", metavar="ID", help="Its gateway, if it has several.")
+@click.option("--backup-gateway", metavar="ID", help="Its gateway, if it has several.")
 @click.option("--name", help="The site's name; otherwise that of the primary hub.")
 @click.option(
     "--cloud",
@@ -46,7 +46,7 @@ from erfailover.cli.options import Word, common, context, writes
 def init(force: bool, from_azure: bool, **options: Any) -> None:
     """Write a commented site file, to be looked through.
 
-    Of the proof of concept's topology, or --from-azure of a network that is there.
+    Of the proof of concept's topology, or --from-azure of an existing network.
     """
     names = ("primary_hub", "backup_hub", "primary_gateway", "backup_gateway", "name", "cloud")
     told = {name: options.pop(name) for name in (*names, "tenants", "spokes", "remote_prefixes")}
@@ -85,7 +85,7 @@ def provision(dry_run: bool, **options: Any) -> None:
 @writes
 @common
 def destroy(dry_run: bool, **options: Any) -> None:
-    """Delete what provision made, in the order Azure allows."""
+    """Delete what provision created, in the order Azure allows."""
     from erfailover.commands.provision import destroy as command
 
     command.run(context(options), dry_run=dry_run)

@@ -36,7 +36,7 @@ from erfailover.cli.options import Word, common, completed, context, planned, wr
 @click.option(
     "--force",
     is_flag=True,
-    help="Switch although the target's gateway is not known to be ready (it says what it "
+    help="Switch even if the target's gateway is not known to be ready (lists what it "
     "overrides). Never overrides the state of the peerings.",
 )
 @click.option(
@@ -158,7 +158,7 @@ def prestage(dry_run: bool, **options: Any) -> None:
 def unprestage(dry_run: bool, **options: Any) -> None:
     """Remove the peerings that prestage made.
 
-    Only where no spoke uses them.
+    Only if no spoke uses them.
     """
     _only_planned(dry_run, options)
     from erfailover.commands.switch import prestage as command

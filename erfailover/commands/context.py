@@ -49,7 +49,7 @@ class Context:
         break_glass: go on with this machine's own state if the shared store fails.
         report: the file for the report of the run; None for none.
         reported: whether that file was written.
-        told_of_damage: whether it was said that the journal is damaged.
+        told_of_damage: whether the damage to the journal was reported.
         other_names: the peerings that the last observation found under other names.
         clock: measures every wait; the system's, unless a test brings another.
     """
@@ -154,7 +154,7 @@ class Context:
     def close(self) -> None:
         """Close what was opened, and say so if a report was requested and none was written."""
         if self.report is not None and not self.reported:
-            self.output.info(f"No report was written to {self.report}: nothing was begun.")
+            self.output.info(f"No report was written to {self.report}: the run did not start.")
             self.reported = True
         for name in ("session", "store", "access"):
             if name in self.__dict__:

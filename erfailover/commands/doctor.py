@@ -21,7 +21,7 @@ def run(context: Context) -> None:
 
     Raises:
         Refused: a check fails.
-        UnknownReading: none fails, but one that a switch rests on could not be told.
+        UnknownReading: none fails, but the result of one that a switch requires is unknown.
     """
     site = context.site
     reader, store = context.reader, context.store

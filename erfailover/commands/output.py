@@ -84,7 +84,7 @@ class Output:
         """Ask, unless ``--yes`` was given.
 
         Raises:
-            Refused: the answer is no, or there is nobody to ask.
+            Refused: the answer is no, or the command cannot prompt.
         """
         if self.yes:
             return
@@ -127,7 +127,7 @@ class Output:
         self._ask(question)
 
     def confirm_by_name(self, question: str, name: str, given: str | None, option: str) -> None:
-        """Have a name typed, where ``--yes`` would be too easy.
+        """Have a name typed, if ``--yes`` would be too easy.
 
         Args:
             question: what is about to be done.
@@ -136,7 +136,7 @@ class Output:
             option: with which option that is done.
 
         Raises:
-            Refused: another name was typed, or there is nobody to ask.
+            Refused: another name was typed, or the command cannot prompt.
         """
         if given is None:
             if not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""Files that a command writes for its user: they replace a file of their own kind, nothing else.
+"""Files that a command writes for its user: they replace a file of the same kind, nothing else.
 
 So a mistyped name never costs a site file, a key or another command's input. Devices, pipes and
 folders are refused too: results for another program go to standard output.
@@ -87,7 +87,7 @@ def check(file: Path, kind: Kind, option: str = "") -> None:
     if content and not kind.is_one(content):
         what = "a site file" if SITE.is_one(content) else "something else"
         raise UsageFailure(
-            f"{told} is there already and is not {kind.name} but {what}: it is not overwritten",
+            f"{told} already exists and is {what}, not {kind.name}: it is not overwritten",
             "Name another file, or remove this one first.",
         )
 

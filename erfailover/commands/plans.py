@@ -33,7 +33,7 @@ def document(site: Site, plan: SwitchPlan, observed: Observed) -> dict[str, Any]
 
 
 def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | None = None) -> None:
-    """Print a plan in the format asked for, and keep it where that is asked for."""
+    """Print a plan in the format asked for, and keep it if that is asked for."""
     site = context.site
     whole = document(site, plan, observed)
     if out is not None:

@@ -53,8 +53,8 @@ class _InFlight:
 class Progress:
     """A listener of the executor that shows what is done and what is in flight.
 
-    Use it as a context manager around the run, and pass ``progress.tell`` as the listener. It is
-    told of waits by the threads that wait.
+    Use it as a context manager around the run, and pass ``progress.tell`` as the listener. The
+    threads that wait report their waits to it.
     """
 
     def __init__(self, console: Console, clock: Clock, total: int | None = None) -> None:
@@ -114,7 +114,7 @@ class Progress:
         return news
 
     def _shown(self, event: Event) -> bool:
-        """Whether an event has a line of its own; on a terminal the table shows what is live."""
+        """Whether an event gets its own line; on a terminal the table shows what is live."""
         if self._live is None:
             return True
         if event.state is State.WAITING:

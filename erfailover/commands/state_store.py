@@ -62,8 +62,8 @@ def open_store(
     endpoint = _blob_endpoint(site_file.environment) or given.cloud.blob_endpoint(location.account)
     if endpoint is None:
         raise UsageFailure(
-            f"{site_file} keeps its state in {location}, and where storage accounts of "
-            f"the cloud {given.cloud.name} are is not known",
+            f"{site_file} keeps its state in {location}, and the endpoint of storage accounts in "
+            f"the cloud {given.cloud.name} is unknown",
             "Set ERFAILOVER_BLOB_ENDPOINT to the account's blob endpoint.",
         )
     remote = BlobStore(

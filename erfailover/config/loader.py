@@ -1,6 +1,6 @@
 """The site file: from its text to a ``Site``, or to everything that is wrong with it.
 
-Every problem is told at once, each with its line, the key, what was expected, what was found and
+Every problem is reported at once, each with its line, the key, what was expected and found, and
 the remedy. Never calls Azure, and reads no secret: a site file holds none.
 """
 
@@ -36,7 +36,7 @@ from erfailover.model.site_file import classes_of, is_required
 from erfailover.runtime import input_file
 
 MOST_TOLD = 50
-"""How many problems are told at once."""
+"""How many problems are reported at once."""
 SUBSCRIPTION_VARIABLE = "AZURE_SUBSCRIPTION_ID"
 
 
@@ -44,7 +44,7 @@ class SiteFileError(UsageFailure):
     """The site file is not there, cannot be read, or says what cannot be.
 
     Attributes:
-        problems: in the order of the file; of unknown keys and the like not more than are told.
+        problems: in the order of the file; of unknown keys and the like at most ``MOST_TOLD``.
     """
 
     def __init__(self, file: str, problems: list[Problem], hint: str | None = None) -> None:
@@ -63,7 +63,7 @@ def load(path: FilePath | str, environment: Mapping[str, str]) -> Site:
         environment: variables; ``AZURE_SUBSCRIPTION_ID`` fills in a subscription left out.
 
     Returns:
-        The site; its subscription is None where neither names one.
+        The site; its subscription is None if neither names one.
 
     Raises:
         SiteFileError: with every problem found.
@@ -209,7 +209,7 @@ def _unknown(keys: Keys, allowed: list[str], line: int | None) -> Problem:
 
 def _remedy(type_: Any, value: Any) -> str | None:
     if type_ is TenantCredential and value == "managed-identity":
-        return "a managed identity gives tokens of its own tenant only"
+        return "a managed identity gives tokens for its home tenant only"
     if type_ is IPv4Network and isinstance(value, str):
         if "/" not in value:
             return f"add the prefix length, as in {value}/16"
@@ -247,7 +247,7 @@ def _expected(type_: Any) -> str:
 
 
 def _described(value: Any) -> str:
-    """Return what stands in the file, in words."""
+    """Return a value of the file, in words."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

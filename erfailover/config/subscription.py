@@ -32,7 +32,7 @@ class Subscription:
     """A subscription and where it comes from.
 
     Attributes:
-        id: None where a site needs none and none is named.
+        id: None if a site needs none and none is named.
         origin: ``site file``, ``AZURE_SUBSCRIPTION_ID``, ``az``, ``resource ids``, ``the lab``.
     """
 
@@ -58,7 +58,7 @@ class Subscription:
 def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscription:
     """Return the subscription in which a site's names are resources.
 
-    A site that names every resource by its full id needs none; its first hub's is then told, so
+    A site that names every resource by its full id needs none; its first hub's is then reported, so
     that a variable or ``az account set`` changes nothing about it.
 
     Args:
@@ -67,7 +67,7 @@ def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscriptio
         environment: variables.
 
     Raises:
-        UsageFailure: it needs one and nobody names it, or what names it is no subscription's id.
+        UsageFailure: it needs one and none is named, or the name is not a subscription id.
     """
     if site.subscription is not None:
         return Subscription(site.subscription, "site file")

@@ -25,7 +25,7 @@ def shared_key_problems(keys: Keys, named: TopologySharedKeys | None) -> Iterato
 
     Args:
         keys: the place in the site file.
-        named: the vault and its secret; None where the keys are generated.
+        named: the vault and its secret; None if the keys are generated.
     """
     if named is None:
         return

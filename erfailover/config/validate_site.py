@@ -132,7 +132,7 @@ def tenant_problems(site: Site) -> Iterator[Problem]:
             f"at most {MOST_TENANTS} tenants",
             str(len(known)),
             "Azure takes no more auxiliary tokens; the tenant that you sign in to needs no entry, "
-            "and a site of its own serves the spokes of the others",
+            "and a separate site serves the spokes of the others",
         )
 
 
@@ -171,7 +171,7 @@ def _spoke_names(site: Site) -> Iterator[Problem]:
                 ("spokes", i, "name"),
                 "a name that no other spoke has",
                 repr(spoke.name),
-                "two VNets may be called alike; give this spoke a name: of its own",
+                "two VNets may have the same name; give this spoke its own name:",
             )
         seen.add(spoke.name.lower())
 
@@ -249,7 +249,7 @@ def _hub_uses_none(keys: Keys, peering: SitePeering) -> Iterator[Problem]:
                 (*keys, f"on_{path}", "use_remote_gateways"),
                 "false",
                 "true",
-                "a hub has a gateway of its own; it lends it with allow_gateway_transit",
+                "a hub has its own gateway; it lends it with allow_gateway_transit",
             )
 
 

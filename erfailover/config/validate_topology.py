@@ -57,7 +57,7 @@ ROOT: Keys = ("topology",)
 
 
 def topology_problems(site: Site) -> list[Problem]:
-    """Everything that is wrong with a site's topology; none where there is no topology."""
+    """Everything that is wrong with a site's topology; none if there is no topology."""
     topology = site.topology
     if topology is None:
         return []
@@ -118,7 +118,7 @@ def _hubs_and_spokes(site: Site, topology: Topology) -> Iterator[Problem]:
         keys: Keys = ("spokes", i, "virtual_network")
         yield from _unknown(keys, "VNet", spoke.virtual_network, networks)
         if spoke.virtual_network in with_gateway:
-            remedy = "Azure refuses remote gateways to a VNet with a gateway of its own"
+            remedy = "Azure rejects remote gateways on a VNet that has its own gateway"
             yield Problem(keys, "a VNet without a gateway", repr(spoke.virtual_network), remedy)
 
 
@@ -218,7 +218,7 @@ def _asn(keys: Keys, name: str, asn: int, seen: dict[int, str]) -> Iterator[Prob
         remedy = "take a private one, such as 65000 to 65010"
         yield Problem(keys, "an ASN that a gateway may have", f"{asn} ({owner})", remedy)
     if asn in seen:
-        yield Problem(keys, "an ASN of its own", f"{asn}, as {seen[asn]} has")
+        yield Problem(keys, "a different ASN for each", f"{asn}, as {seen[asn]} has")
     seen.setdefault(asn, name)
 
 
@@ -241,8 +241,8 @@ def _connections(topology: Topology) -> Iterator[Problem]:
         seen.add((near, far))
         local = connection.local_network_gateway
         if stands_for.setdefault(local, far) != far:
-            expected = f"a local network gateway that stands for {far} alone"
-            found = f"{local!r}, which stands for {stands_for[local]}"
+            expected = f"a local network gateway that represents only {far}"
+            found = f"{local!r}, which represents {stands_for[local]}"
             yield Problem((*keys, "local_network_gateway"), expected, found)
         if not is_name(LOCAL_GATEWAY, local):
             place = (*keys, "local_network_gateway")
@@ -250,7 +250,7 @@ def _connections(topology: Topology) -> Iterator[Problem]:
 
 
 Directed = tuple[Keys, str, str, Flags]
-"""A peering: where it stands, its VNet, the remote VNet, its flags."""
+"""A peering: its place in the file, its VNet, the remote VNet, its flags."""
 
 
 def _directed(site: Site, topology: Topology, path: Path) -> Iterator[Directed]:
@@ -319,7 +319,7 @@ def _remote_gateways(
     if remote not in with_gateway:
         yield Problem(place, "false", "true", f"{remote} has no gateway to lend")
     if network in with_gateway:
-        yield Problem(place, "false", "true", f"{network} has a gateway of its own")
+        yield Problem(place, "false", "true", f"{network} has its own gateway")
     if not opposite.allow_gateway_transit:
         remedy = f"the peering from {remote} to {network} needs allow_gateway_transit"
         yield Problem(place, "false", "true", remedy)
@@ -346,7 +346,7 @@ def _machines(topology: Topology) -> Iterator[Problem]:
             interfaces.setdefault(interface_name, name)
             if interface.address in addresses:
                 found = f"{interface.address}, as {addresses[interface.address]} has"
-                yield Problem((*place, "address"), "an address of its own", found)
+                yield Problem((*place, "address"), "an unused address", found)
             addresses.setdefault(interface.address, interface_name)
             yield from _interface(place, interface.subnet, interface.address, topology)
 
@@ -434,7 +434,7 @@ def _probes_and_drill(site: Site, topology: Topology) -> Iterator[Problem]:
         return
     if site.drill.bgp_peering_address == site.drill.unused_bgp_peering_address:
         unused, found = ("drill", "unused_bgp_peering_address"), site.drill.bgp_peering_address
-        yield Problem(unused, "an address that nobody answers at", f"{found}, the gateway's own")
+        yield Problem(unused, "an unused address", f"{found}, the gateway's own")
     primary = site.hub(ROLE_OF_PATH[Path.EXPRESSROUTE]).gateway
     of_primary = {
         each.local_network_gateway: each

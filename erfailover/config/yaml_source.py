@@ -1,6 +1,6 @@
 """A YAML text as plain values, with the line of every key.
 
-Owns what is wrong with a text before it is a site: its encoding, its YAML, keys that stand there
+Owns what is wrong with a text before it is a site: its encoding, its YAML, keys that appear
 twice. Never decides what a key means; that is ``config``'s.
 """
 
@@ -33,7 +33,7 @@ SHOWN = 60
 """How many characters of a value are repeated in a message."""
 
 Keys = tuple[str | int, ...]
-"""Where a value stands: the keys and list positions that lead to it."""
+"""Where a value is: the keys and list positions that lead to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Problem:
     Attributes:
         keys: where; empty for the file as a whole.
         expected: what should be there.
-        found: what is there instead.
+        found: what is in its place.
         remedy: what to change.
-        line: counted from 1; None where it is not known.
+        line: counted from 1; None if it is not known.
     """
 
     keys: Keys
@@ -73,7 +73,7 @@ def dotted(keys: Keys) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The values of a YAML text and where they stand."""
+    """The values of a YAML text and where they are."""
 
     values: Any
     lines: Mapping[Keys, int]
@@ -86,7 +86,7 @@ class Source:
 
 
 class Unreadable(Exception):
-    """The text is no YAML that a site could stand in."""
+    """The text is no YAML that could hold a site."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(*problems)
@@ -132,7 +132,8 @@ _Base: Any = type("_Base", (Composer, LOADER) if FAST else (LOADER,), {})
 class _Loader(_Base):  # type: ignore[misc]
     """Composes nodes; raises as soon as a text is deeper or longer than a site needs.
 
-    Aliases count with all that they stand for, so a few lines cannot become millions of values.
+    Aliases count with everything that they expand to, so a few lines cannot become millions of
+    values.
     """
 
     def __init__(self, text: str) -> None:

@@ -24,19 +24,19 @@ class Circuit:
     name: str
     provisioning_state: str
     circuit_state: str
-    """``circuitProvisioningState``: ``Enabled`` where Microsoft's side is ready."""
+    """``circuitProvisioningState``: ``Enabled`` if Microsoft's side is ready."""
     provider_state: str
-    """``serviceProviderProvisioningState``: ``Provisioned`` where the provider's side is."""
+    """``serviceProviderProvisioningState``: ``Provisioned`` if the provider's side is."""
     peering_location: str
     """Empty for a circuit on an ExpressRoute Direct port."""
     peering_state: str | None
-    """``Enabled`` or ``Disabled``; None where the circuit has no private peering."""
+    """``Enabled`` or ``Disabled``; None if the circuit has no private peering."""
     peering_provisioning_state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection of a gateway; ``circuit`` is None where it leads to no circuit."""
+    """A connection of a gateway; ``circuit`` is None if it leads to no circuit."""
 
     id: str
     name: str

@@ -12,7 +12,7 @@ class Weight(StrEnum):
     REFUSES = "refuses"
     """A plan is refused, unless forced."""
     WARNS = "warns"
-    """It is said before the switch, which goes on."""
+    """It is reported before the switch, which goes on."""
     NOTES = "notes"
     """It always holds: something to know."""
 
@@ -33,9 +33,9 @@ class Claim:
     """The condition, as a claim: ``gateway_has_a_connected_bgp_peer``."""
     verdict: Verdict
     seen: str
-    """What was seen, and what was expected where it does not hold."""
+    """What was seen, and what was expected if it does not hold."""
     remedy: str = ""
-    """What to do where it does not hold; empty where nothing is known."""
+    """What to do if it does not hold; empty if nothing is known."""
     spoke: str = ""
     """The spoke that alone it concerns; empty if it concerns the site."""
     weight: Weight = Weight.REFUSES

@@ -1,8 +1,8 @@
 """How long writes of peerings usually take, and durations in words. Pure.
 
 The figures are percentiles of recorded operations of public clients, 2019 and later (peerings:
-some hundreds), with the second that the first answer itself takes. They are told as what is
-usual, never as a promise.
+some hundreds), with the second that the first answer itself takes. They are shown as what is
+typical, never as a promise.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Usual:
 
     Attributes:
         usually_s: half of them took less.
-        one_in_ten_s: one in ten took longer.
-        quick_s: one in ten took less.
+        one_in_ten_s: the 90th percentile.
+        quick_s: the 10th percentile.
     """
 
     usually_s: float

@@ -8,13 +8,13 @@ a. No spoke is taken off its path before the store has confirmed a record of the
    and its spokes.
 b. Any other write is sent only within ``relied_on_s`` of *sending* the last renewal that the store
    confirmed. The time is taken from a clock that counts suspended time.
-c. While a spoke is owed a path, the make of the recorded direction may be sent for
+c. While a spoke has no path and is owed one, the make of the recorded direction may be sent for
    ``step_deadline_s`` after that renewal. It may be taken back only within (b).
 d. Whoever acquires the lease completes the recorded spokes in the recorded direction at once, and
    makes sure of it until nothing that the lost holder has sent can arrive any more. It moves them
    in the other direction only ``other_direction_after_s`` later.
 
-In all of them the holder stops by itself, by its own clock: nobody has to reach it. The clocks of
+In all of them the holder stops by itself, by its own clock, without being contacted. The clocks of
 two machines need not agree, only run at rates that differ by at most ``DRIFT`` from the true one.
 ``tests/unit/model/test_fencing_model_check.py`` plays every interleaving of two runs.
 """
@@ -65,7 +65,7 @@ def may_send(
         write: what it is for.
         grant: what is known of the lease.
         now_s: the time, by the clock of ``grant.confirmed_s``.
-        relied_on_s: for how long after a renewal nobody else can have the lease.
+        relied_on_s: for how long after a renewal no other run can have the lease.
         step_deadline_s: for how long a path that is owed is restored.
     """
     if grant.lost:

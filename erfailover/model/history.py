@@ -18,7 +18,7 @@ class StepRecord:
 
     Attributes:
         outcome: ``done``, ``failed``, ``skipped`` or ``in flight`` (its end was not recorded).
-        operation: the URL of Azure's operation, where one began.
+        operation: the URL of Azure's operation, if one began.
         correlation_ids: one for every request that Azure accepted.
         began_s, ended_s: seconds since the command began; None in records that lack them.
         attempts: how often it was tried, waits for other operations included.
@@ -46,10 +46,10 @@ class RunRecord:
     Attributes:
         outcome: ``done``, ``failed``, ``interrupted``, or ``open``: its end was not recorded,
             because it is still under way or because it died.
-        took_over: whose lease it took over, where it did.
-        hint: what to do next, where it failed.
-        took_s: how long it took, in seconds of the clock; None where its end was not recorded.
-        result: what it came to, as the command tells it; empty where it told nothing.
+        took_over: whose lease it took over, if it did.
+        hint: what to do next, if it failed.
+        took_s: how long it took, in seconds of the clock; None if its end was not recorded.
+        result: the outcome as the command reported it; empty if it reported nothing.
         places: of each spoke that a switch was to move, where it was left: ``target``, ``origin``,
             ``nowhere``, ``changing`` or ``unknown``; ``moving`` if that was not recorded.
     """
@@ -92,7 +92,7 @@ class RunRecord:
 
     @property
     def to_go_back(self) -> str | None:
-        """The command that goes back; None where there is none."""
+        """The command that goes back; None if there is none."""
         if self.command == "switch" and self.target:
             return "erfailover switch --undo"
         opposite = {"drill start": "drill stop", "drill stop": "drill start"}

@@ -2,7 +2,7 @@
 
 A line that was cut off, because its writer died, is passed over. Any other line that is no record
 is damage: a record of the event ``damaged`` takes its place, so that whoever needs to be certain
-of what happened (``history.last_switch``) can tell where something is missing.
+of what happened (``history.last_switch``) can tell if something is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LARGEST = 1e12
 Record = Mapping[str, Any]
 
 DAMAGED = "damaged"
-"""The event that stands for lines that could not be read."""
+"""The event that replaces lines that could not be read."""
 MOST_BYTES = 16 * 1024 * 1024
 """A longer line is no record: the result of a run with 1,000 spokes is 0.5 MB."""
 PIDS = 2**32

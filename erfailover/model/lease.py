@@ -1,7 +1,7 @@
 """Who may write to a site: the record of a lease, and the decision who holds it.
 
 Pure: values in, decision out. Keeping the record, and making its change atomic, is a store's
-(``state``); which of a machine's processes live is told by ``state.process``.
+(``state``); which of a machine's processes live is known to ``state.process``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LAST_TIME = 253_402_300_800.0
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One run of erfailover, as others are told of it.
+    """One run of erfailover, as it is reported to others.
 
     Attributes:
         user: who started it.
@@ -30,7 +30,7 @@ class Holder:
         pid: the process's id.
         command: what it does: ``switch --to ipsec``.
         machine: tells machines of one name apart, and containers of one machine.
-        started: tells processes of one id apart; empty where the system does not say.
+        started: tells processes of one id apart; empty if the system does not say.
     """
 
     user: str
@@ -52,7 +52,7 @@ class LeaseRecord:
 
     Attributes:
         since: when it was taken.
-        expires: until when it is held unless renewed; None where the store itself knows.
+        expires: until when it is held unless renewed; None if the store itself knows.
     """
 
     holder: Holder
@@ -127,7 +127,7 @@ class Decision:
 
     @property
     def over(self) -> bool:
-        """Whether somebody else's lease is taken over, which is to be recorded."""
+        """Whether another run's lease is taken over, which is to be recorded."""
         return self.take and self.standing is not Standing.FREE
 
 
@@ -144,7 +144,7 @@ def decide(
     Args:
         record: the lease there is; None for none.
         now: wall time, in seconds since 1970.
-        alive: whether its holder's process lives; None where that cannot be known from here.
+        alive: whether its holder's process lives; None if that cannot be known from here.
         take_over: whether the operator said to take over a live lease.
         running: whether its holder's process is known to live and not to be stopped.
 
@@ -164,7 +164,7 @@ def decide(
 
 
 def refusal(where: str, record: LeaseRecord | None, now: float) -> tuple[str, str]:
-    """Return what somebody is told who may not write: the message and how to go on."""
+    """Return the message and the hint for a run that may not write."""
     who = record.told(now) if record else "an unknown holder"
     return (
         f"the site is being written to by {who}",
@@ -180,7 +180,7 @@ class Taken:
     Attributes:
         record: the lease, now ours.
         standing: what it was found to be.
-        previous: whose lease was taken over; None where it was free.
+        previous: whose lease was taken over; None if it was free.
         where: the store that holds it.
     """
 
@@ -192,10 +192,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How a lease stands, looked at without taking it.
+    """The state of a lease, read without acquiring it.
 
     Attributes:
-        record: whose it is or was; None where it is free, or its holder did not say.
+        record: whose it is or was; None if it is free, or its holder did not say.
     """
 
     standing: Standing

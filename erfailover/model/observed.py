@@ -29,7 +29,7 @@ class Reading(Generic[T]):
 
     value: T | None
     unknown: str | None = None
-    """Why the value is not known; None where it is."""
+    """Why the value is not known; None if it is."""
 
 
 def attempt(read: Callable[[], T | None]) -> Reading[T]:
@@ -171,7 +171,7 @@ class Peering:
 
     @property
     def sound(self) -> bool:
-        """Whether its flags are in force, and a peering stands opposite or is awaited."""
+        """Whether its flags are in force, and the opposite peering exists or is awaited."""
         return self.state != "Disconnected" and not self.failed
 
 

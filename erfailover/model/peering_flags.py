@@ -16,7 +16,7 @@ Keep = Literal["keep"]
 class Flags(Section):
     """The four flags of a peering, in Azure's words and with Azure's defaults.
 
-    ``keep`` stands in site files only: as it is found. What is read or written holds none.
+    ``keep`` is for site files only: as it is found. What is read or written holds none.
     """
 
     allow_virtual_network_access: bool = True
@@ -53,7 +53,7 @@ class Flags(Section):
         return replace(self, use_remote_gateways=False)
 
     def over(self, found: Flags | None) -> Flags:
-        """Return the same flags, with what is kept as it was found; off where nothing was."""
+        """Return the same flags, with what is kept as it was found; off if nothing was."""
         if self.allow_forwarded_traffic != "keep":
             return self
         kept = found is not None and found.allow_forwarded_traffic

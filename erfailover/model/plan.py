@@ -123,7 +123,7 @@ class SwitchPlan:
     target: Path
     steps: tuple[SwitchStep, ...]
     guards: tuple[Claim, ...]
-    """What must hold before anything is written, as it stands now."""
+    """What must hold before anything is written, as of now."""
     purpose: Purpose = Purpose.SWITCH
     hazards: tuple[Claim, ...] = ()
     """What else could keep traffic off the target; see ``hazards``."""

@@ -1,6 +1,6 @@
 """The probes of a site: what is asked, from where. Pure; part of the shape of the site file.
 
-Which kind a probe is, is told by its keys. Never asks anything: the answers' meaning is
+Its keys decide which kind a probe is. Never asks anything: the answers' meaning is
 ``planning.probes``', the asking ``azure``'s and ``commands``'.
 """
 
@@ -36,7 +36,7 @@ class LocalPing(Section):
     continuous: bool = False
     """Whether it is asked all the while that a switch runs, to measure the outage."""
     every_s: float = 1.0
-    """From one question to the next, in seconds, where it is asked continuously."""
+    """From one question to the next, in seconds, if it is asked continuously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class LocalConnect(Section):
     continuous: bool = False
     """Whether it is asked all the while that a switch runs, to measure the outage."""
     every_s: float = 1.0
-    """From one question to the next, in seconds, where it is asked continuously."""
+    """From one question to the next, in seconds, if it is asked continuously."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -72,7 +72,7 @@ class LocalCommand(Section):
     continuous: bool = False
     """Whether it is asked all the while that a switch runs, to measure the outage."""
     every_s: float = 1.0
-    """From one question to the next, in seconds, where it is asked continuously."""
+    """From one question to the next, in seconds, if it is asked continuously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class LocalShell(Section):
     continuous: bool = False
     """Whether it is asked all the while that a switch runs, to measure the outage."""
     every_s: float = 1.0
-    """From one question to the next, in seconds, where it is asked continuously."""
+    """From one question to the next, in seconds, if it is asked continuously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class InterfaceRoute(Section):
     next_hop_type: NextHopType
     """The next hop type that the route must have, in Azure's words."""
     next_hop: IPv4Address | None = None
-    """The next hop that must be among the route's, where that matters."""
+    """The next hop that must be among the route's, if that matters."""
     timeout_s: float = 120.0
     """How long Azure's answer is waited for, in seconds."""
 

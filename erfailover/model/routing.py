@@ -1,6 +1,6 @@
 """What else lives around a spoke: subnets, route tables, Route Servers, prefixes. Pure values.
 
-Owns the picture that ``hazards`` decides on. What could not be read stands in it as a ``Reading``
+Owns the picture that ``hazards`` decides on. What could not be read is in it as a ``Reading``
 with the reason. Ids that serve as keys are in lower case. It never reads anything.
 """
 
@@ -36,7 +36,7 @@ class UserRoute:
 
     @property
     def address(self) -> IPv4Address | None:
-        """The appliance's address; None where the next hop is none."""
+        """The appliance's address; None if the next hop is none."""
         try:
             found = ip_address(self.next_hop or "")
         except ValueError:
@@ -50,7 +50,7 @@ class RouteTable:
 
     id: str
     takes_gateway_routes: bool
-    """False where ``disableBgpRoutePropagation`` is set: no gateway's route reaches the subnets."""
+    """False if ``disableBgpRoutePropagation`` is set: no gateway's route reaches the subnets."""
     routes: tuple[UserRoute, ...] = ()
 
     @property
@@ -93,14 +93,14 @@ class Surrounding:
 
 @dataclass(frozen=True, slots=True)
 class RouteServer:
-    """A Route Server in a hub, and what its peers have told it."""
+    """A Route Server in a hub, and what it has learned from its peers."""
 
     id: str
     name: str
     peers: tuple[str, ...]
     """The names of its BGP connections."""
     learned: Reading[tuple[str, ...]]
-    """The prefixes that the appliances told it, each once."""
+    """The prefixes learned from the appliances, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class ManagedConfiguration:
 
     name: str
     enforced: bool
-    """``peeringEnforcement: Enforced``: nobody else may write its peerings."""
+    """``peeringEnforcement: Enforced``: only the manager may write its peerings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Surroundings:
     networks: Mapping[str, Reading[Surrounding]] = field(default_factory=dict)
     route_tables: Mapping[str, Reading[RouteTable]] = field(default_factory=dict)
     gateway_types: Mapping[Role, Reading[str]] = field(default_factory=dict)
-    """``Vpn`` or ``ExpressRoute``; read only where a route makes it matter."""
+    """``Vpn`` or ``ExpressRoute``; read only if a route makes it matter."""
     route_servers: Mapping[Role, Reading[tuple[RouteServer, ...]]] = field(default_factory=dict)
     static_prefixes: Mapping[Role, Reading[tuple[StaticPrefix, ...]]] = field(default_factory=dict)
     tunnels: Reading[tuple[Tunnel, ...]] = field(

@@ -95,7 +95,7 @@ class Spoke(Section):
     """How it is called: as its VNet, unless the site file says otherwise."""
 
     def __post_init__(self) -> None:
-        """Call a spoke as its VNet where nothing else is said."""
+        """Name a spoke after its VNet if it has no name of another kind."""
         if not self.name:
             object.__setattr__(self, "name", last_of(self.virtual_network))
 
@@ -120,9 +120,9 @@ class Spoke(Section):
 
 @dataclass(frozen=True, slots=True)
 class Drill(Section):
-    """The simulated failure of the primary path, where a VPN gateway stands in for ExpressRoute.
+    """The simulated failure of the primary path, if a VPN gateway stands in for ExpressRoute.
 
-    While it runs, the local network gateway's BGP peering address is one that nobody answers at.
+    While it runs, the local network gateway's BGP peering address is an unused one.
     """
 
     local_network_gateway: str
@@ -130,7 +130,7 @@ class Drill(Section):
     bgp_peering_address: IPv4Address
     """The address in health, which ``drill stop`` puts back."""
     unused_bgp_peering_address: IPv4Address
-    """An address at which nobody answers, which ``drill start`` sets."""
+    """An unused address, which ``drill start`` sets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ class Task:
         owns: ids (lower case) of the resources whose state it changes.
         refers: ids (lower case) of the resources that must be at rest meanwhile.
         change: what it does to ``resource``: create, update, delete; for the journal.
-        resource: the id of the resource that it changes; empty where there is none.
+        resource: the id of the resource that it changes; empty if there is none.
         completes: it completes what the tasks that it needs have begun, so it is started although
             the run is being stopped.
-        usual: how long it usually takes; None where that is not known.
+        usual: how long it usually takes; None if that is not known.
         records_itself: whether ``run`` records in the journal what it is about to do.
     """
 
@@ -65,7 +65,7 @@ class Event:
         elapsed_s: seconds since the task started.
         note: what it returned, or why it failed, was skipped or waits.
         attempt: which attempt comes after the wait.
-        wait_s: how long it waits, in seconds; None where that is not known.
+        wait_s: how long it waits, in seconds; None if that is not known.
     """
 
     task: Task
@@ -78,7 +78,7 @@ class Event:
 
 
 Listener = Callable[[Event], None]
-"""Told of events by the thread that runs the tasks; of waits by the thread that waits."""
+"""Receives events from the thread that runs the tasks; waits from the thread that waits."""
 
 
 @dataclass

@@ -57,7 +57,7 @@ class TopologyConnection(Section):
     far_gateway: str
     """The gateway at the other end."""
     local_network_gateway: str
-    """The local network gateway that stands for the far one."""
+    """The local network gateway that represents the far one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class TopologyInterface(Section):
     address: IPv4Address
     """Its private address."""
     public: bool = False
-    """Whether it has a public address of its own, closed to the Internet."""
+    """Whether it has its own public address, closed to the Internet."""
     forwarding: bool = False
     """Whether it may forward what is not addressed to it (IP forwarding)."""
 
@@ -113,11 +113,11 @@ class TopologySharedKeys(Section):
     secret: str
     """The secret's name."""
     version: str | None = None
-    """Which version of the secret; the newest where none is named."""
+    """Which version of the secret; the newest if none is named."""
 
     @property
     def id(self) -> str:
-        """The secret's id in lower case; without a version where none is named."""
+        """The secret's id in lower case; without a version if none is named."""
         return f"{self.unversioned_id}/{self.version}" if self.version else self.unversioned_id
 
     @property

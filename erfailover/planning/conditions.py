@@ -84,7 +84,7 @@ def external_peers(gateway: Gateway | None) -> tuple[BgpPeer, ...]:
     """Return the peers that lead out of Azure's network, each at every instance that lists it.
 
     An ExpressRoute gateway's are the Microsoft edge, two a circuit (published); a Route Server
-    and a VPN gateway beside it are listed as well, with ASNs of their own. An active-active VPN
+    and a VPN gateway beside it are listed as well, with other ASNs. An active-active VPN
     gateway lists itself and its twin instance too, with its own ASN (published); beside an
     ExpressRoute gateway or a Route Server also these, and the Microsoft edge (assumed: published
     are the routes from there).
@@ -115,7 +115,7 @@ def learned_routes(gateway: Gateway) -> Routes:
 
 
 def is_static(gateway: Gateway | None) -> bool:
-    """Whether nobody tells a gateway a route: it has no BGP, or static tunnels and no peer."""
+    """Whether a gateway receives no routes: it has no BGP, or static tunnels and no peer."""
     if gateway is None:
         return False
     return not gateway.bgp or (bool(static_tunnels(gateway)) and not external_peers(gateway))
@@ -175,7 +175,7 @@ def gateway_has_a_connected_bgp_peer(gateway: Gateway | None, role: Role) -> Cla
 
 
 def gateway_has_all_its_bgp_peers(gateway: Gateway | None, role: Role) -> Claim:
-    """Every BGP session that leads out of the gateway is up; where some are, it is degraded.
+    """Every BGP session that leads out of the gateway is up; if some are, it is degraded.
 
     A circuit ends at two edge routers (published), so an ExpressRoute gateway that lists one
     is degraded as well.
@@ -202,7 +202,7 @@ def gateway_has_all_its_bgp_peers(gateway: Gateway | None, role: Role) -> Claim:
 
 
 def _listed(peers: Sequence[BgpPeer], among: Sequence[BgpPeer] = ()) -> str:
-    """Peers and their states; with the local address where one is listed at two instances."""
+    """Peers and their states; with the local address if one is listed at two instances."""
     known = among or peers
     twice = len({peer.neighbor for peer in known}) < len(known)
     return ", ".join(
@@ -256,7 +256,7 @@ def _has_learned(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Net
 def gateway_has_been_healthy_for(
     gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Network], hold_s: float
 ) -> Claim:
-    """Claim that the remote prefixes come from sessions that have been up for a hold time (s).
+    """Claim that the remote prefixes come from sessions that have been up for a hold time, in s.
 
     Decides for a VPN gateway only: the sessions of an ExpressRoute gateway end at Microsoft's edge
     and stay up while the circuit is down (``planning.switch.hold_time``).
@@ -329,7 +329,7 @@ def gateway_does_not_originate(
     """Claim that the gateway originates none of the prefixes."""
     name = "gateway_does_not_originate_the_spoke"
     if gateway is not None and is_static(gateway):
-        return Claim(name, Verdict.HOLDS, f"{gateway.name} has no BGP: it tells nobody of it")
+        return Claim(name, Verdict.HOLDS, f"{gateway.name} has no BGP: it advertises no route")
     if gateway is None or not gateway.learned_routes.value:
         return Claim(name, Verdict.UNKNOWN, _unread(gateway, role))
     exact = originated(gateway).networks
@@ -375,13 +375,13 @@ def network_is_at_rest(network: VirtualNetwork | None, name: str) -> Claim:
 
 
 def spoke_has_no_gateway_of_its_own(network: VirtualNetwork | None, name: str) -> Claim:
-    """Claim that a VNet has no gateway of its own: with one it cannot use a remote one."""
+    """Claim that a VNet does not have its own gateway: with one it cannot use a remote one."""
     claim = "spoke_has_no_gateway_of_its_own"
     if network is None:
         return Claim(claim, Verdict.UNKNOWN, f"{name} could not be read")
     if network.has_gateway:
-        return Claim(claim, Verdict.FAILS, f"{name} has a gateway of its own")
-    return Claim(claim, Verdict.HOLDS, f"{name} has no gateway of its own")
+        return Claim(claim, Verdict.FAILS, f"{name} has its own gateway")
+    return Claim(claim, Verdict.HOLDS, f"{name} does not have its own gateway")
 
 
 def peering_is_connected(peering: Peering | None, name: str) -> Claim:

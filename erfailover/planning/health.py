@@ -25,7 +25,7 @@ class SpokeHealth:
 
     Attributes:
         path: ``expressroute``, ``ipsec``, ``none`` or ``unknown``.
-        healthy: whether that path works; None where it is not known.
+        healthy: whether that path works; None if it is not known.
         claims: what that rests on.
         prestaged: whether the peerings with the backup hub are there, ready: a switch to IPsec
             then writes two of the spoke's peerings and nothing before.
@@ -39,7 +39,7 @@ class SpokeHealth:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What does not hold, in words; where all holds, what was seen."""
+        """What does not hold, in words; if all holds, what was seen."""
         bad = tuple(each.seen for each in self.claims if each.verdict is not Verdict.HOLDS)
         return bad or tuple(each.seen for each in self.claims)
 
@@ -79,7 +79,7 @@ def judge(
     Args:
         site: what there should be.
         observed: what there is.
-        circuits: what the gateways hang on, where that was read; it gives warnings only.
+        circuits: what the gateways hang on, if that was read; it gives warnings only.
     """
     spokes = tuple(_spoke(site, observed, spoke) for spoke in site.spokes)
     paths = {spoke.path for spoke in spokes}

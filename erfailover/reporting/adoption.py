@@ -43,7 +43,7 @@ def site_file(found: Found, adoption: Adoption) -> str:
 
 def _head(found: Found, adoption: Adoption) -> Iterator[str]:
     yield from _comment(
-        f"A site of erfailover: what stood in Azure at {found.observed.taken_at}, as read by "
+        f"A site of erfailover: what existed in Azure at {found.observed.taken_at}, as read by "
         '"erfailover init --from-azure", which changed nothing there. Everything is named by its '
         "full resource id, so subscriptions, groups and regions may differ."
     )
@@ -82,7 +82,7 @@ def _site(adoption: Adoption) -> Iterator[str]:
     yield f"# state: azblob://account/container/{site.name}"
     yield ""
     yield from _comment(
-        "Where the peerings stand in code as well (terraform or bicep), status warns while they "
+        "If the peerings are in code as well (terraform or bicep), status warns while they "
         "differ from on_expressroute: the next apply would undo a switch."
     )
     yield "# managed_by: terraform"
@@ -195,7 +195,7 @@ def _rest(found: Found, adoption: Adoption) -> Iterator[str]:
             yield "# drill: {peering_location: Amsterdam}"
     else:
         yield from _comment(
-            "A drill points the primary's local network gateway at an address where nobody answers."
+            "A drill points the primary's local network gateway at an unused address."
         )
         yield "# drill:"
         yield "#   local_network_gateway: /subscriptions/.../localNetworkGateways/NAME"
@@ -218,7 +218,7 @@ def _noted(line: str, note: str) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Return a text as YAML writes it, in quotes where it would be read as something else."""
+    """Return a text as YAML writes it, in quotes if it would be read as something else."""
     return yaml.safe_dump([text], width=10_000, allow_unicode=True)[2:].rstrip("\n")
 
 

@@ -16,7 +16,7 @@ MOST_DEPTH = 100
 SIZE, TIMES_LARGER = 1_000_000, 10
 """How large a result may be: so many characters and values, and so many times what is queried."""
 WORK, TIMES_LOOKED_AT = 10_000_000, 100
-"""How much may be looked at in all, likewise."""
+"""How much may be visited in all, and how often."""
 
 
 PLAIN = (str, int, float, list, dict, type(None))

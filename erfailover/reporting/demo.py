@@ -28,7 +28,7 @@ class Stage:
 
 
 STORY = (
-    Stage("The whole topology is made.", "provision --yes", "expressroute"),
+    Stage("The topology is created.", "provision --yes", "expressroute"),
     Stage(
         "ExpressRoute fails. The office is cut off; the Internet path stays.",
         "drill start --yes",
@@ -88,7 +88,7 @@ def summary_text(story: list[Told], total_s: float) -> str:
     ]
     table = tables.table(
         "The story, as it came out (seconds: modelled, Azure's time)",
-        ("stage", "path", "office", "Internet", "as told", "seconds"),
+        ("stage", "path", "office", "Internet", "as expected", "seconds"),
         rows,
     )
     good = all(told.as_told for told in story) and len(story) == len(STORY)

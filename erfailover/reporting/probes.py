@@ -29,7 +29,7 @@ def line(probe: Mapping[str, Any]) -> str:
 
 
 def text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
-    """Probe results for people: a table, then what came back where it was not as expected."""
+    """Probe results for people: a table, then what came back if it was not as expected."""
     rows = [
         (
             VERDICT_WORD[_verdict(each.up, each.as_expected)],

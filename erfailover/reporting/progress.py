@@ -60,7 +60,7 @@ class ProgressView:
     """A run at one moment.
 
     Attributes:
-        total: how many tasks there are; None where that is not known.
+        total: how many tasks there are; None if that is not known.
         in_flight: what is in flight, in the order in which it was started.
         held_up: titles of what is ready and waits for another, and why.
     """

@@ -40,7 +40,7 @@ def plan_text(plan: ProvisionPlan) -> str:
             [*lines, f"Nothing to change: {counted(len(every), 'resource')} are as they should be."]
         )
     summary = summary_line(counts[Change.CREATE], counts[Change.UPDATE], 0)
-    kept = f"{counts[Change.KEEP]} kept as they are."
+    kept = f"{counts[Change.KEEP]} unchanged."
     return "\n".join([*lines, *_expected_lines(plan), "", kept, summary])
 
 

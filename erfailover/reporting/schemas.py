@@ -23,7 +23,7 @@ def names() -> list[str]:
 
 
 def text(name: str) -> str:
-    """Return a schema as it stands in its file; raises ``FileNotFoundError`` for no such schema."""
+    """Return the text of a schema; raises ``FileNotFoundError`` for no such schema."""
     found: str = (_folder() / f"{name}.json").read_text("utf-8")
     return found
 

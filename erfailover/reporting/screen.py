@@ -17,7 +17,7 @@ from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.marks import ASCII_SIGN, COLOUR, SIGN, Mark
 
 WIDTH = 100
-"""Where there is no terminal: so that files and documents do not depend on a window."""
+"""If there is no terminal: so that files and documents do not depend on a window."""
 NARROWEST = 80
 
 DRAWN = "╔═╗║╚╝┌─┐│└┘╣╠╢╟╡╞┤├┄✓✗…"
@@ -26,7 +26,7 @@ DRAWN = "╔═╗║╚╝┌─┐│└┘╣╠╢╟╡╞┤├┄✓✗�
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Where a text is shown; as it stands, a file.
+    """Where a text is shown; by default, a file.
 
     Attributes:
         width: in columns.

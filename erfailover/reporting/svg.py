@@ -82,7 +82,7 @@ def file(
     description: str = "",
     **style: Attribute,
 ) -> str:
-    """Return a picture as a file, with a ground of its own: it is read in dark viewers too.
+    """Return a picture as a file, with its own background: it is read in dark viewers too.
 
     Args:
         width: of the picture.
@@ -110,5 +110,5 @@ def file(
 
 
 def markup(root: Element) -> str:
-    """Return a picture as text that can stand in a page."""
+    """Return a picture as text that can be part of a page."""
     return ElementTree.tostring(root, encoding="unicode")

@@ -22,12 +22,12 @@ def table(
     """Return a table in plain text.
 
     Args:
-        title: what stands above it.
+        title: the text above it.
         headings: of its columns.
         rows: its cells; None is shown as ``-``.
         screen: what it is shown on.
-        fold: the columns that may be folded where it is too wide; None for all.
-        spare: the columns that are left out where it is too wide.
+        fold: the columns that may be folded if it is too wide; None for all.
+        spare: the columns that are left out if it is too wide.
     """
     cells = [[_cell(each) for each in row] for row in rows]
     shown, tight = _fitting(headings, cells, spare, screen.width)
@@ -50,7 +50,7 @@ def table(
 def _fitting(
     headings: Sequence[str], cells: Sequence[Sequence[Text]], spare: Sequence[str], width: int
 ) -> tuple[list[int], bool]:
-    """Which columns are shown, and whether they stand close together: the first that fits."""
+    """Which columns are shown, and whether they are close together: the first that fits."""
     widths = [
         max([len(heading), *(row[index].cell_len for row in cells)])
         for index, heading in enumerate(headings)

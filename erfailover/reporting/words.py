@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 PATH_NAMES = {"expressroute": "ExpressRoute", "ipsec": "IPsec"}
 NO_PATH = {"none": "on NO path", "unknown": "path unknown"}
-"""What is said of a spoke that is on neither path."""
+"""The words for a spoke that is on neither path."""
 
 
 def path_name(path: str) -> str:

@@ -1,8 +1,8 @@
 """The controller's clock: waits, deadlines and reports in Azure's seconds.
 
 Everything that waits takes a clock. The system's clock can run at a lab's speed
-(``ERFAILOVER_CLOCK_SPEED``), so that a minute of the lab is a minute here. Tests bring a clock
-of their own that jumps; it has the same methods.
+(``ERFAILOVER_CLOCK_SPEED``), so that a minute of the lab is a minute here. Tests bring their
+own clock, which jumps; it has the same methods.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ class SystemClock:
 
 
 def start(clock: Clock, work: Callable[[], T], name: str = "worker") -> Future[T]:
-    """Do something in a thread of its own that the clock knows of.
+    """Do something in a new thread that the clock knows of.
 
     The thread is a daemon: an interrupted program does not wait for it. It goes on in the context
-    of the one that starts it: who is told of its waits is the same (``waits``).
+    of the one that starts it: the same listener gets its waits (``waits``).
     """
     future: Future[T] = Future()
     context = copy_context()

@@ -71,9 +71,9 @@ def run(
     width: Width | None = None,
     max_failures: int | None = None,
 ) -> Results:
-    """Run tasks in the order of their needs, side by side where they do not conflict.
+    """Run tasks in the order of their needs, side by side if they do not conflict.
 
-    Of what is ready, what stands first in the sequence starts first. After a failure nothing new
+    Of what is ready, the first in the sequence starts first. After a failure nothing new
     is started that needs the failed task; what does not need it goes on. Ctrl-C once: what is in
     flight is waited for, and nothing new starts but what completes what was begun; twice: it
     stops now.
@@ -81,7 +81,7 @@ def run(
     Args:
         tasks: what to do, what matters most first.
         clock: whose seconds count.
-        listener: told of every event, before a task starts and after it ended, and of waits.
+        listener: gets every event, before a task starts and after it ended, and waits.
         width: how many may be under way at once.
         max_failures: after how many failures nothing new is begun; None for no limit.
 
@@ -115,7 +115,7 @@ class _Run:
         self.owned: set[str] = set()
         self.referred: Counter[str] = Counter()
         self.refused: dict[str, bool] = {}
-        """Of the tasks that told of a wait: whether they wait because Azure refused them."""
+        """Of the tasks that reported a wait: whether they wait because Azure throttled them."""
         self.refused_since = False
         """Whether one was refused since what is ready was last looked at."""
         self.began: dict[str, float] = {}
@@ -123,9 +123,9 @@ class _Run:
         self.lost: set[str] = set()
         self.interrupted = self.told_interruption = False
         self.abandoned = False
-        """Whether nobody waits for the end any more."""
+        """Whether no caller waits for the end any more."""
         self.held_up: set[str] = set()
-        """The tasks that were told to wait for another."""
+        """The tasks that must wait for another."""
 
     @property
     def stopping(self) -> bool:
@@ -134,7 +134,7 @@ class _Run:
         return self.interrupted or (self.max_failures is not None and failed > self.max_failures)
 
     def to_the_end(self) -> Results:
-        """Run the tasks from a thread of its own; this one only waits for it.
+        """Run the tasks from a new thread; this one only waits for it.
 
         Python raises ``KeyboardInterrupt`` in the main thread, at any instruction. Here it can
         interrupt nothing but that thread's start, which is repeated, and the wait.
@@ -323,7 +323,7 @@ class _Run:
         left = len(work) - len(under_way) - ended
         message = f"interrupted: {done} done, {left} not begun"
         if under_way:
-            message += f"; Azure goes on with: {', '.join(under_way)}"
+            message += f"; Azure is still processing: {', '.join(under_way)}"
         return Interrupted(message, "Run the command again to resume.")
 
 

@@ -45,7 +45,7 @@ def append(stream: FileIO, content: bytes) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder of the owner alone, and every folder above that is missing likewise.
+    """Make a folder that only the owner can use, and every missing folder above it in the same way.
 
     The umask does not matter. The permissions of folders that are there are left as they are,
     except that those of the folder itself are reduced to the owner's.

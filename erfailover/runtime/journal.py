@@ -35,7 +35,7 @@ class Log(Protocol):
         """Where it is, for messages."""
 
     def read(self) -> bytes:
-        """All lines; empty where there are none."""
+        """All lines; empty if there are none."""
 
     def append(self, lines: bytes) -> None:
         """Add whole lines; returns when they are kept."""
@@ -44,7 +44,7 @@ class Log(Protocol):
 class Journal:
     """The journal of one site, and the run whose records are added to it.
 
-    Records are appended in their order by a thread of their own. So a store that is slow, full or
+    Records are appended in their order by a separate thread. So a store that is slow, full or
     silent holds up only whoever asks for its confirmation, and what could not be appended is
     tried again with the next record.
 
@@ -147,7 +147,7 @@ class Journal:
 
 
 def _answer(batch: Iterable[tuple[bytes, Future[None]]], error: Exception | None) -> None:
-    """Tell whoever waits for records what became of them; a later success is not told again."""
+    """Report to the waiting threads what became of their records; a later success is ignored."""
     for _, kept in batch:
         if kept.done():
             continue

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from erfailover.errors import printable
 
 PROGRESS = "erfailover.progress"
-"""The logger of what an operator is told in any case."""
+"""The logger of what is always shown to an operator."""
 
 CHATTY = ("azure", "msal", "requests", "urllib3")
 """Loggers of libraries: they repeat what ours say, and some of them print whole URLs."""
@@ -94,7 +94,7 @@ class Written(logging.Handler):
         self.setFormatter(JsonFormat() if as_json else TextFormat())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; what fails at it is nobody's business but logging's."""
+        """Write one record; a failure here is for logging to handle."""
         try:
             self._write(self.format(record))
         except Exception:
@@ -102,7 +102,7 @@ class Written(logging.Handler):
 
 
 class ToLog(io.StringIO):
-    """A text file whose every flush becomes one record: progress, where the log is JSON."""
+    """A text file whose every flush becomes one record: progress, if the log is JSON."""
 
     def __init__(self, logger: str = PROGRESS) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ def begin(verbosity: int, *, as_json: bool, write: Callable[[str], None] = to_st
     """Log from now on, until ``end``.
 
     Args:
-        verbosity: 0 for warnings and what the operator is told, 1 for every request, 2 for
+        verbosity: 0 for warnings and what is always shown, 1 for every request, 2 for
             retries, waits and which credential gave the token as well.
         as_json: every record as JSON, progress included; else text, and progress is not logged.
         write: writes a line: to standard error, above whatever is live there.
@@ -144,7 +144,7 @@ def begin(verbosity: int, *, as_json: bool, write: Callable[[str], None] = to_st
 
 
 def end() -> None:
-    """Log no longer; nothing happens where nothing was begun."""
+    """Log no longer; nothing happens if nothing was begun."""
     root = logging.getLogger()
     for handler in [each for each in root.handlers if isinstance(each, Written)]:
         root.removeHandler(handler)

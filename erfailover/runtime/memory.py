@@ -2,7 +2,7 @@
 
 Loading the SDK makes some two hundred thousand objects, none of them garbage; looking through them
 whenever 700 more were made takes a seventh of the processor time of loading. And glibc gives up to
-eight threads a core a heap of their own, none of which gives back what it once took: with 500
+eight threads a core their own heaps, none of which gives back what it once took: with 500
 spokes that is 80 MB of 240 (both measured). Only one thread at a time runs Python, so that one heap
 serves them all.
 """

@@ -1,7 +1,7 @@
 """The shared keys of the tunnels and the machines' password: made, kept, never shown.
 
 Owns one file in the site's state folder, readable by its owner alone and replaced in one piece.
-A value given in the environment goes before all others; then a key vault's, where the site names
+A value given in the environment goes before all others; then a key vault's, if the site names
 one, of which only the version is kept here; then a kept one; what is none of these is generated.
 No value is ever printed, logged, or part of a plan or a message.
 """
@@ -58,7 +58,7 @@ class Secrets:
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values of the environment: for a name, or for every shared key (``shared-key``)."""
     vault_id: str | None = None
-    """The id of the key vault's secret that is the shared key; None where no vault is named."""
+    """The id of the key vault's secret that is the shared key; None if no vault is named."""
     _vault_key: VaultKey | None = None
     _kept: dict[str, str] = field(default_factory=dict, repr=False)
     _written: dict[str, str] = field(default_factory=dict, repr=False)
@@ -122,7 +122,7 @@ class Secrets:
     def carries(self, resource_id: str, name: str) -> bool:
         """Whether a resource was last given the secret's present value.
 
-        Where that is not certain, it may have another key than its opposite end.
+        If that is not certain, it may have another key than its opposite end.
         """
         with self._lock:
             written = self._written.get(resource_id.lower())

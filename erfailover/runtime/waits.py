@@ -1,8 +1,8 @@
-"""Why something waits, told to whoever listens: from the depth of a request up to a step's line.
+"""Why something waits, reported to the listener: from the depth of a request up to a step's line.
 
 A task of the executor has a listener for as long as it runs, in its thread and in those that it
 starts (``clock.start``). What waits on its behalf, far below, tells it; nothing is passed through
-all the calls between. Without a listener nothing is told. Decides nothing, and never waits.
+all the calls between. Without a listener nothing is reported. Decides nothing, and never waits.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Wait:
     """A wait.
 
     Attributes:
-        why: in words; empty where what was told of before is over.
-        seconds: how long it is; None where that is not known.
-        attempt: which attempt comes after it; 1 where nothing was tried yet.
+        why: in words; empty if the wait reported before is over.
+        seconds: how long it is; None if that is not known.
+        attempt: which attempt comes after it; 1 if nothing was tried yet.
         refused: whether Azure refused the last attempt because of another operation: nothing of
             it is under way.
     """
@@ -35,12 +35,12 @@ class Wait:
 
 
 Listener = Callable[[Wait], None]
-_LISTENER: ContextVar[Listener | None] = ContextVar("who is told of waits", default=None)
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener of waits", default=None)
 
 
 @contextmanager
 def heard_by(listener: Listener) -> Iterator[None]:
-    """Have a listener told of every wait within."""
+    """Report every wait within to a listener."""
     token = _LISTENER.set(listener)
     try:
         yield

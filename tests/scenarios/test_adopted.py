@@ -74,7 +74,7 @@ def touched(site: Site) -> set[str]:
 
 
 def without(text: str, site: Site, *names: str) -> Any:
-    """A GET's answer without some properties of the site's peerings, wherever they stand."""
+    """A response to a GET without some properties of the site's peerings, wherever they are."""
     ours = touched(site)
 
     def cut(value: Any) -> Any:
@@ -264,7 +264,7 @@ def test_a_vnet_that_may_not_be_read_stops_the_adoption_unless_the_spokes_are_na
     stage = adopted.stage
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", "*/virtualNetworks/vnet-ml", times=0))
     assert stage.run(*adopted.init) == 4
-    assert "whether these are spokes cannot be told: vnet-ml" in stage.err
+    assert "Unknown whether these are spokes: vnet-ml" in stage.err
     assert not (stage.folder / "erfailover.yaml").exists()
     stage.do(*adopted.init, "--spoke", "vnet-erp", "--spoke", adopted.world.spoke(SPOKES[6]))
     assert [each.name for each in site_of(adopted).spokes] == ["vnet-erp", "vnet-web"]
@@ -300,7 +300,7 @@ def test_a_file_that_is_there_stays_and_azure_is_not_even_asked(adopted: Adopted
     file.write_text("mine\n")
     before = len(stage.lab.trace)
     assert stage.run(*adopted.init) == 2
-    assert "is there already" in stage.err
+    assert "already exists" in stage.err
     assert (file.read_text(), len(stage.lab.trace)) == ("mine\n", before)
 
 

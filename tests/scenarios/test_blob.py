@@ -157,7 +157,7 @@ def test_while_the_store_is_away_break_glass_goes_on_and_is_merged_afterwards(
     port = int(endpoint.split(":")[2].split("/")[0])
     with running(folder, port):
         stage.do("drill", "stop", "--yes")
-        assert "record(s) of this machine's journal are now in azblob://" in stage.err
+        assert "of this machine's journal to azblob://" in stage.err
         stage = there.at("another")
         commands = ["provision", "drill start", "switch", "drill stop"]
         assert outcomes(stage) == [(command, "done") for command in commands]

@@ -117,5 +117,5 @@ def test_a_primary_that_is_out_of_service_keeps_nobody_from_leaving_it(adopted: 
     assert stage.run("status") == 6
     (primary, _) = lines["connections"]
     assert "circuit circuit-ams (Amsterdam): its private peering is Disabled" in primary["seen"]
-    assert primary["seen"].endswith("That keeps nobody from leaving ergw-weu")
+    assert primary["seen"].endswith("This does not prevent leaving ergw-weu")
     assert stage.json("switch", "--to", "ipsec", "--yes", "--planned")["verified"] is True

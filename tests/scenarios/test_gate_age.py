@@ -15,7 +15,13 @@ def test_a_table_that_waits_for_room_under_the_limits_is_read_again(provisioned:
     before = len(stage.lab.trace)
     stage.lab.add_faults(
         Fault(
-            FaultKind.ANSWER, "GET", f"*{NETWORK}", nth=2, status=429, code="Throttled", headers=USED_UP
+            FaultKind.ANSWER,
+            "GET",
+            f"*{NETWORK}",
+            nth=2,
+            status=429,
+            code="Throttled",
+            headers=USED_UP,
         )
     )
     stage.do("switch", "--to", "ipsec", "--yes")

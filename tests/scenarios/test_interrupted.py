@@ -38,7 +38,7 @@ def test_an_interrupted_switch_says_where_it_stands_and_the_same_command_goes_on
     assert "Traceback" not in out + err
     done = 4 if write == 3 else write  # the make of what was broken is done all the same
     assert f"interrupted: {done} done, {5 - done} not begun" in err
-    assert "Run the same command again" in err
+    assert "Run the command again to resume" in err
 
     again = command("switch", "--to", "ipsec", "--yes", "--planned")
     out, err = again.communicate(timeout=120)
@@ -59,10 +59,13 @@ def test_a_second_ctrl_c_stops_at_once_and_the_same_command_goes_on(provisioned:
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert "Traceback" not in out + err
-    assert "Azure goes on with: 1. allow vnet1 to use the gateway in vnet3" in err
+    assert "Azure is still processing: 1. allow vnet1 to use the gateway in vnet3" in err
     stage.lab.clock = ResumedClock(SPEED, stage.lab.clock.now())
     again = command("switch", "--to", "ipsec", "--yes", "--planned")
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
-    assert "Re-attaching to what an earlier run left in flight: 1. lend" in err
+    assert (
+        "Re-attaching to what an earlier run left in flight: 1. allow vnet1 to use the gateway"
+        in err
+    )
     assert stage.cuts == []

@@ -275,7 +275,7 @@ def test_machines_with_an_ssh_key_have_no_password_and_none_is_made(stage: Stage
     assert "SSH" not in stage.out
     with_key(rsa(2048))
     assert "Nothing to change" in stage.do("provision", "--yes")
-    assert "machine vm1: made without the site file's SSH key" in stage.out
+    assert "machine vm1: created without the site file's SSH key" in stage.out
 
 
 def test_a_machine_with_a_password_keeps_it_when_it_is_written_again(provisioned: Stage) -> None:

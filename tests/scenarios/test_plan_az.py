@@ -137,7 +137,7 @@ def test_where_the_make_is_refused_the_script_says_how_to_take_the_break_back(
     script = stage.do("switch", "--to", "ipsec", "--dry-run", "-o", "az")
     done, calls = played(script, stage.folder, refused="useRemoteGateways=true")
     assert done.returncode != 0
-    assert "STOP: step 4 of vnet1 failed; take it back as said below it" in done.stderr
+    assert "STOP: step 4 of vnet1 failed; roll it back as described below it" in done.stderr
     assert writes(calls) == ALL[:4]
     after = script[script.index("If step 4 is refused") :]
     back = after[: after.index("# 5.")].replace("# az", "az").replace("#     ", "    ")
@@ -191,7 +191,7 @@ def test_the_script_by_the_real_az_ends_where_a_switch_does(
     stage.pass_time(200.0)
     script = stage.do("switch", "--to", way, "--dry-run", "-o", "az")
     before = stage.lab.snapshot()
-    stage.do("switch", "--to", way, "--yes")
+    stage.do("switch", "--to", way, "--yes", "--planned")
     wanted = peerings(stage)
     stage.lab.restore(before)
     assert peerings(stage) != wanted

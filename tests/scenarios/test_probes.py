@@ -138,7 +138,7 @@ def test_a_probe_that_cannot_be_asked_neither_stops_a_switch_nor_is_an_outage(
     )
     told = report()
     assert [each["how"] for each in told["outages"]] == ["probe", "steps"]
-    assert "not measured: no-such-program is not there" in told["outages"][0]["told"]
+    assert "not measured: no-such-program was not found" in told["outages"][0]["told"]
     assert told["spokes"][0]["state"] == "on IPsec"
     assert "cannot be asked: no-such-program" in stage.err
 

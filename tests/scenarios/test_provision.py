@@ -288,7 +288,7 @@ def test_destroy_keeps_and_names_what_is_not_ours(provisioned: Stage, sdk: Any) 
     stage.pass_time(10.0)
     result = stage.json("destroy", "--yes")
     assert result["failed"] == 0
-    assert "route table theirs: not made by erfailover for poc" in result["kept"]
+    assert "route table theirs: not created by erfailover for poc" in result["kept"]
     assert stage.resource("Microsoft.Network/routeTables", "theirs") is not None
     assert list(stage.lab.world.iter_by_type("Microsoft.Network/virtualNetworkGateways")) == []
 

@@ -23,7 +23,7 @@ def test_a_switch_is_told_outcome_first_with_its_timeline_and_the_way_back(
     stage = provisioned
     stage.do("drill", "start", "--yes")
     out = stage.do("switch", "--to", "ipsec", "--yes", "--planned", "--report", "night.html")
-    assert out.startswith("poc is on IPsec; verified.\n5 peering(s) written: vnet3-to-vnet1, ")
+    assert out.startswith("poc is on IPsec; verified.\n5 peerings written: vnet3-to-vnet1, ")
     assert "Outage: at most" in out
     assert "3. disconnect vnet1 from the gateway in vnet2" in out
     assert "vng2 originates vnet1" in out
@@ -79,7 +79,7 @@ def test_a_report_that_could_not_be_written_is_refused_before_anything_is_done(
 def test_a_refused_switch_leaves_no_report_and_says_so(provisioned: Stage) -> None:
     stage = provisioned
     assert stage.run("switch", "--to", "ipsec", "--report", "night.html") == 3
-    assert "No report was written to night.html: nothing was begun." in stage.err
+    assert "No report was written to night.html: the run did not start." in stage.err
     assert not (stage.folder / "night.html").exists()
 
 

@@ -78,7 +78,10 @@ def test_an_operation_in_flight_is_re_attached_to(provisioned: Stage) -> None:
     stage.clock.sleep(stage.lab.clock.now() - stage.clock.now())
     stage.lab.clock = stage.clock
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
-    assert "Re-attaching to what an earlier run left in flight: 1. lend" in stage.err
+    assert (
+        "Re-attaching to what an earlier run left in flight: 1. allow vnet1 to use the gateway"
+        in stage.err
+    )
     assert "allow vnet1 to use the gateway in vnet3: Succeeded" in stage.err
     watched = [each.path for each in stage.lab.trace if each.method == "GET"]
     operation = re.search(r"/operations/([0-9a-f-]+)", accepted["operation"])

@@ -259,7 +259,7 @@ def test_a_network_across_tenants_is_adopted_with_both_named(across: Across) -> 
     assert stage.json("status")["ready"] is True
     for wrong, said in (
         ("contoso.com", "expected a tenant's id (a GUID), found 'contoso.com'"),
-        (f"{across.away}=managed-identity", "gives tokens of its own tenant only"),
+        (f"{across.away}=managed-identity", "gives tokens for its home tenant only"),
         (f"{across.away}=x", "found 'x'"),
     ):
         assert stage.run(*across.init, "--force", "--tenant", wrong) == 2

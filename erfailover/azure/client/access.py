@@ -32,8 +32,8 @@ from erfailover.azure.client.tenants import Tenants
 from erfailover.model.site import TenantCredential
 
 POOL = 160
-"""Connections kept to a host: for as many writes as are in flight at once, and readings. The SDK's
-own 10 make every further request of a run open, and then drop, one of its own."""
+"""Connections kept to a host: for as many writes as are in flight at once, and readings. With the
+SDK's default of 10, every further request of a run opens a new connection and then drops it."""
 
 CONNECT_S, ANSWER_S = 15.0, 60.0
 """How long an answer is waited for, in wall seconds. The SDK's 300 s would outlast a deadline;
@@ -46,7 +46,7 @@ AZ_S = 30
 class OneContextAdapter(HTTPAdapter):
     """Connections that share one TLS context.
 
-    requests has each connection make a context of its own and read the certificate authorities
+    requests has each connection make its own context and read the certificate authorities
     into it, which takes more of the processor than the request (seen by running it).
     """
 
@@ -122,7 +122,7 @@ class Access:
 
     @property
     def credential(self) -> SharedCredential:
-        """The credential that signs in, unless a tenant has one of its own."""
+        """The credential that signs in, unless a tenant has its own."""
         return self.tenants.home
 
     def transport(

@@ -1,7 +1,7 @@
 """The api-version that requests carry: the SDK's, or the one in the site file.
 
-The SDK's clients have no setting for it (azure-mgmt-network 33.1: each call has a version of its
-own), so a policy writes it into the URL. URLs that Azure gave, of operations, stay as they are.
+The SDK's clients have no setting for it (azure-mgmt-network 33.1: each call has its own
+version), so a policy writes it into the URL. URLs that Azure gave, of operations, stay as they are.
 """
 
 from __future__ import annotations

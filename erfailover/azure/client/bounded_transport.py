@@ -38,7 +38,7 @@ WHOLE = 2.0
 """How many times as long as for its first byte an answer is waited for."""
 SLICE = 64 * 1024
 SLEEP_S = 5.0
-"""The longest pause that the SDK's own retries make: azure-identity's heed any Retry-After."""
+"""The longest pause that the SDK's own retries make: azure-identity obeys any Retry-After."""
 PORTS = {"https": 443, "http": 80}
 
 

@@ -42,8 +42,8 @@ class Cloud:
         endpoint: the management endpoint, without a slash at its end.
         scope: what a token for it is asked for.
         authority: the token issuer, ``https://host``.
-        storage_suffix: what follows ``account.blob.``; None where it is not known.
-        ca: the certificate authorities to trust instead of the public ones; None where those
+        storage_suffix: what follows ``account.blob.``; None if it is not known.
+        ca: the certificate authorities to trust instead of the public ones; None if those
             count, or a variable names others.
         api_versions: the api-versions that requests carry, by provider, instead of the SDK's.
     """
@@ -66,7 +66,7 @@ class Cloud:
 
     @property
     def told(self) -> str:
-        """The cloud for people: its name, where it has one, and its endpoint."""
+        """The cloud for people: its name, if it has one, and its endpoint."""
         return self.endpoint if self.name in self.endpoint else f"{self.name}, {self.endpoint}"
 
     def blob_endpoint(self, account: str) -> str | None:
@@ -152,7 +152,7 @@ def resolve(
 
 
 def at(endpoint: str, otherwise: Cloud) -> Cloud:
-    """Return the cloud at an endpoint: Microsoft's where it is one, else another cloud with it."""
+    """Return the cloud at an endpoint: Microsoft's if it is one, else another cloud with it."""
     endpoint = endpoint.rstrip("/")
     names: tuple[CloudName, ...] = ("public", "usgovernment", "china")
     for name in names:

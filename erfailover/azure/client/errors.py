@@ -156,8 +156,8 @@ ADVICE = (
     ),
     (
         "RemotePeeringIsDisconnected",
-        "Azure's rule: a peering cannot be made while its opposite is Disconnected. Run the "
-        "command again: it writes the opposite anew first.",
+        "Azure's rule: a peering cannot be created while its opposite is Disconnected. Run the "
+        "command again: it recreates the opposite one first.",
     ),
     (
         "AnotherPeeringAlreadyReferencesRemoteVnet",
@@ -189,7 +189,7 @@ ADVICE = (
     ("RequestDisallowedByPolicy", "A policy of the subscription forbids it; it is named above."),
     ("NonAzSkusNotAllowedForVPNGateway", "Take an AZ SKU (VpnGw1AZ) in the site file."),
 )
-"""What stands in a refusal's code or message, and what to do; the first that fits counts."""
+"""Texts in the code or message of a rejection, and what to do; the first match counts."""
 
 
 def translate(error: AzureError, what: str) -> AzureFailure:
@@ -207,7 +207,7 @@ def translate(error: AzureError, what: str) -> AzureFailure:
             redacted(without_queries(f"no token for {what}: {sign_in.attempts(error)}")),
             _of_transport(error)
             or sign_in.remedy(str(error))
-            or "Sign in (az login, or the AZURE_* variables of a service principal). Where "
+            or "Sign in (az login, or the AZURE_* variables of a service principal). If "
             "ERFAILOVER_ENDPOINT and AZURE_AUTHORITY_HOST are set, check that both answer.",
         )
     if isinstance(error, ServiceRequestError | ServiceResponseError):
@@ -297,7 +297,7 @@ def _kind(status: int, code: str | None, details: list[str]) -> Kind:
         or status == HTTPStatus.REQUEST_TIMEOUT
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     ):
-        return Kind.SERVER  # without a code of Azure's, an answer may be anybody's
+        return Kind.SERVER  # without one of Azure's codes, a proxy may have answered
     if status == HTTPStatus.NOT_FOUND and code in NOT_FOUND:
         return Kind.NOT_FOUND
     if (
@@ -341,7 +341,7 @@ TLS_MARKS = ("certificate_verify_failed", "certificate verify failed", "sslerror
 TLS_ADVICE = (
     "The certificate is not signed by an authority that is trusted here. If that is a private one "
     "(a lab, a cloud of your own, a proxy that looks into TLS), name its file in "
-    "REQUESTS_CA_BUNDLE, or under cloud: ca: in the site file; the variable counts where both are "
+    "REQUESTS_CA_BUNDLE, or under cloud: ca: in the site file; the variable counts if both are "
     "set."
 )
 PROXY_MARKS = ("proxyerror", "unable to connect to proxy", "cannot connect to proxy")

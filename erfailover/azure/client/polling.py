@@ -2,7 +2,7 @@
 
 Azure's Retry-After of 10 s and more would quantise every wait: an operation that takes 2 s is
 noticed after 10 (recorded). So we look after 1 s and then ever less often, the looks of all
-operations within one budget, and honour Retry-After where Azure throttles, which ``retries``
+operations within one budget, and honour Retry-After if Azure throttles, which ``retries``
 does for each look.
 """
 
@@ -44,8 +44,8 @@ class Cadence:
 
 HURRIED = Cadence()
 PATIENT = Cadence(first_s=5.0, share=0.8)
-"""For what nobody waits for, and for hundreds of writes: seven of ten have ended by the first look
-(recorded), and each look costs a request."""
+"""For operations that no caller waits for, and for hundreds of writes: seven of ten have ended by
+the first poll (recorded), and each poll costs a request."""
 
 
 LOOK_S = 30.0
@@ -62,7 +62,7 @@ class Accepted:
     Attributes:
         method: of the request.
         status: HTTP's.
-        operation: the URL at which the operation can be watched; None where it ended at once.
+        operation: the URL at which the operation can be watched; None if it ended at once.
         correlation_id: what Azure's support asks for first.
     """
 

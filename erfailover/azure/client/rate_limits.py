@@ -105,7 +105,7 @@ class Budget:
     def prepay(self, resource_ids: Iterable[str], within_s: float = math.inf) -> None:
         """Take the tokens of some writes to come, and wait until all of them are there.
 
-        What is broken must be made at once: the make does not wait for a token of its own.
+        A spoke that was disconnected must be connected at once: its make does not wait for a token.
 
         Args:
             resource_ids: what is going to be written, once each.
@@ -139,7 +139,7 @@ class Budget:
     def _wait_for(self, method: str, subscription: str, network: bool, count: int) -> None:
         """Wait until there are so many tokens, and take them.
 
-        Who waits keeps nobody waiting who needs less: a reading passes writes that wait for the
+        A request never delays one that needs less: a reading passes writes that wait for the
         next window. Among themselves the waiting are spread over the time to come.
         """
         queue = method, subscription
@@ -211,7 +211,7 @@ class Budget:
         return bucket
 
     def told(self, method: str, url: str, headers: Mapping[str, str]) -> None:
-        """Heed what an answer says is left: others use the same bucket."""
+        """Apply what a response reports as left: other clients use the same bucket."""
         subscription = subscription_of(url)
         kind = KINDS.get(method, WRITES)
         left = headers.get(f"x-ms-ratelimit-remaining-subscription-{kind}")
@@ -222,7 +222,7 @@ class Budget:
             bucket.tokens = min(bucket.tokens, float(left))
 
     def refused(self, method: str, url: str, wait_s: float) -> None:
-        """Azure throttled a request: nobody else of this run asks before its time is over.
+        """Record that Azure throttled a request: this run sends none before its time is up.
 
         Args:
             method: HTTP's.

@@ -32,7 +32,7 @@ class Answer:
 
     Attributes:
         headers: with their names in lower case.
-        claims: of the token that was sent: whose it is; empty where it cannot be read.
+        claims: of the token that was sent: whose it is; empty if it cannot be read.
     """
 
     body: dict[str, Any]

@@ -1,6 +1,6 @@
 """Logs every HTTP request of a run where it leaves the process: ARM's, tokens', storage's.
 
-Stands in the transport and not in a client's pipeline, so that no request passes it by: the
+It is part of the transport and not of a client's pipeline, so that no request bypasses it: the
 credential's, the polls of an operation, each repetition. Never logs a header of the request, a
 body, or the value of a query parameter that is not known to be harmless.
 """

@@ -80,7 +80,7 @@ class Retries:
         renew: makes a fresh credential; a 401 is not cured by the old one (seen by running it).
         contact: whether the endpoint has answered before; noted here when it does.
         jitter: a number in [0, 1), so that many callers do not come back at once.
-        waiting: told why and how long a wait is, before it.
+        waiting: called before each wait with the reason and the duration.
         contention_s: how long another operation is waited for, in seconds; up to the deadline.
     """
 

@@ -33,8 +33,8 @@ class SharedCredential:
     """One credential for every client of a run; renewed as a whole.
 
     Keeps each token until it runs out, so that az is started once and not once a client, and
-    asks once where many threads need one. While the authority fails, a token that is still valid
-    goes on serving, and without one the failure is told to all who asked.
+    asks once if many threads need one. While the authority fails, a token that is still valid
+    goes on serving, and without one every caller gets the failure.
     """
 
     def __init__(self, make: Callable[[], TokenCredential]) -> None:

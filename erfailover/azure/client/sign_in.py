@@ -61,7 +61,7 @@ def remedy(text: str) -> str | None:
     return (
         "Entra refused the credential: https://login.microsoftonline.com/error?code="
         f"{code.group()[6:]} explains why. A user signs in again: az login --tenant TENANT --scope "
-        "SCOPE; an application needs what it says. Where ERFAILOVER_ENDPOINT and "
+        "SCOPE; an application needs what it says. If ERFAILOVER_ENDPOINT and "
         f"AZURE_AUTHORITY_HOST are set, check that both are right; {AGAIN}."
     )
 

@@ -1,6 +1,6 @@
 """Reads a network that is to be adopted: both hubs, their gateways, every VNet peered with them.
 
-Only reads. What may not be read stands in the picture as unknown, with the reason; a hub that
+Only reads. What may not be read is in the picture as unknown, with the reason; a hub that
 is not there, or has no gateway that could be meant, is the caller's mistake and is raised.
 """
 
@@ -26,7 +26,7 @@ from erfailover.planning.adoption.adopt import Found, HubFacts
 from erfailover.runtime.clock import all_at_once
 
 USUAL = {Role.PRIMARY: EXPRESSROUTE, Role.BACKUP: VPN}
-"""Which gateway is meant where a hub has one of either type."""
+"""Which gateway is meant if a hub has one of either type."""
 
 
 @understood("reading of the hubs")
@@ -39,7 +39,7 @@ def discover(reader: Reader, hubs: dict[Role, str], gateways: dict[Role, str | N
         gateways: the ids of their gateways; None to find them by the hub's GatewaySubnet.
 
     Raises:
-        UsageFailure: a hub is not there, or which gateway is meant cannot be told.
+        UsageFailure: a hub does not exist, or it has several gateways and none is named.
     """
     bodies = all_at_once(reader.clock, [partial(reader.get, hubs[role]) for role in Role])
     for role, body in zip(Role, bodies, strict=True):
@@ -109,10 +109,10 @@ def _kind(gateway: Body) -> str:
 
 
 def _locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the peering locations of a gateway's circuits, and of which it could not be told.
+    """Return the peering locations of a gateway's circuits, and the circuits without a known one.
 
-    The connections of a gateway are in its own resource group, unless somebody put them
-    elsewhere: then nothing is said of their circuits, and nothing rests on it.
+    The connections of a gateway are in its own resource group, unless they were put
+    elsewhere: then their circuits are not reported, and nothing depends on them.
     """
     group = group_of(gateway_id)
     try:
@@ -139,7 +139,7 @@ def _locations(reader: Reader, gateway_id: str) -> tuple[tuple[str, ...], tuple[
 
 
 def _place(reader: Reader, circuit_id: str) -> str | None:
-    """Where a circuit is; None where that is not told: it may be somebody else's."""
+    """Return where a circuit is; None if unknown: another party may own the circuit."""
     try:
         body = reader.get(circuit_id) or {}
     except AzureFailure:

@@ -124,7 +124,7 @@ class Readings:
     def _list(self, subscription: str) -> Mapping[str, Body] | None:
         """Every VNet of a subscription that may be read; None if they cannot be listed.
 
-        One that may not be read is left out, as is one that is not there: a read of its own tells.
+        One that may not be read is left out, as is one that does not exist: its own read tells.
         After a list that failed, each VNet is read by itself, so that each has its own reason.
         """
         try:
@@ -242,7 +242,7 @@ class Readings:
         return known[1]
 
     def _shared(self, key: str, max_age_s: float, read: Callable[[], Any], of: str = "") -> Any:
-        """Return a reading that is young enough, made now where there is none."""
+        """Return a reading that is young enough, made now if there is none."""
         clock = self.reader.clock
         with self._lock:
             made = self._made.get(key)

@@ -48,7 +48,7 @@ def circuits(reader: Reader, gateway_id: str, gateway_type: str | None = None) -
     Args:
         reader: where to read.
         gateway_id: the gateway.
-        gateway_type: ``Vpn`` or ``ExpressRoute``; None where it is to be read as well.
+        gateway_type: ``Vpn`` or ``ExpressRoute``; None if it is to be read as well.
     """
     listed, told = _all(
         reader,

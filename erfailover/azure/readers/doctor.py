@@ -1,6 +1,6 @@
 """Reads what ``doctor`` judges, all at once, without a write.
 
-What cannot be read stands in the facts as unknown, with the reason; where nothing can (no token,
+What cannot be read is in the facts as unknown, with the reason; if nothing can (no token,
 no answer), that is one fact and nothing more is asked.
 """
 
@@ -182,7 +182,7 @@ def _sign_in(reader: Reader, group: str) -> SignIn:
         raise
     identity = _identity(answer).value
     if identity is None:
-        raise UnknownReading("the token says nothing of whom it is")
+        raise UnknownReading("the token does not identify its owner")
     return SignIn(identity)
 
 
@@ -192,7 +192,7 @@ def _date(answer: Answer | None) -> Reading[datetime]:
             return Reading(parsedate_to_datetime(answer.headers["date"]))
     except (KeyError, ValueError):
         pass
-    return Reading(None, "no answer told it")
+    return Reading(None, "no response reported it")
 
 
 @understood("list of permissions")
@@ -365,7 +365,7 @@ def _load(reader: Reader, site: Site, now: datetime) -> Load:
 
     Published: supported metrics of virtualNetworkGateways. ``AverageBandwidth`` is bytes a second.
     Without a split the answer is the average of the instances, so they are asked for one by one and
-    added up; a scalable ExpressRoute gateway has a metric of its own, without that dimension.
+    added up; a scalable ExpressRoute gateway has its own metric, without that dimension.
     """
     gateway_id = site.gateway_id(site.primary.gateway)
     properties = section(reader.get(gateway_id), "properties")

@@ -1,6 +1,6 @@
 """Reads a site from Azure into an immutable picture, all reads at once.
 
-A VNet's answer holds its peerings, so one read serves both. What could not be read stands in
+A VNet's answer holds its peerings, so one read serves both. What could not be read is in
 the picture as unknown, with the reason. No token and no answer are raised only if every read of the
 picture met them: otherwise they concern what was read, not the sign-in or the way to Azure.
 """
@@ -223,9 +223,9 @@ def _assembled(
 
 
 def with_gateways_beside(reader: Reader, site: Site, observed: Observed) -> Observed:
-    """Return a picture with the gateways that stand in a hub beside the site's own, read now.
+    """Return a picture with the gateways in a hub besides the site's own, read now.
 
-    Nothing is asked where there are none, which the VNets of the picture tell.
+    Nothing is asked if there are none, which the VNets of the picture tell.
     """
     found: dict[Role, list[str]] = {}
     for role in Role:
@@ -414,7 +414,7 @@ def _bgp_addresses(settings: Body) -> tuple[str, ...]:
     """Every address that a gateway speaks BGP from.
 
     ``bgpPeeringAddress`` names Azure's alone; those of the operator (APIPA, 169.254.21.0 to
-    169.254.22.255) stand with each IP configuration (published: Set-AzVirtualNetworkGateway,
+    169.254.22.255) are listed with each IP configuration (published: Set-AzVirtualNetworkGateway,
     example of a custom BGP address).
     """
     found = [part.strip() for part in text(settings.get("bgpPeeringAddress")).split(",")]

@@ -91,7 +91,7 @@ def _sizes(reader: Reader, place: str) -> dict[str, Iterable[Any]]:
 
 
 def _why_not(size: str, offered: dict[str, Iterable[Any]]) -> str:
-    """Why a size is not to be had; empty where it is. One that lacks a zone still is."""
+    """Why a size is not to be had; empty if it is. One that lacks a zone still is."""
     if size.lower() not in offered:
         return "is not offered in this region"
     for each in offered[size.lower()]:

@@ -1,8 +1,8 @@
 """Reads what lives around the spokes of a site: subnets, route tables, Route Servers, connections.
 
-Everything at once, then what follows from it: each route table once, Route Servers only where a
-hub has their subnet, a gateway's type only where a route makes it matter. Whatever could not be
-read stands in the result with the reason; nothing is raised, since none of it may keep a spoke
+Everything at once, then what follows from it: each route table once, Route Servers only if a
+hub has their subnet, a gateway's type only if a route makes it matter. Whatever could not be
+read is in the result with the reason; nothing is raised, since none of it may keep a spoke
 on a dead hub.
 """
 
@@ -75,7 +75,7 @@ def read(
         reader: where to read.
         site: what to read.
         roles: the hubs whose connections are read for static prefixes: the one to be left.
-        network_body: reads a VNet by its id, where somebody shares his reading; None else.
+        network_body: reads a VNet by its id, if the caller shares its readings; otherwise None.
         leaving: the hub whose gateway's tables are read here, because the observation does not.
     """
     plain = network_body or partial(reader.get, deadline_s=DEADLINE_S)

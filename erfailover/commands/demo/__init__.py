@@ -1,4 +1,4 @@
-"""``erfailover demo``: the whole story on a lab of its own.
+"""``erfailover demo``: an end-to-end demo on a temporary lab.
 
 Never touches a lab or a site that it has not made.
 """

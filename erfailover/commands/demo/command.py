@@ -1,7 +1,7 @@
-"""``erfailover demo``: the proof of concept's story, told as it happens, on a lab of its own.
+"""``erfailover demo``: the proof of concept's story, printed as it happens, on a temporary lab.
 
 Every stage is the command that an operator would type, run in this process; every Azure call
-goes through the SDK over HTTPS to the lab, which is a process of its own.
+goes through the SDK over HTTPS to the lab, which is a separate process.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
     """Tell the story and judge it.
 
     Args:
-        output: ``table``, ``json``, ...: how the summary is printed. The story itself is then
-            told on standard error.
+        output: ``table``, ``json``, ...: how the summary is printed. The story itself then goes
+            to standard error.
         query: what to select from the summary.
         keep: leave the lab and its folder behind.
         json_log: progress is logged as JSON.

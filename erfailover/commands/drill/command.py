@@ -1,7 +1,7 @@
 """``erfailover drill start | stop``: the simulated failure of the primary path, and its repair.
 
-Which way it is done is the site file's to say: ``vpn_stand_in`` where a VPN gateway stands in
-for ExpressRoute, ``site_failover`` where the primary is an ExpressRoute gateway.
+The site file decides which way it is done: ``vpn_stand_in`` if a VPN gateway stands in
+for ExpressRoute, ``site_failover`` if the primary is an ExpressRoute gateway.
 """
 
 from __future__ import annotations

@@ -218,7 +218,7 @@ def _wait(context: Context, found: Circuits, place: str, *, under_way: bool) -> 
 def _peers_show(context: Context, *, some_down: bool) -> str:
     """Wait for the gateway's edge peers to show the test; how they then are, in words.
 
-    What they show is told, and decides nothing: an edge may be down for a reason of its own.
+    They are shown and decide nothing: an edge may be down for another reason.
     """
     deadline = context.clock.now() + PEERS_S
     while True:

@@ -1,7 +1,7 @@
-"""The drill where a VPN gateway stands in for ExpressRoute.
+"""The drill on a VPN gateway that stands in for ExpressRoute.
 
-It sets the BGP peering address of the primary's local network gateway to one that nobody
-answers at, as the proof of concept did, and back.
+It sets the BGP peering address of the primary's local network gateway to an unused one, as the
+proof of concept did, and back.
 """
 
 from __future__ import annotations

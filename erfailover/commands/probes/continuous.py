@@ -1,6 +1,6 @@
 """Asks probes again and again while a switch runs, and counts what they answer.
 
-Each has a thread of its own. Nothing that happens here stops the switch, and the switch does not
+Each has its own thread. Nothing that happens here stops the switch, and the switch does not
 wait for it. The first question is asked before the first write, the last after the verification.
 """
 
@@ -81,7 +81,7 @@ def asked(
 
 @dataclass
 class _Loop:
-    """One probe, asked in a thread of its own.
+    """One probe, asked in its own thread.
 
     Attributes:
         closing: it is asked once more, and then no more.
@@ -117,7 +117,7 @@ class _Loop:
         return self.closing
 
     def _note(self, at_s: float, up: bool | None, seen: str) -> None:
-        """Count an answer, and say so where it is another than before."""
+        """Count an answer, and say so if it is another than before."""
         tally, before = self.tally, self.tally.down
         unknown = tally.unknown
         tally.note(at_s, up, seen)

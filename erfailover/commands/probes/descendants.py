@@ -1,4 +1,4 @@
-"""The processes that a program has started, also in sessions of their own, and their end.
+"""The processes that a program has started, also in other sessions, and their end.
 
 They are found in three ways, none of which needs rights or works on one system alone: by the
 process group of the program; as children of a process that is one of them; and by a variable that

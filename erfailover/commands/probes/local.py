@@ -1,7 +1,7 @@
 """Asks the probes that run where erfailover runs: ping, TCP, a program.
 
-The only place that starts programs of the operator's. None is given our secrets, each has a
-session and a time-out of its own, and of what it prints only the end is kept. What it has started
+The only place that starts the operator's programs. None gets our secrets, each has its
+own session and time-out, and only the end of its output is kept. What it has started
 ends with it, in other sessions too (``descendants``). Times are the machine's own: a ping knows
 nothing of a lab's clock.
 """
@@ -50,7 +50,9 @@ class Here:
         try:
             answer = self._ask(probe)
         except FileNotFoundError as error:
-            answer = Answer(None, f"{error.filename or 'the program'} is not there on this machine")
+            answer = Answer(
+                None, f"{error.filename or 'the program'} was not found on this machine"
+            )
         except (OSError, ValueError) as error:
             answer = Answer(None, str(error))
         return replace(answer, took_s=round(time.monotonic() - began, 3))
@@ -80,7 +82,7 @@ class Here:
     def _run(
         self, words: Sequence[str], timeout_s: float, locale: str | None = None
     ) -> tuple[int | None, str]:
-        """Run a program; its exit code, None where it did not end in time, and its output's end."""
+        """Run a program; its exit code, None if it did not end in time, and its output's end."""
         if os.name != "posix":
             raise OSError("probes that run a program need Linux or macOS")
         family = Family()

@@ -42,7 +42,7 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     failed = [each.name for each in wrong if each.up is not None]
     if unknown:
         also = f"; not as expected: {', '.join(failed)}" if failed else ""
-        raise UnknownReading(f"{', '.join(unknown)}: could not be told{also}")
+        raise UnknownReading(f"Unknown result of {', '.join(unknown)}{also}")
     if wrong:
         raise VerificationFailed(f"not as expected: {', '.join(each.name for each in wrong)}")
     return results

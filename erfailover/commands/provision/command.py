@@ -1,7 +1,7 @@
-"""``erfailover provision``: make what is missing of a topology, mend what differs, keep the rest.
+"""``erfailover provision``: create what is missing of a topology, correct what differs.
 
 Every write is named in the plan that is shown first. A resource is read again right before it is
-written, so what an interrupted run, or somebody else, did meanwhile is not undone.
+written, so what an interrupted run, or another client, did meanwhile is not undone.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def run(context: Context, dry_run: bool) -> None:
     if context.site.topology is None:
         raise UsageFailure(
             f"{context.site_file} has no topology: there is nothing to provision",
-            "Only who wants a network made needs one; 'erfailover init' writes a file with it.",
+            "A topology is only needed to create a network; 'erfailover init' writes one.",
         )
     if dry_run:
         _run(context, None)
@@ -180,7 +180,7 @@ def _nat_holds(reader: Reader, setup: NatSetup) -> bool:
 def _refuse_foreign(plan: ProvisionPlan) -> None:
     if plan.foreign:
         raise Refused(
-            f"there already, different, and not made by erfailover: {', '.join(plan.foreign)}",
+            f"exist, differ, and were not created by erfailover: {', '.join(plan.foreign)}",
             "Choose other names in the site file, or give each the tag "
             f"{TAG}={plan.site} if erfailover may change and delete it.",
         )
@@ -273,7 +273,7 @@ class _Provision:
             raise AzureFailure(
                 Kind.REFUSED,
                 f"{wanted.title} cannot be written: Azure has not given {missing.args[0]}",
-                "Look at that resource in the portal; provision goes on where this stopped.",
+                "Check that resource in the portal; provision resumes from here.",
             ) from None
 
     def _to_write(self, action: Action, body: Body, found: Body) -> bool:
@@ -301,7 +301,7 @@ class _Provision:
             return "set up"
         said = (result.stderr or result.stdout).strip().splitlines()
         raise VerificationFailed(
-            f"the NAT set-up of {setup.name} did not get to its end: {said[-1] if said else '-'}",
+            f"the NAT set-up of {setup.name} did not complete: {said[-1] if said else '-'}",
             f"Look at {setup.name} with 'az vm run-command invoke'; provision tries it again.",
         )
 

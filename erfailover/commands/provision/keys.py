@@ -47,7 +47,7 @@ def read_shared_key(context: Context, secrets: Secrets) -> None:
 
 
 def with_ssh_keys(site: Site, site_file: Path) -> Site:
-    """Return the same site, with the public keys of SSH that stand in files.
+    """Return the same site, with the public SSH keys read from their files.
 
     Only who makes machines needs the files, which may be one operator's own: no other command
     reads them.

@@ -42,7 +42,8 @@ def _report(context: Context, run: RunRecord, file: Path) -> None:
         content = report_file.content(RunReport(run), file.suffix.lower())
     except Exception as error:
         raise UnknownReading(
-            f"the report of run {run.id} cannot be made: its records have odd values ({error!r})",
+            f"the report of run {run.id} cannot be created: "
+            f"its records have unexpected values ({error!r})",
             f"erfailover history {run.id} shows what can be read of them.",
         ) from error
     report_file.save(content, file)

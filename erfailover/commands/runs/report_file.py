@@ -64,7 +64,7 @@ def of(journal: Journal) -> RunRecord | None:
 
 
 def write(context: Context, journal: Journal) -> None:
-    """Write the report of this run, where one is wanted. Never fails a run that went well."""
+    """Write the report of this run, if one is wanted. Never fails a run that went well."""
     run = of(journal)
     if context.report is None or run is None:
         return

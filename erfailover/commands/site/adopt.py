@@ -1,6 +1,6 @@
 """``erfailover init --from-azure``: read a network that is there, write the site file of it.
 
-Nothing is written to Azure. Where what has to be known is unknown, nothing is written at all.
+Nothing is written to Azure. If what has to be known is unknown, nothing is written at all.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from erfailover.reporting import adoption as adoption_report
 
 @dataclass(frozen=True)
 class Options:
-    """What was said on the command line."""
+    """The options of the command line."""
 
     primary_hub: str
     backup_hub: str
@@ -60,7 +60,7 @@ def run(context: Context, options: Options) -> None:
     Raises:
         UsageFailure: a wrong option, a file that is there, or nothing to adopt.
         UnknownReading: a VNet that may be a spoke, or the primary's routes, could not be read.
-        SiteFileError: the file was written, and what stands in Azure cannot be a site as it is.
+        SiteFileError: the file was written, and what exists in Azure cannot be a site as it is.
     """
     hubs = {Role.PRIMARY: options.primary_hub, Role.BACKUP: options.backup_hub}
     gateways = {Role.PRIMARY: options.primary_gateway, Role.BACKUP: options.backup_gateway}
@@ -139,7 +139,7 @@ def _tenant(text: str) -> tuple[str, TenantCredential]:
     if kind is None:
         raise UsageFailure(
             f"--tenant: expected one of {', '.join(kinds)} after '=', found {word!r}",
-            "A managed identity gives tokens of its own tenant only."
+            "A managed identity gives tokens for its home tenant only."
             if word == "managed-identity"
             else None,
         )

@@ -55,7 +55,7 @@ def run(context: Context, language: str, split: Path | None) -> None:
         context.output.print_result(f"Wrote {counted(len(peerings), 'peering')}:\n{listed}", data)
         return
     if len(files) > 1:
-        context.output.info("Each part is a file of its own; --split DIR writes them.")
+        context.output.info("Each part is a separate file; --split DIR writes them.")
     texts = [text if len(files) == 1 else f"// ---- {name}\n{text}" for name, text in files.items()]
     context.output.print_result("\n".join(texts).rstrip("\n"), data)
 
@@ -93,7 +93,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         there = [name for name in files if os.path.lexists(folder / name)]
         if there:
             raise UsageFailure(
-                f"{folder / there[0]} is there already", "Name an empty folder, or remove it."
+                f"{folder / there[0]} already exists", "Name an empty folder, or remove it."
             )
         for name, text in files.items():
             output_file.write(folder / name, text, NOTHING)

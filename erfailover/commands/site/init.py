@@ -48,13 +48,13 @@ def told(schema: str | None) -> str:
 
 
 def write(path: Path, text: str, *, force: bool) -> str | None:
-    """Write a site file; one that is there only where ``force`` says so.
+    """Write a site file; one that is there only if ``force`` says so.
 
     Beside it goes the schema of its keys, which the file's first line names for editors (the YAML
     language server's convention, a path from the file's folder).
 
     Returns:
-        Where the schema was written; None where it could not be: the file is whole without it.
+        Where the schema was written; None if it could not be: the file is whole without it.
     """
     output_file.check(path, output_file.SITE)
     if path.exists() and not force:
@@ -75,8 +75,8 @@ def _write_schema(path: Path) -> str | None:
 
 
 def there_already(path: Path) -> UsageFailure:
-    """Return what to say where the site file is there."""
+    """Return the error for a site file that already exists."""
     return UsageFailure(
-        f"{path} is there already",
+        f"{path} already exists",
         "Name another with --site, or replace it with --force.",
     )

@@ -1,4 +1,4 @@
-"""SVG to PNG, by whichever renderer this machine has. It writes no file of its own choosing.
+"""SVG to PNG, by whichever renderer this machine has. It writes only the file that it is given.
 
 SVG is what erfailover makes; a PNG needs a renderer and its fonts. CairoSVG is an extra, since it
 needs the machine's Cairo library; rsvg-convert and Inkscape are what desktops and servers have.
@@ -14,7 +14,7 @@ from typing import Any, cast
 from erfailover.errors import UsageFailure
 
 SCALE = 2
-"""Pixels of the PNG for one of the SVG: sharp on today's screens, and where somebody zooms in."""
+"""Pixels of the PNG for one of the SVG: sharp on today's screens, and when zoomed in."""
 PATIENCE_S = 60.0
 """How long a renderer may take."""
 INSTALL = (
@@ -50,7 +50,7 @@ def renderer() -> Renderer:
 
 
 def _cairosvg() -> Renderer | None:
-    """CairoSVG, where it is installed and finds the Cairo library."""
+    """CairoSVG, if it is installed and finds the Cairo library."""
     try:
         import cairosvg
     except (ImportError, OSError):  # OSError: the package is there, the library is not

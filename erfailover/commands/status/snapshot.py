@@ -42,7 +42,7 @@ class StatusReading:
     health: Health
     picture: Picture
     open_run: RunRecord | None
-    """The last run of the site, where it did not come to its end."""
+    """The last run of the site, if it did not come to its end."""
     as_code: AsCode | None
     remarks: tuple[str, ...] = ()
     """What the site file says otherwise than Azure, with the line to change."""

@@ -1,6 +1,6 @@
 """``erfailover status --watch``: reads again and again, shows what changed, until Ctrl-C.
 
-Changes nothing. A reading that fails is told and tried again; only the first must succeed.
+Changes nothing. A reading that fails is reported and retried; only the first must succeed.
 """
 
 from __future__ import annotations

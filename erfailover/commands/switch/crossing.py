@@ -1,7 +1,7 @@
 """Move one spoke from one path to the other, and do not stop while it has none.
 
 A spoke is owed a path from the moment its break is sent until it has one. While it is owed one,
-this module sends, reads and waits in a thread of its own that nothing else ends: not the display,
+this module sends, reads and waits in its own thread that nothing else ends: not the display,
 the journal, a signal, a silent lease store, or an answer that makes no sense. Only a lease that
 another run holds ends it, because that run then completes the spoke. What is sent next is decided
 by ``planning.switch.recovery``.
@@ -60,7 +60,7 @@ class Writers:
 
     Attributes:
         take_off: for the break.
-        make: for the make: it may be sent for a while although the store is silent.
+        make: for the make, which may be sent for a while although the store is silent.
         other: for everything else.
     """
 
@@ -130,7 +130,7 @@ class Crossing:
             Failure: that is not the target, or the spoke has none.
         """
         if self.off is not None and not self._begun:
-            raise Failure(f"{self.spoke}: the make stands before the break", "This is a bug.")
+            raise Failure(f"{self.spoke}: step order is wrong: on before off", "This is a bug.")
         return self._follow(self._made, begin=self.off is None)
 
     def _follow(self, future: Future[str], *, begin: bool) -> str:
@@ -217,7 +217,7 @@ class Crossing:
         return True
 
     def _recover_whatever_happens(self) -> Place:
-        """Recover until the deadline; an error that nobody expected is no reason to stop."""
+        """Recover until the deadline; an unexpected error is no reason to stop."""
         deadline = self.clock.now() + self.deadline_s
         while True:
             try:
@@ -273,7 +273,7 @@ class Crossing:
             return False
         failure = self._failures[Direction.FORWARD]
         if isinstance(failure, AzureFailure):
-            by_azure = failure.status is None or failure.code is not None  # anybody may say 401
+            by_azure = failure.status is None or failure.code is not None  # a proxy may say 401
             return by_azure and not failure.outcome_unknown
         return isinstance(failure, StateFailure)
 

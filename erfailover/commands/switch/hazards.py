@@ -1,4 +1,4 @@
-"""Hazards in the plan of a switch: read with the first observation, told, refused or forced.
+"""Hazards in the plan of a switch: read with the first observation, shown, refused or forced.
 
 What is one is ``hazards``' to decide. The surroundings are read once for each plan, beside the
 observation, and never again: no gate rests on them.

@@ -1,7 +1,7 @@
 """Observe a site and plan a switch of it; again for spokes that were left out. Never writes.
 
-What is unknown is read again for a while before it is believed, and an operation of somebody
-else is waited for: what a GET shows meanwhile is not in force yet. Only the hubs' state makes all
+What is unknown is read again for a while before it is believed, and another client's operation
+is awaited: what a GET shows meanwhile is not in force yet. Only the hubs' state makes all
 spokes wait. A spoke that is busy or cannot be read is left out while others can be moved, and
 planned again when these have been.
 """
@@ -118,7 +118,7 @@ class Planner:
         """Return, in words, which operations to wait for, and what to read again."""
         claims = [each for each in plan.guards if each.name != "network_is_at_rest"]
         claims += gates.hubs_in_progress(self.context.site, observed)
-        if not plan.writes:  # nobody is held up
+        if not plan.writes:  # nothing is held up
             claims += plan.left_out.values()
         unknown = [each for each in claims if each.verdict is Verdict.UNKNOWN]
         busy = [each.seen for each in unknown if _is_busy(each) and not self.options.dry_run]

@@ -1,4 +1,4 @@
-"""``erfailover lab``: start, stop and control a lab that runs in a process of its own.
+"""``erfailover lab``: start, stop and control a lab that runs in a separate process.
 
 Never holds a world: it calls the lab's process over HTTPS.
 """

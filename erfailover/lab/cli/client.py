@@ -19,5 +19,5 @@ state_dir_option = click.option(
 
 
 def ask(state_dir: Path | None, method: str, path: str, body: Any = None) -> Any:
-    """Return the running lab's answer on one of its own paths."""
+    """Return the running lab's answer on one of the paths that Azure does not have."""
     return process.find(state_folder.get_state_folder(state_dir)).request(method, path, body=body)

@@ -27,7 +27,7 @@ class Resource:
     ``body`` is what a GET answers: the properties as last accepted, its ``provisioningState``.
     ``active`` is the body as of the last write that succeeded: routing, reachability and the
     rules about other resources read this one. None until the creation has succeeded.
-    Children (subnets, peerings, routes, security rules) are resources of their own and are
+    Children (subnets, peerings, routes, security rules) are separate resources and are
     put into the parent's answer when it is read.
     ``hidden`` holds what no GET shows (shared keys, passwords).
     """

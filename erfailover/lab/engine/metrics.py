@@ -1,6 +1,6 @@
 """Azure Monitor's metrics of a gateway: what a test or a person has set, and nothing else.
 
-Owns the values. The lab carries no traffic of its own, so a metric that was never set has no
+Owns the values. The lab carries no traffic, so a metric that was never set has no
 values in its series, as Azure answers for a resource that reports none. Published: REST spec
 monitor 2018-01-01, ``Metrics_List``; supported metrics of virtualNetworkGateways. Split by its
 dimension (``$filter=roleInstance eq '*'``) a metric has a series for each instance, otherwise one

@@ -254,7 +254,7 @@ class _Walk:
         """Enter the interface of a VNet that has the address ``hop``."""
         nic = self.bgp.network.find_nic(vnet, hop)
         if nic is None:
-            raise _PacketDropped(f"{self._get_name(vnet)}: nobody has {hop}")
+            raise _PacketDropped(f"{self._get_name(vnet)}: no interface has {hop}")
         if packet.destination != hop and not nic.forwarding:
             raise _PacketDropped(f"{nic.name}: {packet.destination} is not its, forwarding is off")
         self._pass_groups(nic, packet, list_subnet_routes(self.bgp, nic.subnet), inbound=True)

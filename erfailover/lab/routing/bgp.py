@@ -7,7 +7,7 @@ listener and events, so reading never changes anything.
 Observed: a gateway originates its own VNet's prefixes, those of every VNet that uses it as
 remote gateway, those of each local network gateway it has a connection to, and a host route to
 each configured BGP peer. Of a VNet with ``summarizedGatewayPrefixes`` its gateways advertise those
-instead of its own prefixes, and none of a spoke's that they cover (published; observed on an
+in place of the prefixes it has, and none of a spoke's that they cover (published; observed on an
 ExpressRoute gateway); that its table lists what it advertises then too is assumed. How long a
 change of peerings takes to show is ``BgpTiming.learn_s``. ``expressroute`` has the routes
 that an ExpressRoute gateway learns, ``coexistence`` those of it that a VPN gateway lists. Not

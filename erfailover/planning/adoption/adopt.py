@@ -56,7 +56,7 @@ class HubFacts:
         kind: ``ExpressRoute`` or ``Vpn``.
         traits: what else a reader wants to know of it: the SKU, active-active, its ASN.
         locations: peering locations of its circuits, those that could be read.
-        unread: what could not be told of others, in words.
+        unread: which others are unknown, and why, in words.
         beside: the name and kind of each other gateway in the hub.
     """
 
@@ -330,14 +330,13 @@ def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
                 continue
             if why is None:
                 continue
-            gone = "does not exist" in why
-            if peering.flags.allow_gateway_transit and not gone:
+            if peering.flags.allow_gateway_transit and "does not exist" not in why:
                 unread.append(f"{last_of(remote)}: {why}")
             else:
                 remarks.append(f"{last_of(remote)}, peered with {owner}: {why}")
     if unread:
         raise UnknownReading(
-            f"whether these are spokes cannot be told: {'; '.join(dict.fromkeys(unread))}",
+            f"Unknown whether these are spokes: {'; '.join(dict.fromkeys(unread))}",
             "Nothing was written. Get the right to read them, or name the spokes with --spoke.",
         )
 
@@ -377,7 +376,7 @@ _FourPeerings = tuple[SitePeering, SitePeering, SitePeering, SitePeering]
 def _on_expressroute(
     found: Found, four: _Four, name: str, taken: set[tuple[str, str]], notes: list[str]
 ) -> _FourPeerings:
-    """Return a spoke in normal times: what is there stays as it is, the other path is derived."""
+    """Return a spoke in normal times: existing settings stay, the other path is derived."""
     out, into = four.out_primary, four.in_primary
     assert out is not None
     assert into is not None
@@ -388,7 +387,7 @@ def _on_expressroute(
     inward = proposed(found.backup.hub, into.name, hubs, fallback, taken)
     if (four.out_backup is None) != (four.in_backup is None):
         there = four.out_backup or four.in_backup
-        notes.append(f"of its peerings with {found.backup.name} only {_name(there)} is there")
+        notes.append(f"of its peerings with {found.backup.name} only {_name(there)} exists")
     ready = four.out_backup is not None or four.in_backup is not None
     backup_out = _ready(four.out_backup, out.flags, ready)
     backup_in = _ready(four.in_backup, into.flags, ready)

@@ -51,7 +51,7 @@ def proposed(
         owner: the id of the VNet that will own it.
         like: the name of the peering with the primary hub.
         hubs: the names of the primary and the backup hub's VNets.
-        otherwise: what to call it where ``like`` does not name the hub.
+        otherwise: what to call it if ``like`` does not name the hub.
         taken: VNet ids and peering names, in lower case; the chosen one is added.
     """
     primary, backup = hubs

@@ -1,8 +1,8 @@
 """The remote prefixes of a site that is adopted, from what both gateways have learned. Pure.
 
 What the primary's gateway has learned by BGP from Connected peers, without Azure's own address
-spaces, must be reached over the backup as well. What the backup's has not learned is told
-apart: on IPsec it could not be reached, and a switch would refuse to go there.
+spaces, must be reached over the backup as well. What the backup's has not learned is listed
+separately: it would be unreachable on IPsec, and a switch would refuse to go there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a check says: one line or several, each with a verdict and a remedy. Pure.
 
-Owns the names of the checks and the form of a line; what is checked stands in the other modules.
+Owns the names of the checks and the form of a line; what is checked is in the other modules.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Check:
     """One line.
 
     Attributes:
-        seen: what was seen, and what was expected where it does not hold.
-        remedy: what to do; empty where it holds.
+        seen: what was seen, and what was expected if it does not hold.
+        remedy: what to do; empty if it holds.
         required: whether a switch rests on it: an unknown one then counts.
         warning: whether it keeps no switch from working if it fails.
     """

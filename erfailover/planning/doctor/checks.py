@@ -106,7 +106,7 @@ ALL: tuple[Callable[[Site, Facts], Iterator[Check]], ...] = (
 """Every check but the credentials', which come first."""
 
 WITHOUT_AZURE = (endpoint_path, store_path, lease, journal)
-"""What can be told where Azure cannot be asked."""
+"""The checks that need no answer from Azure."""
 
 
 def checks(site: Site, facts: Facts) -> tuple[Check, ...]:

@@ -20,7 +20,7 @@ from erfailover.planning.switch.hold_time import basis, longest_session
 def connections(site: Site, facts: Facts) -> Iterator[Check]:
     """Check that the backup's connections are Connected; report the primary's and its circuits.
 
-    The primary's state keeps nobody from leaving it: it fails no check.
+    The primary's state never prevents leaving it: it fails no check.
     """
     line = Line(Name.CONNECTIONS, Group.GATEWAYS, required=False)
     for role in Role:
@@ -39,7 +39,7 @@ def connections(site: Site, facts: Facts) -> Iterator[Check]:
             yield from (line.of(each, MEND) for each in wrong)
         elif wrong:
             what = "; ".join(each.seen for each in wrong)
-            yield line.ok(f"{what}. That keeps nobody from leaving {found.gateway_name}")
+            yield line.ok(f"{what}. This does not prevent leaving {found.gateway_name}")
         elif not unread:
             count = len(found.connections.value or ())
             yield line.ok(
@@ -103,7 +103,7 @@ def hold_time(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def drill(site: Site, facts: Facts) -> Iterator[Check]:
-    """No drill is running: it cuts the primary off until somebody stops it."""
+    """Check that no drill is running: it cuts the primary off until it is stopped."""
     line = Line(Name.DRILL, Group.GATEWAYS, required=False)
     state = drill_state(site, facts.circuits.get(Role.PRIMARY), facts.stand_in)
     told = state.told or ""

@@ -95,7 +95,7 @@ def throttling(site: Site, facts: Facts) -> Iterator[Check]:
         elif reading.value < min(need[kind], FULL[kind]):
             yield line.fails(
                 f"{subscription}: {reading.value} {kind} left, a switch needs about {need[kind]}",
-                "Something else uses Azure's API heavily: stop it, or use an identity of its own.",
+                "Another client uses Azure's API heavily: stop it, or use a separate identity.",
             )
         else:
             yield line.ok(f"{subscription}: {reading.value} {kind} left, about {need[kind]} needed")
@@ -140,7 +140,7 @@ def store_path(site: Site, facts: Facts) -> Iterator[Check]:
     line = Line(Name.STORE_PATH, Group.AZURE, required=False)
     remedy = (
         "While the circuit is down: --break-glass goes on with this machine's own state. Give "
-        "the account a path of its own, or keep the state on one machine."
+        "the account a separate path, or keep the state on one machine."
     )
     stores = [each for each in facts.hosts if each.what == STORE]
     for host in stores:
@@ -151,13 +151,13 @@ def store_path(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def lease(site: Site, facts: Facts) -> Iterator[Check]:
-    """Nobody else writes to the site."""
+    """Check that no other run writes to the site."""
     line = Line(Name.LEASE, Group.RUN)
     held = facts.lease.value
     if held is None:
         yield line.unknown(
             f"who holds the lease is not known: {facts.lease.unknown}",
-            f"Mend the store. If it cannot wait, with nobody else writing: {TAKE_OVER} replaces a "
+            f"Fix the store. If it cannot wait, and no other run writes: {TAKE_OVER} replaces a "
             "damaged lease, --break-glass does without a store that is out of reach.",
         )
         return

@@ -158,7 +158,7 @@ class Facts:
 
     Attributes:
         now: this machine's clock, UTC.
-        unreachable: why nothing of Azure could be read; None where something was.
+        unreachable: why nothing of Azure could be read; None if something was.
         grants: by resource id in lower case.
         sign_ins: how each subscription is signed in to, if there are several or further tenants.
         locks, policies, denials, eligible: by the id of the resource group in lower case.

@@ -35,7 +35,7 @@ def networks(site: Site, facts: Facts) -> Iterator[Check]:
 
 
 def own_gateways(site: Site, facts: Facts) -> Iterator[Check]:
-    """No spoke has a gateway of its own: it could use no remote one."""
+    """Check that no spoke has its own gateway: it could not use a remote one."""
     line = Line(Name.OWN_GATEWAY, Group.NETWORKS)
     claims = [
         conditions.spoke_has_no_gateway_of_its_own(
@@ -132,7 +132,7 @@ FEW = 4
 
 
 def prestaged(site: Site, facts: Facts) -> Iterator[Check]:
-    """Where the site file says so, the peerings with the backup hub are there, ready."""
+    """If the site file says so, the peerings with the backup hub are there, ready."""
     line = Line(Name.PRESTAGED, Group.NETWORKS, required=False)
     ready, missing = [], []
     for spoke in site.spokes:

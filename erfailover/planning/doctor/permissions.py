@@ -92,7 +92,7 @@ ELSEWHERE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One action that somebody needs.
+    """One action that a person or an identity needs.
 
     Attributes:
         action: as Azure names it.
@@ -180,7 +180,7 @@ NEEDS = (
 )
 """Every action that ``status``, ``doctor``, ``switch``, ``verify`` and ``drill`` need.
 
-``provision`` and ``destroy`` make and delete what they are told to, and need a contributor.
+``provision`` and ``destroy`` create and delete what the site file says, and need a contributor.
 """
 
 
@@ -235,7 +235,7 @@ _OF_EXPRESSROUTE = frozenset(
         f"{GATEWAY}/getFailoverAllTestsDetails/action",
     }
 )
-"""Of no use where a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
+"""Of no use if a VPN gateway stands in for ExpressRoute, which the drill of a site tells."""
 
 
 def removes_peerings(site: Site) -> bool:
@@ -282,7 +282,7 @@ def resources(site: Site, on: On) -> tuple[str, ...]:
 def places(site: Site, on: On) -> tuple[str, ...]:
     """Where an action is to be granted: the resources, or the groups in which they most likely lie.
 
-    A connection is in its gateway's group, a route table in its VNet's, if nobody chose otherwise;
+    A connection is in its gateway's group, a route table in its VNet's, unless put elsewhere;
     the Network Watchers that Azure makes are in ``NetworkWatcherRG`` (published).
     """
     beside = {
@@ -310,7 +310,7 @@ class Checked:
     Attributes:
         actions: what the role has.
         left_out: what it lacks, because Azure would refuse, or might refuse, the role for it.
-        unconfirmed: what it has although nobody has seen it published.
+        unconfirmed: what it has although no published source confirms it.
     """
 
     actions: tuple[str, ...]

@@ -22,7 +22,7 @@ def credentials(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.fails(facts.unreachable, facts.remedy or "Sign in: az login.")
     elif facts.identity.value is None:
         yield line.unknown(
-            f"the token says nothing of whom it is: {facts.identity.unknown}",
+            f"the token does not identify its owner: {facts.identity.unknown}",
             "Azure takes it all the same; see the permissions below.",
         )
     else:
@@ -280,8 +280,8 @@ def policies(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.unknown(
             "no policy of the subscriptions denies peerings; those of management groups are not "
             f"evaluated by Azure's preflight: {', '.join(seen)}",
-            "Ask their owner whether one denies peerings, or prestage them: what stands already "
-            "was allowed.",
+            "Ask their owner whether one denies peerings, or prestage them: existing ones "
+            "were allowed.",
         )
     elif not bad:
         yield line.ok("no policy denies writing the peerings")

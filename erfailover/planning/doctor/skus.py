@@ -75,7 +75,7 @@ def figures(gateway_type: str) -> str:
 
 
 def retirement(gateway_type: str, sku: str) -> Retirement | None:
-    """When a gateway's SKU retires; None where no date is published."""
+    """When a gateway's SKU retires; None if no date is published."""
     return next(
         (
             found

@@ -17,11 +17,11 @@ class DrillState:
     """Whether a drill runs, and what it does.
 
     Attributes:
-        running: None where it is not known.
-        what: ``site failover test`` or ``local network gateway``; None where no drill is known.
-        told: it in one line; for a drill that runs, or that nothing is known of.
+        running: None if it is not known.
+        what: ``site failover test`` or ``local network gateway``; None if no drill is known.
+        told: it in one line; for a drill that runs, or whose state is unknown.
         peering_location: what a site failover test cuts off.
-        started: when, where Azure tells.
+        started: when, if Azure tells.
     """
 
     running: bool | None
@@ -36,8 +36,8 @@ def drill_state(site: Site, circuits: Circuits | None, stand_in: Reading[str] | 
 
     Args:
         site: with its drill, or none; a site failover test may run all the same.
-        circuits: what the primary gateway hangs on; None where it was not read.
-        stand_in: the BGP peering address of the drill's local network gateway now; None where
+        circuits: what the primary gateway hangs on; None if it was not read.
+        stand_in: the BGP peering address of the drill's local network gateway now; None if
             the site has no such drill.
     """
     running = circuits.running if circuits else None
@@ -71,7 +71,7 @@ def _stand_in(drill: Drill, stand_in: Reading[str]) -> DrillState:
     if stand_in.value != str(drill.unused_bgp_peering_address):
         return DrillState(False, what)
     told = (
-        f"A DRILL IS RUNNING: the BGP peering address of {name} is {stand_in.value}, at which "
-        "nobody answers, until the drill is stopped."
+        f"A DRILL IS RUNNING: the BGP peering address of {name} is {stand_in.value} "
+        "(unused) until the drill is stopped."
     )
     return DrillState(True, what, told)

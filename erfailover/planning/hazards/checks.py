@@ -1,9 +1,9 @@
 """What would keep traffic on the path that is left, or bring it back another way. Pure.
 
-Owns the claims about what lives around a spoke. A plan refuses where one FAILS that is no mere
+Owns the claims about what lives around a spoke. A plan refuses if one FAILS that is no mere
 warning, unless forced, or leaves out the spoke that alone it concerns;
-an UNKNOWN one is said and refuses nothing: a table that may not be read must not keep a spoke on
-a dead hub. What each rests on stands at its function; ``docs/hazards.md`` tells it to operators.
+an UNKNOWN one is reported and refuses nothing: a table that may not be read must not keep a spoke
+on a dead hub. Each function documents its sources; ``docs/hazards.md`` explains it to operators.
 
 *Leaving* and *arriving* mean what they mean in ``procedure``: ``--to ipsec`` leaves the primary.
 """

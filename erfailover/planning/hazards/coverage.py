@@ -87,7 +87,7 @@ def default_route(scene: Scene) -> Iterator[Claim]:
     """Yield a default route that one of the two gateways has learned, and the other has not.
 
     With it, a spoke's traffic to the Internet goes to the premises; without it, to the Internet
-    (published: virtual-networks-udr-overview, forced tunnelling). A subnet with a route of its own
+    (published: virtual-networks-udr-overview, forced tunnelling). A subnet with its own route
     to 0.0.0.0/0, or without gateway routes, follows neither.
     """
     yield from _unread(scene, DEFAULT_ROUTE)
@@ -107,8 +107,8 @@ def default_route(scene: Scene) -> Iterator[Claim]:
             DEFAULT_ROUTE,
             f"{leaving.name} has learned 0.0.0.0/0 and {arriving.name} has not: after the switch "
             f"{who} reach the Internet directly, past the premises",
-            "Let the far end announce 0.0.0.0/0 to both gateways, or give these subnets a route of "
-            "their own to 0.0.0.0/0.",
+            "Advertise 0.0.0.0/0 from the far end to both gateways, or give these subnets their "
+            "own route to 0.0.0.0/0.",
         )
     else:
         yield _warning(
@@ -217,7 +217,7 @@ def _dns_server(scene: Scene, spoke: Spoke, network: Surrounding, text: str) -> 
 def residents(scene: Scene) -> Iterator[Claim]:
     """Yield what is in the primary hub itself, which a switch to the backup cannot move.
 
-    Azure's rule: a VNet with a gateway of its own uses no remote one. Private DNS zones are linked
+    Azure's rule: a VNet with its own gateway uses no remote one. Private DNS zones are linked
     to VNets, and resolve on either path.
     """
     if scene.leaving is not Role.PRIMARY:

@@ -121,7 +121,7 @@ def route_server(scene: Scene) -> Iterator[Claim]:
     """Routes of appliances that the spokes have from a Route Server in the hub being left.
 
     Published (route-server-faq): a VNet whose peering uses the remote gateway or Route Server
-    gets the routes that its appliances told it; without the flag, they are gone. A prefix that
+    gets the routes that its appliances advertise; without the flag, they are gone. A prefix that
     the arriving gateway or its hub's Route Server has too is not lost.
     """
     hub, left = scene.hub_name(scene.leaving), scene.around.network(scene.hub_id(scene.leaving))
@@ -161,7 +161,7 @@ def route_server(scene: Scene) -> Iterator[Claim]:
 
 
 def _uses(scene: Scene, spoke: Spoke) -> bool:
-    """Whether a spoke uses the leaving hub's gateway; yes where that is not known."""
+    """Whether a spoke uses the leaving hub's gateway; yes if that is not known."""
     name = spoke.outward(scene.leaving).name
     peering = scene.observed.peering(scene.site.peering_id(spoke.virtual_network, name))
     return peering is None or peering.flags.use_remote_gateways

@@ -29,7 +29,7 @@ def pieces(
     """Return a prefix, taken apart by what carries each part of it.
 
     Args:
-        table: the subnet's route table; where it takes no gateway routes, none is considered.
+        table: the subnet's route table; if it takes no gateway routes, none is considered.
         gateway_prefixes: what the gateway in use has learned: at least what overlaps ``wanted``.
         wanted: the prefix to reach.
 

@@ -32,7 +32,7 @@ MANAGED = "network_manager_undoes_no_switch"
 TUNNELS = "backup_tunnels_do_not_need_the_circuit"
 
 REMARKS = (IPV6, DEFAULT_ROUTE, PREFIXES, DNS_SERVERS, RESIDENTS, MANAGED, TUNNELS)
-"""What is said before a switch, and keeps nobody from it."""
+"""What is reported before a switch, without preventing it."""
 
 NAMES = (PROPAGATION, APPLIANCES, NEXT_HOP, GATEWAY_SUBNET, ROUTE_SERVER, ADVERTISED, ENFORCED)
 """What a plan refuses; ``--force`` overrides each of them."""
@@ -114,7 +114,7 @@ class Scene:
         """Yield the remote prefixes, by what carries them from a subnet with this table.
 
         The gateway is taken to tell what the arriving one has learned, and the remote prefix
-        itself where nothing learned covers it: that it is missing is a guard's business.
+        itself if nothing learned covers it: that it is missing is a guard's business.
         """
         gateway = self.observed.gateways.get(self.arriving)
         heard = learned_routes(gateway).table if gateway else PrefixTable()

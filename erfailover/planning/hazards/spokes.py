@@ -31,7 +31,7 @@ def unread_tables(scene: Scene) -> Iterator[str]:
 
 
 def propagation(scene: Scene) -> Iterator[Claim]:
-    """Subnets that take no gateway's routes, and have no route of their own in their place.
+    """Subnets that take no gateway's routes, and do not have their own route instead.
 
     Published (virtual-networks-udr-overview): with gateway route propagation disabled neither
     static nor BGP routes of a gateway are added. What is left for a remote prefix are system
@@ -99,7 +99,7 @@ def _appliance(
 
 
 def next_hops(scene: Scene) -> Iterator[Claim]:
-    """Routes with the next hop VirtualNetworkGateway where a gateway is of type ExpressRoute.
+    """Routes with the next hop VirtualNetworkGateway if a gateway is of type ExpressRoute.
 
     Published (virtual-networks-udr-overview): the gateway that such a route names must be of
     type Vpn; ExpressRoute takes custom routes by BGP only. With VPN gateways on both paths the

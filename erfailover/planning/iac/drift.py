@@ -1,8 +1,8 @@
-"""Peerings that stand in code as well: what its next apply would undo. Pure.
+"""Peerings that are also in code: what its next apply would undo. Pure.
 
 A site whose file says ``managed_by: terraform`` or ``bicep`` has its peerings in code, which
 holds the flags of the path ExpressRoute. After a switch Azure differs from that, and the next
-apply would take the spokes back, in an order that nobody has planned. This module only finds it;
+apply would take the spokes back, in an unplanned order. This module only finds it;
 ``export`` writes what the code would have to say.
 """
 
@@ -16,7 +16,7 @@ from erfailover.model.site import Path, Role, Site
 
 @dataclass(frozen=True, slots=True)
 class AsCode:
-    """What stands otherwise in Azure than in the code.
+    """What differs in Azure from the code.
 
     Attributes:
         managed_by: ``terraform`` or ``bicep``.
@@ -28,7 +28,7 @@ class AsCode:
 
 
 def as_code_warning(site: Site, observed: Observed) -> AsCode | None:
-    """Return what the next apply would undo; None if nothing, or where no code is said to be.
+    """Return what the next apply would undo; None if nothing, or if no code is configured.
 
     Args:
         site: whose file says which code, and the flags on ExpressRoute.

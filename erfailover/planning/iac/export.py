@@ -36,7 +36,7 @@ DEFAULTS: Mapping[str, bool] = {
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A peering as it is: where it stands, where it leads, what is set on it."""
+    """A peering as it is: its place, where it leads, what is set on it."""
 
     id: str
     subscription: str

@@ -32,7 +32,7 @@ class Answer:
     """What came back.
 
     Attributes:
-        up: whether it passed; None where that could not be told.
+        up: whether it passed; None if unknown.
         seen: in a few words: ``answered in 6.3 ms``, ``exit code 7``.
         output: what was printed, its end.
         took_s: how long it took, in seconds.

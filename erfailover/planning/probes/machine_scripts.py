@@ -103,7 +103,7 @@ def nat_answer(output: str, probe: MachinePing) -> Answer:
 
 
 def _frame(number: int, lines: str) -> list[str]:
-    # The mark at the end has a line of its own even if the text ends in the middle of one.
+    # The mark at the end is on a separate line even if the text ends in the middle of one.
     return [f"echo '<probe {number}>'", *lines.splitlines(), "echo", f"echo '</probe {number}>'"]
 
 

@@ -50,7 +50,7 @@ class Tally:
 
         Args:
             at_s: when it was asked, in seconds since the command began.
-            up: what came back; None where it could not be asked.
+            up: what came back; None if it could not be asked.
             reason: why it could not.
         """
         self.asked += 1

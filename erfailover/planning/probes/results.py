@@ -16,13 +16,13 @@ class ProbeResult:
     Attributes:
         name: the probe's name in the site file.
         check: what was checked, in words.
-        up: whether it passed; None where that could not be told.
+        up: whether it passed; None if unknown.
         expected: whether it should pass.
         output: what came back.
         kind: what the probe is: in a word or two: ``ping``, ``connect``, ``next hop``.
         what, where: what was asked, and from where.
         seen: what came back, in a few words.
-        took_s: how long it took, in seconds; None where that is not known.
+        took_s: how long it took, in seconds; None if that is not known.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ProbeResult:
 
 
 def result(name: str, probe: Probe, answer: Answer, expected: bool) -> ProbeResult:
-    """Return what a probe came to, told by its answer."""
+    """Return the result of a probe from its answer."""
     check = what(probe) if where(probe) == "here" else f"{where(probe)}: {what(probe)}"
     if isinstance(probe, MachinePing):
         check = f"{where(probe)} {what(probe).replace('ping', 'pings', 1)}"

@@ -1,7 +1,7 @@
 """The ARM bodies of what ``provision`` makes. Pure.
 
 Owns how a site's topology is written in Azure's words: today's SKUs, zone-redundant static
-addresses, no retired images. Values that only Azure knows, and secrets, stand in a body as
+addresses, no retired images. Values that only Azure knows, and secrets, are in a body as
 ``Reference`` and ``SecretName``; whoever writes it puts the values in.
 """
 
@@ -71,7 +71,7 @@ def resource_group(location: str, site: str) -> Body:
 def virtual_network(
     location: str, site: str, network: TopologyNetwork, route_tables: Mapping[str, str]
 ) -> Body:
-    """Return a VNet with its subnets, so that they need no writes of their own.
+    """Return a VNet with its subnets, so that they need no separate writes.
 
     Args:
         location: Azure's region.
@@ -128,7 +128,7 @@ def network_security_group(location: str, site: str) -> Body:
     """Return a security group with Azure's default rules only.
 
     They let in what comes from the VNet, its peers and its gateways, and nothing from the
-    Internet: SSH stays closed until somebody opens it.
+    Internet: SSH stays closed until it is opened on purpose.
     """
     return _resource(location, site, {"securityRules": []})
 
@@ -168,7 +168,7 @@ def local_network_gateway(
     far_address_id: str,
     far_gateway_id: str,
 ) -> Body:
-    """Return a local network gateway that stands for a far gateway, with its VNet's prefixes."""
+    """Return a local network gateway that represents a far gateway, with its VNet's prefixes."""
     return _resource(
         location,
         site,
@@ -252,7 +252,7 @@ def virtual_machine(
     secret: str,
     custom_data: str | None = None,
 ) -> Body:
-    """Return a Linux machine; nobody needs to sign in there: commands go through Run Command.
+    """Return a Linux machine; it needs no sign-in: commands go through Run Command.
 
     It has the public key of SSH that the site names and no password, or else a password.
     ``custom_data`` is a script that cloud-init runs at its first start.

@@ -83,7 +83,7 @@ class DestroyPlan:
 
     Attributes:
         site: the site's name.
-        deletions: what goes; the group, where it goes, is last.
+        deletions: what goes; the group, if it goes, is last.
         kept: what is in the group and stays, with the reason.
         disconnected: peerings of other people's VNets that lose their opposite.
     """
@@ -104,7 +104,7 @@ def plan(
 
     Args:
         site: the site's name: the value of the tag.
-        group: the resource group; None where it is not there.
+        group: the resource group; None if it is not there.
         resources: everything in the group: id, type, tags.
         bodies: the VNets and connections of the group whole, by id in lower case.
     """
@@ -118,7 +118,7 @@ def plan(
     ours.pop("", None)
     for each in listed:
         if text(each.get("id")) not in ours and not _disk_of(each, ours):
-            kept.append(f"{_named(each)}: not made by erfailover for {site}")
+            kept.append(f"{_named(each)}: not created by erfailover for {site}")
     peerings, disconnected = _peerings(ours, bodies)
     for id_, why in _in_use_by_others(ours, bodies).items():
         kept.append(f"{_titled(id_, ours.pop(id_))}: {why}")
@@ -127,7 +127,7 @@ def plan(
         group_id = text(group.get("id"))
         deletions.append(Deletion(group_id, GROUP, frozenset(each.id for each in deletions)))
     elif group is not None:
-        why = "other resources are in it" if kept else "not made by erfailover"
+        why = "other resources are in it" if kept else "not created by erfailover"
         kept.append(f"{WORDS[GROUP]} {group.get('name')}: {why}")
     return DestroyPlan(site, tuple(deletions), tuple(kept), tuple(disconnected))
 
@@ -155,7 +155,7 @@ def _titled(id_: str, type_: str) -> str:
 
 
 def _in_use_by_others(ours: Mapping[str, str], bodies: Mapping[str, Body]) -> dict[str, str]:
-    """VNets of ours that somebody else's resource is in, and what their subnets use; and why."""
+    """VNets of ours that another owner's resource is in, and what their subnets use; and why."""
     going = {id_.lower(): id_ for id_ in ours}
     found: dict[str, str] = {}
     for id_, type_ in ours.items():

@@ -1,7 +1,7 @@
-"""Whether a resource is as it should be, and what to write where it is not. Pure.
+"""Whether a resource is as it should be, and what to write if it is not. Pure.
 
-Azure adds to every body what we did not ask for, so what is wanted must be contained in what is
-there. What others have set stays: an update is what is there with what is wanted laid over it.
+Azure adds to every body what we did not ask for, so the desired body must be contained in the
+existing one. What others have set stays: an update is the existing body with ours laid over it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from erfailover.model.resource_ids import last_of
 from erfailover.planning.provision.arm_bodies import Body, Reference, SecretName, WriteOnce
 
 Lookup = Callable[[Reference], Any]
-"""The value of a reference; None where its resource is not there or has none yet."""
+"""The value of a reference; None if its resource is not there or has none yet."""
 
 READ_ONLY = frozenset(
     {"etag", "provisioningState", "resourceGuid", "vmId", "instanceView", "timeCreated"}
 )
-"""What Azure says about a resource and nobody can set: left out of what is written."""
+"""What Azure reports about a resource and a client cannot set: left out of what is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _same(wanted: Any, found: Any, path: str) -> bool:
 def merged(wanted: Body, found: Body | None) -> Body:
     """Return the existing body without read-only fields, overlaid with the desired one.
 
-    What is given at creation only stays as it is where the resource is there.
+    What is given at creation only stays as it is if the resource is there.
     """
     result = _laid_over(wanted if found is None else _later(wanted), _writable(found or {}))
     return dict(result) if isinstance(result, dict) else {}

@@ -1,7 +1,7 @@
 """The NAT set-up of a machine: what to run, and how to see that it holds. Pure but for its data.
 
 What runs is ``data/nat-gateway`` (``scripts/nat-gateway`` is the same file) with the site's values
-in it: by cloud-init when the machine is made, by Run Command where it is there already. It is kept
+in it: by cloud-init when the machine is made, by Run Command if it is there already. It is kept
 in cloud-init's per-boot folder, whose scripts run at every start (published, cloud-init module
 ``scripts-per-boot``), so a restart loses nothing.
 """
@@ -17,7 +17,7 @@ from erfailover.model.site import Site
 from erfailover.model.topology import Topology, TopologyMachine
 
 HOLDS = "erfailover: the NAT set-up holds"
-"""What the check prints last, and only where everything before it passed.
+"""What the check prints last, and only if everything before it passed.
 
 Run Command reports success whatever a script's exit status is, so the output has to tell.
 """
@@ -34,8 +34,8 @@ class NatSetup:
 
     Attributes:
         machine_id: the machine's ARM id.
-        script: sets it up, for Run Command; harmless where it is set up already.
-        check: prints ``HOLDS`` where it is; changes nothing.
+        script: sets it up, for Run Command; harmless if it is set up already.
+        check: prints ``HOLDS`` if it is; changes nothing.
     """
 
     machine_id: str

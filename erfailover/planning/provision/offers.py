@@ -26,7 +26,7 @@ class Offers:
     Attributes:
         regions: where VPN gateways are offered, in Azure's short names.
         zones: the availability zones of public addresses in the site's region.
-        sizes: of each size, why it is not to be had; empty where it is.
+        sizes: of each size, why it is not to be had; empty if it is.
         images: of each image, whether it has a version.
     """
 

@@ -1,7 +1,7 @@
-"""What ``provision`` has to do: desired resources against what is there. Pure.
+"""What ``provision`` has to do: desired against existing resources. Pure.
 
 Never moves a spoke to another path: a spoke's peerings are held to the flags of the path that it
-is on, and left alone while a switch is under way. Never takes over what somebody else made.
+is on, and left alone while a switch is under way. Never takes over what others created.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from erfailover.planning.provision.nat import NatSetup, nat_setups
 from erfailover.planning.provision.resources import Desired
 
 Existing = Mapping[str, Body | None]
-"""What is there, by resource id in lower case; None, or no entry, for what is not."""
+"""The existing resources, by id in lower case; None, or no entry, for one that does not exist."""
 
 FAILED = frozenset({"Failed", "Canceled"})
 
@@ -80,7 +80,7 @@ class ProvisionPlan:
         actions: one for every desired resource.
         setups: one for every NAT machine.
         held: spokes between two paths, whose peerings are left alone.
-        foreign: resources that stand in the way and are not ours.
+        foreign: resources that block ours and are not ours.
     """
 
     site: str
@@ -127,7 +127,7 @@ def plan(
         action = _action(each, found, lookup, unsettled)
         if action.change is Change.UPDATE and not _may_change(site, each, found, existing):
             if all(difference.path.startswith("tags") for difference in action.differences):
-                action = Action(Change.KEEP, each, (), "not made by erfailover; used as it is")
+                action = Action(Change.KEEP, each, (), "not created by erfailover; used as it is")
             else:
                 foreign.append(each.title)
         actions.append(action)
@@ -171,7 +171,7 @@ def _action(
     properties = section(found, "properties")
     state = provisioning_state(properties)
     if state == "Deleting":
-        return Action(Change.CREATE, wanted, note="being deleted now; made anew after that")
+        return Action(Change.CREATE, wanted, note="being deleted; recreated after that")
     differing = diff.differences(wanted.body, found, lookup)
     if state in FAILED:
         return Action(Change.UPDATE, wanted, differing, f"its last write {state.lower()}")
@@ -201,7 +201,7 @@ def _kept_keys(wanted: Body, found: Body) -> str | None:
     there = ((profile.get("linuxConfiguration") or {}).get("ssh") or {}).get("publicKeys") or []
     if any(ssh_keys.same(key["keyData"], str(each.get("keyData"))) for each in there):
         return None
-    return "made without the site file's SSH key, which 'az vm user update' can add"
+    return "created without the site file's SSH key, which 'az vm user update' can add"
 
 
 DISCONNECTED = "Disconnected: written anew"

@@ -77,7 +77,7 @@ def desired(site: Site, paths: Mapping[str, Path | None] | None = None) -> tuple
 
     Args:
         site: with a topology and a subscription.
-        paths: the path each spoke is on, by its VNet's name; ``expressroute`` where not given.
+        paths: the path each spoke is on, by its VNet's name; ``expressroute`` if not given.
             The peerings of a spoke whose path is None are left out: a switch is under way.
     """
     if site.topology is None:

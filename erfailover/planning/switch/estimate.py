@@ -9,7 +9,7 @@ average is nearly 6 s, and that is what each of 300 writes in a queue costs. So 
 independent writes is taken as a lognormal distribution with the mean and the variance of the sum
 (Fenton and Wilkinson's approximation), and the slowest of n spokes at quantile q is one spoke at
 q^(1/n). The hub's queue and the slowest spoke are added at the same quantile, as if a slow hub
-always met a slow spoke: "one in ten" is a little too high for it.
+always met a slow spoke: the 90th percentile is a little too high for it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AT_ONCE, PER_SECOND = 200, 10.0
 WINDOW, WINDOW_S = 1_000, 300.0
 """Writes that Microsoft.Network takes in five minutes (documented)."""
 QUANTILES = 0.5, 0.9
-"""Usually, and one in ten."""
+"""The median and the 90th percentile."""
 SAMPLES = {
     change: [usual.at((n + 0.5) / 100) for n in range(100)]
     for change, usual in PEERING_WRITES.items()
@@ -45,8 +45,8 @@ class Expected:
     """What to expect of a plan, in seconds from the first write.
 
     Attributes:
-        cut: how long one spoke is between break and make; None where none is.
-        moved: until the last spoke uses the other gateway; None where none is moved.
+        cut: how long one spoke is between break and make; None if none is.
+        moved: until the last spoke uses the other gateway; None if none is moved.
         done: until everything is written.
     """
 
@@ -56,7 +56,7 @@ class Expected:
 
 
 def step_usual(step: SwitchStep) -> Usual | None:
-    """How long the write of a step takes; None where nothing is written."""
+    """How long the write of a step takes; None if nothing is written."""
     return PEERING_WRITES.get(str(step.write.change))
 
 

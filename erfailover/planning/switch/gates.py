@@ -53,7 +53,7 @@ def obstacles(
 ) -> Iterator[Claim]:
     """Return what keeps a spoke from being moved; such a spoke is left out, the others are moved.
 
-    These are the gate's conditions of the spoke, as far as they can be told in advance.
+    These are the gate's conditions of the spoke, as far as they are known in advance.
 
     Args:
         site: what there should be.

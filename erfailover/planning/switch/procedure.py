@@ -95,8 +95,8 @@ class Goal(Enum):
 
     FINAL = "the flags of the target path"
     PRESENT = "there, with remote gateways off"
-    FINAL_OR_LEFT = "the flags of the target path; removed later where it has none"
-    REMOVED = "removed where the site says absent and it is ours"
+    FINAL_OR_LEFT = "the flags of the target path; removed later if it has none"
+    REMOVED = "removed if the site says absent and it is ours"
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,9 @@ STEPS = (
         Side.ARRIVING_TO_SPOKE,
         Goal.FINAL,
         "allow {spoke} to use the gateway in {arriving}",
-        "advertises nothing until step {MAKE}; what can go wrong goes wrong before the break. "
-        "Where the peering is new it adds routes between the two VNets and widens the "
-        "VirtualNetwork tag of their security groups",
+        "advertises nothing until step {MAKE}, so a failure here interrupts nothing. If the "
+        "peering is new, it adds routes between the two VNets and widens the VirtualNetwork tag of "
+        "their security groups",
     ),
     Rule(
         StepKind.PREPARE_SPOKE,
@@ -152,7 +152,7 @@ STEPS = (
         Side.SPOKE_TO_ARRIVING,
         Goal.PRESENT,
         "prepare the peering from {spoke} to {arriving}, remote gateways off",
-        "what can go wrong with a creation goes wrong before the break",
+        "a failure to create it here interrupts nothing",
     ),
     Rule(
         StepKind.BREAK,
@@ -161,8 +161,8 @@ STEPS = (
         Side.SPOKE_TO_LEAVING,
         Goal.FINAL_OR_LEFT,
         "disconnect {spoke} from the gateway in {leaving}",
-        "the break: Azure refuses a second remote gateway, and {leaving} cannot withdraw "
-        "transit while {spoke} uses it. If Azure accepts it and it then fails, it is taken back",
+        "Azure rejects a second remote gateway, and {leaving} cannot turn off transit while "
+        "{spoke} uses it. If Azure accepts the change and it then fails, it is rolled back",
         gated=True,
         contingency=True,
     ),
@@ -192,7 +192,7 @@ STEPS = (
         Side.SPOKE_TO_LEAVING,
         Goal.REMOVED,
         "remove the peering from {spoke} to {leaving}",
-        "it was made for the time on the other path only",
+        "it was only needed while on the other path",
     ),
     Rule(
         StepKind.REMOVE_HUB_PEERING,
@@ -201,7 +201,7 @@ STEPS = (
         Side.LEAVING_TO_SPOKE,
         Goal.REMOVED,
         "remove the peering from {leaving} to {spoke}",
-        "it was made for the time on the other path only",
+        "it was only needed while on the other path",
     ),
     Rule(
         StepKind.RESTORE_SPOKE_PEERING,
@@ -348,7 +348,7 @@ class _Spoke:
         return peering_id, self.site.network_id(remote), final
 
     def _write(self, rule: Rule) -> PeeringWrite:
-        """Return the one write that a rule comes to, ``KEEP`` where nothing is left to do."""
+        """Return the one write that a rule comes to, ``KEEP`` if nothing is left to do."""
         peering_id, remote, final = self._place(rule.side)
         found = self.seen[peering_id.lower()]
         after = _after(rule.goal, final, found, peering_id.lower() in self.ours)
@@ -375,7 +375,7 @@ class _Spoke:
     def _taken_back(self, rule: Rule, write: PeeringWrite) -> tuple[PeeringWrite, ...]:
         """Return the writes that take the break back, onto the leaving hub's gateway again.
 
-        Where Azure accepted the make and then failed at it, the peering shows remote gateways
+        If Azure accepted the make and then failed at it, the peering shows remote gateways
         that are not in force, and a second one is refused: so that is taken back first.
         """
         left_id, left, _ = self._place(Side.SPOKE_TO_LEAVING)

@@ -79,7 +79,7 @@ def carries(peering: Peering | None) -> bool:
 
 
 def locate(peerings: OutwardPeerings | None) -> Place:
-    """Return which path a spoke has; None stands for peerings that could not be read."""
+    """Return which path a spoke has; None means that the peerings could not be read."""
     if peerings is None:
         return Place.UNKNOWN
     both = (peerings.origin, peerings.target)

@@ -1,4 +1,4 @@
-"""What a switch came to, and whether routes and probes show it. Pure; told by ``reporting``."""
+"""The result of a switch, and whether routes and probes show it. Pure; ``reporting`` prints it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Outcome:
 
     @property
     def data_plane_s(self) -> float | None:
-        """Until the arriving hub's gateway originated the last spoke; None where it does not."""
+        """Until the arriving hub's gateway originated the last spoke; None if it does not."""
         moved = [self.spokes_s.get(name) for name in self.claims]
         return None if not moved or None in moved else max(each for each in moved if each)
 
@@ -83,7 +83,7 @@ def verified(outcome: Outcome) -> bool:
 def shown(outcome: Outcome) -> bool:
     """Whether routes and probes show the switch of the spokes that were moved.
 
-    The target originates each spoke and the other hub no longer does. Where the first is UNKNOWN
+    The target originates each spoke and the other hub no longer does. If the first is UNKNOWN
     (a summarised prefix, a table that cannot be read), the probes decide. A dead gateway of the
     hub being left does not answer: that is waited for, but does not fail a switch.
     """

@@ -1,7 +1,7 @@
 """In which order the steps of a plan may run: a graph, what matters most first. Pure.
 
 Spokes of one priority go together: the hub's peerings of all are prepared, then each spoke is
-broken and made, so that no make waits for another spoke's write on the hub. Where many are to be
+broken and made, so that no make waits for another spoke's write on the hub. If many are to be
 prepared they go in batches: the first spokes are over before the last ones are prepared, and the
 writes after the preparation are spread over more of Microsoft.Network's windows. What is off the
 critical path comes last. A canary goes through all of it alone, and is verified, before the others.
@@ -26,7 +26,7 @@ Member = tuple[str, list[SwitchStep]]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One step in the graph, or what stands between steps.
+    """One step in the graph, or what connects steps.
 
     Attributes:
         id: unique within a schedule.
@@ -44,7 +44,7 @@ class Node:
 
     @property
     def completes(self) -> bool:
-        """Whether it completes what was begun: the make of what was broken."""
+        """Whether it completes what was begun: the make after the break."""
         return self.step is not None and self.step.kind is StepKind.MAKE
 
 

@@ -1,7 +1,7 @@
 """How a sheet of cards looks, as SVG. Pure.
 
-Owns sizes, colours and signs, and nothing of what is told. A state is never told by colour alone:
-each has a sign of its own shape and a stroke of its own, and the card says it in words.
+Owns sizes, colours and signs, but no content. A state is never shown by colour alone:
+each has a sign of a different shape and a different stroke, and the card says it in words.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
 
 
 def _gaps(sheet: Sheet) -> tuple[float, float]:
-    """Between columns, wider where many lines run there; and between the cards of one."""
+    """Between columns, wider if many lines run there; and between the cards of one."""
     if sheet.down:
         return GAP, GAP
     return GAP + min(max(0.0, 4.0 * (len(sheet.cards) - 12)), GAP), 18.0

@@ -20,7 +20,7 @@ from erfailover.reporting.words import join_names
 
 SESSIONS, FAR_ENDS, PREFIXES = 3, 4, 5
 MOST_ROWS = 6
-"""How many connections or sessions stand on a card, the worst first; the others are counted."""
+"""How many connections or sessions a card lists, the worst first; the others are counted."""
 MOST_FAR_ENDS = 4
 """With more of them, those in the same condition share a card."""
 NOTHING = Condition(Mark.UNKNOWN, "nothing is known of it")
@@ -267,7 +267,7 @@ def _prefix_card(name: str, prefixes: tuple[RemotePrefix, ...], picture: Picture
 def _to_prefixes(
     group: _Group, prefixes: Sequence[Alike], in_use: frozenset[Role]
 ) -> Iterator[Link]:
-    """From a far end to what was learned from it; where nothing was from any, to all, as it is."""
+    """From a far end to what was learned from it; if nothing was from any, to all, as it is."""
     for name, alike in prefixes:
         learned = [
             each
@@ -287,7 +287,7 @@ def _to_prefixes(
 
 
 def _unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterator[Link]:
-    """Where the gateway could not tell what it has learned."""
+    """If the gateway could not tell what it has learned."""
     asked = [each for each in alike[0].learned if each.role in group.roles]
     if asked and all(each.condition.mark is Mark.UNKNOWN for each in asked):
         why = asked[0].condition.why
@@ -295,7 +295,7 @@ def _unread(group: _Group, name: str, alike: tuple[RemotePrefix, ...]) -> Iterat
 
 
 def _no_far_end(hub: HubPicture, prefixes: Sequence[Alike]) -> Iterator[Link]:
-    """Where nobody is known to be opposite: what the gateway should reach, and does not."""
+    """Yield the links if no far end is known: what the gateway should reach, and does not."""
     for name, alike in prefixes:
         condition = alike[0].by(hub.role).condition
         yield Link(f"sessions/{hub.role}", name, condition.mark, hub.active, title=condition.why)

@@ -1,4 +1,4 @@
-"""Where boxes stand and how the lines between them run: Graphviz's ``dot``, in process. Pure.
+"""Where boxes are and how the lines between them run: Graphviz's ``dot``, in process. Pure.
 
 pygraphviz's wheels bring Graphviz along: nothing is looked for on the machine, no program is
 started. No text is given to Graphviz, only sizes: what it places does not depend on fonts.
@@ -35,7 +35,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Rectangle:
-    """Where a box stands."""
+    """Where a box is."""
 
     x: float
     y: float
@@ -45,7 +45,7 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where everything stands.
+    """Where everything is.
 
     Attributes:
         boxes: by id.
@@ -91,8 +91,8 @@ def arrange(
     Args:
         boxes: the size of each, by id.
         columns: the ids of each column, from left to right.
-        lines: from which box to which, and whether the line has a say in where they stand.
-        stacks: boxes of one column that stand in this order, from above.
+        lines: from which box to which, and whether the line affects where they are.
+        stacks: boxes of one column in this order, from the top.
         gaps: at least between columns, and between the boxes of one.
         down: whether columns are rows, from above to below.
 

@@ -1,7 +1,7 @@
 """A sheet to draw: cards with lines of text, links between them. Pure values.
 
 What is on a sheet is decided where its subject is known (``site``; the docs' pictures); how
-it looks and where everything stands is ``drawing``'s. Cards stand in columns from left to right.
+it looks and where everything is placed is ``drawing``'s. Cards are in columns from left to right.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from erfailover.reporting.marks import Mark
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a card. ``mark`` is drawn before it, as a sign of its own shape."""
+    """One line of a card. ``mark`` is drawn before it, as a sign of a different shape for each."""
 
     text: str
     mark: Mark | None = None
     strong: bool = False
     faint: bool = False
     at_most: int = 1
-    """How many lines it may take; what is longer is shortened, and told in full by its title."""
+    """How many lines it may take; what is longer is shortened, and shown in full by its title."""
     rule: bool = False
-    """Whether a thin rule stands above it."""
+    """Whether a thin rule is above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Card:
 
     Attributes:
         id: unique on the sheet.
-        column: where it stands, from the left; cards of one column stand above one another.
+        column: its place, from the left; cards of one column are above one another.
         heading: small words above the title: what it is.
-        mark: what is to be thought of it; None for what nobody judges.
+        mark: its condition; None for what has none.
         active: whether the path in use goes through it.
-        title: what a viewer shows where the pointer rests on it.
+        title: what a viewer shows when the pointer rests on it.
         kind: what it is, for who reads the SVG as text: ``hub``, ``spokes``.
     """
 
@@ -93,7 +93,7 @@ class Sheet:
     Attributes:
         name: its title, for who hears it read out.
         legend: the signs explained at the bottom, in this order.
-        stacks: ids of cards that stand above one another in this order.
+        stacks: ids of cards in one column, in this order from the top.
         groups: frames around cards.
         down: whether it reads from above to below; columns are then rows.
         widest: how wide the text of a card may be, in pixels.

@@ -1,8 +1,8 @@
 """The site as observed, as a sheet of cards: spokes, peerings, hubs, sessions, far ends. Pure.
 
 Reads from left to right as traffic goes: a spoke, its two peerings with a hub, the hub's gateway,
-what that hangs on, who is opposite, what the spokes must reach. What is alike stands on one card
-where there is much of it; what is wrong always stands in words.
+what that hangs on, who is opposite, what the spokes must reach. What is alike is on one card
+if there is much of it; what is wrong is always in words.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _path_told(health: SpokeHealth) -> str:
 
 
 def _left_out(groups: Sequence[SpokeGroup]) -> Iterator[Card]:
-    """Yield what has no card of its own: said, not dropped."""
+    """Yield what does not have its own card: counted, not dropped."""
     if not groups:
         return
     count = sum(len(group.spokes) for group in groups)

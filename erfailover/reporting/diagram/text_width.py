@@ -44,7 +44,7 @@ def _advance(character: str) -> int:
 
 
 def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str:
-    """Return a text that fits, its middle left out where it must be: names differ at both ends."""
+    """Return a text that fits, its middle left out if it must be: names differ at both ends."""
     if width(text, size, bold=bold) <= room:
         return text
     kept = len(text) - 1
@@ -60,7 +60,7 @@ def shortened(text: str, size: float, room: float, *, bold: bool = False) -> str
 def wrapped(
     text: str, size: float, room: float, at_most: int = 3, *, bold: bool = False
 ) -> tuple[str, ...]:
-    """Wrap a text into lines that fit; an ellipsis stands for what does not fit."""
+    """Wrap a text into lines that fit; an ellipsis replaces what does not fit."""
     lines: list[str] = []
     line = ""
     for word in text.split():

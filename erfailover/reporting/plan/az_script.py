@@ -3,7 +3,7 @@
 The same writes in the same order, one after the other, each command complete by itself, with the
 gate between preparation and break, and what takes a step back as a comment. A peering that is
 there is changed by ``az network vnet peering update --set``, which reads it and writes it back,
-so that what others have set on it stays. The lease is not taken: nobody else may write meanwhile.
+so that what others have set on it stays. The lease is not taken: no other run may write meanwhile.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _head(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> Iter
     yield "#"
     yield from _comment(
         "Sign in first (az login). Run it whole (sh FILE): it stops at the first command that "
-        "fails; or one command after the other, reading what each says. Nobody else may write to "
+        "fails; or one command after the other, reading each output. No other run may write to "
         "these peerings meanwhile: erfailover's lease is not taken. After a stop do not start "
         "it again from the top: make a new plan, or go on by hand."
     )
@@ -163,7 +163,7 @@ def _bool(value: object) -> str:
 
 
 def _step(step: SwitchStep) -> Iterator[str]:
-    """One write: what it does, why it stands here, and what takes it back."""
+    """One write: what it does, why it comes now, and what rolls it back."""
     yield from _comment(f"{step.number}. {step.title}")
     yield from _comment(f"{step.write.name}: {'; '.join(changes(step.write))}", 3)
     yield from _comment(f"why now: {step.why}", 3)
@@ -178,9 +178,9 @@ def _step(step: SwitchStep) -> Iterator[str]:
     if not step.contingency:
         yield _write(step.write)
         return
-    failed = f"step {step.number} of {step.spoke} failed; take it back as said below it"
+    failed = f"step {step.number} of {step.spoke} failed; roll it back as described below it"
     yield _or_stop(_write(step.write), failed)
-    yield from _comment(f"If step {step.number} is refused or fails, take it back:")
+    yield from _comment(f"If step {step.number} is refused or fails, roll it back:")
     for back in step.contingency:
         yield _write(back, commented=True)
 

@@ -1,4 +1,4 @@
-"""A plan as a document: what it rests on, what identifies it, and whether the world has moved.
+"""A plan as a document: what it rests on, what identifies it, and whether Azure has changed.
 
 ``--dry-run -o json`` prints this document, ``--out FILE`` keeps it, and ``switch --plan FILE``
 carries it out later, if what it rests on is still so. Pure: it reads and writes nothing.
@@ -215,7 +215,7 @@ def again(saved: Document) -> str:
 
 
 def insist_on_world(site: Site, saved: Document, now: Document, name: str) -> None:
-    """Refuse a plan whose world has moved, or whose steps would be others today.
+    """Refuse a plan if Azure has changed since it was saved, or if its steps would differ today.
 
     A spoke that is left out today holds up no other: what concerns it alone is not compared.
 
@@ -282,7 +282,7 @@ def _difference(then: Any, today: Any, words: Mapping[str, str]) -> str:
     if then is None:
         return "there was none, now there is one"
     if today is None:
-        return "it is not there any more, or could not be read"
+        return "it no longer exists, or could not be read"
     return ", ".join(
         f"{words.get(key, key)} {_told(then.get(key))} -> {_told(today.get(key))}"
         for key in dict.fromkeys([*then, *today])
@@ -310,5 +310,5 @@ def _other_steps(saved: Document, now: Document) -> Iterator[str]:
 
 
 def text_of(plan: Document) -> str:
-    """Return a document as it stands in a file."""
+    """Return a document as the text of a file."""
     return json.dumps(plan, indent=1) + "\n"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from erfailover.model.plan import PeeringWrite, SwitchPlan, SwitchStep
 
 RANGE = 3
-"""So many names in a row are told as a range."""
+"""This many names in a row are shown as a range."""
 NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
@@ -36,7 +36,7 @@ def alike(plan: SwitchPlan, order: Sequence[str]) -> list[Alike]:
 
     Args:
         plan: whose spokes.
-        order: the names of the site's spokes, in the order in which they are to be told.
+        order: the names of the site's spokes, in the order in which they are shown.
     """
     steps: dict[str, list[SwitchStep]] = {}
     for step in plan.steps:

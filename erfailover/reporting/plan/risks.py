@@ -23,7 +23,7 @@ class Risk:
     Attributes:
         when: during which steps.
         what: what is at risk, in words.
-        usual: for how long; None where that is not an estimate of ours.
+        usual: for how long; None if that is not an estimate of ours.
     """
 
     when: str
@@ -55,8 +55,8 @@ def _risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> Iterator[
     if added:
         yield Risk(
             in_words(added),
-            f"new peerings: routes between the spokes and {hub}, and the VirtualNetwork tag of "
-            "their security groups is wider. No path is touched",
+            f"new peerings add routes between the spokes and {hub}, and widen the VirtualNetwork "
+            "tag of their security groups. No path changes",
         )
     moved = {step.kind for step in plan.writes if step.phase is Phase.SWITCH}
     broken, made = RULES[StepKind.BREAK], RULES[StepKind.MAKE]
@@ -65,15 +65,15 @@ def _risks(site: Site, plan: SwitchPlan, expected: Expected | None) -> Iterator[
         lost = last_of(site.hub(leaving).gateway)
         yield Risk(
             f"between {broken.number} and {made.number}, each spoke",
-            f"the spoke's path over the gateway is away, to {prefixes} and back; what {lost} does "
-            "not carry any more is not lost by it",
+            f"the spoke cannot reach {prefixes}. Traffic that {lost} no longer carries is "
+            "unaffected",
             expected.cut if expected else None,
         )
     if moved:
         yield Risk(
             f"after {made.number}",
-            f"the far end has yet to learn the way by BGP: about {duration(LEARNING_S)} (assumed), "
-            f"up to {duration(HOLD_TIME_S)} while it holds the routes of a dead session",
+            f"on-premises routers must learn the new route by BGP: about {duration(LEARNING_S)} "
+            f"(assumed), up to {duration(HOLD_TIME_S)} until stale routes expire",
         )
     removed = {step.kind for step in plan.writes if step.write.change is Change.DELETE}
     if removed:

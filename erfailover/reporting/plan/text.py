@@ -30,9 +30,9 @@ SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP:
 LEGEND = "+ add   ~ change   - remove   = kept"
 DONE_TO = {Change.CREATE: "added", Change.UPDATE: "changed", Change.DELETE: "removed"}
 FEW = 3
-"""So many claims of one kind are told one by one where they hold."""
+"""Up to this many claims of one kind are listed one by one if they hold."""
 MANY = 10
-"""So many that do not hold are told one by one."""
+"""Up to this many that do not hold are listed one by one."""
 
 PLANS = {
     Purpose.SWITCH: "Plan: switch {site} to {path}",
@@ -42,7 +42,7 @@ PLANS = {
 
 
 def text(site: Site, plan: SwitchPlan) -> str:
-    """Return a plan for people: every step in order, what it changes and why it stands there."""
+    """Return a plan for people: every step in order, what it changes and why it comes then."""
     lines = [*_title(site, plan), ""]
     for remark in few(plan.remarks):
         lines += _wrapped(f"NOTE  {remark}", 2, 8)
@@ -116,7 +116,7 @@ def _claim_lines(claims: Iterable[Claim]) -> list[str]:
 
 
 def _hazard_lines(plan: SwitchPlan) -> list[str]:
-    """Return the hazards of a plan with their remedies; one line where there is none."""
+    """Return the hazards of a plan with their remedies; one line if there is none."""
     lines: list[str] = []
     told: set[tuple[Verdict, str]] = set()
     for claim in plan.hazards:
@@ -154,8 +154,8 @@ def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
     if len(spokes) <= 1 or plan.purpose is not Purpose.SWITCH:
         return []
     said = (
-        f"{len(spokes)} spokes. They are prepared (1, 2), at most {BATCH} at a time, then each is "
-        "broken and made (3, 4), side by side as far as Azure allows; the rest comes last."
+        f"{len(spokes)} spokes are prepared in batches of up to {BATCH} (1, 2), then switched "
+        "in parallel (3, 4) as far as Azure allows; cleanup comes last."
     )
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     lines = ["", *_wrapped(said, 0, 0)]
@@ -169,10 +169,10 @@ def _order_lines(site: Site, plan: SwitchPlan) -> list[str]:
 def _group_lines(
     site: Site, plan: SwitchPlan, group: Alike, told: set[StepKind], singled: bool
 ) -> Iterator[str]:
-    """Yield the steps of spokes that are alike; why a step stands where it stands is told once."""
+    """Yield the steps of spokes that are alike; the reason for a step's place is given once."""
     many = len(group.names) > 1
     if many or singled:
-        count = f"{len(group.names)} spokes, alike: " if many else ""
+        count = f"Identical for {len(group.names)} spokes: " if many else ""
         yield from _wrapped(f"{count}{ranges(group.names)}", 0, 4)
         if many:
             yield from _wrapped(f"(names and flags as of {group.names[0]})", 0, 0)
@@ -229,7 +229,7 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
         who = "the last spoke" if len(names) > 1 else next(iter(names))
         gateway = last_of(site.hub(ROLE_OF_PATH[plan.target]).gateway)
         lines += _wrapped(f"{who} uses {gateway}: {usually(whole.moved)}", 2, 4)
-    lines += _wrapped(f"all is written: {usually(whole.done)}", 2, 4)
+    lines += _wrapped(f"all changes applied: {usually(whole.done)}", 2, 4)
     if whole.moved:
         lines += _wrapped(
             f"then routes and probes are checked, for {duration(site.timing.verify_deadline_s)} "
@@ -237,7 +237,7 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
             2,
             4,
         )
-    lines.append("At risk meanwhile:")
+    lines.append("At risk during the switch:")
     for risk in risks(site, plan, whole):
         long = f" ({usually(risk.usual)})" if risk.usual else ""
         lines += _wrapped(f"{risk.when}{long}: {risk.what}.", 2, 4)

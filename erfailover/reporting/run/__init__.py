@@ -1,4 +1,4 @@
 """The result of a run: text, data, HTML page, timeline. Pure.
 
-Never fetches anything: the page stands alone.
+Never fetches anything: the page is self-contained.
 """

@@ -7,7 +7,7 @@ from typing import Any
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
 
 FORMAT = "erfailover-report/1"
-"""Counted up where a key changes its meaning or goes; further keys may come without."""
+"""Counted up if a key changes its meaning or goes; further keys may come without."""
 INNER = frozenset({"spokes", "gates_s", "gateway", "continuous"})
 """What a result holds for the report alone."""
 
@@ -42,7 +42,7 @@ def data(report: RunReport) -> dict[str, Any]:
 
 
 def _of_a_switch(report: RunReport) -> dict[str, Any]:
-    """Return what a switch told of itself; of one that died, that it told nothing."""
+    """Return what a switch reported; of one that died, that it reported nothing."""
     nothing: dict[str, Any] = {
         "to": report.run.target,
         "planned": None,

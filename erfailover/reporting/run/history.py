@@ -11,7 +11,7 @@ from erfailover.model.lease import Holder
 from erfailover.reporting.tables import table
 
 Alive = Callable[[Holder], bool | None]
-"""Whether a holder's process lives; None where that cannot be known."""
+"""Whether a holder's process lives; None if that cannot be known."""
 
 
 def outcome(run: RunRecord, alive: Alive) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from erfailover.model.durations import duration
 
 COARSE_S = 10.0
-"""Questions that were further apart do not stand for the outage of a switch alone."""
+"""Questions that were further apart do not measure the outage of a switch alone."""
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Outage:
     """For how long something did not answer. Times are seconds since the command began.
 
     Attributes:
-        measured: whether a probe measured it; otherwise it is told by the steps.
+        measured: whether a probe measured it; otherwise it is estimated from the steps.
         what: the probe, or the spoke.
         known: whether anything can be said.
         longest_s, total_s: the longest time without an answer, and all of them.
-        intervals: from when to when; None where it had not ended.
+        intervals: from when to when; None if it had not ended.
         told: in words, for people.
-        probe: what the probe counted, as plain data; None where it is told by the steps.
+        probe: what the probe counted, as plain data; None if it is estimated from the steps.
     """
 
     measured: bool
@@ -61,7 +61,7 @@ def of_steps(spoke: str, off_s: float, again_s: float | None, until: str) -> Out
     Args:
         spoke: its name.
         off_s: when it was taken off its path.
-        again_s: when it had a path again; None where that was not seen.
+        again_s: when it had a path again; None if that was not seen.
         until: what was seen then, in words.
     """
     how = "By the steps and the gateway's table; a probe with continuous: true measures it."

@@ -49,8 +49,8 @@ class Step:
     """One step of a run. Times are seconds since the command began.
 
     Attributes:
-        label: the step's number in the plan; empty where it has none.
-        ended_s: None where its end was not recorded.
+        label: the step's number in the plan; empty if it has none.
+        ended_s: None if its end was not recorded.
     """
 
     record: StepRecord
@@ -75,7 +75,7 @@ class SpokeRun:
         off_s: when it was taken off its path: the gate was passed, the break follows.
         make_s: when Azure said that it uses the other gateway.
         shown_s: when the arriving gateway's table showed it.
-        back_s: when it was taken back, where that was done.
+        back_s: when it was taken back, if that was done.
         error: why it was not moved.
     """
 
@@ -89,7 +89,7 @@ class SpokeRun:
 
     @property
     def without_s(self) -> float | None:
-        """From the break until it had a path, as far as is known; None where it is not."""
+        """From the break until it had a path, as far as is known; None if it is not."""
         if self.off_s is None or self.again_s is None:
             return None
         return round(max(0.0, self.again_s - self.off_s), 1)
@@ -102,7 +102,7 @@ class SpokeRun:
 
 @dataclass(frozen=True)
 class RunReport:
-    """All that is told of a run."""
+    """Everything that is reported of a run."""
 
     run: RunRecord
 
@@ -185,7 +185,7 @@ class RunReport:
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The peerings that a switch has written, by name, in the order of its plan where known."""
+        """The peerings that a switch has written, by name, in the order of its plan if known."""
         known = self.result.get("changed")
         if known:
             return tuple(known)
@@ -229,7 +229,7 @@ class RunReport:
 
     @property
     def outages(self) -> tuple[Outage, ...]:
-        """The outage as continuous probes measured it; where none did well, as the steps tell."""
+        """The outage as continuous probes measured it; if none did well, as the steps tell."""
         measured = of_probes(self.result.get("continuous") or ())
         if any(each.fine for each in measured) or not self.is_switch:
             return measured
@@ -253,7 +253,7 @@ class RunReport:
 
     @property
     def took_s(self) -> float | None:
-        """How long the run took; None where its end was not recorded."""
+        """How long the run took; None if its end was not recorded."""
         if self.run.took_s is not None or self.run.ended is None:
             return self.run.took_s
         return _between(self.run.began, self.run.ended)
@@ -266,7 +266,7 @@ class RunReport:
 
     @property
     def to_go_back(self) -> str | None:
-        """The command that goes back; None where there is none, or nothing was done."""
+        """The command that goes back; None if there is none, or nothing was done."""
         if not self.steps and self.run.outcome != "done":
             return None
         if self.is_switch and self.run.outcome == "done":
@@ -275,7 +275,7 @@ class RunReport:
 
     @property
     def to_continue(self) -> str | None:
-        """The command that goes on with it; None where it has come to its end."""
+        """The command that goes on with it; None if it has come to its end."""
         return None if self.run.outcome == "done" else self.run.to_continue
 
 

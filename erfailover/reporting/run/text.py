@@ -15,9 +15,9 @@ from erfailover.reporting.words import join_names, wrap
 MANY = 10
 """From how many on a list is cut short for people."""
 NAMED, LONG = 6, 480
-"""How many peerings are named, and how much is told of an error; a page or JSON has all."""
+"""How many peerings are named, and how much of an error is shown; a page or JSON has all."""
 FEW = 3
-"""Up to so many spokes, every step stands in the timeline."""
+"""Up to this many spokes, every step is in the timeline."""
 
 
 def text(report: RunReport) -> str:
@@ -79,7 +79,7 @@ def _others(report: RunReport) -> Iterator[str]:
 
 
 def _troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
-    """Yield the spokes that were not moved, and where they stand."""
+    """Yield the spokes that were not moved, and which path they are on."""
     found = [each for each in spokes if each.error or each.state.isupper()]
     for each in found[:MANY]:
         error = f": {each.error}" if each.error else ""
@@ -150,7 +150,7 @@ def _slowest(report: RunReport) -> Iterator[str]:
 def _more(count: int, indent: str) -> Iterator[str]:
     """How many a list leaves out, if any."""
     if count > 0:
-        yield f"{indent}... and {count} more (-o json tells all)"
+        yield f"{indent}... and {count} more (use -o json to list all)"
 
 
 def _step_line(step: Step) -> str:

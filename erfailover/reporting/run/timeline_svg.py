@@ -71,9 +71,9 @@ class Bar:
 
     Attributes:
         kind: one of ``KINDS``.
-        ended_s: None where it had not ended.
+        ended_s: None if it had not ended.
         label: a few letters inside or beside it.
-        title: shown where the pointer rests on it.
+        title: shown when the pointer rests on it.
     """
 
     kind: str
@@ -107,7 +107,7 @@ def svg(
     last_s: float,
     left: float = 150.0,
 ) -> str:
-    """Return the picture as SVG text, to stand in a page.
+    """Return the picture as SVG text, to be part of a page.
 
     Args:
         title: what it shows, for those who cannot see it.

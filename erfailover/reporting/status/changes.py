@@ -20,7 +20,7 @@ NOUNS = {"spokes": "spokes", "peerings": "peerings"}
 SAID = "said"
 """The value of what is either said or not: a warning, a drill."""
 FEW = 3
-"""So many changes of one kind are told one by one."""
+"""Up to this many changes of one kind are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def changes(
     Args:
         before: the earlier.
         after: the later.
-        notes: what was told besides the picture, before and after: a drill, a run.
+        notes: what was reported besides the picture, before and after: a drill, a run.
     """
     old = {**dict(_facts(before)), **dict(_notes(notes[0]))}
     new = {**dict(_facts(after)), **dict(_notes(notes[1]))}
@@ -84,7 +84,7 @@ def parts_of(found: Sequence[Changed]) -> frozenset[str]:
 
 
 def _told(about: str, old: str | None, new: str | None) -> str:
-    """Return a change in words; empty if there is none, or where it follows from another."""
+    """Return a change in words; empty if there is none, or if it follows from another."""
     if old == new or (about in FLAG_LABELS.values() and (old is None or new is None)):
         return ""
     if SAID in (old, new):

@@ -15,7 +15,7 @@ from erfailover.reporting.tables import table
 
 
 def text(state: DrillState) -> str | None:
-    """Return what stands below the verdict while a drill runs; None if there is nothing to say."""
+    """Return the text below the verdict while a drill runs; None if there is nothing to say."""
     if state.running:
         return f"*** {state.told}\n*** To stop it: {STOP}"
     return state.told

@@ -1,7 +1,7 @@
 """The tables of a status: peerings, BGP peers, learned routes. Pure.
 
-Of hundreds of rows so many are shown as a person can read, what is not sound first, and how many
-are left out is said.
+Of hundreds of rows as many are shown as a person can read, those with problems first, and how many
+are left out is shown.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def peering_table(seen: Picture, screen: Screen) -> str:
 
 def _sound_beyond(sides: Sequence[PeeringSide]) -> str:
     wrong = sum(not side.condition.good for side in sides[ROWS:])
-    return f"{wrong} of them not sound" if wrong else "all sound"
+    return f"{wrong} of them with problems" if wrong else "all OK"
 
 
 def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str, object]:
@@ -89,7 +89,7 @@ def _peering_row(side: PeeringSide, screen: Screen, *, owner: bool) -> dict[str,
 
 
 def peer_table(gateway: Gateway, screen: Screen) -> str:
-    """Return a gateway's BGP peers; with its own address where it lists one at two instances."""
+    """Return a gateway's BGP peers; with its own address if it lists one at two instances."""
     title = f"{gateway.name} ({gateway.role} hub): BGP peers"
     if gateway.peers.value is None:
         return f"{title}: unknown: {gateway.peers.unknown}"
@@ -117,7 +117,7 @@ def _colour(good: bool, screen: Screen) -> str:
 
 
 def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Screen) -> str:
-    """Return a gateway's routes; where there are many, those to the remote prefixes first.
+    """Return a gateway's routes; if there are many, those to the remote prefixes first.
 
     Args:
         gateway: whose.

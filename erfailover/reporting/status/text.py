@@ -30,9 +30,9 @@ from erfailover.reporting.words import NO_PATH, path_name, wrap
 ALIKE = 3
 """So many claims of one name that hold are shown; of more, how many."""
 ROUTE_FIELDS = tuple(each.name for each in fields(GatewayRoute))
-"""What is told of a route: ``asdict`` copies every value, of thousands of rows."""
+"""What is shown of a route: ``asdict`` copies every value, of thousands of rows."""
 GROUPS = 8
-"""So many groups of spokes are told of; of more, how many."""
+"""This many groups of spokes are shown; of more, how many."""
 
 
 def data(site: Site, observed: Observed, health: Health) -> dict[str, Any]:

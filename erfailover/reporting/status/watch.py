@@ -41,7 +41,7 @@ class Page:
         changed: what it changed from the one before.
         events: everything noticed so far, the oldest first.
         took_s: how long that reading took, in seconds.
-        failure: why the reading after it failed; None where none did.
+        failure: why the reading after it failed; None if none did.
     """
 
     seen: Picture

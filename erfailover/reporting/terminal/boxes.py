@@ -49,8 +49,8 @@ def boxed(
     """Return a box, one text a row.
 
     Args:
-        title: in its upper edge; cut where it is too long.
-        content: a line each; cut where too long.
+        title: in its upper edge; cut if it is too long.
+        content: a line each; cut if too long.
         width: in columns, the edges included.
         height: in rows, the edges included; at least as the content needs it.
         screen: what it is shown on.
@@ -71,7 +71,7 @@ def boxed(
 
 
 def line(stroke: Stroke, mark: Mark, width: int, screen: Screen) -> Text:
-    """Return a line between two boxes; what is not sound stands in its middle as a sign."""
+    """Return a line between two boxes; a condition that is not OK is in its middle as a sign."""
     drawn = (stroke.value if screen.drawing else ASCII_STROKES[stroke]) * width
     style = screen.style(mark)
     if mark in (Mark.SOUND, Mark.ABSENT):

@@ -1,4 +1,4 @@
-"""What stands in each box of the terminal's picture, and on each line. Pure."""
+"""The content of each box of the terminal's picture, and of each line. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHANGED = "*"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is said of a line between two boxes: above it, by it, below it."""
+    """The text of a line between two boxes: above it, by it, below it."""
 
     above: str
     stroke: Stroke
@@ -81,7 +81,7 @@ def _health_of(healthy: bool | None, condition: Condition) -> str:
 
 
 def hub_title(hub: HubPicture) -> str:
-    """Return what stands in the upper edge of a hub's box."""
+    """Return the text in the upper edge of a hub's box."""
     return f"{hub.name}, {hub.role} hub"
 
 
@@ -115,7 +115,7 @@ def _gateway_name(gateway: GatewayPicture) -> str:
 
 
 def _gateway_mark(gateway: GatewayPicture) -> Mark:
-    """Of the gateway itself: what it has learned has a line of its own."""
+    """Return the mark of the gateway itself: what it has learned is on a separate line."""
     if gateway.found is None:
         return Mark.UNKNOWN
     return Mark.SOUND if gateway.found.provisioning_state == "Succeeded" else Mark.DEGRADED
@@ -156,7 +156,7 @@ def _learned(seen: Picture, role: Role) -> Iterator[tuple[Mark, str]]:
 
 
 def peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
-    """Return what is said of the peerings between the spokes and a hub."""
+    """Return the text for the peerings between the spokes and a hub."""
     pairs = [spoke.pair(role) for spoke in seen.spokes]
     used = sum(pair.active for pair in pairs)
     there = [pair for pair in pairs if any(side.found for side in pair.sides)]
@@ -174,7 +174,7 @@ def peerings(seen: Picture, role: Role, changed: Set[str]) -> Words:
 
 
 def sessions(hub: HubPicture, changed: Set[str]) -> Words:
-    """Return what is said of the BGP sessions of a hub's gateway that lead out."""
+    """Return the text for the BGP sessions of a hub's gateway that lead out."""
     found = hub.gateway.external_sessions
     star = f" {CHANGED}" if f"sessions/{hub.role}" in changed else ""
     stroke = Stroke.STRONG if hub.active else Stroke.LIGHT
@@ -194,7 +194,7 @@ def sessions(hub: HubPicture, changed: Set[str]) -> Words:
 
 
 def _counted(mark: Mark, of: Sequence[Condition]) -> str:
-    """Return what is wrong, and with how many where there are many."""
+    """Return what is wrong, and with how many if there are many."""
     word = "BROKEN" if mark is Mark.BROKEN else MARK_WORD.get(mark, "")
     count = sum(each.mark is mark for each in of)
     return word if mark in (Mark.SOUND, Mark.ABSENT) or len(of) == 1 else f"{count} {word}"

@@ -1,7 +1,7 @@
 """The topology drawn with characters: spokes, hubs, far ends, and what leads from one to another.
 
-Pure: a ``Picture`` in, text out. Spokes stand on the left, the hubs in the middle, one above the
-other, who is beyond them on the right. Double lines are the path in use. What is wrong is said
+Pure: a ``Picture`` in, text out. Spokes are on the left, the hubs in the middle, one above the
+other, who is beyond them on the right. Double lines are the path in use. A problem is shown
 by a sign and by a word; colour only repeats it.
 """
 
@@ -73,7 +73,7 @@ def terminal_picture(seen: Picture, screen: Screen, changed: Set[str] = frozense
 
 
 def _between(words: parts.Words, row: int, width: int, screen: Screen) -> Text:
-    """Return what stands between two boxes in a row: a word, the line, a word, or nothing."""
+    """Return the text between two boxes in a row: a word, the line, a word, or nothing."""
     if row == LINK_AT:
         return line(words.stroke, words.mark, width, screen)
     if row == LINK_AT - 1:
@@ -91,7 +91,7 @@ def _hub(
 
 
 def _rights(seen: Picture, heights: Sequence[int], columns: Columns, screen: Screen) -> list[Text]:
-    """Who is beyond: one box where both hubs lead to the same, otherwise one for each."""
+    """Who is beyond: one box if both hubs lead to the same, otherwise one for each."""
     if parts.shared_far_end(seen):
         content = parts.far_end(seen, Role.PRIMARY, columns.side - 4, sum(heights) - 2, screen)
         return boxed("far end", content, columns.side, sum(heights), screen)

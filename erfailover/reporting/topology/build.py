@@ -171,7 +171,7 @@ def _connection(circuits: Circuits, each: Connection, *, active: bool) -> Connec
 
 
 def _far_ends(site: Site, hubs: Sequence[HubPicture]) -> Iterator[FarEnd]:
-    """Who is opposite, by ASN; where Azure tells none, by address."""
+    """Who is opposite, by ASN; if Azure tells none, by address."""
     met: dict[int | str, list[tuple[Role, SessionPicture]]] = {}
     for hub in hubs:
         for session in hub.gateway.external_sessions:

@@ -36,7 +36,7 @@ class SessionPicture:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPicture:
-    """A connection of a gateway; the condition is the worse of its own and its circuit's."""
+    """A connection of a gateway; its condition, or its circuit's if that is worse."""
 
     found: Connection
     active: bool
@@ -144,7 +144,7 @@ class SpokeGroup:
 
     @property
     def sample(self) -> SpokePicture:
-        """One that stands for all of them, but for names and prefixes."""
+        """One that represents all of them, but for names and prefixes."""
         return self.spokes[0]
 
     @property
@@ -164,10 +164,10 @@ class SpokeGroup:
 
 @dataclass(frozen=True, slots=True)
 class FarEnd:
-    """Who is at the other end of BGP sessions, told apart by ASN: a site's router, the edge.
+    """Who is at the other end of BGP sessions, identified by ASN: a site's router, the edge.
 
     Attributes:
-        name: of the topology in the site file where its ASN is that of a gateway there;
+        name: of the topology in the site file if its ASN is that of a gateway there;
             ``Microsoft edge``; otherwise ``AS 65020``.
         neighbors: the addresses that the sessions lead to.
         roles: the hubs whose gateways have a session with it, up or not.
@@ -200,7 +200,7 @@ class RemotePrefix:
     """By the primary hub, then by the backup hub."""
     active: bool
     condition: Condition
-    """As the path in use has it; where there is none, the worse of the two."""
+    """As the path in use has it; if there is none, the worse of the two."""
 
     def by(self, role: Role) -> Learned:
         """Whether the gateway of one of the hubs has learned it."""

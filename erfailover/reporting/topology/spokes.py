@@ -85,7 +85,7 @@ def _on(peering: SitePeering, role: Role, path: str) -> tuple[str, Flags | None]
     """Return a peering's name, and what the site file wants of it on the path that the spoke is on.
 
     On no path, or an unknown one, it is what the path of the peering's own hub wants: of the
-    primary, since the backup's are missed by nobody before a switch.
+    primary, since the backup's are not needed before a switch.
     """
     if path in tuple(Path):
         return peering.name, peering.on(Path(path))

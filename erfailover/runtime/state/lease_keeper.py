@@ -76,7 +76,7 @@ class HeldLease:
         self._recorded = True
 
     def allows(self, write: Write) -> bool:
-        """Return whether a write may be sent now, by what is known; asks nobody."""
+        """Return whether a write may be sent now, by what is known; sends no request."""
         grant = Grant(self._confirmed_s, self._recorded, self._lost is not None)
         return may_send(write, grant, self._now(), self._store.relied_on_s, self._step_deadline_s)
 

@@ -48,9 +48,9 @@ class LocalStore:
     """The state of one site in a folder.
 
     Attributes:
-        folder: made where it is not there, readable by its owner alone.
+        folder: made if it is not there, readable by its owner alone.
         wall: wall time, in seconds since 1970.
-        lives: whether a holder's process lives; None where that cannot be known.
+        lives: whether a holder's process lives; None if that cannot be known.
         runs: whether a holder's process is known to live and not to be stopped.
         sleep: waits, in wall seconds.
     """
@@ -141,7 +141,7 @@ class LocalStore:
         return Taken(record, decision.standing, found if decision.over else None, self.name)
 
     def look(self) -> Held:
-        """How the lease stands; nothing is taken or written."""
+        """Return the state of the lease; nothing is acquired or written."""
         with self._troubles_named():
             found, _ = self._read_lease()
         return Held(self._decide(found, self.wall(), take_over=False).standing, found)
@@ -179,7 +179,7 @@ class LocalStore:
                         raise
 
     def release(self) -> None:
-        """Give the lease up; nothing happens where it is no longer ours."""
+        """Give the lease up; nothing happens if it is no longer ours."""
         with self._locked():
             _, token = self._read_lease(damaged_is_free=True)
             if token is not None and token == self._token:

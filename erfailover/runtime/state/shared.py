@@ -26,7 +26,7 @@ class SharedStore:
     Attributes:
         remote: the shared store.
         local: this machine's own.
-        break_glass: whether to go on with this machine's own where the shared one fails.
+        break_glass: whether to go on with this machine's own if the shared one fails.
         say: tells the operator.
     """
 
@@ -69,7 +69,7 @@ class SharedStore:
         return shared + _missing(pending, shared)
 
     def append(self, lines: bytes) -> None:
-        """Add lines to the shared journal; to this machine's own where that fails."""
+        """Add lines to the shared journal; to this machine's own if that fails."""
         if not self._broken:
             try:
                 self.remote.append(lines)
@@ -107,7 +107,7 @@ class SharedStore:
         return taken
 
     def look(self) -> Held:
-        """How the shared lease stands; this machine's own, where somebody holds only that."""
+        """Return the state of the shared lease, or of this machine's if only that is held."""
         own = self.local.look()
         if own.standing is Standing.LIVE:
             return own

@@ -14,7 +14,7 @@ from erfailover.model.lease import Held, Holder, Taken
 class Store(Protocol):
     """The journal and the lease of one site. Safe to use from several threads.
 
-    Every method raises ``StateFailure`` where the store cannot be reached or used.
+    Every method raises ``StateFailure`` if the store cannot be reached or used.
     """
 
     @property
@@ -27,7 +27,7 @@ class Store(Protocol):
 
     @property
     def relied_on_s(self) -> float:
-        """How long after a renewal nobody else can have the lease, in wall seconds."""
+        """How long after a renewal no other run can have the lease, in wall seconds."""
 
     @property
     def is_cheap(self) -> bool:
@@ -53,11 +53,11 @@ class Store(Protocol):
         """Take the lease.
 
         Raises:
-            Refused: somebody else holds it; the message says who, since when, and what they do.
+            Refused: another run holds it; the message says who, since when, and what they do.
         """
 
     def look(self) -> Held:
-        """How the lease stands; nothing is taken or written.
+        """Return the state of the lease; nothing is acquired or written.
 
         Raises:
             Refused: what is kept of it cannot be understood.
@@ -72,7 +72,7 @@ class Store(Protocol):
         """
 
     def release(self) -> None:
-        """Give the lease up; nothing happens where it is no longer ours."""
+        """Give the lease up; nothing happens if it is no longer ours."""
 
     def close(self) -> None:
         """Close every connection that was opened."""

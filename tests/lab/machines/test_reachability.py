@@ -147,8 +147,8 @@ def test_nat_works_only_after_its_commands_have_run(missing: str, reason: str) -
         ),
         pytest.param(
             lambda b: b.nic("vm3-nic2", "vnet2", "vnet2-sub2", "10.2.2.5", forwarding=True),
-            "vnet2: nobody has 10.2.2.4",
-            id="next hop nobody has",
+            "vnet2: no interface has 10.2.2.4",
+            id="next hop without interface",
         ),
     ],
 )
@@ -245,7 +245,7 @@ def test_a_gateway_drops_what_it_has_no_route_to() -> None:
     it = lab()
     worlds.expressroute_fails(it.builder)
     assert it.trace("vm1-nic", OFFICE).reason == "vm1-nic: no route to 10.5.0.4"
-    assert it.trace("vm1-nic", "10.4.0.77").reason == "vnet4: nobody has 10.4.0.77"
+    assert it.trace("vm1-nic", "10.4.0.77").reason == "vnet4: no interface has 10.4.0.77"
 
 
 def test_a_tunnel_that_is_down_carries_nothing() -> None:
@@ -286,7 +286,7 @@ def test_a_machine_in_the_hub_uses_its_own_gateway() -> None:
 @pytest.mark.parametrize(
     ("destination", "reason"),
     [
-        ("10.1.0.99", "vnet1: nobody has 10.1.0.99"),
+        ("10.1.0.99", "vnet1: no interface has 10.1.0.99"),
         ("10.99.0.1", "vm1-nic: no route to 10.99.0.1"),
         ("20.50.0.9", ""),
     ],

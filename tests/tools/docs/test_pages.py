@@ -121,7 +121,7 @@ def test_an_output_without_a_place_is_told() -> None:
         ("erfailover switch --to ipsec --dry-run", ""),
         ("erfailover lab fault load faults.yaml", ""),
         ("erfailover --version", ""),
-        ("erfailover swicth", "has no command 'swicth'"),
+        ("erfailover swicth", "has no command 'swicth'"),  # codespell:ignore swicth
         ("erfailover switch --too ipsec", "No such option"),
         ("erfailover switch --to vpn", "'vpn' is not"),
         ("erfailover lab fault", "needs a command"),

@@ -75,7 +75,7 @@ def test_an_answer_means_what_its_code_says(
     ("code", "words"),
     [
         ("RemoteVnetHasNoGateways", "cannot lend one"),
-        ("RemotePeeringIsDisconnected", "writes the opposite anew"),
+        ("RemotePeeringIsDisconnected", "recreates the opposite"),
         ("LinkedAuthorizationFailed", "peer/action"),
         ("AuthorizationFailed", "lacks the permission"),
         ("ScopeLocked", "az lock list"),

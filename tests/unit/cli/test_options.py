@@ -90,17 +90,17 @@ def test_every_word_to_choose_is_suggested_where_it_is_mistyped() -> None:
 @pytest.mark.parametrize(
     ("line", "meant"),
     [
-        ("swich --to ipsec", "switch"),
+        ("swich --to ipsec", "switch"),  # codespell:ignore swich
         ("statsu", "status"),
-        ("drill strat", "start"),
+        ("drill strat", "start"),  # codespell:ignore strat
         ("switch --to ipesc", "ipsec"),
         ("switch --to expresroute", "expressroute"),
         ("status -o jsn", "json"),
         ("status --outptu json", "--output"),
-        ("export teraform", "terraform"),
-        ("schema staus", "status"),
+        ("export teraform", "terraform"),  # codespell:ignore teraform
+        ("schema staus", "status"),  # codespell:ignore staus
         ("completion bsh", "bash"),
-        ("help swich", "switch"),
+        ("help swich", "switch"),  # codespell:ignore swich
     ],
 )
 def test_what_is_mistyped_is_suggested(

@@ -66,7 +66,7 @@ def test_a_machine_without_ping_is_told_as_such(
     monkeypatch.setattr(answers, "ping_command", nowhere)
     answer = here.ask(LocalPing("10.5.0.4"))
     assert answer.up is None
-    assert answer.seen == "no-such-ping is not there on this machine"
+    assert answer.seen == "no-such-ping was not found on this machine"
 
 
 def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
@@ -96,7 +96,7 @@ def test_the_systems_ping_is_asked_for_one_answer_in_its_own_words() -> None:
         (LocalCommand(("true",)), True, "exit code 0"),
         (LocalCommand(("false",)), False, "exit code 1, expected 0"),
         (LocalCommand(("false",), exit_code=1), True, "exit code 1"),
-        (LocalCommand(("no-such-program",)), None, "no-such-program is not there on this machine"),
+        (LocalCommand(("no-such-program",)), None, "no-such-program was not found on this machine"),
         (LocalShell("exit 7", exit_code=7), True, "exit code 7"),
         (LocalCommand(("echo", "$HOME;", "exit 3")), True, "exit code 0"),
     ],

@@ -301,7 +301,7 @@ CROSS = [
     ("  - virtual_network: vnet1", "  - virtual_network: vnet9", "expected a VNet of the topology"),
     ("  - virtual_network: vnet1", "  - virtual_network: vnet3", "that is no hub and no other"),
     ("[10.5.0.0/16]\n\n", "[]\n\n", "remote_prefixes: expected at least one prefix"),
-    ("asn: 65010", "asn: 65000", "expected an ASN of its own, found 65000, as vng1 has"),
+    ("asn: 65010", "asn: 65000", "expected a different ASN for each, found 65000, as vng1 has"),
     ("asn: 65010", "asn: 65515", "expected an ASN that a gateway may have, found 65515 (Azure's"),
     ("asn: 65010", "asn: 12076", "found 12076 (Azure's own)"),
     ("asn: 65010", "asn: 0", "found 0 (reserved by IANA)"),
@@ -333,7 +333,7 @@ CROSS = [
     (
         "local_network_gateway: lng4",
         "local_network_gateway: lng3",
-        "expected a local network gateway that stands for vng2 alone",
+        "expected a local network gateway that represents only vng2",
     ),
     (
         "flags: {allow_forwarded_traffic: true, allow_gateway_transit: true}",
@@ -370,7 +370,7 @@ CROSS = [
         "",
         "vm3.nat_for: expected a machine with two interfaces",
     ),
-    ("address: 10.4.0.253", "address: 10.4.0.254", "expected an address that nobody answers at"),
+    ("address: 10.4.0.253", "address: 10.4.0.254", "expected an unused address"),
     ("failback_hold_time_s: 120", "failback_hold_time_s: -1", "expected seconds, above 0"),
     ("site: poc ", "site: ../up ", "site: expected up to 63 letters"),
 ]
@@ -686,8 +686,8 @@ def test_further_tenants_are_named_with_their_credentials(tmp_path: FilePath) ->
         (
             [f"{TENANT}: managed-identity"],
             f"tenants.{TENANT}: expected 'default' or 'azure-cli' or 'environment' or "
-            "'workload-identity', found 'managed-identity'; a managed identity gives tokens of its "
-            "own tenant only",
+            "'workload-identity', found 'managed-identity'; a managed identity gives tokens for "
+            "its home tenant only",
         ),
         ([f"{TENANT}: secret"], "or 'workload-identity', found 'secret'"),
         ([f"{TENANT}:"], "'workload-identity', found nothing"),

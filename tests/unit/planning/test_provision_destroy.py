@@ -135,7 +135,7 @@ def test_what_does_not_carry_the_site_s_tag_is_kept_and_named_and_so_is_the_grou
     result = planned(bodies, resource("Microsoft.Network/virtualNetworks", "theirs", tags))
     assert not any("theirs" in each.id or each.id == GROUP for each in result.deletions)
     assert result.kept == (
-        "VNet theirs: not made by erfailover for poc",
+        "VNet theirs: not created by erfailover for poc",
         "resource group rg-we: other resources are in it",
     )
     assert "VNet theirs" in plan_text(result)
@@ -157,7 +157,7 @@ def test_the_disk_of_a_machine_of_ours_goes_with_the_machine(bodies: dict[str, A
 def test_a_group_that_is_not_ours_is_kept(bodies: dict[str, Any]) -> None:
     result = planned(bodies, tags={})
     assert all(each.id != GROUP for each in result.deletions)
-    assert result.kept == ("resource group rg-we: not made by erfailover",)
+    assert result.kept == ("resource group rg-we: not created by erfailover",)
 
 
 def test_a_network_that_somebody_else_uses_is_kept_with_what_its_subnets_use(

@@ -233,7 +233,7 @@ def test_what_somebody_else_made_is_used_as_it_is_where_it_fits(
     result = planned(site, existing)
     assert (result.changes, result.foreign) == ((), ())
     [note] = [each.note for each in result.actions if each.note]
-    assert note == "not made by erfailover; used as it is"
+    assert note == "not created by erfailover; used as it is"
 
 
 @pytest.mark.parametrize("tags", [{}, {TAG: "another"}])

@@ -103,7 +103,7 @@ def test_none_prints_nothing() -> None:
         ("a b", "'b' is not expected here", 3),
         ("a..b", "'.' is not expected here", 3),
         ("#", "'#' is not expected here", 1),
-        ("a[].lenght(@)", "no function lenght()", 5),
+        ("a[].lenght(@)", "no function lenght()", 5),  # codespell:ignore lenght
     ],
 )
 def test_a_query_that_is_wrong_is_told_with_its_place(text: str, what: str, at: int) -> None:

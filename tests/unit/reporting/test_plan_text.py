@@ -84,14 +84,14 @@ def test_spokes_that_are_alike_are_told_once_and_another_is_singled_out() -> Non
         },
     )
     lines = text.splitlines()
-    assert "119 spokes, alike: vnet11 to vnet13, vnet15 to vnet130" in lines
+    assert "Identical for 119 spokes: vnet11 to vnet13, vnet15 to vnet130" in lines
     alone = lines.index("vnet14")
     assert lines[alone + 1 : alone + 3] == [
         "= 1. allow vnet14 to use the gateway in vnet3",
         "       vnet3-to-vnet14: no change",
     ]
     assert lines[-1] == f"Plan: {2 * 119} to add, {3 * 120} to change, 0 to remove."
-    assert "vnet11 has no gateway of its own" in text
+    assert "vnet11 does not have its own gateway" in text
     assert "... and 119 more of the same (use -o json to list all)" in text
     assert text.count("why now: connects the spoke") == 1
     assert len(lines) < 120

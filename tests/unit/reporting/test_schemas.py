@@ -94,7 +94,7 @@ def test_the_site_file_that_init_writes_is_as_the_schema_says() -> None:
     ("old", "new", "where"),
     [
         ("remote_prefixes: [10.5.0.0/16]", "remote_prefixes: [10.5.0.0]", "remote_prefixes/0"),
-        ("gateway: vng2", "gatway: vng2", "backup"),
+        ("gateway: vng2", "gatway: vng2", "backup"),  # codespell:ignore gatway
         ("ping: 10.5.0.4", "ping: 10.5.0.400", "probes/office"),
         ("on_ipsec: {}", "on_ipsec: none", "spokes/0/spoke_to_primary/on_ipsec"),
         ("asn: 65000", "asn: many", "topology/gateways/vng1/asn"),

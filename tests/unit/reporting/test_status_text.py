@@ -88,7 +88,7 @@ def test_five_hundred_spokes_fill_no_more_than_a_few_screens_and_say_what_is_lef
     of, found = many()
     told = text(of, found)
     assert len(told.splitlines()) < 150
-    assert "... 980 more, all sound; all: erfailover status -o json" in told
+    assert "... 980 more, all OK; all: erfailover status -o json" in told
     assert "... 481 more, 481 of origin Network; all: erfailover status -o json" in told
     assert "and 498 more like this" in told
     assert "500 spokes: ExpressRoute, healthy (" in told

@@ -134,7 +134,7 @@ def test_a_second_ctrl_c_ends_the_wait_and_names_what_is_in_flight() -> None:
         Task("b", "second", sleeping(clock, 5.0)),
         Task("c", "third", sleeping(clock, 1.0), after=frozenset({"a"})),
     ]
-    with pytest.raises(Interrupted, match="1 done, 1 not begun; Azure goes on with: second"):
+    with pytest.raises(Interrupted, match="1 done, 1 not begun; Azure is still processing: second"):
         run(tasks, clock, listener)
     assert started == ["a", "b"]
 

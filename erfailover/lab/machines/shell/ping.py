@@ -1,6 +1,6 @@
 """The command ``ping`` of a modelled machine, with the output of iputils.
 
-Every echo request is a packet of its own at its own time, so an outage or a recovery in between
+Every echo request is a separate packet at its own time, so an outage or a recovery in between
 is visible. Round-trip times are made up, the same each time, of the size observed in the
 proof of concept: about 3 ms to the Internet, 5 ms over a tunnel each way.
 """

@@ -188,7 +188,7 @@ class Shell:
             return NOT_FOUND
 
     def _run_file(self, call: Call, name: str) -> Running:
-        """Run a file of the machine as a script of its own."""
+        """Run a file of the machine as a separate script."""
         if name not in self.linux.files:
             call.print_error(f"sh: 0: cannot open {name}: No such file")
             return NOT_FOUND
@@ -196,7 +196,7 @@ class Shell:
         return (yield from self._run_inner(call, self.linux.files[name], bash=bash))
 
     def _run_inner(self, call: Call, script: str, *, bash: bool) -> Running:
-        """Run a script in a shell of its own."""
+        """Run a script in a separate shell."""
         inner = Shell(self.linux, self.outside, self.programs, bash)
         try:
             return (yield from inner.run(script))
