@@ -22,7 +22,7 @@ Cut = Callable[[str], str]
 """What of an output is shown."""
 
 ASKING = ("erfailover switch", "erfailover drill", "erfailover provision", "erfailover destroy")
-"""What ``--yes`` answers for, where a block is answered."""
+"""What ``--yes``, and ``--planned`` for a switch, answer for in a block that is answered."""
 
 ALWAYS_DIFFERENT = re.compile(r"\b[0-9a-f]{12}\b|(?:\d+ (?:h|min) )*\d[\d.:]*|[─═┄-]{2,}|\s+")
 """What differs from run to run: ids, numbers and times, the width of tables."""
@@ -74,7 +74,8 @@ def _typed(page: Path, block: Block, shell: Shell) -> Iterator[Ended]:
         last = command == block.commands[-1]
         expected = block.exit_code if last else 0
         asks = block.answered and command.startswith(ASKING)
-        ended = shell.run(f"{command} --yes" if asks else command)
+        answer = " --yes --planned" if command.startswith("erfailover switch") else " --yes"
+        ended = shell.run(f"{command}{answer}" if asks else command)
         if ended.exit_code != expected:
             raise NotAsWritten(
                 f"{page.name}, block at line {block.line}: {command!r} ended with "
