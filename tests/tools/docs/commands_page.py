@@ -23,7 +23,7 @@ HEAD = """\
 
 `erfailover COMMAND --help` prints the same. Results go to standard output, progress and log to
 standard error. What each exit code means: [exit codes](reference.md#exit-codes); the variables that
-stand for options: [environment variables](reference.md#environment-variables).
+set options: [environment variables](reference.md#environment-variables).
 """
 
 
@@ -86,7 +86,7 @@ def _anchor(path: str) -> str:
 
 
 def _shared_section(shared: list[Row]) -> str:
-    about = "What a command takes of these stands at the end of its section."
+    about = "The end of each section lists which of these a command takes."
     return f"## Options that many commands take\n\n{about}\n\n{_table(shared)}\n"
 
 

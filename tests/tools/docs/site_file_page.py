@@ -120,7 +120,7 @@ def _plain(text: str) -> str:
 
 def _table(shape: Schema, places: Mapping[str, list[str]]) -> str:
     required = shape.get("required", ())
-    rows = ["| key | value | unless said | meaning |", "|---|---|---|---|"]
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for key, value in shape["properties"].items():
         named = f"**`{key}`**" if key in required else f"`{key}`"
         meaning = " ".join(_plain(value["description"]).split())

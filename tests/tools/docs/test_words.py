@@ -51,6 +51,11 @@ QUOTATIONS = (
         "Failed to perform 'write' on resource(s) of type",
         "Azure's message of ParentResourceNotFound",
     ),
+    Quotation(
+        "docs/troubleshooting.md",
+        "`gateway of its own`",
+        "the words of Azure's message, by which a reader searches the page",
+    ),
 )
 
 
@@ -77,6 +82,7 @@ def to_pattern(phrases: Iterable[str]) -> re.Pattern[str]:
 
 
 BANNED = read_table(read_page())
+PRODUCT = tuple(prose.of_product())
 
 
 def problems(texts: Iterable[Prose], quotations: Sequence[Quotation] = QUOTATIONS) -> Iterator[str]:
@@ -95,7 +101,7 @@ def problems(texts: Iterable[Prose], quotations: Sequence[Quotation] = QUOTATION
 
 
 def test_product_uses_no_banned_phrase() -> None:
-    found = sorted(set(problems(prose.of_product())))
+    found = sorted(set(problems(PRODUCT)))
     assert found == [], "\n".join(found)
 
 
@@ -117,11 +123,9 @@ def test_pages_use_no_banned_phrase() -> None:
 
 @pytest.mark.parametrize("quotation", QUOTATIONS, ids=lambda quotation: quotation.text)
 def test_every_quotation_is_needed(quotation: Quotation) -> None:
-    source = (ROOT / quotation.file).read_text(encoding="utf-8")
-    texts = list(prose.of_module(quotation.file, source))
+    texts = [each for each in (*PRODUCT, *prose.of_pages()) if each.file == quotation.file]
     others = [each for each in QUOTATIONS if each != quotation]
-    assert list(problems(texts, others)) != []
-    assert list(problems(texts)) == []
+    assert set(problems(texts)) < set(problems(texts, others))
 
 
 def test_the_table_is_read() -> None:
