@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from erfailover.model.counting import counted
 from tests.tools.bench import az, document, ours, prefixes, sdk, targets
 from tests.tools.bench.rows import Measured, Process, Switch, Tables, Way
 from tests.tools.bench.targets import FEW_PREFIXES, LARGE, MANY_PREFIXES
@@ -199,7 +200,7 @@ def _az(made: Worlds, options: argparse.Namespace) -> Iterator[Switch]:
 def _told(what: str, size: int, seed: int, work: Callable[[], T]) -> T:
     began = time.monotonic()
     found = work()
-    _say(f"{what}, {size} spoke(s), seed {seed}: done in {time.monotonic() - began:.1f} s")
+    _say(f"{what}, {counted(size, 'spoke')}, seed {seed}: done in {time.monotonic() - began:.1f} s")
     return found
 
 

@@ -181,7 +181,7 @@ def _tables(measured: Measured) -> str:
 
 
 def _processes(processes: Sequence[Process]) -> str:
-    head = ["a process of its own", "spokes", "processor", "a spoke", "memory", "requests a spoke",
+    head = ["a separate process", "spokes", "processor", "a spoke", "memory", "requests a spoke",
             "clock"]  # fmt: skip
     rows = []
     for each in processes:

@@ -3,7 +3,7 @@
 Lab and controller share a process on the stepped clock. All of the lab's work is done by the one
 thread that serves it (TLS, JSON and routing included), and the operating system keeps a clock for
 every thread: the controller's processor time is the process' less that thread's. For memory, and
-to check the former, a controller runs as a process of its own, and the system's account of it
+to check the former, a controller runs as a separate process, and the system's account of it
 is read when it ends.
 """
 
@@ -52,7 +52,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """What a process of its own came to."""
+    """What a separate process came to."""
 
     code: int
     out: str

@@ -21,7 +21,7 @@ from tests.tools.bench.worlds import Worlds
 PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 GATEWAY = "Microsoft.Network/virtualNetworkGateways"
 SPEED = 15.0
-"""The lab's clock for a controller in a process of its own: its own work then counts 15 times."""
+"""The lab's clock for a controller in a separate process: its own work then counts 15 times."""
 FAST_SPEED = 100.0
 MANY = 50
 """Fewer spokes do not tell what one of them costs."""
@@ -136,7 +136,7 @@ def _tunnels(lab: Lab, bars: tuple[Bar, ...]) -> list[bound.Tunnel]:
 
 
 def processes(made: Worlds, way: Way, spokes: int, tries: int) -> list[Process]:
-    """``--help``, ``status`` and a switch of many spokes, each in a process of its own.
+    """``--help``, ``status`` and a switch of many spokes, each in a separate process.
 
     The switch is left out where there are too few spokes to tell what one of them costs.
     """
@@ -180,7 +180,7 @@ def _yardstick(tries: int, served: worlds.Served) -> Process:
 def in_a_process(
     served: worlds.Served, arguments: list[str], command: str, spokes: int, speed: float
 ) -> Process:
-    """Run a command in a process of its own; what it cost."""
+    """Run a command in a separate process; what it cost."""
     watch = Watch(served.lab)
     ran = machine.child(arguments, os.environ, served.folder)
     if ran.code and arguments[0] != "status":

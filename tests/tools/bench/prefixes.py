@@ -52,7 +52,7 @@ def tables(made: Worlds, prefixes: int) -> Tables:
 
 
 def switch(made: Worlds, spokes: int, prefixes: int) -> Process:
-    """A prestaged switch in a process of its own: its processor time and its memory."""
+    """A prestaged switch in a separate process: its processor time and its memory."""
     world = made.get(spokes, True, prefixes)
     command = ["switch", "--to", "ipsec", "--yes", "--planned", "-o", "json"]
     with made.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:

@@ -87,7 +87,7 @@ YARDSTICK = "loading azure-identity and azure-mgmt-network"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A controller in a process of its own. ``speed`` is the lab's clock, 0 where none ran."""
+    """A controller in a separate process. ``speed`` is the lab's clock, 0 where none ran."""
 
     command: str
     spokes: int

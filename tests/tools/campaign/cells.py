@@ -223,7 +223,7 @@ def why_not(cell: Cell) -> str | None:
             if trouble in ANSWERED_INSTEAD:
                 return "Azure answers this instead of doing the work"
             if trouble in ENDINGS:
-                return "how an operation ends is told by a poll"
+                return "a poll reports how an operation ends"
             if trouble is Trouble.KILLED and not call.changes:
                 return "a reading changes nothing: the same as killed before it"
         case Moment.DURING:
@@ -239,7 +239,7 @@ def why_not(cell: Cell) -> str | None:
             if trouble in ENDINGS:
                 return "the operation has ended already"
             if trouble is not Trouble.KILLED:
-                return "a call of its own follows the operation: the same as before that one"
+                return "a separate call follows the operation: the same as before that one"
     return None
 
 
@@ -330,7 +330,7 @@ def _nothing_to_change(cell: Cell) -> bool:
 def _why_not_garbled(cell: Cell) -> str | None:
     """Of an answer that makes no sense."""
     if cell.moment is Moment.AFTER:
-        return "a call of its own follows the operation: the same as before that one"
+        return "a separate call follows the operation: the same as before that one"
     if cell.call.sort is Sort.READ and cell.moment is Moment.LOST:
         return "a reading does nothing: the same as before it is sent"
     if cell.call.sort is Sort.READ and cell.moment is Moment.DURING:

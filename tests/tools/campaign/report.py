@@ -21,7 +21,7 @@ NEVER = {
     "second remote gateway": ("second remote gateway attempted",),
     "write without the lease": ("write without the lease",),
     "write on UNKNOWN": ("write on an UNKNOWN reading",),
-    "secret told": ("secret in the output", "secret in the journal"),
+    "secret shown": ("secret in the output", "secret in the journal"),
     "traceback": ("traceback",),
 }
 """What must be 0, in the words of the summary, and the checks that count it."""

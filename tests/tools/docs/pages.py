@@ -149,7 +149,7 @@ RUNBOOK = Page(
 ADOPTING = Page(
     "docs/adopting.md",
     cuts={
-        "head": then(after("# A site of"), part("# A site of", "# Where the peerings")),
+        "head": then(after("# A site of"), part("# A site of", "# If the peerings")),
         "prefixes": part("# What the spokes must", "# The flags of a path"),
         "spoke": part("# vnet-erp: ", "  # vnet-erp-test: "),
         "status": paragraphs(2),

@@ -24,6 +24,8 @@ _VALUE = "{}"
 """Replaces a value in an f-string, so that no phrase is found across it."""
 _OUTPUT = re.compile(r"<!-- output:\S+ -->.*?<!-- /output:\S+ -->", re.DOTALL)
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_KEY = re.compile(r"`[\w.\[\]/-]+`")
+"""A name of code or a JSON key on a page."""
 _NAME = re.compile(r"[\w.\-/]*")
 _ENTRY = re.compile(r"^ *\w+:", re.MULTILINE)
 """The name in an entry of ``Args:`` or ``Attributes:``."""
@@ -117,7 +119,7 @@ def of_product() -> Iterator[Prose]:
 
 def of_page(file: str, text: str) -> Prose:
     """Return a page without its generated outputs."""
-    return Prose(file, 1, _blanked(_OUTPUT, text))
+    return Prose(file, 1, _blanked(_KEY, _blanked(_OUTPUT, text)))
 
 
 def of_pages() -> Iterator[Prose]:

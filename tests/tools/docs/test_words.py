@@ -73,7 +73,7 @@ def read_page() -> str:
 def to_pattern(phrases: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern of whole phrases in any case, also across line ends."""
     each = [
-        (r"\b" if phrase[0].isalnum() else "")
+        (r"\b" if phrase[0].isalnum() else r"(?<=\w)")
         + r"\s+".join(map(re.escape, phrase.split()))
         + (r"\b" if phrase[-1].isalnum() else "")
         for phrase in sorted(phrases, key=len, reverse=True)
