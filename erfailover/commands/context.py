@@ -106,10 +106,12 @@ class Context:
     @cached_property
     def session(self) -> Session:
         """The connections to the cloud that the site file and the environment name."""
+        from erfailover.azure.client.lab_endpoint import insist_on_answer
         from erfailover.azure.session import Session
 
         memory.while_working()
         subscription, access = self.site_file.subscription, self.access
+        insist_on_answer(access.cloud.endpoint)
         log.info("%s; cloud %s", subscription.told, access.cloud.told)
         if subscription.may_change:
             self.output.info(f"{subscription.told}.")
