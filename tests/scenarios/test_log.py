@@ -54,7 +54,7 @@ def test_every_request_of_a_provision_and_a_switch_is_logged_and_no_secret(
     for secret in (*secrets.values(), token, stage.lab.identity.client_secret, "Bearer "):
         assert secret not in printed + decoded(printed)
     progress = [each["message"] for each in logged if each["logger"] == "erfailover.progress"]
-    assert any("4. use the gateway of vnet3" in each for each in progress)
+    assert any("4. connect vnet1 to the gateway in vnet3" in each for each in progress)
 
 
 def test_v_logs_each_request_in_a_line_and_what_is_chosen_first(provisioned: Stage) -> None:
