@@ -17,7 +17,7 @@ from erfailover.lab.auth.identity import Identity, Tenant
 from erfailover.lab.engine.faults import Fault, FaultKind
 from erfailover.lab.server.az_config import write_configuration
 from tests.support.adopted import Adopted, Made, made_once  # noqa: F401
-from tests.support.az import installed
+from tests.support.az import Az, installed
 from tests.support.stage import Stage, lab_in
 
 THREE = ("--spoke", "vnet-erp", "--spoke", "vnet-data", "--spoke", "vnet-shop")
@@ -291,10 +291,17 @@ def test_a_managed_identity_gives_no_token_of_another_tenant(
     )
 
 
+@pytest.fixture(scope="module")
+def az() -> Az:
+    """Install az before a lab's variables name the certificates to trust."""
+    return installed()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_az_signs_in_to_the_other_tenant(across: Across, monkeypatch: pytest.MonkeyPatch) -> None:
-    az = installed()
+def test_az_signs_in_to_the_other_tenant(
+    az: Az, across: Across, monkeypatch: pytest.MonkeyPatch
+) -> None:
     endpoint = across.stage.environment["ERFAILOVER_ENDPOINT"]
     folder = write_configuration(across.stage.folder / "az", across.known, endpoint)
     monkeypatch.setenv("AZURE_CONFIG_DIR", str(folder))

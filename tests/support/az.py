@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 VERSION = "2.91.0"
 CACHE = Path(__file__).parents[2] / ".cache" / f"az-{VERSION}"
 
@@ -44,9 +46,11 @@ def installed() -> Az:
         return Az(Path(there))
     program = CACHE / "bin" / "az"
     mark = CACHE / ".installed"
-    if not mark.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(CACHE)], check=True)
-        pip = [str(CACHE / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
-        subprocess.run([*pip, f"azure-cli=={VERSION}"], check=True)
-        mark.touch()
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{CACHE}.lock"):
+        if not mark.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(CACHE)], check=True)
+            pip = [str(CACHE / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
+            subprocess.run([*pip, f"azure-cli=={VERSION}"], check=True)
+            mark.touch()
     return Az(program)
