@@ -87,14 +87,6 @@ def observe(
     """
     answered: dict[str, float] = {}
 
-    def timed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Outcome]]:
-        def note() -> Any:
-            found = read()
-            answered[key] = reader.clock.now()
-            return found
-
-        return _keyed(key, note)
-
     names = site.network_names() if networks is None else networks
     network_ids = [site.network_id(name) for name in names]
     reads: list[Callable[[], tuple[str, Outcome]]] = []
@@ -102,11 +94,13 @@ def observe(
         reads.append(_keyed(network_id.lower(), partial(_network, reader, network_id)))
     for role in roles:
         gateway_id = site.gateway_id(site.hub(role).gateway)
-        reads.append(timed(f"{role}/gateway", partial(reader.get, gateway_id, deadline_s)))
+        note = partial(answered.__setitem__, f"{role}/gateway")
+        read = partial(_body, reader, gateway_id, deadline_s, note)
+        reads.append(_keyed(f"{role}/gateway", read))
         for action in tables:
             note = partial(answered.__setitem__, f"{role}/{action}")
-            read = partial(_table, reader, gateway_id, action, deadline_s, note)
-            reads.append(_keyed(f"{role}/{action}", read))
+            table = partial(_table, reader, gateway_id, action, deadline_s, note)
+            reads.append(_keyed(f"{role}/{action}", table))
     found = readings(dict(all_at_once(reader.clock, reads)))
     observed = _assembled(site, network_ids, roles, found)
     if not tables:
@@ -184,6 +178,14 @@ def _keyed(key: str, read: Callable[[], Any]) -> Callable[[], tuple[str, Outcome
 def _network(reader: Reader, network_id: str) -> VirtualNetwork | None:
     body = reader.get(network_id)
     return network(body, network_id) if body else None
+
+
+def _body(
+    reader: Reader, resource_id: str, deadline_s: float, answered: Callable[[float], None]
+) -> Body | None:
+    found = reader.get(resource_id, deadline_s)
+    answered(reader.clock.now())
+    return found
 
 
 def _table(
