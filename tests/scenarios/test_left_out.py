@@ -124,7 +124,7 @@ def test_one_spoke_in_trouble_is_left_out_and_the_others_are_moved(
     assert "1 spoke was not switched to ipsec: vnet-erp: " in stage.err
     assert why in stage.err.replace("\n", " ")
     assert "The same command again takes them" in stage.err
-    assert "override it with --force" not in stage.err or trouble is routed_by_the_hub
+    assert "use --force to override" not in stage.err or trouble is routed_by_the_hub
     found = paths(adopted)
     assert (found["vnet-data"], found["vnet-shop"]) == ("hub-neu", "hub-neu")
     assert found.get("vnet-erp", "hub-weu") == "hub-weu", "it is left as it was"
