@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 SYNONYMS = {
@@ -73,9 +75,7 @@ class Commands(click.Group):
 
 def _option_name(word: str) -> str:
     """Return the option that a word names: ``--site`` of ``--site=x``, ``-v`` of ``-vv``."""
-    if not word.startswith("--") and word.lstrip("-") == "v" * (len(word) - 1):
-        return "-v"
-    return word.partition("=")[0]
+    return "-v" if re.fullmatch("-v+", word) else word.partition("=")[0]
 
 
 def _write_examples(ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, TextIO
+from functools import cached_property, partial
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console
 
@@ -22,6 +22,7 @@ from erfailover.reporting.formats import Query
 from erfailover.reporting.screen import DRAWN, NARROWEST, WIDTH, Screen
 from erfailover.runtime import logs
 
+T = TypeVar("T")
 UNFOLDED = 10_000
 """Columns of a table that is piped on: one line a row."""
 
@@ -88,20 +89,18 @@ class Output:
         """
         if self.yes:
             return
-        if not sys.stdin.isatty():
-            raise Refused(
-                f"{question} Cannot prompt: standard input is not a terminal.",
-                "Use --yes to skip the prompt.",
-            )
-        self._ask(question)
+        self._ask(
+            question,
+            f"{question} Cannot prompt: standard input is not a terminal.",
+            "Use --yes to skip the prompt.",
+        )
 
-    def _ask(self, question: str) -> None:
+    def _ask(self, question: str, unanswered: str, hint: str) -> None:
+        """Ask a question; refuse with a message and a hint if no one can answer it."""
         import click
 
-        try:
-            answer = click.confirm(printable(question), default=False, err=True)
-        except click.Abort:
-            raise Interrupted("interrupted at the prompt; nothing was changed") from None
+        _insist_on_terminal(unanswered, hint)
+        answer = _prompt(partial(click.confirm, printable(question), default=False, err=True))
         if not answer:
             raise Refused("Nothing was changed.")
 
@@ -119,12 +118,11 @@ class Output:
         """
         if self.yes and planned:
             return
-        if not sys.stdin.isatty():
-            raise Refused(
-                f"{healthy}, and this switch interrupts it",
-                "To leave a healthy path without a prompt, use --yes --planned.",
-            )
-        self._ask(question)
+        self._ask(
+            question,
+            f"{healthy}, and this switch interrupts it",
+            "To leave a healthy path without a prompt, use --yes --planned.",
+        )
 
     def confirm_by_name(self, question: str, name: str, given: str | None, option: str) -> None:
         """Have a name typed, if ``--yes`` would be too easy.
@@ -139,22 +137,35 @@ class Output:
             Refused: another name was typed, or the command cannot prompt.
         """
         if given is None:
-            if not sys.stdin.isatty():
-                raise Refused(
-                    f"{question} Cannot prompt: standard input is not a terminal.",
-                    f"To go ahead without being asked: {option} {name} (--yes is not enough).",
-                )
             import click
 
+            _insist_on_terminal(
+                f"{question} Cannot prompt: standard input is not a terminal.",
+                f"To go ahead without being asked: {option} {name} (--yes is not enough).",
+            )
             self.info(question)
-            given = click.prompt(
-                f"To go ahead, type {name}", err=True, default="", show_default=False
-            ).strip()
+            ask = partial(click.prompt, err=True, default="", show_default=False)
+            given = _prompt(partial(ask, f"To go ahead, type {name}")).strip()
         if given != name:
             raise Refused(
                 f"expected the name {name}, found {given!r}. Nothing was changed.",
                 "Type the name exactly as it is in Azure.",
             )
+
+
+def _insist_on_terminal(message: str, hint: str) -> None:
+    if not sys.stdin.isatty():
+        raise Refused(message, hint)
+
+
+def _prompt(ask: Callable[[], T]) -> T:
+    """Prompt; after Ctrl-C, say that nothing follows from the question."""
+    import click
+
+    try:
+        return ask()
+    except click.Abort:
+        raise Interrupted("interrupted at the prompt; nothing was changed by it") from None
 
 
 def show(text: str, data: Any, format_: str, query: Query | None = None) -> None:

@@ -42,9 +42,8 @@ from erfailover.planning.switch import procedure
 from erfailover.planning.switch.result import Outcome, missing, standing, verified
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text
-from erfailover.reporting.plan.leaving import FEW, interruption
+from erfailover.reporting.plan.leaving import healthy, interruption
 from erfailover.reporting.run import switch_result
-from erfailover.reporting.words import join_names
 
 
 def run(context: Context, options: Options) -> None:
@@ -94,7 +93,8 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     left_out.insist_on_others(context.output, options, plan)
     if plan.writes:
         held = _guard(context, options, plan, observed, hold_time)
-        _confirm(context.output, site, options, plan, held)
+        question = f"{held}Switch {site.name} to {options.target}?"
+        _confirm(context.output, site, options, plan, question)
     else:
         others = "other " if plan.left_out else ""
         context.output.info(
@@ -113,19 +113,18 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
         _raise_unless_verified(outcome)
 
 
-def _confirm(output: Output, site: Site, options: Options, plan: SwitchPlan, held: str) -> None:
+def _confirm(output: Output, site: Site, options: Options, plan: SwitchPlan, question: str) -> None:
     """Ask whether to go ahead; leaving a healthy path for the backup is another question."""
     if not plan.leaves_healthy:
-        output.confirm(f"{held}Switch {site.name} to {options.target}?")
+        output.confirm(question)
     elif options.target is Path.IPSEC:
-        names = join_names(plan.leaves_healthy, FEW)
         output.confirm_planned(
             f"Leave a HEALTHY path? {interruption(site, plan)}",
-            f"{names} {'is' if len(plan.leaves_healthy) == 1 else 'are'} healthy on ExpressRoute",
+            healthy(plan),
             planned=options.planned,
         )
     else:
-        output.confirm(f"{held}{interruption(site, plan)} Switch {site.name} to {options.target}?")
+        output.confirm(f"{interruption(site, plan)} {question}")
 
 
 def _planned(
@@ -150,7 +149,8 @@ def _again(
         _insist_on_invariants(context, plan)
         names = ", ".join(dict.fromkeys(step.spoke for step in plan.writes))
         try:
-            context.output.confirm(f"Switch {names} to {options.target} too?")
+            question = f"Switch {names} to {options.target} too?"
+            _confirm(context.output, context.site, options, plan, question)
         except Refused:
             return None
     return observed, plan

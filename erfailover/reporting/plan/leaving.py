@@ -12,6 +12,13 @@ FEW = 3
 """How many spokes are named."""
 
 
+def healthy(plan: SwitchPlan) -> str:
+    """Return which spokes a plan takes off a path that works: ``vnet1 is healthy on IPsec``."""
+    names = plan.leaves_healthy
+    are = "is" if len(names) == 1 else "are"
+    return f"{join_names(names, FEW)} {are} healthy on {path_name(plan.target.other)}"
+
+
 def interruption(site: Site, plan: SwitchPlan) -> str:
     """Return which spokes are healthy, and for how long each is interrupted.
 
@@ -19,13 +26,8 @@ def interruption(site: Site, plan: SwitchPlan) -> str:
         site: the site.
         plan: a switch that leaves a healthy path.
     """
-    names = plan.leaves_healthy
-    are = "is" if len(names) == 1 else "are"
-    each = "It" if len(names) == 1 else "Each"
+    each = "It" if len(plan.leaves_healthy) == 1 else "Each"
     whole = expected(site, plan)
     time = f" for {usually(whole.cut)}" if whole and whole.cut else ""
     prefixes = join_names([str(prefix) for prefix in site.remote_prefixes], FEW)
-    return (
-        f"{join_names(names, FEW)} {are} healthy on {path_name(plan.target.other)}. {each} is cut "
-        f"off from {prefixes}{time}."
-    )
+    return f"{healthy(plan)}. {each} is cut off from {prefixes}{time}."
