@@ -9,7 +9,13 @@ import pytest
 
 from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.adopted import Adopted, Made, adopted, made_once
-from tests.support.adopted_changes import answered, network, paths, subnet_peered
+from tests.support.adopted_changes import (
+    answered,
+    network,
+    paths,
+    route_by_appliance,
+    subnet_peered,
+)
 
 __all__ = ["Made", "adopted", "made_once"]
 
@@ -67,15 +73,7 @@ def failed(adopted: Adopted) -> None:
 
 
 def routed_by_the_hub(adopted: Adopted) -> None:
-    arm, id_ = adopted.arm(), network(adopted, "vnet-erp")
-    group = id_.split("/providers/")[0]
-    table = f"{group}/providers/Microsoft.Network/routeTables/by-hub"
-    hop = {"nextHopType": "VirtualAppliance", "nextHopIpAddress": "10.100.0.200"}
-    route = {"name": "office", "properties": {"addressPrefix": "10.4.0.0/16", **hop}}
-    arm.put(table, {"routes": [route]}, location="westeurope")
-    subnet = arm.get(id_)["properties"]["subnets"][0]
-    arm.put(subnet["id"], {**subnet["properties"], "routeTable": {"id": table}})
-    arm.pool.clear()
+    route_by_appliance(adopted, network(adopted, "vnet-erp"), "10.100.0.200")
 
 
 TROUBLES: dict[Callable[[Adopted], None], tuple[int, str]] = {

@@ -15,6 +15,7 @@ from tests.support.adopted_changes import (
     answered,
     circuits_announce,
     paths,
+    route_by_appliance,
     subnet_peered,
     summarize,
     without_bgp,
@@ -65,14 +66,7 @@ def dns_in_the_hub(adopted: Adopted) -> None:
 
 
 def by_a_firewall(adopted: Adopted) -> None:
-    arm, erp = adopted.arm(), adopted.world.spoke(ERP)
-    rt = f"{erp.partition('/virtualNetworks/')[0]}/routeTables/rt"
-    hop = {"nextHopType": "VirtualAppliance", "nextHopIpAddress": "10.100.1.4"}
-    route = {"name": "to-premises", "properties": {"addressPrefix": "10.4.0.0/16", **hop}}
-    arm.put(rt, {"routes": [route]}, location="westeurope")
-    subnet = arm.get(erp)["properties"]["subnets"][0]
-    arm.put(subnet["id"], {**subnet["properties"], "routeTable": {"id": rt}})
-    arm.pool.clear()
+    route_by_appliance(adopted, adopted.world.spoke(ERP), "10.100.1.4")
 
 
 def over_the_circuit(adopted: Adopted) -> None:

@@ -101,3 +101,15 @@ def paths(adopted: Adopted) -> dict[str, str]:
             remote = each.properties["remoteVirtualNetwork"]["id"]
             found[each.id.parent.name] = remote.rsplit("/", 1)[-1]
     return found
+
+
+def route_by_appliance(adopted: Adopted, network_id: str, appliance: str) -> None:
+    """Send 10.4.0.0/16 from a VNet's first subnet to an appliance."""
+    arm = adopted.arm()
+    table = f"{network_id.partition('/virtualNetworks/')[0]}/routeTables/rt"
+    hop = {"nextHopType": "VirtualAppliance", "nextHopIpAddress": appliance}
+    route = {"name": "to-premises", "properties": {"addressPrefix": "10.4.0.0/16", **hop}}
+    arm.put(table, {"routes": [route]}, location="westeurope")
+    subnet = arm.get(network_id)["properties"]["subnets"][0]
+    arm.put(subnet["id"], {**subnet["properties"], "routeTable": {"id": table}})
+    arm.pool.clear()

@@ -26,14 +26,13 @@ from erfailover.model.prefix_table import ipv4_prefix
 from erfailover.model.site import Role
 from erfailover.planning import conditions
 from erfailover.planning.carried_prefixes import carried_prefixes
+from tests.support.route_rows import INSTANCES, PEERS, learned
 from tests.tools.bench import machine, worlds
 from tests.tools.bench.ours import SPEED, in_a_process
 from tests.tools.bench.rows import Process, Tables
 from tests.tools.bench.worlds import Served, Worlds
 
 SPOKES = 12
-PEERS = tuple(f"10.8.0.{number}" for number in range(4, 8))
-INSTANCES = ("10.9.0.4", "10.9.0.5")
 OWN = "10.9.0.4"
 TRIES = 5
 """How often each is run; the least counts: what else the machine does only adds."""
@@ -41,10 +40,10 @@ TRIES = 5
 
 def tables(made: Worlds, prefixes: int) -> Tables:
     """Processor time of a reading of one gateway, and of ``status`` with twelve spokes."""
-    content = json.dumps({"value": _routes(prefixes)}).encode()
+    content = json.dumps({"value": learned(worlds.remote_prefixes(prefixes))}).encode()
     return Tables(
         prefixes=prefixes,
-        rows=len(_routes(prefixes)),
+        rows=len(learned(worlds.remote_prefixes(prefixes))),
         decoding_s=_least(partial(json.loads, content)),
         reading_s=_least(partial(_judge, content, worlds.remote_prefixes(prefixes))),
         status_s=_status(made, prefixes),
@@ -58,24 +57,6 @@ def switch(made: Worlds, spokes: int, prefixes: int) -> Process:
     with made.served(world.snapshot, world.site, 1, ScaledClock(SPEED)) as served:
         name = f"erfailover switch, prestaged, {prefixes:,} prefixes"
         return in_a_process(served, command, name, spokes, SPEED)
-
-
-def _routes(prefixes: int) -> list[dict[str, Any]]:
-    """The rows of ``getLearnedRoutes``: each prefix from each peer at each instance."""
-    return [
-        {
-            "network": prefix,
-            "nextHop": peer,
-            "localAddress": instance,
-            "weight": 32768,
-            "sourcePeer": peer,
-            "origin": "EBgp",
-            "asPath": "65020",
-        }
-        for instance in INSTANCES
-        for peer in PEERS
-        for prefix in worlds.remote_prefixes(prefixes)
-    ]
 
 
 def _peers(prefixes: int) -> list[dict[str, Any]]:
@@ -139,7 +120,7 @@ def _serve(served: Served, prefixes: int) -> None:
     ]
     for gateway, originated in ((worlds.PRIMARY_GATEWAY, own), (worlds.BACKUP_GATEWAY, [])):
         for action, rows in (
-            ("getLearnedRoutes", _routes(prefixes) + originated),
+            ("getLearnedRoutes", learned(worlds.remote_prefixes(prefixes)) + originated),
             ("getBgpPeerStatus", _peers(prefixes)),
         ):
             path, body = f"{gateway}/{action}", {"value": rows}

@@ -25,9 +25,7 @@ from erfailover.reporting.plan.text import text as plan_text
 from erfailover.reporting.status import text as status_text
 from erfailover.reporting.topology.build import picture
 from tests.support import sites
-
-PEERS = tuple(f"10.8.0.{number}" for number in range(4, 8))
-INSTANCES = ("10.9.0.4", "10.9.0.5")
+from tests.support.route_rows import PEERS, learned
 
 
 def prefixes(count: int) -> tuple[IPv4Network, ...]:
@@ -37,21 +35,7 @@ def prefixes(count: int) -> tuple[IPv4Network, ...]:
 
 
 def rows(count: int) -> list[dict[str, object]]:
-    """The rows of ``getLearnedRoutes``: eight a prefix, by four peers at two instances."""
-    return [
-        {
-            "network": str(prefix),
-            "nextHop": peer,
-            "localAddress": instance,
-            "weight": 32768,
-            "sourcePeer": peer,
-            "origin": "EBgp",
-            "asPath": "65020",
-        }
-        for instance in INSTANCES
-        for peer in PEERS
-        for prefix in prefixes(count)
-    ]
+    return learned(prefixes(count))
 
 
 def gateway(role: Role, routes: tuple[GatewayRoute, ...]) -> Gateway:
