@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from erfailover.cli.help import Explained
-from erfailover.cli.options import REPORT, Seconds, Word, common, completed, context, located
+from erfailover.cli.options import (
+    REPORT,
+    Seconds,
+    Word,
+    common,
+    completed,
+    context,
+    located,
+    of_spokes,
+)
 
 
 @click.command(cls=Explained)
@@ -21,6 +30,7 @@ from erfailover.cli.options import REPORT, Seconds, Word, common, completed, con
     metavar="[SECONDS]",
     help="Read again after so many seconds (30; at least 5) and mark what changed, until Ctrl-C.",
 )
+@of_spokes
 @common
 def status(every_s: float | None, **options: Any) -> None:
     """Show which path each spoke is on, and whether it works.
@@ -67,6 +77,7 @@ def diagram(file: Path | None, form: str | None, **options: Any) -> None:
 
 
 @click.command(cls=Explained)
+@of_spokes
 @common
 def doctor(**options: Any) -> None:
     """Check, without a write, whether a switch could work.
@@ -126,6 +137,7 @@ def history(run: str | None, **options: Any) -> None:
     shell_complete=completed("expectations"),
     help="What should come out; otherwise all up.",
 )
+@of_spokes
 @common
 def verify(expect: str | None, **options: Any) -> None:
     """Run the site's probes, all at once."""

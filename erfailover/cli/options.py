@@ -192,6 +192,18 @@ REPORT = click.option(
 )
 
 
+def of_spokes(command: F) -> F:
+    """Return the option that makes a command act on part of a site."""
+    return click.option(
+        "--spoke",
+        "spokes",
+        metavar="NAME",
+        multiple=True,
+        shell_complete=completed("spokes"),
+        help="Only this spoke; repeatable. Without it, every spoke of the site.",
+    )(command)
+
+
 def context(options: dict[str, Any]) -> Context:
     """Return what a command is given, from the common options; takes them out of ``options``."""
     from erfailover.commands.context import Context
@@ -219,4 +231,6 @@ def context(options: dict[str, Any]) -> Context:
     current.call_on_close(told.close)
     if current.obj is not None:
         told.clock = current.obj
+    if chosen := options.pop("spokes", ()):
+        told.choose_spokes(chosen)
     return told

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from erfailover.cli.help import Commands, Explained
-from erfailover.cli.options import Word, common, completed, context, planned, writes
+from erfailover.cli.options import Word, common, completed, context, of_spokes, planned, writes
 
 
 @click.command(cls=Explained)
@@ -71,6 +71,7 @@ from erfailover.cli.options import Word, common, completed, context, planned, wr
     "Those with `continuous: true` are asked without.",
 )
 @click.argument("path", required=False, metavar="", type=click.UNPROCESSED)
+@of_spokes
 @writes
 @planned
 def switch(
@@ -88,7 +89,7 @@ def switch(
     probes: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Move every spoke to a path, and verify it.
+    """Move every spoke to a path, or some of them, and verify it.
 
     In the one order that never cuts the spokes' other traffic.
     """
@@ -105,6 +106,8 @@ def switch(
         )
     if out is not None and (not dry_run or target is None):
         raise click.UsageError("--out saves the plan of --to PATH --dry-run.")
+    if plan_file is not None and options["spokes"]:
+        raise click.UsageError("--plan and --spoke exclude each other: a plan has its spokes.")
     _only_planned(dry_run, options)
     from erfailover.commands.switch import command
     from erfailover.commands.switch.options import Options
@@ -137,6 +140,7 @@ def _only_planned(dry_run: bool, options: dict[str, Any]) -> None:
 
 @click.command(cls=Explained)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@of_spokes
 @writes
 @planned
 def prestage(dry_run: bool, **options: Any) -> None:
@@ -153,6 +157,7 @@ def prestage(dry_run: bool, **options: Any) -> None:
 
 @click.command(cls=Explained)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@of_spokes
 @writes
 @planned
 def unprestage(dry_run: bool, **options: Any) -> None:

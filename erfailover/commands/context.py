@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from erfailover.commands.chosen_spokes import known_spokes
 from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import open_store, state_folder
@@ -51,6 +53,7 @@ class Context:
         reported: whether that file was written.
         told_of_damage: whether the damage to the journal was reported.
         other_names: the peerings that the last observation found under other names.
+        spokes: the names of the spokes to act on; empty for the whole site.
         clock: measures every wait; the system's, unless a test brings another.
     """
 
@@ -62,18 +65,50 @@ class Context:
     reported: bool = False
     told_of_damage: bool = False
     other_names: tuple[OtherName, ...] = ()
+    spokes: tuple[str, ...] = ()
     clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
     _observed_site: Site | None = None
+    _chosen_site: Site | None = None
 
     @property
     def site(self) -> Site:
-        """The site, in the chosen subscription, with the names that its peerings have."""
+        """The site, in the chosen subscription, with the names that its peerings have.
+
+        Of the chosen spokes alone, if ``--spoke`` chose some.
+        """
+        return self._chosen_site or self._choose()
+
+    @property
+    def whole_site(self) -> Site:
+        """The same with every spoke, whichever were chosen."""
         return self._observed_site or self.site_file.site
 
     def use_names_of(self, observed: Observed) -> Site:
         """Use the names that the site's peerings have in Azure from now on; return that site."""
         self._observed_site, self.other_names = as_observed(self.site_file.site, observed)
-        return self._observed_site
+        self._chosen_site = None
+        return self.site
+
+    def choose_spokes(self, names: Sequence[str]) -> Site:
+        """Act on these spokes from now on, or on the whole site if none is named; return that."""
+        self.spokes, self._chosen_site = tuple(names), None
+        return self.site
+
+    @contextmanager
+    def acting_on(self, names: Sequence[str]) -> Iterator[Site]:
+        """Act on these spokes for a while, whichever were chosen."""
+        before = self.spokes
+        try:
+            yield self.choose_spokes(names)
+        finally:
+            self.choose_spokes(before)
+
+    def _choose(self) -> Site:
+        whole = self.whole_site
+        if not self.spokes:
+            return whole
+        self._chosen_site = whole.select_spokes(known_spokes(whole, self.spokes))
+        return self._chosen_site
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from erfailover.azure.session import OnWait, Session
 from erfailover.azure.writer import OnAccepted, Writer
 from erfailover.commands.context import Context
 from erfailover.errors import Refused, StateFailure
+from erfailover.model.command_line import spoke_options
 from erfailover.model.fencing import Write
 from erfailover.model.history import Owed, owed, runs
 from erfailover.model.lease import Standing, Taken
@@ -45,7 +46,8 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
 
     Args:
         context: the invocation.
-        command: what is done, for other operators: ``switch --to ipsec``.
+        command: what is done, for other operators: ``switch --to ipsec``. The chosen spokes are
+            added.
         completes: whether the command completes what a lost holder was moving; any other is
             refused as long as that may have no path.
 
@@ -54,7 +56,8 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
         StateFailure: the store of the lease cannot be reached.
     """
     session = context.session
-    taken = context.store.acquire(this_process(command), take_over=context.take_over)
+    me = this_process(command + spoke_options(context.site.chosen))
+    taken = context.store.acquire(me, take_over=context.take_over)
     speed = getattr(context.clock, "speed", 1.0)
     with HeldLease(context.store, context.site.timing.step_deadline_s / speed) as held:
         if taken.standing is not Standing.FREE:
@@ -78,7 +81,7 @@ def _refuse_if_unsettled(context: Context, taken: Taken) -> None:
         raise Refused(
             f"{', '.join(found.spokes)} may have NO path: run {found.run} was moving them to "
             f"{found.target} when it lost its lease",
-            f"Complete that first: erfailover switch --to {found.target}",
+            f"Complete that first: {found.to_continue}",
         )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from erfailover.errors import printable
+from erfailover.model.command_line import spoke_options
 from erfailover.model.journal_lines import DAMAGED
 
 OPEN = "in flight"
+NAMED = 2
+"""So many chosen spokes are named in a list; of more, one and how many more."""
 
 
 @dataclass
@@ -52,6 +55,10 @@ class RunRecord:
         result: the outcome as the command reported it; empty if it reported nothing.
         places: of each spoke that a switch was to move, where it was left: ``target``, ``origin``,
             ``nowhere``, ``changing`` or ``unknown``; ``moving`` if that was not recorded.
+        spokes: the spokes that were chosen with ``--spoke``; empty for the whole site.
+        way_back_refused: why a switch back would have been refused when it began; None if it
+            would not have been, or that is not recorded.
+        completes: the run whose spokes it put on their path after that had lost its lease.
     """
 
     id: str
@@ -74,6 +81,9 @@ class RunRecord:
     took_s: float | None = None
     result: dict[str, Any] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
+    spokes: tuple[str, ...] = ()
+    way_back_refused: str | None = None
+    completes: str | None = None
 
     @property
     def in_flight(self) -> list[StepRecord]:
@@ -83,7 +93,16 @@ class RunRecord:
     @property
     def typed(self) -> str:
         """The command with the path it leads to: ``switch --to ipsec``."""
-        return self.command + (f" --to {self.target}" if self.target else "")
+        path = f" --to {self.target}" if self.target else ""
+        return f"{self.command}{path}{spoke_options(self.spokes)}"
+
+    @property
+    def brief(self) -> str:
+        """The same, with at most one of many spokes: for a list."""
+        if len(self.spokes) <= NAMED:
+            return self.typed
+        one = replace(self, spokes=self.spokes[:1])
+        return f"{one.typed} and {len(self.spokes) - 1} more"
 
     @property
     def to_continue(self) -> str:
@@ -133,6 +152,9 @@ def _begun(record: Mapping[str, Any]) -> RunRecord:
         target=record.get("to"),
         digest=_text(record, "digest") or None,
         site=_text(record, "site"),
+        spokes=tuple(printable(str(name)) for name in record.get("spokes") or ()),
+        way_back_refused=_text(record, "way_back_refused") or None,
+        completes=_text(record, "completes") or None,
     )
 
 
@@ -199,6 +221,8 @@ def unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:
 def last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
     """Return the last switch that began; None if there is none.
 
+    One that only completed another, whose lease was lost, is a part of that.
+
     Raises:
         ValueError: records are damaged, and that of a later switch may be among them.
     """
@@ -208,10 +232,45 @@ def last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
         if record.get("event") == DAMAGED:
             damaged = True
         elif record.get("event") == "begun" and record.get("command") == "switch":
+            if last is not None and record.get("completes"):
+                continue
             last, damaged = record, False
     if damaged:
         raise ValueError("a record is damaged, and it may be that of the last switch")
     return _begun(last) if last is not None and last.get("to") else None
+
+
+def spokes_to_undo(all_runs: Iterable[RunRecord], names: Iterable[str]) -> tuple[str, ...]:
+    """Return the spokes that the last switch is to be undone for.
+
+    Those that it was told to move. A switch of the whole site leaves out the spokes that an
+    earlier, completed ``--spoke`` run had moved to the same path: it found them there.
+
+    Args:
+        all_runs: the runs of the site, oldest first.
+        names: the spokes of the site.
+    """
+    switches = [
+        run for run in all_runs if run.command == "switch" and run.target and not run.completes
+    ]
+    if not switches:
+        return ()
+    last = switches.pop()
+    if last.spokes:
+        return tuple(name for name in names if name in last.spokes)
+    return tuple(name for name in names if not _was_moved_before(name, last, switches))
+
+
+def _was_moved_before(name: str, last: RunRecord, earlier: list[RunRecord]) -> bool:
+    """Return whether an earlier ``--spoke`` run moved a spoke to the path of the last switch."""
+    for run in reversed(earlier):
+        if run.spokes and name not in run.spokes:
+            continue
+        if run.target != last.target:
+            return False
+        if run.spokes and run.outcome == "done":
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,19 +281,43 @@ class Owed:
         run: the id of that switch.
         target: the path it was moving them to.
         spokes: their names.
+        to_continue: the command that goes on with that switch.
     """
 
     run: str
     target: str
     spokes: tuple[str, ...]
+    to_continue: str
+
+
+ON_A_PATH = ("target", "origin")
 
 
 def owed(all_runs: Iterable[RunRecord]) -> Owed | None:
     """Return the spokes that the last switch left without a path, or not known to have one."""
     switches = [run for run in all_runs if run.target and run.places]
-    if not switches:
-        return None
-    last = switches[-1]
-    on_a_path = ("target", "origin")
-    spokes = tuple(name for name, place in last.places.items() if place not in on_a_path)
-    return Owed(last.id, str(last.target), spokes) if spokes else None
+    return _owed_by(switches[-1], switches[-1].places) if switches else None
+
+
+def every_owed(all_runs: Iterable[RunRecord]) -> tuple[Owed, ...]:
+    """Return the same of all switches: each spoke by the last that moved it.
+
+    A switch that was completed has left none of its spokes without a path.
+    """
+    last: dict[str, RunRecord] = {}
+    for run in all_runs:
+        if run.target is None:
+            continue
+        last |= dict.fromkeys(run.places, run)
+        if run.outcome == "done":
+            last = {name: by for name, by in last.items() if run.spokes and name not in run.spokes}
+    found = [
+        _owed_by(run, {name: run.places[name] for name, by in last.items() if by is run})
+        for run in {id(each): each for each in last.values()}.values()
+    ]
+    return tuple(each for each in found if each is not None)
+
+
+def _owed_by(run: RunRecord, places: Mapping[str, str]) -> Owed | None:
+    spokes = tuple(name for name, place in places.items() if place not in ON_A_PATH)
+    return Owed(run.id, str(run.target), spokes, run.to_continue) if spokes else None

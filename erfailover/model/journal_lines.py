@@ -132,6 +132,7 @@ TEXTS = (
     *("run", "event", "at", "command", "digest", "site", "who", "host", "machine", "started"),
     *("outcome", "message", "hint", "task", "title", "change", "resource", "note", "operation"),
     *("correlation_id", "spoke", "place", "of", "standing", "holder", "method", "since"),
+    *("way_back_refused", "completes"),
 )
 SHAPES: Mapping[str, Callable[[Any], bool]] = {
     **dict.fromkeys(TEXTS, _is_text),

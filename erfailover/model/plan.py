@@ -137,6 +137,8 @@ class SwitchPlan:
     """The spokes that the switch takes off a path that works."""
     undoes: str = ""
     """The run that the plan takes back, in words; empty for any other plan."""
+    way_back: tuple[Claim, ...] = ()
+    """What a switch back would be refused for as of now; empty if it would not be."""
 
     @property
     def writes(self) -> tuple[SwitchStep, ...]:

@@ -6,8 +6,8 @@ names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Annotated, Literal
@@ -323,10 +323,48 @@ class Site(Section):
             yield self.peering_id(spoke.virtual_network, spoke.outward(role).name)
             yield self.peering_id(self.hub(role).virtual_network, spoke.inward(role).name)
 
+    @property
+    def others(self) -> tuple[Spoke, ...]:
+        """The spokes that were not chosen; empty for a whole site."""
+        return ()
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of the spokes that were chosen; empty for a whole site."""
+        return ()
+
+    def select_spokes(self, names: Collection[str]) -> Site:
+        """Return the part of the site that some spokes are; the site itself if all are chosen.
+
+        Hubs, remote prefixes and timing stay. Whatever loops over ``spokes`` then acts on the
+        chosen ones only; what must know the whole site looks at ``others`` too.
+
+        Args:
+            names: of spokes of the site; others are ignored.
+        """
+        selected = tuple(each for each in self.spokes if each.name in names)
+        if len(selected) == len(self.spokes):
+            return self
+        rest = tuple(each for each in self.spokes if each.name not in names)
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return PartOfSite(**{**values, "spokes": selected, "others": (*rest, *self.others)})
+
     def network_names(self) -> tuple[str, ...]:
         """Return the VNets that a switch reads: both hubs, then the spokes."""
         spokes = (spoke.virtual_network for spoke in self.spokes)
         return (self.primary.virtual_network, self.backup.virtual_network, *spokes)
+
+
+@dataclass(frozen=True, slots=True)
+class PartOfSite(Site):
+    """Some of a site's spokes, chosen with ``--spoke``. Not in the site file."""
+
+    others: tuple[Spoke, ...] = ()
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of the spokes that were chosen."""
+        return tuple(each.name for each in self.spokes)
 
 
 ROLE_OF_PATH = {Path.EXPRESSROUTE: Role.PRIMARY, Path.IPSEC: Role.BACKUP}

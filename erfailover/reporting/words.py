@@ -5,9 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from erfailover.model.site import Site
+
 PATH_NAMES = {"expressroute": "ExpressRoute", "ipsec": "IPsec"}
 NO_PATH = {"none": "on NO path", "unknown": "path unknown"}
 """The words for a spoke that is on neither path."""
+CHOSEN = 3
+"""So many chosen spokes are named."""
 
 
 def path_name(path: str) -> str:
@@ -41,6 +45,11 @@ def join_names(names: Sequence[str], most: int) -> str:
     """Return names in one line, at most so many: ``spoke1, spoke2 and 236 more``."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def subject(site: Site) -> str:
+    """Return what is acted on: ``poc``, or ``vnet1 of poc`` if some spokes were chosen."""
+    return f"{join_names(site.chosen, CHOSEN)} of {site.name}" if site.chosen else site.name
 
 
 def few(lines: Sequence[str], most: int = 3) -> list[str]:

@@ -175,10 +175,16 @@ def peerings_made(records: Iterable[Record]) -> frozenset[str]:
     return frozenset(made)
 
 
-def prestaged(records: Iterable[Record]) -> bool:
-    """Whether the last ``prestage`` or ``unprestage`` that was begun was a ``prestage``."""
-    found = False
+def prestaged(records: Iterable[Record], spokes: Iterable[str]) -> frozenset[str]:
+    """Return the spokes whose last ``prestage`` or ``unprestage`` that began was a ``prestage``.
+
+    Args:
+        records: the journal.
+        spokes: the names of the site's spokes: a run without ``--spoke`` is for all of them.
+    """
+    names, found = frozenset(spokes), frozenset[str]()
     for record in records:
         if record.get("event") == "begun" and record.get("command") in ("prestage", "unprestage"):
-            found = record["command"] == "prestage"
+            chosen = names & frozenset(record.get("spokes") or names)
+            found = found | chosen if record["command"] == "prestage" else found - chosen
     return found

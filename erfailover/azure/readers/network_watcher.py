@@ -38,7 +38,7 @@ def next_hop(
     region, watcher = _serving(reader, machine_id, machine)
     if watcher is None:
         raise Failure(f"there is no Network Watcher of {region} that this identity may read")
-    interface_id = _primary_interface(machine)
+    interface_id = primary_interface(machine)
     interface = reader.get(interface_id) if interface_id else None
     if interface is None:
         raise Failure(f"{last_of(machine_id)} has no network interface that can be read")
@@ -68,7 +68,8 @@ def _serving(reader: Reader, machine_id: str, machine: Body) -> tuple[str, str |
     return region, None
 
 
-def _primary_interface(machine: Body) -> str | None:
+def primary_interface(machine: Body) -> str | None:
+    """Return the id of a machine's primary network interface; None if it has none."""
     listed = rows(section(machine, "properties", "networkProfile").get("networkInterfaces"))
     first = [each for each in listed if section(each, "properties").get("primary")]
     return next((id_ for each in (*first, *listed) if (id_ := text(each.get("id")))), None)

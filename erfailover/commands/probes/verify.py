@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
 from erfailover.commands.output import screen
-from erfailover.commands.probes import runner
+from erfailover.commands.probes import chosen_probes, runner
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.model.counting import counted
-from erfailover.model.probes import RUN_COMMAND
+from erfailover.model.probes import RUN_COMMAND, Probe
 from erfailover.planning.probes.results import ProbeResult, expectations
 from erfailover.reporting import probes as told
+from erfailover.reporting.words import join_names
 
 
 def run(context: Context, expect: str | None) -> list[ProbeResult]:
@@ -32,7 +36,9 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
         expected = expectations(expect, list(site.probes))
     except ValueError as error:
         raise UsageFailure(f"--expect: {error}") from None
-    by_azure = any(isinstance(each, RUN_COMMAND) for each in site.probes.values())
+    probes = _chosen(context, expect)
+    expected = {name: up for name, up in expected.items() if name in probes}
+    by_azure = any(isinstance(each, RUN_COMMAND) for each in probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
     context.output.info(f"Running {counted(len(expected), 'probe')} at once{how} ...")
     results = runner.run(context, expected)
@@ -46,3 +52,24 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     if wrong:
         raise VerificationFailed(f"not as expected: {', '.join(each.name for each in wrong)}")
     return results
+
+
+def _chosen(context: Context, expect: str | None) -> Mapping[str, Probe]:
+    """Return the probes to run: all, or those of the chosen spokes and those in ``--expect``.
+
+    Raises:
+        UsageFailure: there are none.
+    """
+    site = context.site
+    if not site.chosen:
+        return site.probes
+    networks = [spoke.virtual_network for spoke in site.spokes]
+    observed = observe(context.reader, site, [], networks)
+    named = {each.partition("=")[0].strip() for each in (expect or "").split(",")}
+    probes = chosen_probes.selected(context, observed, named)
+    if not probes:
+        raise UsageFailure(
+            f"no probe of {site.name} concerns {join_names(site.chosen, 12)}",
+            "Name a probe with --expect, or run verify without --spoke.",
+        )
+    return probes

@@ -119,6 +119,8 @@ def recorded(
     target: str | None = None,
     began_s: float | None = None,
     journal: Journal | None = None,
+    way_back_refused: str | None = None,
+    completes: str | None = None,
 ) -> Iterator[Recorder]:
     """Record a run from its beginning to its end, however it ends, and report it.
 
@@ -129,6 +131,8 @@ def recorded(
         target: the path of a switch.
         began_s: when the command began, in seconds of the clock; now if not given.
         journal: the journal of a run beside the command's own; the command's own if not given.
+        way_back_refused: why a switch back would be refused as of now; None if it would not be.
+        completes: the run that lost its lease and whose spokes this one puts on their path.
     """
     journal, clock = journal or context.journal, context.clock
     recorder = Recorder(journal, clock, clock.now() if began_s is None else began_s)
@@ -137,6 +141,9 @@ def recorded(
         "begun",
         command=command,
         to=target,
+        spokes=list(context.site.chosen) or None,
+        way_back_refused=way_back_refused,
+        completes=completes,
         site=context.site.name,
         digest=digest(plan),
         who=me.user,

@@ -7,6 +7,7 @@ from erfailover.commands.hints import not_found_hint
 from erfailover.commands.output import screen
 from erfailover.commands.status import snapshot
 from erfailover.errors import UnknownReading, VerificationFailed
+from erfailover.reporting.status.part_of_site import next_command
 
 
 def run(context: Context) -> None:
@@ -27,7 +28,8 @@ def run(context: Context) -> None:
             None if found.observed.networks else not_found_hint(context.site),
         )
     if not health.healthy:
-        raise VerificationFailed("the active path is not healthy", _next(health.path))
+        command = next_command(context.site, found.observed, health)
+        raise VerificationFailed("the active path is not healthy", command)
 
 
 def _first_reasons(found: snapshot.StatusReading) -> str:
@@ -35,9 +37,3 @@ def _first_reasons(found: snapshot.StatusReading) -> str:
     unsure = [each for each in found.picture.groups if each.sample.health.healthy is None]
     reasons = dict.fromkeys(each.condition.why.split("; ")[0] for each in unsure[:3])
     return "; ".join(reasons)
-
-
-def _next(path: str) -> str | None:
-    if path == "expressroute":
-        return "erfailover switch --to ipsec"
-    return "erfailover switch --to expressroute" if path == "ipsec" else None

@@ -15,18 +15,20 @@ from erfailover.errors import Failure, StateFailure
 from erfailover.model.circuits import Circuits
 from erfailover.model.history import RunRecord, runs, unfinished
 from erfailover.model.observed import Observed, Reading
-from erfailover.model.site import Role
+from erfailover.model.site import Path, Role, Site
 from erfailover.planning.doctor.environment import JOURNAL_REMEDY
 from erfailover.planning.drill.state import DrillState, drill_state
 from erfailover.planning.health import Health, judge
 from erfailover.planning.iac.drift import AsCode, as_code_warning
+from erfailover.planning.switch import gates
 from erfailover.reporting.run import history
 from erfailover.reporting.screen import Screen
-from erfailover.reporting.status import drift
+from erfailover.reporting.status import drift, part_of_site
 from erfailover.reporting.status import drill as drills
 from erfailover.reporting.status import text as status_text
 from erfailover.reporting.topology.build import picture
 from erfailover.reporting.topology.model import Picture
+from erfailover.reporting.way_back import why_refused
 from erfailover.reporting.words import few
 from erfailover.runtime.clock import all_at_once
 from erfailover.runtime.state.process import alive
@@ -48,6 +50,10 @@ class StatusReading:
     """What the site file says otherwise than Azure, with the line to change."""
     state_problems: tuple[str, ...] = ()
     """What is wrong with the journal and the lease, and what to do."""
+    of_part: tuple[str, ...] = ()
+    """That only some spokes were read, and how the rest of a mixed site can follow."""
+    way_back_refused: str | None = None
+    """Why the way back of the unfinished run would be refused now; None if it would not be."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -55,8 +61,11 @@ class StatusReading:
         parts = [
             drills.text(self.drill),
             *self.state_problems,
-            history.open_text(self.open_run, alive) if self.open_run is not None else None,
+            None
+            if self.open_run is None
+            else history.open_text(self.open_run, alive, self.way_back_refused),
             drift.text(self.as_code) if self.as_code is not None else None,
+            *self.of_part,
             *few(self.remarks),
         ]
         return tuple(filter(None, parts))
@@ -83,7 +92,17 @@ def read(context: Context) -> StatusReading:
         as_code=as_code_warning(site, observed),
         remarks=context.remarks,
         state_problems=problems,
+        of_part=part_of_site.notes(site, observed, health),
+        way_back_refused=_way_back_refused(site, observed, open_run),
     )
+
+
+def _way_back_refused(site: Site, observed: Observed, run: RunRecord | None) -> str | None:
+    """Return why a switch back from a run would be refused now; None if it would not be."""
+    if run is None or run.target is None:
+        return None
+    back = Path(run.target).other
+    return why_refused(back, gates.refusals(site, observed, back)) or None
 
 
 def _state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
@@ -122,7 +141,7 @@ def data(context: Context, found: StatusReading) -> dict[str, Any]:
         "drill": drills.data(found.drill),
         "as_code": None if found.as_code is None else drift.data(found.as_code),
         "remarks": list(found.remarks),
-        "unfinished": history.open_data(found.open_run, alive),
+        "unfinished": history.open_data(found.open_run, alive, found.way_back_refused),
         "state_problems": list(found.state_problems),
     }
 

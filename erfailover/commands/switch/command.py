@@ -14,10 +14,11 @@ from typing import Any
 from erfailover import __version__
 from erfailover.azure.readers.cache import Readings
 from erfailover.commands import plans
+from erfailover.commands.chosen_spokes import NAMED, known_spokes
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.output import Output
-from erfailover.commands.probes import continuous
+from erfailover.commands.probes import chosen_probes, continuous
 from erfailover.commands.runs import report_file
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.switch import hazards, left_out, takeover
@@ -33,7 +34,8 @@ from erfailover.errors import (
     VerificationFailed,
 )
 from erfailover.model.claims import Verdict
-from erfailover.model.history import last_switch
+from erfailover.model.command_line import switch_to
+from erfailover.model.history import last_switch, runs, spokes_to_undo
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Path, Site
@@ -44,6 +46,8 @@ from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text
 from erfailover.reporting.plan.leaving import healthy, interruption
 from erfailover.reporting.run import switch_result
+from erfailover.reporting.way_back import way_back, why_refused
+from erfailover.reporting.words import join_names, subject
 
 
 def run(context: Context, options: Options) -> None:
@@ -55,9 +59,10 @@ def run(context: Context, options: Options) -> None:
         AzureFailure: Azure refused a step; what was taken back is in the message.
         VerificationFailed: it is done, but routes or probes do not show it.
     """
-    _known(context.site, options.canary)
+    options = _with_known_canary(context, options)
     continuous.chosen(context.site, options.probes)
     if options.dry_run:
+        takeover.insist_on_paths(context)
         planner = Planner(context, options, Readings(context.reader, context.site))
         observed, plan = _planned(planner, options, HoldTime(context))
         insist_on_having_read(plan)
@@ -69,18 +74,29 @@ def run(context: Context, options: Options) -> None:
         _run(context, lease, options)
 
 
-def _known(site: Site, canary: str | None) -> None:
-    names = [spoke.name for spoke in site.spokes]
-    if canary is not None and canary not in names:
+def _with_known_canary(context: Context, options: Options) -> Options:
+    """Return the options with the canary's name as the site file writes it.
+
+    Raises:
+        UsageFailure: it is no spoke of the site, or not among the chosen ones.
+    """
+    if options.canary is None:
+        return options
+    (canary,) = known_spokes(context.whole_site, (options.canary,), "--canary")
+    chosen = context.site.chosen
+    if chosen and canary not in chosen:
         raise UsageFailure(
-            f"--canary {canary}: no spoke of {site.name}; expected one of {', '.join(names)}"
+            f"--canary {canary} is not among the chosen spokes: {join_names(chosen, NAMED)}",
+            f"Name one of them, or add --spoke {canary}.",
         )
+    return replace(options, canary=canary)
 
 
 def _run(context: Context, lease: Lease, options: Options) -> None:
     began_s = context.clock.now()
     settle(context)
     takeover.complete(context, lease, options)
+    takeover.insist_on_paths(context)
     readings = Readings(context.reader, context.site)
     planner, hold_time = Planner(context, options, readings), HoldTime(context)
     observed, plan = _planned(planner, options, hold_time)
@@ -93,7 +109,7 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     left_out.insist_on_others(context.output, options, plan)
     if plan.writes:
         held = _guard(context, options, plan, observed, hold_time)
-        question = f"{held}Switch {site.name} to {options.target}?"
+        question = f"{held}Switch {subject(site)} to {options.target}?"
         _confirm(context.output, site, options, plan, question)
     else:
         others = "other " if plan.left_out else ""
@@ -103,10 +119,17 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     target = str(options.target)
     with (
         report_file.shown(context),
-        recorded(context, "switch", document, target, began_s) as recorder,
+        recorded(
+            context,
+            "switch",
+            document,
+            target,
+            began_s,
+            way_back_refused=why_refused(options.target.other, plan.way_back) or None,
+        ) as recorder,
     ):
         switch = SwitchRun(context, lease, options, recorder, readings, observed, began_s)
-        probes = continuous.chosen(site, options.probes)
+        probes = chosen_probes.continuous_of(context, observed, options.probes)
         with continuous.asked(context, probes, began_s) as tallies:
             recorder.result = lambda: switch_result.data(site, switch.outcome, tallies)
             outcome = switch.carry_out(plan, partial(_again, context, options, planner))
@@ -166,18 +189,21 @@ def from_file(context: Context, options: Options, file: FilePath) -> None:
     saved = plans.load(file)
     target = plan_document.target(saved, str(file))
     plan_document.insist_on_site(saved, context.site, __version__, str(file))
+    names = plan_document.chosen_spokes(saved)
+    context.choose_spokes(known_spokes(context.whole_site, names, f"{file}:"))
     run(context, replace(options, target=target, saved=(str(file), saved)))
 
 
 def undo(context: Context, options: Options) -> None:
-    """Take back the last switch of the site, from any state.
+    """Take back the last switch of the site, from any state, for the spokes that it moved.
 
     Raises:
-        Refused: no switch of this site is in the journal.
+        Refused: no switch of this site is in the journal, or it did not move a chosen spoke.
         UnknownReading: the journal is damaged where a later switch may have been recorded.
     """
+    records = context.records()
     try:
-        last = last_switch(context.records())
+        last = last_switch(records)
     except ValueError as error:
         raise UnknownReading(
             f"the last switch of {context.site.name} is not known: {error}",
@@ -188,12 +214,27 @@ def undo(context: Context, options: Options) -> None:
             f"no switch of {context.site.name} is in the journal of this machine",
             "Say where to go instead: erfailover switch --to ipsec|expressroute",
         )
+    names = spokes_to_undo(runs(records), [each.name for each in context.whole_site.spokes])
+    chosen = context.site.chosen
+    moved = [name for name in names if name in chosen] if chosen else list(names)
+    if strange := [name for name in chosen if name not in names]:
+        raise Refused(
+            f"the last switch (run {last.id}, {last.brief}) did not move "
+            f"{join_names(strange, NAMED)}",
+            "Say where to go instead: " + switch_to("ipsec|expressroute", strange),
+        )
+    if not moved:
+        raise Refused(
+            f"the last switch (run {last.id}, {last.brief}) moved no spoke of {context.site.name}",
+            "Say where to go instead: erfailover switch --to ipsec|expressroute",
+        )
+    context.choose_spokes(moved)
     run(
         context,
         replace(
             options,
             target=Path(last.target).other,
-            undoes=f"switch --to {last.target} (run {last.id})",
+            undoes=f"{last.brief} (run {last.id})",
         ),
     )
 
@@ -257,7 +298,8 @@ def _insist_on_invariants(context: Context, plan: SwitchPlan) -> None:
 
 
 def _raise_unless_verified(outcome: Outcome) -> None:
-    back = f"go back with: erfailover switch --to {outcome.target.other}"
+    command = switch_to(outcome.target.other, outcome.chosen)
+    back = way_back(f"go back with: {command}", outcome.target.other, outcome.way_back)
     if (stranded := left_out.stranded_failure(outcome)) is not None:
         raise stranded
     not_moved = left_out.failure(

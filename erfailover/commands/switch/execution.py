@@ -17,7 +17,7 @@ from erfailover.azure.readers.cache import Readings
 from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease
-from erfailover.commands.probes import runner
+from erfailover.commands.probes import chosen_probes, runner
 from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import left_out, tasks
@@ -34,6 +34,7 @@ from erfailover.errors import (
     VerificationFailed,
 )
 from erfailover.model.claims import Verdict
+from erfailover.model.command_line import switch_to
 from erfailover.model.fencing import Write
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
@@ -44,6 +45,7 @@ from erfailover.planning import conditions
 from erfailover.planning.switch import gates
 from erfailover.planning.switch.result import Outcome, missing, probed, shown
 from erfailover.planning.switch.schedule import Node, schedule
+from erfailover.reporting.way_back import way_back
 from erfailover.reporting.words import without_path
 from erfailover.runtime.executor import Width
 
@@ -87,7 +89,7 @@ class SwitchRun:
     _contended: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.outcome = Outcome(self.options.target)
+        self.outcome = Outcome(self.options.target, chosen=self.site.chosen)
         self.writers = Writers(*map(self._writer, (Write.BREAK, Write.MAKE, Write.OTHER)))
         self.ledger = Ledger(self.context.clock)
         self.gate = Gate(self.context, self.options, self.readings)
@@ -121,6 +123,7 @@ class SwitchRun:
         outcome.decision_s = clock.now() - self.began_s
         outcome.left_out = dict(plan.left_out)
         outcome.planned = bool(plan.leaves_healthy)
+        outcome.way_back = plan.way_back
         watch = self._watch(plan)
         several = len({step.spoke for step in plan.writes}) > 1
         self._contention_s = CONTENTION_S if several else math.inf
@@ -242,7 +245,7 @@ class SwitchRun:
         hint = "Run the command again to resume."
         if self.ledger.owed:
             message = f"{without_path(self.ledger.owed)}; {message}"
-            hint = f"Run this at once: erfailover switch --to {self.options.target}"
+            hint = f"Run this at once: {switch_to(self.options.target, self.site.chosen)}"
         return Interrupted(message, hint)
 
     def _note(self, plan: SwitchPlan, outcome: Outcome, results: Results) -> None:
@@ -405,10 +408,11 @@ class SwitchRun:
         clock.wait_for(shows, deadline - clock.now())
         if not shows():
             seen = watch.claims(spoke)[0].seen
+            path, refusals = self.options.target.other, self.outcome.way_back
+            back = way_back("erfailover switch --undo", path, refusals)
             raise VerificationFailed(
                 f"the canary {spoke} does not show: {seen}",
-                "The other spokes were left as they are. To take the canary back: "
-                "erfailover switch --undo",
+                f"The other spokes were left as they are. To take the canary back: {back}",
             )
         return watch.claims(spoke)[0].seen
 
@@ -417,7 +421,8 @@ class SwitchRun:
         clock, site = self.context.clock, self.site
         began = clock.now()
         deadline = began + site.timing.verify_deadline_s
-        expected = dict.fromkeys(site.probes, True)
+        probes = chosen_probes.selected(self.context, self.observed)
+        expected = dict.fromkeys(probes, True)
         told = ""
         while True:
             clock.wait_for(watch.idle, min(10.0, deadline - clock.now()))

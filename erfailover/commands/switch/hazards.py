@@ -19,6 +19,7 @@ from erfailover.model.routing import Surroundings
 from erfailover.model.site import ROLE_OF_PATH, Path
 from erfailover.planning import health
 from erfailover.planning.hazards.checks import hazards, with_hazards
+from erfailover.planning.switch import gates
 from erfailover.runtime.clock import start
 
 YOUNG_S = 60.0
@@ -50,11 +51,22 @@ class Lookout:
 
     def leaves_healthy(self, plan: SwitchPlan, observed: Observed) -> tuple[str, ...]:
         """Return the spokes that a plan takes off a path that is known to work."""
+        both = self._with_leaving_gateway(observed)
+        if ROLE_OF_PATH[self.target.other] not in both.gateways:
+            return ()
+        return health.leaves_healthy(self.context.site, both, plan)
+
+    def way_back(self, observed: Observed) -> tuple[Claim, ...]:
+        """Return what a switch back would be refused for now; empty if it would not be."""
+        both = self._with_leaving_gateway(observed)
+        return gates.refusals(self.context.site, both, self.target.other)
+
+    def _with_leaving_gateway(self, observed: Observed) -> Observed:
+        """Return what was observed, with the gateway of the hub being left if that was read."""
         left = self._found.leaving_gateway.value if self._found is not None else None
         if left is None:
-            return ()
-        gateways = {**observed.gateways, left.role: left}
-        return health.leaves_healthy(self.context.site, replace(observed, gateways=gateways), plan)
+            return observed
+        return replace(observed, gateways={**observed.gateways, left.role: left})
 
     def _observed(self) -> Observed:
         names, role = self.context.site.network_names(), ROLE_OF_PATH[self.target]

@@ -8,8 +8,10 @@ from erfailover.commands.output import Output
 from erfailover.commands.switch.options import Options, insist
 from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost, Refused, UnknownReading
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.command_line import switch_to
 from erfailover.model.plan import SwitchPlan
 from erfailover.planning.switch.result import Outcome, standing
+from erfailover.reporting.way_back import way_back
 
 MANY = 10
 """So many spokes are named with their reason."""
@@ -84,7 +86,7 @@ def stranded_failure(outcome: Outcome) -> Failure | None:
     message = first.message
     if len(outcome.failed) > 1:
         message = f"{standing(outcome)}: {message}"
-    hint = f"Run this at once: erfailover switch --to {outcome.target}"
+    hint = f"Run this at once: {switch_to(outcome.target, outcome.chosen)}"
     if isinstance(first, LeaseLost):
         return LeaseLost(message, f"The run that holds the lease completes it. {first.hint or ''}")
     return AzureFailure(Kind.SERVER, message, hint)
@@ -97,5 +99,6 @@ def every_one_failed(outcome: Outcome) -> Failure:
     first = next(iter(outcome.failed.values()))
     hint = first.hint
     if isinstance(first, AzureFailure):
-        hint = f"{hint or ''} To go back: erfailover switch --undo".strip()
+        back = way_back("erfailover switch --undo", outcome.target.other, outcome.way_back)
+        hint = f"{hint or ''} To go back: {back}".strip()
     return first.saying(f"{first.message}; {standing(outcome)}", hint)

@@ -96,7 +96,9 @@ class Planner:
         options = self.options
         observed = self._lookout.observe()
         site = self.context.use_names_of(observed)
-        planned_for = replace(site, prestaged=site.prestaged or prestaged(self._records))
+        ready = prestaged(self._records, (spoke.name for spoke in site.spokes))
+        spokes = (each.prestaged() if each.name in ready else each for each in site.spokes)
+        planned_for = replace(site, spokes=tuple(spokes))
         mine = ours(site, observed, self._records)
         plan = procedure.plan(planned_for, observed, options.target, mine)
         pass_by = options.force or options.undo
@@ -106,6 +108,7 @@ class Planner:
             remarks=self.context.remarks,
             leaves_healthy=self._lookout.leaves_healthy(plan, observed),
             undoes=options.undoes,
+            way_back=self._lookout.way_back(observed),
         )
         if options.saved is not None:
             plan = plan.without(plan_document.left_out(options.saved[1]))

@@ -32,6 +32,7 @@ from erfailover.planning.switch import prestage as plans_of
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.plan import prestage
 from erfailover.reporting.plan import text as plan_text
+from erfailover.reporting.words import subject
 
 
 def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
@@ -57,7 +58,7 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
         plans.tell(context.output, plan_text.text(context.site, plan))
         _refuse(plan)
         if plan.writes:
-            context.output.confirm(f"{str(purpose).capitalize()} {context.site.name}?")
+            context.output.confirm(f"{str(purpose).capitalize()} {subject(context.site)}?")
         _carry_out(context, lease, readings, plan, plans.document(context.site, plan, observed))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from erfailover.azure.readers.cache import Readings
+from erfailover.azure.readers.network import observe
 from erfailover.commands import plans
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, unsettled
@@ -17,14 +18,18 @@ from erfailover.commands.runs.recorder import recorded
 from erfailover.commands.switch.execution import SwitchRun
 from erfailover.commands.switch.left_out import stranded_failure
 from erfailover.commands.switch.options import Options
+from erfailover.errors import Refused, UnknownReading
+from erfailover.model.command_line import spoke_options, switch_to
 from erfailover.model.durations import duration
 from erfailover.model.fencing import ACCEPTED_LATE_S, arrives_until_s, other_direction_after_s
-from erfailover.model.history import Owed
+from erfailover.model.history import Owed, every_owed, runs
 from erfailover.model.lease import Standing
 from erfailover.model.plan import Phase, StepKind, SwitchPlan
 from erfailover.model.site import Path
 from erfailover.planning.switch import procedure
+from erfailover.planning.switch.recovery import Place, place_of
 from erfailover.reporting.plan import text
+from erfailover.reporting.words import join_names, without_path
 from erfailover.runtime.journal import Journal
 
 
@@ -41,7 +46,8 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
     target, clock = Path(found.target), context.clock
     acquired_s = clock.now()
     gone = lease.taken.standing is Standing.ORPHANED
-    if not gone or target is not options.target:
+    planned = {spoke.name for spoke in context.site.spokes}
+    if not gone or target is not options.target or not planned.issuperset(found.spokes):
         _put_on(context, lease, options, found, target)
     if gone:
         wait_s = ACCEPTED_LATE_S if target is not options.target else 0.0
@@ -58,14 +64,59 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
         clock.sleep(left_s)
 
 
+def insist_on_paths(context: Context) -> None:
+    """Refuse to act on part of a site while an earlier run has left another spoke without a path.
+
+    Azure decides: the journal names the spokes to look at.
+
+    Raises:
+        Refused: such a spoke has none.
+    """
+    whole, chosen = context.whole_site, context.site.chosen
+    if not chosen:
+        return
+    names = {spoke.name: spoke for spoke in context.site.others}
+    left = {
+        name: each
+        for each in every_owed(runs(context.records()))
+        for name in each.spokes
+        if name in names
+    }
+    if not left:
+        return
+    observed = observe(context.reader, whole, [], [names[name].virtual_network for name in left])
+    places = {
+        name: place_of(whole, observed, names[name], Path(by.target)) for name, by in left.items()
+    }
+    bad = [name for name, at in places.items() if at not in (Place.TARGET, Place.ORIGIN)]
+    if not bad:
+        return
+    by = left[bad[0]]
+    first = switch_to(by.target, [name for name in bad if left[name] is by])
+    hint = f"Complete that first: {first}, or add{spoke_options(bad)} to this command."
+    without = [name for name in bad if places[name] is Place.NOWHERE]
+    if without:
+        raise Refused(f"{without_path(without)} since run {by.run}", hint)
+    raise UnknownReading(f"{join_names(bad, 12)} may have NO path since run {by.run}", hint)
+
+
 def _put_on(context: Context, lease: Lease, options: Options, found: Owed, target: Path) -> None:
     """Make the path of the recorded spokes; the plan that was confirmed named these writes."""
+    there = {spoke.name for spoke in context.whole_site.spokes}
+    names = [name for name in found.spokes if name in there]
+    if names:
+        with context.acting_on(names):
+            _put_chosen_on(context, lease, options, found, target)
+
+
+def _put_chosen_on(
+    context: Context, lease: Lease, options: Options, found: Owed, target: Path
+) -> None:
     readings = Readings(context.reader, context.site)
     began_s = context.clock.now()
     observed = readings.observe(context.site.network_names())
     site = context.use_names_of(observed)
-    mine = tuple(each for each in site.spokes if each.name in found.spokes)
-    whole = procedure.plan(replace(site, spokes=mine), observed, target)
+    whole = procedure.plan(site, observed, target)
     on_origin = {step.spoke for step in whole.writes if step.kind is StepKind.BREAK}
     without = {step.spoke for step in whole.writes if step.kind is StepKind.MAKE} - on_origin
     steps = tuple(
@@ -78,7 +129,9 @@ def _put_on(context: Context, lease: Lease, options: Options, found: Owed, targe
     plans.tell(context.output, text.text(site, plan))
     journal = Journal.open(context.store)
     document = plans.document(site, plan, observed)
-    with recorded(context, "switch", document, str(target), began_s, journal) as recorder:
+    with recorded(
+        context, "switch", document, str(target), began_s, journal, completes=found.run
+    ) as recorder:
         here = replace(options, target=target, canary=None)
         run = SwitchRun(context, lease, here, recorder, readings, observed, began_s)
         run.write(plan)

@@ -12,6 +12,7 @@ from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
 from erfailover.planning.doctor.check import Check, Group, Line, Name
 from erfailover.planning.doctor.facts import Facts
+from erfailover.planning.other_spokes import spaces_of_others
 
 MOST_PEERINGS = 500
 PEERINGS_DOCUMENT = (
@@ -37,7 +38,8 @@ def limits(site: Site, facts: Facts) -> Iterator[Check]:
 
 def _peerings(line: Line, site: Site, facts: Facts) -> Iterator[Check]:
     """Check the existing peerings, and those that a switch creates."""
-    wanted = {peering_id.lower() for spoke in site.spokes for peering_id in site.peering_ids(spoke)}
+    spokes = (*site.spokes, *site.others)
+    wanted = {peering_id.lower() for spoke in spokes for peering_id in site.peering_ids(spoke)}
     for name in dict.fromkeys(site.network_names()):
         key = site.network_id(name).lower()
         network = facts.observed.network(key)
@@ -82,6 +84,8 @@ def _counted(site: Site, facts: Facts, role: Role) -> dict[str, int]:
     found = [facts.around.network(site.network_id(each)).value for each in names]
     summaries = hub.summarized if hub else ()
     ipv4 = {prefix for each in found if each for prefix in each.address_space}
+    others = spaces_of_others(site, facts.observed).values()
+    ipv4 |= {prefix for each in others for prefix in each}
     single = {each for each in ipv4 if not any(each.subnet_of(whole) for whole in summaries)}
     ipv6 = {prefix for each in found if each for prefix in each.ipv6}
     return {"IPv4": len(single) + len(summaries), "IPv6": len(ipv6)}

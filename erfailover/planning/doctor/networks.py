@@ -14,6 +14,7 @@ from erfailover.planning import conditions
 from erfailover.planning.doctor.check import Check, Group, Line, Name, told_apart, worst
 from erfailover.planning.doctor.facts import Facts
 from erfailover.planning.health import is_prestaged, path_of
+from erfailover.planning.other_spokes import spaces_of_others
 
 
 def networks(site: Site, facts: Facts) -> Iterator[Check]:
@@ -168,6 +169,8 @@ def overlaps(site: Site, facts: Facts) -> Iterator[Check]:
         for network in facts.observed.networks.values()
         for prefix in network.address_space
     ]
+    others = spaces_of_others(site, facts.observed).items()
+    spaces += [(name, prefix) for name, prefixes in others for prefix in prefixes]
     bad = False
     for (one, first), (other, second) in combinations(spaces, 2):
         if one != other and first.overlaps(second):

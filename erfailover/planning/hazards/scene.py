@@ -14,6 +14,7 @@ from erfailover.model.routing import RouteTable, Subnet, Surrounding, Surroundin
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning.conditions import learned_routes
 from erfailover.planning.hazards.route_selection import Piece, pieces
+from erfailover.planning.other_spokes import spaces_of_others
 
 PROPAGATION = "subnets_take_gateway_routes"
 APPLIANCES = "no_user_route_leads_to_the_hub_being_left"
@@ -71,7 +72,9 @@ class Scene:
 
     def spaces(self) -> list[IPv4Network]:
         """Return the address spaces of the site's VNets, and of all others that were read."""
-        return [space for each in self.observed.networks.values() for space in each.address_space]
+        read = [space for each in self.observed.networks.values() for space in each.address_space]
+        others = spaces_of_others(self.site, self.observed).values()
+        return read + [space for each in others for space in each]
 
     def hub_name(self, role: Role) -> str:
         """Return the name of a hub's VNet."""

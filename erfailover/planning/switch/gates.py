@@ -41,6 +41,12 @@ def guards(site: Site, observed: Observed, target: Path) -> Iterator[Claim]:
         yield conditions.network_is_at_rest(network, last_of(hub))
 
 
+def refusals(site: Site, observed: Observed, target: Path) -> tuple[Claim, ...]:
+    """Return what a switch to a path would be refused for now; empty if it would not be."""
+    claims = guards(site, observed, target)
+    return tuple(claim for claim in claims if claim.verdict is not Verdict.HOLDS)
+
+
 def _readiness(site: Site, observed: Observed, role: Role) -> Iterator[Claim]:
     gateway = observed.gateways.get(role)
     yield conditions.gateway_is_provisioned(gateway, role)

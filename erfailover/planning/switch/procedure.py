@@ -435,8 +435,11 @@ def breaches(site: Site, plan: SwitchPlan) -> list[str]:
             site.peering_id(site.primary.virtual_network, spoke.primary_to_spoke.name),
         )
     }
+    own = {id_.lower() for spoke in site.spokes for id_ in site.peering_ids(spoke)}
     for step in plan.writes:
         for write in (step.write, *step.contingency):
+            if write.peering_id.lower() not in own:
+                found.append(f"step {step.number} writes {write.name}, which is of no chosen spoke")
             if write.peering_id.lower() not in kept:
                 continue
             if write.change is Change.DELETE:

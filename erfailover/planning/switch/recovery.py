@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from erfailover.model.arm_json import UNDER_WAY
-from erfailover.model.observed import Peering
+from erfailover.model.observed import Observed, Peering
+from erfailover.model.site import ROLE_OF_PATH, Path, Site, Spoke
 
 LAST_RESORT_S = 60.0
 """How long before the deadline a path that was not healthy is taken back to, in seconds."""
@@ -89,6 +90,24 @@ def locate(peerings: OutwardPeerings | None) -> Place:
     if on_origin is on_target:
         return Place.NOWHERE
     return Place.TARGET if on_target else Place.ORIGIN
+
+
+def place_of(site: Site, observed: Observed, spoke: Spoke, target: Path) -> Place:
+    """Return which path a spoke has, by what was read of the site.
+
+    Args:
+        site: the site.
+        observed: what was read.
+        spoke: the spoke.
+        target: the path that it was moved to.
+    """
+    if observed.network(site.network_id(spoke.virtual_network)) is None:
+        return Place.UNKNOWN
+    origin, arriving = (
+        observed.peering(site.peering_id(spoke.virtual_network, spoke.outward(role).name))
+        for role in (ROLE_OF_PATH[target.other], ROLE_OF_PATH[target])
+    )
+    return locate(OutwardPeerings(origin, arriving))
 
 
 def next_move(

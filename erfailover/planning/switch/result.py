@@ -26,6 +26,8 @@ class Outcome:
         control_plane_s: until the last spoke used the other hub's gateway, in Azure's words.
         gates_s: until each spoke passed the gate, immediately before it was taken off its path.
         spokes_s: until the arriving hub's gateway originated each spoke's prefixes.
+        chosen: the spokes that were chosen with ``--spoke``; empty for the whole site.
+        way_back: what a switch back would be refused for, as of the plan.
         excused: the hub being left has been asked for long enough whether it still originates
             the spokes: that it does not answer is no failure.
     """
@@ -44,6 +46,8 @@ class Outcome:
     gates_s: dict[str, float] = field(default_factory=dict)
     spokes_s: dict[str, float] = field(default_factory=dict)
     verified_s: float = 0.0
+    chosen: tuple[str, ...] = ()
+    way_back: tuple[Claim, ...] = ()
     excused: bool = False
 
     @property

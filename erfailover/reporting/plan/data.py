@@ -21,6 +21,7 @@ def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
         "site": plan.site,
         "purpose": str(plan.purpose),
         "to": str(plan.target),
+        "spokes": list(site.chosen) or None,
         "guards": [_claim_data(claim) for claim in plan.guards],
         "hazards": [
             {**_claim_data(claim), "remedy": claim.remedy or None, "weight": str(claim.weight)}

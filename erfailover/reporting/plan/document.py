@@ -21,6 +21,7 @@ from typing import Any
 from erfailover.errors import Refused, UsageFailure
 from erfailover.model import plain_json
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.command_line import switch_to
 from erfailover.model.observed import Observed, Peering
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import SwitchPlan
@@ -188,6 +189,11 @@ def target(saved: Document, name: str) -> Path:
         raise UsageFailure(f"{name}: expected the plan of a switch, found no path in it") from None
 
 
+def chosen_spokes(saved: Document) -> tuple[str, ...]:
+    """Return the spokes that a plan was made for; empty for the whole site."""
+    return tuple(saved.get("spokes") or ())
+
+
 def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None:
     """Refuse the plan of another site, subscription or version.
 
@@ -211,7 +217,7 @@ def insist_on_site(saved: Document, site: Site, version: str, name: str) -> None
 
 def again(saved: Document) -> str:
     """Return the command that makes the plan anew."""
-    return f"erfailover switch --to {saved.get('to')} --dry-run --out FILE"
+    return f"{switch_to(str(saved.get('to')), chosen_spokes(saved))} --dry-run --out FILE"
 
 
 def insist_on_world(site: Site, saved: Document, now: Document, name: str) -> None:

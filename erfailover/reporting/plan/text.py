@@ -23,7 +23,7 @@ from erfailover.reporting.plan.data import counts
 from erfailover.reporting.plan.groups import Alike, alike, ranges
 from erfailover.reporting.plan.leaving import interruption
 from erfailover.reporting.plan.risks import risks, untouched
-from erfailover.reporting.words import few, path_name, wrap
+from erfailover.reporting.words import few, path_name, subject, wrap
 
 COLUMNS = 80
 SIGN = {Change.CREATE: "+", Change.UPDATE: "~", Change.DELETE: "-", Change.KEEP: "="}
@@ -64,7 +64,7 @@ def text(site: Site, plan: SwitchPlan) -> str:
 
 def _title(site: Site, plan: SwitchPlan) -> list[str]:
     """Return the first lines: what the plan is, what it undoes, if it leaves a healthy path."""
-    title = PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target))
+    title = PLANS[plan.purpose].format(site=subject(site), path=path_name(plan.target))
     if plan.undoes:
         title = f"Plan: undo {plan.undoes}: {title.removeprefix('Plan: ')}"
     if not plan.leaves_healthy:

@@ -38,6 +38,7 @@ def data(report: RunReport) -> dict[str, Any]:
         "not_begun": [each.title for each in report.not_begun],
         "to_continue": report.to_continue,
         "to_go_back": report.to_go_back,
+        "way_back_refused": report.way_back_refused,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from erfailover.model.history import RunRecord
 from erfailover.model.lease import Holder
 from erfailover.reporting.tables import table
+from erfailover.reporting.way_back import with_reason
 
 Alive = Callable[[Holder], bool | None]
 """Whether a holder's process lives; None if that cannot be known."""
@@ -22,8 +23,16 @@ def outcome(run: RunRecord, alive: Alive) -> str:
     return {True: "under way", False: "died", None: f"not known (on {run.host})"}[alive(holder)]
 
 
-def open_data(run: RunRecord | None, alive: Alive) -> dict[str, Any] | None:
-    """Return a run that did not come to its end, for ``status``."""
+def open_data(
+    run: RunRecord | None, alive: Alive, refused: str | None = None
+) -> dict[str, Any] | None:
+    """Return a run that did not come to its end, for ``status``.
+
+    Args:
+        run: the run; None if there is none.
+        alive: whether a holder's process lives.
+        refused: why its way back would be refused now; None if it would not be.
+    """
     if run is None:
         return None
     return {
@@ -34,10 +43,11 @@ def open_data(run: RunRecord | None, alive: Alive) -> dict[str, Any] | None:
         "outcome": outcome(run, alive),
         "to_continue": run.to_continue,
         "to_go_back": run.to_go_back,
+        "way_back_refused": refused,
     }
 
 
-def open_text(run: RunRecord, alive: Alive) -> str:
+def open_text(run: RunRecord, alive: Alive, refused: str | None = None) -> str:
     """Return the same for people."""
     what = run.typed
     who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
@@ -46,7 +56,7 @@ def open_text(run: RunRecord, alive: Alive) -> str:
     lines = [f"INCOMPLETE: {what} {outcome(run, alive)} (run {run.id}, {who})"]
     lines.append(f"  to go on: {run.to_continue}")
     if run.to_go_back:
-        lines.append(f"  to go back: {run.to_go_back}")
+        lines.append(f"  to go back: {with_reason(run.to_go_back, refused)}")
     return "\n".join(lines)
 
 
@@ -68,7 +78,7 @@ def list_text(found: list[RunRecord], alive: Alive) -> str:
                 each.id,
                 each.began[:19],
                 f"{each.who}@{each.host}",
-                each.typed,
+                each.brief,
                 outcome(each, alive),
                 len(each.steps),
             )

@@ -14,13 +14,14 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from erfailover.model.command_line import switch_to
 from erfailover.model.history import OPEN, RunRecord, StepRecord
 from erfailover.model.plan import StepKind
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Path
 from erfailover.planning.switch.procedure import NUMBERED
 from erfailover.reporting.run.outage import Outage, of_probes, of_steps
-from erfailover.reporting.words import path_name
+from erfailover.reporting.words import CHOSEN, join_names, path_name
 
 
 class Part(StrEnum):
@@ -216,16 +217,23 @@ class RunReport:
         run = self.run
         if not self.is_switch:
             return f"{run.command} of {run.site}: {_ended(run)}."
-        name, there = run.site, path_name(str(run.target))
+        name, there = self._subject, path_name(str(run.target))
         if run.outcome == "done" or (self.moved == len(self.spokes) and self.moved):
             how = "; verified." if self.verified else ", NOT verified."
             end = "" if run.outcome == "done" else f" {_sentence(run)}"
-            return f"{name} is on {there}{how}{end}"
-        some = f"{self.moved} of {len(self.spokes)} spokes of {name} are on {there}"
+            verb = "are" if len(run.spokes) > 1 else "is"
+            return f"{name} {verb} on {there}{how}{end}"
+        some = f"{self.moved} of {len(self.spokes)} spokes of {run.site} are on {there}"
         lead = some if self.moved else f"{name} was NOT switched to {there}"
         others = Counter(each.state for each in self.spokes if each.state != f"on {there}")
         told = "".join(f"; {count} {state}" for state, count in others.items())
         return f"{lead}{told}. {_sentence(run)}"
+
+    @property
+    def _subject(self) -> str:
+        """What was switched: the site, or the spokes that were chosen."""
+        run = self.run
+        return f"{join_names(run.spokes, CHOSEN)} of {run.site}" if run.spokes else run.site
 
     @property
     def outages(self) -> tuple[Outage, ...]:
@@ -270,8 +278,13 @@ class RunReport:
         if not self.steps and self.run.outcome != "done":
             return None
         if self.is_switch and self.run.outcome == "done":
-            return f"erfailover switch --to {Path(str(self.run.target)).other}"
+            return switch_to(Path(str(self.run.target)).other, self.run.spokes)
         return self.run.to_go_back
+
+    @property
+    def way_back_refused(self) -> str | None:
+        """Why that would have been refused at the time of the run; None if it would not."""
+        return self.run.way_back_refused if self.to_go_back else None
 
     @property
     def to_continue(self) -> str | None:

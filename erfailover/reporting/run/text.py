@@ -10,6 +10,7 @@ from erfailover.model.durations import duration
 from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.probes import line as probe_line
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
+from erfailover.reporting.way_back import with_reason
 from erfailover.reporting.words import join_names, wrap
 
 MANY = 10
@@ -187,7 +188,9 @@ def _next(report: RunReport) -> Iterator[str]:
     if report.to_continue:
         yield f"To go on:   {report.to_continue}"
     if report.to_go_back:
-        yield f"To go back: {report.to_go_back}"
+        yield _wrapped(
+            f"To go back: {with_reason(report.to_go_back, report.way_back_refused)}", " " * 12
+        )
     run = report.run
     yield f"Run {run.id}, {report.began_at}, {run.who}@{run.host}"
     yield f"For the record: erfailover history {run.id} --report FILE.html"

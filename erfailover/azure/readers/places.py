@@ -1,0 +1,48 @@
+"""Reads in which VNet a machine or a network interface of a probe is. Changes nothing."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from erfailover.azure.reader import Reader
+from erfailover.azure.readers.network_watcher import primary_interface
+from erfailover.model.arm_json import rows, section, text
+from erfailover.model.observed import attempt
+from erfailover.model.probes import InterfaceRoute, Probe
+from erfailover.model.resource_ids import INTERFACE, network_of
+from erfailover.model.site import Site
+from erfailover.planning.probes.chosen import source_of
+from erfailover.runtime.clock import all_at_once
+
+
+def networks_of(reader: Reader, site: Site, probes: dict[str, Probe]) -> dict[str, str | None]:
+    """Return the ids of the VNets that probes are asked from, by the names in the site file.
+
+    None if it is not known: the machine or interface cannot be read.
+    """
+    sources = {
+        source: isinstance(probe, InterfaceRoute)
+        for probe in probes.values()
+        if (source := source_of(probe)) is not None
+    }
+    reads = [
+        partial(attempt, partial(_network_of, reader, site, source, is_interface=is_interface))
+        for source, is_interface in sources.items()
+    ]
+    found = all_at_once(reader.clock, reads)
+    return {source: each.value for source, each in zip(sources, found, strict=True)}
+
+
+def _network_of(reader: Reader, site: Site, source: str, *, is_interface: bool) -> str | None:
+    interface_id: str | None = site.resource_id(INTERFACE, source)
+    if not is_interface:
+        machine = reader.get(site.machine_id(source))
+        interface_id = primary_interface(machine) if machine is not None else None
+    interface = reader.get(interface_id) if interface_id else None
+    if interface is None:
+        return None
+    for each in rows(section(interface, "properties").get("ipConfigurations")):
+        subnet_id = text(section(each, "properties", "subnet").get("id"))
+        if subnet_id:
+            return network_of(subnet_id)
+    return None

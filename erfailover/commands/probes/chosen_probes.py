@@ -1,0 +1,62 @@
+"""The probes of a site, or those that concern the spokes that ``--spoke`` chose.
+
+Only for a part of a site is anything read for this: in which VNets the machines are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from erfailover.azure.readers.places import networks_of
+from erfailover.commands.context import Context
+from erfailover.commands.probes import continuous
+from erfailover.model.observed import Observed
+from erfailover.model.probes import LocalProbe, Probe
+from erfailover.planning.probes.chosen import concerns
+from erfailover.reporting.words import join_names
+
+NAMED = 6
+"""So many probes that are not run are named."""
+
+
+def selected(context: Context, observed: Observed, named: Collection[str] = ()) -> dict[str, Probe]:
+    """Return the probes to run; say which are not, because they concern no chosen spoke.
+
+    Args:
+        context: the invocation.
+        observed: the VNets of the chosen spokes.
+        named: the probes that the operator named: they are run in any case.
+    """
+    site = context.site
+    if not site.chosen or not site.probes:
+        return dict(site.probes)
+    networks = networks_of(context.reader, site, dict(site.probes))
+    kept = {
+        name: probe
+        for name, probe in site.probes.items()
+        if name in named or concerns(site, observed, probe, networks)
+    }
+    if rest := [name for name in site.probes if name not in kept]:
+        context.output.info(
+            f"Not run, because they do not concern the chosen spokes: {join_names(rest, NAMED)}"
+        )
+    return kept
+
+
+def continuous_of(
+    context: Context, observed: Observed, named: Sequence[str]
+) -> dict[str, LocalProbe]:
+    """Return the probes to run continuously; of a part of a site, those of its spokes.
+
+    Raises:
+        UsageFailure: a name is of no probe, or of one that cannot be run every second.
+    """
+    site = context.site
+    probes = continuous.chosen(site, named)
+    if not site.chosen:
+        return probes
+    return {
+        name: probe
+        for name, probe in probes.items()
+        if name in named or concerns(site, observed, probe, {})
+    }

@@ -1,0 +1,26 @@
+"""What is known of the spokes that ``--spoke`` did not choose, without reading them. Pure.
+
+The hubs' peerings with them carry their address spaces.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from erfailover.model.arm_json import prefix_of
+from erfailover.model.observed import Observed
+from erfailover.model.site import Role, Site
+
+
+def spaces_of_others(site: Site, observed: Observed) -> dict[str, tuple[IPv4Network, ...]]:
+    """Return the address spaces of the spokes that were not chosen, by name."""
+    found: dict[str, tuple[IPv4Network, ...]] = {}
+    for spoke in site.others:
+        for role in Role:
+            hub = site.hub(role).virtual_network
+            peering = observed.peering(site.peering_id(hub, spoke.inward(role).name))
+            if peering is not None and (texts := peering.remote_space or peering.known_space):
+                prefixes = (prefix_of(each) for each in texts)
+                found[spoke.name] = tuple(each for each in prefixes if each is not None)
+                break
+    return found

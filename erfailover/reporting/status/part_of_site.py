@@ -1,0 +1,50 @@
+"""What ``status`` says of a part of a site, and of one whose spokes are on both paths. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from erfailover.model.command_line import switch_to
+from erfailover.model.counting import counted
+from erfailover.model.observed import Observed
+from erfailover.model.site import Path, Site
+from erfailover.planning.health import Health
+from erfailover.planning.switch import gates
+from erfailover.reporting.way_back import way_back
+from erfailover.reporting.words import path_name
+
+
+def notes(site: Site, observed: Observed, health: Health) -> tuple[str, ...]:
+    """Return which spokes were left unread, and how the rest of a mixed site can follow."""
+    return tuple((*_unread(site), *_followers(site, observed, health)))
+
+
+def _unread(site: Site) -> Iterator[str]:
+    if site.others:
+        every = len(site.spokes) + len(site.others)
+        yield f"{len(site.spokes)} of {counted(every, 'spoke')}; the others were not read."
+
+
+def _followers(site: Site, observed: Observed, health: Health) -> Iterator[str]:
+    counts = Counter(each.path for each in health.spokes)
+    if not all(counts[path] for path in Path):
+        return
+    for target in Path:
+        command = switch_to(target, site.chosen)
+        told = way_back(command, target, gates.refusals(site, observed, target))
+        spokes = counted(counts[target.other], "spoke")
+        yield f"To move the {spokes} on {path_name(target.other)} too: {told}"
+
+
+def next_command(site: Site, observed: Observed, health: Health) -> str | None:
+    """Return the command that moves the spokes off a path that does not work.
+
+    None if these are on both paths or on neither.
+    """
+    paths = {each.path for each in health.spokes if each.healthy is False}
+    if len(paths) != 1 or (path := paths.pop()) not in tuple(Path):
+        return None
+    target = Path(path).other
+    command = switch_to(target, site.chosen)
+    return way_back(command, target, gates.refusals(site, observed, target))

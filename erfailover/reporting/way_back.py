@@ -1,0 +1,41 @@
+"""A way back as it is offered: with the reason if it would be refused. Pure.
+
+Used by everything that names the command that takes a switch back. The claims are those of
+``planning.switch.gates.refusals``, from the reading at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from erfailover.model.claims import Claim, Verdict
+from erfailover.reporting.words import path_name
+
+
+def way_back(command: str, target: str, refusals: Sequence[Claim]) -> str:
+    """Return a way back, with why it would be refused now, if it would be.
+
+    Args:
+        command: what to type.
+        target: the path that it leads to.
+        refusals: what it would be refused for.
+    """
+    return with_reason(command, why_refused(target, refusals))
+
+
+def with_reason(command: str, refused: str | None) -> str:
+    """Return a command, with why it would be refused now."""
+    return f"{command} (refused for now: {refused})" if refused else command
+
+
+def why_refused(target: str, refusals: Sequence[Claim]) -> str:
+    """Return why a switch to a path would be refused: ``ExpressRoute is not ready: ...``."""
+    if not refusals:
+        return ""
+    fails = any(claim.verdict is Verdict.FAILS for claim in refusals)
+    is_ready = (
+        f"{path_name(target)} is not ready"
+        if fails
+        else (f"it is not known if {path_name(target)} is ready")
+    )
+    return f"{is_ready}: {'; '.join(dict.fromkeys(claim.seen for claim in refusals))}"
