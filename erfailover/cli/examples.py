@@ -71,6 +71,7 @@ EXAMPLES: dict[str, Examples] = {
             "One spoke first, the others once it works",
             "erfailover switch --to ipsec --canary vnet1",
         ),
+        ("One spoke; the others can follow", "erfailover switch --to ipsec --spoke vnet1"),
         (
             "With a report for the incident record, however it ends",
             "erfailover switch --to ipsec --report incident.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
 from erfailover.runtime.state.local import LocalStore
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.adopted_changes import paths
-from tests.support.processes import ELSEWHERE
+from tests.support.clocks import ResumedClock
+from tests.support.processes import ELSEWHERE, SPEED, command, wait_for_puts
 
 __all__ = ["Made", "adopted", "made_once"]
 
@@ -166,6 +168,27 @@ def test_a_run_that_lost_its_lease_is_completed_whatever_is_chosen_next(lost: Ad
 def test_another_command_names_the_command_that_completes_the_part(lost: Adopted) -> None:
     assert lost.stage.run("prestage", "--spoke", "vnet-shop", "--yes", "--take-over") == 3
     assert "Complete that first: erfailover switch --to ipsec --spoke vnet-erp" in lost.stage.err
+
+
+@pytest.mark.parametrize(("write", "place"), [(2, PRIMARY), (3, BACKUP)])
+def test_a_killed_part_is_completed_whatever_is_chosen_next(
+    site: Adopted, write: int, place: str
+) -> None:
+    stage = site.stage
+    stage.lab.clock = ResumedClock(SPEED, stage.clock.now())
+    process = command(*TO_IPSEC, "--spoke", "vnet-erp")
+    wait_for_puts(stage, process, write)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    stage.clock.sleep(stage.lab.clock.now() - stage.clock.now())
+    stage.lab.clock = stage.clock
+    told = stage.json("status")["unfinished"]
+    assert told["to_continue"] == "erfailover switch --to ipsec --spoke vnet-erp"
+
+    stage.do(*TO_IPSEC, "--spoke", "vnet-data")
+    assert on(site) == [place, BACKUP, PRIMARY]
+    assert ("Completing run" in stage.err) is (place == BACKUP)
+    assert stage.run("status") == 0
 
 
 def test_an_unreadable_spoke_that_was_not_chosen_holds_up_nothing(site: Adopted) -> None:

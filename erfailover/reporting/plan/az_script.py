@@ -20,7 +20,7 @@ from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.plan.text import COLUMNS, PLANS, changes, summary
-from erfailover.reporting.words import path_name, wrap
+from erfailover.reporting.words import path_name, subject, wrap
 
 SPECIAL = frozenset('$`"\\!')
 """What means something to a shell within double quotes."""
@@ -58,7 +58,7 @@ def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> str
 
 def _head(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> Iterator[str]:
     yield "#!/bin/sh"
-    yield from _comment(PLANS[plan.purpose].format(site=plan.site, path=path_name(plan.target)))
+    yield from _comment(PLANS[plan.purpose].format(site=subject(site), path=path_name(plan.target)))
     yield from _comment(f"Read {observed.taken_at}; digest {digest}. ")
     yield from _comment(summary(plan))
     yield "#"

@@ -9,16 +9,17 @@ from erfailover.model.durations import duration
 from erfailover.model.plan import Purpose, SwitchPlan
 from erfailover.model.site import Site
 from erfailover.model.tasks import Results, State
+from erfailover.reporting.words import subject
 
 
 def text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
     """Return the result for people; ``seconds`` is how long it took."""
     if not plan.writes:
-        return f"{site.name}: nothing had to be changed."
+        return f"{subject(site)}: nothing had to be changed."
     word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
     done, every = len(_changed(plan, results)), counted(len(plan.writes), "peering")
-    said = f"{site.name}: {done} of {every} {word}, {duration(seconds)}."
-    if plan.purpose is Purpose.PRESTAGE and not site.prestaged:
+    said = f"{subject(site)}: {done} of {every} {word}, {duration(seconds)}."
+    if plan.purpose is Purpose.PRESTAGE and not site.prestaged and not site.chosen:
         said += (
             "\nAdd prestaged: true to the site file, and every machine that uses it leaves them "
             "there after a switch back."

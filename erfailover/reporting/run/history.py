@@ -49,7 +49,7 @@ def open_data(
 
 def open_text(run: RunRecord, alive: Alive, refused: str | None = None) -> str:
     """Return the same for people."""
-    what = run.typed
+    what = run.brief
     who = f"{run.who}@{run.host}, {run.began[:19]} UTC"
     if outcome(run, alive) == "under way":
         return f"UNDER WAY: {what} (run {run.id}, {who})"

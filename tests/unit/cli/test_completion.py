@@ -81,6 +81,8 @@ OFFERED = [
     ("erfailover drill ", ["start", "stop"]),
     ("erfailover switch --to ", ["ipsec", "expressroute"]),
     ("erfailover switch --canary ", ["vnet1"]),
+    ("erfailover switch --to ipsec --spoke ", ["vnet1"]),
+    ("erfailover status --spoke v", ["vnet1"]),
     ("erfailover switch --no-ho", ["--no-hold-wait"]),
     ("erfailover status -o t", ["table", "tsv"]),
     ("erfailover verify --expect o", ["office=up", "office=down"]),

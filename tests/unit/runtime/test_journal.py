@@ -12,7 +12,7 @@ import pytest
 
 from erfailover.model.history import last_switch, runs
 from erfailover.model.journal_lines import MOST_BYTES, Lines, mended, read
-from erfailover.runtime.journal import Journal, peerings_made
+from erfailover.runtime.journal import Journal, peerings_made, prestaged
 from erfailover.runtime.state.local import LocalStore
 from tests.support.stores import store
 
@@ -182,3 +182,18 @@ def test_peerings_made_are_those_created_and_not_deleted_since() -> None:
         {"event": "intent", "change": "update", "resource": P + "C"},
     ]
     assert peerings_made(records) == {P.lower() + "b"}
+
+
+def test_the_spokes_that_are_prestaged_are_those_of_the_last_run_of_each() -> None:
+    spokes = ("vnet1", "vnet7")
+
+    def begun(command: str, *chosen: str) -> dict[str, object]:
+        return {"run": "a", "event": "begun", "command": command, "spokes": list(chosen) or None}
+
+    assert prestaged([], spokes) == frozenset()
+    assert prestaged([{"run": "a", "event": "begun", "command": "prestage"}], spokes) == {*spokes}
+    assert prestaged([begun("prestage", "vnet1", "gone")], spokes) == {"vnet1"}
+    both = [begun("prestage"), begun("unprestage", "vnet1")]
+    assert prestaged(both, spokes) == {"vnet7"}
+    assert prestaged([*both, begun("prestage", "vnet1")], spokes) == {*spokes}
+    assert prestaged([*both, begun("unprestage")], spokes) == frozenset()

@@ -1,0 +1,120 @@
+"""What the journal tells of runs of a part of a site: commands, what is owed, what is undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from erfailover.model.history import (
+    RunRecord,
+    every_owed,
+    last_switch,
+    owed,
+    runs,
+    spokes_to_undo,
+)
+
+SITE = ("vnet1", "vnet7", "vnet8")
+
+
+def switch(
+    run: str,
+    to: str,
+    *spokes: str,
+    ended: str | None = "done",
+    places: dict[str, str] | None = None,
+    completes: str | None = None,
+) -> list[dict[str, Any]]:
+    """The records of one switch."""
+    chosen = list(spokes) or None
+    begun = {"event": "begun", "command": "switch", "to": to, "spokes": chosen}
+    records: list[dict[str, Any]] = [{"run": run, **begun, "completes": completes}]
+    if places:
+        records.append({"run": run, "event": "crossing", "to": to, "spokes": list(places)})
+    for spoke, place in (places or {}).items():
+        if place != "moving":
+            records.append({"run": run, "event": "path", "spoke": spoke, "place": place})
+    if ended:
+        records.append({"run": run, "event": "ended", "outcome": ended})
+    return records
+
+
+def undone(*records: list[dict[str, Any]]) -> tuple[str, ...]:
+    return spokes_to_undo(runs(each for some in records for each in some), SITE)
+
+
+def still_owed(*records: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+    found = every_owed(runs(each for some in records for each in some))
+    return {each.run: each.spokes for each in found}
+
+
+def test_a_run_of_a_part_is_typed_with_its_spokes() -> None:
+    (run,) = runs(switch("a", "ipsec", "vnet1", "vnet 7"))
+    assert run.typed == "switch --to ipsec --spoke vnet1 --spoke 'vnet 7'"
+    assert run.to_continue == f"erfailover {run.typed}"
+    many = RunRecord("b", "switch", "", target="ipsec", spokes=tuple(map(str, range(300))))
+    assert many.brief == "switch --to ipsec --spoke 0 and 299 more"
+
+
+def test_undo_of_a_part_is_of_that_part() -> None:
+    assert undone(switch("a", "ipsec"), switch("b", "ipsec", "vnet7")) == ("vnet7",)
+
+
+def test_undo_of_the_whole_site_leaves_what_an_earlier_part_had_moved() -> None:
+    part, whole = switch("a", "ipsec", "vnet1"), switch("b", "ipsec")
+    assert undone(part, whole) == ("vnet7", "vnet8")
+    assert undone(part, whole, switch("c", "ipsec")) == ("vnet7", "vnet8")
+    back = switch("c", "expressroute", "vnet1")
+    assert undone(part, back, whole) == SITE, "it had gone back meanwhile"
+
+
+@pytest.mark.parametrize("ended", ["failed", None])
+def test_undo_takes_back_what_the_last_run_went_on_with(ended: str | None) -> None:
+    part = switch("a", "ipsec", "vnet1", ended=ended)
+    assert undone(part, switch("b", "ipsec")) == SITE
+    assert undone(switch("a", "ipsec", ended=ended), switch("b", "ipsec")) == SITE
+
+
+def test_a_run_that_completed_a_lost_one_is_a_part_of_that() -> None:
+    lost = switch("a", "ipsec", ended=None, places={"vnet1": "moving"})
+    completing = switch("b", "ipsec", "vnet1", completes="a")
+    assert undone(lost, completing) == SITE
+    last = last_switch([*lost, *completing])
+    assert last is not None
+    assert last.id == "a"
+    assert undone(lost, completing, switch("c", "ipsec", "vnet7")) == ("vnet7",)
+
+
+def test_nothing_is_undone_without_a_switch() -> None:
+    assert undone([{"run": "a", "event": "begun", "command": "prestage"}]) == ()
+
+
+def test_a_spoke_stays_owed_whatever_other_spokes_do_since() -> None:
+    lost = switch("a", "ipsec", "vnet1", ended="failed", places={"vnet1": "nowhere"})
+    other = switch("b", "ipsec", "vnet7", places={"vnet7": "target"})
+    assert still_owed(lost, other) == {"a": ("vnet1",)}
+    failed = switch("c", "ipsec", ended="failed", places={"vnet8": "moving"})
+    assert still_owed(lost, other, failed) == {"a": ("vnet1",), "c": ("vnet8",)}
+    assert owed(runs([*lost, *other])) is None, "the last switch owes nothing"
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        switch("b", "ipsec"),
+        switch("b", "expressroute", "vnet1", "vnet7"),
+        switch("b", "ipsec", "vnet1", ended="failed", places={"vnet1": "target"}),
+        switch("b", "ipsec", "vnet1", ended="failed", places={"vnet1": "origin"}),
+    ],
+)
+def test_a_spoke_is_owed_until_a_run_has_put_it_on_a_path(later: list[dict[str, Any]]) -> None:
+    lost = switch("a", "ipsec", "vnet1", ended="failed", places={"vnet1": "nowhere"})
+    assert still_owed(lost, later) == {}
+
+
+def test_what_is_owed_names_the_command_that_completes_it() -> None:
+    lost = switch("a", "ipsec", "vnet1", ended=None, places={"vnet1": "moving"})
+    found = owed(runs(lost))
+    assert found is not None
+    assert found.to_continue == "erfailover switch --to ipsec --spoke vnet1"

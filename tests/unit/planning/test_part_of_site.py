@@ -1,0 +1,125 @@
+"""Decisions about a part of a site: its steps alone, and what must know the whole site."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+
+from erfailover.model.claims import Verdict
+from erfailover.model.observed import Observed
+from erfailover.model.site import Path, Role, Site
+from erfailover.planning.health import judge
+from erfailover.planning.other_spokes import spaces_of_others
+from erfailover.planning.switch import gates, procedure
+from erfailover.reporting.status.headline import headline
+from erfailover.reporting.status.part_of_site import next_command, notes
+from tests.support.sites import gateway, observed, on, peer, route, site
+
+WHOLE = site("vnet1", "vnet7", "vnet8")
+PART = WHOLE.select_spokes(("vnet1",))
+SPACES = {"vnet1": "10.1.0.0/16", "vnet7": "10.102.0.0/16", "vnet8": "10.104.0.0/16"}
+
+
+def mixed(of: Site = WHOLE, *, primary_up: bool = True, backup_up: bool = True) -> Observed:
+    """A site whose vnet1 is on IPsec and whose other spokes are on ExpressRoute."""
+    first = WHOLE.select_spokes(("vnet1",))
+    rest = WHOLE.select_spokes(("vnet7", "vnet8"))
+    found = observed(WHOLE, {**on(Path.IPSEC, first), **on(Path.EXPRESSROUTE, rest)})
+
+    def own(name: str, address: str) -> object:
+        space = found.network(WHOLE.network_id(name))
+        assert space is not None
+        return replace(
+            route(str(space.address_space[0]), "Network", address), local_address=address
+        )
+
+    gateways = []
+    for role, address, spokes, up in (
+        (Role.PRIMARY, "10.2.0.254", ("vnet7", "vnet8"), primary_up),
+        (Role.BACKUP, "10.3.0.254", ("vnet1",), backup_up),
+    ):
+        peers = (peer() if up else peer(state="Connecting"),)
+        rows = [route("10.5.0.0/16"), *(own(name, address) for name in spokes)]
+        gateways.append(gateway(role, *rows, peers=peers))  # type: ignore[arg-type]
+    networks = {
+        key: each
+        for key, each in found.networks.items()
+        if key in {of.network_id(name).lower() for name in of.network_names()}
+    }
+    return replace(found, networks=networks, gateways={each.role: each for each in gateways})
+
+
+def test_the_plan_of_a_part_writes_its_peerings_alone() -> None:
+    seen = observed(WHOLE, on(Path.EXPRESSROUTE, WHOLE))
+    part = procedure.plan(PART, seen, Path.IPSEC)
+    whole = procedure.plan(WHOLE, seen, Path.IPSEC)
+    assert part.steps == tuple(step for step in whole.steps if step.spoke == "vnet1")
+    assert part.steps
+    assert procedure.breaches(PART, part) == []
+    others = [write for step in whole.writes if step.spoke != "vnet1" for write in (step.write,)]
+    told = procedure.breaches(PART, whole)
+    assert all(
+        any(f"writes {write.name}, which is of no chosen spoke" in each for each in told)
+        for write in others
+    )
+    assert not [each for each in told if "vnet1" in each.partition(" writes ")[2]]
+
+
+def test_a_part_that_was_moved_is_verified_although_the_others_stay() -> None:
+    seen = mixed()
+    arrived, left = gates.outcome(PART, seen, Path.IPSEC, PART.spokes[0])
+    assert (arrived.verdict, left.verdict) == (Verdict.HOLDS, Verdict.HOLDS)
+
+
+def test_a_mixed_site_is_healthy_if_each_spoke_is_healthy_on_its_own_path() -> None:
+    health = judge(WHOLE, mixed())
+    assert (health.path, health.healthy) == ("mixed", True)
+    assert headline(health) == (
+        "vnet7, vnet8 are on ExpressRoute; healthy. 1 is on IPsec (vnet1); healthy."
+    )
+    assert notes(WHOLE, mixed(), health) == (
+        "To move the 1 spoke on IPsec too: erfailover switch --to expressroute",
+        "To move the 2 spokes on ExpressRoute too: erfailover switch --to ipsec",
+    )
+
+
+def test_the_command_that_lets_the_rest_follow_says_why_it_would_be_refused() -> None:
+    seen = mixed(primary_up=False)
+    health = judge(WHOLE, seen)
+    assert health.healthy is False
+    first, second = notes(WHOLE, seen, health)
+    assert first.startswith(
+        "To move the 1 spoke on IPsec too: erfailover switch --to expressroute "
+        "(refused for now: ExpressRoute is not ready: vng1: "
+    )
+    assert second.endswith("erfailover switch --to ipsec")
+    assert next_command(WHOLE, seen, health) == "erfailover switch --to ipsec"
+
+
+def test_status_of_a_part_says_so_and_names_commands_of_that_part() -> None:
+    seen = mixed(PART, backup_up=False)
+    health = judge(PART, seen)
+    assert (health.path, health.healthy) == ("ipsec", False)
+    assert notes(PART, seen, health) == ("1 of 3 spokes; the others were not read.",)
+    assert next_command(PART, seen, health) == "erfailover switch --to expressroute --spoke vnet1"
+
+
+def test_without_a_path_that_works_both_ways_no_command_is_offered() -> None:
+    seen = mixed(primary_up=False, backup_up=False)
+    assert next_command(WHOLE, seen, judge(WHOLE, seen)) is None
+
+
+def test_the_address_spaces_of_the_other_spokes_are_known_from_the_hubs() -> None:
+    seen = mixed(PART)
+    hub = WHOLE.network_id("vnet2").lower()
+    network = seen.networks[hub]
+    peerings = tuple(
+        replace(each, remote_space=(SPACES[each.name.split("-to-")[1]],))
+        for each in network.peerings
+    )
+    seen = replace(seen, networks={**seen.networks, hub: replace(network, peerings=peerings)})
+    assert spaces_of_others(PART, seen) == {
+        "vnet7": (IPv4Network("10.102.0.0/16"),),
+        "vnet8": (IPv4Network("10.104.0.0/16"),),
+    }
+    assert spaces_of_others(WHOLE, seen) == {}

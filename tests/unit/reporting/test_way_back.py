@@ -1,0 +1,41 @@
+"""A way back is offered as it is, or with why it would be refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from erfailover.model.observed import Reading
+from erfailover.model.site import Path, Role
+from erfailover.planning.switch.gates import refusals
+from erfailover.reporting.way_back import way_back, why_refused
+from tests.support.sites import gateway, observed, on, peer, route, site
+
+SITE = site()
+BACK = "erfailover switch --undo"
+
+
+def test_a_way_back_that_would_work_is_offered_as_it_is() -> None:
+    seen = observed(SITE, on(Path.IPSEC, SITE))
+    assert refusals(SITE, seen, Path.EXPRESSROUTE) == ()
+    assert way_back(BACK, Path.EXPRESSROUTE, ()) == BACK
+
+
+def test_a_way_back_to_a_dead_path_says_why_and_never_how_to_force_it() -> None:
+    dead = gateway(Role.PRIMARY, route("10.5.0.0/16"), peers=(peer(state="Connecting"),))
+    seen = observed(SITE, on(Path.IPSEC, SITE), (dead, gateway(Role.BACKUP, route("10.5.0.0/16"))))
+    told = way_back(BACK, Path.EXPRESSROUTE, refusals(SITE, seen, Path.EXPRESSROUTE))
+    assert told.startswith(f"{BACK} (refused for now: ExpressRoute is not ready: vng1: ")
+    assert "force" not in told
+    assert refusals(SITE, seen, Path.IPSEC) == ()
+
+
+def test_what_is_not_known_is_not_called_not_ready() -> None:
+    seen = observed(SITE, on(Path.IPSEC, SITE))
+    unread = replace(seen, gateways={Role.BACKUP: seen.gateways[Role.BACKUP]})
+    told = why_refused(Path.EXPRESSROUTE, refusals(SITE, unread, Path.EXPRESSROUTE))
+    assert told == (
+        "it is not known if ExpressRoute is ready: the primary hub's gateway could not be read"
+    )
+    empty = replace(seen.gateways[Role.PRIMARY], peers=Reading(None, "no answer"))
+    unknown = replace(seen, gateways={**seen.gateways, Role.PRIMARY: empty})
+    assert refusals(SITE, unknown, Path.EXPRESSROUTE)
