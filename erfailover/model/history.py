@@ -243,7 +243,7 @@ def last_switch(records: Iterable[Mapping[str, Any]]) -> RunRecord | None:
 def spokes_to_undo(all_runs: Iterable[RunRecord], names: Iterable[str]) -> tuple[str, ...]:
     """Return the spokes that the last switch is to be undone for.
 
-    Those that it was told to move. A switch of the whole site leaves out the spokes that an
+    Those that it was to move. A switch of the whole site leaves out the spokes that an
     earlier, completed ``--spoke`` run had moved to the same path: it found them there.
 
     Args:
