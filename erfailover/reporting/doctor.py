@@ -12,7 +12,7 @@ from erfailover.planning.doctor.check import Check, Group, verdict_of
 from erfailover.planning.doctor.permissions import BLOB_ROLE, Need
 from erfailover.reporting.marks import VERDICT_WORD
 from erfailover.reporting.screen import WIDTH
-from erfailover.reporting.words import wrap
+from erfailover.reporting.words import subject, wrap
 
 WORD = VERDICT_WORD | {Verdict.FAILS: "FAIL"}
 WARNING = "warning"
@@ -48,7 +48,7 @@ def _headline(site: Site, lines: Iterable[Check]) -> str:
         Verdict.FAILS: "NOT ready for a switch",
         Verdict.UNKNOWN: "whether a switch would work is not known",
     }[verdict_of(found)]
-    return f"{site.name}: {word} ({told})."
+    return f"{subject(site)}: {word} ({told})."
 
 
 def _rows(line: Check) -> list[str]:

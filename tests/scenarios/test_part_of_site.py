@@ -80,8 +80,8 @@ def test_one_spoke_moves_alone_and_the_rest_follows(site: Adopted) -> None:
     stage.do("status")
     told = " ".join(stage.out.split())
     assert "are on ExpressRoute; healthy. 1 is on IPsec (vnet-erp); healthy." in told
-    assert "To move the 2 spokes on ExpressRoute too: erfailover switch --to ipsec" in told
-    assert "To move the 1 spoke on IPsec too: erfailover switch --to expressroute" in told
+    assert "To move the rest to IPsec (2 spokes): erfailover switch --to ipsec" in told
+    assert "To move the rest to ExpressRoute (1 spoke): erfailover switch --to expressroute" in told
     assert stage.json("status")["path"] == "mixed"
     part = stage.json("status", "--spoke", "vnet-erp")
     assert (part["path"], part["healthy"]) == ("ipsec", True)

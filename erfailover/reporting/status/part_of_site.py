@@ -34,7 +34,7 @@ def _followers(site: Site, observed: Observed, health: Health) -> Iterator[str]:
         command = switch_to(target, site.chosen)
         told = way_back(command, target, gates.refusals(site, observed, target))
         spokes = counted(counts[target.other], "spoke")
-        yield f"To move the {spokes} on {path_name(target.other)} too: {told}"
+        yield f"To move the rest to {path_name(target)} ({spokes}): {told}"
 
 
 def next_command(site: Site, observed: Observed, health: Health) -> str | None:

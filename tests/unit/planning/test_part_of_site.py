@@ -78,8 +78,8 @@ def test_a_mixed_site_is_healthy_if_each_spoke_is_healthy_on_its_own_path() -> N
         "vnet7, vnet8 are on ExpressRoute; healthy. 1 is on IPsec (vnet1); healthy."
     )
     assert notes(WHOLE, mixed(), health) == (
-        "To move the 1 spoke on IPsec too: erfailover switch --to expressroute",
-        "To move the 2 spokes on ExpressRoute too: erfailover switch --to ipsec",
+        "To move the rest to ExpressRoute (1 spoke): erfailover switch --to expressroute",
+        "To move the rest to IPsec (2 spokes): erfailover switch --to ipsec",
     )
 
 
@@ -89,7 +89,7 @@ def test_the_command_that_lets_the_rest_follow_says_why_it_would_be_refused() ->
     assert health.healthy is False
     first, second = notes(WHOLE, seen, health)
     assert first.startswith(
-        "To move the 1 spoke on IPsec too: erfailover switch --to expressroute "
+        "To move the rest to ExpressRoute (1 spoke): erfailover switch --to expressroute "
         "(refused for now: ExpressRoute is not ready: vng1: "
     )
     assert second.endswith("erfailover switch --to ipsec")
