@@ -130,6 +130,11 @@ def test_a_spoke_that_was_left_without_a_path_is_not_forgotten(site: Adopted) ->
             "Complete that first: erfailover switch --to ipsec --spoke vnet-erp, "
             "or add --spoke vnet-erp to this command." in told
         )
+    path = "*/virtualNetworks/vnet-erp"
+    stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", path, times=FOREVER))
+    assert stage.run(*TO_IPSEC, "--spoke", "vnet-data") == 4
+    assert "vnet-erp may have NO path since run " in stage.err
+    stage.lab.clear_faults()
     assert written(site, before) == set()
     stage.do(*TO_IPSEC, "--spoke", "vnet-data", "--spoke", "vnet-erp")
     assert on(site) == [BACKUP, BACKUP, PRIMARY]
