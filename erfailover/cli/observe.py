@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from erfailover.cli.help import Explained
-from erfailover.cli.options import REPORT, Seconds, Word, common, completed, context, located
+from erfailover.cli.options import QUIET, REPORT, Seconds, Word, common, completed, context, located
 
 
 @click.command(cls=Explained)
@@ -126,6 +126,7 @@ def history(run: str | None, **options: Any) -> None:
     shell_complete=completed("expectations"),
     help="What should come out; otherwise all up.",
 )
+@QUIET
 @common
 def verify(expect: str | None, **options: Any) -> None:
     """Run the site's probes, all at once."""

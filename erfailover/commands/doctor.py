@@ -26,7 +26,8 @@ def run(context: Context) -> None:
     site = context.site
     reader, store = context.reader, context.store
     hosts = _hosts(context)
-    facts = read(Asked(reader, hosts[ENDPOINT], store, hosts), site)
+    with context.doing(f"Checking {site.name}: rights, networks, gateways"):
+        facts = read(Asked(reader, hosts[ENDPOINT], store, hosts), site)
     site = context.use_names_of(facts.observed)
     facts = replace(
         facts, other_names=tuple((each, context.place_of(each)) for each in context.other_names)

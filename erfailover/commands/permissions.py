@@ -71,7 +71,8 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
 def _known_operations(context: Context) -> dict[str, frozenset[str]]:
     """Return what the providers publish; nothing of those that could not be asked."""
     try:
-        found = operations(context.reader, permissions.providers(context.site))
+        with context.doing("Asking Azure which actions it knows"):
+            found = operations(context.reader, permissions.providers(context.site))
     except Failure as failure:
         context.output.info(f"Azure was not asked which actions it knows: {failure.message}")
         return {}

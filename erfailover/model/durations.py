@@ -70,6 +70,11 @@ def duration(seconds: float) -> str:
     return " ".join(shown[:2]) or "0 s"
 
 
+def precise(seconds: float) -> str:
+    """Return a duration to a tenth of a second, unless it is a minute or more: ``12.3 s``."""
+    return f"{seconds:.1f} s" if seconds < MINUTE_S else duration(seconds)
+
+
 def usually(usual: Usual) -> str:
     """Return what is usual, in words: ``typically 3 s, 90th percentile 13 s``."""
     most = duration(usual.one_in_ten_s)

@@ -12,15 +12,22 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from erfailover.model.durations import Usual, duration
+from erfailover.model.counting import counted
+from erfailover.model.durations import MINUTE_S, Usual, duration
+from erfailover.model.outlook import Outlook, SpokeCounts
 
 ROWS = 8
-"""So many tasks in flight are shown, and half as many that wait for their turn."""
+"""So many tasks in flight are shown."""
+TURNS = 2
+"""Up to so many tasks that wait for their turn are listed; more are counted."""
+FRAMES = "|/-\\"
+ROUGH_S = 10 * MINUTE_S
+"""From so many seconds on, what is left is told in minutes."""
 
 
 def line(word: str, at_s: float, title: str, detail: str = "", note: str | None = None) -> str:
-    """One event: ``     done      5 s  1. lend ...  (5 s): written``."""
-    told = f"{word:>9}  {at_s:6.0f} s  {title}"
+    """One event: ``     done         5 s  1. allow ...  (5 s): written``."""
+    told = f"{word:>9}  {duration(at_s):>10}  {title}"
     if detail:
         told += f"  ({detail})"
     return f"{told}: {note}" if note else told
@@ -63,6 +70,7 @@ class ProgressView:
         total: how many tasks there are; None if that is not known.
         in_flight: what is in flight, in the order in which it was started.
         held_up: titles of what is ready and waits for another, and why.
+        outlook: how far the run is and how long the rest usually takes; None if not known.
     """
 
     elapsed_s: float
@@ -72,12 +80,16 @@ class ProgressView:
     skipped: int
     in_flight: Sequence[TaskRow]
     held_up: Sequence[tuple[str, str]]
+    outlook: Outlook | None = None
 
 
 def table(view: ProgressView) -> RenderableType:
     """Return the picture of a run, for a terminal of any width."""
     rows = sorted(view.in_flight, key=lambda row: -row.elapsed_s)
-    lines = [Text(_counts(view), style="bold")]
+    lines = [Text(f"{duration(view.elapsed_s):>10}  {_counts(view)}", style="bold")]
+    left = _left(view.outlook)
+    if left:
+        lines.append(Text(f"{'':12}{left}"))
     for row in rows[:ROWS]:
         late = row.usual is not None and row.elapsed_s > row.usual.one_in_ten_s
         lines.append(Text(f"  {_elapsed(row, late=late)}  {row.title}", "yellow" if late else ""))
@@ -85,20 +97,61 @@ def table(view: ProgressView) -> RenderableType:
             lines.append(Text(f"{'':12}{row.why}", style="yellow"))
     if len(rows) > ROWS:
         lines.append(Text(f"{'':12}... and {len(rows) - ROWS} more in flight"))
-    for title, why in view.held_up[: ROWS // 2]:
-        lines.append(Text(f"     turn  {title}: {why}", style="dim"))
+    lines += [Text(f"     turn  {each}", style="dim") for each in _turns(view.held_up)]
     for each in lines:
         each.no_wrap, each.overflow = True, "ellipsis"
     return Group(*lines)
 
 
 def _counts(view: ProgressView) -> str:
+    if view.outlook is not None and view.outlook.spokes is not None:
+        return _spoke_counts(view.outlook.spokes, view.outlook.batch)
     of = f" of {view.total}" if view.total is not None else ""
     parts = [f"{view.done}{of} done", f"{len(view.in_flight)} in flight"]
     parts += [f"{len(view.held_up)} wait for their turn"] if view.held_up else []
     parts += [f"{view.failed} FAILED"] if view.failed else []
     parts += [f"{view.skipped} skipped"] if view.skipped else []
-    return f"{duration(view.elapsed_s):>9}  {', '.join(parts)}"
+    return ", ".join(parts)
+
+
+def _spoke_counts(spokes: SpokeCounts, batch: tuple[int, int] | None) -> str:
+    """Return how far the spokes are: ``batch 1 of 3; spokes: 0 moved, 43 prepared, ...``."""
+    part = f"batch {batch[0]} of {batch[1]}; " if batch else ""
+    failed = f"{spokes.failed} {'FAILED' if spokes.failed else 'failed'} of {spokes.total}"
+    if spokes.moved is None:
+        return f"{part}spokes: {spokes.prepared} done, {failed}"
+    return f"{part}spokes: {spokes.moved} moved, {spokes.prepared} prepared, {failed}"
+
+
+def _left(outlook: Outlook | None) -> str:
+    """Return how long the rest usually takes; empty if that is not known."""
+    if outlook is None or outlook.done_s is None:
+        return ""
+    if outlook.moved_s is None:
+        return _about(outlook.done_s, "left") or "taking longer than usual"
+    moved = _about(outlook.moved_s, "until the last spoke is moved")
+    done = _about(outlook.done_s, "until all is written")
+    return ", ".join(filter(None, (moved, done))) or "taking longer than usual"
+
+
+def _about(seconds: float, what: str) -> str:
+    """Return a rough duration: in minutes if it is long; empty if it is less than a second."""
+    if seconds >= ROUGH_S:
+        seconds = round(seconds / MINUTE_S) * MINUTE_S
+    return f"about {duration(seconds)} {what}" if round(seconds) else ""
+
+
+def _turns(held_up: Sequence[tuple[str, str]]) -> list[str]:
+    """Return what waits for its turn: each if few do, otherwise how many."""
+    if len(held_up) <= TURNS:
+        return [f"{title}: {why}" for title, why in held_up]
+    return [f"{counted(len(held_up), 'step')} wait until what they write to is free"]
+
+
+def activity_line(text: str, elapsed_s: float, frame: int) -> Text:
+    """Return the line of something that is waited for: it moves, and counts the seconds."""
+    line = f"{FRAMES[frame % len(FRAMES)]} {duration(elapsed_s):>6}  {text}"
+    return Text(line, no_wrap=True, overflow="ellipsis")
 
 
 def _elapsed(row: TaskRow, *, late: bool) -> str:

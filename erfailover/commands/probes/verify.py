@@ -34,8 +34,9 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
         raise UsageFailure(f"--expect: {error}") from None
     by_azure = any(isinstance(each, RUN_COMMAND) for each in site.probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
-    context.output.info(f"Running {counted(len(expected), 'probe')} at once{how} ...")
-    results = runner.run(context, expected)
+    running = f"Running {counted(len(expected), 'probe')} at once{how}"
+    with context.doing(running, announced=True):
+        results = runner.run(context, expected)
     context.output.print_result(told.text(results, screen(context.environment)), told.data(results))
     wrong = [each for each in results if not each.as_expected]
     unknown = [each.name for each in wrong if each.up is None]

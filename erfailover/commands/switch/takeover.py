@@ -51,18 +51,20 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
         wait_s = other_direction_after_s(context.site.timing.step_deadline_s)
     left_s = wait_s - (clock.now() - acquired_s)
     if left_s > 0:
-        context.output.info(
+        waits = (
             f"Waiting {duration(left_s)}: until then Azure may still accept a write of run "
-            f"{found.run}, whose lease was lost."
+            f"{found.run}, whose lease was lost"
         )
-        clock.sleep(left_s)
+        with context.doing(waits, announced=True):
+            clock.sleep(left_s)
 
 
 def _put_on(context: Context, lease: Lease, options: Options, found: Owed, target: Path) -> None:
     """Make the path of the recorded spokes; the plan that was confirmed named these writes."""
     readings = Readings(context.reader, context.site)
     began_s = context.clock.now()
-    observed = readings.observe(context.site.network_names())
+    with context.reading():
+        observed = readings.observe(context.site.network_names())
     site = context.use_names_of(observed)
     mine = tuple(each for each in site.spokes if each.name in found.spokes)
     whole = procedure.plan(replace(site, spokes=mine), observed, target)

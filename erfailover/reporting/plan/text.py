@@ -15,7 +15,7 @@ from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Site
-from erfailover.planning.switch.estimate import expected, step_usual
+from erfailover.planning.switch.estimate import expected, saved_by_prestaging, step_usual
 from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import BATCH
 from erfailover.reporting.marks import claim_line, verdict_line
@@ -237,8 +237,15 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
             2,
             4,
         )
+    saved_s = saved_by_prestaging(site, plan)
+    if saved_s:
+        said = f"prestaging (erfailover prestage) would shorten this by about {duration(saved_s)}"
+        lines += _wrapped(said, 2, 4)
+    found = risks(site, plan, whole)
+    if not found:
+        return lines
     lines.append("At risk during the switch:")
-    for risk in risks(site, plan, whole):
+    for risk in found:
         long = f" ({usually(risk.usual)})" if risk.usual else ""
         lines += _wrapped(f"{risk.when}{long}: {risk.what}.", 2, 4)
     return [*lines, *_wrapped(f"not at risk: {untouched(plan)}.", 2, 4)]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-SENTENCE = "The lab is not installed. Install it with: pip install 'erfailover[lab]'\n"
+SENTENCE = (
+    "erfailover: The lab is not installed. Install it with: pip install 'erfailover[lab]'\n"
+)
 HIDE = """
 import os
 from importlib.machinery import PathFinder

@@ -64,16 +64,16 @@ def tasks(clock: SteppedClock) -> list[Task]:
 
 
 LINES = """\
-  started       0 s  1. allow vnet1 to use the gateway in vnet3  (typically 3 s, \
+  started         0 s  1. allow vnet1 to use the gateway in vnet3  (typically 3 s, \
 90th percentile 14 s)
-  waiting       0 s  1. allow vnet11 to use the gateway in vnet3: waits for vnet3-to-vnet1 \
+  waiting         0 s  1. allow vnet11 to use the gateway in vnet3: waits for vnet3-to-vnet1 \
 (writes on vnet3 follow one another)
-  waiting       1 s  1. allow vnet1 to use the gateway in vnet3: Azure is updating vnet3 \
+  waiting         1 s  1. allow vnet1 to use the gateway in vnet3: Azure is updating vnet3 \
 (ReferencedResourceNotProvisioned); attempt 2 in 13 s
-     done      15 s  1. allow vnet1 to use the gateway in vnet3  (15 s, 2 attempts): written
-  started      15 s  1. allow vnet11 to use the gateway in vnet3
-   FAILED      17 s  1. allow vnet11 to use the gateway in vnet3  (2 s): Azure says no
-  skipped      17 s  2. have the peering ready: what it depends on was not done
+     done        15 s  1. allow vnet1 to use the gateway in vnet3  (15 s, 2 attempts): written
+  started        15 s  1. allow vnet11 to use the gateway in vnet3
+   FAILED        17 s  1. allow vnet11 to use the gateway in vnet3  (2 s): Azure says no
+  skipped        17 s  2. have the peering ready: what it depends on was not done
 """
 
 
