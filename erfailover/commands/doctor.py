@@ -15,6 +15,9 @@ from erfailover.planning.doctor.checks import checks
 from erfailover.planning.doctor.environment import ENDPOINT, SIGN_IN, STORE
 from erfailover.reporting import doctor as told
 
+ROWS = "checks[].[name, verdict, seen]"
+"""The columns of ``-o tsv``."""
+
 
 def run(context: Context) -> None:
     """Show every check.
@@ -33,7 +36,7 @@ def run(context: Context) -> None:
         facts, other_names=tuple((each, context.place_of(each)) for each in context.other_names)
     )
     lines = checks(site, facts)
-    context.output.print_result(told.text(site, lines), told.data(site, lines))
+    context.output.print_result(told.text(site, lines), told.data(site, lines), ROWS)
     found = verdict_of(lines)
     if found is Verdict.FAILS:
         names = list(dict.fromkeys(each.name for each in lines if each.fails))

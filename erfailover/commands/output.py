@@ -99,15 +99,16 @@ class Output:
         """Whether a result is shown as plain data, or a query selects from it."""
         return self.format != formats.TABLE or self.query is not None
 
-    def print_result(self, text: str, data: Any) -> None:
+    def print_result(self, text: str, data: Any, rows: str = "") -> None:
         """Print a result on standard output, in the format asked for.
 
         Args:
             text: the result for people.
             data: the result as plain data.
+            rows: the query for ``tsv`` without another: the columns that people want.
         """
         try:
-            show(text, data, self.format, self.query)
+            show(text, data, self.format, self.query, rows)
         except UsageFailure as failure:
             # The result counts first; the query only decides the exit code afterwards.
             self.query_failure = failure
@@ -202,7 +203,7 @@ def _prompt(ask: Callable[[], T]) -> T:
         raise Interrupted("interrupted at the prompt; nothing was changed by it") from None
 
 
-def show(text: str, data: Any, format_: str, query: Query | None = None) -> None:
+def show(text: str, data: Any, format_: str, query: Query | None = None, rows: str = "") -> None:
     """Print a result on standard output, in the format asked for.
 
     Args:
@@ -210,6 +211,7 @@ def show(text: str, data: Any, format_: str, query: Query | None = None) -> None
         data: the result as plain data.
         format_: one of ``formats.FORMATS``.
         query: what to select from ``data``.
+        rows: the query for ``tsv`` without another.
 
     Raises:
         UsageFailure: the query does not suit this result; nothing was printed.
@@ -217,7 +219,7 @@ def show(text: str, data: Any, format_: str, query: Query | None = None) -> None
     on = _screen()
     of_query = on if format_ == formats.TABLE and query is not None else None
     try:
-        told = formats.printed(text, data, format_, query, of_query)
+        told = formats.printed(text, data, format_, query, of_query, rows)
         sys.stdout.write(printable(told, STYLE) if on.colour else printable(told))
     except formats.QueryProblem as problem:
         raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None

@@ -11,6 +11,9 @@ from erfailover.model.probes import RUN_COMMAND
 from erfailover.planning.probes.results import ProbeResult, expectations
 from erfailover.reporting import probes as told
 
+ROWS = "[].[name, up, expected, seen]"
+"""The columns of ``-o tsv``."""
+
 
 def run(context: Context, expect: str | None) -> list[ProbeResult]:
     """Run every probe of the site and say whether all came out as expected.
@@ -37,7 +40,8 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     running = f"Running {counted(len(expected), 'probe')} at once{how}"
     with context.doing(running, announced=True):
         results = runner.run(context, expected)
-    context.output.print_result(told.text(results, screen(context.environment)), told.data(results))
+    text = told.text(results, screen(context.environment))
+    context.output.print_result(text, told.data(results), ROWS)
     wrong = [each for each in results if not each.as_expected]
     unknown = [each.name for each in wrong if each.up is None]
     failed = [each.name for each in wrong if each.up is not None]
