@@ -142,8 +142,11 @@ class Progress:
             return False
         if event.state is State.STARTED:
             return event.note is not None
-        few = self._total is None or self._total <= SCROLL
-        return few or event.state is not State.DONE
+        return not self._is_long or event.state is not State.DONE
+
+    @property
+    def _is_long(self) -> bool:
+        return self._total is not None and self._total > SCROLL
 
     def _print(self, event: Event, attempts: int) -> None:
         detail, note = "", event.note
@@ -159,7 +162,7 @@ class Progress:
             logging.getLogger(logs.PROGRESS).info("%s", told.strip(), extra={"fields": fields})
         elif self._live:
             width = max(self._console.width, 40)
-            for each in wrap(told, width, rest=" " * 23, cut_words=True):
+            for each in wrap(told, width, rest=" " * 24, cut_words=True):
                 self._console.print(each, markup=False)
         else:  # rich takes as long for a line as the whole step takes otherwise
             self._console.file.write(told + "\n")
@@ -186,8 +189,9 @@ class Progress:
         )
 
     def _look_ahead(self, now: float) -> Outlook | None:
-        """Return what is left; computed once a second, because it looks at every task."""
-        if self._foresee is not None and time.monotonic() - self._foreseen_s >= LOOK_AHEAD_S:
+        """Return what is left; of many tasks once a second, because it looks at every one."""
+        due_s = LOOK_AHEAD_S if self._is_long else 0.0
+        if self._foresee is not None and time.monotonic() - self._foreseen_s >= due_s:
             in_flight = {id_: now - each.began_s for id_, each in list(self._in_flight.items())}
             state = RunState(now - self._began_s, dict(self._ended), in_flight)
             self._outlook = self._foresee(state)

@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 MEDIAN = 0.5
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+ROUGH_S = 10 * MINUTE_S
+"""From so many seconds on, an estimate is told in minutes."""
 UNITS = (("d", DAY_S), ("h", HOUR_S), ("min", MINUTE_S), ("s", 1))
 
 
@@ -68,6 +70,11 @@ def duration(seconds: float) -> str:
         counts.append((count, unit))
     shown = [f"{count} {unit}" for count, unit in counts if count]
     return " ".join(shown[:2]) or "0 s"
+
+
+def rough(seconds: float) -> str:
+    """Return an estimated duration for people: in whole minutes if it is long."""
+    return duration(round(seconds / MINUTE_S) * MINUTE_S if seconds >= ROUGH_S else seconds)
 
 
 def precise(seconds: float) -> str:

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from erfailover.model.counting import counted
-from erfailover.model.durations import MINUTE_S, Usual, duration
+from erfailover.model.durations import Usual, duration, rough
 from erfailover.model.outlook import Outlook, SpokeCounts
 
 ROWS = 8
@@ -21,13 +21,11 @@ ROWS = 8
 TURNS = 2
 """Up to so many tasks that wait for their turn are listed; more are counted."""
 FRAMES = "|/-\\"
-ROUGH_S = 10 * MINUTE_S
-"""From so many seconds on, what is left is told in minutes."""
 
 
 def line(word: str, at_s: float, title: str, detail: str = "", note: str | None = None) -> str:
-    """One event: ``     done         5 s  1. allow ...  (5 s): written``."""
-    told = f"{word:>9}  {duration(at_s):>10}  {title}"
+    """One event: ``     done          5 s  1. allow ...  (5 s): written``."""
+    told = f"{word:>9}  {duration(at_s):>11}  {title}"
     if detail:
         told += f"  ({detail})"
     return f"{told}: {note}" if note else told
@@ -86,18 +84,18 @@ class ProgressView:
 def table(view: ProgressView) -> RenderableType:
     """Return the picture of a run, for a terminal of any width."""
     rows = sorted(view.in_flight, key=lambda row: -row.elapsed_s)
-    lines = [Text(f"{duration(view.elapsed_s):>10}  {_counts(view)}", style="bold")]
-    left = _left(view.outlook)
+    lines = [Text(f"{duration(view.elapsed_s):>11}  {_counts(view)}", style="bold")]
+    left = _left(view)
     if left:
-        lines.append(Text(f"{'':12}{left}"))
+        lines.append(Text(f"{'':13}{left}"))
     for row in rows[:ROWS]:
         late = row.usual is not None and row.elapsed_s > row.usual.one_in_ten_s
-        lines.append(Text(f"  {_elapsed(row, late=late)}  {row.title}", "yellow" if late else ""))
+        lines.append(Text(f"{_elapsed(row, late=late)}  {row.title}", "yellow" if late else ""))
         if row.why:
-            lines.append(Text(f"{'':12}{row.why}", style="yellow"))
+            lines.append(Text(f"{'':13}{row.why}", style="yellow"))
     if len(rows) > ROWS:
-        lines.append(Text(f"{'':12}... and {len(rows) - ROWS} more in flight"))
-    lines += [Text(f"     turn  {each}", style="dim") for each in _turns(view.held_up)]
+        lines.append(Text(f"{'':13}... and {len(rows) - ROWS} more in flight"))
+    lines += [Text(f"{'turn':>11}  {each}", style="dim") for each in _turns(view.held_up)]
     for each in lines:
         each.no_wrap, each.overflow = True, "ellipsis"
     return Group(*lines)
@@ -123,22 +121,19 @@ def _spoke_counts(spokes: SpokeCounts, batch: tuple[int, int] | None) -> str:
     return f"{part}spokes: {spokes.moved} moved, {spokes.prepared} prepared, {failed}"
 
 
-def _left(outlook: Outlook | None) -> str:
+def _left(view: ProgressView) -> str:
     """Return how long the rest usually takes; empty if that is not known."""
+    outlook = view.outlook
     if outlook is None or outlook.done_s is None:
         return ""
-    if outlook.moved_s is None:
-        return _about(outlook.done_s, "left") or "taking longer than usual"
-    moved = _about(outlook.moved_s, "until the last spoke is moved")
-    done = _about(outlook.done_s, "until all is written")
-    return ", ".join(filter(None, (moved, done))) or "taking longer than usual"
-
-
-def _about(seconds: float, what: str) -> str:
-    """Return a rough duration: in minutes if it is long; empty if it is less than a second."""
-    if seconds >= ROUGH_S:
-        seconds = round(seconds / MINUTE_S) * MINUTE_S
-    return f"about {duration(seconds)} {what}" if round(seconds) else ""
+    steps = f"{view.done} of {view.total} steps; " if outlook.spokes is not None else ""
+    if round(outlook.done_s) == 0:
+        return f"{steps}taking longer than usual"
+    if outlook.spokes is None or outlook.moved_s is None:
+        return f"{steps}about {rough(outlook.done_s)} left"
+    if round(outlook.moved_s) == 0:
+        return f"{steps}the last move takes longer than usual; done in {rough(outlook.done_s)}"
+    return f"{steps}all moved in about {rough(outlook.moved_s)}, done in {rough(outlook.done_s)}"
 
 
 def _turns(held_up: Sequence[tuple[str, str]]) -> list[str]:
@@ -156,7 +151,7 @@ def activity_line(text: str, elapsed_s: float, frame: int) -> Text:
 
 def _elapsed(row: TaskRow, *, late: bool) -> str:
     """How long a task is in flight, against what is usual."""
-    told = f"{duration(row.elapsed_s):>7}"
+    told = f"{duration(row.elapsed_s):>11}"
     if row.usual is None:
         return told
     return f"{told} ({'LATE, ' if late else ''}usually {duration(row.usual.usually_s)})"

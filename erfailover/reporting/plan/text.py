@@ -10,7 +10,7 @@ from dataclasses import asdict
 from itertools import groupby
 
 from erfailover.model.claims import Claim, Verdict, Weight
-from erfailover.model.durations import duration, usually
+from erfailover.model.durations import duration, rough, usually
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import last_of
@@ -229,6 +229,9 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
         who = "the last spoke" if len(names) > 1 else next(iter(names))
         gateway = last_of(site.hub(ROLE_OF_PATH[plan.target]).gateway)
         lines += _wrapped(f"{who} uses {gateway}: {usually(whole.moved)}", 2, 4)
+    if saved_s := saved_by_prestaging(site, plan):
+        said = f"prestaging (erfailover prestage) would shorten that by about {rough(saved_s)}"
+        lines += _wrapped(said, 2, 4)
     lines += _wrapped(f"all changes applied: {usually(whole.done)}", 2, 4)
     if whole.moved:
         lines += _wrapped(
@@ -237,10 +240,6 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
             2,
             4,
         )
-    saved_s = saved_by_prestaging(site, plan)
-    if saved_s:
-        said = f"prestaging (erfailover prestage) would shorten this by about {duration(saved_s)}"
-        lines += _wrapped(said, 2, 4)
     found = risks(site, plan, whole)
     if not found:
         return lines
