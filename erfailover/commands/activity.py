@@ -13,15 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
+from erfailover.commands.live_view import PER_SECOND, LiveView
 from erfailover.reporting.progress import activity_line
 from erfailover.runtime.clock import Clock
 
 PATIENCE_S = 2.0
 """What takes less is not shown, in wall seconds."""
-PER_SECOND = 4
 
 
 @dataclass
@@ -51,7 +50,7 @@ class Activities:
     def __init__(self, console: Console, clock: Clock, *, is_quiet: bool = False) -> None:
         self._console, self._clock, self._is_quiet = console, clock, is_quiet
         self._shown: list[Activity] = []
-        self._live: Live | None = None
+        self._live: LiveView | None = None
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
 
@@ -91,14 +90,7 @@ class Activities:
         with self._lock:
             if self._timer is None:
                 return  # it has ended meanwhile
-            self._live = Live(
-                get_renderable=self._drawn,
-                console=self._console,
-                transient=True,
-                refresh_per_second=PER_SECOND,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
+            self._live = LiveView(self._console, self._drawn)
             self._live.start()
 
     def _end(self) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 
+from erfailover.commands.live_view import LiveView
 from erfailover.model.durations import usually
 from erfailover.model.outlook import Foresee, Outlook, RunState
 from erfailover.model.tasks import Event, State, Task
@@ -83,9 +83,7 @@ class Progress:
         self._ended: dict[str, State] = {}
         self._counts = dict.fromkeys((State.DONE, State.FAILED, State.SKIPPED), 0)
         self._live = (
-            Live(get_renderable=self._drawn, console=console, transient=True, refresh_per_second=4)
-            if console.is_terminal and not is_quiet
-            else None
+            LiveView(console, self._drawn) if console.is_terminal and not is_quiet else None
         )
 
     def __enter__(self) -> Progress:
@@ -157,6 +155,8 @@ class Progress:
         elif event.state is not State.SKIPPED:
             detail = took(event.elapsed_s, attempts)
         told = line(WORD[event.state], event.at_s, event.task.title, detail, note)
+        if event.state is State.STARTED and note:
+            told = line("stopping", event.at_s, note)
         if logs.is_json():
             fields = _fields(event, max(attempts, event.attempt))
             logging.getLogger(logs.PROGRESS).info("%s", told.strip(), extra={"fields": fields})

@@ -189,7 +189,7 @@ class _Run:
             return
         self.told_interruption = True
         tasks = [task for task, _ in self.in_flight.values()]
-        self._tell(tasks[0], State.STARTED, f"finishing after Ctrl-C: {_titles(tasks)}")
+        self._tell(tasks[0], State.STARTED, f"after Ctrl-C, finishing: {_titles(tasks)}")
 
     def _queue_what_is_ready(self) -> None:
         """Queue the tasks whose needs have ended; skip those whose needs were not met."""

@@ -32,7 +32,7 @@ def test_quiet_leaves_errors_and_exit_codes_as_they_are(provisioned: Stage) -> N
     stage.do("drill", "start", "--yes", "-q")
     assert stage.err == ""
     assert stage.run("switch", "--to", "expressroute", "--quiet", "--yes") == 6
-    assert stage.out == "poc is on ExpressRoute; NOT verified.\n"
+    assert stage.out == "poc is on ExpressRoute, NOT verified. FAILED.\n"
     assert stage.err.startswith("erfailover: switched to expressroute, but it does not show")
 
 

@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from erfailover.azure.readers.circuits import edge_sessions
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
+from erfailover.commands.live_view import LiveView
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.durations import duration
 from erfailover.model.edge_sessions import EdgeSessions
@@ -145,11 +145,7 @@ class Countdown:
         self._console, self._clock, self._is_quiet = console, clock, is_quiet
         self._until_s, self._seen = 0.0, ""
         self._event: tuple[Verdict, int] | None = None
-        self._live = (
-            Live(get_renderable=self._line, console=console, transient=True, refresh_per_second=4)
-            if console.is_terminal and not is_quiet
-            else None
-        )
+        self._live = LiveView(console, self._line) if console.is_terminal and not is_quiet else None
 
     def __enter__(self) -> Countdown:
         return self

@@ -28,12 +28,9 @@ def state(
     done: Iterable[str] = (),
     elapsed_s: float = 0.0,
     in_flight: dict[str, float] | None = None,
-    **others: State,
+    others: dict[str, State] | None = None,
 ) -> RunState:
-    ended = dict.fromkeys(done, State.DONE) | {
-        id_.replace("_", "/"): how for id_, how in others.items()
-    }
-    return RunState(elapsed_s, ended, in_flight or {})
+    return RunState(elapsed_s, dict.fromkeys(done, State.DONE) | (others or {}), in_flight or {})
 
 
 def ids(plan: SwitchPlan, *phases: Phase, spokes: Iterable[str] = ()) -> list[str]:
@@ -76,10 +73,13 @@ def test_a_spoke_is_prepared_then_moved_and_cleanup_does_not_count() -> None:
 def test_a_spoke_with_a_step_that_failed_has_failed_unless_it_was_moved() -> None:
     site, plan = planned(2)
     outlook = SwitchOutlook.of(site, plan)
-    skipped = dict.fromkeys(("vnet100_3", "vnet100_4", "vnet100_5"), State.SKIPPED)
-    assert outlook(state(vnet100_2=State.FAILED, **skipped)).spokes == SpokeCounts(0, 0, 1, 2)
+    skipped = dict.fromkeys(("vnet100/3", "vnet100/4", "vnet100/5"), State.SKIPPED)
+    failed = state(others={"vnet100/2": State.FAILED, **skipped})
+    assert outlook(failed).spokes == SpokeCounts(0, 0, 1, 2)
     moved = ids(plan, Phase.PREPARE, Phase.SWITCH, spokes=["vnet100"])
-    assert outlook(state(moved, vnet100_5=State.FAILED)).spokes == SpokeCounts(1, 0, 0, 2)
+    assert outlook(state(moved, others={"vnet100/5": State.FAILED})).spokes == SpokeCounts(
+        1, 0, 0, 2
+    )
 
 
 def test_the_batch_is_the_first_of_which_a_spoke_is_still_to_be_moved() -> None:

@@ -224,7 +224,7 @@ def test_a_cold_plan_says_by_how_much_prestaging_would_shorten_it() -> None:
     text = text_of(sites.site(*MANY))
     assert "  prestaging (erfailover prestage) would shorten that by about 12 min\n" in text
     site = sites.site()
-    warm = {
+    warm: dict[str, Any] = {
         "vnet3-to-vnet1": (sites.HUB_LENDS, "Connected"),
         "vnet1-to-vnet3": (READY, "Connected"),
     }
