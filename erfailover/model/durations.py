@@ -15,7 +15,7 @@ from types import MappingProxyType
 MEDIAN = 0.5
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 ROUGH_S = 10 * MINUTE_S
-"""From so many seconds on, an estimate is told in minutes."""
+"""From so many seconds on, an estimate is rounded to minutes."""
 UNITS = (("d", DAY_S), ("h", HOUR_S), ("min", MINUTE_S), ("s", 1))
 
 
