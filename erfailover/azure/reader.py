@@ -25,6 +25,7 @@ from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import READ_DEADLINE_S, Session
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.arm_json import Body, provisioning_state, section, text
+from erfailover.model.durations import duration
 from erfailover.model.resource_ids import GROUP, ResourceId, parse, subscription_of
 from erfailover.runtime.clock import Clock
 
@@ -135,7 +136,7 @@ class Reader:
             if now >= deadline:
                 raise AzureFailure(
                     Kind.DEADLINE,
-                    f"{label(resource_id)} is still {state} after {now - began:.0f} s",
+                    f"{label(resource_id)} is still {state} after {duration(now - began)}",
                     "Another operation holds it. Wait for it, then run the same command again.",
                 )
             self.clock.sleep(min(max(1.0, (now - began) * 0.15), 20.0))

@@ -9,6 +9,7 @@ import click
 
 from erfailover.cli.help import Explained
 from erfailover.cli.options import (
+    QUIET,
     REPORT,
     Seconds,
     Word,
@@ -138,6 +139,7 @@ def history(run: str | None, **options: Any) -> None:
     help="What should come out; otherwise all up.",
 )
 @of_spokes
+@QUIET
 @common
 def verify(expect: str | None, **options: Any) -> None:
     """Run the site's probes, all at once."""

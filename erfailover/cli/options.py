@@ -37,7 +37,7 @@ class Word(click.Choice[str]):
         except click.BadParameter as error:
             from difflib import get_close_matches
 
-            close = get_close_matches(str(value).lower(), self.choices, 1, 0.5)
+            close = get_close_matches(str(value).lower(), self.choices, 1)
             meant = f" Did you mean {close[0]!r}?" if close else ""
             self.fail(f"{error.message}{meant}", param, ctx)
 
@@ -49,10 +49,32 @@ class Seconds(click.FloatRange):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the number; raise ``BadParameter`` if it is none or out of range."""
-        seconds = float(super().convert(value, param, ctx))
+        seconds = float(click.FLOAT.convert(value, param, ctx))
         if seconds != seconds:
             self.fail(f"{value} is not a number of seconds.", param, ctx)
+        if problem := _out_of_range(seconds, self.min, self.max, " s"):
+            self.fail(problem, param, ctx)
         return seconds
+
+
+class Count(click.IntRange):
+    """A whole number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; raise ``BadParameter`` if it is none or out of range."""
+        number = int(click.INT.convert(value, param, ctx))
+        if problem := _out_of_range(number, self.min, self.max, ""):
+            self.fail(problem, param, ctx)
+        return number
+
+
+def _out_of_range(number: float, least: float | None, most: float | None, unit: str) -> str:
+    """Return what is wrong with a number, in words; empty if it is in the range."""
+    if least is not None and number < least:
+        return f"{number:g}{unit} is too little; expected at least {least:g}{unit}."
+    if most is not None and number > most:
+        return f"{number:g}{unit} is too much; expected at most {most:g}{unit}."
+    return ""
 
 
 def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:
@@ -114,7 +136,6 @@ def located(command: F) -> F:
             help="The site file (also ERFAILOVER_SITE).",
         ),
         click.option("--lab", is_flag=True, help="Use the lab, starting it if none runs."),
-        click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
     ):
         command = option(command)
     return logged(command)
@@ -179,11 +200,19 @@ def writes(command: F) -> F:
             "Nothing then keeps other machines from writing at the same time.",
         ),
         REPORT,
+        QUIET,
+        click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
     ):
         command = option(command)
     return command
 
 
+QUIET = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="Show the outcome alone, without plan and progress; a question still shows its plan.",
+)
 REPORT = click.option(
     "--report",
     metavar="FILE",
@@ -216,7 +245,12 @@ def context(options: dict[str, Any]) -> Context:
         from erfailover.commands.demo import lab_process
 
         os.environ.update(lab_process.up())
-    output = Output(*output_of(options), options.pop("yes"), as_json)
+    output = Output(
+        *output_of(options),
+        yes=options.pop("yes", False),
+        quiet=options.pop("quiet", False),
+        json_log=as_json,
+    )
     told = Context(SiteFile(options.pop("site_file"), os.environ, lab), output)
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)

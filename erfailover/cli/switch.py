@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from erfailover.cli.help import Commands, Explained
-from erfailover.cli.options import Word, common, completed, context, of_spokes, planned, writes
+from erfailover.cli.options import (
+    Count,
+    Word,
+    common,
+    completed,
+    context,
+    of_spokes,
+    planned,
+    writes,
+)
 
 
 @click.command(cls=Explained)
@@ -57,7 +66,7 @@ from erfailover.cli.options import Word, common, completed, context, of_spokes, 
 )
 @click.option(
     "--max-failures",
-    type=click.IntRange(min=0),
+    type=Count(min=0),
     default=5,
     show_default=True,
     help="After more failed steps than this, begin no further spoke.",

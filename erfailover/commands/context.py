@@ -9,17 +9,19 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from erfailover.commands.activity import Activities, Activity
 from erfailover.commands.chosen_spokes import known_spokes
 from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import open_store, state_folder
 from erfailover.errors import AzureFailure, UsageFailure
+from erfailover.model.durations import duration
 from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.site import Site
@@ -128,6 +130,19 @@ class Context:
         return self.site_file.environment
 
     @cached_property
+    def activities(self) -> Activities:
+        """What is going on, for people who wait."""
+        return Activities(self.output.console, self.clock, is_quiet=self.output.quiet)
+
+    def doing(self, text: str, *, announced: bool = False) -> AbstractContextManager[Activity]:
+        """Show what the body of a ``with`` does, if that takes long (``commands.activity``)."""
+        return self.activities.doing(text, announced=announced)
+
+    def reading(self) -> AbstractContextManager[Activity]:
+        """Show that the site is read."""
+        return self.doing(f"Reading {self.site_file.site.name}: VNets, gateways, routes")
+
+    @cached_property
     def access(self) -> Access:
         """The credentials and the connections of this invocation."""
         logs.quiet_libraries()
@@ -163,7 +178,7 @@ class Context:
     def store(self) -> Store:
         """The store of the site's journal and lease."""
         return open_store(
-            self.site_file, lambda: self.access, self.output.info, break_glass=self.break_glass
+            self.site_file, lambda: self.access, self.output.warn, break_glass=self.break_glass
         )
 
     @cached_property
@@ -180,7 +195,7 @@ class Context:
         lines = self.journal.read()
         if lines.damage and not self.told_of_damage:
             self.told_of_damage = True
-            self.output.info(f"!! {lines.told(self.store.name)}. Going on with what can be read.")
+            self.output.warn(f"!! {lines.told(self.store.name)}. Going on with what can be read.")
         return lines.records
 
     @property
@@ -191,7 +206,7 @@ class Context:
     def close(self) -> None:
         """Close what was opened, and say so if a report was requested and none was written."""
         if self.report is not None and not self.reported:
-            self.output.info(f"No report was written to {self.report}: the run did not start.")
+            self.output.warn(f"No report was written to {self.report}: the run did not start.")
             self.reported = True
         for name in ("session", "store", "access"):
             if name in self.__dict__:
@@ -199,7 +214,7 @@ class Context:
 
     def _show_wait(self, failure: AzureFailure, seconds: float) -> None:
         if waits.listener() is None:  # otherwise the line of the step that waits shows it
-            self.output.info(f"  waiting {seconds:.0f} s: {failure.message}")
+            self.output.info(f"  waiting {duration(seconds)}: {failure.message}")
 
 
 def clock_speed(environment: Mapping[str, str]) -> float:

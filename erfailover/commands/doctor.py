@@ -15,6 +15,9 @@ from erfailover.planning.doctor.checks import checks
 from erfailover.planning.doctor.environment import ENDPOINT, SIGN_IN, STORE
 from erfailover.reporting import doctor as told
 
+ROWS = "checks[].[name, verdict, seen]"
+"""The columns of ``-o tsv``."""
+
 
 def run(context: Context) -> None:
     """Show every check.
@@ -26,13 +29,14 @@ def run(context: Context) -> None:
     site = context.site
     reader, store = context.reader, context.store
     hosts = _hosts(context)
-    facts = read(Asked(reader, hosts[ENDPOINT], store, hosts), site)
+    with context.doing(f"Checking {site.name}: rights, networks, gateways"):
+        facts = read(Asked(reader, hosts[ENDPOINT], store, hosts), site)
     site = context.use_names_of(facts.observed)
     facts = replace(
         facts, other_names=tuple((each, context.place_of(each)) for each in context.other_names)
     )
     lines = checks(site, facts)
-    context.output.print_result(told.text(site, lines), told.data(site, lines))
+    context.output.print_result(told.text(site, lines), told.data(site, lines), ROWS)
     found = verdict_of(lines)
     if found is Verdict.FAILS:
         names = list(dict.fromkeys(each.name for each in lines if each.fails))

@@ -57,7 +57,8 @@ def hold_lease(context: Context, command: str, *, completes: bool = False) -> It
     """
     session = context.session
     me = this_process(command + spoke_options(context.site.chosen))
-    taken = context.store.acquire(me, take_over=context.take_over)
+    with context.doing("Taking the site's lease"):
+        taken = context.store.acquire(me, take_over=context.take_over)
     speed = getattr(context.clock, "speed", 1.0)
     with HeldLease(context.store, context.site.timing.step_deadline_s / speed) as held:
         if taken.standing is not Standing.FREE:
@@ -91,7 +92,7 @@ def _mend_journal(context: Context) -> None:
     if not lines.damage:
         return
     context.told_of_damage = True
-    say, name = context.output.info, context.store.name
+    say, name = context.output.warn, context.store.name
     say(f"!! {lines.told(name)}.")
     try:
         kept = context.store.mend()
@@ -110,7 +111,7 @@ def _report_take_over(context: Context, taken: Taken) -> None:
     """Say, and record, whose lease was taken over."""
     previous = taken.previous
     who = previous.told(taken.record.since) if previous else "an unknown holder"
-    context.output.info(f"Took over the {taken.standing} lease of {who}")
+    context.output.warn(f"Took over the {taken.standing} lease of {who}")
     context.journal.write(
         "took-over",
         standing=str(taken.standing),

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, TextIO, TypeVar
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from erfailover.errors import STYLE, Interrupted, Refused, UsageFailure, printable
 from erfailover.reporting import formats
@@ -23,6 +23,8 @@ from erfailover.reporting.screen import DRAWN, NARROWEST, WIDTH, Screen
 from erfailover.runtime import logs
 
 T = TypeVar("T")
+DUMB = ("dumb", "unknown")
+"""Terminals that cannot draw a line anew: they get what a file gets."""
 UNFOLDED = 10_000
 """Columns of a table that is piped on: one line a row."""
 
@@ -35,6 +37,7 @@ class Output:
         format: ``table``, ``json``, ``yaml``, ``tsv`` or ``none``.
         query: what to select from a result.
         yes: answer every confirmation with yes.
+        quiet: show the outcome alone, and what a question is about.
         json_log: log the messages on standard error as JSON.
         query_failure: why the query could not be applied to the result.
     """
@@ -44,6 +47,8 @@ class Output:
     yes: bool = False
     json_log: bool = False
     query_failure: UsageFailure | None = None
+    quiet: bool = False
+    _unshown: list[RenderableType] = field(default_factory=list)
 
     @cached_property
     def console(self) -> Console:
@@ -52,11 +57,38 @@ class Output:
             return CleanConsole(
                 file=logs.ToLog(), highlight=False, soft_wrap=True, color_system=None
             )
-        return CleanConsole(stderr=True, highlight=False, soft_wrap=True)
+        can_redraw = sys.stderr.isatty() and os.environ.get("TERM") not in DUMB
+        return CleanConsole(
+            stderr=True,
+            highlight=False,
+            soft_wrap=True,
+            force_terminal=None if can_redraw else False,
+        )
 
     def info(self, text: str = "") -> None:
-        """Print a message on standard error."""
+        """Print a message on standard error, unless only the outcome is wanted."""
+        if not self.quiet:
+            self.console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Print a message on standard error that must not be missed."""
         self.console.print(text, markup=False)
+
+    def present(self, subject: RenderableType) -> None:
+        """Show what the next question is about; if only the outcome is wanted, with the question.
+
+        Args:
+            subject: a plan, or what is at stake.
+        """
+        if self.quiet:
+            self._unshown.append(subject)
+        else:
+            self.console.print(subject, markup=False)
+
+    def _show_subject(self) -> None:
+        for each in self._unshown:
+            self.console.print(each, markup=False)
+        self._unshown.clear()
 
     def log_line(self, line: str) -> None:
         """Write a line of the log, above what is shown live."""
@@ -67,19 +99,20 @@ class Output:
         """Whether a result is shown as plain data, or a query selects from it."""
         return self.format != formats.TABLE or self.query is not None
 
-    def print_result(self, text: str, data: Any) -> None:
+    def print_result(self, text: str, data: Any, rows: str = "") -> None:
         """Print a result on standard output, in the format asked for.
 
         Args:
             text: the result for people.
             data: the result as plain data.
+            rows: the query for ``tsv`` without another: the columns that people want.
         """
         try:
-            show(text, data, self.format, self.query)
+            show(text, data, self.format, self.query, rows)
         except UsageFailure as failure:
             # The result counts first; the query only decides the exit code afterwards.
             self.query_failure = failure
-            self.info(f"{text}\nerfailover: {failure.message}")
+            self.warn(f"{text}\nerfailover: {failure.message}")
 
     def confirm(self, question: str) -> None:
         """Ask, unless ``--yes`` was given.
@@ -100,6 +133,7 @@ class Output:
         import click
 
         _insist_on_terminal(unanswered, hint)
+        self._show_subject()
         answer = _prompt(partial(click.confirm, printable(question), default=False, err=True))
         if not answer:
             raise Refused("Nothing was changed.")
@@ -143,7 +177,8 @@ class Output:
                 f"{question} Cannot prompt: standard input is not a terminal.",
                 f"To go ahead without being asked: {option} {name} (--yes is not enough).",
             )
-            self.info(question)
+            self._show_subject()
+            self.warn(question)
             ask = partial(click.prompt, err=True, default="", show_default=False)
             given = _prompt(partial(ask, f"To go ahead, type {name}")).strip()
         if given != name:
@@ -168,7 +203,7 @@ def _prompt(ask: Callable[[], T]) -> T:
         raise Interrupted("interrupted at the prompt; nothing was changed by it") from None
 
 
-def show(text: str, data: Any, format_: str, query: Query | None = None) -> None:
+def show(text: str, data: Any, format_: str, query: Query | None = None, rows: str = "") -> None:
     """Print a result on standard output, in the format asked for.
 
     Args:
@@ -176,6 +211,7 @@ def show(text: str, data: Any, format_: str, query: Query | None = None) -> None
         data: the result as plain data.
         format_: one of ``formats.FORMATS``.
         query: what to select from ``data``.
+        rows: the query for ``tsv`` without another.
 
     Raises:
         UsageFailure: the query does not suit this result; nothing was printed.
@@ -183,7 +219,7 @@ def show(text: str, data: Any, format_: str, query: Query | None = None) -> None
     on = _screen()
     of_query = on if format_ == formats.TABLE and query is not None else None
     try:
-        told = formats.printed(text, data, format_, query, of_query)
+        told = formats.printed(text, data, format_, query, of_query, rows)
         sys.stdout.write(printable(told, STYLE) if on.colour else printable(told))
     except formats.QueryProblem as problem:
         raise UsageFailure(f"--query: {problem}", "Look at the result with -o json.") from None

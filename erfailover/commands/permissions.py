@@ -18,6 +18,9 @@ SCOPE = re.compile(
     re.IGNORECASE,
 )
 
+ROWS = "permissions[].[role, action]"
+"""The columns of ``-o tsv``."""
+
 
 def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
     """Show what is needed where, or print a role definition.
@@ -49,7 +52,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
         )
     if role is None:
         rows = list(permissions.rows(site))
-        output.print_result(told.rights_text(site, rows), told.rights_data(site, rows))
+        output.print_result(told.rights_text(site, rows), told.rights_data(site, rows), ROWS)
         return
     kind = RoleKind(role)
     checked = permissions.checked(site, kind, _known_operations(context))
@@ -71,7 +74,8 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
 def _known_operations(context: Context) -> dict[str, frozenset[str]]:
     """Return what the providers publish; nothing of those that could not be asked."""
     try:
-        found = operations(context.reader, permissions.providers(context.site))
+        with context.doing("Asking Azure which actions it knows"):
+            found = operations(context.reader, permissions.providers(context.site))
     except Failure as failure:
         context.output.info(f"Azure was not asked which actions it knows: {failure.message}")
         return {}

@@ -59,7 +59,7 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
 
 def tell(output: Output, text: str) -> None:
     """Show a plan on standard error, before it is asked for."""
-    output.console.print(styled(text))
+    output.present(styled(text))
 
 
 def load(path: Path) -> dict[str, Any]:

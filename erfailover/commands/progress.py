@@ -8,13 +8,16 @@ four times a second, whatever happens.
 from __future__ import annotations
 
 import logging
+import math
+import time
 from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 
+from erfailover.commands.live_view import LiveView
 from erfailover.model.durations import usually
+from erfailover.model.outlook import Foresee, Outlook, RunState
 from erfailover.model.tasks import Event, State, Task
 from erfailover.reporting.progress import (
     ProgressView,
@@ -35,6 +38,8 @@ WORD = {
     State.FAILED: "FAILED",
     State.SKIPPED: "skipped",
 }
+LOOK_AHEAD_S = 1.0
+"""How often it is estimated what is left, in wall seconds."""
 SCROLL = 60
 """With more tasks than this a terminal shows counts, and of what has ended only what failed."""
 
@@ -57,18 +62,28 @@ class Progress:
     threads that wait report their waits to it.
     """
 
-    def __init__(self, console: Console, clock: Clock, total: int | None = None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        clock: Clock,
+        total: int | None = None,
+        foresee: Foresee | None = None,
+        *,
+        is_quiet: bool = False,
+    ) -> None:
         self._console = console
         self._clock = clock
         self._total = total
+        self._foresee, self._is_quiet = foresee, is_quiet
+        self._outlook: Outlook | None = None
+        self._foreseen_s = -math.inf
         self._began_s = clock.now()
         self._in_flight: dict[str, _InFlight] = {}
         self._held_up: dict[str, tuple[str, str]] = {}
-        self._ended = dict.fromkeys((State.DONE, State.FAILED, State.SKIPPED), 0)
+        self._ended: dict[str, State] = {}
+        self._counts = dict.fromkeys((State.DONE, State.FAILED, State.SKIPPED), 0)
         self._live = (
-            Live(get_renderable=self._drawn, console=console, transient=True, refresh_per_second=4)
-            if console.is_terminal
-            else None
+            LiveView(console, self._drawn) if console.is_terminal and not is_quiet else None
         )
 
     def __enter__(self) -> Progress:
@@ -98,7 +113,9 @@ class Progress:
         else:
             known = self._in_flight.pop(event.task.id, None)
             attempts = known.attempts if known else 1
-            self._ended[event.state] += 1
+            self._held_up.pop(event.task.id, None)
+            self._ended[event.task.id] = event.state
+            self._counts[event.state] += 1
         if self._shown(event):
             self._print(event, attempts)
 
@@ -115,14 +132,19 @@ class Progress:
 
     def _shown(self, event: Event) -> bool:
         """Whether an event gets its own line; on a terminal the table shows what is live."""
+        if self._is_quiet:
+            return False
         if self._live is None:
             return True
         if event.state is State.WAITING:
             return False
         if event.state is State.STARTED:
             return event.note is not None
-        few = self._total is None or self._total <= SCROLL
-        return few or event.state is not State.DONE
+        return not self._is_long or event.state is not State.DONE
+
+    @property
+    def _is_long(self) -> bool:
+        return self._total is not None and self._total > SCROLL
 
     def _print(self, event: Event, attempts: int) -> None:
         detail, note = "", event.note
@@ -133,12 +155,14 @@ class Progress:
         elif event.state is not State.SKIPPED:
             detail = took(event.elapsed_s, attempts)
         told = line(WORD[event.state], event.at_s, event.task.title, detail, note)
+        if event.state is State.STARTED and note:
+            told = line("stopping", event.at_s, note)
         if logs.is_json():
             fields = _fields(event, max(attempts, event.attempt))
             logging.getLogger(logs.PROGRESS).info("%s", told.strip(), extra={"fields": fields})
         elif self._live:
             width = max(self._console.width, 40)
-            for each in wrap(told, width, rest=" " * 20, cut_words=True):
+            for each in wrap(told, width, rest=" " * 24, cut_words=True):
                 self._console.print(each, markup=False)
         else:  # rich takes as long for a line as the whole step takes otherwise
             self._console.file.write(told + "\n")
@@ -150,7 +174,7 @@ class Progress:
             TaskRow(each.task.title, now - each.began_s, each.task.usual, self._why(each, now))
             for each in list(self._in_flight.values())
         ]
-        ended = self._ended
+        ended = self._counts
         return table(
             ProgressView(
                 now - self._began_s,
@@ -160,8 +184,19 @@ class Progress:
                 ended[State.SKIPPED],
                 rows,
                 list(self._held_up.values()),
+                self._look_ahead(now),
             )
         )
+
+    def _look_ahead(self, now: float) -> Outlook | None:
+        """Return what is left; of many tasks once a second, because it looks at every one."""
+        due_s = LOOK_AHEAD_S if self._is_long else 0.0
+        if self._foresee is not None and time.monotonic() - self._foreseen_s >= due_s:
+            in_flight = {id_: now - each.began_s for id_, each in list(self._in_flight.items())}
+            state = RunState(now - self._began_s, dict(self._ended), in_flight)
+            self._outlook = self._foresee(state)
+            self._foreseen_s = time.monotonic()
+        return self._outlook
 
     def _why(self, each: _InFlight, now: float) -> str:
         """Why a task waits, counting down; nothing once that is over."""

@@ -15,7 +15,8 @@ def main() -> None:
     if any(find_spec(name) is None for name in NEEDED):
         if COMPLETION not in os.environ:
             print(
-                "The lab is not installed. Install it with: pip install 'erfailover[lab]'",
+                "erfailover: The lab is not installed. "
+                "Install it with: pip install 'erfailover[lab]'",
                 file=sys.stderr,
             )
         sys.exit(2)

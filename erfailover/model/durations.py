@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 MEDIAN = 0.5
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+ROUGH_S = 10 * MINUTE_S
+"""From so many seconds on, an estimate is rounded to minutes."""
 UNITS = (("d", DAY_S), ("h", HOUR_S), ("min", MINUTE_S), ("s", 1))
 
 
@@ -68,6 +70,16 @@ def duration(seconds: float) -> str:
         counts.append((count, unit))
     shown = [f"{count} {unit}" for count, unit in counts if count]
     return " ".join(shown[:2]) or "0 s"
+
+
+def rough(seconds: float) -> str:
+    """Return an estimated duration for people: in whole minutes if it is long."""
+    return duration(round(seconds / MINUTE_S) * MINUTE_S if seconds >= ROUGH_S else seconds)
+
+
+def precise(seconds: float) -> str:
+    """Return a duration to a tenth of a second, unless it is a minute or more: ``12.3 s``."""
+    return f"{seconds:.1f} s" if seconds < MINUTE_S else duration(seconds)
 
 
 def usually(usual: Usual) -> str:

@@ -169,7 +169,8 @@ def refusal(where: str, record: LeaseRecord | None, now: float) -> tuple[str, st
     return (
         f"the site is being written to by {who}",
         f"Wait until that has ended, then run the same command again. If it hangs or is lost, "
-        f"{TAKE_OVER} takes the lease ({where}) over: it then stops before its next write.",
+        f"{TAKE_OVER} takes the lease over: it then stops before its next write. "
+        f"The lease: {where}",
     )
 
 

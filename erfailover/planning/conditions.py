@@ -20,6 +20,7 @@ from ipaddress import IPv4Network
 
 from erfailover.model.arm_json import UNDER_WAY
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.durations import duration
 from erfailover.model.observed import (
     EXPRESSROUTE,
     BgpPeer,
@@ -273,7 +274,7 @@ def gateway_has_been_healthy_for(
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name} does not say for how long it is up")
     verdict = Verdict.HOLDS if held >= hold_s else Verdict.FAILS
     return Claim(
-        name, verdict, f"{gateway.name}'s session is up for {held:.0f} s of {hold_s:.0f} s"
+        name, verdict, f"{gateway.name}'s session is up for {duration(held)} of {duration(hold_s)}"
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -11,7 +13,18 @@ from erfailover.errors import printable
 
 
 class CleanConsole(Console):
-    """A console: rich's own control sequences pass, those in texts are shown as escapes."""
+    """A console: rich's own control sequences pass, those in texts are shown as escapes.
+
+    Attributes:
+        turn: held while something is printed, so that nothing else writes to the terminal.
+    """
+
+    turn: AbstractContextManager[Any] = nullcontext()
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print something, as rich does."""
+        with self.turn:
+            super().print(*objects, **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

@@ -6,9 +6,13 @@ from typing import Any
 
 from erfailover.model.counting import counted
 from erfailover.model.durations import duration
+from erfailover.model.plan import Change
 from erfailover.model.tasks import Results, State
+from erfailover.planning.critical_path import UNKNOWN_S, longest_s
 from erfailover.planning.provision.destroy import DestroyPlan
+from erfailover.planning.provision.durations import notable, usual_of
 from erfailover.reporting.plan.text import summary_line
+from erfailover.reporting.provision import usual_lines
 
 
 def plan_text(plan: DestroyPlan) -> str:
@@ -19,8 +23,18 @@ def plan_text(plan: DestroyPlan) -> str:
     lines += ["", "Kept:", *(f"  {each}" for each in plan.kept)] if plan.kept else []
     if plan.disconnected:
         lines += ["", f"Becomes Disconnected: {', '.join(plan.disconnected)}"]
+    if plan.deletions:
+        lines += ["", f"Takes about {duration(_longest_s(plan))}."]
+        lines += usual_lines(notable((each.type, Change.DELETE) for each in plan.deletions))
     count = len(plan.deletions)
     return "\n".join([*lines, "", summary_line(0, 0, count) if count else "Nothing to delete."])
+
+
+def _longest_s(plan: DestroyPlan) -> float:
+    """Return how long the longest chain of deletions usually takes."""
+    usual = {each.id: usual_of(each.type, Change.DELETE) for each in plan.deletions}
+    takes_s = {id_: found.usually_s if found else UNKNOWN_S for id_, found in usual.items()}
+    return longest_s({each.id: each.needs for each in plan.deletions}, takes_s)
 
 
 def plan_data(plan: DestroyPlan) -> dict[str, Any]:

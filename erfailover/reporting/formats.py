@@ -110,7 +110,12 @@ def _functions(node: Any) -> Iterator[str]:
 
 
 def printed(
-    text: str, data: Any, format_: str, query_: Query | None = None, screen: Screen | None = None
+    text: str,
+    data: Any,
+    format_: str,
+    query_: Query | None = None,
+    screen: Screen | None = None,
+    rows: str = "",
 ) -> str:
     """Return a result in the format asked for; empty if nothing is to be printed.
 
@@ -120,6 +125,7 @@ def printed(
         format_: one of ``FORMATS``.
         query_: what to select from ``data``.
         screen: what the table of a query is shown on; by default a file.
+        rows: the query whose result ``tsv`` prints if there is no other; empty for none.
 
     Raises:
         QueryProblem: the query does not suit this result.
@@ -129,6 +135,8 @@ def printed(
     if format_ == TABLE and query_ is None:
         return f"{text}\n"
     plain = json.loads(json.dumps(data))  # enumerations become their words
+    if format_ == TSV and query_ is None and rows:
+        query_ = query(rows)
     if query_ is not None:
         plain = query_.of(plain)
         if plain is None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.model.claims import Verdict
+from erfailover.model.durations import duration
 from erfailover.planning.probes.results import ProbeResult
 from erfailover.reporting.marks import VERDICT_WORD, verdict_line
 from erfailover.reporting.screen import PLAIN, Screen
@@ -63,7 +64,7 @@ def _shortened(what: str, most: int = 36) -> str:
 
 
 def _took(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.0f} s"
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else duration(seconds)
 
 
 def _up(up: bool | None) -> str:

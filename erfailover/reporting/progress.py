@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from erfailover.model.durations import Usual, duration
+from erfailover.model.counting import counted
+from erfailover.model.durations import Usual, duration, rough
+from erfailover.model.outlook import Outlook, SpokeCounts
 
 ROWS = 8
-"""So many tasks in flight are shown, and half as many that wait for their turn."""
+"""So many tasks in flight are shown."""
+TURNS = 2
+"""Up to so many tasks that wait for their turn are listed; more are counted."""
+FRAMES = "|/-\\"
 
 
 def line(word: str, at_s: float, title: str, detail: str = "", note: str | None = None) -> str:
-    """One event: ``     done      5 s  1. lend ...  (5 s): written``."""
-    told = f"{word:>9}  {at_s:6.0f} s  {title}"
+    """One event: ``     done          5 s  1. allow ...  (5 s): written``."""
+    told = f"{word:>9}  {duration(at_s):>11}  {title}"
     if detail:
         told += f"  ({detail})"
     return f"{told}: {note}" if note else told
@@ -63,6 +68,7 @@ class ProgressView:
         total: how many tasks there are; None if that is not known.
         in_flight: what is in flight, in the order in which it was started.
         held_up: titles of what is ready and waits for another, and why.
+        outlook: how far the run is and how long the rest usually takes; None if not known.
     """
 
     elapsed_s: float
@@ -72,38 +78,80 @@ class ProgressView:
     skipped: int
     in_flight: Sequence[TaskRow]
     held_up: Sequence[tuple[str, str]]
+    outlook: Outlook | None = None
 
 
 def table(view: ProgressView) -> RenderableType:
     """Return the picture of a run, for a terminal of any width."""
     rows = sorted(view.in_flight, key=lambda row: -row.elapsed_s)
-    lines = [Text(_counts(view), style="bold")]
+    lines = [Text(f"{duration(view.elapsed_s):>11}  {_counts(view)}", style="bold")]
+    left = _left(view)
+    if left:
+        lines.append(Text(f"{'':13}{left}"))
     for row in rows[:ROWS]:
         late = row.usual is not None and row.elapsed_s > row.usual.one_in_ten_s
-        lines.append(Text(f"  {_elapsed(row, late=late)}  {row.title}", "yellow" if late else ""))
+        lines.append(Text(f"{_elapsed(row, late=late)}  {row.title}", "yellow" if late else ""))
         if row.why:
-            lines.append(Text(f"{'':12}{row.why}", style="yellow"))
+            lines.append(Text(f"{'':13}{row.why}", style="yellow"))
     if len(rows) > ROWS:
-        lines.append(Text(f"{'':12}... and {len(rows) - ROWS} more in flight"))
-    for title, why in view.held_up[: ROWS // 2]:
-        lines.append(Text(f"     turn  {title}: {why}", style="dim"))
+        lines.append(Text(f"{'':13}... and {len(rows) - ROWS} more in flight"))
+    lines += [Text(f"{'turn':>11}  {each}", style="dim") for each in _turns(view.held_up)]
     for each in lines:
         each.no_wrap, each.overflow = True, "ellipsis"
     return Group(*lines)
 
 
 def _counts(view: ProgressView) -> str:
+    if view.outlook is not None and view.outlook.spokes is not None:
+        return _spoke_counts(view.outlook.spokes, view.outlook.batch)
     of = f" of {view.total}" if view.total is not None else ""
     parts = [f"{view.done}{of} done", f"{len(view.in_flight)} in flight"]
     parts += [f"{len(view.held_up)} wait for their turn"] if view.held_up else []
     parts += [f"{view.failed} FAILED"] if view.failed else []
     parts += [f"{view.skipped} skipped"] if view.skipped else []
-    return f"{duration(view.elapsed_s):>9}  {', '.join(parts)}"
+    return ", ".join(parts)
+
+
+def _spoke_counts(spokes: SpokeCounts, batch: tuple[int, int] | None) -> str:
+    """Return how far the spokes are: ``batch 1 of 3; spokes: 0 moved, 43 prepared, ...``."""
+    part = f"batch {batch[0]} of {batch[1]}; " if batch else ""
+    failed = f"{spokes.failed} {'FAILED' if spokes.failed else 'failed'} of {spokes.total}"
+    if spokes.moved is None:
+        return f"{part}spokes: {spokes.prepared} done, {failed}"
+    return f"{part}spokes: {spokes.moved} moved, {spokes.prepared} prepared, {failed}"
+
+
+def _left(view: ProgressView) -> str:
+    """Return how long the rest usually takes; empty if that is not known."""
+    outlook = view.outlook
+    if outlook is None or outlook.done_s is None:
+        return ""
+    steps = f"{view.done} of {view.total} steps; " if outlook.spokes is not None else ""
+    if round(outlook.done_s) == 0:
+        return f"{steps}taking longer than usual"
+    if outlook.spokes is None or outlook.moved_s is None:
+        return f"{steps}about {rough(outlook.done_s)} left"
+    if round(outlook.moved_s) == 0:
+        return f"{steps}the last move takes longer than usual; done in {rough(outlook.done_s)}"
+    return f"{steps}all moved in about {rough(outlook.moved_s)}, done in {rough(outlook.done_s)}"
+
+
+def _turns(held_up: Sequence[tuple[str, str]]) -> list[str]:
+    """Return what waits for its turn: each if few do, otherwise how many."""
+    if len(held_up) <= TURNS:
+        return [f"{title}: {why}" for title, why in held_up]
+    return [f"{counted(len(held_up), 'step')} wait until what they write to is free"]
+
+
+def activity_line(text: str, elapsed_s: float, frame: int) -> Text:
+    """Return the line of something that is waited for: it moves, and counts the seconds."""
+    line = f"{FRAMES[frame % len(FRAMES)]} {duration(elapsed_s):>6}  {text}"
+    return Text(line, no_wrap=True, overflow="ellipsis")
 
 
 def _elapsed(row: TaskRow, *, late: bool) -> str:
     """How long a task is in flight, against what is usual."""
-    told = f"{duration(row.elapsed_s):>7}"
+    told = f"{duration(row.elapsed_s):>11}"
     if row.usual is None:
         return told
     return f"{told} ({'LATE, ' if late else ''}usually {duration(row.usual.usually_s)})"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from erfailover.model.counting import counted
-from erfailover.model.durations import duration
+from erfailover.model.durations import Usual, duration, usually
 from erfailover.model.plan import Change
+from erfailover.model.resource_ids import WORDS
 from erfailover.model.tasks import Results, State
 from erfailover.planning.provision.cost import PRICES_AS_OF, estimate
+from erfailover.planning.provision.durations import notable
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 from erfailover.reporting.plan.text import LEGEND, SIGN, summary_line
 
@@ -49,12 +51,22 @@ def _expected_lines(plan: ProvisionPlan) -> Iterator[str]:
     expected = estimate(plan)
     slow = "; a gateway alone may take 45 min" if expected.duration_s > SLOW_S else ""
     yield f"Takes about {duration(expected.duration_s)}{slow}."
+    written = [
+        (each.desired.type, each.change) for each in plan.changes if isinstance(each, Action)
+    ]
+    yield from usual_lines(notable(written))
     if expected.hourly_usd or expected.unpriced:
         without = f", without {', '.join(expected.unpriced)}" if expected.unpriced else ""
         yield (
             f"Costs about ${expected.hourly_usd:.2f} per hour until destroyed{without} (estimate: "
             f"{PRICES_AS_OF}, traffic apart); erfailover destroy ends that."
         )
+
+
+def usual_lines(found: Mapping[str, Usual]) -> Iterator[str]:
+    """Yield how long each type of resource usually takes, if that is long."""
+    for type_, usual in found.items():
+        yield f"  a {WORDS[type_]}: {usually(usual)}"
 
 
 def _action_lines(action: Action | SetupAction) -> Iterator[str]:
@@ -112,7 +124,8 @@ def outcome_text(plan: ProvisionPlan, results: Results) -> str:
     skipped = results.of(State.SKIPPED)
     took = duration(results.elapsed_s)
     if not failed:
-        return f"{plan.site} is provisioned: {counted(len(done), 'change')} in {took}."
+        changes = counted(len(done), "change")
+        return f"{plan.site} is provisioned: {changes} in {took}. Next: erfailover status"
     lines = [f"{plan.site} is only partly provisioned: {counted(len(done), 'change')} in {took}."]
     lines += [f"Failed: {', '.join(each.title for each in failed)}"]
     lines += [f"Not begun: {', '.join(each.title for each in skipped)}"] if skipped else []

@@ -37,6 +37,9 @@ IN_FLIGHT = 128
 """How many tasks are under way at most: ARM grants 10 writes a second beyond the first 200
 (documented), and nine of ten take less than 12 s (recorded)."""
 
+NAMED = 6
+"""So many tasks are named in one message."""
+
 
 @dataclass
 class Width:
@@ -186,8 +189,7 @@ class _Run:
             return
         self.told_interruption = True
         tasks = [task for task, _ in self.in_flight.values()]
-        titles = ", ".join(task.title for task in tasks)
-        self._tell(tasks[0], State.STARTED, f"finishing after Ctrl-C: {titles}")
+        self._tell(tasks[0], State.STARTED, f"after Ctrl-C, finishing: {_titles(tasks)}")
 
     def _queue_what_is_ready(self) -> None:
         """Queue the tasks whose needs have ended; skip those whose needs were not met."""
@@ -317,14 +319,21 @@ class _Run:
 
     def _stopped_by_the_operator(self) -> Interrupted:
         work = [task for task in self.tasks.values() if task.run is not None]
-        under_way = [task.title for task, _ in list(self.in_flight.values())]
+        under_way = [task for task, _ in list(self.in_flight.values())]
         done = sum(task.id in self.done for task in work)
         ended = sum(task.id in self.done or task.id in self.lost for task in work)
         left = len(work) - len(under_way) - ended
         message = f"interrupted: {done} done, {left} not begun"
         if under_way:
-            message += f"; Azure is still processing: {', '.join(under_way)}"
+            message += f"; Azure is still processing: {_titles(under_way)}"
         return Interrupted(message, "Run the command again to resume.")
+
+
+def _titles(tasks: Sequence[Task]) -> str:
+    """Return what some tasks do, in one line: the first, and how many more there are."""
+    more = len(tasks) - NAMED
+    named = ", ".join(task.title for task in tasks[:NAMED])
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _turn(task: Task, other: Task, resource: str) -> str:

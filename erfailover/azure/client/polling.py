@@ -20,6 +20,7 @@ from erfailover.azure.client import answers
 from erfailover.azure.client.rate_limits import Budget
 from erfailover.azure.client.retries import READ, Retries
 from erfailover.errors import AzureFailure, Kind
+from erfailover.model.durations import duration
 from erfailover.runtime.clock import Clock
 
 log = logging.getLogger("erfailover.azure.polling")
@@ -170,7 +171,7 @@ class CadencePolling(ARMPolling):
         if now >= self._deadline and self._looked:
             raise AzureFailure(
                 Kind.DEADLINE,
-                f"{self._what} has not ended after {now - self._asked:.0f} s",
+                f"{self._what} has not ended after {duration(now - self._asked)}",
                 "Azure goes on with it. Run the same command again: it waits for what is under "
                 "way and does only what is left.",
             )

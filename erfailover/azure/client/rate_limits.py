@@ -22,6 +22,7 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 from erfailover.azure.client import deadline as deadlines
 from erfailover.azure.client.errors import retry_after_s
 from erfailover.errors import AzureFailure, Kind
+from erfailover.model.durations import duration
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock
 
@@ -155,7 +156,7 @@ class Budget:
                 if self.clock.now() + wait_s > deadlines.current():
                     raise AzureFailure(
                         Kind.THROTTLED,
-                        f"Azure's limit on {kind} leaves no room for another {wait_s:.0f} s, "
+                        f"Azure's limit on {kind} leaves no room for another {duration(wait_s)}, "
                         "which is longer than this request may wait",
                         "Run the same command again later; whoever else uses this identity shares "
                         "the limit.",

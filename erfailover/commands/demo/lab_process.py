@@ -35,4 +35,6 @@ def _lab(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def _last_line(process: subprocess.CompletedProcess[str]) -> str:
     lines = (process.stderr or process.stdout).strip().splitlines()
-    return lines[-1] if lines else f"it ended with {process.returncode}"
+    return (
+        lines[-1].removeprefix("erfailover: ") if lines else f"it ended with {process.returncode}"
+    )

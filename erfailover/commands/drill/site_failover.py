@@ -14,6 +14,7 @@ from erfailover.azure.failover_tests import start_failover_test, stop_failover_t
 from erfailover.azure.readers.circuits import circuits, failover_tests
 from erfailover.azure.readers.network import observe
 from erfailover.azure.writer import Writer
+from erfailover.commands.activity import Activity
 from erfailover.commands.context import Context
 from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.runs.recorder import recorded, settle
@@ -22,6 +23,7 @@ from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.model.circuits import Circuits, FailoverTest
 from erfailover.model.claims import Verdict
 from erfailover.model.observed import EXPRESSROUTE, Gateway
+from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role, SiteFailoverTest
 from erfailover.model.tasks import Task
 from erfailover.planning import conditions
@@ -53,7 +55,7 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
         place, running = to_start(found, drill.peering_location)
         if running is None:
             name = found.gateway_name
-            context.output.info(_prefixes_at_stake(context, gateway))
+            context.output.present(_prefixes_at_stake(context, gateway))
             context.output.confirm_by_name(
                 f"This cuts {name} off its circuits at {place}, for real, until erfailover drill "
                 "stop. What no other circuit carries is lost meanwhile.",
@@ -67,7 +69,7 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
 
             _write(context, lease, found, "start", place, act)
         test = _wait(context, found, place, under_way=True)
-        told = _peers_show(context, some_down=True)
+        told = _peers_show(context, found.gateway_name, some_down=True)
         context.output.print_result(
             f"The drill has begun: a site failover test of {found.gateway_name} cuts off {place}. "
             f"{told}\nIt runs until it is stopped: erfailover drill stop",
@@ -122,7 +124,7 @@ def stop(context: Context) -> None:
 
             _write(context, lease, found, "stop", place, act)
         _wait(context, found, place, under_way=False)
-        told = _peers_show(context, some_down=False)
+        told = _peers_show(context, found.gateway_name, some_down=False)
         withstood = bool(verified) and all(each[2] for each in verified)
         outcome = "withstood" if withstood else "was NOT seen to withstand"
         context.output.print_result(
@@ -150,7 +152,8 @@ def _read(context: Context) -> tuple[Gateway, Circuits]:
         partial(observe, reader, site, [Role.PRIMARY], []),
         partial(circuits, reader, gateway_id),
     ]
-    observed, found = all_at_once(context.clock, reads)
+    with context.doing(f"Reading {last_of(gateway_id)}, its peers and its circuits"):
+        observed, found = all_at_once(context.clock, reads)
     gateway = observed.gateways.get(Role.PRIMARY)
     if gateway is None:
         why = "; ".join(observed.unknown.values())
@@ -186,6 +189,13 @@ def _write(
 
 def _wait(context: Context, found: Circuits, place: str, *, under_way: bool) -> FailoverTest | None:
     """Wait until the test at a location is Running, or has come to its end."""
+    with context.doing(f"Reading the site failover test at {place}") as activity:
+        return _follow(context, found, place, activity, under_way=under_way)
+
+
+def _follow(
+    context: Context, found: Circuits, place: str, activity: Activity, *, under_way: bool
+) -> FailoverTest | None:
     deadline = context.clock.now() + DEADLINE_S
     seen = "nothing was read"
     while True:
@@ -207,7 +217,7 @@ def _wait(context: Context, found: Circuits, place: str, *, under_way: bool) -> 
                 break
         if context.clock.now() >= deadline:
             break
-        context.output.info(f"Waiting for Azure: {seen}")
+        activity.say(f"Waiting for Azure: {seen}")
         context.clock.sleep(10.0)
     wanted = "Running" if under_way else "no longer under way"
     raise VerificationFailed(
@@ -215,22 +225,23 @@ def _wait(context: Context, found: Circuits, place: str, *, under_way: bool) -> 
     )
 
 
-def _peers_show(context: Context, *, some_down: bool) -> str:
+def _peers_show(context: Context, gateway_name: str, *, some_down: bool) -> str:
     """Wait for the gateway's edge peers to show the test; how they then are, in words.
 
     They are shown and decide nothing: an edge may be down for another reason.
     """
     deadline = context.clock.now() + PEERS_S
-    while True:
-        observed = observe(context.reader, context.site, [Role.PRIMARY], [])
-        gateway = observed.gateways.get(Role.PRIMARY)
-        peers = conditions.external_peers(gateway)
-        up = [peer for peer in peers if peer.state == conditions.CONNECTED]
-        if peers and (len(up) < len(peers)) is some_down:
-            break
-        if context.clock.now() >= deadline:
-            break
-        context.clock.sleep(5.0)
+    with context.doing(f"Waiting until the edge peers of {gateway_name} show it"):
+        while True:
+            observed = observe(context.reader, context.site, [Role.PRIMARY], [])
+            gateway = observed.gateways.get(Role.PRIMARY)
+            peers = conditions.external_peers(gateway)
+            up = [peer for peer in peers if peer.state == conditions.CONNECTED]
+            if peers and (len(up) < len(peers)) is some_down:
+                break
+            if context.clock.now() >= deadline:
+                break
+            context.clock.sleep(5.0)
     if not peers:
         return "The gateway's peers could not be read."
     listed = ", ".join(f"{peer.neighbor} {peer.state}" for peer in peers)

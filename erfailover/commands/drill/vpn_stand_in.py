@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from erfailover.azure.readers.network import observe
+from erfailover.commands.activity import Activity
 from erfailover.commands.context import Context
 from erfailover.commands.hints import not_found_hint
 from erfailover.commands.lease import Lease, hold_lease
@@ -106,6 +107,11 @@ def _write(
 
 def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
     """Wait until the primary's gateway lists the peer as it should be."""
+    with context.doing(f"Reading the BGP peers of {_gateway(context)}") as activity:
+        return _follow(context, drill, activity, start=start)
+
+
+def _follow(context: Context, drill: Drill, activity: Activity, *, start: bool) -> BgpPeer:
     address = str(drill.unused_bgp_peering_address if start else drill.bgp_peering_address)
     deadline = context.clock.now() + DEADLINE_S
     seen = "nothing was read"
@@ -117,7 +123,7 @@ def _wait(context: Context, drill: Drill, *, start: bool) -> BgpPeer:
             seen = f"{peer.neighbor} {peer.state}"
             if peer.neighbor == address and (peer.state == CONNECTED) is not start:
                 return peer
-        context.output.info(f"Waiting for the BGP session: {seen}")
+        activity.say(f"Waiting for the BGP session: {seen}")
         context.clock.sleep(10.0)
     raise VerificationFailed(
         f"{_gateway(context)} does not show the drill: {seen}", "Look at erfailover status."

@@ -15,6 +15,9 @@ from erfailover.planning.probes.results import ProbeResult, expectations
 from erfailover.reporting import probes as told
 from erfailover.reporting.words import join_names
 
+ROWS = "[].[name, up, expected, seen]"
+"""The columns of ``-o tsv``."""
+
 
 def run(context: Context, expect: str | None) -> list[ProbeResult]:
     """Run every probe of the site and say whether all came out as expected.
@@ -40,9 +43,11 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     expected = {name: up for name, up in expected.items() if name in probes}
     by_azure = any(isinstance(each, RUN_COMMAND) for each in probes.values())
     how = "; Run Command takes about half a minute" if by_azure else ""
-    context.output.info(f"Running {counted(len(expected), 'probe')} at once{how} ...")
-    results = runner.run(context, expected)
-    context.output.print_result(told.text(results, screen(context.environment)), told.data(results))
+    running = f"Running {counted(len(expected), 'probe')} at once{how}"
+    with context.doing(running, announced=True):
+        results = runner.run(context, expected)
+    text = told.text(results, screen(context.environment))
+    context.output.print_result(text, told.data(results), ROWS)
     wrong = [each for each in results if not each.as_expected]
     unknown = [each.name for each in wrong if each.up is None]
     failed = [each.name for each in wrong if each.up is not None]

@@ -31,6 +31,7 @@ from erfailover.model.tasks import Results, Task
 from erfailover.planning.provision import diff, offers
 from erfailover.planning.provision import plan as provision_plan
 from erfailover.planning.provision.arm_bodies import TAG, Body, Reference
+from erfailover.planning.provision.durations import SETUP, usual_of
 from erfailover.planning.provision.nat import NatSetup, holds, nat_setups
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 from erfailover.planning.provision.resources import Desired
@@ -86,10 +87,10 @@ def _run(context: Context, lease: Lease | None) -> None:
         context.output.info(f"{SHARED_KEY_VARIABLE} is set: the key vault is not asked.")
     if lease is not None:
         settle(context)
-    context.output.info(f"Reading what there is of {site.name} ...")
-    plan = _plan(context, reader, site, secrets)
-    _refuse_foreign(plan)
-    _check_offers(context, plan)
+    with context.doing(f"Reading what there is of {site.name}", announced=True):
+        plan = _plan(context, reader, site, secrets)
+        _refuse_foreign(plan)
+        _check_offers(context, plan)
     if lease is None:
         context.output.print_result(provision.plan_text(plan), provision.plan_data(plan))
         return
@@ -232,6 +233,7 @@ class _Provision:
             refers=wanted.refers,
             change=str(action.change),
             resource=wanted.id,
+            usual=usual_of(wanted.type, action.change),
         )
 
     def _setup(self, action: SetupAction, ids: set[str]) -> Task:
@@ -242,6 +244,7 @@ class _Provision:
             run=partial(self._set_up_nat, setup),
             needs=frozenset({setup.machine_id}) & ids,
             refers=frozenset({setup.machine_id.lower()}),
+            usual=SETUP,
         )
 
     def _do(self, action: Action) -> str | None:

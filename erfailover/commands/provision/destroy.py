@@ -17,14 +17,16 @@ from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import Refused, UsageFailure
 from erfailover.model.arm_json import text
 from erfailover.model.counting import counted
+from erfailover.model.plan import Change
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, GROUP, NETWORK
 from erfailover.model.site import Site
 from erfailover.model.tasks import Results, Task
 from erfailover.planning.provision import destroy as provision_destroy
 from erfailover.planning.provision.arm_bodies import Body
 from erfailover.planning.provision.destroy import TYPES, Deletion, DestroyPlan
+from erfailover.planning.provision.durations import usual_of
 from erfailover.reporting import destroy as report
-from erfailover.runtime.clock import all_at_once
+from erfailover.runtime.clock import Clock, all_at_once
 from erfailover.runtime.executor import Width
 from erfailover.runtime.secrets import Secrets
 
@@ -92,8 +94,11 @@ def _forget(context: Context) -> None:
 
 
 def _plan(context: Context) -> DestroyPlan:
-    site, reader = context.site, context.reader
-    context.output.info(f"Reading what there is of {site.name} ...")
+    with context.doing(f"Reading what there is of {context.site.name}", announced=True):
+        return _read_plan(context.site, context.reader, context.clock)
+
+
+def _read_plan(site: Site, reader: Reader, clock: Clock) -> DestroyPlan:
     group = reader.get(site.group_id())
     listed = (reader.resources_of_group(site.group_id()) or []) if group is not None else []
     whole = [
@@ -102,7 +107,7 @@ def _plan(context: Context) -> DestroyPlan:
         if TYPES.get(text(each.get("type")).lower()) in (NETWORK, CONNECTION)
         and (id_ := text(each.get("id")))
     ]
-    found = all_at_once(context.clock, [partial(reader.get, id_) for id_ in whole])
+    found = all_at_once(clock, [partial(reader.get, id_) for id_ in whole])
     bodies: dict[str, Body] = {
         id_.lower(): body for id_, body in zip(whole, found, strict=True) if body is not None
     }
@@ -126,6 +131,7 @@ def _task(context: Context, writer: Writer, deletion: Deletion) -> Task:
         refers=deletion.refers,
         change="delete",
         resource=deletion.id,
+        usual=usual_of(deletion.type, Change.DELETE),
     )
 
 

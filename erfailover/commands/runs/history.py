@@ -10,6 +10,9 @@ from erfailover.model.history import RunRecord, runs
 from erfailover.reporting.run.history import list_text, run_data, run_text
 from erfailover.runtime.state.process import alive
 
+ROWS = "[].[id, began, command, outcome]"
+"""The columns of ``-o tsv``."""
+
 
 def run(context: Context, wanted: str | None) -> None:
     """List the site's runs, show one in full, or write the report of one to a file.
@@ -27,7 +30,7 @@ def run(context: Context, wanted: str | None) -> None:
         _report(context, _found(context, found, wanted), context.report)
     elif wanted is None:
         data = [run_data(each, alive) for each in found]
-        context.output.print_result(list_text(found, alive), data)
+        context.output.print_result(list_text(found, alive), data, ROWS)
     else:
         each = _found(context, found, wanted)
         one = {**run_data(each, alive), "result": each.result}

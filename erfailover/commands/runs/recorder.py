@@ -182,9 +182,9 @@ def _flush(context: Context, journal: Journal) -> None:
     try:
         kept = context.store.keep_aside(left)
     except Failure as failure:
-        context.output.info(f"!! {count} records of this run are lost: {failure.message}")
+        context.output.warn(f"!! {count} records of this run are lost: {failure.message}")
     else:
-        context.output.info(
+        context.output.warn(
             f"!! {journal.log.name} did not take {count} records of this run; they are in {kept}."
         )
 
@@ -215,6 +215,7 @@ def settle(context: Context) -> None:
                 )
                 continue
             context.output.info(f"Re-attaching to what an earlier run left in flight: {step.title}")
-            state = context.reader.watch(step.resource, step.operation, SETTLE_DEADLINE_S)
+            with context.doing(f"Waiting for the end of: {step.title}"):
+                state = context.reader.watch(step.resource, step.operation, SETTLE_DEADLINE_S)
             context.output.info(f"  {step.title}: {state}")
         context.journal.write("settled", of=run.id)

@@ -73,7 +73,7 @@ def write(context: Context, journal: Journal) -> None:
         save(content(RunReport(run), context.report.suffix.lower()), context.report)
     except Exception as error:  # whatever it is, how the run ended matters more
         log.debug("the report could not be written", exc_info=True)
-        context.output.info(
+        context.output.warn(
             f"The report could not be written to {context.report}: {error}. "
             f"Later: erfailover history {run.id} --report FILE"
         )
@@ -90,5 +90,6 @@ def shown(context: Context) -> Iterator[None]:
         run = of(context.journal)
         if run is not None:
             report = RunReport(run)
-            context.output.print_result(run_text.text(report), data.data(report))
+            text = report.headline if context.output.quiet else run_text.text(report)
+            context.output.print_result(text, data.data(report))
             sys.stdout.flush()

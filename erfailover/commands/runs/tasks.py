@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from erfailover.commands.context import Context
 from erfailover.commands.progress import Progress
 from erfailover.commands.runs.recorder import Recorder
+from erfailover.model.outlook import Foresee
 from erfailover.model.tasks import Event, Listener, Results, Task
+from erfailover.planning.critical_path import outlook
 from erfailover.runtime import executor
 from erfailover.runtime.executor import Width
 
@@ -20,6 +23,7 @@ def run_tasks(
     width: Width | None = None,
     listener: Listener = lambda event: None,
     max_failures: int | None = None,
+    foresee: Foresee | None = None,
 ) -> Results:
     """Run tasks, record every intent before the act and every end, and show the progress.
 
@@ -30,12 +34,15 @@ def run_tasks(
         width: how many may be under way at once.
         listener: called with every event, before it is shown.
         max_failures: after how many failures no further task begins; None for no limit.
+        foresee: tells how long the rest usually takes; by default, from each task's own time.
 
     Raises:
         Interrupted: the operator stopped it.
     """
     total = sum(task.run is not None for task in tasks)
-    with Progress(context.output.console, context.clock, total) as progress:
+    output = context.output
+    ahead = foresee or partial(outlook, tasks)
+    with Progress(output.console, context.clock, total, ahead, is_quiet=output.quiet) as progress:
         record = recorder.listener(progress.tell)
 
         def notify(event: Event) -> None:

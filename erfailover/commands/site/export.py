@@ -64,7 +64,8 @@ def _read(context: Context) -> list[Owned]:
     """Return the site's existing peerings, hub by hub, then spoke by spoke."""
     site, reader = context.site, context.reader
     ids = [site.network_id(name) for name in site.network_names()]
-    bodies = all_at_once(context.clock, [partial(reader.get, each) for each in ids])
+    with context.doing(f"Reading the peerings of {site.name}"):
+        bodies = all_at_once(context.clock, [partial(reader.get, each) for each in ids])
     missing = [each for each, body in zip(ids, bodies, strict=True) if body is None]
     if missing:
         raise UnknownReading(

@@ -9,6 +9,9 @@ from erfailover.commands.status import snapshot
 from erfailover.errors import UnknownReading, VerificationFailed
 from erfailover.reporting.status.part_of_site import next_command
 
+ROWS = "spokes[].[name, path, healthy, prestaged]"
+"""The columns of ``-o tsv``; documented in ``docs/reference.md``, as those of other commands."""
+
 
 def run(context: Context) -> None:
     """Show the status of the site.
@@ -20,7 +23,7 @@ def run(context: Context) -> None:
     found = snapshot.read_visibly(context)
     text = snapshot.text(found, screen(context.environment))
     data = snapshot.data(context, found) if context.output.shows_data else None
-    context.output.print_result(text, data)
+    context.output.print_result(text, data, ROWS)
     health = found.health
     if health.healthy is None:
         raise UnknownReading(

@@ -36,7 +36,7 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
     _insist_on_a_place(file, form)
     layout.library()
     render = renderer() if form == "png" else None
-    reading = snapshot.read(context)
+    reading = snapshot.read_visibly(context)
     observed, health = reading.observed, reading.health
     if not observed.networks and not observed.gateways:
         why = next(iter(observed.unknown.values()), "no reason was given")

@@ -126,9 +126,7 @@ def _state(context: Context) -> tuple[RunRecord | None, tuple[str, ...]]:
 
 def read_visibly(context: Context) -> StatusReading:
     """Return the same, with a word on a terminal while nothing else is there to see."""
-    if not context.output.console.is_terminal:
-        return read(context)
-    with context.output.console.status(f"Reading {context.site.name}: VNets, gateways, routes"):
+    with context.reading():
         return read(context)
 
 

@@ -21,6 +21,7 @@ from erfailover.commands.output import screen
 from erfailover.commands.status import snapshot
 from erfailover.commands.status.snapshot import StatusReading
 from erfailover.errors import Failure, UsageFailure
+from erfailover.model.durations import duration
 from erfailover.reporting import formats
 from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.status.changes import changes
@@ -191,7 +192,7 @@ class _Live(_Lines):
         now = "reading now"
         if self._next_at is not None:
             left = max(self._next_at - self._context.clock.now(), 0.0)
-            now = f"next in {left:.0f} s"
+            now = f"next in {duration(left)}"
         height = self._console.size.height
         told = page(self._shown, f"{now}; Ctrl-C to exit", on, height)
         return Text.from_ansi("\n".join(told.splitlines()[:height]), no_wrap=True)

@@ -154,9 +154,10 @@ def _planned(
     planner: Planner, options: Options, hold_time: HoldTime
 ) -> tuple[Observed, SwitchPlan]:
     """Plan the site; a switch back says what its hold time rests on."""
-    observed, plan = planner.plan()
-    if options.target is Path.EXPRESSROUTE and not options.undo:
-        plan = replace(plan, hold_time=hold_time.basis(observed))
+    with planner.context.reading():
+        observed, plan = planner.plan()
+        if options.target is Path.EXPRESSROUTE and not options.undo:
+            plan = replace(plan, hold_time=hold_time.basis(observed))
     return observed, plan
 
 
@@ -166,7 +167,8 @@ def _again(
     """Plan spokes that were left out; None if what was reviewed or answered leaves them out."""
     if options.saved is not None:
         return None
-    observed, plan = planner.plan_again(spokes)
+    with context.reading():
+        observed, plan = planner.plan_again(spokes)
     if plan.writes:
         plans.tell(context.output, text.text(context.site, plan))
         _insist_on_invariants(context, plan)

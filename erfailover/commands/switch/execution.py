@@ -43,10 +43,11 @@ from erfailover.model.site import ROLE_OF_PATH, Site
 from erfailover.model.tasks import Event, Results, State, Task
 from erfailover.planning import conditions
 from erfailover.planning.switch import gates
+from erfailover.planning.switch.outlook import SwitchOutlook
 from erfailover.planning.switch.result import Outcome, missing, probed, shown
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.way_back import way_back
-from erfailover.reporting.words import without_path
+from erfailover.reporting.words import join_names, without_path
 from erfailover.runtime.executor import Width
 
 PlanAgain = Callable[[Collection[str]], tuple[Observed, SwitchPlan] | None]
@@ -216,6 +217,7 @@ class SwitchRun:
                 self.width,
                 listen,
                 self.options.max_failures,
+                SwitchOutlook.of(self.site, plan, self.options.canary),
             )
         except (Interrupted, KeyboardInterrupt) as stopped:
             raise self._interrupted(stopped) from None
@@ -223,7 +225,8 @@ class SwitchRun:
         self._note(plan, outcome, results)
         if not self._contended:
             self._insist_on_any(outcome)
-        self._as_written(plan, outcome)
+        with self.context.doing("Reading again what was written"):
+            self._as_written(plan, outcome)
 
     def _insist_on_any(self, outcome: Outcome) -> None:
         """Raise if every spoke failed."""
@@ -236,7 +239,8 @@ class SwitchRun:
         Whoever takes the lease over completes these spokes in this direction.
         """
         self.gate.read_origin()
-        self.recorder.note("crossing", to=str(self.options.target), spokes=list(spokes))
+        with self.context.doing("Recording the run"):
+            self.recorder.note("crossing", to=str(self.options.target), spokes=list(spokes))
         self.lease.held.note_record()
 
     def _interrupted(self, stopped: BaseException) -> Interrupted:
@@ -423,23 +427,20 @@ class SwitchRun:
         deadline = began + site.timing.verify_deadline_s
         probes = chosen_probes.selected(self.context, self.observed)
         expected = dict.fromkeys(probes, True)
-        told = ""
-        while True:
-            clock.wait_for(watch.idle, min(10.0, deadline - clock.now()))
-            self._claims(outcome, watch)
-            arrived = conditions.all_of(claims[0] for claims in outcome.claims.values())
-            if arrived is not Verdict.FAILS and expected and not probed(outcome):
-                self.context.output.info("Routes are as expected; running the probes ...")
-                outcome.probes = runner.run(self.context, expected)
+        with self.context.doing("Checking the gateways' routes") as activity:
+            while True:
+                clock.wait_for(watch.idle, min(10.0, deadline - clock.now()))
                 self._claims(outcome, watch)
-            outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
-            if shown(outcome) or clock.now() >= deadline:
-                return
-            said = "; ".join(missing(outcome))
-            if said != told:
-                self.context.output.info(f"Waiting for: {said}")
-                told = said
-            clock.sleep(1.0)
+                arrived = conditions.all_of(claims[0] for claims in outcome.claims.values())
+                if arrived is not Verdict.FAILS and expected and not probed(outcome):
+                    activity.say("Routes are as expected; running the probes ...")
+                    outcome.probes = runner.run(self.context, expected)
+                    self._claims(outcome, watch)
+                outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
+                if shown(outcome) or clock.now() >= deadline:
+                    return
+                activity.say(f"Waiting for: {join_names(missing(outcome), 3)}")
+                clock.sleep(1.0)
 
     def _claims(self, outcome: Outcome, watch: Watch) -> None:
         not_moved = outcome.failed.keys() | outcome.left_out.keys()

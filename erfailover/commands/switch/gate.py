@@ -14,6 +14,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
 from erfailover.errors import UnknownReading
 from erfailover.model.claims import Verdict
+from erfailover.model.durations import duration
 from erfailover.model.observed import Gateway, Observed
 from erfailover.model.resource_ids import subscription_of
 from erfailover.model.site import ROLE_OF_PATH, Role, Site, Spoke
@@ -141,8 +142,8 @@ class Gate:
                 if late and tries >= TRIES:
                     raise UnknownReading(
                         f"the reading of the {role} hub's gateway is older than "
-                        f"{self._limit_s:.0f} s when the rest of the gate is read: too old to take "
-                        f"{spoke.name} off its path",
+                        f"{duration(self._limit_s)} when the rest of the gate is read: too old to "
+                        f"take {spoke.name} off its path",
                         "Nothing was changed by this step. Run the same command again, or raise "
                         "timing.gate_reading_age_s in the site file.",
                     )
@@ -156,4 +157,4 @@ class Gate:
         insist(self._context.output, self._options, claims, f"take {spoke.name} off its path")
         self.seen[spoke.name] = observed
         for claim in gates.out_of_sync(site, observed, role, spoke):
-            self._context.output.info(f"warning: {claim.seen}. Later: {claim.remedy}")
+            self._context.output.warn(f"warning: {claim.seen}. Later: {claim.remedy}")

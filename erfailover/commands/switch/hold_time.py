@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from erfailover.azure.readers.circuits import edge_sessions
 from erfailover.azure.readers.network import observe
 from erfailover.commands.context import Context
+from erfailover.commands.live_view import LiveView
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.durations import duration
 from erfailover.model.edge_sessions import EdgeSessions
@@ -75,7 +75,8 @@ class HoldTime:
         deadline = self._clock.now() + 2 * self._hold_s + 60.0
         if express:
             observed = self._observe(express=True)
-        with Countdown(self._context.output.console, self._clock) as countdown:
+        output = self._context.output
+        with Countdown(output.console, self._clock, is_quiet=output.quiet) as countdown:
             while True:
                 claim = gates.hold_guard(self._site, observed, self._count, self._session())
                 left = self._left_s(observed, claim, express=express)
@@ -140,15 +141,11 @@ class HoldTime:
 class Countdown:
     """Shows how much of the hold time is left: on one line of a terminal, else a line an event."""
 
-    def __init__(self, console: Console, clock: Clock) -> None:
-        self._console, self._clock = console, clock
+    def __init__(self, console: Console, clock: Clock, *, is_quiet: bool = False) -> None:
+        self._console, self._clock, self._is_quiet = console, clock, is_quiet
         self._until_s, self._seen = 0.0, ""
         self._event: tuple[Verdict, int] | None = None
-        self._live = (
-            Live(get_renderable=self._line, console=console, transient=True, refresh_per_second=4)
-            if console.is_terminal
-            else None
-        )
+        self._live = LiveView(console, self._line) if console.is_terminal and not is_quiet else None
 
     def __enter__(self) -> Countdown:
         return self
@@ -174,7 +171,7 @@ class Countdown:
         event = claim.verdict, restarts
         if self._live is not None and not self._live.is_started:
             self._live.start()
-        if self._live is None and event != self._event:
+        if self._live is None and event != self._event and not self._is_quiet:
             self._console.print(self._text(), markup=False)
         self._event = event
 

@@ -69,7 +69,7 @@ def insist(output: Output, options: Options, claims: Iterable[Claim], what: str)
     if options.force:
         for claim in bad:
             if claim.name in FORCEABLE:
-                output.info(f"Overridden by --force: {claim.name}: {claim.seen}")
+                output.warn(f"Overridden by --force: {claim.name}: {claim.seen}")
         bad = [claim for claim in bad if claim.name not in FORCEABLE]
     seen = "; ".join(dict.fromkeys(claim.seen for claim in bad))
     helps = bool(bad) and all(claim.name in FORCEABLE for claim in bad)

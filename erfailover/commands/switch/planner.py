@@ -17,6 +17,7 @@ from erfailover.commands.switch.hazards import Lookout
 from erfailover.commands.switch.options import PATIENCE_S, Options
 from erfailover.errors import UnknownReading
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.durations import duration
 from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
@@ -61,7 +62,7 @@ class Planner:
             nobody_else = not plan.steps or gates.hubs_in_progress(site, observed)
             if busy and late and nobody_else:
                 raise UnknownReading(
-                    f"an operation has not ended after {patience_s:.0f} s: {'; '.join(busy)}",
+                    f"an operation has not ended after {duration(patience_s)}: {'; '.join(busy)}",
                     "Nothing was changed. Wait for it, then run the same command again.",
                 )
             if late or not (busy or (unknown and observed.networks)):

@@ -29,6 +29,7 @@ from erfailover.model.observed import Observed
 from erfailover.model.plan import Purpose, SwitchPlan, SwitchStep
 from erfailover.model.tasks import Task
 from erfailover.planning.switch import prestage as plans_of
+from erfailover.planning.switch.outlook import SwitchOutlook
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.plan import prestage
 from erfailover.reporting.plan import text as plan_text
@@ -63,7 +64,8 @@ def run(context: Context, purpose: Purpose, *, dry_run: bool) -> None:
 
 
 def _planned(context: Context, readings: Readings, purpose: Purpose) -> tuple[SwitchPlan, Observed]:
-    observed = readings.observe(context.site.network_names())
+    with context.reading():
+        observed = readings.observe(context.site.network_names())
     site = context.use_names_of(observed)
     if purpose is Purpose.PRESTAGE:
         plan = plans_of.prestage(site, observed)
@@ -96,7 +98,7 @@ def _carry_out(
     with recorded(context, str(plan.purpose), document) as recorder:
         write = partial(_write, lease.writer(recorder.accepted), readings)
         tasks = [_task(node, write) for node in schedule(site, plan)]
-        results = run_tasks(context, recorder, tasks)
+        results = run_tasks(context, recorder, tasks, foresee=SwitchOutlook.of(site, plan))
         text = prestage.text(site, plan, results, clock.now() - began)
         context.output.print_result(text, prestage.data(site, plan, results))
         results.raise_first()

@@ -57,11 +57,12 @@ def complete(context: Context, lease: Lease, options: Options) -> None:
         wait_s = other_direction_after_s(context.site.timing.step_deadline_s)
     left_s = wait_s - (clock.now() - acquired_s)
     if left_s > 0:
-        context.output.info(
+        waits = (
             f"Waiting {duration(left_s)}: until then Azure may still accept a write of run "
-            f"{found.run}, whose lease was lost."
+            f"{found.run}, whose lease was lost"
         )
-        clock.sleep(left_s)
+        with context.doing(waits, announced=True):
+            clock.sleep(left_s)
 
 
 def insist_on_paths(context: Context) -> None:
@@ -114,7 +115,8 @@ def _put_chosen_on(
 ) -> None:
     readings = Readings(context.reader, context.site)
     began_s = context.clock.now()
-    observed = readings.observe(context.site.network_names())
+    with context.reading():
+        observed = readings.observe(context.site.network_names())
     site = context.use_names_of(observed)
     whole = procedure.plan(site, observed, target)
     on_origin = {step.spoke for step in whole.writes if step.kind is StepKind.BREAK}

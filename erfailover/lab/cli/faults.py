@@ -85,7 +85,7 @@ def load(state_dir: Path | None, file: Path) -> None:
     try:
         descriptions = yaml.safe_load(file.read_text())
     except yaml.YAMLError as error:
-        raise click.ClickException(f"{file} is not valid YAML: {error}") from None
+        raise click.UsageError(f"{file} is not valid YAML: {error}") from None
     _add_faults(state_dir, descriptions)
 
 

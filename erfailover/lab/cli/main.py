@@ -22,6 +22,8 @@ from erfailover.lab.server import state_folder
 
 _UNSET = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
 """With either set, DefaultAzureCredential would query the public cloud about the authority."""
+USAGE = (state_folder.LabNotRunningError, state_folder.LabOptionError)
+"""What is not a failure of the lab."""
 
 
 class _Commands(click.Group):
@@ -32,8 +34,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except state_folder.LabError as problem:
-            click.echo(str(problem), err=True)
-            sys.exit(2 if isinstance(problem, state_folder.LabNotRunningError) else 1)
+            click.echo(f"erfailover: {problem}", err=True)
+            sys.exit(2 if isinstance(problem, USAGE) else 1)
 
 
 EXAMPLES = """\b

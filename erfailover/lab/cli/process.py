@@ -18,7 +18,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from erfailover.lab.server.state_folder import LabError, LabNotRunningError, StateFolder
+from erfailover.lab.server.state_folder import (
+    LabError,
+    LabNotRunningError,
+    LabOptionError,
+    StateFolder,
+)
 
 DEFAULT_SPEED = 100.0
 """A gateway of the proof of concept (about 1,085 s) is then made in 11 s of wall time."""
@@ -158,9 +163,9 @@ def _read_tail(log: Path) -> str:
 
 
 def _require(what: str, count: int, minimum: int) -> None:
-    """Raise LabError if the running lab has fewer of something than requested."""
+    """Raise LabOptionError if the running lab has fewer of something than requested."""
     if count < minimum:
-        raise LabError(
+        raise LabOptionError(
             f"The running lab has fewer {what} ({count}) than requested ({minimum}). Stop it with "
             "'erfailover lab down', then start it again."
         )

@@ -24,6 +24,10 @@ class LabError(Exception):
     """A problem with the lab's process that its user can fix."""
 
 
+class LabOptionError(LabError):
+    """An option asks for what the running lab does not have."""
+
+
 class LabNotRunningError(LabError):
     """No lab runs in a state folder."""
 

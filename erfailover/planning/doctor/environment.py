@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.durations import duration
 from erfailover.model.lease import TAKE_OVER, Standing
 from erfailover.model.observed import Observed
 from erfailover.model.probes import NextHop
@@ -113,11 +114,12 @@ def clock(site: Site, facts: Facts) -> Iterator[Check]:
         yield line.unknown(f"Azure's time: {facts.date.unknown}", "Check the clock yourself.")
         return
     ahead = (facts.now - facts.date.value).total_seconds()
-    seen = f"this clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} Azure's"
+    seen = f"this clock is {duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} Azure's"
     if abs(ahead) >= SKEW_FAILS_S:
         yield line.fails(seen, "Tokens will be refused: set the clock (NTP).")
     elif abs(ahead) >= SKEW_WARNS_S:
-        yield line.unknown(f"{seen}; up to {SKEW_WARNS_S:.0f} s expected", "Set the clock (NTP).")
+        seen = f"{seen}; up to {duration(SKEW_WARNS_S)} expected"
+        yield line.unknown(seen, "Set the clock (NTP).")
     else:
         yield line.ok(seen)
 

@@ -14,6 +14,7 @@ from math import ceil
 from typing import Any
 
 from erfailover.model.arm_json import prefixes, text, texts
+from erfailover.model.durations import precise
 from erfailover.model.probes import InterfaceRoute, NextHop
 
 SHORT = 5
@@ -79,7 +80,7 @@ def of_connect(error: OSError | None, took_s: float) -> Answer:
 def of_command(code: int | None, expected: int, output: str, timeout_s: float) -> Answer:
     """Return what a program's exit code means; None is one that did not end in time."""
     if code is None:
-        return Answer(False, f"had not ended after {timeout_s:g} s", output)
+        return Answer(False, f"had not ended after {precise(timeout_s)}", output)
     if code == expected:
         return Answer(True, f"exit code {code}", output)
     return Answer(False, f"exit code {code}, expected {expected}", output)

@@ -2,24 +2,19 @@
 
 Prices are US dollars an hour, list prices of East US without any discount, as read from Azure's
 retail prices by public tools; other regions, currencies and contracts differ. Durations are
-medians of recorded operations; a gateway may take 45 minutes (published).
+medians (``durations``); a gateway may take 45 minutes (published).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from erfailover.model.plan import Change
-from erfailover.model.resource_ids import (
-    CONNECTION,
-    GATEWAY,
-    LOCAL_GATEWAY,
-    MACHINE,
-    PEERING,
-    PUBLIC_IP,
-)
+from erfailover.model.resource_ids import GATEWAY, MACHINE, PUBLIC_IP
+from erfailover.planning.critical_path import UNKNOWN_S, longest_s
+from erfailover.planning.provision.durations import SETUP, usual_of
 from erfailover.planning.provision.plan import Action, ProvisionPlan, SetupAction
 
 PRICES_AS_OF = "East US list prices, September 2026"
@@ -28,18 +23,6 @@ MACHINE_USD: Mapping[str, float] = MappingProxyType({"Standard_B2ats_v2": 0.0094
 ADDRESS_USD = 0.005
 DISK_USD = 0.0072
 """A machine's disk of 32 GiB (P4, $5.28 a month)."""
-
-TYPICAL_S: Mapping[str, float] = MappingProxyType(
-    {
-        GATEWAY: 1092.0,
-        MACHINE: 72.0,
-        CONNECTION: 12.0,
-        LOCAL_GATEWAY: 6.0,
-        PEERING: 3.0,
-    }
-)
-"""Medians of recorded creations, first answers included."""
-OTHER_S, SETUP_S = 2.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +67,14 @@ def _hourly_usd(action: Action) -> tuple[float, str]:
 
 def _longest_s(plan: ProvisionPlan) -> float:
     """Return the longest chain of changes; each after what it needs, as far as that changes too."""
-    ends: dict[str, float] = {}
+    needs: dict[str, Iterable[str]] = {}
+    takes_s: dict[str, float] = {}
     for each in plan.changes:
         if isinstance(each, SetupAction):
-            ends[each.setup.id] = ends.get(each.setup.machine_id, 0.0) + SETUP_S
+            needs[each.setup.id] = {each.setup.machine_id}
+            takes_s[each.setup.id] = SETUP.usually_s
         else:
-            began = max((ends.get(key, 0.0) for key in each.desired.needs), default=0.0)
-            ends[each.desired.key] = began + TYPICAL_S.get(each.desired.type, OTHER_S)
-    return max(ends.values(), default=0.0)
+            usual = usual_of(each.desired.type, each.change)
+            needs[each.desired.key] = each.desired.needs
+            takes_s[each.desired.key] = usual.usually_s if usual else UNKNOWN_S
+    return longest_s(needs, takes_s)

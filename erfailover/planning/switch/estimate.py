@@ -15,14 +15,13 @@ always met a slow spoke: the 90th percentile is a little too high for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean, pvariance
 
 from erfailover.model.durations import PEERING_WRITES, Usual
-from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
-from erfailover.model.site import Site
+from erfailover.model.plan import Phase, Purpose, StepKind, SwitchPlan, SwitchStep
+from erfailover.model.site import Path, Site
 from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import batches
 
@@ -60,6 +59,48 @@ def step_usual(step: SwitchStep) -> Usual | None:
     return PEERING_WRITES.get(str(step.write.change))
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Writes of peerings in the order in which they are made.
+
+    Attributes:
+        batches: what is written until a batch of spokes is moved, for each batch.
+        cleanup: what is written after that.
+    """
+
+    batches: tuple[tuple[SwitchStep, ...], ...]
+    cleanup: tuple[SwitchStep, ...]
+
+    @classmethod
+    def of(cls, site: Site, plan: SwitchPlan, canary: str | None = None) -> Work:
+        """Return the writes of a plan."""
+        critical = tuple(
+            tuple(step for _, steps in batch.members for step in steps if not _is_cleanup(step))
+            for batch in batches(site, plan, canary)
+        )
+        return cls(critical, tuple(filter(_is_cleanup, plan.writes)))
+
+    def without(self, ids: Container[str]) -> Work:
+        """Return what is left of it without the steps of some ids."""
+        left = tuple(tuple(step for step in each if step.id not in ids) for each in self.batches)
+        return Work(left, tuple(step for step in self.cleanup if step.id not in ids))
+
+    def at(self, quantile: float) -> tuple[float, float]:
+        """Return when the last spoke is moved and when all is written, at a quantile."""
+        critical = [step for each in self.batches for step in each]
+        spokes_s = sum(_slowest(each, quantile) for each in self.batches)
+        moved_s = max(_sum(_of_hubs(critical), quantile) + spokes_s, _limit(len(critical)))
+        writes = [*critical, *self.cleanup]
+        queued_s = _sum(_of_hubs(writes), quantile) + spokes_s
+        return moved_s, max(
+            queued_s, moved_s + _slowest(self.cleanup, quantile), _limit(len(writes))
+        )
+
+
+def _is_cleanup(step: SwitchStep) -> bool:
+    return step.phase is Phase.CLEANUP
+
+
 def expected(site: Site, plan: SwitchPlan) -> Expected | None:
     """Return what to expect of a plan; None if nothing is written."""
     writes = plan.writes
@@ -68,7 +109,8 @@ def expected(site: Site, plan: SwitchPlan) -> Expected | None:
     broken = next((step for step in writes if step.kind is StepKind.BREAK), None)
     made = next((step for step in writes if step.kind is StepKind.MAKE), None)
     moves = any(step.phase is Phase.SWITCH for step in writes)
-    moved, done = zip(*(_at(site, writes, quantile) for quantile in QUANTILES), strict=True)
+    work = Work.of(site, plan)
+    moved, done = zip(*(work.at(quantile) for quantile in QUANTILES), strict=True)
     return Expected(
         _usual(_sum((broken, made), each) for each in QUANTILES) if broken and made else None,
         _usual(moved) if moves else None,
@@ -76,22 +118,22 @@ def expected(site: Site, plan: SwitchPlan) -> Expected | None:
     )
 
 
+def saved_by_prestaging(site: Site, plan: SwitchPlan) -> float | None:
+    """Return how many seconds sooner the last spoke would be moved had all been prestaged.
+
+    None if ``prestage`` could not have made a difference: it prepares switches to the backup.
+    """
+    if plan.purpose is not Purpose.SWITCH or plan.target is not Path.IPSEC or plan.undoes:
+        return None
+    rest = tuple(step for step in plan.writes if step.phase is not Phase.PREPARE)
+    cold, warm = expected(site, plan), expected(site, replace(plan, steps=rest))
+    if len(rest) == len(plan.writes) or not (cold and cold.moved and warm and warm.moved):
+        return None
+    return round(cold.moved.usually_s - warm.moved.usually_s, 1)
+
+
 def _usual(figures: Iterable[float]) -> Usual:
     return Usual(*(round(each, 1) for each in figures))
-
-
-def _at(site: Site, writes: Sequence[SwitchStep], quantile: float) -> tuple[float, float]:
-    """Return when the last spoke is moved and when all is written, at a quantile."""
-    priorities = {spoke.name: spoke.priority for spoke in site.spokes}
-    critical = [step for step in writes if step.phase is not Phase.CLEANUP]
-    cleanup = [step for step in writes if step.phase is Phase.CLEANUP]
-    spokes_s = 0.0
-    for _, group in groupby(critical, key=lambda step: priorities[step.spoke]):
-        for batch in batches(list(_by_spoke(group).items())):
-            spokes_s += _slowest((step for _, own in batch for step in own), quantile)
-    moved_s = max(_sum(_of_hubs(critical), quantile) + spokes_s, _limit(len(critical)))
-    queued_s = _sum(_of_hubs(writes), quantile) + spokes_s
-    return moved_s, max(queued_s, moved_s + _slowest(cleanup, quantile), _limit(len(writes)))
 
 
 def _by_spoke(steps: Iterable[SwitchStep]) -> dict[str, list[SwitchStep]]:

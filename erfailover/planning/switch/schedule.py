@@ -25,6 +25,14 @@ Member = tuple[str, list[SwitchStep]]
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Spokes that go together."""
+
+    members: tuple[Member, ...]
+    is_canary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One step in the graph, or what connects steps.
 
@@ -59,40 +67,47 @@ def schedule(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[N
     return tuple(_nodes(site, plan, canary))
 
 
-def _nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
+def batches(site: Site, plan: SwitchPlan, canary: str | None = None) -> tuple[Batch, ...]:
+    """Return the writes of a plan in the batches in which its spokes go.
+
+    The spokes of one priority are split into as few equal parts as ``BATCH`` allows.
+    """
     steps: dict[str, list[SwitchStep]] = {}
     for step in plan.writes:
         steps.setdefault(step.spoke, []).append(step)
     ranks = {spoke.name: (spoke.name != canary, spoke.priority) for spoke in site.spokes}
     spokes = sorted(steps, key=lambda spoke: ranks[spoke])
-    begun: frozenset[str] = frozenset()
-    passed: frozenset[str] = frozenset()
-    parts = (
-        (rank, batch)
-        for rank, members in groupby(spokes, key=lambda spoke: ranks[spoke])
-        for batch in batches([(name, steps[name]) for name in members])
+    return tuple(
+        Batch(tuple(members), is_canary=not rank[0])
+        for rank, names in groupby(spokes, key=lambda spoke: ranks[spoke])
+        for members in _split([(name, steps[name]) for name in names])
     )
-    for number, (rank, batch) in enumerate(parts):
-        nodes = list(_group(number, batch, begun, passed))
-        yield from nodes
-        begun = frozenset({nodes[-1].id})
-        if not rank[0]:
-            passed = frozenset({f"check/{canary}"})
-            yield Node(f"check/{canary}", checked=canary, needs=begun)
-    for name in spokes:
-        before = frozenset(step.id for step in steps[name] if step.phase is not Phase.CLEANUP)
-        for step in steps[name]:
-            if step.phase is Phase.CLEANUP:
-                yield Node(step.id, step, needs=before | passed, after=begun)
-                before |= {step.id}
 
 
-def batches(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
-    """Split the spokes of one priority into as few equal parts as ``BATCH`` allows."""
+def _split(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
     prepared = sum(step.kind is StepKind.ALLOW_TRANSIT for _, steps in members for step in steps)
     size = -(-len(members) // max(1, -(-prepared // BATCH)))
     for begin in range(0, len(members), size):
         yield members[begin : begin + size]
+
+
+def _nodes(site: Site, plan: SwitchPlan, canary: str | None) -> Iterator[Node]:
+    begun: frozenset[str] = frozenset()
+    passed: frozenset[str] = frozenset()
+    parts = batches(site, plan, canary)
+    for number, batch in enumerate(parts):
+        nodes = list(_group(number, batch.members, begun, passed))
+        yield from nodes
+        begun = frozenset({nodes[-1].id})
+        if batch.is_canary:
+            passed = frozenset({f"check/{canary}"})
+            yield Node(f"check/{canary}", checked=canary, needs=begun)
+    for _, steps in (member for batch in parts for member in batch.members):
+        before = frozenset(step.id for step in steps if step.phase is not Phase.CLEANUP)
+        for step in steps:
+            if step.phase is Phase.CLEANUP:
+                yield Node(step.id, step, needs=before | passed, after=begun)
+                before |= {step.id}
 
 
 def _group(

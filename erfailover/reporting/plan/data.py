@@ -10,7 +10,7 @@ from erfailover.model.claims import Claim
 from erfailover.model.durations import Usual
 from erfailover.model.plan import Change, PeeringWrite, SwitchPlan, SwitchStep
 from erfailover.model.site import Site
-from erfailover.planning.switch.estimate import expected, step_usual
+from erfailover.planning.switch.estimate import expected, saved_by_prestaging, step_usual
 from erfailover.reporting.plan.risks import risks, untouched
 
 
@@ -40,6 +40,7 @@ def data(site: Site, plan: SwitchPlan) -> dict[str, Any]:
             "cut": _usual_data(whole.cut if whole else None),
             "moved": _usual_data(whole.moved if whole else None),
             "done": _usual_data(whole.done if whole else None),
+            "saved_by_prestaging_s": saved_by_prestaging(site, plan),
         },
         "risks": [
             {"when": each.when, "what": each.what, "expected": _usual_data(each.usual)}

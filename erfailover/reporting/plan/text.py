@@ -10,12 +10,12 @@ from dataclasses import asdict
 from itertools import groupby
 
 from erfailover.model.claims import Claim, Verdict, Weight
-from erfailover.model.durations import duration, usually
+from erfailover.model.durations import duration, rough, usually
 from erfailover.model.peering_flags import FLAG_LABELS
 from erfailover.model.plan import Change, PeeringWrite, Purpose, StepKind, SwitchPlan, SwitchStep
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Site
-from erfailover.planning.switch.estimate import expected, step_usual
+from erfailover.planning.switch.estimate import expected, saved_by_prestaging, step_usual
 from erfailover.planning.switch.procedure import RULES
 from erfailover.planning.switch.schedule import BATCH
 from erfailover.reporting.marks import claim_line, verdict_line
@@ -229,6 +229,9 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
         who = "the last spoke" if len(names) > 1 else next(iter(names))
         gateway = last_of(site.hub(ROLE_OF_PATH[plan.target]).gateway)
         lines += _wrapped(f"{who} uses {gateway}: {usually(whole.moved)}", 2, 4)
+    if saved_s := saved_by_prestaging(site, plan):
+        said = f"prestaging (erfailover prestage) would shorten that by about {rough(saved_s)}"
+        lines += _wrapped(said, 2, 4)
     lines += _wrapped(f"all changes applied: {usually(whole.done)}", 2, 4)
     if whole.moved:
         lines += _wrapped(
@@ -237,8 +240,11 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
             2,
             4,
         )
+    found = risks(site, plan, whole)
+    if not found:
+        return lines
     lines.append("At risk during the switch:")
-    for risk in risks(site, plan, whole):
+    for risk in found:
         long = f" ({usually(risk.usual)})" if risk.usual else ""
         lines += _wrapped(f"{risk.when}{long}: {risk.what}.", 2, 4)
     return [*lines, *_wrapped(f"not at risk: {untouched(plan)}.", 2, 4)]

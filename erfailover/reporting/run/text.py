@@ -93,7 +93,8 @@ def _timeline(report: RunReport) -> Iterator[str]:
     events = list(_milestones(report))
     if len(report.spokes) <= FEW:
         events += [(each.began_s, _step_line(each)) for each in report.steps]
-    yield from (line for _, line in sorted(events, key=lambda each: each[0]))
+    # Results have tenths of a second, steps hundredths; of one moment the milestone comes first.
+    yield from (line for _, line in sorted(events, key=lambda each: round(each[0], 1)))
     if len(report.spokes) > FEW:
         yield from _slowest(report)
 

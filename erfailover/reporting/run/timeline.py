@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from erfailover.model.durations import duration
+from erfailover.model.durations import duration, precise
 from erfailover.reporting.run.report import Part, RunReport, SpokeRun, Step
 from erfailover.reporting.run.timeline_svg import Bar, Lane, Moment, svg
 
@@ -55,7 +55,7 @@ def _probe_lanes(report: RunReport) -> Iterator[Lane]:
     for each in report.outages:
         if each.measured and each.known:
             bars = tuple(
-                Bar("lost", began_s, ended_s, title=f"no answer from {began_s:.1f} s on")
+                Bar("lost", began_s, ended_s, title=f"no answer from {precise(began_s)} on")
                 for began_s, ended_s in each.intervals
             )
             yield Lane(f"probe {each.what}", bars)
@@ -76,8 +76,8 @@ def _badness(spoke: SpokeRun) -> tuple[bool, float]:
 
 def _spoke_bars(report: RunReport, spoke: SpokeRun) -> Iterator[Bar]:
     if spoke.off_s is not None:
-        known = "" if spoke.without_s is None else f", for {spoke.without_s:.1f} s"
-        title = f"without a path from {spoke.off_s:.1f} s on{known}"
+        known = "" if spoke.without_s is None else f", for {precise(spoke.without_s)}"
+        title = f"without a path from {precise(spoke.off_s)} on{known}"
         yield Bar("without", spoke.off_s, spoke.again_s, title=title)
     yield from (_bar(each) for each in report.steps if each.spoke == spoke.name)
 
@@ -93,5 +93,5 @@ def _bar(step: Step) -> Bar:
     if step.record.outcome == "failed":
         kind, label = "failed", f"{label}!"
     took = "its end was not recorded" if step.took_s is None else duration(step.took_s)
-    title = f"{step.record.title}: from {step.began_s:.1f} s, {took}, {step.record.outcome}"
+    title = f"{step.record.title}: from {precise(step.began_s)}, {took}, {step.record.outcome}"
     return Bar(kind, step.began_s, step.ended_s, label, title)

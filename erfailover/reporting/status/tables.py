@@ -12,9 +12,10 @@ from ipaddress import IPv4Network
 
 from rich.text import Text
 
-from erfailover.model.observed import Gateway, GatewayRoute, Observed
+from erfailover.model.durations import duration
+from erfailover.model.observed import BgpPeer, Gateway, GatewayRoute, Observed
 from erfailover.model.prefix_table import PrefixTable, ipv4_prefix, table_of
-from erfailover.planning.conditions import CONNECTED
+from erfailover.planning.conditions import CONNECTED, duration_s
 from erfailover.reporting.marks import Mark
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.tables import table
@@ -102,7 +103,7 @@ def peer_table(gateway: Gateway, screen: Screen) -> str:
             *([each.local_address] if twice else []),
             each.asn,
             Text(each.state, _colour(each.state == CONNECTED, screen)),
-            each.connected_duration,
+            _connected_for(each),
             each.routes_received,
             each.messages_sent,
             each.messages_received,
@@ -110,6 +111,12 @@ def peer_table(gateway: Gateway, screen: Screen) -> str:
         for each in peers
     ]
     return table(title, [*headings, "connected for", "routes", "sent", "received"], rows, screen)
+
+
+def _connected_for(peer: BgpPeer) -> str | None:
+    """Return for how long a peer is connected; as Azure writes it if that is no duration."""
+    seconds = duration_s(peer.connected_duration)
+    return peer.connected_duration if seconds is None else duration(seconds)
 
 
 def _colour(good: bool, screen: Screen) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from erfailover.model.durations import duration
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status.changes import Changed, parts_of, texts
 from erfailover.reporting.status.headline import headline
@@ -62,7 +63,7 @@ def page(shown: Page, now: str, screen: Screen, height: int | None = None) -> st
         height: how many lines there are; None for as many as needed.
     """
     first, *rest = opening(shown.seen, shown.notes, screen)
-    read = f"read at {shown.seen.taken_at[11:19]} UTC, took {shown.took_s:.0f} s"
+    read = f"read at {shown.seen.taken_at[11:19]} UTC, took {duration(shown.took_s)}"
     lines = [*first.splitlines(), screen.styled(cut(f"{read}; {now}", screen.width, screen), "dim")]
     if shown.failure:
         told = cut(f"the reading after that failed: {shown.failure}", screen.width, screen)

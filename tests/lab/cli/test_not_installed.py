@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SENTENCE = "The lab is not installed. Install it with: pip install 'erfailover[lab]'\n"
+SENTENCE = "erfailover: The lab is not installed. Install it with: pip install 'erfailover[lab]'\n"
 HIDE = """
 import os
 from importlib.machinery import PathFinder
@@ -75,7 +75,8 @@ def test_every_command_of_the_lab_says_it(run: Run, words: str) -> None:
 def test_commands_that_start_a_lab_say_it_too(run: Run, words: str) -> None:
     result = run("trustme", "erfailover", *words.split())
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == f"erfailover: the lab did not start: {SENTENCE}"
+    said = SENTENCE.removeprefix("erfailover: ")
+    assert result.stderr == f"erfailover: the lab did not start: {said}"
 
 
 def test_a_shell_that_asks_for_completions_hears_nothing(run: Run) -> None:

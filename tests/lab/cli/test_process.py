@@ -66,7 +66,8 @@ def test_a_tenant_has_as_many_subscriptions_as_were_asked_for(state: Path) -> No
     assert len(description["subscriptions"]) == 2
     assert description["subscriptions"][0] == description["subscription"]
     refused = lab(state, "up", "--subscriptions", "3")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("erfailover: The running lab has fewer ")
     assert "has fewer subscriptions (2) than requested (3)" in refused.stderr
     assert lab(state, "down").returncode == 0
     assert lab(state, "up", "--subscriptions", "3").returncode == 0
@@ -82,7 +83,8 @@ def test_there_are_as_many_tenants_as_were_asked_for(state: Path) -> None:
     assert len(others) == 1
     assert second != first
     refused = lab(state, "up", "--tenants", "3")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("erfailover: The running lab has fewer ")
     assert "has fewer tenants (2) than requested (3)" in refused.stderr
     assert lab(state, "down").returncode == 0
     assert lab(state, "up").returncode == 0

@@ -195,3 +195,58 @@ def test_help_of_a_command_is_the_command_s_own(capsys: pytest.CaptureFixture[st
 def test_help_of_what_has_no_commands_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["help", "switch", "now"]) == 2
     assert "'now'" in capsys.readouterr().err
+
+
+ASKS = {"switch", "prestage", "unprestage", "drill start", "drill stop", "provision", "destroy"}
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+
+
+def test_yes_is_an_option_only_where_something_is_asked() -> None:
+    takes = {name for name, command in every() if "--yes" in options_of(command)}
+    assert takes == ASKS
+
+
+def test_quiet_is_an_option_where_progress_is_shown() -> None:
+    takes = {name for name, command in every() if {"-q", "--quiet"} <= options_of(command)}
+    assert takes == {*ASKS, "verify"}
+
+
+@pytest.mark.parametrize(
+    "name", sorted({name for name, each in every() if "--site" in options_of(each)} - ASKS)
+)
+def test_yes_is_refused_where_nothing_is_asked(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*name.split(), *(["terraform"] if name == "export" else [])]
+    assert invoke([*words, "--yes"]) == 2
+    assert "No such option '--yes'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["xml", "text", "html", "j"])
+def test_a_word_that_resembles_none_is_not_taken_for_another(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["version", "-o", word]) == 2
+    err = capsys.readouterr().err
+    assert "Did you mean" not in err
+    assert all(each in err for each in FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("status --watch 2", "2 s is too little; expected at least 5 s."),
+        ("status --watch 4.5", "4.5 s is too little; expected at least 5 s."),
+        ("status --watch 100000", "100000 s is too much; expected at most 86400 s."),
+        ("status --watch nan", "nan is not a number of seconds."),
+        ("switch --to ipsec --max-failures -1", "-1 is too little; expected at least 0."),
+    ],
+)
+def test_a_number_out_of_range_is_told_in_words(
+    line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(line.split()) == 2
+    assert told in capsys.readouterr().err

@@ -13,7 +13,8 @@ from erfailover.commands.progress import Progress
 from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.model.durations import Usual
-from erfailover.model.tasks import Task
+from erfailover.model.outlook import Outlook, RunState, SpokeCounts
+from erfailover.model.tasks import State, Task
 from erfailover.reporting.progress import ProgressView, TaskRow, table
 from erfailover.runtime import logs, waits
 from erfailover.runtime.executor import run
@@ -64,16 +65,16 @@ def tasks(clock: SteppedClock) -> list[Task]:
 
 
 LINES = """\
-  started       0 s  1. allow vnet1 to use the gateway in vnet3  (typically 3 s, \
+  started          0 s  1. allow vnet1 to use the gateway in vnet3  (typically 3 s, \
 90th percentile 14 s)
-  waiting       0 s  1. allow vnet11 to use the gateway in vnet3: waits for vnet3-to-vnet1 \
+  waiting          0 s  1. allow vnet11 to use the gateway in vnet3: waits for vnet3-to-vnet1 \
 (writes on vnet3 follow one another)
-  waiting       1 s  1. allow vnet1 to use the gateway in vnet3: Azure is updating vnet3 \
+  waiting          1 s  1. allow vnet1 to use the gateway in vnet3: Azure is updating vnet3 \
 (ReferencedResourceNotProvisioned); attempt 2 in 13 s
-     done      15 s  1. allow vnet1 to use the gateway in vnet3  (15 s, 2 attempts): written
-  started      15 s  1. allow vnet11 to use the gateway in vnet3
-   FAILED      17 s  1. allow vnet11 to use the gateway in vnet3  (2 s): Azure says no
-  skipped      17 s  2. have the peering ready: what it depends on was not done
+     done         15 s  1. allow vnet1 to use the gateway in vnet3  (15 s, 2 attempts): written
+  started         15 s  1. allow vnet11 to use the gateway in vnet3
+   FAILED         17 s  1. allow vnet11 to use the gateway in vnet3  (2 s): Azure says no
+  skipped         17 s  2. have the peering ready: what it depends on was not done
 """
 
 
@@ -150,7 +151,7 @@ def test_hundreds_of_tasks_are_counts_and_the_longest_in_flight(width: int) -> N
     assert max(map(len, lines)) <= width
     if width >= 80:
         assert lines[0] == (
-            "1 min 15 s  1200 of 2500 done, 128 in flight, 300 wait for their turn, 2 FAILED"
+            " 1 min 15 s  1200 of 2500 done, 128 in flight, 300 wait for their turn, 2 FAILED"
         )
         assert "spoke127" in lines[1], "the longest first"
         assert any("... and 120 more in flight" in line for line in lines)
@@ -161,8 +162,86 @@ def test_a_row_says_what_is_usual_and_why_it_waits() -> None:
         "3. stop using it", 20.0, Usual(3.0, 13.0), "Azure is updating vnet1; attempt 2 in 9 s"
     )
     lines = drawn(ProgressView(30.0, 5, 2, 0, 0, [row], []), 80)
-    assert lines[1] == "     20 s (LATE, usually 3 s)  3. stop using it"
+    assert lines[1] == "       20 s (LATE, usually 3 s)  3. stop using it"
     assert lines[2].strip() == "Azure is updating vnet1; attempt 2 in 9 s"
+
+
+SPOKES = SpokeCounts(0, 43, 0, 300)
+
+
+@pytest.mark.parametrize(
+    ("outlook", "lines"),
+    [
+        (
+            Outlook(SPOKES, (1, 3), 1620.0, 3480.0),
+            [
+                "        20 s  batch 1 of 3; spokes: 0 moved, 43 prepared, 0 failed of 300",
+                "              143 of 1500 steps; all moved in about 27 min, done in 58 min",
+            ],
+        ),
+        (
+            Outlook(SpokeCounts(298, 0, 2, 300), None, None, 95.0),
+            [
+                "        20 s  spokes: 298 moved, 0 prepared, 2 FAILED of 300",
+                "              143 of 1500 steps; about 1 min 35 s left",
+            ],
+        ),
+        (
+            Outlook(SpokeCounts(None, 7, 0, 12), None, None, 0.0),
+            [
+                "        20 s  spokes: 7 done, 0 failed of 12",
+                "              143 of 1500 steps; taking longer than usual",
+            ],
+        ),
+        (
+            Outlook(None, None, None, 1092.0),
+            ["        20 s  143 of 1500 done, 0 in flight", "              about 18 min left"],
+        ),
+        (Outlook(None, None, None, None), ["        20 s  143 of 1500 done, 0 in flight"]),
+    ],
+)
+def test_spokes_batch_and_the_time_left_are_on_top(outlook: Outlook, lines: list[str]) -> None:
+    view = ProgressView(20.0, 1500, 143, 0, 0, [], [], outlook)
+    assert drawn(view, 80) == [each.removeprefix(" ") for each in lines]
+
+
+def test_what_waits_for_its_turn_is_counted_if_it_is_many() -> None:
+    held = [(f"1. allow spoke{n}", "waits for spoke0") for n in range(99)]
+    few = drawn(ProgressView(5.0, 500, 0, 0, 0, [], held[:2]), 80)
+    many = drawn(ProgressView(5.0, 500, 0, 0, 0, [], held), 80)
+    assert few[1:] == [f"       turn  1. allow spoke{n}: waits for spoke0" for n in (0, 1)]
+    assert many[1:] == ["       turn  99 steps wait until what they write to is free"]
+
+
+def test_a_terminal_shows_what_is_left_of_the_run_and_keeps_none_of_it() -> None:
+    clock, out = SteppedClock(), StringIO()
+    asked: list[RunState] = []
+
+    def foresee(state: RunState) -> Outlook:
+        asked.append(state)
+        return Outlook(SpokeCounts(0, 1, 0, 2), (1, 2), 60.0, 90.0)
+
+    with Progress(Console(file=out, width=80, force_terminal=True), clock, 3, foresee) as progress:
+        run(tasks(clock), clock, progress.tell)
+        assert progress._live
+        progress._live.refresh()
+    assert "batch 1 of 2; spokes: 0 moved, 1 prepared, 0 failed of 2" in out.getvalue()
+    assert "all moved in about 1 min, done in 1 min 30 s" in out.getvalue()
+    assert asked[-1].ended == {
+        "vnet1/1": State.DONE,
+        "vnet11/1": State.FAILED,
+        "vnet11/2": State.SKIPPED,
+    }
+    assert asked[-1].in_flight == {}
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_quiet_progress_shows_nothing(terminal: bool) -> None:
+    clock, out = SteppedClock(), StringIO()
+    console = Console(file=out, width=80, force_terminal=terminal)
+    with Progress(console, clock, 3, is_quiet=True) as progress:
+        run(tasks(clock), clock, progress.tell)
+    assert out.getvalue() == ""
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from erfailover.config.loader import load, template
 from erfailover.model.site import Site
+from erfailover.model.tasks import Results
 from erfailover.planning.provision import plan as provision_plan
 from erfailover.planning.provision.cost import estimate
 from erfailover.planning.provision.plan import ProvisionPlan
@@ -57,3 +58,15 @@ def test_what_is_kept_costs_and_takes_nothing_new(site: Site) -> None:
     plan = made(site)
     nothing = ProvisionPlan(plan.site, (), ())
     assert estimate(nothing).duration_s == estimate(nothing).hourly_usd == 0.0
+
+
+def test_the_plan_says_how_long_what_takes_longest_usually_takes(site: Site) -> None:
+    text = provision.plan_text(made(site))
+    assert "  a gateway: typically 18 min 12 s, 90th percentile 22 min 10 s\n" in text
+    assert "  a machine: typically 1 min 12 s, 90th percentile 2 min 8 s\n" in text
+    assert "a peering: typically" not in text
+
+
+def test_the_outcome_names_the_next_step_in_its_last_line(site: Site) -> None:
+    last = provision.outcome_text(made(site), Results()).splitlines()[-1]
+    assert last == "poc is provisioned: 0 changes in 0 s. Next: erfailover status"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from statistics import quantiles
 
@@ -11,7 +12,8 @@ from erfailover.model.durations import PEERING_WRITES
 from erfailover.model.plan import Phase, SwitchPlan
 from erfailover.model.site import Path, Site
 from erfailover.planning.switch import procedure
-from erfailover.planning.switch.estimate import expected
+from erfailover.planning.switch.estimate import expected, saved_by_prestaging
+from erfailover.planning.switch.prestage import prestage
 from erfailover.planning.switch.schedule import BATCH
 from tests.support import sites
 
@@ -79,3 +81,31 @@ def test_the_same_plan_has_the_same_figures_and_an_empty_one_has_none() -> None:
     assert expected(site, plan) == expected(site, plan)
     empty = procedure.plan(site, sites.observed(site, sites.on(Path.IPSEC, site)), Path.IPSEC)
     assert expected(site, empty) is None
+
+
+@pytest.mark.parametrize("count", [1, 12, 300])
+def test_prestaging_saves_what_the_preparation_takes(count: int) -> None:
+    (site, cold), (_, warm) = planned(count, prestaged=False), planned(count, prestaged=True)
+    slow, quick = expected(site, cold), expected(site, warm)
+    assert slow
+    assert slow.moved
+    assert quick
+    assert quick.moved
+    saved_s = slow.moved.usually_s - quick.moved.usually_s
+    assert saved_s > 0
+    assert saved_by_prestaging(site, cold) == pytest.approx(saved_s, abs=0.1)
+    assert saved_by_prestaging(site, warm) is None
+
+
+def test_only_a_switch_to_the_backup_can_be_prestaged() -> None:
+    site, plan = planned(2, prestaged=False)
+    assert saved_by_prestaging(site, replace(plan, undoes="switch --to expressroute")) is None
+    assert (
+        saved_by_prestaging(
+            site, prestage(site, sites.observed(site, sites.on(Path.EXPRESSROUTE, site)))
+        )
+        is None
+    )
+    back = procedure.plan(site, sites.observed(site, sites.on(Path.IPSEC, site)), Path.EXPRESSROUTE)
+    assert back.writes
+    assert saved_by_prestaging(site, back) is None

@@ -218,3 +218,27 @@ def test_a_plan_holds_plain_data_alone() -> None:
     plan, seen = planned(site)
     whole = plan_document.document(site, plan, seen, "1.0")
     assert json.loads(json.dumps(whole)) == whole
+
+
+def test_a_cold_plan_says_by_how_much_prestaging_would_shorten_it() -> None:
+    text = text_of(sites.site(*MANY))
+    assert "  prestaging (erfailover prestage) would shorten that by about 12 min\n" in text
+    site = sites.site()
+    warm: dict[str, Any] = {
+        "vnet3-to-vnet1": (sites.HUB_LENDS, "Connected"),
+        "vnet1-to-vnet3": (READY, "Connected"),
+    }
+    assert "prestaging" not in text_of(site, **warm)
+    assert data.data(site, planned(site, **warm)[0])["expected"]["saved_by_prestaging_s"] is None
+    assert data.data(site, planned(site)[0])["expected"]["saved_by_prestaging_s"] > 0
+
+
+def test_a_plan_that_puts_nothing_at_risk_has_no_section_about_risks() -> None:
+    site = sites.site()
+    moved = sites.on(Path.IPSEC, site)
+    moved["vnet2-to-vnet1"] = sites.on(Path.EXPRESSROUTE, site)["vnet2-to-vnet1"]
+    plan = procedure.plan(site, sites.observed(site, moved), Path.IPSEC)
+    assert [step.number for step in plan.writes] == [5]
+    text = plan_text.text(site, plan)
+    assert "all changes applied" in text
+    assert "at risk" not in text.lower()

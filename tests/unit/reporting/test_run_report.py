@@ -189,3 +189,15 @@ def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
 @pytest.mark.parametrize(("wanted", "step_s"), [(0.1, 0.5), (3, 5), (11, 15), (61, 120)])
 def test_the_axis_has_round_steps(wanted: float, step_s: float) -> None:
     assert round_step(wanted) == step_s
+
+
+def test_the_plan_is_confirmed_before_the_first_step_although_its_time_is_rounded() -> None:
+    records = step("vnet1/1", "1. allow vnet1 to use the gateway in vnet3", 5.97, 9.0)
+    records += step("vnet1/3", "3. disconnect vnet1", 9.2, 11.0)
+    result = {"spokes": ["vnet1"], "decision_s": 6.0, "gates_s": {"vnet1": 9.2}, "verified": True}
+    lines = run_text.text(RunReport(run(*records, result=result))).splitlines()
+    begin = lines.index("Timeline (since the start of the command)") + 1
+    assert "plan confirmed" in lines[begin]
+    assert "1. allow vnet1" in lines[begin + 1]
+    assert "disconnected" in lines[begin + 2]
+    assert "3. disconnect vnet1" in lines[begin + 3]

@@ -1,0 +1,45 @@
+"""How long things take that need one another: the longest chain. Pure.
+
+That resources are busy, and how much runs at once, is left out: what takes minutes does not queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
+
+from erfailover.model.outlook import Outlook, RunState
+from erfailover.model.tasks import Task
+
+UNKNOWN_S = 2.0
+"""What is counted for something whose duration is not known: it is short."""
+
+
+def longest_s(needs: Mapping[str, Iterable[str]], takes_s: Mapping[str, float]) -> float:
+    """Return how long the longest chain takes.
+
+    Args:
+        needs: what must be done before each thing; what is not a key of it is done.
+        takes_s: how long each thing takes, in seconds.
+    """
+    known = {key: [each for each in before if each in needs] for key, before in needs.items()}
+    ends: dict[str, float] = {}
+    for key in TopologicalSorter(known).static_order():
+        ends[key] = takes_s[key] + max((ends[each] for each in known[key]), default=0.0)
+    return max(ends.values(), default=0.0)
+
+
+def outlook(tasks: Sequence[Task], state: RunState) -> Outlook:
+    """Return how long the rest of some tasks usually takes; not known if no task's is known."""
+    if not any(task.usual for task in tasks):
+        return Outlook(None, None, None, None)
+    needs = {task.id: task.needs | task.after for task in tasks}
+    takes_s = {task.id: _left_s(task, state) for task in tasks}
+    return Outlook(None, None, None, longest_s(needs, takes_s))
+
+
+def _left_s(task: Task, state: RunState) -> float:
+    if task.run is None or task.id in state.ended:
+        return 0.0
+    usual_s = task.usual.usually_s if task.usual else UNKNOWN_S
+    return max(0.0, usual_s - state.in_flight.get(task.id, 0.0))

@@ -1,0 +1,69 @@
+"""How long Azure usually takes to create, update and delete the resources of a topology. Pure.
+
+Medians and 90th percentiles of recorded operations, first answers included; gateways are those of
+the SKU VpnGw1. What is not listed takes some seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from erfailover.model.durations import PEERING_WRITES, Usual
+from erfailover.model.plan import Change
+from erfailover.model.resource_ids import (
+    CONNECTION,
+    GATEWAY,
+    GROUP,
+    LOCAL_GATEWAY,
+    MACHINE,
+    PEERING,
+    PUBLIC_IP,
+)
+
+DURATIONS: Mapping[Change, Mapping[str, Usual]] = MappingProxyType(
+    {
+        Change.CREATE: {
+            GATEWAY: Usual(1092.0, 1330.0),
+            MACHINE: Usual(72.0, 128.0),
+            CONNECTION: Usual(12.0, 26.0),
+            LOCAL_GATEWAY: Usual(6.0, 9.0),
+            PEERING: PEERING_WRITES["create"],
+        },
+        Change.UPDATE: {
+            GATEWAY: Usual(113.0, 151.0),
+            MACHINE: Usual(7.0, 24.0),
+            CONNECTION: Usual(27.0, 97.0),
+            LOCAL_GATEWAY: Usual(6.0, 10.0),
+            PEERING: PEERING_WRITES["update"],
+        },
+        Change.DELETE: {
+            GATEWAY: Usual(404.0, 595.0),
+            GROUP: Usual(220.0, 688.0),
+            MACHINE: Usual(40.0, 121.0),
+            CONNECTION: Usual(10.0, 141.0),
+            PUBLIC_IP: Usual(9.0, 15.0),
+            LOCAL_GATEWAY: Usual(6.0, 9.0),
+            PEERING: PEERING_WRITES["delete"],
+        },
+    }
+)
+SETUP = Usual(18.0, 52.0)
+"""A script by Run Command."""
+NOTABLE_S = 30.0
+"""What usually takes at least so long is named in a plan."""
+
+
+def usual_of(type_: str, change: Change) -> Usual | None:
+    """Return how long a change of a resource usually takes; None if that is not known."""
+    return DURATIONS.get(change, {}).get(type_)
+
+
+def notable(changes: Iterable[tuple[str, Change]]) -> dict[str, Usual]:
+    """Return the types among some changes that take long, the longest first."""
+    found = {
+        type_: usual
+        for type_, change in changes
+        if (usual := usual_of(type_, change)) is not None and usual.usually_s >= NOTABLE_S
+    }
+    return dict(sorted(found.items(), key=lambda each: -each[1].usually_s))
