@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -18,8 +19,11 @@ import psutil
 
 MARK = "ERFAILOVER_PROBE"
 """The variable that marks what belongs to one question of a probe."""
-ROUNDS = 5
-"""How often more is looked for after some were ended: they may have started others meanwhile."""
+ROUNDS = 6
+"""How often to look at most: those that were ended may have started others meanwhile."""
+PAUSE_S = 0.02
+"""The time between two looks. While a process replaces its program, its environment is empty: only
+two looks in a row without a result mean that none is left."""
 
 
 @dataclass(eq=False)
@@ -40,6 +44,7 @@ class Family:
         """End all of them that can be found."""
         if not self.pid:
             return
+        was_empty = False
         for _ in range(ROUNDS):
             found = self._found()
             with suppress(ProcessLookupError, PermissionError):
@@ -47,8 +52,10 @@ class Family:
             for process in found:
                 with suppress(psutil.Error):
                     process.kill()
-            if not found:
+            if not found and was_empty:
                 return
+            was_empty = not found
+            time.sleep(PAUSE_S)
 
     def _found(self) -> list[psutil.Process]:
         """Return those that live, the program itself and its process group aside."""
