@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from erfailover.errors import is_one_line, printable
 from erfailover.reporting.formats import FORMATS
 from erfailover.runtime import logs
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
     from erfailover.commands.context import Context
     from erfailover.reporting.formats import Query
+
+LONGEST_REASON = 500
+"""How many characters a reason may have."""
+TICKET = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 CONTEXT = "erfailover.context"
 """Where click keeps the context of the command that runs."""
@@ -178,10 +184,53 @@ def writes(command: F) -> F:
             help="If the shared state cannot be reached, go on with this machine's own. "
             "Nothing then keeps other machines from writing at the same time.",
         ),
+        click.option(
+            "--ticket",
+            metavar="ID",
+            callback=_ticket,
+            help="The change or incident that this belongs to: kept in the journal, the report and "
+            "the history, and sent to Azure in the user agent. Letters, digits, '.', '_', '-'; at "
+            "most 64.",
+        ),
+        click.option(
+            "--reason",
+            metavar="TEXT",
+            callback=_reason,
+            help="Why this is done: kept in the journal, the report and the history. One line of "
+            f"at most {LONGEST_REASON} characters.",
+        ),
         REPORT,
     ):
         command = option(command)
     return command
+
+
+def _ticket(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """Return the id of a ticket; it is sent in a header, so that it must be a plain word."""
+    if text is not None and not TICKET.fullmatch(text):
+        raise click.BadParameter(
+            f"expected 1 to 64 of the characters A-Z, a-z, 0-9, '.', '_' and '-', such as "
+            f"CHG0012345; found {printable(text)[:80]!r}."
+        )
+    return text
+
+
+def _reason(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """Return a reason as one line of text that every terminal and page shows as it is."""
+    if text is None:
+        return None
+    reason = text.strip()
+    if not reason:
+        raise click.BadParameter("expected a text, found an empty one.")
+    if len(reason) > LONGEST_REASON:
+        raise click.BadParameter(
+            f"expected at most {LONGEST_REASON} characters, found {len(reason)}."
+        )
+    if not is_one_line(reason):
+        raise click.BadParameter(
+            "expected one line of text, found a line break or another control character."
+        )
+    return reason
 
 
 REPORT = click.option(
@@ -209,6 +258,7 @@ def context(options: dict[str, Any]) -> Context:
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)
     told.report = options.pop("report", None)
+    told.reason, told.ticket = options.pop("reason", None), options.pop("ticket", None)
     if told.report is not None:
         from erfailover.commands.runs import report_file
 

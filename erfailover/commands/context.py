@@ -48,6 +48,8 @@ class Context:
         take_over: take over the live lease of another run.
         break_glass: go on with this machine's own state if the shared store fails.
         report: the file for the report of the run; None for none.
+        reason: why the run is made, in the operator's words; None for none.
+        ticket: the change or incident that it belongs to; None for none.
         reported: whether that file was written.
         told_of_damage: whether the damage to the journal was reported.
         other_names: the peerings that the last observation found under other names.
@@ -59,6 +61,8 @@ class Context:
     take_over: bool = False
     break_glass: bool = False
     report: Path | None = None
+    reason: str | None = None
+    ticket: str | None = None
     reported: bool = False
     told_of_damage: bool = False
     other_names: tuple[OtherName, ...] = ()
@@ -96,12 +100,13 @@ class Context:
     def access(self) -> Access:
         """The credentials and the connections of this invocation."""
         logs.quiet_libraries()
-        from erfailover.azure.client.access import Access
+        from erfailover.azure.client.access import Access, user_agent
         from erfailover.azure.client.clouds import resolve
 
         folder = self.site_file.path.parent
         described = self.site_file.described
-        return Access(resolve(described.cloud, self.environment, folder), described.tenants)
+        cloud = resolve(described.cloud, self.environment, folder)
+        return Access(cloud, described.tenants, user_agent(self.ticket))
 
     @cached_property
     def session(self) -> Session:

@@ -50,6 +50,10 @@ class RunRecord:
         hint: what to do next, if it failed.
         took_s: how long it took, in seconds of the clock; None if its end was not recorded.
         result: the outcome as the command reported it; empty if it reported nothing.
+        reason: why it was made, in the operator's words; None if none was given.
+        ticket: the change or incident that it belongs to; None if none was given.
+        version: of the erfailover that made it; empty in records that lack it.
+        before, after: the state of the site, to be drawn; None if it was not recorded.
         places: of each spoke that a switch was to move, where it was left: ``target``, ``origin``,
             ``nowhere``, ``changing`` or ``unknown``; ``moving`` if that was not recorded.
     """
@@ -74,6 +78,11 @@ class RunRecord:
     took_s: float | None = None
     result: dict[str, Any] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
+    reason: str | None = None
+    ticket: str | None = None
+    version: str = ""
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
 
     @property
     def in_flight(self) -> list[StepRecord]:
@@ -133,6 +142,9 @@ def _begun(record: Mapping[str, Any]) -> RunRecord:
         target=record.get("to"),
         digest=_text(record, "digest") or None,
         site=_text(record, "site"),
+        reason=_text(record, "reason") or None,
+        ticket=_text(record, "ticket") or None,
+        version=_text(record, "version"),
     )
 
 
@@ -146,6 +158,8 @@ def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
         run.places[str(record.get("spoke"))] = str(record.get("place"))
     elif event == "crossing":
         run.places |= dict.fromkeys(map(str, record.get("spokes") or ()), "moving")
+    elif event == "states":
+        run.before, run.after = (_mapping(record.get(each)) for each in ("before", "after"))
     elif event in ("done", "failed", "skipped"):
         known = [step for step in run.steps if step.task == record.get("task")]
         if not known and event != "done" and record.get("title"):
@@ -186,6 +200,10 @@ def _accepted(run: RunRecord, record: Mapping[str, Any]) -> None:
 
 def _text(record: Mapping[str, Any], name: str) -> str:
     return printable(str(record.get(name) or ""))
+
+
+def _mapping(value: Any) -> Mapping[str, Any] | None:
+    return value if isinstance(value, Mapping) else None
 
 
 def unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:

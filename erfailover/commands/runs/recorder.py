@@ -15,11 +15,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from erfailover import __version__
 from erfailover.azure.client.polling import Accepted
 from erfailover.commands.context import Context
 from erfailover.commands.runs import report_file
+from erfailover.commands.runs.site_states import SiteStates
 from erfailover.errors import Failure, Interrupted
 from erfailover.model.history import OPEN, runs
+from erfailover.model.observed import Observed
 from erfailover.model.resource_ids import is_resource_id
 from erfailover.model.tasks import Event, Listener, State
 from erfailover.runtime.clock import Clock
@@ -119,6 +122,7 @@ def recorded(
     target: str | None = None,
     began_s: float | None = None,
     journal: Journal | None = None,
+    observed: Observed | None = None,
 ) -> Iterator[Recorder]:
     """Record a run from its beginning to its end, however it ends, and report it.
 
@@ -129,8 +133,11 @@ def recorded(
         target: the path of a switch.
         began_s: when the command began, in seconds of the clock; now if not given.
         journal: the journal of a run beside the command's own; the command's own if not given.
+        observed: what was read of the site for the plan, gateways included; the state before the
+            run is read for its report if not given.
     """
     journal, clock = journal or context.journal, context.clock
+    states = SiteStates(context, observed) if journal is context.journal else None
     recorder = Recorder(journal, clock, clock.now() if began_s is None else began_s)
     me = this_process(command)
     recorder.note(
@@ -139,6 +146,9 @@ def recorded(
         to=target,
         site=context.site.name,
         digest=digest(plan),
+        reason=context.reason,
+        ticket=context.ticket,
+        version=__version__,
         who=me.user,
         host=me.host,
         pid=me.pid,
@@ -161,6 +171,8 @@ def recorded(
     else:
         recorder.ended("ended", outcome="done")
     finally:
+        if states is not None:
+            states.record(journal)
         _flush(context, journal)
         if journal is context.journal:
             report_file.write(context, journal)

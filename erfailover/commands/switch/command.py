@@ -94,8 +94,11 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     if plan.writes:
         held = _guard(context, options, plan, observed, hold_time)
         question = f"{held}Switch {site.name} to {options.target}?"
+        asked_s = context.clock.now()
         _confirm(context.output, site, options, plan, question)
+        answer_s = context.clock.now() - asked_s
     else:
+        answer_s = 0.0
         others = "other " if plan.left_out else ""
         context.output.info(
             f"No {others}peering has to change for {options.target}; checking the routes."
@@ -103,9 +106,10 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     target = str(options.target)
     with (
         report_file.shown(context),
-        recorded(context, "switch", document, target, began_s) as recorder,
+        recorded(context, "switch", document, target, began_s, observed=observed) as recorder,
     ):
         switch = SwitchRun(context, lease, options, recorder, readings, observed, began_s)
+        switch.outcome.answer_s = answer_s
         probes = continuous.chosen(site, options.probes)
         with continuous.asked(context, probes, began_s) as tallies:
             recorder.result = lambda: switch_result.data(site, switch.outcome, tallies)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from erfailover.model.history import RunRecord
@@ -51,9 +51,10 @@ def open_text(run: RunRecord, alive: Alive) -> str:
 
 
 def run_data(run: RunRecord, alive: Alive) -> dict[str, Any]:
-    """Return a run as plain data, without its result."""
-    told = {**asdict(run), "outcome": outcome(run, alive)}
-    return {key: value for key, value in told.items() if key != "result"}
+    """Return a run as plain data, without its result and the diagrams of its report."""
+    plain = replace(run, before=None, after=None, result={})
+    told = {**asdict(plain), "outcome": outcome(run, alive)}
+    return {key: value for key, value in told.items() if key not in ("result", "before", "after")}
 
 
 def list_text(found: list[RunRecord], alive: Alive) -> str:
@@ -84,6 +85,9 @@ def run_text(run: RunRecord, alive: Alive) -> str:
         f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
         f"began {run.began}, ended {run.ended or '-'}",
     ]
+    lines += [f"ticket {run.ticket}"] if run.ticket else []
+    lines += [f"reason: {run.reason}"] if run.reason else []
+    lines += [f"erfailover {run.version}"] if run.version else []
     if run.took_over:
         lines.append(f"took over {run.took_over}")
     if run.message:
