@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from erfailover.errors import printable
+from erfailover.model.azure_context import AzureContext, from_data
 from erfailover.model.journal_lines import DAMAGED
 
 OPEN = "in flight"
@@ -52,10 +53,10 @@ class RunRecord:
         result: the outcome as the command reported it; empty if it reported nothing.
         reason: why it was made, in the operator's words; None if none was given.
         ticket: the change or incident that it belongs to; None if none was given.
-        version: of the erfailover that made it; empty in records that lack it.
         before, after: the state of the site, to be drawn; None if it was not recorded.
         places: of each spoke that a switch was to move, where it was left: ``target``, ``origin``,
             ``nowhere``, ``changing`` or ``unknown``; ``moving`` if that was not recorded.
+        context: where it worked and as whom; None in records that lack it.
     """
 
     id: str
@@ -80,9 +81,9 @@ class RunRecord:
     places: dict[str, str] = field(default_factory=dict)
     reason: str | None = None
     ticket: str | None = None
-    version: str = ""
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
+    context: AzureContext | None = None
 
     @property
     def in_flight(self) -> list[StepRecord]:
@@ -144,7 +145,7 @@ def _begun(record: Mapping[str, Any]) -> RunRecord:
         site=_text(record, "site"),
         reason=_text(record, "reason") or None,
         ticket=_text(record, "ticket") or None,
-        version=_text(record, "version"),
+        context=from_data(record.get("context")),
     )
 
 

@@ -145,6 +145,7 @@ def recorded(
         command=command,
         to=target,
         site=context.site.name,
+        context=context.azure_context.data(),
         digest=digest(plan),
         reason=context.reason,
         ticket=context.ticket,

@@ -37,6 +37,7 @@ def data(report: RunReport) -> dict[str, Any]:
         "before": report.before.data() if report.before else None,
         "after": report.after.data() if report.after else None,
         "site": run.site,
+        "context": run.context.data() if run.context else None,
         **(_of_a_switch(report) if report.is_switch else {}),
         "outages": [each.data() for each in report.outages],
         "spokes": [_spoke(each) for each in report.spokes],
