@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from erfailover import __version__
 from erfailover.azure.client.polling import Accepted
 from erfailover.commands.context import Context
 from erfailover.commands.runs import report_file
@@ -149,7 +148,6 @@ def recorded(
         digest=digest(plan),
         reason=context.reason,
         ticket=context.ticket,
-        version=__version__,
         who=me.user,
         host=me.host,
         pid=me.pid,

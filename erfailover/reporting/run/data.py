@@ -33,7 +33,6 @@ def data(report: RunReport) -> dict[str, Any]:
         "took_over": run.took_over,
         "reason": run.reason,
         "ticket": run.ticket,
-        "version": run.version or None,
         "before": report.before.data() if report.before else None,
         "after": report.after.data() if report.after else None,
         "site": run.site,

@@ -8,6 +8,7 @@ from typing import Any
 
 from erfailover.model.history import RunRecord
 from erfailover.model.lease import Holder
+from erfailover.reporting.azure_context import heading
 from erfailover.reporting.tables import table
 
 Alive = Callable[[Holder], bool | None]
@@ -87,7 +88,7 @@ def run_text(run: RunRecord, alive: Alive) -> str:
     ]
     lines += [f"ticket {run.ticket}"] if run.ticket else []
     lines += [f"reason: {run.reason}"] if run.reason else []
-    lines += [f"erfailover {run.version}"] if run.version else []
+    lines += [heading(run.context), f"erfailover {run.context.version}"] if run.context else []
     if run.took_over:
         lines.append(f"took over {run.took_over}")
     if run.message:

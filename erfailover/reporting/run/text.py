@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from erfailover.model.claims import Verdict
 from erfailover.model.counting import counted
 from erfailover.model.durations import duration
+from erfailover.reporting.azure_context import heading
 from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.probes import line as probe_line
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
+from erfailover.reporting.screen import PLAIN
 from erfailover.reporting.words import join_names, wrap
 
 MANY = 10
@@ -39,7 +41,9 @@ def whole(report: RunReport) -> str:
     lines += [f"  by {run.who} on {run.host} (process {run.pid})"]
     lines += [f"  began {run.began}, ended {run.ended or '-'}"]
     lines += [f"  took over {run.took_over}"] if run.took_over else []
-    lines += [f"  erfailover {run.version}"] if run.version else []
+    if run.context is not None:
+        where, *others = heading(run.context, PLAIN).splitlines()
+        lines += [f"  {where}", *others, f"  erfailover {run.context.version}"]
     for state, when in ((report.before, "before"), (report.after, "after")):
         if state is not None:
             lines += ["", f"The site {when} the run, read {state.taken_at}", state.verdict]
