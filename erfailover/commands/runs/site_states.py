@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from erfailover.commands.context import Context
@@ -16,7 +16,7 @@ from erfailover.errors import Failure
 from erfailover.model.observed import Observed
 from erfailover.planning.health import judge
 from erfailover.reporting.topology.build import picture
-from erfailover.reporting.topology.model import Picture
+from erfailover.reporting.topology.model import HubPicture, Picture
 from erfailover.runtime.journal import Journal
 
 log = logging.getLogger("erfailover.commands.report_file")
@@ -54,7 +54,9 @@ class SiteStates:
         if self.observed is None:
             return self._before
         site = self.context.site
-        return picture(site, self.observed, judge(site, self.observed), {})
+        found = picture(site, self.observed, judge(site, self.observed), {})
+        hubs = tuple(map(_without_connections, found.hubs))
+        return replace(found, hubs=hubs)
 
     def _after_run(self) -> Picture | None:
         return self._read("after")
@@ -84,3 +86,8 @@ class SiteStates:
         if not found.observed.networks and not found.observed.gateways:
             return None
         return found.picture
+
+
+def _without_connections(hub: HubPicture) -> HubPicture:
+    """Return a hub without a word on its connections: a switch does not ask for them."""
+    return replace(hub, gateway=replace(hub.gateway, connections_unknown=None))

@@ -104,9 +104,10 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
             f"No {others}peering has to change for {options.target}; checking the routes."
         )
     target = str(options.target)
+    before = planner.with_leaving_gateway(observed)
     with (
         report_file.shown(context),
-        recorded(context, "switch", document, target, began_s, observed=observed) as recorder,
+        recorded(context, "switch", document, target, began_s, observed=before) as recorder,
     ):
         switch = SwitchRun(context, lease, options, recorder, readings, observed, began_s)
         switch.outcome.answer_s = answer_s

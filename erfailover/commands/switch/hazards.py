@@ -50,11 +50,15 @@ class Lookout:
 
     def leaves_healthy(self, plan: SwitchPlan, observed: Observed) -> tuple[str, ...]:
         """Return the spokes that a plan takes off a path that is known to work."""
+        whole = self.with_leaving_gateway(observed)
+        return health.leaves_healthy(self.context.site, whole, plan)
+
+    def with_leaving_gateway(self, observed: Observed) -> Observed:
+        """Return an observation with the gateway of the hub being left, as far as it was read."""
         left = self._found.leaving_gateway.value if self._found is not None else None
         if left is None:
-            return ()
-        gateways = {**observed.gateways, left.role: left}
-        return health.leaves_healthy(self.context.site, replace(observed, gateways=gateways), plan)
+            return observed
+        return replace(observed, gateways={**observed.gateways, left.role: left})
 
     def _observed(self) -> Observed:
         names, role = self.context.site.network_names(), ROLE_OF_PATH[self.target]

@@ -36,7 +36,7 @@ NARROWEST = 90.0
 """How wide the text of a card is at least."""
 LEGEND_STEP = 26.0
 GAP = 40.0
-LEAST_SCALE = 0.7
+LEAST_SCALE = 0.6
 """As part of a page, a sheet is not shown smaller than this: a page scrolls instead."""
 
 
