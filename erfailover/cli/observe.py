@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from erfailover.cli.help import Explained
-from erfailover.cli.options import REPORT, Seconds, Word, common, completed, context, located
+from erfailover.cli.options import (
+    REPORT,
+    Moment,
+    Seconds,
+    Word,
+    common,
+    completed,
+    context,
+    exported,
+    located,
+)
+from erfailover.reporting.formats import JSON_LINES
 
 
 @click.command(cls=Explained)
@@ -105,18 +117,29 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
 
 @click.command(cls=Explained)
 @click.argument("run", required=False, shell_complete=completed("runs"))
+@click.option(
+    "--since",
+    metavar="MOMENT",
+    type=Moment(),
+    help="Only runs that began since then: a date or time (UTC), or how long ago: 7d, 24h.",
+)
 @REPORT
-@common
-def history(run: str | None, **options: Any) -> None:
+@exported
+def history(run: str | None, since: datetime | None, **options: Any) -> None:
     """List what was run on the site, or tell RUN in full.
 
     RUN is a run's id, or how it begins: its steps with their times and Azure's correlation ids.
 
-    With --report, write the report of RUN, or of the last run, to a file.
+    With --report, write the report of RUN, or of the last run, to a file. With --format jsonl,
+    print every run in full, one JSON object a line, for another system.
     """
+    if since is not None and (run is not None or options["report"] is not None):
+        raise click.UsageError("--since selects runs of the list: leave out RUN and --report.")
+    if options["output"] == JSON_LINES and options["query"] is not None:
+        raise click.UsageError("jsonl prints whole runs: use -o json with --query.")
     from erfailover.commands.runs import history as command
 
-    command.run(context(options), run)
+    command.run(context(options), run, since)
 
 
 @click.command(cls=Explained)

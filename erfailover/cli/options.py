@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from erfailover.errors import is_one_line, printable
-from erfailover.reporting.formats import FORMATS
+from erfailover.model.moments import since
+from erfailover.reporting.formats import FORMATS, JSON_LINES
 from erfailover.runtime import logs
 
 if TYPE_CHECKING:
@@ -61,6 +63,21 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class Moment(click.ParamType):
+    """A moment in the past: a date, a time, or how long ago."""
+
+    name = "moment"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the moment in UTC; raise ``BadParameter`` if the text names none."""
+        try:
+            return since(str(value), datetime.now(UTC))
+        except ValueError as error:
+            self.fail(f"{printable(str(value))[:80]!r}: {error}.", param, ctx)
+
+
 def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:
     """Complete an option's value with what a function of ``cli.completion`` finds."""
 
@@ -107,6 +124,11 @@ def planned(command: F) -> F:
     return _printed(located(command), (*FORMATS, "az"))
 
 
+def exported(command: F) -> F:
+    """Return the same, for a command that can print one JSON object a line: ``--format jsonl``."""
+    return _printed(located(command), (*FORMATS, JSON_LINES), ("--format",))
+
+
 def located(command: F) -> F:
     """Return the options that say which site it is, and those that every command takes."""
     for option in (
@@ -131,7 +153,7 @@ def printed(command: F) -> F:
     return _printed(command, FORMATS)
 
 
-def _printed(command: F, formats: tuple[str, ...]) -> F:
+def _printed(command: F, formats: tuple[str, ...], names: tuple[str, ...] = ()) -> F:
     for option in (
         click.option(
             "--query",
@@ -142,9 +164,12 @@ def _printed(command: F, formats: tuple[str, ...]) -> F:
         click.option(
             "-o",
             "--output",
+            *names,
+            "output",
             type=Word(formats),
             help="Output format. Default: table (json with --query)."
-            + (" az: a dry run's plan as az commands." if "az" in formats else ""),
+            + (" az: a dry run's plan as az commands." if "az" in formats else "")
+            + (" jsonl: a JSON object a line." if JSON_LINES in formats else ""),
         ),
     ):
         command = option(command)

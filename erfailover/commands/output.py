@@ -6,9 +6,10 @@ anything but a terminal gets neither colour nor a terminal's width.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TextIO, TypeVar
@@ -80,6 +81,12 @@ class Output:
             # The result counts first; the query only decides the exit code afterwards.
             self.query_failure = failure
             self.info(f"{text}\nerfailover: {failure.message}")
+
+    def print_lines(self, rows: Iterable[Any]) -> None:
+        """Print one JSON object a line on standard output."""
+        for row in rows:
+            sys.stdout.write(f"{json.dumps(row)}\n")
+        sys.stdout.flush()
 
     def confirm(self, question: str) -> None:
         """Ask, unless ``--yes`` was given.

@@ -58,13 +58,19 @@ def run_data(run: RunRecord, alive: Alive) -> dict[str, Any]:
     return {key: value for key, value in told.items() if key not in ("result", "before", "after")}
 
 
+def run_whole(run: RunRecord, alive: Alive) -> dict[str, Any]:
+    """Return a run as plain data, with its result."""
+    return {**run_data(run, alive), "result": run.result}
+
+
 def list_text(found: list[RunRecord], alive: Alive) -> str:
-    """Return the runs as a table, the newest last."""
+    """Return the runs as a table, the newest last; empty if there are none."""
     if not found:
-        return "Nothing was ever run on this site from here."
+        return ""
+    tickets = [each.ticket or "-" for each in found] if any(each.ticket for each in found) else []
     return table(
         "Runs",
-        ("run", "began (UTC)", "who", "command", "outcome", "steps"),
+        ("run", "began (UTC)", "who", "command", "outcome", "steps", *["ticket"][: len(tickets)]),
         [
             (
                 each.id,
@@ -73,8 +79,9 @@ def list_text(found: list[RunRecord], alive: Alive) -> str:
                 each.typed,
                 outcome(each, alive),
                 len(each.steps),
+                *tickets[number : number + 1],
             )
-            for each in found
+            for number, each in enumerate(found)
         ],
     )
 
