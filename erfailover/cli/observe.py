@@ -10,6 +10,7 @@ import click
 
 from erfailover.cli.help import Explained
 from erfailover.cli.options import (
+    LAB,
     REPORT,
     Moment,
     Seconds,
@@ -19,6 +20,9 @@ from erfailover.cli.options import (
     context,
     exported,
     located,
+    logged,
+    output_for,
+    printed,
 )
 from erfailover.reporting.formats import JSON_LINES
 
@@ -157,4 +161,22 @@ def verify(expect: str | None, **options: Any) -> None:
     command.run(context(options), expect)
 
 
-ALL = (status, diagram, doctor, permissions, history, verify)
+@click.command(cls=Explained)
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@printed
+@logged
+@LAB
+def sites(folder: Path, lab: bool, **options: Any) -> None:
+    """Show one line for each site file in FOLDER.
+
+    The verdict, whether the backup is ready, the last run. All sites are read at once; one that
+    cannot be read has its line with the reason. The exit code is the highest of those that `status`
+    would have for each site.
+    """
+    from erfailover.commands import sites as command
+
+    output = output_for(options, lab=lab)
+    command.run(folder, output, click.get_current_context().obj, lab=lab)
+
+
+ALL = (status, sites, diagram, doctor, permissions, history, verify)

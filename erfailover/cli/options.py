@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from erfailover.commands.context import Context
+    from erfailover.commands.output import Output
     from erfailover.reporting.formats import Query
 
 LONGEST_REASON = 500
@@ -63,7 +64,7 @@ class Seconds(click.FloatRange):
         return seconds
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A moment in the past: a date, a time, or how long ago."""
 
     name = "moment"
@@ -129,19 +130,23 @@ def exported(command: F) -> F:
     return _printed(located(command), (*FORMATS, JSON_LINES), ("--format",))
 
 
+SITE = click.option(
+    "--site",
+    "site_file",
+    envvar="ERFAILOVER_SITE",
+    default="erfailover.yaml",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The site file (also ERFAILOVER_SITE).",
+)
+LAB = click.option("--lab", is_flag=True, help="Use the lab, starting it if none runs.")
+
+
 def located(command: F) -> F:
     """Return the options that say which site it is, and those that every command takes."""
     for option in (
-        click.option(
-            "--site",
-            "site_file",
-            envvar="ERFAILOVER_SITE",
-            default="erfailover.yaml",
-            show_default=True,
-            type=click.Path(path_type=Path),
-            help="The site file (also ERFAILOVER_SITE).",
-        ),
-        click.option("--lab", is_flag=True, help="Use the lab, starting it if none runs."),
+        SITE,
+        LAB,
         click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
     ):
         command = option(command)
@@ -266,19 +271,27 @@ REPORT = click.option(
 )
 
 
-def context(options: dict[str, Any]) -> Context:
-    """Return what a command is given, from the common options; takes them out of ``options``."""
-    from erfailover.commands.context import Context
+def output_for(options: dict[str, Any], *, lab: bool) -> Output:
+    """Return what a command shows its result on, begin the log, and start the lab if asked to."""
     from erfailover.commands.output import Output
-    from erfailover.commands.site_file import SiteFile
 
     verbosity, as_json = options.pop("verbose"), options.pop("log_format") == "json"
-    lab = options.pop("lab")
     if lab:
         from erfailover.commands.demo import lab_process
 
         os.environ.update(lab_process.up())
-    output = Output(*output_of(options), options.pop("yes"), as_json)
+    output = Output(*output_of(options), options.pop("yes", False), as_json)
+    logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else output.log_line)
+    return output
+
+
+def context(options: dict[str, Any]) -> Context:
+    """Return what a command is given, from the common options; takes them out of ``options``."""
+    from erfailover.commands.context import Context
+    from erfailover.commands.site_file import SiteFile
+
+    lab = options.pop("lab")
+    output = output_for(options, lab=lab)
     told = Context(SiteFile(options.pop("site_file"), os.environ, lab), output)
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)
@@ -288,7 +301,6 @@ def context(options: dict[str, Any]) -> Context:
         from erfailover.commands.runs import report_file
 
         report_file.check(told.report)
-    logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else output.log_line)
     current = click.get_current_context()
     current.meta[CONTEXT] = told
     current.call_on_close(told.close)

@@ -64,6 +64,11 @@ class Output:
         self.console.print(line, markup=False, style="dim")
 
     @property
+    def is_terminal(self) -> bool:
+        """Whether results are shown on a terminal."""
+        return sys.stdout.isatty()
+
+    @property
     def shows_data(self) -> bool:
         """Whether a result is shown as plain data, or a query selects from it."""
         return self.format != formats.TABLE or self.query is not None
