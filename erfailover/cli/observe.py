@@ -18,13 +18,11 @@ from erfailover.cli.options import (
     common,
     completed,
     context,
-    exported,
     located,
     logged,
     output_for,
     printed,
 )
-from erfailover.reporting.formats import JSON_LINES
 
 
 @click.command(cls=Explained)
@@ -127,23 +125,29 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     type=Moment(),
     help="Only runs that began since then: a date or time (UTC), or how long ago: 7d, 24h.",
 )
+@click.option(
+    "--format",
+    "export",
+    type=Word(["jsonl"]),
+    help="Print every run in full, one JSON object a line.",
+)
 @REPORT
-@exported
-def history(run: str | None, since: datetime | None, **options: Any) -> None:
+@common
+def history(run: str | None, since: datetime | None, export: str | None, **options: Any) -> None:
     """List what was run on the site, or tell RUN in full.
 
     RUN is a run's id, or how it begins: its steps with their times and Azure's correlation ids.
 
-    With --report, write the report of RUN, or of the last run, to a file. With --format jsonl,
-    print every run in full, one JSON object a line, for another system.
+    With --report, write the report of RUN, or of the last run, to a file.
     """
     if since is not None and (run is not None or options["report"] is not None):
         raise click.UsageError("--since selects runs of the list: leave out RUN and --report.")
-    if options["output"] == JSON_LINES and options["query"] is not None:
-        raise click.UsageError("jsonl prints whole runs: use -o json with --query.")
+    for name in ("output", "query", "report"):
+        if export is not None and options[name] is not None:
+            raise click.UsageError(f"--format jsonl prints whole runs: leave out --{name}.")
     from erfailover.commands.runs import history as command
 
-    command.run(context(options), run, since)
+    command.run(context(options), run, since, lines=export is not None)
 
 
 @click.command(cls=Explained)
@@ -162,7 +166,7 @@ def verify(expect: str | None, **options: Any) -> None:
 
 
 @click.command(cls=Explained)
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
 @printed
 @logged
 @LAB

@@ -13,7 +13,7 @@ import click
 
 from erfailover.errors import is_one_line, printable
 from erfailover.model.moments import since
-from erfailover.reporting.formats import FORMATS, JSON_LINES
+from erfailover.reporting.formats import FORMATS
 from erfailover.runtime import logs
 
 if TYPE_CHECKING:
@@ -125,11 +125,6 @@ def planned(command: F) -> F:
     return _printed(located(command), (*FORMATS, "az"))
 
 
-def exported(command: F) -> F:
-    """Return the same, for a command that can print one JSON object a line: ``--format jsonl``."""
-    return _printed(located(command), (*FORMATS, JSON_LINES), ("--format",))
-
-
 SITE = click.option(
     "--site",
     "site_file",
@@ -158,7 +153,7 @@ def printed(command: F) -> F:
     return _printed(command, FORMATS)
 
 
-def _printed(command: F, formats: tuple[str, ...], names: tuple[str, ...] = ()) -> F:
+def _printed(command: F, formats: tuple[str, ...]) -> F:
     for option in (
         click.option(
             "--query",
@@ -169,12 +164,9 @@ def _printed(command: F, formats: tuple[str, ...], names: tuple[str, ...] = ()) 
         click.option(
             "-o",
             "--output",
-            *names,
-            "output",
             type=Word(formats),
             help="Output format. Default: table (json with --query)."
-            + (" az: a dry run's plan as az commands." if "az" in formats else "")
-            + (" jsonl: a JSON object a line." if JSON_LINES in formats else ""),
+            + (" az: a dry run's plan as az commands." if "az" in formats else ""),
         ),
     ):
         command = option(command)

@@ -52,7 +52,13 @@ def run(folder: Path, output: Output, clock: Clock | None, *, lab: bool = False)
         UsageFailure: there is no site file.
         Failure: a site is not healthy, or could not be read; the exit code is the highest of all.
     """
-    files = list(_site_files(folder, output))
+    try:
+        files = list(_site_files(folder, output))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "a name that no folder can have"
+        raise UsageFailure(
+            f"{folder}: expected a folder with site files, found: {why}", "Name the folder."
+        ) from None
     if not files:
         raise UsageFailure(
             f"{folder} has no site file: expected files that end in .yaml and have the key site",

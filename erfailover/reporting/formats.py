@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from erfailover.reporting.screen import Screen
 
 TABLE, JSON, YAML, TSV, NONE = FORMATS = ("table", "json", "yaml", "tsv", "none")
-JSON_LINES = "jsonl"
-"""One JSON object a line: for lists that other systems take in, run by run."""
 MOST_CHARACTERS, MOST_SHOWN = 10_000, 200
 SYNTAX = "Text goes in single quotes: gateways[?role=='backup'].name; see https://jmespath.org."
 

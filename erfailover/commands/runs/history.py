@@ -9,14 +9,19 @@ from erfailover.commands.context import Context
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.history import RunRecord, runs
 from erfailover.model.moments import is_before
-from erfailover.reporting.formats import JSON_LINES
 from erfailover.reporting.run.history import list_text, run_data, run_text, run_whole
 from erfailover.runtime.state.process import alive
 
 NOTHING = "Nothing was ever run on this site from here."
 
 
-def run(context: Context, wanted: str | None, since: datetime | None = None) -> None:
+def run(
+    context: Context,
+    wanted: str | None,
+    since: datetime | None = None,
+    *,
+    lines: bool = False,
+) -> None:
     """List the site's runs, show one in full, or write the report of one to a file.
 
     Args:
@@ -24,6 +29,7 @@ def run(context: Context, wanted: str | None, since: datetime | None = None) -> 
         wanted: the id of a run or its first characters; None for the list, or for the report of
             the last run.
         since: list only runs that began since then; None for all.
+        lines: print each run in full, one JSON object a line.
 
     Raises:
         UsageFailure: no run or several match, or the file cannot be written.
@@ -33,7 +39,7 @@ def run(context: Context, wanted: str | None, since: datetime | None = None) -> 
         found = [each for each in found if not is_before(each.began, since)]
     if context.report is not None:
         _report(context, _found(context, found, wanted), context.report)
-    elif context.output.format == JSON_LINES:
+    elif lines:
         whole = found if wanted is None else [_found(context, found, wanted)]
         context.output.print_lines(run_whole(each, alive) for each in whole)
     elif wanted is None:

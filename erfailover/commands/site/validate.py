@@ -1,6 +1,6 @@
 """``erfailover validate``: whether a site file is valid, by the file alone.
 
-Calls neither Azure nor a shared store, so that it runs where nobody is signed in.
+Calls neither Azure nor a shared store, so that it runs in a pipeline without a sign-in.
 """
 
 from __future__ import annotations

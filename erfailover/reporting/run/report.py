@@ -149,7 +149,7 @@ class RunReport:
         return max(0.0, float(decision_s) - float(self.result.get("answer_s") or 0.0))
 
     def since_first_write(self, seconds: float) -> float:
-        """Return a time as people are told it: since the first write, not since the command began.
+        """Return a time as a report shows it: since the first write, not since the command began.
 
         What precedes the first write is the operator's answer more than anything else. If there
         is no write, it counts from the decision; if there is none either, from the beginning.

@@ -1,7 +1,7 @@
 """The state of a site before or after a run: as the journal keeps it, as a report shows it. Pure.
 
 The journal keeps what is drawn, not how: the picture is made anew for each report, so that nothing
-that stands in a journal becomes part of a page without being escaped.
+of a journal becomes part of a page without being escaped.
 """
 
 from __future__ import annotations

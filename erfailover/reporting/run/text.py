@@ -101,8 +101,8 @@ def _timeline(report: RunReport) -> Iterator[str]:
     events = list(_milestones(report))
     if len(report.spokes) <= FEW:
         events += [(each.began_s, _step_line(report, each)) for each in report.steps]
-    # A moment stands before the steps that began at the same tenth of a second: times are kept
-    # with unequal precision, and no step begins before the plan is confirmed.
+    # A moment precedes the steps that began at the same tenth of a second, since times are kept
+    # with unequal precision; no step begins before the plan is confirmed.
     events.sort(key=lambda each: round(each[0], 1))
     if report.result.get("decision_s"):
         yield f"{_at(report, report.result['decision_s'])}  plan confirmed"

@@ -55,7 +55,8 @@ def typed(line: str) -> list[str]:
     inside = re.search(r"\$\((erfailover .*?)\)", line)
     words = shlex.split((inside.group(1) if inside else line).replace("\\\n", " "))
     assert words[0] == "erfailover", line
-    return words[1 : words.index(">") if ">" in words else None]
+    ends = [words.index(each) for each in (">", "|") if each in words]
+    return words[1 : min(ends, default=None)]
 
 
 @pytest.mark.parametrize(
