@@ -42,6 +42,11 @@ def printable(text: str, kept: str = "(?!)") -> str:
     return _CLEAN[kept].sub(lambda found: found[1] or _escaped(found[0]), text)
 
 
+def is_one_line(text: str) -> bool:
+    """Whether a text can be printed as it is, on one line."""
+    return "\n" not in text and "\t" not in text and printable(text) == text
+
+
 def _escaped(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code <= LATIN_1 else f"\\u{code:04x}"

@@ -73,6 +73,7 @@ class BlobStore:
         say: tells the operator what is waited for.
         make_credential: called again after a 401, and ``renew_credential`` before it.
         transport: makes what the requests are sent by; the SDK's own if None.
+        agent: what the requests say that they are from, before the SDK's own name.
     """
 
     location: BlobLocation
@@ -84,6 +85,7 @@ class BlobStore:
     make_credential: Callable[[], TokenCredential] = DefaultAzureCredential
     renew_credential: Callable[[], None] = lambda: None
     transport: Callable[[str, float, float], Any] | None = None
+    agent: str | None = None
     renew_every_s: float = LEASE_S / 3
     relied_on_s: float = RELIED_ON_S
     is_cheap: bool = False
@@ -314,6 +316,7 @@ class BlobStore:
             f"{self.location.folder}/journal.jsonl",
             credential=self.make_credential(),
             retry_total=0,
+            user_agent=self.agent,
             **self._connection,
         )
 

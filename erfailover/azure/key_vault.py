@@ -92,6 +92,7 @@ def _client(named: TopologySharedKeys, host: str, access: Access) -> SecretClien
         verify_challenge_resource=of_azure,
         transport=access.transport(named.key_vault),
         retry_total=0,
+        user_agent=access.agent,
     )
 
 

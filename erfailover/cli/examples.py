@@ -76,6 +76,10 @@ EXAMPLES: dict[str, Examples] = {
             "With a report for the incident record, however it ends",
             "erfailover switch --to ipsec --report incident.html",
         ),
+        (
+            "With a ticket and a reason in the journal and the report",
+            'erfailover switch --to ipsec --ticket INC-2231 --reason "Carrier outage"',
+        ),
         ("Back, without being asked", "erfailover switch --to expressroute --yes"),
         ("Take the last switch back, from any state", "erfailover switch --undo"),
     ),
@@ -92,6 +96,10 @@ EXAMPLES: dict[str, Examples] = {
         ("One run with every step and correlation id", "erfailover history 4f1d8a"),
         ("The report of the last run, as a page", "erfailover history --report incident.html"),
         (
+            "Every run of the last month, for another system",
+            "erfailover history --since 30d --format jsonl",
+        ),
+        (
             "The ids of the runs that failed",
             "erfailover history -o tsv --query \"[?outcome=='failed'].id\"",
         ),
@@ -99,6 +107,17 @@ EXAMPLES: dict[str, Examples] = {
     "export": (
         ("The peerings as they are now, as Terraform's code", "erfailover export terraform"),
         ("As Bicep, a file for each resource group", "erfailover export bicep --split peerings"),
+    ),
+    "validate": (
+        ("Whether the site file is valid, without Azure", "erfailover validate"),
+        ("In a pipeline: every problem as JSON", "erfailover validate -o json"),
+    ),
+    "sites": (
+        ("One line for each site file of a folder", "erfailover sites ~/sites"),
+        (
+            "The sites whose other path is not ready",
+            "erfailover sites ~/sites -o tsv --query '[?!ready].site'",
+        ),
     ),
     "drill": (
         ("Fail the primary path on purpose", "erfailover drill start"),
@@ -145,6 +164,10 @@ EXAMPLES: dict[str, Examples] = {
         (
             "fish: once",
             "erfailover completion fish > ~/.config/fish/completions/erfailover.fish",
+        ),
+        (
+            "PowerShell: this line in $PROFILE",
+            "erfailover completion powershell | Out-String | Invoke-Expression",
         ),
     ),
     "help": (

@@ -14,7 +14,6 @@ SYNONYMS = {
     "plan": "switch --to ipsec --dry-run",
     "apply": "switch --plan FILE",
     "check": "doctor",
-    "validate": "doctor",
 }
 """What people type for a command that has another name."""
 

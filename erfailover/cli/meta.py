@@ -9,7 +9,7 @@ import click
 from erfailover.cli.help import Explained
 from erfailover.cli.options import Word, completed, output_of, printed
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
 @click.command(cls=Explained)

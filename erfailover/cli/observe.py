@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,20 @@ import click
 
 from erfailover.cli.help import Explained
 from erfailover.cli.options import (
+    LAB,
     QUIET,
     REPORT,
+    Moment,
     Seconds,
     Word,
     common,
     completed,
     context,
     located,
+    logged,
     of_spokes,
+    output_for,
+    printed,
 )
 
 
@@ -117,18 +123,35 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
 
 @click.command(cls=Explained)
 @click.argument("run", required=False, shell_complete=completed("runs"))
+@click.option(
+    "--since",
+    metavar="MOMENT",
+    type=Moment(),
+    help="Only runs that began since then: a date or time (UTC), or how long ago: 7d, 24h.",
+)
+@click.option(
+    "--format",
+    "export",
+    type=Word(["jsonl"]),
+    help="Print every run in full, one JSON object a line.",
+)
 @REPORT
 @common
-def history(run: str | None, **options: Any) -> None:
+def history(run: str | None, since: datetime | None, export: str | None, **options: Any) -> None:
     """List what was run on the site, or tell RUN in full.
 
     RUN is a run's id, or how it begins: its steps with their times and Azure's correlation ids.
 
     With --report, write the report of RUN, or of the last run, to a file.
     """
+    if since is not None and (run is not None or options["report"] is not None):
+        raise click.UsageError("--since selects runs of the list: leave out RUN and --report.")
+    for name in ("output", "query", "report"):
+        if export is not None and options[name] is not None:
+            raise click.UsageError(f"--format jsonl prints whole runs: leave out --{name}.")
     from erfailover.commands.runs import history as command
 
-    command.run(context(options), run)
+    command.run(context(options), run, since, lines=export is not None)
 
 
 @click.command(cls=Explained)
@@ -148,4 +171,22 @@ def verify(expect: str | None, **options: Any) -> None:
     command.run(context(options), expect)
 
 
-ALL = (status, diagram, doctor, permissions, history, verify)
+@click.command(cls=Explained)
+@click.argument("folder", type=click.Path(path_type=Path))
+@printed
+@logged
+@LAB
+def sites(folder: Path, lab: bool, **options: Any) -> None:
+    """Show one line for each site file in FOLDER.
+
+    The verdict, whether the backup is ready, the last run. All sites are read at once; one that
+    cannot be read has its line with the reason. The exit code is the highest of those that `status`
+    would have for each site.
+    """
+    from erfailover.commands import sites as command
+
+    output = output_for(options, lab=lab)
+    command.run(folder, output, click.get_current_context().obj, lab=lab)
+
+
+ALL = (status, sites, diagram, doctor, permissions, history, verify)

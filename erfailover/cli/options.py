@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from erfailover.errors import is_one_line, printable
+from erfailover.model.moments import since
 from erfailover.reporting.formats import FORMATS
 from erfailover.runtime import logs
 
@@ -16,7 +20,12 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from erfailover.commands.context import Context
+    from erfailover.commands.output import Output
     from erfailover.reporting.formats import Query
+
+LONGEST_REASON = 500
+"""How many characters a reason may have."""
+TICKET = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 CONTEXT = "erfailover.context"
 """Where click keeps the context of the command that runs."""
@@ -77,6 +86,21 @@ def _out_of_range(number: float, least: float | None, most: float | None, unit: 
     return ""
 
 
+class Moment(click.ParamType[datetime]):
+    """A moment in the past: a date, a time, or how long ago."""
+
+    name = "moment"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the moment in UTC; raise ``BadParameter`` if the text names none."""
+        try:
+            return since(str(value), datetime.now(UTC))
+        except ValueError as error:
+            self.fail(f"{printable(str(value))[:80]!r}: {error}.", param, ctx)
+
+
 def completed(by: str) -> Callable[..., list[CompletionItem[str]]]:
     """Complete an option's value with what a function of ``cli.completion`` finds."""
 
@@ -123,19 +147,23 @@ def planned(command: F) -> F:
     return _printed(located(command), (*FORMATS, "az"))
 
 
+SITE = click.option(
+    "--site",
+    "site_file",
+    envvar="ERFAILOVER_SITE",
+    default="erfailover.yaml",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The site file (also ERFAILOVER_SITE).",
+)
+LAB = click.option("--lab", is_flag=True, help="Use the lab, starting it if none runs.")
+
+
 def located(command: F) -> F:
     """Return the options that say which site it is, and those that every command takes."""
     for option in (
-        click.option(
-            "--site",
-            "site_file",
-            envvar="ERFAILOVER_SITE",
-            default="erfailover.yaml",
-            show_default=True,
-            type=click.Path(path_type=Path),
-            help="The site file (also ERFAILOVER_SITE).",
-        ),
-        click.option("--lab", is_flag=True, help="Use the lab, starting it if none runs."),
+        SITE,
+        LAB,
     ):
         command = option(command)
     return logged(command)
@@ -199,6 +227,21 @@ def writes(command: F) -> F:
             help="If the shared state cannot be reached, go on with this machine's own. "
             "Nothing then keeps other machines from writing at the same time.",
         ),
+        click.option(
+            "--ticket",
+            metavar="ID",
+            callback=_ticket,
+            help="The change or incident that this belongs to: kept in the journal, the report and "
+            "the history, and sent to Azure in the user agent. Letters, digits, '.', '_', '-'; at "
+            "most 64.",
+        ),
+        click.option(
+            "--reason",
+            metavar="TEXT",
+            callback=_reason,
+            help="Why this is done: kept in the journal, the report and the history. One line of "
+            f"at most {LONGEST_REASON} characters.",
+        ),
         REPORT,
         QUIET,
         click.option("-y", "--yes", is_flag=True, help="Answer yes to what is asked."),
@@ -213,6 +256,36 @@ QUIET = click.option(
     is_flag=True,
     help="Show the outcome alone, without plan and progress; a question still shows its plan.",
 )
+
+
+def _ticket(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """Return the id of a ticket; it is sent in a header, so that it must be a plain word."""
+    if text is not None and not TICKET.fullmatch(text):
+        raise click.BadParameter(
+            f"expected 1 to 64 of the characters A-Z, a-z, 0-9, '.', '_' and '-', such as "
+            f"CHG0012345; found {printable(text)[:80]!r}."
+        )
+    return text
+
+
+def _reason(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """Return a reason as one line of text that every terminal and page shows as it is."""
+    if text is None:
+        return None
+    reason = text.strip()
+    if not reason:
+        raise click.BadParameter("expected a text, found an empty one.")
+    if len(reason) > LONGEST_REASON:
+        raise click.BadParameter(
+            f"expected at most {LONGEST_REASON} characters, found {len(reason)}."
+        )
+    if not is_one_line(reason):
+        raise click.BadParameter(
+            "expected one line of text, found a line break or another control character."
+        )
+    return reason
+
+
 REPORT = click.option(
     "--report",
     metavar="FILE",
@@ -233,14 +306,11 @@ def of_spokes(command: F) -> F:
     )(command)
 
 
-def context(options: dict[str, Any]) -> Context:
-    """Return what a command is given, from the common options; takes them out of ``options``."""
-    from erfailover.commands.context import Context
+def output_for(options: dict[str, Any], *, lab: bool) -> Output:
+    """Return what a command shows its result on, begin the log, and start the lab if asked to."""
     from erfailover.commands.output import Output
-    from erfailover.commands.site_file import SiteFile
 
     verbosity, as_json = options.pop("verbose"), options.pop("log_format") == "json"
-    lab = options.pop("lab")
     if lab:
         from erfailover.commands.demo import lab_process
 
@@ -251,15 +321,26 @@ def context(options: dict[str, Any]) -> Context:
         quiet=options.pop("quiet", False),
         json_log=as_json,
     )
+    logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else output.log_line)
+    return output
+
+
+def context(options: dict[str, Any]) -> Context:
+    """Return what a command is given, from the common options; takes them out of ``options``."""
+    from erfailover.commands.context import Context
+    from erfailover.commands.site_file import SiteFile
+
+    lab = options.pop("lab")
+    output = output_for(options, lab=lab)
     told = Context(SiteFile(options.pop("site_file"), os.environ, lab), output)
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)
     told.report = options.pop("report", None)
+    told.reason, told.ticket = options.pop("reason", None), options.pop("ticket", None)
     if told.report is not None:
         from erfailover.commands.runs import report_file
 
         report_file.check(told.report)
-    logs.begin(verbosity, as_json=as_json, write=logs.to_stderr if as_json else output.log_line)
     current = click.get_current_context()
     current.meta[CONTEXT] = told
     current.call_on_close(told.close)

@@ -8,7 +8,15 @@ from typing import Any
 import click
 
 from erfailover.cli.help import Explained
-from erfailover.cli.options import Word, common, context, writes
+from erfailover.cli.options import (
+    SITE,
+    Word,
+    common,
+    context,
+    output_of,
+    printed,
+    writes,
+)
 
 
 @click.command(cls=Explained)
@@ -107,4 +115,21 @@ def export(language: str, split: Path | None, **options: Any) -> None:
     command.run(context(options), language, split)
 
 
-ALL = (init, provision, destroy, export)
+@click.command(cls=Explained)
+@printed
+@SITE
+def validate(site_file: Path, **options: Any) -> None:
+    """Check the site file alone: no sign-in, no call to Azure.
+
+    Prints what was read in one line, and warnings. Whether Azure agrees is for `doctor` to say.
+    """
+    from erfailover.commands.output import Output
+    from erfailover.commands.site import validate as command
+
+    output = Output(*output_of(options))
+    command.run(site_file, output)
+    if output.query_failure is not None:
+        raise output.query_failure
+
+
+ALL = (init, provision, destroy, export, validate)

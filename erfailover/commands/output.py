@@ -6,9 +6,10 @@ anything but a terminal gets neither colour nor a terminal's width.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, TextIO, TypeVar
@@ -95,6 +96,11 @@ class Output:
         self.console.print(line, markup=False, style="dim")
 
     @property
+    def is_terminal(self) -> bool:
+        """Whether results are shown on a terminal."""
+        return sys.stdout.isatty()
+
+    @property
     def shows_data(self) -> bool:
         """Whether a result is shown as plain data, or a query selects from it."""
         return self.format != formats.TABLE or self.query is not None
@@ -113,6 +119,12 @@ class Output:
             # The result counts first; the query only decides the exit code afterwards.
             self.query_failure = failure
             self.warn(f"{text}\nerfailover: {failure.message}")
+
+    def print_lines(self, rows: Iterable[Any]) -> None:
+        """Print one JSON object a line on standard output."""
+        for row in rows:
+            sys.stdout.write(f"{json.dumps(row)}\n")
+        sys.stdout.flush()
 
     def confirm(self, question: str) -> None:
         """Ask, unless ``--yes`` was given.

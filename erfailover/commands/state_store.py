@@ -73,6 +73,7 @@ def open_store(
         make_credential=lambda: given.credential,
         renew_credential=given.credential.renew,
         transport=given.transport,
+        agent=given.agent,
     )
     return SharedStore(remote, local, break_glass, say)
 

@@ -61,6 +61,16 @@ class Problem:
         remedy = f"; {self.remedy}" if self.remedy else ""
         return f"{where}{path}expected {self.expected}, found {self.found}{remedy}"
 
+    def data(self) -> dict[str, Any]:
+        """Return the problem as plain data."""
+        return {
+            "line": self.line,
+            "key": dotted(self.keys) or None,
+            "expected": self.expected,
+            "found": self.found,
+            "remedy": self.remedy,
+        }
+
 
 def dotted(keys: Keys) -> str:
     """Return a key path as people write it: ``spokes[0].spoke_to_primary.name``."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from erfailover.errors import printable
+from erfailover.model.azure_context import AzureContext, from_data
 from erfailover.model.command_line import spoke_options
 from erfailover.model.journal_lines import DAMAGED
 
@@ -53,12 +54,16 @@ class RunRecord:
         hint: what to do next, if it failed.
         took_s: how long it took, in seconds of the clock; None if its end was not recorded.
         result: the outcome as the command reported it; empty if it reported nothing.
+        reason: why it was made, in the operator's words; None if none was given.
+        ticket: the change or incident that it belongs to; None if none was given.
+        before, after: the state of the site, to be drawn; None if it was not recorded.
         places: of each spoke that a switch was to move, where it was left: ``target``, ``origin``,
             ``nowhere``, ``changing`` or ``unknown``; ``moving`` if that was not recorded.
         spokes: the spokes that were chosen with ``--spoke``; empty for the whole site.
         way_back_refused: why a switch back would have been refused when it began; None if it
             would not have been, or that is not recorded.
         completes: the run whose spokes it put on their path after that had lost its lease.
+        context: where it worked and as whom; None in records that lack it.
     """
 
     id: str
@@ -84,6 +89,11 @@ class RunRecord:
     spokes: tuple[str, ...] = ()
     way_back_refused: str | None = None
     completes: str | None = None
+    reason: str | None = None
+    ticket: str | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    context: AzureContext | None = None
 
     @property
     def in_flight(self) -> list[StepRecord]:
@@ -155,6 +165,9 @@ def _begun(record: Mapping[str, Any]) -> RunRecord:
         spokes=tuple(printable(str(name)) for name in record.get("spokes") or ()),
         way_back_refused=_text(record, "way_back_refused") or None,
         completes=_text(record, "completes") or None,
+        reason=_text(record, "reason") or None,
+        ticket=_text(record, "ticket") or None,
+        context=from_data(record.get("context")),
     )
 
 
@@ -168,6 +181,8 @@ def _add(run: RunRecord, record: Mapping[str, Any]) -> None:
         run.places[str(record.get("spoke"))] = str(record.get("place"))
     elif event == "crossing":
         run.places |= dict.fromkeys(map(str, record.get("spokes") or ()), "moving")
+    elif event == "states":
+        run.before, run.after = (_mapping(record.get(each)) for each in ("before", "after"))
     elif event in ("done", "failed", "skipped"):
         known = [step for step in run.steps if step.task == record.get("task")]
         if not known and event != "done" and record.get("title"):
@@ -208,6 +223,10 @@ def _accepted(run: RunRecord, record: Mapping[str, Any]) -> None:
 
 def _text(record: Mapping[str, Any], name: str) -> str:
     return printable(str(record.get(name) or ""))
+
+
+def _mapping(value: Any) -> Mapping[str, Any] | None:
+    return value if isinstance(value, Mapping) else None
 
 
 def unfinished(all_runs: Iterable[RunRecord]) -> RunRecord | None:

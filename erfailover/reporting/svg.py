@@ -74,15 +74,15 @@ def points(places: Iterable[tuple[float, float]]) -> str:
     return " ".join(f"{number(x)},{number(y)}" for x, y in places)
 
 
-def file(
+def picture(
     width: float,
     height: float,
     title: str,
     parts: Iterable[Element],
     description: str = "",
     **style: Attribute,
-) -> str:
-    """Return a picture as a file, with its own background: it is read in dark viewers too.
+) -> Element:
+    """Return a picture with its own background: it is read in dark viewers too.
 
     Args:
         width: of the picture.
@@ -94,7 +94,6 @@ def file(
     """
     root = element(
         "svg",
-        xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {number(width)} {number(height)}",
         width=width,
         height=height,
@@ -105,6 +104,13 @@ def file(
     root.extend([words("desc", description)] if description else [])
     root.append(rectangle(0, 0, width, height, fill="#ffffff"))
     root.extend(parts)
+    return root
+
+
+def file(picture: Element) -> str:
+    """Return a picture as the text of a file."""
+    root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", **picture.attrib})
+    root.extend(picture)
     ElementTree.indent(root, " ")
     return markup(root) + "\n"
 

@@ -14,12 +14,14 @@ from tests.support.stage import Stage
 
 COMMANDS = [
     ["init", "--force"],
+    ["validate"],
     ["permissions"],
     ["permissions", "--role-definition", "switch"],
     ["provision", "--dry-run"],
     ["provision", "--yes"],
     ["provision", "--yes"],
     ["status"],
+    ["sites", "."],
     ["doctor"],
     ["export", "bicep"],
     ["verify"],

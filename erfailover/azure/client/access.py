@@ -24,6 +24,7 @@ from azure.identity import (
 )
 from requests.adapters import HTTPAdapter
 
+from erfailover import __version__
 from erfailover.azure.client.bounded_transport import POOLS
 from erfailover.azure.client.clouds import AUTHORITY_VARIABLE, Cloud
 from erfailover.azure.client.request_log import LoggedTransport
@@ -41,6 +42,12 @@ the slowest first answer known is a gateway's, 8 s (recorded)."""
 
 AZ_S = 30
 """How long az, and the other programs of a developer's machine, may take to give a token."""
+
+
+def user_agent(ticket: str | None = None) -> str:
+    """Return what a run says that it is: its version, and the ticket that it belongs to."""
+    product = f"erfailover/{__version__}"
+    return f"{product} ticket/{ticket}" if ticket else product
 
 
 class OneContextAdapter(HTTPAdapter):
@@ -106,12 +113,17 @@ class Access:
     Args:
         cloud: how to reach it.
         tenants: the tenants to sign in to beside that of the credential, and by which credential.
+        agent: what the clients say that they are, before the SDK's own name.
     """
 
     def __init__(
-        self, cloud: Cloud, tenants: Mapping[str, TenantCredential] = MappingProxyType({})
+        self,
+        cloud: Cloud,
+        tenants: Mapping[str, TenantCredential] = MappingProxyType({}),
+        agent: str | None = None,
     ) -> None:
         self.cloud = cloud
+        self.agent = agent or user_agent()
         self._session = requests.Session()
         for scheme in ("https://", "http://"):  # a managed identity's tokens come over HTTP
             self._session.mount(scheme, OneContextAdapter(cloud.ca, pool_maxsize=POOL))

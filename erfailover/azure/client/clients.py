@@ -100,6 +100,7 @@ class Clients:
             "credential_scopes": [cloud.scope],
             "transport": self.access.transport(cloud.endpoint),
             "retry_total": 0,
+            "user_agent": self.access.agent,
             "per_call_policies": [
                 ApiVersionPolicy(cloud.api_versions),
                 PacingPolicy(self.budget),

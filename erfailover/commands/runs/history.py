@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from erfailover.commands.context import Context
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.history import RunRecord, runs
-from erfailover.reporting.run.history import list_text, run_data, run_text
+from erfailover.model.moments import is_before
+from erfailover.reporting.run.history import list_text, run_data, run_text, run_whole
 from erfailover.runtime.state.process import alive
 
 ROWS = "[].[id, began, command, outcome]"
 """The columns of ``-o tsv``."""
 
+NOTHING = "Nothing was ever run on this site from here."
 
-def run(context: Context, wanted: str | None) -> None:
+
+def run(
+    context: Context,
+    wanted: str | None,
+    since: datetime | None = None,
+    *,
+    lines: bool = False,
+) -> None:
     """List the site's runs, show one in full, or write the report of one to a file.
 
     Args:
         context: the invocation; if it names a report file, the report is written there.
         wanted: the id of a run or its first characters; None for the list, or for the report of
             the last run.
+        since: list only runs that began since then; None for all.
+        lines: print each run in full, one JSON object a line.
 
     Raises:
         UsageFailure: no run or several match, or the file cannot be written.
     """
     found = runs(context.records())
+    if since is not None:
+        found = [each for each in found if not is_before(each.began, since)]
     if context.report is not None:
         _report(context, _found(context, found, wanted), context.report)
+    elif lines:
+        whole = found if wanted is None else [_found(context, found, wanted)]
+        context.output.print_lines(run_whole(each, alive) for each in whole)
     elif wanted is None:
         data = [run_data(each, alive) for each in found]
-        context.output.print_result(list_text(found, alive), data, ROWS)
+        nothing = NOTHING if since is None else f"No run began since {since:%Y-%m-%d %H:%M} UTC."
+        context.output.print_result(list_text(found, alive) or nothing, data, ROWS)
     else:
         each = _found(context, found, wanted)
-        one = {**run_data(each, alive), "result": each.result}
-        context.output.print_result(run_text(each, alive), one)
+        context.output.print_result(run_text(each, alive), run_whole(each, alive))
 
 
 def _report(context: Context, run: RunRecord, file: Path) -> None:

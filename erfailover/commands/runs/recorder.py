@@ -18,8 +18,10 @@ from typing import Any
 from erfailover.azure.client.polling import Accepted
 from erfailover.commands.context import Context
 from erfailover.commands.runs import report_file
+from erfailover.commands.runs.site_states import SiteStates
 from erfailover.errors import Failure, Interrupted
 from erfailover.model.history import OPEN, runs
+from erfailover.model.observed import Observed
 from erfailover.model.resource_ids import is_resource_id
 from erfailover.model.tasks import Event, Listener, State
 from erfailover.runtime.clock import Clock
@@ -121,6 +123,7 @@ def recorded(
     journal: Journal | None = None,
     way_back_refused: str | None = None,
     completes: str | None = None,
+    observed: Observed | None = None,
 ) -> Iterator[Recorder]:
     """Record a run from its beginning to its end, however it ends, and report it.
 
@@ -133,8 +136,11 @@ def recorded(
         journal: the journal of a run beside the command's own; the command's own if not given.
         way_back_refused: why a switch back would be refused as of now; None if it would not be.
         completes: the run that lost its lease and whose spokes this one puts on their path.
+        observed: what was read of the site for the plan, gateways included; the state before the
+            run is read for its report if not given.
     """
     journal, clock = journal or context.journal, context.clock
+    states = SiteStates(context, observed) if journal is context.journal else None
     recorder = Recorder(journal, clock, clock.now() if began_s is None else began_s)
     me = this_process(command)
     recorder.note(
@@ -145,7 +151,10 @@ def recorded(
         way_back_refused=way_back_refused,
         completes=completes,
         site=context.site.name,
+        context=context.azure_context.data(),
         digest=digest(plan),
+        reason=context.reason,
+        ticket=context.ticket,
         who=me.user,
         host=me.host,
         pid=me.pid,
@@ -168,6 +177,8 @@ def recorded(
     else:
         recorder.ended("ended", outcome="done")
     finally:
+        if states is not None:
+            states.record(journal)
         _flush(context, journal)
         if journal is context.journal:
             report_file.write(context, journal)

@@ -110,13 +110,17 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
     if plan.writes:
         held = _guard(context, options, plan, observed, hold_time)
         question = f"{held}Switch {subject(site)} to {options.target}?"
+        asked_s = context.clock.now()
         _confirm(context.output, site, options, plan, question)
+        answer_s = context.clock.now() - asked_s
     else:
+        answer_s = 0.0
         others = "other " if plan.left_out else ""
         context.output.info(
             f"No {others}peering has to change for {options.target}; checking the routes."
         )
     target = str(options.target)
+    before = planner.with_leaving_gateway(observed)
     with (
         report_file.shown(context),
         recorded(
@@ -126,9 +130,11 @@ def _run(context: Context, lease: Lease, options: Options) -> None:
             target,
             began_s,
             way_back_refused=why_refused(options.target.other, plan.way_back) or None,
+            observed=before,
         ) as recorder,
     ):
         switch = SwitchRun(context, lease, options, recorder, readings, observed, began_s)
+        switch.outcome.answer_s = answer_s
         probes = chosen_probes.continuous_of(context, observed, options.probes)
         with continuous.asked(context, probes, began_s) as tallies:
             recorder.result = lambda: switch_result.data(site, switch.outcome, tallies)

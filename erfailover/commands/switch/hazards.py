@@ -51,18 +51,18 @@ class Lookout:
 
     def leaves_healthy(self, plan: SwitchPlan, observed: Observed) -> tuple[str, ...]:
         """Return the spokes that a plan takes off a path that is known to work."""
-        both = self._with_leaving_gateway(observed)
+        both = self.with_leaving_gateway(observed)
         if ROLE_OF_PATH[self.target.other] not in both.gateways:
             return ()
         return health.leaves_healthy(self.context.site, both, plan)
 
     def way_back(self, observed: Observed) -> tuple[Claim, ...]:
         """Return what a switch back would be refused for now; empty if it would not be."""
-        both = self._with_leaving_gateway(observed)
+        both = self.with_leaving_gateway(observed)
         return gates.refusals(self.context.site, both, self.target.other)
 
-    def _with_leaving_gateway(self, observed: Observed) -> Observed:
-        """Return what was observed, with the gateway of the hub being left if that was read."""
+    def with_leaving_gateway(self, observed: Observed) -> Observed:
+        """Return an observation with the gateway of the hub being left, as far as it was read."""
         left = self._found.leaving_gateway.value if self._found is not None else None
         if left is None:
             return observed

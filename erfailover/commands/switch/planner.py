@@ -69,6 +69,10 @@ class Planner:
                 return observed, plan
             self._wait(busy, unknown)
 
+    def with_leaving_gateway(self, observed: Observed) -> Observed:
+        """Return an observation with the gateway of the hub being left, as far as it was read."""
+        return self._lookout.with_leaving_gateway(observed)
+
     def plan_again(self, spokes: Collection[str]) -> tuple[Observed, SwitchPlan]:
         """Plan spokes that were left out; wait for operations on them, as long as at the start."""
         clock = self.context.clock

@@ -23,6 +23,7 @@ class Outcome:
         stranded: the spokes that have no path, or for which that could not be read.
         places: where each spoke was left whose break was sent.
         decision_s: until plan confirmed, the operator's answer included.
+        answer_s: how much of that the operator took to answer.
         control_plane_s: until the last spoke used the other hub's gateway, in Azure's words.
         gates_s: until each spoke passed the gate, immediately before it was taken off its path.
         spokes_s: until the arriving hub's gateway originated each spoke's prefixes.
@@ -42,6 +43,7 @@ class Outcome:
     claims: dict[str, tuple[Claim, Claim]] = field(default_factory=dict)
     probes: list[ProbeResult] = field(default_factory=list)
     decision_s: float = 0.0
+    answer_s: float = 0.0
     control_plane_s: float | None = None
     gates_s: dict[str, float] = field(default_factory=dict)
     spokes_s: dict[str, float] = field(default_factory=dict)

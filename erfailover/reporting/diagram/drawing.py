@@ -36,6 +36,8 @@ NARROWEST = 90.0
 """How wide the text of a card is at least."""
 LEGEND_STEP = 26.0
 GAP = 40.0
+LEAST_SCALE = 0.6
+"""As part of a page, a sheet is not shown smaller than this: a page scrolls instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,33 @@ class Block:
 
 
 def draw(sheet: Sheet) -> str:
-    """Return a sheet as SVG; the same sheet gives the same file.
+    """Return a sheet as an SVG file; the same sheet gives the same file.
 
     Raises:
         UsageFailure: what lays it out is not installed.
     """
+    return svg.file(_drawn(sheet, ""))
+
+
+def inline(sheet: Sheet, prefix: str) -> str:
+    """Return a sheet as SVG that is part of a page: as wide as the page, but never illegible.
+
+    Args:
+        sheet: what is drawn.
+        prefix: what ids begin with, so that each is unique on the page.
+
+    Raises:
+        UsageFailure: what lays it out is not installed.
+    """
+    drawn = _drawn(sheet, prefix)
+    least = LEAST_SCALE * float(drawn.attrib.pop("width"))
+    del drawn.attrib["height"]
+    drawn.set("class", "diagram")
+    drawn.set("style", f"min-width: {svg.number(least)}px")
+    return svg.markup(drawn)
+
+
+def _drawn(sheet: Sheet, prefix: str) -> svg.Element:
     blocks = {card.id: _measured(card, sheet.widest) for card in sheet.cards}
     numbers = sorted({card.column for card in sheet.cards})
     columns = [[card.id for card in sheet.cards if card.column == each] for each in numbers]
@@ -86,7 +110,7 @@ def draw(sheet: Sheet) -> str:
             [
                 *_groups(sheet.groups, placed),
                 *_links(sheet.links, placed),
-                *_cards(blocks, placed),
+                *_cards(blocks, placed, prefix),
             ],
             transform=f"translate({svg.number(MARGIN + shift)} {svg.number(MARGIN + head_height)})",
         ),
@@ -94,7 +118,7 @@ def draw(sheet: Sheet) -> str:
     ]
     told = " ".join(note.text for note in sheet.head)
     full = below + legend_height + MARGIN
-    return svg.file(room + 2 * MARGIN, full, sheet.name, parts, told, font_family=FAMILY)
+    return svg.picture(room + 2 * MARGIN, full, sheet.name, parts, told, font_family=FAMILY)
 
 
 def _groups(groups: Sequence[Group], placed: Layout) -> Iterator[svg.Element]:
@@ -147,13 +171,13 @@ def _rows(line: Line, widest: float) -> Iterator[Row]:
         yield Row(text, line, place == 0)
 
 
-def _cards(blocks: dict[str, Block], placed: Layout) -> Iterator[svg.Element]:
+def _cards(blocks: dict[str, Block], placed: Layout, prefix: str) -> Iterator[svg.Element]:
     for name, block in blocks.items():
         card, place = block.card, placed.boxes[name]
         words = " ".join(
             [card.kind, *(["active"] if card.active else []), str(card.mark or "plain")]
         )
-        group = svg.element("g", _card(block, place), class_=words, id=name)
+        group = svg.element("g", _card(block, place), class_=words, id=f"{prefix}{name}")
         yield svg.titled(card.title, group)
 
 

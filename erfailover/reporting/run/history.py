@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from erfailover.model.history import RunRecord
 from erfailover.model.lease import Holder
+from erfailover.reporting.azure_context import heading
 from erfailover.reporting.tables import table
 from erfailover.reporting.way_back import with_reason
 
@@ -61,18 +62,25 @@ def open_text(run: RunRecord, alive: Alive, refused: str | None = None) -> str:
 
 
 def run_data(run: RunRecord, alive: Alive) -> dict[str, Any]:
-    """Return a run as plain data, without its result."""
-    told = {**asdict(run), "outcome": outcome(run, alive)}
-    return {key: value for key, value in told.items() if key != "result"}
+    """Return a run as plain data, without its result and the diagrams of its report."""
+    plain = replace(run, before=None, after=None, result={})
+    told = {**asdict(plain), "outcome": outcome(run, alive)}
+    return {key: value for key, value in told.items() if key not in ("result", "before", "after")}
+
+
+def run_whole(run: RunRecord, alive: Alive) -> dict[str, Any]:
+    """Return a run as plain data, with its result."""
+    return {**run_data(run, alive), "result": run.result}
 
 
 def list_text(found: list[RunRecord], alive: Alive) -> str:
-    """Return the runs as a table, the newest last."""
+    """Return the runs as a table, the newest last; empty if there are none."""
     if not found:
-        return "Nothing was ever run on this site from here."
+        return ""
+    tickets = [each.ticket or "-" for each in found] if any(each.ticket for each in found) else []
     return table(
         "Runs",
-        ("run", "began (UTC)", "who", "command", "outcome", "steps"),
+        ("run", "began (UTC)", "who", "command", "outcome", "steps", *["ticket"][: len(tickets)]),
         [
             (
                 each.id,
@@ -81,8 +89,9 @@ def list_text(found: list[RunRecord], alive: Alive) -> str:
                 each.brief,
                 outcome(each, alive),
                 len(each.steps),
+                *tickets[number : number + 1],
             )
-            for each in found
+            for number, each in enumerate(found)
         ],
     )
 
@@ -94,6 +103,9 @@ def run_text(run: RunRecord, alive: Alive) -> str:
         f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
         f"began {run.began}, ended {run.ended or '-'}",
     ]
+    lines += [f"ticket {run.ticket}"] if run.ticket else []
+    lines += [f"reason: {run.reason}"] if run.reason else []
+    lines += [heading(run.context), f"erfailover {run.context.version}"] if run.context else []
     if run.took_over:
         lines.append(f"took over {run.took_over}")
     if run.message:

@@ -1,7 +1,7 @@
 """The report of a run as one HTML page that needs nothing from elsewhere. Pure.
 
 Names and messages come from site files and from Azure: everything is escaped by Jinja2, but the
-timeline, which is made as XML.
+pictures, which are made as XML.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from erfailover.model.durations import duration
+from erfailover.reporting.azure_context import place
 from erfailover.reporting.run import data, timeline
 from erfailover.reporting.run.report import RunReport
 
@@ -23,15 +24,26 @@ def page(report: RunReport) -> str:
     )
     environment.filters["duration"] = lambda value: "-" if value is None else duration(value)
     environment.filters["seconds"] = lambda value: "-" if value is None else f"{value:.1f}"
+    environment.filters["since"] = lambda value: (
+        None if value is None else report.since_first_write(value)
+    )
+    states = [("before", report.before), ("after", report.after)]
     template = resources.files("erfailover") / "data" / "report.html"
     known = [each for each in report.outages if each.known]
     picture = timeline.picture(report)
     return environment.from_string(template.read_text("utf-8")).render(
         report=report,
         told=data.data(report),
+        context=report.run.context,
+        place=place(report.run.context) if report.run.context else None,
         outages=report.outages,
         worst=max(known, key=lambda each: each.longest_s or 0.0, default=None),
         picture=Markup(picture) if picture else None,
+        states=[
+            (when, state, Markup(diagram) if (diagram := state.diagram(f"{when}/")) else None)
+            for when, state in states
+            if state is not None
+        ],
         left_out=timeline.left_out(report),
         most=timeline.MOST,
     )

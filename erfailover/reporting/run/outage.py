@@ -55,7 +55,7 @@ class Outage:
         }
 
 
-def of_steps(spoke: str, off_s: float, again_s: float | None, until: str) -> Outage:
+def of_steps(spoke: str, off_s: float, again_s: float | None, until: str, after_s: float) -> Outage:
     """Return the outage of the spoke that was longest without a path, as the steps tell it.
 
     Args:
@@ -63,12 +63,13 @@ def of_steps(spoke: str, off_s: float, again_s: float | None, until: str) -> Out
         off_s: when it was taken off its path.
         again_s: when it had a path again; None if that was not seen.
         until: what was seen then, in words.
+        after_s: when it was taken off its path, since the first write.
     """
     how = "By the steps and the gateway's table; a probe with continuous: true measures it."
     if again_s is None:
         told = (
-            f"Outage: not known. {spoke} was taken off its path after {duration(off_s)}, and "
-            f"was not seen to have a path again. {how}"
+            f"Outage: not known. {spoke} was taken off its path {duration(max(0.0, after_s))} "
+            f"after the first write, and was not seen to have a path again. {how}"
         )
         return Outage(False, spoke, False, None, None, ((off_s, None),), told)
     gap_s = round(max(0.0, again_s - off_s), 1)

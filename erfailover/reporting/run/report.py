@@ -21,6 +21,7 @@ from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Path
 from erfailover.planning.switch.procedure import NUMBERED
 from erfailover.reporting.run.outage import Outage, of_probes, of_steps
+from erfailover.reporting.run.site_state import SiteState, from_record
 from erfailover.reporting.words import CHOSEN, join_names, path_name
 
 
@@ -124,6 +125,40 @@ class RunReport:
         failed = {each.spoke: each for each in found if each.record.outcome == "failed"}
         closed = [_taken_back(each, failed.get(each.spoke)) for each in found]
         return tuple(sorted(closed, key=lambda each: each.began_s))
+
+    @cached_property
+    def before(self) -> SiteState | None:
+        """The state of the site before the run; None if it was not recorded."""
+        return from_record(self.run.before)
+
+    @cached_property
+    def after(self) -> SiteState | None:
+        """The state of the site after the run; None if it was not recorded."""
+        return from_record(self.run.after)
+
+    @cached_property
+    def first_write_s(self) -> float | None:
+        """When the first write began, in seconds since the command began; None if there is none."""
+        return min((each.began_s for each in self.steps if each.record.change), default=None)
+
+    @property
+    def decided_in_s(self) -> float | None:
+        """How long the reading and planning of a switch took, without the operator's answer."""
+        decision_s = self.result.get("decision_s")
+        if not decision_s:
+            return None
+        return max(0.0, float(decision_s) - float(self.result.get("answer_s") or 0.0))
+
+    def since_first_write(self, seconds: float) -> float:
+        """Return a time as a report shows it: since the first write, not since the command began.
+
+        What precedes the first write is the operator's answer more than anything else. If there
+        is no write, it counts from the decision; if there is none either, from the beginning.
+        """
+        zero_s = self.first_write_s
+        if zero_s is None:
+            zero_s = float(self.result.get("decision_s") or 0.0)
+        return seconds - zero_s
 
     @property
     def not_begun(self) -> tuple[StepRecord, ...]:
@@ -252,7 +287,8 @@ class RunReport:
             until = f"{gateway} was seen to originate it"
             if worst.shown_s is None and worst.back_s is not None:
                 until = "it was taken back"
-            yield of_steps(worst.name, worst.off_s or 0.0, worst.again_s, until)
+            off_s = worst.off_s or 0.0
+            yield of_steps(worst.name, off_s, worst.again_s, until, self.since_first_write(off_s))
 
     @property
     def began_at(self) -> str:

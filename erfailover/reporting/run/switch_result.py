@@ -29,6 +29,7 @@ def data(site: Site, outcome: Outcome, tallies: Iterable[Tally] = ()) -> dict[st
         "failed": {name: failure.message for name, failure in outcome.failed.items()},
         "left_out": {name: claim.seen for name, claim in outcome.left_out.items()},
         "decision_s": round(outcome.decision_s, 1),
+        "answer_s": round(outcome.answer_s, 1),
         "control_plane_s": _rounded(outcome.control_plane_s),
         "data_plane_s": _rounded(outcome.data_plane_s),
         "verified_s": round(outcome.verified_s, 1),

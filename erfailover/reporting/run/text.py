@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from erfailover.model.claims import Verdict
 from erfailover.model.counting import counted
 from erfailover.model.durations import duration
+from erfailover.reporting.azure_context import heading
 from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.probes import line as probe_line
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
+from erfailover.reporting.screen import PLAIN
 from erfailover.reporting.way_back import with_reason
 from erfailover.reporting.words import join_names, wrap
 
@@ -40,9 +42,16 @@ def whole(report: RunReport) -> str:
     lines += [f"  by {run.who} on {run.host} (process {run.pid})"]
     lines += [f"  began {run.began}, ended {run.ended or '-'}"]
     lines += [f"  took over {run.took_over}"] if run.took_over else []
+    if run.context is not None:
+        where, *others = heading(run.context, PLAIN).splitlines()
+        lines += [f"  {where}", *others, f"  erfailover {run.context.version}"]
+    for state, when in ((report.before, "before"), (report.after, "after")):
+        if state is not None:
+            lines += ["", f"The site {when} the run, read {state.taken_at}", state.verdict]
+            lines += ["", state.text]
     lines += ["", "Every step"]
     for step in report.steps:
-        lines.append(f"{_step_line(step)}: {step.record.outcome}")
+        lines.append(f"{_step_line(report, step)}: {step.record.outcome}")
         if step.record.resource:
             lines.append(f"          {step.record.change} {step.record.resource}")
         lines += [f"          correlation id {each}" for each in step.record.correlation_ids]
@@ -72,9 +81,9 @@ def _others(report: RunReport) -> Iterator[str]:
     steps = report.steps
     if steps:
         yield ""
-        yield "Timeline (since the start of the command)"
+        yield _since(report)
         longest = sorted(steps, key=lambda each: -(each.took_s or 0.0))[: 2 * MANY]
-        yield from (_step_line(each) for each in steps if each in longest)
+        yield from (_step_line(report, each) for each in steps if each in longest)
         if len(steps) > len(longest):
             yield f"          ... and {len(steps) - len(longest)} shorter ones"
 
@@ -89,12 +98,16 @@ def _troubled(spokes: Iterable[SpokeRun]) -> Iterator[str]:
 
 
 def _timeline(report: RunReport) -> Iterator[str]:
-    yield "Timeline (since the start of the command)"
+    yield _since(report)
     events = list(_milestones(report))
     if len(report.spokes) <= FEW:
-        events += [(each.began_s, _step_line(each)) for each in report.steps]
-    # Results have tenths of a second, steps hundredths; of one moment the milestone comes first.
-    yield from (line for _, line in sorted(events, key=lambda each: round(each[0], 1)))
+        events += [(each.began_s, _step_line(report, each)) for each in report.steps]
+    # A moment precedes the steps that began at the same tenth of a second, since times are kept
+    # with unequal precision; no step begins before the plan is confirmed.
+    events.sort(key=lambda each: round(each[0], 1))
+    if report.result.get("decision_s"):
+        yield f"{_at(report, report.result['decision_s'])}  plan confirmed"
+    yield from (line for _, line in events)
     if len(report.spokes) > FEW:
         yield from _slowest(report)
 
@@ -105,10 +118,8 @@ def _milestones(report: RunReport) -> Iterator[tuple[float, str]]:
     many = len(spokes) > FEW
 
     def at(seconds: float, told: str) -> tuple[float, str]:
-        return seconds, f"{_at(seconds)}  {told}"
+        return seconds, f"{_at(report, seconds)}  {told}"
 
-    if result.get("decision_s"):
-        yield at(result["decision_s"], "plan confirmed")
     if many:
         gates = [each.off_s for each in spokes if each.off_s is not None]
         if gates:
@@ -143,8 +154,9 @@ def _slowest(report: RunReport) -> Iterator[str]:
     yield f"Longest without a path, of {len(known)} spokes (from when to when)"
     for each in known[:MANY]:
         yield (
-            f"{duration(each.without_s or 0.0):>12}  {each.name} ({duration(each.off_s or 0.0)} to "
-            f"{duration(each.again_s or 0.0)})"
+            f"{duration(each.without_s or 0.0):>12}  {each.name} "
+            f"({_at(report, each.off_s or 0.0).strip()} to "
+            f"{_at(report, each.again_s or 0.0).strip()})"
         )
     yield from _more(len(known) - MANY, " " * 14)
 
@@ -155,18 +167,26 @@ def _more(count: int, indent: str) -> Iterator[str]:
         yield f"{indent}... and {count} more (use -o json to list all)"
 
 
-def _step_line(step: Step) -> str:
+def _step_line(report: RunReport, step: Step) -> str:
     took = "" if step.took_s is None else f"  ({duration(step.took_s)})"
     tries = f", {step.record.attempts} attempts" if step.record.attempts > 1 else ""
     took = took.replace(")", f"{tries})")
     ended = {"failed": "FAILED: ", "in flight": "NOT ENDED: "}.get(step.record.outcome, "")
     if step.record.title.startswith("take back"):
         ended = ""
-    return _wrapped(f"{_at(step.began_s)}  {ended}{step.record.title}{took}", " " * 14)
+    return _wrapped(f"{_at(report, step.began_s)}  {ended}{step.record.title}{took}", " " * 14)
 
 
-def _at(seconds: float) -> str:
-    return f"{duration(seconds):>12}"
+def _since(report: RunReport) -> str:
+    """Return the heading of the timeline: what its times count from."""
+    first_s = report.first_write_s
+    if first_s is None:
+        return "Timeline"
+    return f"Timeline (since the first write, {duration(first_s)} after the command began)"
+
+
+def _at(report: RunReport, seconds: float) -> str:
+    return f"{duration(max(0.0, report.since_first_write(seconds))):>12}"
 
 
 def _shown(report: RunReport) -> Iterator[str]:
@@ -194,6 +214,10 @@ def _next(report: RunReport) -> Iterator[str]:
         )
     run = report.run
     yield f"Run {run.id}, {report.began_at}, {run.who}@{run.host}"
+    if run.ticket:
+        yield f"Ticket {run.ticket}"
+    if run.reason:
+        yield _wrapped(f"Reason: {run.reason}")
     yield f"For the record: erfailover history {run.id} --report FILE.html"
 
 

@@ -17,17 +17,17 @@ def picture(report: RunReport) -> str | None:
     lanes = [*_probe_lanes(report), *(_spoke_lanes(report) or _step_lanes(report))]
     if not any(lane.bars for lane in lanes):
         return None
-    decided_s = float(report.result.get("decision_s") or 0.0)
+    moments = list(_moments(report))
     bars = [bar for lane in lanes for bar in lane.bars]
-    first_s = min([*(bar.began_s for bar in bars), *([decided_s] if decided_s else [])])
-    last_s = report.last_s
+    first_s = min([*(bar.began_s for bar in bars), *(each.at_s for each in moments)])
+    last_s = report.since_first_write(report.last_s)
     margin_s = 0.02 * max(last_s - first_s, 1.0)
     left = 150.0 if report.is_switch else 330.0
     return svg(
         f"Timeline of {report.run.typed}: {report.headline}",
         lanes,
-        _moments(report),
-        max(0.0, first_s - margin_s),
+        moments,
+        first_s - margin_s,
         last_s + margin_s,
         left,
     )
@@ -48,17 +48,21 @@ def _moments(report: RunReport) -> Iterator[Moment]:
     }
     for key, told in names.items():
         if result.get(key):
-            yield Moment(float(result[key]), f"{told} {duration(result[key])}")
+            at_s = report.since_first_write(float(result[key]))
+            yield Moment(at_s, f"{told} {duration(max(0.0, at_s))}")
 
 
 def _probe_lanes(report: RunReport) -> Iterator[Lane]:
     for each in report.outages:
         if each.measured and each.known:
-            bars = tuple(
-                Bar("lost", began_s, ended_s, title=f"no answer from {precise(began_s)} on")
-                for began_s, ended_s in each.intervals
-            )
+            bars = tuple(_lost(report, *interval) for interval in each.intervals)
             yield Lane(f"probe {each.what}", bars)
+
+
+def _lost(report: RunReport, began_s: float, ended_s: float | None) -> Bar:
+    began_s = report.since_first_write(began_s)
+    ended_s = None if ended_s is None else report.since_first_write(ended_s)
+    return Bar("lost", began_s, ended_s, title=f"no answer from {precise(began_s)} on")
 
 
 def _spoke_lanes(report: RunReport) -> list[Lane]:
@@ -76,22 +80,28 @@ def _badness(spoke: SpokeRun) -> tuple[bool, float]:
 
 def _spoke_bars(report: RunReport, spoke: SpokeRun) -> Iterator[Bar]:
     if spoke.off_s is not None:
+        off_s = report.since_first_write(spoke.off_s)
+        again_s = None if spoke.again_s is None else report.since_first_write(spoke.again_s)
         known = "" if spoke.without_s is None else f", for {precise(spoke.without_s)}"
-        title = f"without a path from {precise(spoke.off_s)} on{known}"
-        yield Bar("without", spoke.off_s, spoke.again_s, title=title)
-    yield from (_bar(each) for each in report.steps if each.spoke == spoke.name)
+        yield Bar(
+            "without", off_s, again_s, title=f"without a path from {precise(off_s)} on{known}"
+        )
+    yield from (_bar(report, each) for each in report.steps if each.spoke == spoke.name)
 
 
 def _step_lanes(report: RunReport) -> list[Lane]:
     longest = sorted(report.steps, key=lambda each: -(each.took_s or 0.0))[:MOST]
-    return [Lane(each.record.title, (_bar(each),)) for each in report.steps if each in longest]
+    shown = [each for each in report.steps if each in longest]
+    return [Lane(each.record.title, (_bar(report, each),)) for each in shown]
 
 
-def _bar(step: Step) -> Bar:
+def _bar(report: RunReport, step: Step) -> Bar:
     kind = str(step.part)
     label = step.label if step.part is not Part.TAKE_BACK else "back"
     if step.record.outcome == "failed":
         kind, label = "failed", f"{label}!"
     took = "its end was not recorded" if step.took_s is None else duration(step.took_s)
-    title = f"{step.record.title}: from {precise(step.began_s)}, {took}, {step.record.outcome}"
-    return Bar(kind, step.began_s, step.ended_s, label, title)
+    began_s = report.since_first_write(step.began_s)
+    ended_s = None if step.ended_s is None else report.since_first_write(step.ended_s)
+    title = f"{step.record.title}: from {precise(began_s)}, {took}, {step.record.outcome}"
+    return Bar(kind, began_s, ended_s, label, title)

@@ -174,7 +174,7 @@ def _axis(
         yield line(x(at_s), top, x(at_s), bottom, class_="grid")
         yield _text(x(at_s), bottom + 16, _moment(at_s), "small", "middle")
         at_s += step_s
-    yield _text(WIDTH - RIGHT, bottom + 33, "since the command began", "small", "end")
+    yield _text(WIDTH - RIGHT, bottom + 33, "since the first write", "small", "end")
 
 
 def _lane(

@@ -71,7 +71,7 @@ def asked(line: str, environment: Mapping[str, str], shell: str = "bash") -> lis
     done = ran([sys.executable, "-m", "erfailover"], {**environment, **protocol})
     assert done.stderr == ""
     lines = [each for each in done.stdout.splitlines() if each]
-    if shell == "zsh":
+    if shell in ("zsh", "powershell"):
         return lines[1::3]
     return [each.partition(",")[2].partition("\t")[0] for each in lines]
 
@@ -116,9 +116,9 @@ def test_bash_completes(shelf: dict[str, str]) -> None:
     assert {line: text.split() for line, text in found.items()} == dict(OFFERED)
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
+@pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])
 @pytest.mark.parametrize("at", [3, 7, 13])
-def test_zsh_and_fish_are_answered_by_their_protocol(
+def test_zsh_fish_and_powershell_are_answered_by_their_protocol(
     at: int, shell: str, shelf: dict[str, str]
 ) -> None:
     line, offered = OFFERED[at]
@@ -143,6 +143,25 @@ def test_zsh_completes(shelf: dict[str, str]) -> None:
     )
     done = ran(["zsh", "-f", "-c", script], shelf)
     assert done.stdout.split()[-1:] == ["vnet1"], done.stderr
+
+
+def test_powershell_is_given_a_script_that_asks_by_the_variable_of_completion(
+    shelf: dict[str, str],
+) -> None:
+    script = ran([sys.executable, "-m", "erfailover", "completion", "powershell"], shelf).stdout
+    assert "Register-ArgumentCompleter -Native -CommandName erfailover" in script
+    assert "$env:_ERFAILOVER_COMPLETE = 'powershell_complete'" in script
+
+
+@pytest.mark.skipif(shutil.which("pwsh") is None, reason="PowerShell is not installed")
+def test_powershell_completes(shelf: dict[str, str]) -> None:
+    script = (
+        "erfailover completion powershell | Out-String | Invoke-Expression\n"
+        "$line = 'erfailover switch --canary v'\n"
+        "(TabExpansion2 $line $line.Length).CompletionMatches.CompletionText\n"
+    )
+    done = ran(["pwsh", "-NoProfile", "-Command", script], shelf)
+    assert done.stdout.split() == ["vnet1"], done.stderr
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def typed(line: str) -> list[str]:
     inside = re.search(r"\$\((erfailover .*?)\)", line)
     words = shlex.split((inside.group(1) if inside else line).replace("\\\n", " "))
     assert words[0] == "erfailover", line
-    return words[1 : words.index(">") if ">" in words else None]
+    ends = [words.index(each) for each in (">", "|") if each in words]
+    return words[1 : min(ends, default=None)]
 
 
 @pytest.mark.parametrize(
@@ -250,3 +251,45 @@ def test_a_number_out_of_range_is_told_in_words(
 ) -> None:
     assert invoke(line.split()) == 2
     assert told in capsys.readouterr().err
+
+
+WRITING = [name for name, command in every() if any(p.name == "take_over" for p in command.params)]
+
+
+def test_every_command_that_writes_takes_a_reason_and_a_ticket() -> None:
+    assert [
+        *("provision", "destroy", "switch", "prestage", "unprestage", "drill start", "drill stop")
+    ] == WRITING
+    for name, command in every():
+        options = {option for each in command.params for option in each.opts}
+        assert ({"--reason", "--ticket"} <= options) is (name in WRITING), name
+
+
+@pytest.mark.parametrize("ticket", ["", " ", "a b", "CHG/1", "x" * 65, "a\n", "é", "a\r\nX: y"])
+def test_a_ticket_is_a_plain_word(ticket: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["switch", "--to", "ipsec", "--ticket", ticket]) == 2
+    assert "expected 1 to 64 of the characters" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("reason", "wrong"),
+    [
+        *(("", "an empty one"), ("   ", "an empty one"), ("x" * 501, "found 501")),
+        *((f"a{each}b", "a control character") for each in "\n\r\t\x1b\x00\x7f\x85"),
+        *((f"a{each}b", "a control character") for each in "\u2028\u202e\u2066\udcff"),
+    ],
+)
+def test_a_reason_is_one_line_of_text(
+    reason: str, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["drill", "stop", "--reason", reason]) == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert wrong.replace("a control", "another control") in err
+
+
+def test_a_moment_that_is_none_says_what_was_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--since", "7x"], ["--since", "7d", "4f1d8a"], ["--format", "json"]):
+        assert invoke(["history", *words]) == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert "expected a date (2026-11-01)" in err
+    assert "leave out RUN" in err

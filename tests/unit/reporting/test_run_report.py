@@ -8,14 +8,20 @@ from typing import Any
 
 import pytest
 
+from erfailover.errors import UsageFailure
 from erfailover.model.history import RunRecord, runs
+from erfailover.model.site import Path
+from erfailover.planning.health import judge
+from erfailover.reporting.diagram import drawing
 from erfailover.reporting.run import data as run_data
-from erfailover.reporting.run import html, timeline
+from erfailover.reporting.run import html, site_state, timeline
 from erfailover.reporting.run import text as run_text
 from erfailover.reporting.run.report import RunReport
 from erfailover.reporting.run.timeline_svg import round_step
+from erfailover.reporting.topology.build import picture
 from tests.support.pages import check_page
 from tests.support.schemas import hold
+from tests.support.sites import observed, on, site
 
 EVIL = "vnet<script>alert(1)</script>&'\""
 
@@ -94,7 +100,7 @@ def test_of_many_spokes_the_slowest_are_drawn_and_all_are_in_a_table() -> None:
     assert all(name in text for name in names)
     told = run_text.text(report)
     assert "Longest without a path, of 100 spokes" in told
-    assert "spoke099 (12 s to 50 s)" in told
+    assert "spoke099 (2 s to 40 s)" in told
     assert len(told.splitlines()) < 60
     assert max(map(len, told.splitlines())) < 80
     (outage,) = report.outages
@@ -119,7 +125,7 @@ def test_a_run_that_died_is_told_from_its_steps_alone() -> None:
         "end was not recorded."
     )
     told = run_text.text(report)
-    assert "Outage: not known. vnet1 was taken off its path after 5 s" in told
+    assert "Outage: not known. vnet1 was taken off its path 4 s after the first write" in told
     assert "NOT ENDED: 4. use it from vnet1" in told
     assert "To go on:   erfailover switch --to ipsec" in told
     assert "To go back: erfailover switch --undo" in told
@@ -181,8 +187,8 @@ def test_the_timeline_tells_without_colours_what_each_bar_is() -> None:
     picture = timeline.picture(RunReport(switched(["vnet1"]))) or ""
     labels = re.findall(r'class="in">([^<]+)<', picture)
     assert labels == ["3", "4"]
-    assert "without a path from 12.0 s on, for 28.0 s" in picture
-    for told in ("3 break", "4 make", "without a path", "decided 9 s", "verified 1 min 20 s"):
+    assert "without a path from 2.0 s on, for 28.0 s" in picture
+    for told in ("3 break", "4 make", "without a path", "decided 0 s", "verified 1 min 10 s"):
         assert told in picture
 
 
@@ -196,8 +202,138 @@ def test_the_plan_is_confirmed_before_the_first_step_although_its_time_is_rounde
     records += step("vnet1/3", "3. disconnect vnet1", 9.2, 11.0)
     result = {"spokes": ["vnet1"], "decision_s": 6.0, "gates_s": {"vnet1": 9.2}, "verified": True}
     lines = run_text.text(RunReport(run(*records, result=result))).splitlines()
-    begin = lines.index("Timeline (since the start of the command)") + 1
+    begin = lines.index("Timeline (since the first write, 6 s after the command began)") + 1
     assert "plan confirmed" in lines[begin]
     assert "1. allow vnet1" in lines[begin + 1]
     assert "disconnected" in lines[begin + 2]
     assert "3. disconnect vnet1" in lines[begin + 3]
+
+
+def test_times_count_from_the_first_write_and_the_answer_is_not_part_of_the_decision() -> None:
+    records = [
+        *step("vnet1/2", "2. prepare it", 310.04, 315.0),
+        *step("vnet1/3", "3. break", 320.0, 325.0),
+        *step("vnet1/4", "4. make", 325.0, 330.0),
+    ]
+    result = {
+        "spokes": ["vnet1"],
+        "verified": True,
+        "decision_s": 310.1,
+        "answer_s": 300.0,
+        "control_plane_s": 330.0,
+        "data_plane_s": 340.0,
+        "verified_s": 410.0,
+        "gates_s": {"vnet1": 319.0},
+        "spokes_s": {"vnet1": 340.0},
+    }
+    report = RunReport(run(*records, result=result))
+    assert report.first_write_s == 310.04
+    assert report.decided_in_s == pytest.approx(10.1)
+    page = html.page(report)
+    tiles = re.findall(r"<div><b>([^<]+)</b>([^<:,]+)", page)
+    assert [(number, what.strip()) for number, what in tiles] == [
+        ("21 s", "outage"),
+        ("1 of 1", "spokes switched"),
+        ("10 s", "decision"),
+        ("20 s", "control plane"),
+        ("30 s", "data plane"),
+        ("1 min 40 s", "verified"),
+    ]
+    text = check_page(page)
+    assert "count from the first write, 5 min 10 s after the command began." in text
+    assert "The operator's answer took 5 min." in text
+    lines = run_text.text(report).splitlines()
+    began = lines.index("Timeline (since the first write, 5 min 10 s after the command began)")
+    moments = [line.strip() for line in lines[began + 1 :]]
+    assert moments[:2] == ["0 s  plan confirmed", "0 s  2. prepare it  (5 s)"]
+    assert moments[2].startswith("9 s  vnet1 disconnected")
+    data = run_data.data(report)
+    hold("report", json.dumps(data))
+    assert (data["decision_s"], data["answer_s"], data["first_write_s"]) == (310.1, 300.0, 310.04)
+    assert data["steps"][0]["began_s"] == 310.0
+
+
+def test_of_a_run_without_a_write_times_count_from_the_decision() -> None:
+    result = {"spokes": ["vnet1"], "verified": True, "decision_s": 70.0, "verified_s": 95.0}
+    report = RunReport(run(result=result))
+    assert report.first_write_s is None
+    assert "<b>25 s</b>verified" in html.page(report)
+
+
+def with_states(names: list[str]) -> RunRecord:
+    """A switch of spokes, with the states before and after it as the journal keeps them."""
+    of = site(*names)
+    pictures = {}
+    for when, path in (("before", Path.EXPRESSROUTE), ("after", Path.IPSEC)):
+        seen = observed(of, on(path, of))
+        made = picture(of, seen, judge(of, seen), {})
+        pictures[when] = json.loads(json.dumps(site_state.record(made)))
+    found = switched(names)
+    found.before, found.after = pictures["before"], pictures["after"]
+    return found
+
+
+def test_a_report_draws_the_site_before_and_after_with_ids_of_their_own() -> None:
+    report = RunReport(with_states(["vnet1"]))
+    page = html.page(report)
+    text = check_page(page)
+    assert page.count('class="diagram"') == 2
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) > 8
+    for when, verdict in (("before", "vnet1 is on ExpressRoute"), ("after", "vnet1 is on IPsec")):
+        assert f"The site {when} the run {verdict}" in text
+    data = run_data.data(report)
+    hold("report", json.dumps(data))
+    assert data["after"]["verdict"].startswith("vnet1 is on IPsec")
+    assert "in use" in data["after"]["text"]
+    whole = run_text.whole(report)
+    assert whole.index("The site before the run") < whole.index("The site after the run")
+    assert data["before"]["text"] in whole
+
+
+def test_a_state_of_a_damaged_or_forged_journal_harms_no_report() -> None:
+    found = with_states([EVIL.replace("/", "")])
+    page = html.page(RunReport(found))
+    check_page(page)
+    assert "<script" not in page
+    for broken in ({}, {"sheet": 3}, {"taken_at": "x", "verdict": "v", "text": "t", "sheet": {}}):
+        found.before = broken
+        report = RunReport(found)
+        assert report.before is None
+        check_page(html.page(report))
+
+
+def test_without_graphviz_a_report_has_the_picture_as_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(sheet: object, prefix: str) -> str:
+        raise UsageFailure("pygraphviz is not installed")
+
+    monkeypatch.setattr(drawing, "inline", missing)
+    page = html.page(RunReport(with_states(["vnet1"])))
+    assert 'class="diagram"' not in page
+    assert "primary hub" in check_page(page)
+
+
+def test_reason_and_ticket_are_in_every_format_and_escaped() -> None:
+    found = switched(["vnet1"])
+    found.reason, found.ticket = EVIL, "INC-2231"
+    report = RunReport(found)
+    page = html.page(report)
+    assert EVIL in check_page(page)
+    assert "<script" not in page
+    assert "INC-2231" in page
+    told = run_text.text(report)
+    assert "Ticket INC-2231" in told
+    assert f"Reason: {EVIL}" in told
+    data = run_data.data(report)
+    assert (data["reason"], data["ticket"]) == (EVIL, "INC-2231")
+
+
+def test_no_table_or_picture_of_a_page_is_wider_than_its_own_scroll_area() -> None:
+    page = html.page(RunReport(with_states([f"spoke{number}" for number in range(30)])))
+    for tag in ("<table>", '<svg class="timeline"', '<svg class="diagram"'):
+        found = [match.start() for match in re.finditer(re.escape(tag.split(" class")[0]), page)]
+        assert found
+        for at in found:
+            assert page[:at].rstrip().endswith('<div class="wide">'), page[at - 60 : at + 40]

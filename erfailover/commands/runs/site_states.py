@@ -1,0 +1,93 @@
+"""The state of the site before and after a run, for the diagrams of its report.
+
+It is read only if a report is wanted, and never holds up a run: a switch hands over what it has
+read for its plan; what cannot be read is left out, and Ctrl-C skips it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from erfailover.commands.context import Context
+from erfailover.errors import Failure
+from erfailover.model.observed import Observed
+from erfailover.planning.health import judge
+from erfailover.reporting.topology.build import picture
+from erfailover.reporting.topology.model import HubPicture, Picture
+from erfailover.runtime.journal import Journal
+
+log = logging.getLogger("erfailover.commands.report_file")
+
+
+@dataclass
+class SiteStates:
+    """The states of the site before and after one run.
+
+    Attributes:
+        context: the invocation.
+        observed: what the run has read of the site for its plan; None to read it now.
+    """
+
+    context: Context
+    observed: Observed | None = None
+    _before: Picture | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self._is_wanted and self.observed is None:
+            self._before = self._read("before")
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self.context.report is not None
+
+    def record(self, journal: Journal) -> None:
+        """Record the state before the run, and the one that is read now. Never fails."""
+        if not self._is_wanted:
+            return
+        kept = {"before": self._drawn(self._before_run), "after": self._drawn(self._after_run)}
+        journal.later("states", **kept)
+
+    def _before_run(self) -> Picture | None:
+        if self.observed is None:
+            return self._before
+        site = self.context.site
+        found = picture(site, self.observed, judge(site, self.observed), {})
+        hubs = tuple(map(_without_connections, found.hubs))
+        return replace(found, hubs=hubs)
+
+    def _after_run(self) -> Picture | None:
+        return self._read("after")
+
+    def _drawn(self, read: Any) -> Mapping[str, Any] | None:
+        from erfailover.reporting.run import site_state
+
+        try:
+            found = read()
+            return None if found is None else site_state.record(found)
+        except Exception:  # a run is not lost for want of a picture of it
+            log.debug("the state of the site could not be drawn", exc_info=True)
+            return None
+
+    def _read(self, when: str) -> Picture | None:
+        """Read the site; None if it cannot be read, there is nothing of it, or Ctrl-C comes."""
+        from erfailover.commands.status import snapshot
+
+        say = self.context.output.info
+        say(f"Reading the state {when} the run for its report (Ctrl-C skips it) ...")
+        try:
+            found = snapshot.read(self.context)
+        except (Failure, KeyboardInterrupt) as problem:
+            why = problem.message if isinstance(problem, Failure) else "skipped"
+            say(f"The report has no state {when} the run: {why}")
+            return None
+        if not found.observed.networks and not found.observed.gateways:
+            return None
+        return found.picture
+
+
+def _without_connections(hub: HubPicture) -> HubPicture:
+    """Return a hub without a word on its connections: a switch does not ask for them."""
+    return replace(hub, gateway=replace(hub.gateway, connections_unknown=None))

@@ -1,0 +1,52 @@
+"""``erfailover validate``: whether a site file is valid, by the file alone.
+
+Calls neither Azure nor a shared store, so that it runs in a pipeline without a sign-in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from erfailover.commands.output import Output
+from erfailover.commands.provision.keys import with_ssh_keys
+from erfailover.config.loader import SiteFileError, load
+from erfailover.config.site_warnings import warnings
+from erfailover.errors import UsageFailure
+from erfailover.model.site import CloudEndpoint, Site
+from erfailover.reporting import site_file
+
+
+def run(path: Path, output: Output) -> None:
+    """Validate a site file, and say what was read.
+
+    Raises:
+        UsageFailure: it is not valid, or cannot be read; with every problem found.
+    """
+    try:
+        site = load(path, {})
+    except SiteFileError as error:
+        if output.shows_data:
+            problems = [each.data() for each in error.problems]
+            output.print_result("", site_file.invalid_data(str(path), problems))
+        raise
+    told = [*warnings(site), *_missing_files(path, site)]
+    output.print_result(
+        site_file.text(str(path), site, told), site_file.data(str(path), site, told)
+    )
+
+
+def _missing_files(path: Path, site: Site) -> Iterator[str]:
+    """Yield the files that the site file names and that are not here; they may be elsewhere.
+
+    An SSH key is needed by who runs ``provision`` alone.
+    """
+    try:
+        with_ssh_keys(site, path)
+    except UsageFailure as failure:
+        yield failure.message.removeprefix(f"{path}: ")
+    cloud = site.cloud
+    if isinstance(cloud, CloudEndpoint) and cloud.ca is not None:
+        file = path.parent / Path(cloud.ca).expanduser()
+        if not file.exists():
+            yield f"cloud.ca names {cloud.ca!r}; there is no such file in {path.parent.resolve()}"

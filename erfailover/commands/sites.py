@@ -1,0 +1,201 @@
+"""``erfailover sites FOLDER``: one line for each site file of a folder, all read at once.
+
+It only reads. A site that cannot be read has its line with the reason, and holds up no other.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from erfailover.commands import output_file
+from erfailover.commands.context import Context, clock_speed
+from erfailover.commands.output import Output, screen
+from erfailover.commands.site_file import SiteFile
+from erfailover.config.loader import SiteFileError
+from erfailover.config.yaml_source import MOST_BYTES
+from erfailover.errors import Failure, UnknownReading, UsageFailure, VerificationFailed, printable
+from erfailover.model.counting import counted
+from erfailover.model.history import RunRecord, runs
+from erfailover.reporting import sites
+from erfailover.reporting.sites import SiteLine
+from erfailover.runtime import input_file
+from erfailover.runtime.clock import Clock, SystemClock, all_at_once
+from erfailover.runtime.state.process import alive
+
+AT_ONCE = 8
+"""So many sites are read at the same time."""
+SUFFIXES = (".yaml", ".yml")
+
+
+class _Silent(Output):
+    """An output that shows no message: of many sites at once, none would say of which it is."""
+
+    def info(self, text: str = "") -> None:
+        """Show nothing."""
+
+
+def run(folder: Path, output: Output, clock: Clock | None, *, lab: bool = False) -> None:
+    """Show every site of a folder in a line.
+
+    Args:
+        folder: where the site files are; folders below it are not looked into.
+        output: where the lines are shown.
+        clock: whose seconds count; None for the machine's own.
+        lab: whether the sites are looked for on the lab.
+
+    Raises:
+        UsageFailure: there is no site file.
+        Failure: a site is not healthy, or could not be read; the exit code is the highest of all.
+    """
+    try:
+        files = list(_site_files(folder, output))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "a name that no folder can have"
+        raise UsageFailure(
+            f"{folder}: expected a folder with site files, found: {why}", "Name the folder."
+        ) from None
+    if not files:
+        raise UsageFailure(
+            f"{folder} has no site file: expected files that end in .yaml and have the key site",
+            "'erfailover init' writes one.",
+        )
+    reading = f"Reading {counted(len(files), 'site')}"
+    if output.console.is_terminal:
+        with output.console.status(reading):
+            lines = _read_all(files, clock, lab=lab)
+    else:
+        output.info(f"{reading} ...")
+        lines = _read_all(files, clock, lab=lab)
+    on = screen(os.environ)
+    width = on.width if output.is_terminal else None
+    output.print_result(sites.text(lines, alive, width), sites.data(lines, alive))
+    _raise_worst(lines)
+
+
+def _site_files(folder: Path, output: Output) -> Iterator[Path]:
+    """Yield the site files of a folder, by name; say which files are none."""
+    others = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or path.is_dir():
+            continue
+        try:
+            is_one = output_file.SITE.is_one(input_file.read(path, MOST_BYTES))
+        except (OSError, ValueError):
+            is_one = True  # its line says why it cannot be read
+        if is_one:
+            yield path
+        else:
+            others.append(path.name)
+    if others:
+        output.info(printable(f"No site files, since they have no key site: {', '.join(others)}"))
+
+
+def _read_all(files: list[Path], clock: Clock | None, *, lab: bool) -> list[SiteLine]:
+    """Read every site, several at once; the lines are in the order of the files."""
+    clock = clock or SystemClock(clock_speed(os.environ))
+    contexts = [Context(SiteFile(each, os.environ, lab), _Silent(), clock=clock) for each in files]
+    accesses = _Accesses()
+    pending, found = deque(contexts), dict[Path, SiteLine]()
+
+    def work() -> None:
+        while True:
+            try:
+                context = pending.popleft()
+            except IndexError:
+                return
+            found[context.site_file.path] = _line(context, accesses)
+
+    try:
+        all_at_once(clock, [work for _ in range(min(AT_ONCE, len(contexts)))])
+    finally:
+        for context in contexts:
+            context.close()
+    return [found[each] for each in files]
+
+
+class _Accesses:
+    """One credential and one pool of connections for all sites of a cloud and its tenants.
+
+    Else each site would sign in by itself, and start az for that.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[str, Context] = {}
+        self._lock = threading.Lock()
+
+    def share(self, context: Context) -> None:
+        """Give a context the access of the first of its kind."""
+        site = context.site_file.described
+        key = f"{site.cloud!r} {sorted(site.tenants.items())!r} {context.site_file.path.parent}"
+        with self._lock:
+            first = self._first.setdefault(key, context)
+            context.__dict__["access"] = first.access
+
+
+def _line(context: Context, accesses: _Accesses) -> SiteLine:
+    """Return what is known of a site; whatever goes wrong is that site's alone."""
+    from erfailover.commands.status import snapshot
+
+    file, name = context.site_file.path.name, None
+    try:
+        name = context.site_file.described.name
+        accesses.share(context)
+        found = snapshot.read(context)
+    except SiteFileError as failure:
+        return SiteLine(file, None, failure.exit_code, problem=_first_problem(failure))
+    except Failure as failure:
+        return SiteLine(file, name, failure.exit_code, problem=failure.message.splitlines()[0])
+    except Exception as error:
+        told = printable(f"a bug in erfailover: {type(error).__name__}: {error}")
+        return SiteLine(file, name, Failure.exit_code, problem=told.splitlines()[0])
+    last, problem = _last_run(context)
+    if found.health.healthy is None:
+        problem = next(iter(found.observed.unknown.values()), problem)
+    codes = {True: 0, False: VerificationFailed.exit_code, None: UnknownReading.exit_code}
+    return SiteLine(
+        file,
+        name,
+        codes[found.health.healthy],
+        found.health,
+        found.picture.drill_runs,
+        last,
+        problem,
+    )
+
+
+def _first_problem(failure: SiteFileError) -> str:
+    """Return the first problem of a site file; `validate` has the others."""
+    first = failure.problems[0]
+    place = f"line {first.line}: " if first.line else ""
+    return printable(place + replace(first, line=None).text("").removeprefix(": "))
+
+
+def _last_run(context: Context) -> tuple[RunRecord | None, str | None]:
+    """Return the last run of a site, or None and why it is not known."""
+    try:
+        every = runs(context.records())
+    except Failure as failure:
+        return None, failure.message.splitlines()[0]
+    return (every[-1] if every else None), None
+
+
+def _raise_worst(lines: list[SiteLine]) -> None:
+    """Raise for the highest exit code, with how many sites it concerns; nothing if all is well."""
+    worst = max(line.exit_code for line in lines)
+    if worst == 0:
+        return
+    bad = [line.site or line.file for line in lines if line.exit_code]
+    named = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if bad[5:] else "")
+    verb = "is" if len(bad) == 1 else "are"
+    failure = Failure(
+        f"{len(bad)} of {counted(len(lines), 'site')} {verb} not healthy or could not be read: "
+        f"{named}",
+        "For the details of one: erfailover status --site FILE",
+    )
+    failure.exit_code = worst
+    raise failure

@@ -1,0 +1,36 @@
+"""What a valid site file may not say on purpose: each is allowed, and worth a second look. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from erfailover.model.site import Site
+
+
+def warnings(site: Site) -> Iterator[str]:
+    """Yield what a site file leaves to chance, each with its consequence and the key to set.
+
+    Args:
+        site: as its file describes it, without the environment's subscription.
+    """
+    if site.needs_subscription and site.subscription is None:
+        yield (
+            "no subscription: commands use AZURE_SUBSCRIPTION_ID, or the default of az, which "
+            "`az account set` changes; set subscription"
+        )
+    if not site.probes:
+        yield "no probes: a switch is verified by routes alone; add probes"
+    elif not any(getattr(each, "continuous", False) for each in site.probes.values()):
+        yield (
+            "no continuous probe: the outage of a switch is estimated, not measured; set "
+            "continuous: true on a probe that runs on this machine"
+        )
+    if site.state is None:
+        yield (
+            "no state: journal and lease are on each machine alone, so that two machines can "
+            "write at the same time; set state"
+        )
+    if site.timing.failback_hold_time_s <= 0:
+        yield (
+            "timing.failback_hold_time_s is 0: a switch back does not wait for a path that flaps"
+        )

@@ -1,0 +1,87 @@
+"""The state of a site before or after a run: as the journal keeps it, as a report shows it. Pure.
+
+The journal keeps what is drawn, not how: the picture is made anew for each report, so that nothing
+of a journal becomes part of a page without being escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from erfailover.errors import UsageFailure, printable
+from erfailover.reporting.diagram import drawing, site
+from erfailover.reporting.diagram.sheet import Sheet
+from erfailover.reporting.screen import Screen
+from erfailover.reporting.status.headline import headline
+from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.topology.model import Picture
+
+SCREEN = Screen(width=80)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """The state of a site at one moment.
+
+    Attributes:
+        taken_at: when it was read.
+        verdict: the first line of a status.
+        text: the picture of a status, as text.
+        sheet: what the diagram shows.
+    """
+
+    taken_at: str
+    verdict: str
+    text: str
+    sheet: Sheet
+
+    def data(self) -> dict[str, Any]:
+        """Return it as plain data, for a report."""
+        return {"taken_at": self.taken_at, "verdict": self.verdict, "text": self.text}
+
+    def diagram(self, prefix: str) -> str | None:
+        """Return it as SVG to be part of a page; None if what lays it out is not installed.
+
+        Args:
+            prefix: what ids begin with, so that each is unique on the page.
+        """
+        try:
+            return drawing.inline(self.sheet, prefix)
+        except UsageFailure:
+            return None
+
+
+def record(picture: Picture) -> dict[str, Any]:
+    """Return the state of a site as the journal keeps it."""
+    verdict = headline(picture.health, drill=picture.drill_runs)
+    state = SiteState(
+        picture.taken_at,
+        verdict,
+        terminal_picture(picture, SCREEN),
+        site.sheet(picture, verdict),
+    )
+    found: dict[str, Any] = _adapter().dump_python(state, mode="json", exclude_defaults=True)
+    return found
+
+
+def from_record(kept: Mapping[str, Any] | None) -> SiteState | None:
+    """Return a state from what a journal keeps; None if it keeps none, or what is none."""
+    if kept is None:
+        return None
+    try:
+        state: SiteState = _adapter().validate_python(dict(kept))
+    except ValueError:
+        return None
+    return SiteState(
+        printable(state.taken_at), printable(state.verdict), printable(state.text), state.sheet
+    )
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter  # takes a tenth of a second: only reports need it
+
+    return TypeAdapter(SiteState)

@@ -1,0 +1,44 @@
+"""What is allowed in a site file and worth a second look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from erfailover.config.site_warnings import warnings
+from erfailover.model.probes import LocalConnect, MachinePing
+from erfailover.model.site import Site, Timing
+from tests.support.sites import site
+
+COMPLETE = replace(
+    site("vnet1"),
+    probes={"erp": LocalConnect(connect="10.5.0.4:443", continuous=True)},
+    state="azblob://account/container/poc",
+)
+
+
+def test_a_site_that_leaves_nothing_to_chance_has_no_warning() -> None:
+    assert list(warnings(COMPLETE)) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (replace(COMPLETE, subscription=None), "no subscription: commands use AZURE_SUBSCRIPTION"),
+        (replace(COMPLETE, probes={}), "no probes: a switch is verified by routes alone"),
+        (
+            replace(COMPLETE, probes={"a": MachinePing(machine="vm1", ping="10.5.0.4")}),
+            "no continuous probe: the outage of a switch is estimated",
+        ),
+        (replace(COMPLETE, state=None), "no state: journal and lease are on each machine alone"),
+        (
+            replace(COMPLETE, timing=Timing(failback_hold_time_s=0.0)),
+            "timing.failback_hold_time_s is 0",
+        ),
+    ],
+    ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
+)
+def test_what_is_left_to_chance_is_named_with_its_consequence(left: Site, told: str) -> None:
+    (warning,) = warnings(left)
+    assert warning.startswith(told)
