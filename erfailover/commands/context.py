@@ -12,15 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from erfailover import __version__
 from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import open_store, state_folder
+from erfailover.config.subscription import AZ_CLOUDS, AzNames, names_in_az
 from erfailover.errors import AzureFailure, UsageFailure
+from erfailover.model.azure_context import AzureContext, identity_of, one_line
 from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
-from erfailover.model.site import Site
+from erfailover.model.site import CloudEndpoint, Site
 from erfailover.planning.peering_names import OtherName, as_observed
 from erfailover.runtime import logs, memory, waits
 from erfailover.runtime.clock import Clock, SystemClock
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from erfailover.azure.client.access import Access
     from erfailover.azure.reader import Reader
     from erfailover.azure.session import Session
+    from erfailover.azure.signed_in import SignedIn
 
 FASTEST = 1e6
 """A clock that runs faster than this is a mistake."""
@@ -64,6 +68,7 @@ class Context:
     other_names: tuple[OtherName, ...] = ()
     clock: Clock = field(default_factory=lambda: SystemClock(clock_speed(os.environ)))
     _observed_site: Site | None = None
+    _signed_in: SignedIn | None = None
 
     @property
     def site(self) -> Site:
@@ -108,6 +113,7 @@ class Context:
         """The connections to the cloud that the site file and the environment name."""
         from erfailover.azure.client.lab_endpoint import insist_on_answer
         from erfailover.azure.session import Session
+        from erfailover.azure.signed_in import SignedIn
 
         memory.while_working()
         subscription, access = self.site_file.subscription, self.access
@@ -115,7 +121,69 @@ class Context:
         log.info("%s; cloud %s", subscription.told, access.cloud.told)
         if subscription.may_change:
             self.output.info(f"{subscription.told}.")
+        if not self.lab_address:
+            asks_name = not self._names_in_az.subscription
+            self._signed_in = SignedIn(access, subscription.id or "", asks_name=asks_name)
         return Session(self.clock, subscription.id or "", access, self._show_wait)
+
+    @property
+    def azure_context(self) -> AzureContext:
+        """Where this command works and as whom, as far as it is known by now."""
+        chosen, known, signed_in = self.site_file.subscription, self._names_in_az, self._signed_in
+        claims = signed_in.claims if signed_in else self._claims_at_hand()
+        tenant = one_line(claims.get("tid") or known.tenant)
+        named = known.subscription or (signed_in.subscription_name if signed_in else "")
+        return AzureContext(
+            site=self.site.name,
+            lab=self.lab_address,
+            speed=getattr(self.clock, "speed", 1.0),
+            subscription=chosen.id or "",
+            subscription_from=chosen.origin,
+            subscription_name=one_line(named),
+            tenant=tenant,
+            tenant_name=one_line(known.domain) if tenant == known.tenant else "",
+            cloud=self._cloud_name,
+            identity=identity_of(claims),
+            version=__version__,
+        )
+
+    @cached_property
+    def lab_address(self) -> str:
+        """``host:port`` of the lab that the command works on; empty on Azure."""
+        from erfailover.azure.client.lab_endpoint import lab_address
+
+        return lab_address(self._endpoint)
+
+    @property
+    def _endpoint(self) -> str:
+        """The management endpoint that the environment or the site file names; often neither."""
+        cloud = self.site_file.described.cloud
+        of_site = cloud.endpoint if isinstance(cloud, CloudEndpoint) else ""
+        return self.environment.get("ERFAILOVER_ENDPOINT") or of_site
+
+    @cached_property
+    def _cloud_name(self) -> str:
+        named = self.site_file.described.cloud_name
+        if not self._endpoint and named is not None:
+            return AZ_CLOUDS[named]
+        name = self.access.cloud.name
+        return AZ_CLOUDS.get(name, name)
+
+    @cached_property
+    def _names_in_az(self) -> AzNames:
+        identifier = self.site_file.subscription.id
+        if not identifier or self._endpoint:
+            return AzNames()
+        return names_in_az(identifier, self.environment)
+
+    def _claims_at_hand(self) -> Mapping[str, Any]:
+        """Return the claims of a token that is in memory; on a lab none is asked for."""
+        if "session" not in self.__dict__:
+            return {}
+        from erfailover.azure.client.raw_request import claims
+
+        token = self.access.credential.at_hand(self.access.cloud.scope)
+        return claims(token.token) if token else {}
 
     @cached_property
     def reader(self) -> Reader:

@@ -91,18 +91,56 @@ def choose(site: Site, file: str, environment: Mapping[str, str]) -> Subscriptio
     )
 
 
+@dataclass(frozen=True, slots=True)
+class AzNames:
+    """What az's profile knows of a subscription; empty if nothing.
+
+    Attributes:
+        subscription: its display name.
+        tenant: the id of its tenant.
+        domain: the default domain of that tenant.
+    """
+
+    subscription: str = ""
+    tenant: str = ""
+    domain: str = ""
+
+
+def names_in_az(subscription: str, environment: Mapping[str, str]) -> AzNames:
+    """Return what az's profile knows of a subscription: no request is needed for that."""
+    try:
+        rows = _profile(_folder_of_az(environment))
+    except (OSError, ValueError, KeyError, TypeError):
+        return AzNames()
+    row = next((each for each in rows if str(each.get("id")).lower() == subscription.lower()), {})
+    keys = ("name", "tenantId", "tenantDefaultDomain")
+    return AzNames(*(str(row.get(key) or "") for key in keys))
+
+
+def _folder_of_az(environment: Mapping[str, str]) -> str:
+    home = Path(environment.get("HOME", "~")).expanduser()
+    return environment.get("AZURE_CONFIG_DIR") or str(home / ".azure")
+
+
+def _profile(folder: str) -> list[dict[str, Any]]:
+    """Return the subscriptions in az's profile.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: there is no profile, or it cannot be read.
+    """
+    read: Any = json.loads((Path(folder) / "azureProfile.json").read_text("utf-8-sig"))
+    return [each for each in read["subscriptions"] if isinstance(each, dict)]
+
+
 def default_of_az(site: Site, environment: Mapping[str, str]) -> tuple[str | None, str]:
     """Return the subscription that az has set, or None and why there is none.
 
     az writes its profile in UTF-8 with a byte order mark (azure-cli 2.91, ``_session.py``). It
     keeps the subscriptions of all clouds in it; one of another cloud than the site's is not taken.
     """
-    folder = environment.get("AZURE_CONFIG_DIR") or str(
-        Path(environment.get("HOME", "~")).expanduser() / ".azure"
-    )
+    folder = _folder_of_az(environment)
     try:
-        read: Any = json.loads((Path(folder) / "azureProfile.json").read_text("utf-8-sig"))
-        rows = [each for each in read["subscriptions"] if isinstance(each, dict)]
+        rows = _profile(folder)
     except FileNotFoundError:
         return None, f"az is not signed in (nothing in {folder})"
     except (OSError, ValueError, KeyError, TypeError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from erfailover.errors import printable
+from erfailover.model.azure_context import AzureContext, from_data
 from erfailover.model.journal_lines import DAMAGED
 
 OPEN = "in flight"
@@ -52,6 +53,7 @@ class RunRecord:
         result: the outcome as the command reported it; empty if it reported nothing.
         places: of each spoke that a switch was to move, where it was left: ``target``, ``origin``,
             ``nowhere``, ``changing`` or ``unknown``; ``moving`` if that was not recorded.
+        context: where it worked and as whom; None in records that lack it.
     """
 
     id: str
@@ -74,6 +76,7 @@ class RunRecord:
     took_s: float | None = None
     result: dict[str, Any] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
+    context: AzureContext | None = None
 
     @property
     def in_flight(self) -> list[StepRecord]:
@@ -133,6 +136,7 @@ def _begun(record: Mapping[str, Any]) -> RunRecord:
         target=record.get("to"),
         digest=_text(record, "digest") or None,
         site=_text(record, "site"),
+        context=from_data(record.get("context")),
     )
 
 

@@ -26,7 +26,7 @@ def insist_on_answer(endpoint: str) -> None:
         AzureFailure: kind CONNECTION; nothing listens there.
     """
     address = urlsplit(endpoint)
-    if not _is_loopback(address.hostname or ""):
+    if not lab_address(endpoint):
         return
     try:
         socket.create_connection(
@@ -39,6 +39,12 @@ def insist_on_answer(endpoint: str) -> None:
             "Start it with `erfailover lab up`, or open a new shell to use Azure "
             "(ERFAILOVER_ENDPOINT is set).",
         ) from None
+
+
+def lab_address(endpoint: str) -> str:
+    """Return ``host:port`` of a lab's endpoint; empty for any other endpoint."""
+    address = urlsplit(endpoint)
+    return address.netloc if _is_loopback(address.hostname or "") else ""
 
 
 def _is_loopback(host: str) -> bool:

@@ -77,6 +77,11 @@ class SharedCredential:
             self._failed = None
             return token
 
+    def at_hand(self, scope: str) -> AccessToken | None:
+        """Return a token that is in memory, and ask for none."""
+        tokens = self._tokens.copy().items()
+        return next((token for (scopes, *_), token in tokens if scopes == (scope,)), None)
+
     def ensure(self, scope: str, lasts_s: float) -> None:
         """Have a token in memory that lasts so long; a shorter one does if no other can be had.
 

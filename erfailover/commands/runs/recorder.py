@@ -138,6 +138,7 @@ def recorded(
         command=command,
         to=target,
         site=context.site.name,
+        context=context.azure_context.data(),
         digest=digest(plan),
         who=me.user,
         host=me.host,

@@ -31,6 +31,7 @@ def data(report: RunReport) -> dict[str, Any]:
         "plan": run.digest,
         "took_over": run.took_over,
         "site": run.site,
+        "context": run.context.data() if run.context else None,
         **(_of_a_switch(report) if report.is_switch else {}),
         "outages": [each.data() for each in report.outages],
         "spokes": [_spoke(each) for each in report.spokes],

@@ -1,0 +1,71 @@
+"""Who is signed in, and what the subscription is called: for people alone, so nothing waits for it.
+
+Both come from a thread of their own, beside the readings of the command. The name costs one request,
+which is not repeated. Whatever fails leaves a name empty.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from azure.core.rest import HttpRequest
+
+from erfailover.azure.client.access import Access
+from erfailover.azure.client.answers import parse
+from erfailover.azure.client.raw_request import claims
+from erfailover.azure.client.tenants import SUBSCRIPTIONS_API
+
+log = logging.getLogger("erfailover.azure.signed_in")
+
+PATIENCE_S = 2.0
+"""How long the first message waits for both, in wall seconds since they were asked for."""
+
+
+class SignedIn:
+    """What is known so far of the identity and the subscription.
+
+    Args:
+        access: gives the token and the connection.
+        subscription: the subscription's id; empty for none.
+        asks_name: whether the subscription's name is asked for.
+    """
+
+    def __init__(self, access: Access, subscription: str, *, asks_name: bool) -> None:
+        self.claims: Mapping[str, Any] = {}
+        self.subscription_name = ""
+        self._access, self._subscription = access, subscription
+        self._asks_name = asks_name and bool(subscription)
+        self._began_s = time.monotonic()
+        self._ended = threading.Event()
+        threading.Thread(target=self._look_up, name="signed-in", daemon=True).start()
+
+    def wait(self) -> None:
+        """Wait until both are known or failed, or ``PATIENCE_S`` have passed since the start."""
+        self._ended.wait(max(0.0, self._began_s + PATIENCE_S - time.monotonic()))
+
+    def _look_up(self) -> None:
+        try:
+            credential = self._access.tenants.credential_of(self._subscription)
+            token = credential.get_token(self._access.cloud.scope).token
+            self.claims = claims(token)
+            if self._asks_name:
+                self.subscription_name = self._read_name(token)
+        except Exception as error:  # the command says what is wrong with its own requests
+            log.debug("the identity or the subscription's name is not known: %s", error)
+        finally:
+            self._ended.set()
+
+    def _read_name(self, token: str) -> str:
+        endpoint = self._access.cloud.endpoint
+        request = HttpRequest(
+            "GET",
+            f"{endpoint}/subscriptions/{self._subscription}",
+            params={"api-version": SUBSCRIPTIONS_API},
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+        )
+        answer = self._access.transport(endpoint).send(request)
+        return str(parse(answer.read()).get("displayName") or "")

@@ -1,0 +1,75 @@
+"""Where a command works, and as whom: site, lab or subscription, tenant, cloud, identity. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from typing import Any
+
+from erfailover.errors import printable
+
+
+@dataclass(frozen=True, slots=True)
+class AzureContext:
+    """Where a command works, and as whom. A text that is not known is empty.
+
+    Attributes:
+        site: the site's name.
+        lab: ``host:port`` of the lab; empty on Azure.
+        speed: how many times faster than the wall the clock runs.
+        subscription: the id of the subscription in which the site's names are resources.
+        subscription_from: where that id comes from: ``site file``, ``AZURE_SUBSCRIPTION_ID``, ...
+        subscription_name: its display name.
+        tenant: the id of the tenant of the sign-in.
+        tenant_name: that tenant's domain.
+        cloud: ``AzureCloud`` and the like, as az calls it, or the host of the endpoint.
+        identity: a user's sign-in name, or an application's id.
+        version: of erfailover.
+    """
+
+    site: str
+    lab: str = ""
+    speed: float = 1.0
+    subscription: str = ""
+    subscription_from: str = ""
+    subscription_name: str = ""
+    tenant: str = ""
+    tenant_name: str = ""
+    cloud: str = ""
+    identity: str = ""
+    version: str = ""
+
+    def data(self) -> dict[str, Any]:
+        """Return the context as plain data, for the journal and for JSON output."""
+        return asdict(self)
+
+
+def from_data(told: Any) -> AzureContext | None:
+    """Return the context that a record of the journal holds; None if it holds none."""
+    if not isinstance(told, Mapping):
+        return None
+    known = {
+        each.name: printable(str(told[each.name]))
+        for each in fields(AzureContext)
+        if each.name != "speed" and told.get(each.name) is not None
+    }
+    speed = told.get("speed")
+    is_number = isinstance(speed, int | float) and isfinite(speed)
+    return AzureContext(**{"site": "", **known}, speed=float(speed) if is_number else 1.0)
+
+
+def identity_of(claims: Mapping[str, Any]) -> str:
+    """Return who a token's claims say is signed in; empty if they do not say.
+
+    The claims are not verified: the name is shown, and nothing rests on it.
+    """
+    users = ("upn", "unique_name", "preferred_username")
+    applications = ("app_displayname", "appid", "azp", "oid")
+    names = applications if claims.get("idtyp") == "app" else (*users, *applications)
+    return next((one_line(claims[name]) for name in names if claims.get(name)), "")
+
+
+def one_line(text: Any) -> str:
+    """Return a name that Azure or a file gave as one line without control characters."""
+    return printable(" ".join(str(text).split()))

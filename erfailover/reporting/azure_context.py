@@ -1,0 +1,78 @@
+"""The first line of what people are shown: where a command works, and as whom. Pure."""
+
+from __future__ import annotations
+
+from erfailover.model.azure_context import AzureContext
+from erfailover.reporting.screen import PLAIN, Screen
+
+SEPARATOR, ASCII_SEPARATOR = "  ·  ", "  |  "
+INDENT = "    "
+LEAST = 12
+"""Letters that are always left of a name."""
+
+
+def heading(context: AzureContext, screen: Screen = PLAIN) -> str:
+    """Return the context in a line, or in several if it is wider than the screen.
+
+    The first line has the site, and the lab or the subscription with its whole id. Lines break
+    between values only; a value that is wider than a line loses its middle.
+    """
+    separator = SEPARATOR if screen.drawing else ASCII_SEPARATOR
+    lines = [separator.join(_site_and_place(context, screen.width - len(separator), screen))]
+    for value in _others(context):
+        shown = shortened(value, screen.width - len(INDENT), screen)
+        joined = f"{lines[-1]}{separator}{shown}"
+        if len(joined) <= screen.width:
+            lines[-1] = joined
+        else:
+            lines.append(INDENT + shown)
+    return "\n".join(lines)
+
+
+def place(context: AzureContext) -> str:
+    """Return the lab, or the subscription with its name and id."""
+    if context.lab:
+        return f"LAB {context.lab}{_speed(context)}"
+    identifier = context.subscription or "no subscription"
+    return (
+        f"{context.subscription_name} ({identifier})"
+        if context.subscription_name
+        else (f"subscription {identifier}")
+    )
+
+
+def shortened(text: str, width: int, screen: Screen = PLAIN) -> str:
+    """Return a text of at most so many columns, its middle left out if it must be."""
+    mark = "…" if screen.drawing else "..."
+    if len(text) <= width:
+        return text
+    kept = max(width - len(mark), 2)
+    return text[: (kept + 1) // 2] + mark + text[len(text) - kept // 2 :]
+
+
+def _site_and_place(context: AzureContext, width: int, screen: Screen) -> tuple[str, str]:
+    """Return both names of the first line in at most so many columns; ids stay whole."""
+    site, where = context.site, place(context)
+    if context.lab or not context.subscription_name:
+        return shortened(site, max(width - len(where), LEAST), screen), where
+    name = context.subscription_name
+    room = width - (len(where) - len(name))
+    if len(site) + len(name) > room:
+        site = shortened(site, max(room - len(name), room // 2, LEAST), screen)
+        name = shortened(name, max(room - len(site), LEAST), screen)
+    return site, f"{name} ({context.subscription or 'no subscription'})"
+
+
+def _others(context: AzureContext) -> list[str]:
+    """Return what follows the lab or the subscription; of a lab nothing is needed."""
+    if context.lab:
+        return []
+    tenant = context.tenant_name or context.tenant
+    az = ["the default of az"] if context.subscription_from == "az" else []
+    named = [f"tenant {tenant}" if tenant else "", context.cloud, context.identity]
+    clock = f"clock {_speed(context).strip(' ()')}" if context.speed != 1.0 else ""
+    return [each for each in (*az, *named, clock) if each]
+
+
+def _speed(context: AzureContext) -> str:
+    return f" (x{context.speed:g})" if context.speed != 1.0 else ""
