@@ -1,7 +1,7 @@
-"""Who is signed in, and what the subscription is called: for people alone, so nothing waits for it.
+"""Who is signed in, and what the subscription is called: shown to people, and no write waits.
 
-Both come from a thread of their own, beside the readings of the command. The name costs one request,
-which is not repeated. Whatever fails leaves a name empty.
+Both come from a thread of their own, beside the readings of the command. The name costs one
+request, which is not repeated. Whatever fails leaves a name empty.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class SignedIn:
 
     def _look_up(self) -> None:
         try:
-            credential = self._access.tenants.credential_of(self._subscription)
+            tenants = self._access.tenants
+            several = tenants.are_several and self._subscription
+            credential = tenants.credential_of(self._subscription) if several else tenants.home
             token = credential.get_token(self._access.cloud.scope).token
             self.claims = claims(token)
             if self._asks_name:

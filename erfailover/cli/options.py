@@ -206,6 +206,7 @@ def context(options: dict[str, Any]) -> Context:
         os.environ.update(lab_process.up())
     output = Output(*output_of(options), options.pop("yes"), as_json)
     told = Context(SiteFile(options.pop("site_file"), os.environ, lab), output)
+    output.heading = told.heading
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)
     told.report = options.pop("report", None)

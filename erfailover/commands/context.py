@@ -25,6 +25,8 @@ from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.site import CloudEndpoint, Site
 from erfailover.planning.peering_names import OtherName, as_observed
+from erfailover.reporting.azure_context import heading
+from erfailover.reporting.screen import Screen
 from erfailover.runtime import logs, memory, waits
 from erfailover.runtime.clock import Clock, SystemClock
 from erfailover.runtime.journal import Journal
@@ -119,12 +121,22 @@ class Context:
         subscription, access = self.site_file.subscription, self.access
         insist_on_answer(access.cloud.endpoint)
         log.info("%s; cloud %s", subscription.told, access.cloud.told)
-        if subscription.may_change:
-            self.output.info(f"{subscription.told}.")
+        self.output.heads_data = subscription.may_change
         if not self.lab_address:
             asks_name = not self._names_in_az.subscription
             self._signed_in = SignedIn(access, subscription.id or "", asks_name=asks_name)
         return Session(self.clock, subscription.id or "", access, self._show_wait)
+
+    def heading(self, on: Screen) -> str:
+        """Return the first line of what people are shown; it waits a moment for the identity."""
+        if self._signed_in is not None:
+            self._signed_in.wait()
+        return heading(self.azure_context, on)
+
+    def head_failure(self) -> None:
+        """Say where the command worked before its failure is shown, unless it has said so."""
+        if "session" in self.__dict__:
+            self.output.head()
 
     @property
     def azure_context(self) -> AzureContext:
@@ -184,6 +196,10 @@ class Context:
 
         token = self.access.credential.at_hand(self.access.cloud.scope)
         return claims(token.token) if token else {}
+
+    def connect(self) -> None:
+        """Begin to use Azure before the first message, which then says who is signed in."""
+        _ = self.session
 
     @cached_property
     def reader(self) -> Reader:

@@ -57,6 +57,12 @@ class SiteFile:
 
         return line_of(self.path, keys)
 
-    def use_site(self, site: Site) -> None:
-        """Use a site whose file is not written yet."""
+    def use_site(self, site: Site, origin: str) -> None:
+        """Use a site whose file is not written yet.
+
+        Args:
+            site: the site, with its subscription.
+            origin: where the subscription comes from: an option.
+        """
         self.__dict__["described"] = site
+        self.__dict__["subscription"] = Subscription(site.subscription, origin)

@@ -7,7 +7,7 @@ from erfailover.commands.output import screen
 from erfailover.commands.probes import runner
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.model.counting import counted
-from erfailover.model.probes import RUN_COMMAND
+from erfailover.model.probes import LOCAL, RUN_COMMAND
 from erfailover.planning.probes.results import ProbeResult, expectations
 from erfailover.reporting import probes as told
 
@@ -33,6 +33,8 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     except ValueError as error:
         raise UsageFailure(f"--expect: {error}") from None
     by_azure = any(isinstance(each, RUN_COMMAND) for each in site.probes.values())
+    if not all(isinstance(each, LOCAL) for each in site.probes.values()):
+        context.connect()
     how = "; Run Command takes about half a minute" if by_azure else ""
     context.output.info(f"Running {counted(len(expected), 'probe')} at once{how} ...")
     results = runner.run(context, expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from erfailover.commands.context import Context
+from erfailover.commands.output import screen
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.history import RunRecord, runs
 from erfailover.reporting.run.history import list_text, run_data, run_text
@@ -31,7 +32,8 @@ def run(context: Context, wanted: str | None) -> None:
     else:
         each = _found(context, found, wanted)
         one = {**run_data(each, alive), "result": each.result}
-        context.output.print_result(run_text(each, alive), one)
+        text = run_text(each, alive, screen(context.environment))
+        context.output.print_result(text, one, heads=each.context is None)
 
 
 def _report(context: Context, run: RunRecord, file: Path) -> None:

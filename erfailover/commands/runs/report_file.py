@@ -11,6 +11,7 @@ from pathlib import Path
 
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
+from erfailover.commands.output import screen
 from erfailover.errors import UsageFailure
 from erfailover.model.history import RunRecord, runs
 from erfailover.reporting.run import data
@@ -90,5 +91,6 @@ def shown(context: Context) -> Iterator[None]:
         run = of(context.journal)
         if run is not None:
             report = RunReport(run)
-            context.output.print_result(run_text.text(report), data.data(report))
+            text = run_text.text(report, screen(context.environment))
+            context.output.print_result(text, data.data(report), heads=False)
             sys.stdout.flush()

@@ -35,6 +35,7 @@ def run_tasks(
         Interrupted: the operator stopped it.
     """
     total = sum(task.run is not None for task in tasks)
+    context.output.head()
     with Progress(context.output.console, context.clock, total) as progress:
         record = recorder.listener(progress.tell)
 

@@ -9,7 +9,9 @@ from erfailover.model.counting import counted
 from erfailover.model.durations import duration
 from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.probes import line as probe_line
+from erfailover.reporting.run.history import heading_lines
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
+from erfailover.reporting.screen import NARROW, Screen
 from erfailover.reporting.words import join_names, wrap
 
 MANY = 10
@@ -20,10 +22,11 @@ FEW = 3
 """Up to this many spokes, every step is in the timeline."""
 
 
-def text(report: RunReport) -> str:
+def text(report: RunReport, screen: Screen = NARROW) -> str:
     """Return what a run came to, for people."""
     return "\n".join(
         [
+            *heading_lines(report.run, screen),
             report.headline,
             *(_switched(report) if report.is_switch else _others(report)),
             *_next(report),
