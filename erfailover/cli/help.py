@@ -30,11 +30,15 @@ class Explained(click.Command):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except Failure:
+        except Failure as failure:
             told = ctx.meta.get(CONTEXT)
-            if told is not None:
-                told.head_failure()
-            raise
+            if told is None:
+                raise
+            told.head_failure()
+            explained = told.explained(failure, str(ctx.info_name))
+            if explained is failure:
+                raise
+            raise explained from failure
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what is at the end of a help."""

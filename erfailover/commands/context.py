@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from erfailover import __version__
+from erfailover.commands.hints import SUGGEST_PROVISION
 from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import open_store, state_folder
 from erfailover.config.subscription import AZ_CLOUDS, AzNames, names_in_az
-from erfailover.errors import AzureFailure, UsageFailure
+from erfailover.errors import AzureFailure, Failure, Kind, UsageFailure
 from erfailover.model.azure_context import AzureContext, identity_of, one_line
 from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.site import CloudEndpoint, Site
 from erfailover.planning.peering_names import OtherName, as_observed
+from erfailover.reporting import misplaced
 from erfailover.reporting.azure_context import heading
 from erfailover.reporting.screen import Screen
 from erfailover.runtime import logs, memory, waits
@@ -137,6 +139,31 @@ class Context:
         """Say where the command worked before its failure is shown, unless it has said so."""
         if "session" in self.__dict__:
             self.output.head()
+
+    def explained(self, failure: Failure, command: str) -> Failure:
+        """Return a failure that names the place that was wrong, and who named it.
+
+        Args:
+            failure: how the command failed.
+            command: its name.
+        """
+        if "session" not in self.__dict__:
+            return failure
+        from erfailover.azure.signed_in import visible_subscriptions
+
+        session = self.session
+        found = misplaced.of_failure(failure, session.misplaced, session.subscription)
+        if found:
+            asks = any(each.kind is not Kind.NOT_OFFERED for each in found)
+            facts = misplaced.Facts(
+                self.azure_context,
+                visible_subscriptions(self.access) if asks else None,
+                self.site_file.origin_of,
+                self.site_file.api_versions_from,
+                self.site.topology is not None and command in SUGGEST_PROVISION,
+            )
+            return misplaced.explained(failure, found, facts)
+        return misplaced.with_missing(failure, tuple(session.missing), self.site_file.origin_of)
 
     @property
     def azure_context(self) -> AzureContext:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from erfailover.config.naming_line import line_that_names
 from erfailover.config.subscription import Subscription, choose
 from erfailover.model.site import Site
 
@@ -56,6 +57,30 @@ class SiteFile:
         from erfailover.config.loader import line_of
 
         return line_of(self.path, keys)
+
+    def origin_of(self, name: str) -> str:
+        """Return who names a subscription, a group or a resource: a line of the site file, ...
+
+        Args:
+            name: as in a resource id; empty if the answer is not known.
+        """
+        chosen = self.subscription
+        is_chosen = name.lower() == (chosen.id or "").lower()
+        if is_chosen and chosen.origin not in ("site file", "resource ids"):
+            return chosen.words
+        line = line_that_names(self.path, name)
+        return f"{self}:{line}" if line else ""
+
+    @property
+    def api_versions_from(self) -> str:
+        """Who names the API versions that requests carry, as a sentence."""
+        if self.described.api_versions:
+            line = self.line(("cloud", "api_versions"))
+            return f"The version is from {self}{f':{line}' if line else ''}."
+        return (
+            "The version is the SDK's own; cloud: api_versions: in the site file names another "
+            "(erfailover doctor says which)."
+        )
 
     def use_site(self, site: Site, origin: str) -> None:
         """Use a site whose file is not written yet.

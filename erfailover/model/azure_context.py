@@ -45,6 +45,14 @@ class AzureContext:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class VisibleSubscription:
+    """A subscription that the identity sees."""
+
+    id: str
+    name: str = ""
+
+
 def from_data(told: Any) -> AzureContext | None:
     """Return the context that a record of the journal holds; None if it holds none."""
     if not isinstance(told, Mapping):

@@ -98,12 +98,19 @@ def read(
         path = f"{permissions.groups(site)[0]}{AUTHORIZATION}/permissions"
         first = reader.ask("GET", path, PERMISSIONS_API)
     except AzureFailure as failure:
-        if failure.kind in CONCERNS_ALL:
+        if failure.kind in CONCERNS_ALL or _concerns_site(failure, site):
             return replace(outside, unreachable=failure.message, remedy=failure.hint)
     met = replace(
         outside, now=began + (now() - began) / 2, identity=_identity(first), date=_date(first)
     )
     return _asked(reader, site, met)
+
+
+def _concerns_site(failure: AzureFailure, site: Site) -> bool:
+    """Whether a failure is about the only subscription of a site."""
+    subscriptions = {subscription_of(each).lower() for each in permissions.groups(site)}
+    whole = (Kind.SUBSCRIPTION_NOT_FOUND, Kind.OTHER_TENANT)
+    return failure.kind in whole and len(subscriptions) == 1 and not site.tenants
 
 
 def _damage(store: Store) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
+from erfailover.commands.hints import not_found_hint
 from erfailover.commands.status import snapshot
 from erfailover.commands.status.png import Renderer, renderer
 from erfailover.errors import UnknownReading, UsageFailure
@@ -43,7 +44,7 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
         why = next(iter(observed.unknown.values()), "no reason was given")
         raise UnknownReading(
             f"nothing of {context.site.name} could be read, so nothing is drawn: {why}",
-            "Is the site provisioned? May you read it? erfailover doctor",
+            not_found_hint(context.site),
         )
     verdict = headline(health)
     sheet = site.sheet(reading.picture, verdict, context.heading(UNFOLDED))
