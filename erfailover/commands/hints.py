@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from erfailover.model.site import Site
 
-SUGGEST_PROVISION = frozenset({"status", "diagram", "doctor", "verify", "export", "start"})
-"""The commands that suggest ``provision`` for a site with a topology; what writes to an existing
-network does not: in a wrong subscription it would build there."""
+SUGGEST_PROVISION = frozenset({"status", "diagram", "doctor", "verify"})
+"""The commands that suggest ``provision`` for a site with a topology. What acts on an existing
+network does not: in a wrong subscription ``provision`` would build another one."""
 
 
 def not_found_hint(site: Site) -> str:

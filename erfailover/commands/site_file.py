@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,11 +20,13 @@ class SiteFile:
         path: the file.
         environment: the environment variables, which may name the subscription.
         lab: whether the command runs on the lab; its subscription replaces the site file's.
+        options: the ids that the command line names, by option, if no file is written yet.
     """
 
     path: Path
     environment: Mapping[str, str]
     lab: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -64,6 +66,9 @@ class SiteFile:
         Args:
             name: as in a resource id; empty if the answer is not known.
         """
+        for option, identifier in self.options.items():
+            if f"{name.lower()}/" in f"{identifier.lower()}/":
+                return option
         chosen = self.subscription
         is_chosen = name.lower() == (chosen.id or "").lower()
         if is_chosen and chosen.origin not in ("site file", "resource ids"):
@@ -82,12 +87,14 @@ class SiteFile:
             "(erfailover doctor says which)."
         )
 
-    def use_site(self, site: Site, origin: str) -> None:
+    def use_site(self, site: Site, options: Mapping[str, str]) -> None:
         """Use a site whose file is not written yet.
 
         Args:
             site: the site, with its subscription.
-            origin: where the subscription comes from: an option.
+            options: the ids that name it on the command line, by option; the first one's
+                subscription is the site's.
         """
         self.__dict__["described"] = site
-        self.__dict__["subscription"] = Subscription(site.subscription, origin)
+        self.__dict__["subscription"] = Subscription(site.subscription, next(iter(options)))
+        self.options = options

@@ -97,8 +97,13 @@ def _seen(failure: AzureFailure, facts: Facts) -> str:
     if failure.kind is Kind.NOT_OFFERED or not subscription:
         return failure.message
     code = f" ({failure.code})" if failure.code else ""
-    named = f"subscription {subscription}{_by(facts.origin_of(subscription))}"
+    name = next((each.name for each in facts.visible or () if each.id == subscription), "")
+    called = f"subscription {name} {subscription}" if name else f"subscription {subscription}"
+    named = f"{called}{_by(facts.origin_of(subscription))}"
     if failure.kind is Kind.GROUP_NOT_FOUND and group:
+        of_both = facts.origin_of(f"/subscriptions/{subscription}/resourceGroups/{group}")
+        if of_both:
+            return f"resource group {group} does not exist in {called}{_by(of_both)}{code}"
         where = f"resource group {group}{_by(facts.origin_of(group))}"
         return f"{where} does not exist in {named}{code}"
     if failure.kind is Kind.OTHER_TENANT:
@@ -137,11 +142,9 @@ def _visible(
 
 def _remedy(failure: AzureFailure, subscription: str, facts: Facts) -> str:
     """Return what to correct, by who named the subscription."""
-    origin = facts.origin_of(subscription)
     if failure.kind is Kind.GROUP_NOT_FOUND:
-        wrong = "Correct the resource group"
-        wrong += f", or the subscription{_by(origin)}." if origin else ", or the subscription."
-        return wrong
+        return "Correct the resource group or the subscription."
+    origin = facts.origin_of(subscription)
     role = "or have a role assigned in it."
     if origin == "AZURE_SUBSCRIPTION_ID":
         return f"Set AZURE_SUBSCRIPTION_ID to another one, {role}"

@@ -78,7 +78,7 @@ def run(context: Context, options: Options) -> None:
     if path.exists() and not options.force:
         raise init.there_already(path)
     stub = _stub(options)
-    context.site_file.use_site(stub, "--primary-hub")
+    context.site_file.use_site(stub, {f"--{role}-hub": hub for role, hub in hubs.items()})
     context.connect()
     context.output.info("Reading both hubs, their gateways and every VNet peered with them ...")
     found = discover(context.reader, hubs, gateways)

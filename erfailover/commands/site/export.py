@@ -18,6 +18,7 @@ from erfailover.commands.output_file import Kind
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.counting import counted
 from erfailover.model.observed import Observed
+from erfailover.model.resource_ids import last_of
 from erfailover.planning.iac import export
 from erfailover.planning.iac.export import Owned
 from erfailover.runtime.clock import all_at_once
@@ -69,7 +70,8 @@ def _read(context: Context) -> list[Owned]:
     missing = [each for each, body in zip(ids, bodies, strict=True) if body is None]
     if missing:
         raise UnknownReading(
-            f"there is no VNet {missing[0]}", "Nothing was printed. Correct the site file."
+            f"{last_of(missing[0])} does not exist in Azure",
+            "Nothing was printed. Correct the site file.",
         )
     networks = {
         id_.lower(): readers_network.network(body or {}, id_)
