@@ -1,6 +1,6 @@
 """Who is signed in, and what the subscription is called: shown to people, and no write waits.
 
-Both come from a thread of their own, beside the readings of the command. The name costs one
+Both come from a separate thread, beside the readings of the command. The name costs one
 request, which is not repeated. Whatever fails leaves a name empty.
 """
 

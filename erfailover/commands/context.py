@@ -136,7 +136,7 @@ class Context:
         return heading(self.azure_context, on)
 
     def head_failure(self) -> None:
-        """Say where the command worked before its failure is shown, unless it has said so."""
+        """Say where the command worked before its failure is shown, unless that was shown."""
         if "session" in self.__dict__:
             self.output.head()
 

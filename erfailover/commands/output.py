@@ -75,7 +75,7 @@ class Output:
     def headed(self, text: str) -> str:
         """Return a result for people whose first line says where the command works.
 
-        A terminal that has that line among the messages is not told again.
+        A terminal that has that line among the messages does not get it twice.
         """
         is_seen = self._is_headed and sys.stdout.isatty() and sys.stderr.isatty()
         if self.heading is None or is_seen:

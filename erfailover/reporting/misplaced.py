@@ -1,6 +1,6 @@
 """What went wrong if a resource was looked for in the wrong place, and what to do. Pure.
 
-Azure's code decides what is said. A message names the subscription or the group, who named it and
+Azure's code decides. A message names the subscription or the group, who named it and
 what the identity sees, once for however many resources were looked for there.
 """
 
