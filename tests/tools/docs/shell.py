@@ -23,6 +23,7 @@ import platformdirs
 ROOT = Path(__file__).parents[3]
 BASH = "/bin/bash"
 USER = "ana"
+LAB_PORT = re.compile(r"\b127\.0\.0\.1:\d{4,5}\b")
 SUBSCRIPTION = re.compile(r"[0-9a-f]{8}([-_])[0-9a-f]{4}(?:\1[0-9a-f]{4}){2}\1[0-9a-f]{12}")
 """An id of a subscription, as in resource ids or, with low lines, in names made of them."""
 
