@@ -58,7 +58,7 @@ def test_the_remedy_follows_who_named_it() -> None:
         ("erfailover.yaml:3", "Correct it in erfailover.yaml:3"),
         ("", "Azure named it, not the site file"),
     ):
-        facts = replace(FACTS, origin_of=lambda name, origin=origin: origin)
+        facts = replace(FACTS, origin_of={WRONG: origin}.__getitem__)
         assert remedy in (explained(refused("a"), [refused("a")], facts).hint or "")
 
 
