@@ -18,6 +18,8 @@ MOST = 4
 """How many subscriptions are named."""
 MOST_MISSING = 3
 
+TO_DOCTOR = "erfailover doctor"
+
 OriginOf = Callable[[str], str]
 """Returns who names a subscription, a group or a resource; empty if that is not known."""
 
@@ -58,8 +60,14 @@ def explained(failure: Failure, found: Sequence[AzureFailure], facts: Facts) -> 
             message = before + seen + after.replace(f"; {seen}", "")
         else:
             message = f"{message}: {seen}"
-    hints = dict.fromkeys(_hint(each, facts) for each in found)
-    return failure.saying(message, " ".join(hints))
+    hints = [*dict.fromkeys(_hint(each, facts) for each in found), _own_hint(failure)]
+    return failure.saying(message, " ".join(filter(None, hints)))
+
+
+def _own_hint(failure: Failure) -> str:
+    """Return what a command advises by itself, unless it only sends the operator to look."""
+    hint = "" if isinstance(failure, AzureFailure) else failure.hint or ""
+    return "" if TO_DOCTOR in hint else hint
 
 
 def of_failure(

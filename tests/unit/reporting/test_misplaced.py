@@ -39,6 +39,13 @@ def test_three_hundred_spokes_of_one_wrong_subscription_are_one_sentence() -> No
     )
 
 
+def test_the_advice_of_a_command_is_kept_unless_it_only_sends_to_doctor() -> None:
+    found = refused("a")
+    for hint, is_kept in (("Name the spokes.", True), ("Check: erfailover doctor", False)):
+        told = explained(UnknownReading(found.message, hint), [found], FACTS)
+        assert (told.hint or "").endswith(hint) is is_kept
+
+
 def test_the_visible_subscriptions_fold_and_the_wrong_one_is_not_among_them() -> None:
     many = tuple(VisibleSubscription(f"id{number}", f"sub{number}") for number in range(9))
     hint = explained(refused("a"), [refused("a")], replace(FACTS, visible=many)).hint or ""
