@@ -124,6 +124,12 @@ class Kind(StrEnum):
     """It took longer than we wait; it may still come about."""
 
 
+MISPLACED = frozenset(
+    {Kind.SUBSCRIPTION_NOT_FOUND, Kind.OTHER_TENANT, Kind.GROUP_NOT_FOUND, Kind.NOT_OFFERED}
+)
+"""The request did not reach the resource: what is wrong is where it was looked for."""
+
+
 class AzureFailure(Failure):
     """Azure refused, failed, or did not answer."""
 
@@ -139,6 +145,7 @@ class AzureFailure(Failure):
         status: int | None = None,
         retry_after_s: float | None = None,
         correlation_id: str | None = None,
+        path: str = "",
     ) -> None:
         super().__init__(message, hint)
         self.kind = kind
@@ -146,6 +153,7 @@ class AzureFailure(Failure):
         self.status = status
         self.retry_after_s = retry_after_s
         self.correlation_id = correlation_id
+        self.path = path
 
     @property
     def may_pass(self) -> bool:

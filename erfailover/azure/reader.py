@@ -64,6 +64,7 @@ class Reader:
             )
         except AzureFailure as failure:
             if failure.kind is Kind.NOT_FOUND or _is_missing_group(failure, where):
+                self._session.missing[resource_id] = None
                 return None
             raise
         return found

@@ -45,6 +45,7 @@ class Session:
         subscription: the default subscription; resource ids may name others.
         waiting: called before each retry.
         budget: how many requests the run may still send.
+        missing: the ids of what was looked for and does not exist.
     """
 
     def __init__(
@@ -54,10 +55,16 @@ class Session:
         self.subscription = subscription
         self.waiting = waiting
         self.budget = Budget(clock)
+        self.missing: dict[str, None] = {}
         self._access = access
         self._contact = Contact()
         self._clients: dict[tuple[str, Guard | None], Clients] = {}
         self._lock = threading.Lock()
+
+    @property
+    def misplaced(self) -> tuple[AzureFailure, ...]:
+        """The failures of requests that did not reach a resource."""
+        return tuple(self._contact.misplaced.values())
 
     def clients(self, subscription: str, guard: Guard | None = None) -> Clients:
         """Return the SDK's clients for a subscription.

@@ -1,7 +1,7 @@
-"""Who is signed in, and what the subscription is called: for people alone, so nothing waits for it.
+"""Who is signed in, and what the subscription is called: shown to people, and no write waits.
 
-Both come from a thread of their own, beside the readings of the command. The name costs one request,
-which is not repeated. Whatever fails leaves a name empty.
+Both come from a separate thread, beside the readings of the command. The name costs one
+request, which is not repeated. Whatever fails leaves a name empty.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from erfailover.azure.client.access import Access
 from erfailover.azure.client.answers import parse
 from erfailover.azure.client.raw_request import claims
 from erfailover.azure.client.tenants import SUBSCRIPTIONS_API
+from erfailover.model.azure_context import VisibleSubscription, one_line
 
 log = logging.getLogger("erfailover.azure.signed_in")
 
+ASK_S = 5.0
+"""How long a connection and an answer may take, in wall seconds."""
 PATIENCE_S = 2.0
 """How long the first message waits for both, in wall seconds since they were asked for."""
 
@@ -49,7 +52,9 @@ class SignedIn:
 
     def _look_up(self) -> None:
         try:
-            credential = self._access.tenants.credential_of(self._subscription)
+            tenants = self._access.tenants
+            several = tenants.are_several and self._subscription
+            credential = tenants.credential_of(self._subscription) if several else tenants.home
             token = credential.get_token(self._access.cloud.scope).token
             self.claims = claims(token)
             if self._asks_name:
@@ -60,12 +65,33 @@ class SignedIn:
             self._ended.set()
 
     def _read_name(self, token: str) -> str:
-        endpoint = self._access.cloud.endpoint
-        request = HttpRequest(
-            "GET",
-            f"{endpoint}/subscriptions/{self._subscription}",
-            params={"api-version": SUBSCRIPTIONS_API},
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+        row = _ask(self._access, f"/subscriptions/{self._subscription}", token)
+        return str(row.get("displayName") or "")
+
+
+def visible_subscriptions(access: Access) -> tuple[VisibleSubscription, ...] | None:
+    """Return the subscriptions that the identity sees, by one request; None if it fails."""
+    try:
+        token = access.credential.get_token(access.cloud.scope).token
+        rows = _ask(access, "/subscriptions", token)["value"]
+        return tuple(
+            VisibleSubscription(str(row["subscriptionId"]), one_line(row.get("displayName") or ""))
+            for row in rows
         )
-        answer = self._access.transport(endpoint).send(request)
-        return str(parse(answer.read()).get("displayName") or "")
+    except Exception as error:  # it is a hint beside a failure, which counts
+        log.debug("the subscriptions of the identity are not known: %s", error)
+        return None
+
+
+def _ask(access: Access, path: str, token: str) -> dict[str, Any]:
+    """Return what Azure answers to one GET; no clients are needed, and nothing is repeated."""
+    endpoint = access.cloud.endpoint
+    request = HttpRequest(
+        "GET",
+        f"{endpoint}{path}",
+        params={"api-version": SUBSCRIPTIONS_API},
+        headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+    )
+    answer = access.transport(endpoint, ASK_S, ASK_S).send(request)
+    found = parse(answer.read())
+    return found if isinstance(found, dict) else {}

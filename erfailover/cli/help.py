@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import click
+
+from erfailover.cli.options import CONTEXT
+from erfailover.errors import Failure
 
 SYNONYMS = {
     "failover": "switch --to ipsec",
@@ -19,7 +23,21 @@ SYNONYMS = {
 
 
 class Explained(click.Command):
-    """A command whose help ends with its examples."""
+    """A command whose help ends with its examples, and whose failures say where it worked."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            told = ctx.meta.get(CONTEXT)
+            if told is None:
+                raise
+            told.head_failure()
+            explained = told.explained(failure, str(ctx.info_name))
+            if explained is failure:
+                raise
+            raise explained from failure
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what is at the end of a help."""

@@ -333,6 +333,7 @@ def context(options: dict[str, Any]) -> Context:
     lab = options.pop("lab")
     output = output_for(options, lab=lab)
     told = Context(SiteFile(options.pop("site_file"), os.environ, lab), output)
+    output.heading = told.heading
     told.take_over = options.pop("take_over", False)
     told.break_glass = options.pop("break_glass", False)
     told.report = options.pop("report", None)

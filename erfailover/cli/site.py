@@ -64,6 +64,7 @@ def init(force: bool, from_azure: bool, **options: Any) -> None:
         from erfailover.commands.site import init as command
 
         given = context(options)
+        given.output.heading = None
         command.run(given.site_file, given.output, force=force)
         return
     if not told["primary_hub"] or not told["backup_hub"]:

@@ -18,17 +18,21 @@ from typing import TYPE_CHECKING, Any
 from erfailover import __version__
 from erfailover.commands.activity import Activities, Activity
 from erfailover.commands.chosen_spokes import known_spokes
+from erfailover.commands.hints import SUGGEST_PROVISION
 from erfailover.commands.output import Output
 from erfailover.commands.site_file import SiteFile
 from erfailover.commands.state_store import open_store, state_folder
 from erfailover.config.subscription import AZ_CLOUDS, AzNames, names_in_az
-from erfailover.errors import AzureFailure, UsageFailure
+from erfailover.errors import AzureFailure, Failure, Kind, UsageFailure
 from erfailover.model.azure_context import AzureContext, identity_of, one_line
 from erfailover.model.durations import duration
 from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
 from erfailover.model.site import CloudEndpoint, Site
 from erfailover.planning.peering_names import OtherName, as_observed
+from erfailover.reporting import misplaced
+from erfailover.reporting.azure_context import heading
+from erfailover.reporting.screen import Screen
 from erfailover.runtime import logs, memory, waits
 from erfailover.runtime.clock import Clock, SystemClock
 from erfailover.runtime.journal import Journal
@@ -174,12 +178,47 @@ class Context:
         subscription, access = self.site_file.subscription, self.access
         insist_on_answer(access.cloud.endpoint)
         log.info("%s; cloud %s", subscription.told, access.cloud.told)
-        if subscription.may_change:
-            self.output.info(f"{subscription.told}.")
+        self.output.heads_data = subscription.may_change
         if not self.lab_address:
             asks_name = not self._names_in_az.subscription
             self._signed_in = SignedIn(access, subscription.id or "", asks_name=asks_name)
         return Session(self.clock, subscription.id or "", access, self._show_wait)
+
+    def heading(self, on: Screen) -> str:
+        """Return the first line of what people are shown; it waits a moment for the identity."""
+        if self._signed_in is not None:
+            self._signed_in.wait()
+        return heading(self.azure_context, on)
+
+    def head_failure(self) -> None:
+        """Say where the command worked before its failure is shown, unless that was shown."""
+        if "session" in self.__dict__:
+            self.output.head()
+
+    def explained(self, failure: Failure, command: str) -> Failure:
+        """Return a failure that names the place that was wrong, and who named it.
+
+        Args:
+            failure: how the command failed.
+            command: its name.
+        """
+        if "session" not in self.__dict__:
+            return failure
+        from erfailover.azure.signed_in import visible_subscriptions
+
+        session = self.session
+        found = misplaced.of_failure(failure, session.misplaced, session.subscription)
+        if found:
+            asks = any(each.kind is not Kind.NOT_OFFERED for each in found)
+            facts = misplaced.Facts(
+                self.azure_context,
+                visible_subscriptions(self.access) if asks else None,
+                self.site_file.origin_of,
+                self.site_file.api_versions_from,
+                self.site.topology is not None and command in SUGGEST_PROVISION,
+            )
+            return misplaced.explained(failure, found, facts)
+        return misplaced.with_missing(failure, tuple(session.missing), self.site_file.origin_of)
 
     @property
     def azure_context(self) -> AzureContext:
@@ -239,6 +278,10 @@ class Context:
 
         token = self.access.credential.at_hand(self.access.cloud.scope)
         return claims(token.token) if token else {}
+
+    def connect(self) -> None:
+        """Begin to use Azure before the first message, which then says who is signed in."""
+        _ = self.session
 
     @cached_property
     def reader(self) -> Reader:

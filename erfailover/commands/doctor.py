@@ -40,8 +40,10 @@ def run(context: Context) -> None:
     found = verdict_of(lines)
     if found is Verdict.FAILS:
         names = list(dict.fromkeys(each.name for each in lines if each.fails))
+        verb = "fails" if len(names) == 1 else "fail"
         raise Refused(
-            f"{counted(len(names), 'check')} fail: {', '.join(names)}", "Each has its remedy above."
+            f"{counted(len(names), 'check')} {verb}: {', '.join(names)}",
+            "Each has its remedy above.",
         )
     if found is Verdict.UNKNOWN:
         unknown = (each for each in lines if each.required and each.verdict is Verdict.UNKNOWN)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from erfailover.model.site import Site
 
+SUGGEST_PROVISION = frozenset({"status", "diagram", "doctor", "verify"})
+"""The commands that suggest ``provision`` for a site with a topology. What acts on an existing
+network does not: in a wrong subscription ``provision`` would build another one."""
+
 
 def not_found_hint(site: Site) -> str:
     """Return what to check if nothing of a site was found; only a topology can be provisioned."""

@@ -41,6 +41,9 @@ class Output:
         quiet: show the outcome alone, and what a question is about.
         json_log: log the messages on standard error as JSON.
         query_failure: why the query could not be applied to the result.
+        heading: returns where the command works and as whom, as lines for a screen; None if it
+            concerns no site.
+        heads_data: whether the heading precedes plain data too, on standard error.
     """
 
     format: str = formats.TABLE
@@ -49,6 +52,9 @@ class Output:
     json_log: bool = False
     query_failure: UsageFailure | None = None
     quiet: bool = False
+    heading: Callable[[Screen], str] | None = None
+    heads_data: bool = False
+    _is_headed: bool = field(default=False, init=False)
     _unshown: list[RenderableType] = field(default_factory=list)
 
     @cached_property
@@ -69,10 +75,11 @@ class Output:
     def info(self, text: str = "") -> None:
         """Print a message on standard error, unless only the outcome is wanted."""
         if not self.quiet:
-            self.console.print(text, markup=False)
+            self.warn(text)
 
     def warn(self, text: str) -> None:
         """Print a message on standard error that must not be missed."""
+        self.head()
         self.console.print(text, markup=False)
 
     def present(self, subject: RenderableType) -> None:
@@ -84,12 +91,31 @@ class Output:
         if self.quiet:
             self._unshown.append(subject)
         else:
+            self.head()
             self.console.print(subject, markup=False)
 
     def _show_subject(self) -> None:
         for each in self._unshown:
             self.console.print(each, markup=False)
         self._unshown.clear()
+
+    def head(self) -> None:
+        """Say where the command works, before the first message on standard error."""
+        if self.heading is not None and not self._is_headed:
+            self._is_headed = True
+            told = self.heading(screen(os.environ, sys.stderr))
+            self.console.print(told, markup=False)
+
+    def headed(self, text: str) -> str:
+        """Return a result for people whose first line says where the command works.
+
+        A terminal that has that line among the messages does not get it twice.
+        """
+        is_seen = self._is_headed and sys.stdout.isatty() and sys.stderr.isatty()
+        if self.heading is None or is_seen:
+            return text
+        self._is_headed = True
+        return f"{self.heading(_screen())}\n{text}"
 
     def log_line(self, line: str) -> None:
         """Write a line of the log, above what is shown live."""
@@ -105,14 +131,19 @@ class Output:
         """Whether a result is shown as plain data, or a query selects from it."""
         return self.format != formats.TABLE or self.query is not None
 
-    def print_result(self, text: str, data: Any, rows: str = "") -> None:
+    def print_result(self, text: str, data: Any, rows: str = "", *, heads: bool = True) -> None:
         """Print a result on standard output, in the format asked for.
 
         Args:
             text: the result for people.
             data: the result as plain data.
             rows: the query for ``tsv`` without another: the columns that people want.
+            heads: whether to say first where the command works; a document says it itself.
         """
+        if not self.shows_data and heads:
+            text = self.headed(text)
+        elif self.shows_data and self.heads_data:
+            self.head()
         try:
             show(text, data, self.format, self.query, rows)
         except UsageFailure as failure:
@@ -145,10 +176,16 @@ class Output:
         import click
 
         _insist_on_terminal(unanswered, hint)
+        self._head_question()
         self._show_subject()
         answer = _prompt(partial(click.confirm, printable(question), default=False, err=True))
         if not answer:
             raise Refused("Nothing was changed.")
+
+    def _head_question(self) -> None:
+        """Say where the command works right above a question: a plan may have scrolled it away."""
+        self._is_headed = False
+        self.head()
 
     def confirm_planned(self, question: str, healthy: str, *, planned: bool) -> None:
         """Ask whether to leave a path that works; ``--yes`` alone does not answer that.
@@ -170,14 +207,14 @@ class Output:
             "To leave a healthy path without a prompt, use --yes --planned.",
         )
 
-    def confirm_by_name(self, question: str, name: str, given: str | None, option: str) -> None:
-        """Have a name typed, if ``--yes`` would be too easy.
+    def confirm_by_name(self, question: str, name: str, given: str | None, hint: str) -> None:
+        """Have a name typed: of what cannot be taken back, a yes would be too easy.
 
         Args:
             question: what is about to be done.
             name: what must be typed.
             given: what was typed on the command line; None for nothing.
-            option: with which option that is done.
+            hint: how to go ahead without a prompt.
 
         Raises:
             Refused: another name was typed, or the command cannot prompt.
@@ -187,8 +224,9 @@ class Output:
 
             _insist_on_terminal(
                 f"{question} Cannot prompt: standard input is not a terminal.",
-                f"To go ahead without being asked: {option} {name} (--yes is not enough).",
+                hint,
             )
+            self._head_question()
             self._show_subject()
             self.warn(question)
             ask = partial(click.prompt, err=True, default="", show_default=False)
@@ -196,7 +234,7 @@ class Output:
         if given != name:
             raise Refused(
                 f"expected the name {name}, found {given!r}. Nothing was changed.",
-                "Type the name exactly as it is in Azure.",
+                "Type the name exactly as it is shown.",
             )
 
 
@@ -239,7 +277,7 @@ def show(text: str, data: Any, format_: str, query: Query | None = None, rows: s
 
 
 def _screen() -> Screen:
-    """Return what a result is shown on; the table of a query is not folded if it is piped."""
+    """Return what a result is shown on; what is piped is not folded."""
     found = screen(os.environ)
     return found if sys.stdout.isatty() else replace(found, width=UNFOLDED)
 

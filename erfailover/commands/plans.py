@@ -21,6 +21,7 @@ from erfailover.reporting.plan import az_script
 from erfailover.reporting.plan import document as plan_document
 from erfailover.reporting.plan import text as plan_text
 from erfailover.reporting.plan.style import styled
+from erfailover.reporting.screen import Screen
 from erfailover.runtime import input_file
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -40,14 +41,15 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
         output_file.write(out, plan_document.text_of(whole), output_file.PLAN)
     text = plan_text.text(site, plan)
     if context.output.format == "az":
-        script = az_script.script(site, plan, observed, str(whole["digest"]))
+        where = context.heading(Screen(drawing=False))
+        script = az_script.script(site, plan, observed, str(whole["digest"]), where)
         show_result(script, whole, formats.TABLE)
     elif (
         context.output.format == formats.TABLE
         and context.output.query is None
         and sys.stdout.isatty()
     ):
-        CleanConsole(highlight=False, soft_wrap=True).print(styled(text))
+        CleanConsole(highlight=False, soft_wrap=True).print(styled(context.output.headed(text)))
     else:
         context.output.print_result(text, whole)
     if out is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from erfailover.config.naming_line import line_that_names
 from erfailover.config.subscription import Subscription, choose
 from erfailover.model.site import Site
 
@@ -19,11 +20,13 @@ class SiteFile:
         path: the file.
         environment: the environment variables, which may name the subscription.
         lab: whether the command runs on the lab; its subscription replaces the site file's.
+        options: the ids that the command line names, by option, if no file is written yet.
     """
 
     path: Path
     environment: Mapping[str, str]
     lab: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -57,6 +60,41 @@ class SiteFile:
 
         return line_of(self.path, keys)
 
-    def use_site(self, site: Site) -> None:
-        """Use a site whose file is not written yet."""
+    def origin_of(self, name: str) -> str:
+        """Return who names a subscription, a group or a resource: a line of the site file, ...
+
+        Args:
+            name: as in a resource id; empty if the answer is not known.
+        """
+        for option, identifier in self.options.items():
+            if f"{name.lower()}/" in f"{identifier.lower()}/":
+                return option
+        chosen = self.subscription
+        is_chosen = name.lower() == (chosen.id or "").lower()
+        if is_chosen and chosen.origin not in ("site file", "resource ids"):
+            return chosen.words
+        line = line_that_names(self.path, name)
+        return f"{self}:{line}" if line else ""
+
+    @property
+    def api_versions_from(self) -> str:
+        """Who names the API versions that requests carry, as a sentence."""
+        if self.described.api_versions:
+            line = self.line(("cloud", "api_versions"))
+            return f"The version is from {self}{f':{line}' if line else ''}."
+        return (
+            "The version is the SDK's own; cloud: api_versions: in the site file names another "
+            "(erfailover doctor says which)."
+        )
+
+    def use_site(self, site: Site, options: Mapping[str, str]) -> None:
+        """Use a site whose file is not written yet.
+
+        Args:
+            site: the site, with its subscription.
+            options: the ids that name it on the command line, by option; the first one's
+                subscription is the site's.
+        """
         self.__dict__["described"] = site
+        self.__dict__["subscription"] = Subscription(site.subscription, next(iter(options)))
+        self.options = options

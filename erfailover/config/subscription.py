@@ -47,8 +47,12 @@ class Subscription:
     @property
     def told(self) -> str:
         """The choice in words."""
-        where = "the default of az" if self.origin == AZ else self.origin
-        return f"Subscription {self.id or 'none'} (from {where})"
+        return f"Subscription {self.id or 'none'} (from {self.words})"
+
+    @property
+    def words(self) -> str:
+        """Where it comes from, in words."""
+        return "the default of az" if self.origin == AZ else self.origin
 
     def data(self) -> dict[str, str | None]:
         """Return the choice as plain data."""

@@ -45,6 +45,14 @@ class AzureContext:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class VisibleSubscription:
+    """A subscription that the identity sees."""
+
+    id: str
+    name: str = ""
+
+
 def from_data(told: Any) -> AzureContext | None:
     """Return the context that a record of the journal holds; None if it holds none."""
     if not isinstance(told, Mapping):
@@ -54,9 +62,9 @@ def from_data(told: Any) -> AzureContext | None:
         for each in fields(AzureContext)
         if each.name != "speed" and told.get(each.name) is not None
     }
-    speed = told.get("speed")
-    is_number = isinstance(speed, int | float) and isfinite(speed)
-    return AzureContext(**{"site": "", **known}, speed=float(speed) if is_number else 1.0)
+    told_speed = told.get("speed")
+    speed = float(told_speed) if isinstance(told_speed, int | float) else 1.0
+    return AzureContext(**{"site": "", **known}, speed=speed if isfinite(speed) else 1.0)
 
 
 def identity_of(claims: Mapping[str, Any]) -> str:

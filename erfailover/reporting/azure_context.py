@@ -7,6 +7,8 @@ from erfailover.reporting.screen import PLAIN, Screen
 
 SEPARATOR, ASCII_SEPARATOR = "  ·  ", "  |  "
 INDENT = "    "
+UNFOLDED = Screen(width=10_000)
+"""Has the whole context in one line."""
 LEAST = 12
 """Letters that are always left of a name."""
 

@@ -74,3 +74,5 @@ class Screen:
 
 
 PLAIN = Screen()
+NARROW = Screen(width=NARROWEST)
+"""For files whose lines a terminal of 80 columns shows whole."""

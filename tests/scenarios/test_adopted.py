@@ -17,6 +17,7 @@ from erfailover.model.site import Path, Role, Site, SiteFailoverTest
 from tests.support.adopted import Adopted, Made, adopted, made_once
 from tests.support.adopted_changes import changed, circuits_announce, summarize, without_bgp
 from tests.support.adopted_world import KEPT_FUTURE, OVER_BOTH, OVER_EXPRESSROUTE_ONLY, SPOKES
+from tests.support.stage import below_heading
 
 __all__ = ["Made", "adopted", "made_once"]
 
@@ -175,7 +176,7 @@ def test_while_failed_over_code_is_warned_of_and_exported(adopted: Adopted) -> N
     told = stage.json("status")["as_code"]
     assert (told["managed_by"], told["command"]) == ("terraform", "erfailover export terraform")
     assert (
-        stage.do("status")
+        below_heading(stage.do("status"))
         .splitlines()[1]
         .startswith("WARNING: Terraform's next apply would undo this")
     )

@@ -9,7 +9,7 @@ import pytest
 
 from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.express_site import Maker, make
-from tests.support.stage import Stage
+from tests.support.stage import Stage, below_heading
 
 START = ("drill", "start", "--gateway", "er")
 
@@ -98,10 +98,10 @@ def test_the_drill_cuts_one_location_off_until_it_is_stopped(stage: Stage) -> No
     assert report["changed"] is True
     assert "2 of 4 edge peers are Connected" in report["peers"]
     out = stage.do("status")
-    verdict, banner = out.splitlines()[:2]
+    verdict, banner = below_heading(out).splitlines()[:2]
     assert verdict.startswith("DRILL: ")
     assert banner.startswith("*** A SITE FAILOVER TEST OF er IS RUNNING")
-    assert "*** To stop it: erfailover drill stop" in out.splitlines()[:5]
+    assert "*** To stop it: erfailover drill stop" in below_heading(out).splitlines()[:5]
     assert "er is degraded: 2 of 4 edge peers Connected" in out
     drill = stage.json("status")["drill"]
     assert (drill["running"], drill["peering_location"]) == (True, "Amsterdam")
@@ -131,7 +131,7 @@ def test_what_only_the_lost_location_carries_is_lost_and_filed_as_not_withstood(
     maker.private_peering("c2", "Disabled")
     stage.do(*START)
     assert stage.run("status") == 6
-    assert stage.out.splitlines()[1].startswith("*** A SITE FAILOVER TEST")
+    assert below_heading(stage.out).splitlines()[1].startswith("*** A SITE FAILOVER TEST")
     report = stage.json("drill", "stop", "--yes")
     assert report["successful"] is False
     assert stage.json("status")["healthy"] is True
@@ -171,7 +171,11 @@ def test_connections_that_cannot_be_read_never_decide_a_status(stage: Stage) -> 
     for path in ("virtualNetworkGateways/vpn/connections", "connections/to-c1", "er/getFailover*"):
         stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "*", path, times=0))
     out = stage.do("status")
-    assert out.splitlines()[1].startswith("Whether a site failover test of er runs is unknown: ")
+    assert (
+        below_heading(out)
+        .splitlines()[1]
+        .startswith("Whether a site failover test of er runs is unknown: ")
+    )
     assert "unknown  connections of vpn: " in out
     assert "unknown  connection to-c1: " in out
     assert stage.run("drill", "stop", "--yes") == 4
@@ -184,7 +188,7 @@ def test_a_test_that_somebody_else_started_is_shouted_about_and_stopped(stage: S
     started = maker.act(place, "startSiteFailoverTest", peeringlocation="Dublin")
     assert started.status == 202
     maker.wait(60)
-    assert "the circuits at Dublin" in stage.do("status").splitlines()[1]
+    assert "the circuits at Dublin" in below_heading(stage.do("status")).splitlines()[1]
     (stage.folder / "erfailover.yaml").write_text(
         (stage.folder / "erfailover.yaml").read_text() + "drill: {peering_location: Amsterdam}\n"
     )
@@ -257,7 +261,7 @@ def test_the_drill_of_a_vpn_stand_in_is_shouted_about_while_it_runs(provisioned:
     assert stage.json("status")["drill"]["running"] is False
     stage.do("drill", "start", "--yes")
     assert stage.run("status") == 6
-    verdict, banner = stage.out.splitlines()[:2]
+    verdict, banner = below_heading(stage.out).splitlines()[:2]
     assert verdict.startswith("DRILL: ")
     assert banner.startswith("*** A DRILL IS RUNNING: the BGP peering address of lng1")
     drill: Any = stage.json("status")["drill"]

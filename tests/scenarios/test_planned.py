@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from erfailover.lab.engine.faults import FOREVER, Fault, FaultKind
-from tests.support.stage import Stage
+from tests.support.stage import Stage, below_heading
 
 QUESTION = "Leave a HEALTHY path?"
 TABLES = "virtualNetworkGateways/vng1/get*"
@@ -29,7 +29,8 @@ def test_a_healthy_path_is_left_only_as_planned(provisioned: Stage) -> None:
 
 def test_the_first_line_of_the_plan_says_it_and_the_next_for_how_long(provisioned: Stage) -> None:
     stage = provisioned
-    title, interrupted, *_ = stage.do("switch", "--to", "ipsec", "--dry-run").splitlines()
+    told = below_heading(stage.do("switch", "--to", "ipsec", "--dry-run"))
+    title, interrupted, *_ = told.splitlines()
     assert title == "Plan: switch poc to IPsec, leaving a HEALTHY path"
     assert interrupted.startswith(
         "vnet1 is healthy on ExpressRoute. It is cut off from 10.5.0.0/16"
@@ -60,7 +61,11 @@ def test_a_failback_needs_no_flag_and_says_that_ipsec_works(provisioned: Stage) 
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     stage.pass_time(300.0)
     plan = stage.do("switch", "--to", "expressroute", "--dry-run")
-    assert plan.splitlines()[1].startswith("vnet1 is healthy on IPsec. It is cut off from")
+    assert (
+        below_heading(plan)
+        .splitlines()[1]
+        .startswith("vnet1 is healthy on IPsec. It is cut off from")
+    )
     assert stage.json("switch", "--to", "expressroute", "--yes")["planned"] is True
 
 
@@ -68,5 +73,5 @@ def test_a_plan_that_undoes_a_run_names_it(provisioned: Stage) -> None:
     stage = provisioned
     run = stage.json("switch", "--to", "ipsec", "--yes", "--planned")["run"]
     plan = stage.do("switch", "--undo", "--dry-run")
-    first = " ".join(plan.split("\n\n", maxsplit=1)[0].split())
+    first = " ".join(below_heading(plan).split("\n\n", maxsplit=1)[0].split())
     assert first.startswith(f"Plan: undo switch --to ipsec (run {run}): switch poc to ExpressRoute")

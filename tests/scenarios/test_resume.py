@@ -14,7 +14,7 @@ from tests.support.express_site import Maker
 from tests.support.flags import ON_EXPRESSROUTE, ON_IPSEC, flags
 from tests.support.leaks import decoded
 from tests.support.processes import SPEED, command, puts, wait_for_puts
-from tests.support.stage import Stage
+from tests.support.stage import Stage, below_heading
 
 
 def killed(stage: Stage, write: int) -> None:
@@ -41,7 +41,7 @@ def test_a_killed_switch_is_told_and_continued_without_repeating_a_write(
     assert told["to_continue"] == "erfailover switch --to ipsec"
     assert told["to_go_back"] == "erfailover switch --undo"
     stage.run("status")
-    assert stage.out.splitlines()[1].startswith("INCOMPLETE: switch --to ipsec died")
+    assert below_heading(stage.out).splitlines()[1].startswith("INCOMPLETE: switch --to ipsec died")
 
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert puts(stage) == before + 5

@@ -99,7 +99,7 @@ def test_the_switching_role_is_what_switch_drill_and_doctor_use(provisioned: Sta
     stage.lab.add_faults(LOST_ANSWER)
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
     assert stage.run("doctor") == 3
-    assert "1 check fail: drill" in stage.err
+    assert "1 check fails: drill" in stage.err
     assert "4 peerings Connected and in sync" in stage.out
     stage.do("status")
     stage.do("drill", "stop", "--yes")

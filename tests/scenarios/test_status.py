@@ -12,7 +12,7 @@ from erfailover.cli.main import invoke
 from erfailover.lab.core.clock import SteppedClock
 from erfailover.lab.engine.faults import Fault, FaultKind
 from tests.support.express_site import Maker
-from tests.support.stage import Stage
+from tests.support.stage import Stage, below_heading
 
 EVERY_S = 17.0
 
@@ -69,7 +69,7 @@ def delete_peering(stage: Stage, network: str, name: str) -> None:
 
 
 def test_a_healthy_site_is_one_glance(provisioned: Stage) -> None:
-    lines = provisioned.do("status").splitlines()
+    lines = below_heading(provisioned.do("status")).splitlines()
     assert lines[0] == "vnet1 is on ExpressRoute; healthy. IPsec is ready to take over."
     picture = lines[2:16]
     assert "vnet2, primary hub" in picture[0]
@@ -85,14 +85,14 @@ def test_a_drill_shows_the_dark_session_and_after_the_switch_the_other_path(
     stage = provisioned
     stage.do("drill", "start", "--yes")
     assert stage.run("status") == 6
-    first, *rest = stage.out.splitlines()
+    first, *rest = below_heading(stage.out).splitlines()
     assert first == "DRILL: vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
     assert rest[0].startswith("*** A DRILL IS RUNNING")
     assert "✗ NOT learned: 10.5.0.0/16" in stage.out
     assert "DOWN" in stage.out
 
     stage.do("switch", "--to", "ipsec", "--yes", "--planned")
-    first = stage.do("status").splitlines()[0]
+    first = below_heading(stage.do("status")).splitlines()[0]
     assert first == "DRILL: vnet1 is on IPsec; healthy. ExpressRoute is NOT ready."
     backup = stage.out[stage.out.index("╔") :]
     assert backup.startswith("╔ vnet3, backup hub")
@@ -113,7 +113,7 @@ def test_what_azure_refuses_to_tell_is_unknown_in_words(provisioned: Stage) -> N
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "*", "virtualNetworkGateways/vng1", times=0))
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "*", "virtualNetworks/vnet3", times=0))
     assert stage.run("status") == 4
-    first = stage.out.splitlines()[0]
+    first = below_heading(stage.out).splitlines()[0]
     assert first.startswith("vnet1 is on ExpressRoute; health unknown.")
     assert "? vng1: not read" in stage.out
     assert "? VNet: not read" in stage.out
@@ -143,7 +143,11 @@ def test_a_watch_tells_each_change_once_and_ctrl_c_is_no_error(provisioned: Stag
         assert invoke(["drill", "start", "--yes"], stage.clock) == 0
 
     assert watch(stage, lambda: None, drill, lambda: None) == 0
-    told = [line.split("  ", 1)[1] for line in stage.out.splitlines() if line.startswith("20")]
+    told = [
+        line.split("  ", 1)[1]
+        for line in below_heading(stage.out).splitlines()
+        if line.startswith("20")
+    ]
     assert told[0] == "vnet1 is on ExpressRoute; healthy. IPsec is ready to take over."
     assert told.count("vng1: BGP session with 10.4.0.253: Connecting (new)") == 1
     assert told[-1] == "DRILL: vnet1 is on ExpressRoute; NOT healthy. IPsec is ready to take over."
@@ -160,7 +164,7 @@ def test_a_reading_that_fails_does_not_end_a_watch(provisioned: Stage) -> None:
         stage.lab.clear_faults()
 
     assert watch(stage, cut, lambda: None, mend) == 0
-    told = [line.split("  ", 1)[1] for line in stage.out.splitlines()]
+    told = [line.split("  ", 1)[1] for line in below_heading(stage.out).splitlines()]
     failed = [each for each in told if each.startswith("the reading failed: ")]
     assert len(failed) == 1, "the same failure is told once"
     assert told[-1] == "readings succeed again"

@@ -102,6 +102,13 @@ class Stage:
         return [f"{each.method} {each.path}" for each in self.lab.trace if each.write]
 
 
+def below_heading(text: str) -> str:
+    """What is below the first line of a result, which names the lab."""
+    first, _, rest = text.partition("\n")
+    assert "  ·  LAB 127.0.0.1:" in first, first
+    return rest
+
+
 @contextmanager
 def lab_in(
     folder: Path, known: Identity, patch: pytest.MonkeyPatch

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from azure.core.exceptions import (
     AzureError,
@@ -112,6 +113,18 @@ SEEN = {
 }
 """What the kinds of ``PLACES`` mean, in words."""
 
+NOT_OFFERED_HINTS = {
+    "InvalidResourceType": "Azure does not know the resource type in this API version. Compare "
+    "with the versions that 'az provider show --namespace Microsoft.Network' lists",
+    "NoRegisteredProviderFound": "Either the subscription has not registered the resource "
+    "provider (az provider register --namespace Microsoft.Network), or the region does not offer "
+    "the API version yet: run the command again, then compare with the versions that 'az provider "
+    "show --namespace Microsoft.Network' lists",
+    "InvalidApiVersionParameter": "Azure does not know the API version; its message lists those "
+    "that it supports",
+}
+"""What to do next about what is not offered, by code."""
+
 HINTS = {
     Kind.AUTHENTICATION: "Sign in again; check the tenant, the subscription and the clock of this "
     "machine.",
@@ -185,6 +198,12 @@ ADVICE = (
         "AuthorizationFailed",
         "The identity lacks the permission named above. A role assignment takes some minutes.",
     ),
+    (
+        "MissingSubscriptionRegistration",
+        "The subscription has not registered the resource provider that is named above: az "
+        "provider register --namespace NAME --subscription ID",
+    ),
+    ("ReadOnlyDisabledSubscription", "The subscription is disabled; its owner can enable it."),
     ("ScopeLocked", "A resource lock forbids it: az lock list shows it; its owner can remove it."),
     ("RequestDisallowedByPolicy", "A policy of the subscription forbids it; it is named above."),
     ("NonAzSkusNotAllowedForVPNGateway", "Take an AZ SKU (VpnGw1AZ) in the site file."),
@@ -238,12 +257,13 @@ def _from_response(error: HttpResponseError, what: str) -> AzureFailure:
         kind,
         said,
         sign_in.challenged(headers.get("WWW-Authenticate"))
-        or HINTS.get(kind)
+        or NOT_OFFERED_HINTS.get(code or "", HINTS.get(kind))
         or advice(code, message),
         code=code,
         status=status,
         retry_after_s=retry_after_s(headers),
         correlation_id=headers.get("x-ms-correlation-request-id"),
+        path=urlsplit(str(getattr(getattr(response, "request", None), "url", ""))).path,
     )
 
 

@@ -19,7 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 from erfailover.azure.client import deadline as deadlines
 from erfailover.azure.client.answers import understood
 from erfailover.azure.client.errors import translate
-from erfailover.errors import AzureFailure, Kind
+from erfailover.errors import MISPLACED, AzureFailure, Kind
 from erfailover.runtime import waits
 from erfailover.runtime.clock import Clock
 
@@ -66,9 +66,15 @@ out, a dropped connection in the middle of a run is."""
 
 @dataclass
 class Contact:
-    """Whether the endpoint has ever answered."""
+    """What is known of the endpoint.
+
+    Attributes:
+        made: whether it has ever answered.
+        misplaced: the failures of requests that did not reach a resource, by message.
+    """
 
     made: bool = False
+    misplaced: dict[str, AzureFailure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,8 @@ class Retries:
             except AzureError as error:
                 failure = translate(error, what)
                 self.contact.made |= failure.status is not None
+                if failure.kind in MISPLACED:
+                    self.contact.misplaced[failure.message] = failure
                 if failure.kind is Kind.AUTHENTICATION and failure.status and not renewed:
                     renewed = True
                     log.info("%s; once more with a fresh token", failure.message)

@@ -22,7 +22,7 @@ from erfailover.azure.client.raw_request import Answer
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers import api_versions, network, network_watcher, routing
 from erfailover.azure.readers.circuits import edge_sessions, of_both, stand_in_address
-from erfailover.azure.readers.outcomes import CONCERNS_ALL
+from erfailover.azure.readers.outcomes import CONCERNS_ALL, CONCERNS_SUBSCRIPTION
 from erfailover.errors import AzureFailure, Failure, Kind, UnknownReading
 from erfailover.model import journal_lines, resource_ids
 from erfailover.model.arm_json import number, rows, section, text, texts, truth
@@ -98,7 +98,11 @@ def read(
         path = f"{permissions.groups(site)[0]}{AUTHORIZATION}/permissions"
         first = reader.ask("GET", path, PERMISSIONS_API)
     except AzureFailure as failure:
-        if failure.kind in CONCERNS_ALL:
+        only = (
+            len({subscription_of(each) for each in permissions.groups(site)}) == 1
+            and not site.tenants
+        )
+        if failure.kind in CONCERNS_ALL or (only and failure.kind in CONCERNS_SUBSCRIPTION):
             return replace(outside, unreachable=failure.message, remedy=failure.hint)
     met = replace(
         outside, now=began + (now() - began) / 2, identity=_identity(first), date=_date(first)

@@ -11,6 +11,9 @@ from erfailover.model.observed import Reading
 CONCERNS_ALL = frozenset({Kind.AUTHENTICATION, Kind.CONNECTION})
 """What concerns every read if every read meets it."""
 
+CONCERNS_SUBSCRIPTION = frozenset({Kind.SUBSCRIPTION_NOT_FOUND, Kind.OTHER_TENANT})
+"""What concerns every read in a subscription."""
+
 Outcome = Reading[Any] | AzureFailure
 """A reading, or why it failed."""
 

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -61,7 +61,7 @@ class _Demo:
             self.told.append(told)
             self.context.close()
             before = self.context
-            self.context = _invocation(before.site_file.path, before.output)
+            self.context = _invocation(before.site_file.path, replace(before.output))
             began = self.context.clock.now()
             try:
                 ACTS[stage.command](self.context)
@@ -111,7 +111,7 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
         context = _invocation(folder / "erfailover.yaml", Output(yes=True, json_log=json_log))
         with contextlib.redirect_stdout(sys.stdout if output == "table" else sys.stderr):
             print("$ erfailover init")
-            init.run(context.site_file, context.output, force=False)
+            init.run(context.site_file, replace(context.output, heading=None), force=False)
             demo = _Demo(context)
             began = context.clock.now()
             demo.tell()
@@ -129,7 +129,9 @@ def run(output: str, query: Query | None, *, keep: bool, json_log: bool = False)
 
 def _invocation(file: Path, output: Output) -> Context:
     """One command of the story, on the site file and the lab of the demo."""
-    return Context(SiteFile(file, os.environ), output)
+    context = Context(SiteFile(file, os.environ), output)
+    output.heading = context.heading
+    return context
 
 
 @contextlib.contextmanager

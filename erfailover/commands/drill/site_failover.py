@@ -61,7 +61,7 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
                 "stop. What no other circuit carries is lost meanwhile.",
                 name,
                 typed,
-                "--gateway",
+                f"To go ahead without being asked: --gateway {name} (--yes is not enough).",
             )
 
             def act(writer: Writer) -> None:

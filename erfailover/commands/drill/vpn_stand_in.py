@@ -12,7 +12,6 @@ from typing import Any
 from erfailover.azure.readers.network import observe
 from erfailover.commands.activity import Activity
 from erfailover.commands.context import Context
-from erfailover.commands.hints import not_found_hint
 from erfailover.commands.lease import Lease, hold_lease
 from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.runs.tasks import run_tasks
@@ -48,7 +47,7 @@ def _run(context: Context, lease: Lease, drill: Drill, gateway_id: str, *, start
     if found is None:
         raise UnknownReading(
             f"{drill.local_network_gateway} does not exist in Azure",
-            not_found_hint(context.site),
+            "Check the subscription and the names in the site file: erfailover doctor",
         )
     address = drill.unused_bgp_peering_address if start else drill.bgp_peering_address
     now = section(found, "properties", "bgpSettings").get("bgpPeeringAddress")

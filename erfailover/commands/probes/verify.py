@@ -10,7 +10,7 @@ from erfailover.commands.output import screen
 from erfailover.commands.probes import chosen_probes, runner
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.model.counting import counted
-from erfailover.model.probes import RUN_COMMAND, Probe
+from erfailover.model.probes import LOCAL, RUN_COMMAND, Probe
 from erfailover.planning.probes.results import ProbeResult, expectations
 from erfailover.reporting import probes as told
 from erfailover.reporting.words import join_names
@@ -39,6 +39,8 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
         expected = expectations(expect, list(site.probes))
     except ValueError as error:
         raise UsageFailure(f"--expect: {error}") from None
+    if not all(isinstance(each, LOCAL) for each in site.probes.values()):
+        context.connect()
     probes = _chosen(context, expect)
     expected = {name: up for name, up in expected.items() if name in probes}
     by_azure = any(isinstance(each, RUN_COMMAND) for each in probes.values())

@@ -76,7 +76,13 @@ def _destroy(context: Context, lease: Lease, plan: DestroyPlan) -> None:
         context.output.print_result(report.plan_text(plan), outcome)
         return
     plans.tell(context.output, report.plan_text(plan))
-    context.output.confirm(f"Delete these {counted(len(plan.deletions), 'resource')}?")
+    site, output = context.site.name, context.output
+    output.confirm_by_name(
+        f"Delete these {counted(len(plan.deletions), 'resource')} of {site}?",
+        site,
+        site if output.yes else None,
+        "Use --yes to skip the prompt.",
+    )
     with recorded(context, "destroy", report.plan_data(plan)) as recorder:
         writer = lease.writer(recorder.accepted)
         tasks = [_task(context, writer, each) for each in plan.deletions]

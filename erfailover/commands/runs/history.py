@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from erfailover.commands.context import Context
+from erfailover.commands.output import screen
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.history import RunRecord, runs
 from erfailover.model.moments import is_before
@@ -51,7 +52,8 @@ def run(
         context.output.print_result(list_text(found, alive) or nothing, data, ROWS)
     else:
         each = _found(context, found, wanted)
-        context.output.print_result(run_text(each, alive), run_whole(each, alive))
+        text = run_text(each, alive, screen(context.environment))
+        context.output.print_result(text, run_whole(each, alive), heads=each.context is None)
 
 
 def _report(context: Context, run: RunRecord, file: Path) -> None:

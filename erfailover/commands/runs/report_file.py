@@ -11,6 +11,7 @@ from pathlib import Path
 
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
+from erfailover.commands.output import screen
 from erfailover.errors import UsageFailure
 from erfailover.model.history import RunRecord, runs
 from erfailover.reporting.run import data
@@ -90,6 +91,7 @@ def shown(context: Context) -> Iterator[None]:
         run = of(context.journal)
         if run is not None:
             report = RunReport(run)
-            text = report.headline if context.output.quiet else run_text.text(report)
-            context.output.print_result(text, data.data(report))
+            whole = run_text.text(report, screen(context.environment))
+            text = report.headline if context.output.quiet else whole
+            context.output.print_result(text, data.data(report), heads=False)
             sys.stdout.flush()

@@ -41,6 +41,7 @@ def run_tasks(
     """
     total = sum(task.run is not None for task in tasks)
     output = context.output
+    output.head()
     ahead = foresee or partial(outlook, tasks)
     with Progress(output.console, context.clock, total, ahead, is_quiet=output.quiet) as progress:
         record = recorder.listener(progress.tell)

@@ -78,7 +78,8 @@ def run(context: Context, options: Options) -> None:
     if path.exists() and not options.force:
         raise init.there_already(path)
     stub = _stub(options)
-    context.site_file.use_site(stub)
+    context.site_file.use_site(stub, {f"--{role}-hub": hub for role, hub in hubs.items()})
+    context.connect()
     reading = "Reading both hubs, their gateways and every VNet peered with them"
     with context.doing(reading, announced=True):
         found = discover(context.reader, hubs, gateways)
@@ -117,7 +118,7 @@ def _with_api_versions(reader: Reader, observed: Observed, adoption: Adoption) -
 def _stub(options: Options) -> Site:
     """Return a site of nothing but its hubs and tenants: the ids say the subscription."""
     site = Site(
-        site="adopting",
+        site=options.name or last_of(options.primary_hub),
         primary=Hub(options.primary_hub, ""),
         backup=Hub(options.backup_hub, ""),
         spokes=(),

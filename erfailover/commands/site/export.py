@@ -18,6 +18,7 @@ from erfailover.commands.output_file import Kind
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.counting import counted
 from erfailover.model.observed import Observed
+from erfailover.model.resource_ids import last_of
 from erfailover.planning.iac import export
 from erfailover.planning.iac.export import Owned
 from erfailover.runtime.clock import all_at_once
@@ -57,7 +58,8 @@ def run(context: Context, language: str, split: Path | None) -> None:
     if len(files) > 1:
         context.output.info("Each part is a separate file; --split DIR writes them.")
     texts = [text if len(files) == 1 else f"// ---- {name}\n{text}" for name, text in files.items()]
-    context.output.print_result("\n".join(texts).rstrip("\n"), data)
+    context.output.head()
+    context.output.print_result("\n".join(texts).rstrip("\n"), data, heads=False)
 
 
 def _read(context: Context) -> list[Owned]:
@@ -69,7 +71,8 @@ def _read(context: Context) -> list[Owned]:
     missing = [each for each, body in zip(ids, bodies, strict=True) if body is None]
     if missing:
         raise UnknownReading(
-            f"there is no VNet {missing[0]}", "Nothing was printed. Correct the site file."
+            f"{last_of(missing[0])} does not exist in Azure",
+            "Nothing was printed. Correct the site file.",
         )
     networks = {
         id_.lower(): readers_network.network(body or {}, id_)

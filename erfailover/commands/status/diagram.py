@@ -10,9 +10,11 @@ from pathlib import Path
 
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
+from erfailover.commands.hints import not_found_hint
 from erfailover.commands.status import snapshot
 from erfailover.commands.status.png import Renderer, renderer
 from erfailover.errors import UnknownReading, UsageFailure
+from erfailover.reporting.azure_context import UNFOLDED
 from erfailover.reporting.diagram import drawing, layout, site
 from erfailover.reporting.status.headline import headline
 
@@ -42,12 +44,15 @@ def run(context: Context, file: Path | None, form: str | None) -> None:
         why = next(iter(observed.unknown.values()), "no reason was given")
         raise UnknownReading(
             f"nothing of {context.site.name} could be read, so nothing is drawn: {why}",
-            "Is the site provisioned? May you read it? erfailover doctor",
+            not_found_hint(context.site),
         )
     verdict = headline(health)
-    _write(context, file, drawing.draw(site.sheet(reading.picture, verdict)), render)
+    sheet = site.sheet(reading.picture, verdict, context.heading(UNFOLDED))
+    _write(context, file, drawing.draw(sheet), render)
     if file is not None:
         context.output.info(f"{verdict} Drawn in {file}, as read at {observed.taken_at}.")
+    else:
+        context.output.head()
     if observed.unknown:
         first, *others = observed.unknown.values()
         more = f" (and {len(others)} more)" if others else ""

@@ -23,6 +23,7 @@ from erfailover.commands.status.snapshot import StatusReading
 from erfailover.errors import Failure, UsageFailure
 from erfailover.model.durations import duration
 from erfailover.reporting import formats
+from erfailover.reporting.azure_context import UNFOLDED
 from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.status.changes import changes
 from erfailover.reporting.status.watch import KEPT, Event, Page, events, first_lines, page
@@ -62,7 +63,7 @@ def run(context: Context, every_s: float) -> None:
     try:
         began = context.clock.now()
         found = snapshot.read_visibly(context)
-        shown = _page(found, context.clock.now() - began)
+        shown = _page(context, found, context.clock.now() - began)
         with _shower(context) as shower:
             shower.show(shown, first_lines(shown), found)
             while True:
@@ -73,8 +74,8 @@ def run(context: Context, every_s: float) -> None:
         return
 
 
-def _page(found: StatusReading, took_s: float) -> Page:
-    return Page(found.picture, found.notes, took_s=took_s)
+def _page(context: Context, found: StatusReading, took_s: float) -> Page:
+    return Page(context.azure_context, found.picture, found.notes, took_s=took_s)
 
 
 def _again(context: Context, shower: Shower, before: Page) -> Page:
@@ -92,7 +93,7 @@ def _again(context: Context, shower: Shower, before: Page) -> Page:
         shown = replace(before, failure=failure.message, events=kept, changed=())
         shower.show(shown, new, None)
         return shown
-    shown = _page(found, context.clock.now() - began)
+    shown = _page(context, found, context.clock.now() - began)
     changed = changes(before.seen, shown.seen, (before.notes, shown.notes))
     new = events(before, shown, changed)
     if before.failure:
@@ -107,7 +108,7 @@ def _shower(context: Context) -> Shower:
     if context.output.format != formats.TABLE or context.output.query is not None:
         return _Documents(context)
     console = CleanConsole()
-    return _Live(context, console) if _can_redraw(console) else _Lines()
+    return _Live(context, console) if _can_redraw(console) else _Lines(context)
 
 
 def _can_redraw(console: Console) -> bool:
@@ -117,7 +118,12 @@ def _can_redraw(console: Console) -> bool:
 class _Lines:
     """One line an event, as a log has it."""
 
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
     def __enter__(self) -> _Lines:
+        """Begin with where it is read."""
+        sys.stdout.write(self._context.heading(UNFOLDED) + "\n")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -135,8 +141,8 @@ class _Lines:
 class _Documents(_Lines):
     """One document a reading: JSON a line each, YAML each after ``---``, the others as they are."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __enter__(self) -> _Documents:
+        return self
 
     def show(self, shown: Page, new: list[Event], found: StatusReading | None) -> None:
         if found is None:
@@ -157,7 +163,7 @@ class _Live(_Lines):
     """One page on the terminal's alternate screen, drawn anew twice a second."""
 
     def __init__(self, context: Context, console: Console) -> None:
-        self._context = context
+        super().__init__(context)
         self._console = console
         self._shown: Page | None = None
         self._next_at: float | None = None

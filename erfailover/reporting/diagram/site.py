@@ -41,12 +41,13 @@ MARKS = (
 )
 
 
-def sheet(picture: Picture, verdict: str) -> Sheet:
+def sheet(picture: Picture, verdict: str, heading: str = "") -> Sheet:
     """Return what is drawn of a site.
 
     Args:
         picture: the site as observed.
-        verdict: the first line of ``status``.
+        verdict: what ``status`` says first.
+        heading: where it was read, and as whom.
     """
     shown = picture.groups[:MOST_GROUPS]
     beyond = far_side(picture)
@@ -68,8 +69,8 @@ def sheet(picture: Picture, verdict: str) -> Sheet:
         *beyond.links,
     ]
     return Sheet(
-        name=f"{picture.site}: {verdict}",
-        head=tuple(_head(picture, verdict)),
+        name=f"{heading or picture.site}: {verdict}",
+        head=tuple(_head(picture, verdict, heading)),
         cards=tuple(cards),
         links=tuple(links),
         legend=LEGEND,
@@ -85,8 +86,10 @@ def _stacks(picture: Picture, shown: Sequence[SpokeGroup]) -> Iterator[tuple[str
     yield tuple(f"hub/{hub.role}" for hub in picture.hubs)
 
 
-def _head(picture: Picture, verdict: str) -> Iterator[Note]:
+def _head(picture: Picture, verdict: str, heading: str) -> Iterator[Note]:
     read = picture.taken_at.replace("T", " ").replace("Z", " UTC")
+    if heading:
+        yield Note(heading)
     yield Note(f"Site {picture.site}, read {read}", faint=True)
     yield Note(verdict, size=17.0, strong=True, mark=MARK_OF_HEALTH[picture.health.healthy])
     drill = picture.drill

@@ -27,7 +27,7 @@ SPECIAL = frozenset('$`"\\!')
 RULE = "# " + "-" * (COLUMNS - 2)
 
 
-def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> str:
+def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str, heading: str = "") -> str:
     """Return a plan as a POSIX shell script of az commands.
 
     Args:
@@ -35,8 +35,10 @@ def script(site: Site, plan: SwitchPlan, observed: Observed, digest: str) -> str
         plan: what would be done.
         observed: what it was decided from: it names the gateway's neighbors and routes.
         digest: what identifies the plan.
+        heading: where it was made and by whom, for the first comment.
     """
-    lines = list(_head(site, plan, observed, digest))
+    first, *rest = _head(site, plan, observed, digest)
+    lines = [first, *(f"# {line}" for line in heading.splitlines()), *rest]
     passed: set[int] = set()
     priorities = {spoke.name: spoke.priority for spoke in site.spokes}
     spokes = {spoke.name: spoke for spoke in site.spokes}

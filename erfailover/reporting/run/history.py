@@ -9,6 +9,7 @@ from typing import Any
 from erfailover.model.history import RunRecord
 from erfailover.model.lease import Holder
 from erfailover.reporting.azure_context import heading
+from erfailover.reporting.screen import NARROW, Screen
 from erfailover.reporting.tables import table
 from erfailover.reporting.way_back import with_reason
 
@@ -96,16 +97,22 @@ def list_text(found: list[RunRecord], alive: Alive) -> str:
     )
 
 
-def run_text(run: RunRecord, alive: Alive) -> str:
+def heading_lines(run: RunRecord, screen: Screen = NARROW) -> list[str]:
+    """Return where a run worked and as whom, as it recorded that; nothing for older records."""
+    return heading(run.context, screen).splitlines() if run.context is not None else []
+
+
+def run_text(run: RunRecord, alive: Alive, screen: Screen = NARROW) -> str:
     """One run in full."""
     lines = [
+        *heading_lines(run, screen),
         f"{run.to_continue}: {outcome(run, alive)}",
         f"run {run.id}, plan {run.digest}, by {run.who}@{run.host} (process {run.pid})",
         f"began {run.began}, ended {run.ended or '-'}",
     ]
     lines += [f"ticket {run.ticket}"] if run.ticket else []
     lines += [f"reason: {run.reason}"] if run.reason else []
-    lines += [heading(run.context), f"erfailover {run.context.version}"] if run.context else []
+    lines += [f"erfailover {run.context.version}"] if run.context else []
     if run.took_over:
         lines.append(f"took over {run.took_over}")
     if run.message:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from erfailover.model.claims import Verdict
 from erfailover.model.counting import counted
 from erfailover.model.durations import duration
-from erfailover.reporting.azure_context import heading
 from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.probes import line as probe_line
+from erfailover.reporting.run.history import heading_lines
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
-from erfailover.reporting.screen import PLAIN
+from erfailover.reporting.screen import NARROW, Screen
 from erfailover.reporting.way_back import with_reason
 from erfailover.reporting.words import join_names, wrap
 
@@ -23,10 +23,11 @@ FEW = 3
 """Up to this many spokes, every step is in the timeline."""
 
 
-def text(report: RunReport) -> str:
+def text(report: RunReport, screen: Screen = NARROW) -> str:
     """Return what a run came to, for people."""
     return "\n".join(
         [
+            *heading_lines(report.run, screen),
             report.headline,
             *(_switched(report) if report.is_switch else _others(report)),
             *_next(report),
@@ -43,8 +44,7 @@ def whole(report: RunReport) -> str:
     lines += [f"  began {run.began}, ended {run.ended or '-'}"]
     lines += [f"  took over {run.took_over}"] if run.took_over else []
     if run.context is not None:
-        where, *others = heading(run.context, PLAIN).splitlines()
-        lines += [f"  {where}", *others, f"  erfailover {run.context.version}"]
+        lines += [f"  erfailover {run.context.version}"]
     for state, when in ((report.before, "before"), (report.after, "after")):
         if state is not None:
             lines += ["", f"The site {when} the run, read {state.taken_at}", state.verdict]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from erfailover.model.azure_context import AzureContext
 from erfailover.model.durations import duration
+from erfailover.reporting.azure_context import heading
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.status.changes import Changed, parts_of, texts
 from erfailover.reporting.status.headline import headline
@@ -38,6 +40,7 @@ class Page:
     """What a watch knows at one moment.
 
     Attributes:
+        context: where it is read, and as whom.
         seen: the last reading that succeeded.
         changed: what it changed from the one before.
         events: everything noticed so far, the oldest first.
@@ -45,6 +48,7 @@ class Page:
         failure: why the reading after it failed; None if none did.
     """
 
+    context: AzureContext
     seen: Picture
     notes: tuple[str, ...]
     changed: tuple[Changed, ...] = ()
@@ -64,7 +68,9 @@ def page(shown: Page, now: str, screen: Screen, height: int | None = None) -> st
     """
     first, *rest = opening(shown.seen, shown.notes, screen)
     read = f"read at {shown.seen.taken_at[11:19]} UTC, took {duration(shown.took_s)}"
-    lines = [*first.splitlines(), screen.styled(cut(f"{read}; {now}", screen.width, screen), "dim")]
+    where = heading(shown.context, screen)
+    lines = [*where.splitlines(), *first.splitlines()]
+    lines.append(screen.styled(cut(f"{read}; {now}", screen.width, screen), "dim"))
     if shown.failure:
         told = cut(f"the reading after that failed: {shown.failure}", screen.width, screen)
         lines.append(screen.styled(told, "bold red"))

@@ -23,6 +23,7 @@ import platformdirs
 ROOT = Path(__file__).parents[3]
 BASH = "/bin/bash"
 USER = "ana"
+LAB_PORT = re.compile(r"\b127\.0\.0\.1:\d{4,5}\b")
 SUBSCRIPTION = re.compile(r"[0-9a-f]{8}([-_])[0-9a-f]{4}(?:\1[0-9a-f]{4}){2}\1[0-9a-f]{12}")
 """An id of a subscription, as in resource ids or, with low lines, in names made of them."""
 
@@ -109,10 +110,11 @@ class Shell:
         raise Stuck(f"{command!r} ended the shell, or took over {within_s} s: {''.join(lines)}")
 
     def tellable(self, output: str) -> str:
-        """An output without what is this machine's own: its home folder, its name, random ids."""
+        """An output without what is this machine's own: home folder, name, port, random ids."""
         output = output.replace(str(self.work.parent / "home"), "~")
         mine, told = f"{USER}@{socket.gethostname()}", f"{USER}@ops"
         output = output.replace(f"{mine}  ", f"{told:<{len(mine)}}  ").replace(mine, told)
+        output = LAB_PORT.sub("127.0.0.1:43587", output)
         return SUBSCRIPTION.sub(self._tellable_id, output)
 
     def _tellable_id(self, match: re.Match[str]) -> str:

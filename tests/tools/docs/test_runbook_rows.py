@@ -20,7 +20,7 @@ LINES_BELOW = "INCOMPLETE: ..."
 
 def rows() -> list[str]:
     """Return the texts of the first column of the table of verdicts."""
-    table = RUNBOOK.partition("| the first line says")[2].partition("\n\n")[0]
+    table = RUNBOOK.partition("| the verdict says")[2].partition("\n\n")[0]
     cells = [line.split("|")[1] for line in table.splitlines()[2:]]
     return [text for cell in cells for text in re.findall(r"`([^`]+)`", cell)]
 

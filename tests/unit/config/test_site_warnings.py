@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -28,7 +29,9 @@ def test_a_site_that_leaves_nothing_to_chance_has_no_warning() -> None:
         (replace(COMPLETE, subscription=None), "no subscription: commands use AZURE_SUBSCRIPTION"),
         (replace(COMPLETE, probes={}), "no probes: a switch is verified by routes alone"),
         (
-            replace(COMPLETE, probes={"a": MachinePing(machine="vm1", ping="10.5.0.4")}),
+            replace(
+                COMPLETE, probes={"a": MachinePing(machine="vm1", ping=IPv4Address("10.5.0.4"))}
+            ),
             "no continuous probe: the outage of a switch is estimated",
         ),
         (replace(COMPLETE, state=None), "no state: journal and lease are on each machine alone"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from erfailover.model.azure_context import AzureContext
 from erfailover.model.observed import Observed, Reading
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Path, Role, Site
@@ -22,7 +23,7 @@ def seen(of: Site, found: Observed) -> Picture:
 
 
 def shown(of: Site, found: Observed) -> Page:
-    return Page(seen(of, found), ())
+    return Page(AzureContext("poc", lab="127.0.0.1:43587"), seen(of, found), ())
 
 
 def test_two_equal_readings_differ_in_nothing_though_sessions_grow_older() -> None:
@@ -89,8 +90,9 @@ def test_a_page_fits_its_terminal_and_says_that_a_reading_failed() -> None:
     lines = page(known, "next in 7 s; Ctrl-C to exit", Screen(80), 40).splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
-    assert lines[1].endswith("next in 7 s; Ctrl-C to exit")
-    assert lines[2].startswith("the reading after that failed: timed out")
+    assert lines[0] == "poc  ·  LAB 127.0.0.1:43587"
+    assert lines[2].endswith("next in 7 s; Ctrl-C to exit")
+    assert lines[3].startswith("the reading after that failed: timed out")
     assert "event 59" in "".join(lines)
     assert "event 1 " not in "".join(lines)
 

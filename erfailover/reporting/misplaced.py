@@ -1,0 +1,179 @@
+"""What went wrong if a resource was looked for in the wrong place, and what to do. Pure.
+
+Azure's code decides. A message names the subscription or the group, who named it and
+what the identity sees, once for however many resources were looked for there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from erfailover.errors import AzureFailure, Failure, Kind
+from erfailover.model.azure_context import AzureContext, VisibleSubscription
+from erfailover.model.resource_ids import last_of
+from erfailover.reporting.words import join_names
+
+MOST = 4
+"""How many subscriptions are named."""
+MOST_MISSING = 3
+
+TO_DOCTOR = "erfailover doctor"
+
+OriginOf = Callable[[str], str]
+"""Returns who names a subscription, a group or a resource; empty if that is not known."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a message is made of.
+
+    Attributes:
+        context: where the command works, and as whom.
+        visible: the subscriptions that the identity sees; None if that is not known.
+        origin_of: who named something.
+        version_from: who named the API version, as a sentence.
+        may_provision: whether to suggest ``provision`` for what does not exist yet.
+    """
+
+    context: AzureContext
+    visible: tuple[VisibleSubscription, ...] | None
+    origin_of: OriginOf
+    version_from: str = ""
+    may_provision: bool = False
+
+
+def explained(failure: Failure, found: Sequence[AzureFailure], facts: Facts) -> Failure:
+    """Return a failure in words that name the place that was wrong.
+
+    Args:
+        failure: how the command failed.
+        found: the requests that did not reach a resource.
+        facts: what is known besides.
+    """
+    message = failure.message
+    for each in sorted(found, key=lambda each: -len(each.message)):
+        message = message.replace(each.message, _seen(each, facts))
+    for seen in dict.fromkeys(_seen(each, facts) for each in found):
+        if seen in message:
+            before, _, after = message.partition(seen)
+            message = before + seen + after.replace(f"; {seen}", "")
+        else:
+            message = f"{message}: {seen}"
+    hints = [*dict.fromkeys(_hint(each, facts) for each in found), _own_hint(failure)]
+    return failure.saying(message, " ".join(filter(None, hints)))
+
+
+def _own_hint(failure: Failure) -> str:
+    """Return what a command advises by itself, unless it only sends the operator to look."""
+    hint = "" if isinstance(failure, AzureFailure) else failure.hint or ""
+    return "" if TO_DOCTOR in hint else hint
+
+
+def of_failure(
+    failure: Failure, all_found: Sequence[AzureFailure], subscription: str
+) -> list[AzureFailure]:
+    """Return the requests that a failure is due to: those it quotes, or the site's subscription."""
+    quoted = [each for each in all_found if each.message in failure.message]
+    whole = (Kind.SUBSCRIPTION_NOT_FOUND, Kind.OTHER_TENANT)
+    of_site = (
+        each
+        for each in all_found
+        if each.kind in whole and _place(each)[0].lower() == subscription.lower()
+    )
+    return quoted or list(of_site)[:1]
+
+
+def with_missing(failure: Failure, missing: Sequence[str], origin_of: OriginOf) -> Failure:
+    """Return a failure whose hint says where the resources were looked for that do not exist.
+
+    Args:
+        failure: how the command failed.
+        missing: the ids of what does not exist.
+        origin_of: who named something.
+    """
+    named = [each for each in missing if f"{last_of(each)} does not exist" in failure.message]
+    if not named:
+        return failure
+    told = [f"{each}{_by(origin_of(last_of(each)))}" for each in named]
+    hint = f"Looked for {join_names(told, MOST_MISSING)}."
+    return failure.saying(failure.message, " ".join(filter(None, (hint, failure.hint))))
+
+
+def _seen(failure: AzureFailure, facts: Facts) -> str:
+    subscription, group = _place(failure)
+    if failure.kind is Kind.NOT_OFFERED or not subscription:
+        return failure.message
+    code = f" ({failure.code})" if failure.code else ""
+    name = next((each.name for each in facts.visible or () if each.id == subscription), "")
+    called = f"subscription {name} {subscription}" if name else f"subscription {subscription}"
+    named = f"{called}{_by(facts.origin_of(subscription))}"
+    if failure.kind is Kind.GROUP_NOT_FOUND and group:
+        of_both = facts.origin_of(f"/subscriptions/{subscription}/resourceGroups/{group}")
+        if of_both:
+            return f"resource group {group} does not exist in {called}{_by(of_both)}{code}"
+        where = f"resource group {group}{_by(facts.origin_of(group))}"
+        return f"{where} does not exist in {named}{code}"
+    if failure.kind is Kind.OTHER_TENANT:
+        return f"{named} is in another tenant than {_who(facts.context)}{code}"
+    return f"{named} does not exist, or is not visible to {_who(facts.context)}{code}"
+
+
+def _hint(failure: AzureFailure, facts: Facts) -> str:
+    subscription, _ = _place(failure)
+    if failure.kind is Kind.NOT_OFFERED:
+        return f"{(failure.hint or '').rstrip('.')}. {facts.version_from}"
+    if not subscription:
+        return failure.hint or ""
+    others = [each for each in facts.visible or () if each.id.lower() != subscription.lower()]
+    parts = [_visible(facts.visible, others), _remedy(failure, subscription, facts)]
+    if failure.kind is Kind.GROUP_NOT_FOUND and facts.may_provision:
+        parts.append("If the network is yet to be created there: erfailover provision.")
+    if failure.kind is Kind.OTHER_TENANT:
+        parts.append(failure.hint or "")
+    return " ".join(filter(None, parts))
+
+
+def _visible(
+    visible: Sequence[VisibleSubscription] | None, others: Sequence[VisibleSubscription]
+) -> str:
+    if visible is None:
+        return ""
+    if not visible:
+        return "This identity sees no subscription."
+    if not others:
+        return "This identity sees no other subscription."
+    named = [f"{each.name} ({each.id})" if each.name else each.id for each in others]
+    also = "also " if len(others) < len(visible) else ""
+    return f"This identity {also}sees {join_names(named, MOST)}."
+
+
+def _remedy(failure: AzureFailure, subscription: str, facts: Facts) -> str:
+    """Return what to correct, by who named the subscription."""
+    if failure.kind is Kind.GROUP_NOT_FOUND:
+        return "Correct the resource group or the subscription."
+    origin = facts.origin_of(subscription)
+    role = "or have a role assigned in it."
+    if origin == "AZURE_SUBSCRIPTION_ID":
+        return f"Set AZURE_SUBSCRIPTION_ID to another one, {role}"
+    if origin == "the default of az":
+        return f"Choose another one (az account set --subscription ID), {role}"
+    if origin:
+        return f"Correct it in {origin}, {role}"
+    return "Azure named it, not the site file: have a role assigned in it."
+
+
+def _who(context: AzureContext) -> str:
+    tenant = context.tenant_name or context.tenant
+    return (context.identity or "this identity") + (f" of tenant {tenant}" if tenant else "")
+
+
+def _by(origin: str) -> str:
+    return f" (from {origin})" if origin else ""
+
+
+def _place(failure: AzureFailure) -> tuple[str, str]:
+    """Return the subscription and the group of the request that failed; empty for none."""
+    pieces = failure.path.strip("/").split("/")
+    names = {key.lower(): value for key, value in zip(pieces[:4:2], pieces[1:4:2], strict=False)}
+    return names.get("subscriptions", ""), names.get("resourcegroups", "")

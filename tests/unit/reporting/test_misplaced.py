@@ -1,0 +1,93 @@
+"""What is said if a resource was looked for in the wrong place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from erfailover.errors import AzureFailure, Kind, UnknownReading
+from erfailover.model.azure_context import AzureContext, VisibleSubscription
+from erfailover.reporting.misplaced import Facts, explained, of_failure, with_missing
+
+WRONG, OTHER = "11111111-2222-3333-4444-555555555555", "22222222-2222-3333-4444-555555555555"
+CONTEXT = AzureContext("poc", subscription=WRONG, tenant="t", identity="ana@contoso.com")
+ORIGINS = {WRONG: "AZURE_SUBSCRIPTION_ID", "vnet1": "erfailover.yaml:30"}
+FACTS = Facts(CONTEXT, (), lambda name: ORIGINS.get(name, ""))
+
+
+def refused(
+    name: str,
+    kind: Kind = Kind.SUBSCRIPTION_NOT_FOUND,
+    code: str = "SubscriptionNotFound",
+    subscription: str = WRONG,
+) -> AzureFailure:
+    path = f"/subscriptions/{subscription}/resourceGroups/rg/providers/a/virtualNetworks/{name}"
+    return AzureFailure(kind, f"GET rg/{name}: no ({code}: m)", "hint.", code=code, path=path)
+
+
+def test_three_hundred_spokes_of_one_wrong_subscription_are_one_sentence() -> None:
+    found = [refused(f"spoke{number}") for number in range(300)]
+    failure = UnknownReading(f"nothing can be planned: {'; '.join(f.message for f in found)}")
+    told = explained(failure, found, FACTS)
+    assert told.message == (
+        f"nothing can be planned: subscription {WRONG} (from AZURE_SUBSCRIPTION_ID) does not "
+        "exist, or is not visible to ana@contoso.com of tenant t (SubscriptionNotFound)"
+    )
+    assert told.exit_code == failure.exit_code
+    assert told.hint == (
+        "This identity sees no subscription. Set AZURE_SUBSCRIPTION_ID to another one, or have a "
+        "role assigned in it."
+    )
+
+
+def test_the_advice_of_a_command_is_kept_unless_it_only_sends_to_doctor() -> None:
+    found = refused("a")
+    for hint, is_kept in (("Name the spokes.", True), ("Check: erfailover doctor", False)):
+        told = explained(UnknownReading(found.message, hint), [found], FACTS)
+        assert (told.hint or "").endswith(hint) is is_kept
+
+
+def test_the_visible_subscriptions_fold_and_the_wrong_one_is_not_among_them() -> None:
+    many = tuple(VisibleSubscription(f"id{number}", f"sub{number}") for number in range(9))
+    hint = explained(refused("a"), [refused("a")], replace(FACTS, visible=many)).hint or ""
+    assert "sees sub0 (id0), sub1 (id1), sub2 (id2), sub3 (id3) and 5 more." in hint
+    alone = (VisibleSubscription(WRONG, "mine"),)
+    group = refused("a", Kind.GROUP_NOT_FOUND, "ResourceGroupNotFound")
+    told = explained(group, [group], replace(FACTS, visible=alone))
+    assert "This identity sees no other subscription." in (told.hint or "")
+    assert f"resource group rg does not exist in subscription mine {WRONG}" in told.message
+    unknown = explained(refused("a"), [refused("a")], replace(FACTS, visible=None))
+    assert "sees" not in (unknown.hint or "")
+
+
+def test_the_remedy_follows_who_named_it() -> None:
+    for origin, remedy in (
+        ("the default of az", "az account set --subscription ID"),
+        ("erfailover.yaml:3", "Correct it in erfailover.yaml:3"),
+        ("", "Azure named it, not the site file"),
+    ):
+        facts = replace(FACTS, origin_of={WRONG: origin}.__getitem__)
+        assert remedy in (explained(refused("a"), [refused("a")], facts).hint or "")
+
+
+def test_what_is_not_offered_keeps_azure_s_words_and_says_whose_version_it_is() -> None:
+    old = refused("a", Kind.NOT_OFFERED, "NoRegisteredProviderFound")
+    told = explained(old, [old], replace(FACTS, version_from="The version is mine."))
+    assert told.message == old.message
+    assert told.hint == "hint. The version is mine."
+
+
+def test_a_failure_is_due_to_what_it_quotes_or_to_the_site_s_own_subscription() -> None:
+    own, other = refused("own"), refused("other", subscription=OTHER)
+    quoting = UnknownReading(f"unknown: {other.message}")
+    assert of_failure(quoting, [own, other], WRONG) == [other]
+    assert of_failure(UnknownReading("unknown: p"), [other, own], WRONG) == [own]
+    assert of_failure(UnknownReading("unknown: p"), [other], WRONG) == []
+    told = explained(UnknownReading("unknown: p"), [own], FACTS)
+    assert told.message.startswith(f"unknown: p: subscription {WRONG} (from AZURE_")
+
+
+def test_the_ids_of_what_does_not_exist_are_named_with_their_lines() -> None:
+    failure = UnknownReading("nothing: vnet1 does not exist in Azure", "Check it.")
+    told = with_missing(failure, ["/subscriptions/s/a/vnet1", "/x/vnet2"], FACTS.origin_of)
+    assert told.hint == ("Looked for /subscriptions/s/a/vnet1 (from erfailover.yaml:30). Check it.")
+    assert with_missing(failure, ["/x/vnet2"], FACTS.origin_of) is failure
