@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from erfailover.model.durations import duration
-from erfailover.reporting.azure_context import UNFOLDED, heading
+from erfailover.reporting.azure_context import UNFOLDED, heading, place
 from erfailover.reporting.run import data, timeline
 from erfailover.reporting.run.report import RunReport
 
@@ -36,6 +36,7 @@ def page(report: RunReport) -> str:
         heading=heading(report.run.context, UNFOLDED) if report.run.context else "",
         told=data.data(report),
         context=report.run.context,
+        place=place(report.run.context) if report.run.context else None,
         outages=report.outages,
         worst=max(known, key=lambda each: each.longest_s or 0.0, default=None),
         picture=Markup(picture) if picture else None,
