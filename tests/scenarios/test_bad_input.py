@@ -36,7 +36,8 @@ def test_a_missing_subscription_is_named_with_both_places_it_can_stand(
 def test_a_site_that_is_not_provisioned_is_unknown_and_told_how_to_make_it(stage: Stage) -> None:
     stage.do("init")
     assert stage.run("status") == 4
-    assert "the resource group does not exist (ResourceGroupNotFound" in stage.err
+    assert "resource group rg-we (from erfailover.yaml:14) does not exist in" in stage.err
+    assert "(ResourceGroupNotFound)" in stage.err
     assert "erfailover provision" in stage.err
     assert stage.run("switch", "--to", "ipsec", "--yes", "--planned") == 4
     assert stage.run("drill", "start", "--yes") == 5
