@@ -43,7 +43,7 @@ def text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
         for each in results
     ]
     headings = ("", "probe", "what", "from", "expected", "seen", "took")
-    lines = [table("", headings, rows, screen, ("what",)).lstrip("\n")]
+    lines = [table("", headings, rows, screen, ("probe", "what", "from")).lstrip("\n")]
     for each in results:
         if not each.as_expected:
             verdict = _verdict(each.up, each.as_expected)

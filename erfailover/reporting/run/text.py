@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.durations import duration
 from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.probes import line as probe_line
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
-from erfailover.reporting.words import join_names, wrap
+from erfailover.reporting.words import wrap
 
 MANY = 10
 """From how many on a list is cut short for people."""

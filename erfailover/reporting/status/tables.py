@@ -59,7 +59,7 @@ def peering_table(seen: Picture, screen: Screen) -> str:
         headings,
         [[row[each] for each in headings] for row in rows],
         screen,
-        fold=("peering", "to"),
+        names=("peering", "to"),
         spare=("to",),
     )
     return _cut(drawn, len(sides) - len(shown), _sound_beyond(sides))

@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from erfailover.model.counting import join_names
 from erfailover.reporting import svg
-from erfailover.reporting.words import join_names, wrap
+from erfailover.reporting.words import cut_middle, wrap
 
 
 def test_lines_after_the_first_are_indented_as_far_as_the_first() -> None:
@@ -16,7 +17,23 @@ def test_lines_after_the_first_are_indented_as_far_as_the_first() -> None:
 
 def test_a_name_is_never_broken_at_a_hyphen_and_sticks_out_unless_words_may_be_cut() -> None:
     assert wrap("on vnet1-to-vnet2", 10) == ["on", "vnet1-to-vnet2"]
-    assert wrap("vnet1-to-vnet2", 10, cut_words=True) == ["vnet1-to-v", "net2"]
+    assert wrap("on vnet1-to-vnet2", 10, cut_words=True) == ["on", "vnet...et2"]
+    assert wrap("vnet1-to-vnet2", 10, "? ", cut_words=True, dots="…") == ["? vnet…et2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "told"),
+    [
+        ("peer-vnet-erp-prod-001-weu", 26, "peer-vnet-erp-prod-001-weu"),
+        ("peer-vnet-erp-prod-001-weu", 15, "peer-v...01-weu"),
+        ("abcdef", 4, "abcd"),
+        ("abcdef", 0, ""),
+    ],
+)
+def test_a_name_that_is_too_long_keeps_its_beginning_and_its_end(
+    name: str, width: int, told: str
+) -> None:
+    assert cut_middle(name, width) == told
 
 
 @pytest.mark.parametrize(
