@@ -21,12 +21,21 @@ from erfailover.cli.options import REPORT, Seconds, Word, common, completed, con
     metavar="[SECONDS]",
     help="Read again after so many seconds (30; at least 5) and mark what changed, until Ctrl-C.",
 )
+@click.option(
+    "--details",
+    is_flag=True,
+    help="Show also what the verdict rests on, and the tables: peerings, BGP peers, learned "
+    "routes, connections.",
+)
 @common
-def status(every_s: float | None, **options: Any) -> None:
+def status(every_s: float | None, *, details: bool, **options: Any) -> None:
     """Show which path each spoke is on, and whether it works.
 
-    The verdict first, then a picture, then BGP peers, learned routes, peerings.
+    The verdict first, then a picture and what does not hold. It fits a terminal of 24 lines;
+    --details has the tables, and JSON has everything.
     """
+    if every_s is not None and details:
+        raise click.UsageError("--watch shows one page: use --details without it")
     if every_s is not None:
         from erfailover.commands.status import watch
 
@@ -34,7 +43,7 @@ def status(every_s: float | None, **options: Any) -> None:
         return
     from erfailover.commands.status import command
 
-    command.run(context(options))
+    command.run(context(options), details=details)
 
 
 @click.command(cls=Explained)

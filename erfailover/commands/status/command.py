@@ -7,17 +7,24 @@ from erfailover.commands.hints import not_found_hint
 from erfailover.commands.output import screen
 from erfailover.commands.status import snapshot
 from erfailover.errors import UnknownReading, VerificationFailed
+from erfailover.model.claims import Verdict
+from erfailover.planning.health import Health
+from erfailover.reporting.words import path_name
 
 
-def run(context: Context) -> None:
+def run(context: Context, *, details: bool = False) -> None:
     """Show the status of the site.
+
+    Args:
+        context: the invocation.
+        details: show what the verdict rests on, and the tables.
 
     Raises:
         VerificationFailed: the active path is unhealthy.
         UnknownReading: what decides it could not be read.
     """
     found = snapshot.read_visibly(context)
-    text = snapshot.text(found, screen(context.environment))
+    text = snapshot.text(found, screen(context.environment), details=details)
     data = snapshot.data(context, found) if context.output.shows_data else None
     context.output.print_result(text, data)
     health = found.health
@@ -27,7 +34,7 @@ def run(context: Context) -> None:
             None if found.observed.networks else not_found_hint(context.site),
         )
     if not health.healthy:
-        raise VerificationFailed("the active path is not healthy", _next(health.path))
+        raise VerificationFailed("the active path is not healthy", _next(health))
 
 
 def _first_reasons(found: snapshot.StatusReading) -> str:
@@ -37,7 +44,10 @@ def _first_reasons(found: snapshot.StatusReading) -> str:
     return "; ".join(reasons)
 
 
-def _next(path: str) -> str | None:
-    if path == "expressroute":
-        return "erfailover switch --to ipsec"
-    return "erfailover switch --to expressroute" if path == "ipsec" else None
+def _next(health: Health) -> str | None:
+    """Return the command that helps: to the other path if it is ready, or what is in its way."""
+    if health.other is None:
+        return "erfailover doctor"
+    if health.ready is Verdict.HOLDS:
+        return f"erfailover switch --to {health.other}"
+    return f"{path_name(health.other)} could not take over: erfailover doctor"

@@ -13,7 +13,7 @@ from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.planning.doctor.check import Check, Group, Line, Name, told_apart, worst
 from erfailover.planning.doctor.facts import Facts
-from erfailover.planning.health import is_prestaged, path_of
+from erfailover.planning.health import is_made_by_a_switch, is_prestaged, path_of
 
 
 def networks(site: Site, facts: Facts) -> Iterator[Check]:
@@ -117,7 +117,7 @@ def _waits(facts: Facts, side: tuple[str, str], pair: tuple[tuple[str, str], ...
     """Whether a switch makes this side, or completes it: the other one is not there yet."""
     found = {each: facts.observed.peering(child_of(each[0], PEERING, each[1])) for each in pair}
     mine = found.pop(side)
-    return mine is None or (mine.state == "Initiated" and None in found.values())
+    return is_made_by_a_switch(mine, *found.values())
 
 
 def _later(coming: list[str]) -> str:

@@ -27,7 +27,7 @@ ASCII = Screen(80, drawing=False)
 def text(of: Site, found: Observed, screen: Screen = NARROW, *notes: str) -> str:
     health = judge(of, found)
     hangs = {role: Circuits("/g/x", "Vpn", Reading(())) for role in Role}
-    return status_text.text(picture(of, found, health, hangs), found, notes, screen)
+    return status_text.details(picture(of, found, health, hangs), found, notes, screen)
 
 
 def drawn(of: Site, found: Observed, screen: Screen = NARROW) -> str:
