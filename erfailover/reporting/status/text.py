@@ -171,8 +171,7 @@ def _claims(seen: Picture, screen: Screen) -> Iterator[str]:
         if difference:
             yield from _wrapped(f"differs from the most: {difference}", screen, "  ")
         yield from claim_lines(spoke.claims, screen)
-        wrong = beside(group, spoke.claims)
-        if wrong is not None:
+        for wrong in beside(group):
             yield from marked(Verdict.FAILS, wrong.why, screen)
         if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
             yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
@@ -209,15 +208,13 @@ def _who(group: SpokeGroup) -> str:
     return f"{group.title}: {on}, {works} ({group.named()}); as {spoke.name}"
 
 
-def beside(group: SpokeGroup, claims: Sequence[Claim]) -> Condition | None:
-    """Return what is wrong with a peering that the verdict does not look at."""
-    told = {claim.seen for claim in claims}
+def beside(group: SpokeGroup) -> Iterator[Condition]:
+    """Yield what is wrong with peerings that the verdict does not look at."""
+    bad = [each.seen for each in group.sample.health.claims if each.verdict is not Verdict.HOLDS]
     for pair in group.sample.pairs:
         for side in pair.sides:
-            why = side.condition.why
-            if side.condition.mark is Mark.BROKEN and not any(why in each for each in told):
-                return side.condition
-    return None
+            if side.condition.mark is Mark.BROKEN and not any(side.name in told for told in bad):
+                yield side.condition
 
 
 def claim_lines(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:

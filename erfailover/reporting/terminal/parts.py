@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from erfailover.model.counting import counted
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.site import Role
 from erfailover.reporting.marks import (
@@ -65,10 +66,8 @@ def _one_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator
     spoke = seen.spokes[0]
     health = spoke.health
     yield Text(cut_middle(spoke.virtual_network, width - len(star), screen.dots) + star)
-    for prefix in spoke.prefixes[:2]:
-        yield Text(str(prefix))
-    if len(spoke.prefixes) > PREFIXES:
-        yield Text(f"and {len(spoke.prefixes) - PREFIXES} more")
+    for line in _prefix_lines(list(map(str, spoke.prefixes)), PREFIXES + 1, width):
+        yield Text(line)
     yield Text("")
     yield Text(NO_PATH.get(health.path, f"on {path_name(health.path)}"))
     yield signed(spoke.condition.mark, _health_of(health.healthy, spoke.condition), screen)
@@ -107,7 +106,7 @@ def hub(
 ) -> list[Text]:
     """Return the lines of a hub's box: its gateway, what that hangs on, what it has learned.
 
-    A brief one leaves out the gateway's type and SKU.
+    A brief one leaves out the gateway's type and SKU, and its ASN if it needs another line.
     """
     gateway = hub.gateway
     star = f" {CHANGED}" if f"hub/{hub.role}" in changed else ""
@@ -115,7 +114,11 @@ def hub(
     if not hub.condition.good:
         state = f"VNet {hub.network.provisioning_state}" if hub.network else "VNet: not read"
         told.append((hub.condition.mark, state))
-    told.append((_gateway_mark(gateway), _gateway_name(gateway) + star))
+    name = _gateway_name(gateway)
+    sound = _gateway_mark(gateway) is Mark.SOUND
+    if brief and sound and len(f"{screen.sign(Mark.SOUND)} {name}{star}") > width:
+        name = gateway.name
+    told.append((_gateway_mark(gateway), name + star))
     lines = [line for each in told for line in wrapped(*each, width, screen)]
     if found := gateway.found:
         kind = " ".join(filter(None, (found.type, found.sku)))
@@ -232,7 +235,8 @@ def hub_line(seen: Picture, hub: HubPicture, screen: Screen) -> list[str]:
     ]
     mark = min((hub.condition.mark, *(mark for mark, _ in told)), key=WORST_FIRST.index)
     text = f"{hub.name}, {hub.role} hub: {'; '.join(text for _, text in told)}"
-    lines = wrap(text, screen.width, f"{screen.sign(mark):>2} ", cut_words=True, dots=screen.dots)
+    text = " ".join(cut_middle(word, screen.width // 3, screen.dots) for word in text.split(" "))
+    lines = wrap(text, screen.width, f"{screen.sign(mark):>2} ")
     return [screen.styled(line, screen.style(mark)) for line in lines]
 
 
@@ -248,16 +252,23 @@ def far_end(seen: Picture, role: Role, width: int, rows: int, screen: Screen) ->
     """
     ends = [end for end in seen.far_ends if role in end.roles]
     lines = [line for end in ends for line in (*_who(end), *end.neighbors)] or ["unknown"]
+    prefixes = [str(each.prefix) for each in seen.remote_prefixes]
     for each in seen.remote_prefixes:
         lines += [str(each.prefix), *([f"  {each.name}"] if each.name else [])]
-    if len(lines) > rows:
+    if len(lines) > rows or max(map(len, prefixes), default=0) > width:
         heads = [line for end in ends for line in _who(end, width)] or ["unknown"]
         room = max(rows - len(heads), 0)
-        prefixes = [str(each.prefix) for each in seen.remote_prefixes]
         addresses = dict.fromkeys(address for end in ends for address in end.neighbors)
-        shown = _fit([*addresses], room - min(len(prefixes), 2), "addresses")
-        lines = [*heads, *shown, *_fit(prefixes, room - len(shown), "prefixes")]
+        shown = _fit([*addresses], room - min(len(prefixes), 2), "addresses", width)
+        lines = [*heads, *shown, *_prefix_lines(prefixes, room - len(shown), width)]
     return [Text(cut_middle(line, width, screen.dots)) for line in lines[:rows]]
+
+
+def _prefix_lines(prefixes: list[str], rows: int, width: int) -> list[str]:
+    """Return prefixes in so many lines; how many they are if one is too wide: none is cut."""
+    if max(map(len, prefixes), default=0) > width:
+        return [counted(len(prefixes), "prefix")] if rows > 0 else []
+    return _fit(prefixes, rows, "prefixes", width)
 
 
 def _who(end: FarEnd, width: int = 0) -> list[str]:
@@ -268,12 +279,15 @@ def _who(end: FarEnd, width: int = 0) -> list[str]:
     return [told] if len(told) <= width else [end.name, f"AS {end.asn}"]
 
 
-def _fit(lines: list[str], rows: int, what: str) -> list[str]:
+def _fit(lines: list[str], rows: int, what: str, width: int) -> list[str]:
+    """Return as many lines as there is room for, and how many more there are of what."""
     if len(lines) <= rows or rows <= 0:
         return lines[: max(rows, 0)]
     if rows == 1:
         return [f"{len(lines)} {what}"]
-    return [*lines[: rows - 1], f"and {len(lines) - rows + 1} more {what}"]
+    more = f"and {len(lines) - rows + 1} more"
+    whole = f"{more} {what}"
+    return [*lines[: rows - 1], whole if len(whole) <= width else more]
 
 
 def legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:

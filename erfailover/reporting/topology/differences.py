@@ -33,29 +33,45 @@ def _of_pair(pair: PeeringPair, other: PeeringPair, *, same_path: bool) -> Itera
     hub = pair.outward.remote
     there, there_too = ([side for side in each.sides if side.found] for each in (pair, other))
     if any(side.condition.mark is Mark.UNKNOWN for side in pair.sides):
-        yield f"peerings with {hub}: unknown"
+        yield f"{hub}: peerings unknown"
     elif not there and there_too:
-        yield f"no peering with {hub}"
+        yield f"{hub}: not peered"
     elif len(there) == len(pair.sides) and not there_too:
-        yield f"peered with {hub}"
+        yield f"{hub}: peered"
         yield from (side.condition.why for side in there if not side.condition.good)
     else:
-        for way, side, usual in zip(("to", "from"), pair.sides, other.sides, strict=True):
-            yield from _of_side(f"peering {way} {hub}", side, usual, flags=same_path)
+        flags = [
+            _flags(*each) if same_path else () for each in zip(pair.sides, other.sides, strict=True)
+        ]
+        both = [told for told in flags[0] if told in flags[1]]
+        if both:
+            yield f"{hub}: {', '.join(both)}"
+        for number, way in enumerate(("to", "from")):
+            what = f"peering {way} {hub}"
+            yield from _of_side(what, pair.sides[number], other.sides[number])
+            only = [told for told in flags[number] if told not in both]
+            if only:
+                yield f"{what}: {', '.join(only)}"
 
 
-def _of_side(what: str, side: PeeringSide, usual: PeeringSide, *, flags: bool) -> Iterator[str]:
+def _of_side(what: str, side: PeeringSide, usual: PeeringSide) -> Iterator[str]:
     found, other = side.found, usual.found
     if found is None or other is None or not side.condition.good:
         if (found is None) != (other is None) or side.condition.mark is not usual.condition.mark:
             yield side.condition.why
-        return
-    if found.state != other.state:
+    elif found.state != other.state:
         yield f"{what} is {found.state}"
     elif found.sync_level != other.sync_level:
         yield f"{what} is {found.sync_level or 'not known to be in sync'}"
-    if flags:
-        before = asdict(other.flags)
-        for name, value in asdict(found.flags).items():
-            if value != before[name]:
-                yield f"{what}: {FLAG_LABELS[name]} {'yes' if value else 'no'}"
+
+
+def _flags(side: PeeringSide, usual: PeeringSide) -> list[str]:
+    """Return the flags that differ, in words: ``forwarded traffic yes``."""
+    if side.found is None or usual.found is None:
+        return []
+    before = asdict(usual.found.flags)
+    return [
+        f"{FLAG_LABELS[name]} {'yes' if value else 'no'}"
+        for name, value in asdict(side.found.flags).items()
+        if value != before[name]
+    ]
