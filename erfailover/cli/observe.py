@@ -114,18 +114,20 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
 
 @click.command(cls=Explained)
 @click.argument("run", required=False, shell_complete=completed("runs"))
+@click.option("--details", is_flag=True, help="Show every step of RUN, also if many are alike.")
 @REPORT
 @common
-def history(run: str | None, **options: Any) -> None:
+def history(run: str | None, *, details: bool, **options: Any) -> None:
     """List what was run on the site, or tell RUN in full.
 
     RUN is a run's id, or how it begins: its steps with their times and Azure's correlation ids.
+    Many steps that are alike are one line; --details and JSON have each.
 
     With --report, write the report of RUN, or of the last run, to a file.
     """
     from erfailover.commands.runs import history as command
 
-    command.run(context(options), run)
+    command.run(context(options), run, details=details)
 
 
 @click.command(cls=Explained)

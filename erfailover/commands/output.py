@@ -20,6 +20,7 @@ from erfailover.reporting import formats
 from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.formats import Query
 from erfailover.reporting.screen import DRAWN, NARROWEST, WIDTH, Screen
+from erfailover.reporting.words import wrap_lines
 from erfailover.runtime import logs
 
 T = TypeVar("T")
@@ -56,6 +57,8 @@ class Output:
 
     def info(self, text: str = "") -> None:
         """Print a message on standard error."""
+        if not self.json_log:
+            text = fitted(text)
         self.console.print(text, markup=False)
 
     def log_line(self, line: str) -> None:
@@ -67,15 +70,17 @@ class Output:
         """Whether a result is shown as plain data, or a query selects from it."""
         return self.format != formats.TABLE or self.query is not None
 
-    def print_result(self, text: str, data: Any) -> None:
+    def print_result(self, text: str, data: Any, *, as_it_is: bool = False) -> None:
         """Print a result on standard output, in the format asked for.
 
         Args:
             text: the result for people.
             data: the result as plain data.
+            as_it_is: the text is code, whose lines are never wrapped.
         """
         try:
-            show(text, data, self.format, self.query)
+            lines = text if as_it_is else fitted(text, err=False)
+            show(lines, data, self.format, self.query)
         except UsageFailure as failure:
             # The result counts first; the query only decides the exit code afterwards.
             self.query_failure = failure
@@ -100,7 +105,8 @@ class Output:
         import click
 
         _insist_on_terminal(unanswered, hint)
-        answer = _prompt(partial(click.confirm, printable(question), default=False, err=True))
+        question = fitted(printable(question), spare=len(" [y/N]: "))
+        answer = _prompt(partial(click.confirm, question, default=False, err=True))
         if not answer:
             raise Refused("Nothing was changed.")
 
@@ -151,6 +157,20 @@ class Output:
                 f"expected the name {name}, found {given!r}. Nothing was changed.",
                 "Type the name exactly as it is in Azure.",
             )
+
+
+def fitted(text: str, *, err: bool = True, spare: int = 0) -> str:
+    """Return a text in lines that a terminal shows without breaking a word; as it is elsewhere.
+
+    Args:
+        text: in lines of any length.
+        err: whether it goes to standard error; otherwise to standard output.
+        spare: how many columns of each line are needed for something else.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if not stream.isatty():
+        return text
+    return wrap_lines(text, max(CleanConsole(file=stream).width - spare, NARROWEST // 2))
 
 
 def _insist_on_terminal(message: str, hint: str) -> None:

@@ -65,7 +65,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
         )
     more = [each.rstrip("/") for each in scopes]
     found = permissions.role_definition(site, kind, more, checked.actions)
-    output.print_result(json.dumps(found, indent=2), found)
+    output.print_result(json.dumps(found, indent=2), found, as_it_is=True)
 
 
 def _known_operations(context: Context) -> dict[str, frozenset[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 from erfailover import __version__
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
-from erfailover.commands.output import Output
+from erfailover.commands.output import Output, fitted
 from erfailover.commands.output import show as show_result
 from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed
@@ -47,7 +47,7 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
         and context.output.query is None
         and sys.stdout.isatty()
     ):
-        CleanConsole(highlight=False, soft_wrap=True).print(styled(text))
+        CleanConsole(highlight=False, soft_wrap=True).print(styled(fitted(text, err=False)))
     else:
         context.output.print_result(text, whole)
     if out is not None:
@@ -59,7 +59,7 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
 
 def tell(output: Output, text: str) -> None:
     """Show a plan on standard error, before it is asked for."""
-    output.console.print(styled(text))
+    output.console.print(styled(fitted(text)))
 
 
 def load(path: Path) -> dict[str, Any]:

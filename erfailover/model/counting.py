@@ -22,8 +22,8 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'es' if noun.endswith(('s', 'sh', 'x')) else 's'}"
 
 
-def join_names(names: Iterable[object], most: int = NAMED) -> str:
+def join_names(names: Iterable[object], most: int = NAMED, comma: str = ", ") -> str:
     """Return names in one line, at most so many: ``spoke1, spoke2 and 236 more``."""
     every = [*map(str, names)]
     more = len(every) - most
-    return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")
+    return comma.join(every[:most]) + (f" and {more} more" if more > 0 else "")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.durations import duration
 from erfailover.model.tasks import Results, State
 from erfailover.planning.provision.destroy import DestroyPlan
 from erfailover.reporting.plan.text import summary_line
+
+NAMED = 12
+"""So many names are in a line."""
 
 
 def plan_text(plan: DestroyPlan) -> str:
@@ -18,7 +21,7 @@ def plan_text(plan: DestroyPlan) -> str:
     lines += [f"- {each.title}" for each in plan.deletions]
     lines += ["", "Kept:", *(f"  {each}" for each in plan.kept)] if plan.kept else []
     if plan.disconnected:
-        lines += ["", f"Becomes Disconnected: {', '.join(plan.disconnected)}"]
+        lines += ["", f"Becomes Disconnected: {join_names(plan.disconnected, NAMED)}"]
     count = len(plan.deletions)
     return "\n".join([*lines, "", summary_line(0, 0, count) if count else "Nothing to delete."])
 
@@ -40,11 +43,14 @@ def outcome_text(plan: DestroyPlan, results: Results) -> str:
     """Return what was deleted and what was not, for people."""
     done, took = len(results.of(State.DONE)), duration(results.elapsed_s)
     if not results.failures:
-        kept = f" Kept: {'; '.join(plan.kept)}." if plan.kept else ""
+        kept = f" Kept: {join_names(plan.kept, NAMED, '; ')}." if plan.kept else ""
         return f"{plan.site} is deleted: {counted(done, 'resource')} deleted in {took}.{kept}"
-    lines = [f"{plan.site} is only partly deleted: {counted(done, 'resource')} deleted in {took}."]
-    lines += [f"Failed: {', '.join(task.title for task in results.of(State.FAILED))}"]
-    return "\n".join([*lines, "Run the same command again: it deletes only what is left."])
+    failed = join_names((task.title for task in results.of(State.FAILED)), NAMED)
+    lines = [f"Failed: {failed}", "Run the same command again: it deletes only what is left."]
+    lines.append(
+        f"{plan.site} is only partly deleted: {counted(done, 'resource')} deleted in {took}."
+    )
+    return "\n".join(lines)
 
 
 def outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -12,6 +13,10 @@ DOTS = "..."
 """What stands for the middle of a name; if the screen can show it, ``Screen.dots``."""
 NO_PATH = {"none": "on NO path", "unknown": "path unknown"}
 """The words for a spoke that is on neither path."""
+
+
+COMMAND = re.compile(r"\s*(?:[\w ,]+:\s+)?(?:erfailover|az|pip|pipx|export|eval|ssh|mkdir) ")
+"""How a line begins that is to be typed, after what it is for: ``To go back: erfailover ...``."""
 
 
 def path_name(path: str) -> str:
@@ -62,6 +67,24 @@ def wrap(
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def wrap_lines(text: str, width: int) -> str:
+    """Return a text in lines of at most ``width`` columns, broken at blanks, as they are indented.
+
+    A command to be typed stays in one line: pasted in two, its first half would run alone. A word
+    that is longer than a line stays whole.
+    """
+    lines = []
+    for line in text.split("\n"):
+        drawn_for_the_screen = "\x1b" in line
+        if len(line) <= width or drawn_for_the_screen or COMMAND.match(line):
+            lines.append(line)
+            continue
+        words = line.lstrip(" ")
+        indent = line[: len(line) - len(words)]
+        lines += wrap(words, width, indent, f"{indent}  ")
+    return "\n".join(lines)
 
 
 def few(lines: Sequence[str], most: int = 3) -> list[str]:

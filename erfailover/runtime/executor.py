@@ -23,6 +23,7 @@ from functools import partial
 from graphlib import CycleError, TopologicalSorter
 
 from erfailover.errors import Failure, Interrupted
+from erfailover.model.counting import join_names
 from erfailover.model.resource_ids import last_of
 from erfailover.model.tasks import Event, Listener, Results, State, Task
 from erfailover.runtime import waits
@@ -186,7 +187,7 @@ class _Run:
             return
         self.told_interruption = True
         tasks = [task for task, _ in self.in_flight.values()]
-        titles = ", ".join(task.title for task in tasks)
+        titles = join_names(task.title for task in tasks)
         self._tell(tasks[0], State.STARTED, f"finishing after Ctrl-C: {titles}")
 
     def _queue_what_is_ready(self) -> None:

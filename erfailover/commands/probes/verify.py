@@ -6,7 +6,7 @@ from erfailover.commands.context import Context
 from erfailover.commands.output import screen
 from erfailover.commands.probes import runner
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.probes import RUN_COMMAND
 from erfailover.planning.probes.results import ProbeResult, expectations
 from erfailover.reporting import probes as told
@@ -41,8 +41,8 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     unknown = [each.name for each in wrong if each.up is None]
     failed = [each.name for each in wrong if each.up is not None]
     if unknown:
-        also = f"; not as expected: {', '.join(failed)}" if failed else ""
-        raise UnknownReading(f"Unknown result of {', '.join(unknown)}{also}")
+        also = f"; not as expected: {join_names(failed)}" if failed else ""
+        raise UnknownReading(f"Unknown result of {join_names(unknown)}{also}")
     if wrong:
-        raise VerificationFailed(f"not as expected: {', '.join(each.name for each in wrong)}")
+        raise VerificationFailed(f"not as expected: {join_names(failed)}")
     return results

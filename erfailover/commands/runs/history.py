@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from erfailover.commands.context import Context
+from erfailover.commands.output import screen
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.history import RunRecord, runs
 from erfailover.reporting.run.history import list_text, run_data, run_text
 from erfailover.runtime.state.process import alive
 
 
-def run(context: Context, wanted: str | None) -> None:
+def run(context: Context, wanted: str | None, *, details: bool = False) -> None:
     """List the site's runs, show one in full, or write the report of one to a file.
 
     Args:
         context: the invocation; if it names a report file, the report is written there.
         wanted: the id of a run or its first characters; None for the list, or for the report of
             the last run.
+        details: show every step of a run.
 
     Raises:
         UsageFailure: no run or several match, or the file cannot be written.
@@ -27,11 +29,11 @@ def run(context: Context, wanted: str | None) -> None:
         _report(context, _found(context, found, wanted), context.report)
     elif wanted is None:
         data = [run_data(each, alive) for each in found]
-        context.output.print_result(list_text(found, alive), data)
+        context.output.print_result(list_text(found, alive, screen(context.environment)), data)
     else:
         each = _found(context, found, wanted)
         one = {**run_data(each, alive), "result": each.result}
-        context.output.print_result(run_text(each, alive), one)
+        context.output.print_result(run_text(each, alive, details=details), one)
 
 
 def _report(context: Context, run: RunRecord, file: Path) -> None:

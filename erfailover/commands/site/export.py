@@ -57,7 +57,7 @@ def run(context: Context, language: str, split: Path | None) -> None:
     if len(files) > 1:
         context.output.info("Each part is a separate file; --split DIR writes them.")
     texts = [text if len(files) == 1 else f"// ---- {name}\n{text}" for name, text in files.items()]
-    context.output.print_result("\n".join(texts).rstrip("\n"), data)
+    context.output.print_result("\n".join(texts).rstrip("\n"), data, as_it_is=True)
 
 
 def _read(context: Context) -> list[Owned]:

@@ -33,6 +33,7 @@ from erfailover.errors import (
     VerificationFailed,
 )
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import join_names
 from erfailover.model.history import last_switch
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
@@ -73,7 +74,7 @@ def _known(site: Site, canary: str | None) -> None:
     names = [spoke.name for spoke in site.spokes]
     if canary is not None and canary not in names:
         raise UsageFailure(
-            f"--canary {canary}: no spoke of {site.name}; expected one of {', '.join(names)}"
+            f"--canary {canary}: no spoke of {site.name}; expected one of {join_names(names, 12)}"
         )
 
 
@@ -147,7 +148,7 @@ def _again(
     if plan.writes:
         plans.tell(context.output, text.text(context.site, plan))
         _insist_on_invariants(context, plan)
-        names = ", ".join(dict.fromkeys(step.spoke for step in plan.writes))
+        names = join_names(dict.fromkeys(step.spoke for step in plan.writes))
         try:
             question = f"Switch {names} to {options.target} too?"
             _confirm(context.output, context.site, options, plan, question)
@@ -217,7 +218,7 @@ def insist_on_having_read(plan: SwitchPlan) -> None:
     ]
     if unread:
         raise UnknownReading(
-            f"nothing can be planned: {'; '.join(unread)}",
+            f"nothing can be planned: {join_names(unread, comma='; ')}",
             "Check the subscription, the names in the site file, and your rights: "
             "erfailover doctor",
         )

@@ -34,6 +34,7 @@ from erfailover.errors import (
     VerificationFailed,
 )
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
@@ -382,13 +383,13 @@ class SwitchRun:
             if clock.now() >= deadline:
                 mine = [each for each in mine if network_of(each.write.peering_id) not in unread]
                 if not mine:
-                    why = "; ".join(observed.unknown.values())
+                    why = join_names(observed.unknown.values(), comma="; ")
                     raise UnknownReading(
                         f"all is written and accepted, but could not be read again: {why}",
                         "Look at it with erfailover status.",
                     )
                 raise VerificationFailed(
-                    f"{', '.join(step.write.name for step in mine)}: written and accepted, but "
+                    f"{join_names(step.write.name for step in mine)}: written and accepted, but "
                     "not as written",
                     "Another client may be changing it. Check it, then run the command again.",
                 )
@@ -430,7 +431,7 @@ class SwitchRun:
             outcome.excused = clock.now() >= min(deadline, began + LEAVING_PATIENCE_S)
             if shown(outcome) or clock.now() >= deadline:
                 return
-            said = "; ".join(missing(outcome))
+            said = join_names(missing(outcome), comma="; ")
             if said != told:
                 self.context.output.info(f"Waiting for: {said}")
                 told = said

@@ -17,13 +17,14 @@ def text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
         return f"{site.name}: nothing had to be changed."
     word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
     done, every = len(_changed(plan, results)), counted(len(plan.writes), "peering")
-    said = f"{site.name}: {done} of {every} {word}, {duration(seconds)}."
+    lines = [f"{site.name}: {done} of {every} {word}, {duration(seconds)}."]
     if plan.purpose is Purpose.PRESTAGE and not site.prestaged:
-        said += (
-            "\nAdd prestaged: true to the site file, and every machine that uses it leaves them "
-            "there after a switch back."
+        lines.insert(
+            0,
+            "Add prestaged: true to the site file, and every machine that uses it leaves them "
+            "there after a switch back.",
         )
-    return said
+    return "\n".join(lines)
 
 
 def data(site: Site, plan: SwitchPlan, results: Results) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from erfailover.model.durations import duration
 from erfailover.model.history import OPEN, RunRecord, StepRecord
 from erfailover.model.plan import StepKind
 from erfailover.model.resource_ids import last_of
@@ -226,6 +227,19 @@ class RunReport:
         others = Counter(each.state for each in self.spokes if each.state != f"on {there}")
         told = "".join(f"; {count} {state}" for state, count in others.items())
         return f"{lead}{told}. {_sentence(run)}"
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in one line: what a screen ends with."""
+        if not self.is_switch or self.run.outcome != "done" or not self.verified:
+            return self.headline
+        told = f"{self.run.site} is on {path_name(str(self.run.target))} and healthy"
+        cut = [each for each in self.spokes if each.without_s is not None]
+        if not cut:
+            return f"{told}."
+        worst = max(cut, key=lambda each: each.without_s or 0.0)
+        lost = duration(worst.without_s or 0.0)
+        return f"{told}; longest time without a path {lost} ({worst.name})."
 
     @property
     def outages(self) -> tuple[Outage, ...]:

@@ -21,12 +21,13 @@ FEW = 3
 
 
 def text(report: RunReport) -> str:
-    """Return what a run came to, for people."""
+    """Return what a run came to, for people; the outcome is the first line, and the last."""
     return "\n".join(
         [
             report.headline,
             *(_switched(report) if report.is_switch else _others(report)),
             *_next(report),
+            report.outcome,
         ]
     )
 

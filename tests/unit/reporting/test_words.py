@@ -8,7 +8,7 @@ import pytest
 
 from erfailover.model.counting import join_names
 from erfailover.reporting import svg
-from erfailover.reporting.words import cut_middle, wrap
+from erfailover.reporting.words import cut_middle, wrap, wrap_lines
 
 
 def test_lines_after_the_first_are_indented_as_far_as_the_first() -> None:
@@ -49,3 +49,24 @@ def test_whatever_a_name_holds_the_picture_is_xml() -> None:
     read = ElementTree.fromstring(svg.markup(shape))
     assert read.findtext("title") == "a\ufffd<b>"
     assert read.attrib == {"x": "0", "y": "0.2", "width": "10", "height": "5", "rx": "2"}
+
+
+def test_a_line_of_prose_is_broken_at_blanks_and_keeps_its_indent() -> None:
+    told = wrap_lines("  one two three four\nfive", 12)
+    assert told == "  one two\n    three\n    four\nfive"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  erfailover switch --to ipsec --planned --yes --spoke vnet-prod-weu-erp-001",
+        "To go back: erfailover switch --to expressroute --reason because --ticket INC123",
+        "  az network vnet peering sync --ids /subscriptions/0000/resourceGroups/rg/providers/x",
+    ],
+)
+def test_a_command_to_be_typed_is_never_broken(line: str) -> None:
+    assert wrap_lines(line, 40) == line
+
+
+def test_a_message_that_begins_with_the_name_of_the_program_is_prose() -> None:
+    assert wrap_lines("erfailover: refusing to switch", 20) == "erfailover: refusing\n  to switch"
