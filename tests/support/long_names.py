@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from erfailover.model.observed import Gateway, Observed, Peering, VirtualNetwork
+from erfailover.model.observed import BgpPeer, Gateway, Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.site import Hub, Path, Role, Site, SitePeering, Spoke
 from tests.support.sites import HUB_LENDS, OPEN, SPOKE_USES, gateway, peer, route
@@ -127,6 +127,7 @@ def _gateway(
         if key in spokes
         for prefix in network.address_space
     ]
+    peers: tuple[BgpPeer, ...]
     peers = (peer("10.4.0.253", "Connecting"),) if dark else (peer(), peer("10.4.0.252"))
     if role is Role.PRIMARY:
         peers = tuple(replace(each, asn=12076) for each in peers)

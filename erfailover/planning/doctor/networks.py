@@ -15,6 +15,9 @@ from erfailover.planning.doctor.check import Check, Group, Line, Name, told_apar
 from erfailover.planning.doctor.facts import Facts
 from erfailover.planning.health import is_made_by_a_switch, is_prestaged, path_of
 
+MANY = 6
+"""So many names are in a line."""
+
 
 def networks(site: Site, facts: Facts) -> Iterator[Check]:
     """Every hub and spoke is there, can be read, and is at rest."""
@@ -99,7 +102,7 @@ def peering_names(site: Site, facts: Facts) -> Iterator[Check]:
         remedy = f"Correct {place}: {other.remedy}."
         yield line.warns(f"{other.seen}; a switch uses {other.used}", remedy)
     if unread:
-        yield line.unknown(f"not known of {join_names(unread)}", "See the networks above.")
+        yield line.unknown(f"not known of {join_names(unread, MANY)}", "See the networks above.")
     elif not facts.other_names:
         yield line.ok("the site file has the names of the peerings that there are")
 
@@ -123,7 +126,7 @@ def _waits(facts: Facts, side: tuple[str, str], pair: tuple[tuple[str, str], ...
 def _later(coming: list[str]) -> str:
     if not coming:
         return ""
-    return f"; a switch creates or completes {len(coming)}: {join_names(coming)}"
+    return f"; a switch creates or completes {len(coming)}: {join_names(coming, MANY)}"
 
 
 def prestaged(site: Site, facts: Facts) -> Iterator[Check]:
@@ -146,11 +149,11 @@ def prestaged(site: Site, facts: Facts) -> Iterator[Check]:
     if missing and site.prestaged:
         yield line.fails(
             "prestaged: true in the site file, but not both peerings with the backup hub are "
-            f"Connected and in sync, with gateway transit, of {join_names(missing)}",
+            f"Connected and in sync, with gateway transit, of {join_names(missing, MANY)}",
             "erfailover prestage makes them; on IPsec or after an interrupted run, see status.",
         )
     elif ready or missing:
-        some = f" ({join_names(ready)})" if ready and missing else ""
+        some = f" ({join_names(ready, MANY)})" if ready and missing else ""
         yield line.ok(f"{len(ready)} of {counted(len(site.spokes), 'spoke')} prestaged{some}")
 
 
