@@ -58,7 +58,9 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
 
 
 def tell(output: Output, text: str) -> None:
-    """Show a plan on standard error, before it is asked for."""
+    """Show a plan on standard error, before it is asked for; not if nothing is, nor wanted."""
+    if output.format == formats.NONE and output.yes:
+        return
     output.console.print(styled(fitted(text)))
 
 

@@ -95,10 +95,12 @@ def _broken(seen: Picture, screen: Screen) -> Iterator[list[str]]:
                 told.add(seen_text)
                 more = _more(group, seen_text)
                 yield [*marked(verdict, seen_text + more, screen)]
-    for claim in (*seen.health.readiness, *seen.health.left_out.values()):
+    for claim in seen.health.readiness:
         if _is_bad(claim) and claim.seen not in told:
             told.add(claim.seen)
             yield [*marked(claim.verdict, claim.seen, screen)]
+    for name, claim in seen.health.left_out.items():
+        yield [*marked(claim.verdict, f"leaves out {name}: {claim.seen}", screen)]
 
 
 def _is_bad(claim: Claim) -> bool:

@@ -6,12 +6,14 @@ are left out is shown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict
 from ipaddress import IPv4Network
 
 from rich.text import Text
 
+from erfailover.model.durations import DAY_S, HOUR_S, MINUTE_S, duration
 from erfailover.model.observed import Gateway, GatewayRoute, Observed
 from erfailover.model.prefix_table import PrefixTable, ipv4_prefix, table_of
 from erfailover.planning.conditions import CONNECTED
@@ -19,9 +21,13 @@ from erfailover.reporting.marks import Mark
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.tables import table
 from erfailover.reporting.topology.model import PeeringSide, Picture
+from erfailover.reporting.words import wrap
 
+TIME_SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d\d):(\d\d)(?:\.\d+)?")
 ROWS = 20
 """So many rows of a table are shown."""
+OWN, FEW = "Network", 3
+"""The origin of what a gateway itself originates: of many rows, so few of these are shown."""
 PEERING = ("", "peering", "to", "state", "sync", "access", "forwarded", "transit", "remote gw")
 ALL = "erfailover status -o json"
 """What shows all of them."""
@@ -60,7 +66,7 @@ def peering_table(seen: Picture, screen: Screen) -> str:
         [[row[each] for each in headings] for row in rows],
         screen,
         names=("peering", "to"),
-        spare=("to",),
+        spare=("to", "access", "sync"),
     )
     return _cut(drawn, len(sides) - len(shown), _sound_beyond(sides))
 
@@ -92,7 +98,7 @@ def peer_table(gateway: Gateway, screen: Screen) -> str:
     """Return a gateway's BGP peers; with its own address if it lists one at two instances."""
     title = f"{gateway.name} ({gateway.role} hub): BGP peers"
     if gateway.peers.value is None:
-        return f"{title}: unknown: {gateway.peers.unknown}"
+        return _unknown(title, gateway.peers.unknown, screen)
     peers = gateway.peers.value
     twice = len({peer.neighbor for peer in peers}) < len(peers)
     headings = ["neighbor", *(["at"] if twice else []), "ASN", "state"]
@@ -102,14 +108,28 @@ def peer_table(gateway: Gateway, screen: Screen) -> str:
             *([each.local_address] if twice else []),
             each.asn,
             Text(each.state, _colour(each.state == CONNECTED, screen)),
-            each.connected_duration,
+            _connected_for(each.connected_duration),
             each.routes_received,
             each.messages_sent,
             each.messages_received,
         )
         for each in peers
     ]
-    return table(title, [*headings, "connected for", "routes", "sent", "received"], rows, screen)
+    headings += ["connected for", "routes", "sent", "received"]
+    return table(title, headings, rows, screen, spare=("received", "sent"))
+
+
+def _unknown(title: str, why: str | None, screen: Screen) -> str:
+    return "\n".join(wrap(f"{title}: unknown: {why}", screen.width, rest="  "))
+
+
+def _connected_for(azure: str | None) -> str | None:
+    """Return for how long a session is up, in words, from Azure's ``1.00:25:06.7180580``."""
+    found = TIME_SPAN.fullmatch(azure or "")
+    if found is None:
+        return azure
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return duration(days * DAY_S + hours * HOUR_S + minutes * MINUTE_S + seconds)
 
 
 def _colour(good: bool, screen: Screen) -> str:
@@ -126,14 +146,17 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
     """
     title = f"{gateway.name} ({gateway.role} hub): learned routes"
     if gateway.learned_routes.value is None:
-        return f"{title}: unknown: {gateway.learned_routes.unknown}"
+        return _unknown(title, gateway.learned_routes.unknown, screen)
     routes = list(gateway.learned_routes.value)
     if len(routes) > ROWS:
         wanted = table_of(prefixes)
         networks = {route.network for route in routes}
         needed = {each for each in networks if _leads_to_one_of(each, wanted)}
         routes.sort(key=lambda route: _rank(route, needed))
-    shown = routes[:ROWS]
+        others = sum(route.origin != OWN for route in routes)
+        shown = routes[: min(ROWS, max(others, FEW))]
+    else:
+        shown = routes
     drawn = table(
         title,
         ("network", "next hop", "source peer", "origin", "AS path", "weight"),
@@ -149,13 +172,15 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
             for each in shown
         ],
         screen,
+        names=("AS path",),
+        spare=("weight",),
     )
-    own = sum(each.origin == "Network" for each in routes[ROWS:])
+    own = sum(route.origin == OWN for route in routes[len(shown) :])
     return _cut(drawn, len(routes) - len(shown), f"{own} of origin Network")
 
 
 def _rank(route: GatewayRoute, needed: Set[str]) -> int:
-    if route.origin == "Network":
+    if route.origin == OWN:
         return 2
     return 0 if route.network in needed else 1
 
