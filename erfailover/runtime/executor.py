@@ -324,7 +324,7 @@ class _Run:
         left = len(work) - len(under_way) - ended
         message = f"interrupted: {done} done, {left} not begun"
         if under_way:
-            message += f"; Azure is still processing: {', '.join(under_way)}"
+            message += f"; Azure is still processing: {join_names(under_way)}"
         return Interrupted(message, "Run the command again to resume.")
 
 

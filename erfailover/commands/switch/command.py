@@ -23,7 +23,7 @@ from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.switch import hazards, left_out, takeover
 from erfailover.commands.switch.execution import SwitchRun
 from erfailover.commands.switch.hold_time import HoldTime
-from erfailover.commands.switch.options import Options, insist
+from erfailover.commands.switch.options import MANY, Options, insist
 from erfailover.commands.switch.planner import Planner
 from erfailover.errors import (
     Failure,
@@ -272,7 +272,8 @@ def _raise_unless_verified(outcome: Outcome) -> None:
     if not_moved is not None:
         raise not_moved
     if not verified(outcome):
+        lacks = join_names(missing(outcome), MANY, "; ")
         raise VerificationFailed(
-            f"switched to {outcome.target}, but it does not show: {'; '.join(missing(outcome))}",
+            f"switched to {outcome.target}, but it does not show: {lacks}",
             f"Look at erfailover status; {back}",
         )

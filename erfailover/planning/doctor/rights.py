@@ -58,10 +58,10 @@ def tenants(site: Site, facts: Facts) -> Iterator[Check]:
     whole = len(found) == len(facts.sign_ins)
     if any(each.managed for each in found.values()) and (site.tenants or not whole):
         told = "a managed identity is of one tenant, and the site is of several"
-        yield line.fails(f"{', '.join(who)}: {told}", FAR_TENANT)
+        yield line.fails(f"{join_names(who, MANY)}: {told}", FAR_TENANT)
     elif len(applications) + users > 1:  # a guest has another name in each tenant
         told = "the tenants' tokens are of different identities"
-        yield line.fails(f"{told}: {', '.join(who)}", ONE_IDENTITY)
+        yield line.fails(f"{told}: {join_names(who, MANY)}", ONE_IDENTITY)
     elif whole:
         owners = list(dict.fromkeys(each.tenant for each in found.values()))
         told = f"a token of each of {len(owners)} tenants: {', '.join(owners)}"
