@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 NAMED = 3
-"""So many of a list of names stand in a sentence; of more, how many."""
+"""So many names of a list are shown; of more, how many."""
 
 
 def counted(number: int, noun: str) -> str:

@@ -41,7 +41,7 @@ class Screen:
 
     @property
     def dots(self) -> str:
-        """What stands for the middle of a name that is too long."""
+        """What replaces the middle of a name that is too long."""
         return "…" if self.drawing else DOTS
 
     def sign(self, mark: Mark) -> str:

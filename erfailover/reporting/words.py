@@ -10,7 +10,7 @@ from erfailover.model.counting import join_names
 
 PATH_NAMES = {"expressroute": "ExpressRoute", "ipsec": "IPsec"}
 DOTS = "..."
-"""What stands for the middle of a name; if the screen can show it, ``Screen.dots``."""
+"""What replaces the middle of a name; if the screen can show it, ``Screen.dots``."""
 NO_PATH = {"none": "on NO path", "unknown": "path unknown"}
 """The words for a spoke that is on neither path."""
 
@@ -53,7 +53,7 @@ def wrap(
         rest: what the others begin with; by default, blanks as wide as ``first``.
         cut_words: leave out the middle of a word that is longer than a line, instead of letting
             it stick out.
-        dots: what stands for that middle.
+        dots: what replaces that middle.
     """
     rest = " " * len(first) if rest is None else rest
     if cut_words:

@@ -89,7 +89,7 @@ def run_text(run: RunRecord, alive: Alive, *, details: bool = False) -> str:
     Args:
         run: the run.
         alive: whether a holder's process lives.
-        details: show every step; otherwise one line stands for many that are alike.
+        details: show every step; otherwise many that are alike are one line.
     """
     lines = [
         f"{run.to_continue}: {outcome(run, alive)}",

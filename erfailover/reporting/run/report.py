@@ -233,13 +233,13 @@ class RunReport:
         """How it ended, in one line: what a screen ends with."""
         if not self.is_switch or self.run.outcome != "done" or not self.verified:
             return self.headline
-        told = f"{self.run.site} is on {path_name(str(self.run.target))} and healthy"
+        place = f"{self.run.site} is on {path_name(str(self.run.target))} and healthy"
         cut = [each for each in self.spokes if each.without_s is not None]
         if not cut:
-            return f"{told}."
+            return f"{place}."
         worst = max(cut, key=lambda each: each.without_s or 0.0)
         lost = duration(worst.without_s or 0.0)
-        return f"{told}; longest time without a path {lost} ({worst.name})."
+        return f"{place}; longest time without a path {lost} ({worst.name})."
 
     @property
     def outages(self) -> tuple[Outage, ...]:

@@ -38,17 +38,17 @@ def brief(seen: Picture, notes: Sequence[str] = (), screen: Screen = PLAIN) -> s
         screen: what it is shown on.
     """
     first = "\n".join(opening(seen, notes, screen, MANY_WARNINGS)).splitlines()
-    told = differences(seen.groups)
+    differing = differences(seen.groups)
     broken = [*_broken(seen, screen)]
     if len(seen.groups) <= DRAWN:
-        below = [*broken, *_notes(seen.groups, told, screen)]
+        below = [*broken, *_notes(seen.groups, differing, screen)]
         for short in (False, True):
             picture = terminal_picture(seen, screen, brief=short).splitlines()
             for blank in ([""], []):
                 room = LINES - len(first) - len(picture) - 2 * len(blank)
                 if room >= min(_height(below), AT_LEAST):
                     return _joined([*first, *blank, *picture], blank, below, room)
-    groups = [*_group_lines(seen.groups, told, screen)]
+    groups = [*_group_lines(seen.groups, differing, screen)]
     hubs = [line for hub in seen.hubs for line in hub_line(seen, hub, screen)]
     kept = min(_height(broken), AT_LEAST)
     room = LINES - len(first) - len(hubs) - kept
@@ -85,19 +85,19 @@ def _height(entries: Lines) -> int:
 
 def _broken(seen: Picture, screen: Screen) -> Iterator[list[str]]:
     """Yield what does not hold, each once: of the path in use, then of the other."""
-    told: set[str] = set()
+    shown: set[str] = set()
     for group in seen.groups:
         claims = [claim for claim in group.sample.health.claims if _is_bad(claim)]
         entries = [(claim.verdict, claim.seen) for claim in claims]
         entries += [(Verdict.FAILS, wrong.why) for wrong in beside(group)]
         for verdict, seen_text in entries:
-            if seen_text not in told:
-                told.add(seen_text)
+            if seen_text not in shown:
+                shown.add(seen_text)
                 more = _more(group, seen_text)
                 yield [*marked(verdict, seen_text + more, screen)]
     for claim in seen.health.readiness:
-        if _is_bad(claim) and claim.seen not in told:
-            told.add(claim.seen)
+        if _is_bad(claim) and claim.seen not in shown:
+            shown.add(claim.seen)
             yield [*marked(claim.verdict, claim.seen, screen)]
     for name, claim in seen.health.left_out.items():
         yield [*marked(claim.verdict, f"leaves out {name}: {claim.seen}", screen)]
@@ -107,17 +107,17 @@ def _is_bad(claim: Claim) -> bool:
     return claim.verdict is not Verdict.HOLDS
 
 
-def _more(group: SpokeGroup, told: str) -> str:
+def _more(group: SpokeGroup, problem: str) -> str:
     """Return of how many more spokes the like is true; empty if they share this very problem."""
     others = [
         spoke
         for spoke in group.spokes[1:]
-        if not any(claim.seen == told for claim in spoke.health.claims)
+        if not any(claim.seen == problem for claim in spoke.health.claims)
     ]
     return f" ({group.sample.name}; {len(others)} more are alike)" if others else ""
 
 
-def _notes(groups: Sequence[SpokeGroup], told: Sequence[str], screen: Screen) -> Lines:
+def _notes(groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Screen) -> Lines:
     """Return why the spokes are drawn in several groups, unless that does not hold either."""
     return [
         wrap(
@@ -125,7 +125,7 @@ def _notes(groups: Sequence[SpokeGroup], told: Sequence[str], screen: Screen) ->
             screen.width,
             "     note  ",
         )
-        for group, difference in zip(groups, told, strict=True)
+        for group, difference in zip(groups, differing, strict=True)
         if difference and group.condition.mark is Mark.SOUND
     ]
 
@@ -141,21 +141,21 @@ def _who(group: SpokeGroup, screen: Screen) -> str:
 def _short_who(group: SpokeGroup, screen: Screen) -> str:
     """Return one name, and how many more, in a third of the screen; all of that if it fits."""
     room = screen.width // 3
-    told = _who(group, screen)
-    if len(told) <= room:
-        return told
+    name = _who(group, screen)
+    if len(name) <= room:
+        return name
     more = group.named(at_most=1).removeprefix(group.sample.name)
     return cut_middle(group.sample.name, room - len(more), screen.dots) + more
 
 
 def _group_lines(
-    groups: Sequence[SpokeGroup], told: Sequence[str], screen: Screen
+    groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Screen
 ) -> Iterator[list[str]]:
     """Yield each group in one line; in two if the screen is too narrow for how it differs."""
     counts = [counted(len(group.spokes), "spoke") for group in groups]
     names = [_short_who(group, screen) for group in groups]
     widths = [max(map(len, column)) for column in (counts, names)]
-    for group, count, name, difference in zip(groups, counts, names, told, strict=True):
+    for group, count, name, difference in zip(groups, counts, names, differing, strict=True):
         health, mark = group.sample.health, group.condition.mark
         path = NO_PATH.get(health.path, path_name(health.path))
         first = f"{screen.sign(mark):>2} {count:>{widths[0]}}  {name:<{widths[1]}}  "

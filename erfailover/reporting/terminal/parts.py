@@ -227,14 +227,14 @@ def _counted(mark: Mark, of: Sequence[Condition]) -> str:
 def hub_line(seen: Picture, hub: HubPicture, screen: Screen) -> list[str]:
     """Return what the picture has of a hub, in words: a line, or two on a narrow screen."""
     gateway, words = hub.gateway, sessions(hub, frozenset())
-    told = [
+    signs = [
         (_gateway_mark(gateway), _gateway_name(gateway).replace("  ", ", ")),
         *_hanging(gateway),
         (words.mark, f"{words.above} {words.below}"),
         *_learned(seen, hub.role),
     ]
-    mark = min((hub.condition.mark, *(mark for mark, _ in told)), key=WORST_FIRST.index)
-    text = f"{hub.name}, {hub.role} hub: {'; '.join(text for _, text in told)}"
+    mark = min((hub.condition.mark, *(mark for mark, _ in signs)), key=WORST_FIRST.index)
+    text = f"{hub.name}, {hub.role} hub: {'; '.join(text for _, text in signs)}"
     text = " ".join(cut_middle(word, screen.width // 3, screen.dots) for word in text.split(" "))
     lines = wrap(text, screen.width, f"{screen.sign(mark):>2} ")
     return [screen.styled(line, screen.style(mark)) for line in lines]
@@ -248,7 +248,7 @@ def shared_far_end(seen: Picture) -> bool:
 def far_end(seen: Picture, role: Role, width: int, rows: int, screen: Screen) -> list[Text]:
     """Return the lines of the far end's box: peers, their addresses, the prefixes behind them.
 
-    If there is not room for all, who it is comes first, and of the rest is told how many.
+    If there is not room for all, who it is comes first, and the rest is counted.
     """
     ends = [end for end in seen.far_ends if role in end.roles]
     lines = [line for end in ends for line in (*_who(end), *end.neighbors)] or ["unknown"]
@@ -275,8 +275,8 @@ def _who(end: FarEnd, width: int = 0) -> list[str]:
     """Return who is at a far end; in one line if that fits into a width."""
     if end.asn is None or end.name.startswith("AS "):
         return [end.name]
-    told = f"{end.name}, AS {end.asn}"
-    return [told] if len(told) <= width else [end.name, f"AS {end.asn}"]
+    both = f"{end.name}, AS {end.asn}"
+    return [both] if len(both) <= width else [end.name, f"AS {end.asn}"]
 
 
 def _fit(lines: list[str], rows: int, what: str, width: int) -> list[str]:

@@ -21,11 +21,11 @@ def differences(groups: Sequence[SpokeGroup]) -> tuple[str, ...]:
 
 def _of(group: SpokeGroup, usual: SpokeGroup) -> Iterator[str]:
     same_path = group.sample.health.path == usual.sample.health.path
-    told = []
+    words = []
     for pair, other in zip(group.sample.pairs, usual.sample.pairs, strict=True):
-        told += [*_of_pair(pair, other, same_path=same_path)]
-    yield from told
-    if not told and group.sample.health.prestaged != usual.sample.health.prestaged:
+        words += [*_of_pair(pair, other, same_path=same_path)]
+    yield from words
+    if not words and group.sample.health.prestaged != usual.sample.health.prestaged:
         yield "prestaged" if group.sample.health.prestaged else "not prestaged"
 
 
@@ -43,13 +43,13 @@ def _of_pair(pair: PeeringPair, other: PeeringPair, *, same_path: bool) -> Itera
         flags = [
             _flags(*each) if same_path else () for each in zip(pair.sides, other.sides, strict=True)
         ]
-        both = [told for told in flags[0] if told in flags[1]]
+        both = [words for words in flags[0] if words in flags[1]]
         if both:
             yield f"{hub}: {', '.join(both)}"
         for number, way in enumerate(("to", "from")):
             what = f"peering {way} {hub}"
             yield from _of_side(what, pair.sides[number], other.sides[number])
-            only = [told for told in flags[number] if told not in both]
+            only = [words for words in flags[number] if words not in both]
             if only:
                 yield f"{what}: {', '.join(only)}"
 
