@@ -124,7 +124,7 @@ def _invoke(arguments: list[str], clock: Clock | None) -> int:
             return _failed(2, error.format_message(), None)
         shown = io.StringIO()
         error.show(shown)
-        click.echo(printable(shown.getvalue()), err=True, nl=False)
+        click.echo(_fitted(printable(shown.getvalue())), err=True, nl=False)
         return 2
     except Failure as failure:
         return _failed(failure.exit_code, failure.message, failure.hint)
@@ -148,7 +148,15 @@ def _failed(code: int, message: str, hint: str | None) -> int:
         fields = {"exit_code": code, "hint": hint}
         logging.getLogger("erfailover").error("%s", message, extra={"fields": fields})
         return code
-    click.echo(printable(f"erfailover: {message}"), err=True)
+    click.echo(_fitted(printable(f"erfailover: {message}")), err=True)
     if hint:
-        click.echo(printable(f"  {hint}"), err=True)
+        click.echo(_fitted(printable(f"  {hint}")), err=True)
     return code
+
+
+def _fitted(text: str) -> str:
+    if not sys.stderr.isatty():
+        return text
+    from erfailover.commands.output import fitted  # slow to load, and only errors need it
+
+    return fitted(text)

@@ -38,12 +38,21 @@ from erfailover.cli.options import (
     help="Read again after so many seconds (30; at least 5) and mark what changed, until Ctrl-C.",
 )
 @of_spokes
+@click.option(
+    "--details",
+    is_flag=True,
+    help="Show also what the verdict rests on, and the tables: peerings, BGP peers, learned "
+    "routes, connections.",
+)
 @common
-def status(every_s: float | None, **options: Any) -> None:
+def status(every_s: float | None, *, details: bool, **options: Any) -> None:
     """Show which path each spoke is on, and whether it works.
 
-    The verdict first, then a picture, then BGP peers, learned routes, peerings.
+    The verdict first, then a picture and what does not hold. It fits a terminal of 24 lines;
+    --details has the tables, and JSON has everything.
     """
+    if every_s is not None and details:
+        raise click.UsageError("--watch shows one page: use --details without it")
     if every_s is not None:
         from erfailover.commands.status import watch
 
@@ -51,7 +60,7 @@ def status(every_s: float | None, **options: Any) -> None:
         return
     from erfailover.commands.status import command
 
-    command.run(context(options))
+    command.run(context(options), details=details)
 
 
 @click.command(cls=Explained)
@@ -135,12 +144,21 @@ def permissions(role: str | None, scopes: tuple[str, ...], **options: Any) -> No
     type=Word(["jsonl"]),
     help="Print every run in full, one JSON object a line.",
 )
+@click.option("--details", is_flag=True, help="Show every step of RUN, also if many are alike.")
 @REPORT
 @common
-def history(run: str | None, since: datetime | None, export: str | None, **options: Any) -> None:
+def history(
+    run: str | None,
+    since: datetime | None,
+    export: str | None,
+    *,
+    details: bool,
+    **options: Any,
+) -> None:
     """List what was run on the site, or tell RUN in full.
 
     RUN is a run's id, or how it begins: its steps with their times and Azure's correlation ids.
+    Many steps that are alike are one line; --details and JSON have each.
 
     With --report, write the report of RUN, or of the last run, to a file.
     """
@@ -151,7 +169,7 @@ def history(run: str | None, since: datetime | None, export: str | None, **optio
             raise click.UsageError(f"--format jsonl prints whole runs: leave out --{name}.")
     from erfailover.commands.runs import history as command
 
-    command.run(context(options), run, since, lines=export is not None)
+    command.run(context(options), run, since, lines=export is not None, details=details)
 
 
 @click.command(cls=Explained)

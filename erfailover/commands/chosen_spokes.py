@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from erfailover.errors import UsageFailure
+from erfailover.model.counting import join_names
 from erfailover.model.site import Site
-from erfailover.reporting.words import join_names
 
 NAMED = 5
 """So many spokes of the site are named; of more, how many they are."""

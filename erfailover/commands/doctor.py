@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from erfailover.azure.readers.doctor import Asked, read
 from erfailover.commands.context import Context
+from erfailover.commands.output import screen
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.claims import Verdict
 from erfailover.model.counting import counted
@@ -36,7 +37,8 @@ def run(context: Context) -> None:
         facts, other_names=tuple((each, context.place_of(each)) for each in context.other_names)
     )
     lines = checks(site, facts)
-    context.output.print_result(told.text(site, lines), told.data(site, lines), ROWS)
+    width = screen(context.environment).width
+    context.output.print_result(told.text(site, lines, width), told.data(site, lines), ROWS)
     found = verdict_of(lines)
     if found is Verdict.FAILS:
         names = list(dict.fromkeys(each.name for each in lines if each.fails))

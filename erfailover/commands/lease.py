@@ -12,6 +12,7 @@ from erfailover.azure.writer import OnAccepted, Writer
 from erfailover.commands.context import Context
 from erfailover.errors import Refused, StateFailure
 from erfailover.model.command_line import spoke_options
+from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
 from erfailover.model.history import Owed, owed, runs
 from erfailover.model.lease import Standing, Taken
@@ -80,7 +81,7 @@ def _refuse_if_unsettled(context: Context, taken: Taken) -> None:
     found = unsettled(context, taken)
     if found is not None:
         raise Refused(
-            f"{', '.join(found.spokes)} may have NO path: run {found.run} was moving them to "
+            f"{join_names(found.spokes, 12)} may have NO path: run {found.run} was moving them to "
             f"{found.target} when it lost its lease",
             f"Complete that first: {found.to_continue}",
         )

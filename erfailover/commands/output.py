@@ -21,6 +21,7 @@ from erfailover.reporting import formats
 from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.formats import Query
 from erfailover.reporting.screen import DRAWN, NARROWEST, WIDTH, Screen
+from erfailover.reporting.words import wrap_lines
 from erfailover.runtime import logs
 
 T = TypeVar("T")
@@ -80,6 +81,8 @@ class Output:
     def warn(self, text: str) -> None:
         """Print a message on standard error that must not be missed."""
         self.head()
+        if not self.json_log:
+            text = fitted(text)
         self.console.print(text, markup=False)
 
     def present(self, subject: RenderableType) -> None:
@@ -131,7 +134,9 @@ class Output:
         """Whether a result is shown as plain data, or a query selects from it."""
         return self.format != formats.TABLE or self.query is not None
 
-    def print_result(self, text: str, data: Any, rows: str = "", *, heads: bool = True) -> None:
+    def print_result(
+        self, text: str, data: Any, rows: str = "", *, heads: bool = True, as_it_is: bool = False
+    ) -> None:
         """Print a result on standard output, in the format asked for.
 
         Args:
@@ -139,7 +144,10 @@ class Output:
             data: the result as plain data.
             rows: the query for ``tsv`` without another: the columns that people want.
             heads: whether to say first where the command works; a document says it itself.
+            as_it_is: the text is code, whose lines are never wrapped.
         """
+        if not as_it_is:
+            text = fitted(text, err=False)
         if not self.shows_data and heads:
             text = self.headed(text)
         elif self.shows_data and self.heads_data:
@@ -178,7 +186,8 @@ class Output:
         _insist_on_terminal(unanswered, hint)
         self._head_question()
         self._show_subject()
-        answer = _prompt(partial(click.confirm, printable(question), default=False, err=True))
+        question = fitted(printable(question), spare=len(" [y/N]: "))
+        answer = _prompt(partial(click.confirm, question, default=False, err=True))
         if not answer:
             raise Refused("Nothing was changed.")
 
@@ -236,6 +245,20 @@ class Output:
                 f"expected the name {name}, found {given!r}. Nothing was changed.",
                 "Type the name exactly as it is shown.",
             )
+
+
+def fitted(text: str, *, err: bool = True, spare: int = 0) -> str:
+    """Return a text in lines that a terminal shows without breaking a word; as it is elsewhere.
+
+    Args:
+        text: in lines of any length.
+        err: whether it goes to standard error; otherwise to standard output.
+        spare: how many columns of each line are needed for something else.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if not stream.isatty():
+        return text
+    return wrap_lines(text, max(CleanConsole(file=stream).width - spare, NARROWEST // 2))
 
 
 def _insist_on_terminal(message: str, hint: str) -> None:

@@ -69,7 +69,7 @@ def run(context: Context, role: str | None, scopes: Sequence[str] = ()) -> None:
     more = [each.rstrip("/") for each in scopes]
     found = permissions.role_definition(site, kind, more, checked.actions)
     output.head()
-    output.print_result(json.dumps(found, indent=2), found, heads=False)
+    output.print_result(json.dumps(found, indent=2), found, heads=False, as_it_is=True)
 
 
 def _known_operations(context: Context) -> dict[str, frozenset[str]]:

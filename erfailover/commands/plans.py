@@ -9,7 +9,7 @@ from typing import Any
 from erfailover import __version__
 from erfailover.commands import output_file
 from erfailover.commands.context import Context
-from erfailover.commands.output import Output
+from erfailover.commands.output import Output, fitted
 from erfailover.commands.output import show as show_result
 from erfailover.errors import UsageFailure
 from erfailover.model.observed import Observed
@@ -49,7 +49,8 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
         and context.output.query is None
         and sys.stdout.isatty()
     ):
-        CleanConsole(highlight=False, soft_wrap=True).print(styled(context.output.headed(text)))
+        shown = context.output.headed(fitted(text, err=False))
+        CleanConsole(highlight=False, soft_wrap=True).print(styled(shown))
     else:
         context.output.print_result(text, whole)
     if out is not None:
@@ -60,8 +61,10 @@ def show(context: Context, plan: SwitchPlan, observed: Observed, out: Path | Non
 
 
 def tell(output: Output, text: str) -> None:
-    """Show a plan on standard error, before it is asked for."""
-    output.present(styled(text))
+    """Show a plan on standard error, before it is asked for; not if nothing is, nor wanted."""
+    if output.format == formats.NONE and output.yes:
+        return
+    output.present(styled(fitted(text)))
 
 
 def load(path: Path) -> dict[str, Any]:

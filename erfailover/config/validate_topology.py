@@ -16,6 +16,7 @@ from erfailover.config import azure_names
 from erfailover.config.azure_names import is_name
 from erfailover.config.validate_keys import shared_key_problems, ssh_key_problems
 from erfailover.config.yaml_source import Keys, Problem
+from erfailover.model.counting import join_names
 from erfailover.model.peering_flags import Flags
 from erfailover.model.probes import interfaces, machines
 from erfailover.model.resource_ids import (
@@ -336,7 +337,7 @@ def _machines(topology: Topology) -> Iterator[Problem]:
         yield from _machine(keys, machine)
         networks = {each.subnet.split("/")[0] for each in machine.interfaces.values()}
         if len(networks) > 1:
-            found = ", ".join(sorted(networks))
+            found = join_names(sorted(networks), MOST_LISTED)
             yield Problem((*keys, "interfaces"), "interfaces in one VNet", found)
         for interface_name, interface in machine.interfaces.items():
             place: Keys = (*keys, "interfaces", interface_name)

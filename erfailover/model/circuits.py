@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE, Reading
 from erfailover.model.resource_ids import last_of
 
@@ -181,5 +182,5 @@ def _in_service(connection: Connection, reading: Reading[Circuit]) -> Claim:
     ]
     where = f"circuit {circuit.name} ({circuit.peering_location or 'Direct'})"
     if wrong:
-        return Claim(name, Verdict.FAILS, f"{where}: {'; '.join(wrong)}")
+        return Claim(name, Verdict.FAILS, f"{where}: {join_names(wrong, 6, '; ')}")
     return Claim(name, Verdict.HOLDS, f"{where} is Enabled and Provisioned, its peering Enabled")

@@ -1,6 +1,11 @@
-"""Counts in words. Pure."""
+"""Counts and lists of names in words. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+
+NAMED = 3
+"""So many names of a list are shown; of more, how many."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -15,3 +20,10 @@ def counted(number: int, noun: str) -> str:
     if noun.endswith("y"):
         return f"{number} {noun[:-1]}ies"
     return f"{number} {noun}{'es' if noun.endswith(('s', 'sh', 'x')) else 's'}"
+
+
+def join_names(names: Iterable[object], most: int = NAMED, comma: str = ", ") -> str:
+    """Return names in one line, at most so many: ``spoke1, spoke2 and 236 more``."""
+    every = [*map(str, names)]
+    more = len(every) - most
+    return comma.join(every[:most]) + (f" and {more} more" if more > 0 else "")

@@ -422,7 +422,7 @@ def peering_is_in_sync(peering: Peering) -> Claim:
     if not peering.is_out_of_sync:
         return Claim(claim, Verdict.HOLDS, f"{peering.name} is in sync")
     seen = f"{peering.name} is {peering.sync_level}"
-    missing = ", ".join(peering.unknown_space)
+    missing = listed(peering.unknown_space)
     owner, remote = last_of(peering.virtual_network), last_of(peering.remote_virtual_network)
     if missing:
         seen += f": {owner} and what is behind it do not reach {missing} of {remote}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from erfailover.model.circuits import Circuits
 from erfailover.model.circuits import claims as circuit_claims
 from erfailover.model.claims import Claim, Verdict
-from erfailover.model.observed import Observed
+from erfailover.model.observed import Observed, Peering
 from erfailover.model.plan import StepKind, SwitchPlan
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, Spoke
 from erfailover.planning import coexistence, conditions, summaries
@@ -180,6 +180,16 @@ def _spoke(site: Site, observed: Observed, spoke: Spoke) -> SpokeHealth:
     claims = tuple(_path_claims(site, observed, spoke, role))
     healthy = HEALTHY[conditions.all_of(claims)]
     return SpokeHealth(spoke.name, path, healthy, claims, is_prestaged(site, observed, spoke))
+
+
+def is_made_by_a_switch(mine: Peering | None, other: Peering | None) -> bool:
+    """Whether a switch to IPsec makes or completes one side of a backup peering.
+
+    Args:
+        mine: that side; None if it does not exist.
+        other: the side that the peered VNet owns.
+    """
+    return mine is None or (mine.state == "Initiated" and other is None)
 
 
 def is_prestaged(site: Site, observed: Observed, spoke: Spoke) -> bool:

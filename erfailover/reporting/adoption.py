@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.peering_flags import Flags
 from erfailover.model.prefix_table import listed
 from erfailover.model.resource_ids import last_of
@@ -231,7 +231,7 @@ def text(site_file: FilePath, found: Found, adoption: Adoption) -> str:
         f"  primary  {found.primary.name}: {_hub_words(found.primary)}",
         f"  backup   {found.backup.name}: {_hub_words(found.backup)}",
         f"  remote   {listed(active)}",
-        f"  spokes   {', '.join(each.spoke.name for each in adoption.spokes)}",
+        f"  spokes   {join_names((each.spoke.name for each in adoption.spokes), 12)}",
     ]
     if adoption.remarks:
         lines.append(

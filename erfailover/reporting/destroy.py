@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.durations import duration
 from erfailover.model.plan import Change
 from erfailover.model.tasks import Results, State
@@ -14,6 +14,9 @@ from erfailover.planning.provision.durations import notable, usual_of
 from erfailover.reporting.plan.text import summary_line
 from erfailover.reporting.provision import usual_lines
 
+NAMED = 12
+"""So many names are in a line."""
+
 
 def plan_text(plan: DestroyPlan) -> str:
     """Return a plan for people: what goes, in order, and what stays."""
@@ -22,7 +25,7 @@ def plan_text(plan: DestroyPlan) -> str:
     lines += [f"- {each.title}" for each in plan.deletions]
     lines += ["", "Kept:", *(f"  {each}" for each in plan.kept)] if plan.kept else []
     if plan.disconnected:
-        lines += ["", f"Becomes Disconnected: {', '.join(plan.disconnected)}"]
+        lines += ["", f"Becomes Disconnected: {join_names(plan.disconnected, NAMED)}"]
     if plan.deletions:
         lines += ["", f"Takes about {duration(_longest_s(plan))}."]
         lines += usual_lines(notable((each.type, Change.DELETE) for each in plan.deletions))
@@ -54,11 +57,14 @@ def outcome_text(plan: DestroyPlan, results: Results) -> str:
     """Return what was deleted and what was not, for people."""
     done, took = len(results.of(State.DONE)), duration(results.elapsed_s)
     if not results.failures:
-        kept = f" Kept: {'; '.join(plan.kept)}." if plan.kept else ""
+        kept = f" Kept: {join_names(plan.kept, NAMED, '; ')}." if plan.kept else ""
         return f"{plan.site} is deleted: {counted(done, 'resource')} deleted in {took}.{kept}"
-    lines = [f"{plan.site} is only partly deleted: {counted(done, 'resource')} deleted in {took}."]
-    lines += [f"Failed: {', '.join(task.title for task in results.of(State.FAILED))}"]
-    return "\n".join([*lines, "Run the same command again: it deletes only what is left."])
+    failed = join_names((task.title for task in results.of(State.FAILED)), NAMED)
+    lines = [f"Failed: {failed}", "Run the same command again: it deletes only what is left."]
+    lines.append(
+        f"{plan.site} is only partly deleted: {counted(done, 'resource')} deleted in {took}."
+    )
+    return "\n".join(lines)
 
 
 def outcome_data(plan: DestroyPlan, results: Results) -> dict[str, Any]:

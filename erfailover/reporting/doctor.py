@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from erfailover.model.claims import Verdict
@@ -17,20 +19,33 @@ from erfailover.reporting.words import subject, wrap
 WORD = VERDICT_WORD | {Verdict.FAILS: "FAIL"}
 WARNING = "warning"
 MARGIN = 11
+MANY = 5
+"""So many lines of one check that come to the same are shown."""
 Rows = Sequence[tuple[Need, tuple[str, ...]]]
 
 
-def text(site: Site, lines: Sequence[Check]) -> str:
+def text(site: Site, lines: Sequence[Check], width: int = WIDTH) -> str:
     """Return the lines for people, grouped; each that does not hold with its remedy."""
     parts = [_headline(site, lines)]
     for group in Group:
         found = [each for each in lines if each.group is group]
         if found:
             parts += ["", f"{group.value}:"]
-            parts += [row for each in found for row in _rows(each)]
+            parts += [row for line in _with_few_alike(found) for row in _rows(line, width)]
     if any(each.verdict is Verdict.UNKNOWN and not each.required for each in lines):
         parts += ["", "* no switch rests on it; it does not change the exit code"]
     return "\n".join(parts)
+
+
+def _with_few_alike(lines: Iterable[Check]) -> Iterator[Check]:
+    """Yield the lines; of many of one check that come to the same, the first and how many more."""
+    for _, same in groupby(lines, key=lambda line: (line.name, _word(line), line.required)):
+        found = list(same)
+        shown = found if len(found) <= MANY + 1 else found[:MANY]
+        yield from shown
+        if len(found) > len(shown):
+            more = f"{len(found) - len(shown)} more like this (-o json has all)"
+            yield replace(found[-1], seen=more, remedy="")
 
 
 def _word(line: Check) -> str:
@@ -51,13 +66,13 @@ def _headline(site: Site, lines: Iterable[Check]) -> str:
     return f"{subject(site)}: {word} ({told})."
 
 
-def _rows(line: Check) -> list[str]:
+def _rows(line: Check, width: int) -> list[str]:
     mark = _word(line)
     if line.verdict is Verdict.UNKNOWN and not line.required:
         mark = "unknown*"
     indent = " " * MARGIN
-    rows = wrap(f"{line.name}: {line.seen}", WIDTH, f"{mark:>{MARGIN - 2}}  ")
-    return rows + wrap(line.remedy, WIDTH, f"{indent}-> ")
+    rows = wrap(f"{line.name}: {line.seen}", width, f"{mark:>{MARGIN - 2}}  ")
+    return rows + wrap(line.remedy, width, f"{indent}-> ")
 
 
 def data(site: Site, lines: Sequence[Check]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from erfailover.model.counting import join_names
+
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
 
@@ -182,9 +184,10 @@ def _tsv_cell(value: Any) -> str:
 def table(plain: Any, screen: Screen | None = None) -> str:
     """Return what a query selected, as a table: a column a key, nested values left out."""
     from rich import box
-    from rich.table import Table
     from rich.text import Text
 
+    from erfailover.errors import printable
+    from erfailover.reporting import tables
     from erfailover.reporting.screen import PLAIN
 
     screen = screen or PLAIN
@@ -192,12 +195,13 @@ def table(plain: Any, screen: Screen | None = None) -> str:
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if not columns:
         return ""
-    drawn = Table(box=screen.box(box.SIMPLE_HEAD), show_edge=False, pad_edge=False)
-    for column in columns:
-        drawn.add_column(Text(column[:1].upper() + column[1:]), overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(_table_cell(row.get(column))) for column in columns))
-    return screen.drawn(drawn) + "\n"
+    headings = [printable(column[:1].upper() + column[1:]) for column in columns]
+    cells = [[Text(printable(_table_cell(row.get(key)))) for key in columns] for row in rows]
+    fitted = tables.fit(headings, cells, screen.width)
+    drawn = tables.draw(headings, cells, fitted, screen, box.SIMPLE_HEAD, edge=False)
+    left_out = [column for column in columns[len(fitted.columns) :]]
+    more = f"Too narrow for {join_names(left_out)}: use -o json, or select less.\n"
+    return f"{drawn}\n{more if left_out else ''}"
 
 
 def _table_row(row: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.model.azure_context import AzureContext, VisibleSubscription
+from erfailover.model.counting import join_names
 from erfailover.model.resource_ids import last_of
-from erfailover.reporting.words import join_names
 
 MOST = 4
 """How many subscriptions are named."""

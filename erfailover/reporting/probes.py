@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import counted
 from erfailover.model.durations import duration
 from erfailover.planning.probes.results import ProbeResult
 from erfailover.reporting.marks import VERDICT_WORD, verdict_line
@@ -44,12 +45,14 @@ def text(results: Sequence[ProbeResult], screen: Screen = PLAIN) -> str:
         for each in results
     ]
     headings = ("", "probe", "what", "from", "expected", "seen", "took")
-    lines = [table("", headings, rows, screen, ("what",)).lstrip("\n")]
+    lines = [table("", headings, rows, screen, ("probe", "what", "from")).lstrip("\n")]
     for each in results:
         if not each.as_expected:
             verdict = _verdict(each.up, each.as_expected)
             lines += ["", verdict_line(verdict, f"{each.name}: {each.seen}")]
             lines += [f"           | {part}" for part in each.output.splitlines() if part.strip()]
+    right = sum(each.as_expected for each in results)
+    lines += ["", f"{right} of {counted(len(results), 'probe')} as expected."]
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.durations import Usual, duration, usually
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import WORDS
@@ -19,6 +19,9 @@ from erfailover.reporting.plan.text import LEGEND, SIGN, summary_line
 
 SLOW_S = 600.0
 """A plan that takes longer makes a gateway."""
+
+NAMED = 12
+"""So many of what failed, or was not begun, are named."""
 
 TOLD = (Change.CREATE, Change.UPDATE, Change.KEEP)
 
@@ -126,10 +129,14 @@ def outcome_text(plan: ProvisionPlan, results: Results) -> str:
     if not failed:
         changes = counted(len(done), "change")
         return f"{plan.site} is provisioned: {changes} in {took}. Next: erfailover status"
-    lines = [f"{plan.site} is only partly provisioned: {counted(len(done), 'change')} in {took}."]
-    lines += [f"Failed: {', '.join(each.title for each in failed)}"]
-    lines += [f"Not begun: {', '.join(each.title for each in skipped)}"] if skipped else []
-    return "\n".join([*lines, "Run the command again to resume."])
+    lines = [f"Failed: {join_names((each.title for each in failed), NAMED)}"]
+    if skipped:
+        lines.append(f"Not begun: {join_names((each.title for each in skipped), NAMED)}")
+    lines.append("Run the command again to resume.")
+    lines.append(
+        f"{plan.site} is only partly provisioned: {counted(len(done), 'change')} in {took}."
+    )
+    return "\n".join(lines)
 
 
 def outcome_data(plan: ProvisionPlan, results: Results) -> dict[str, Any]:

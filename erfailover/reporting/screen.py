@@ -15,6 +15,7 @@ from rich.style import Style
 
 from erfailover.reporting.console import CleanConsole
 from erfailover.reporting.marks import ASCII_SIGN, COLOUR, SIGN, Mark
+from erfailover.reporting.words import DOTS
 
 WIDTH = 100
 """If there is no terminal: so that files and documents do not depend on a window."""
@@ -37,6 +38,11 @@ class Screen:
     width: int = WIDTH
     colour: bool = False
     drawing: bool = True
+
+    @property
+    def dots(self) -> str:
+        """What replaces the middle of a name that is too long."""
+        return "…" if self.drawing else DOTS
 
     def sign(self, mark: Mark) -> str:
         """Return the sign of a mark."""

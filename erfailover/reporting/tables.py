@@ -1,14 +1,25 @@
-"""The table that all output shares, as plain text. Pure."""
+"""The table that all output shares, as plain text. No word of it is broken. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from erfailover.errors import printable
 from erfailover.reporting.screen import PLAIN, Screen
+from erfailover.reporting.words import wrap
+
+EDGES = 2
+GAPS = (3, 2)
+"""Blanks between two columns; of a table that is too wide otherwise."""
+SHORT, SHORTER, SHORTEST = 12, 8, 4
+"""A name is cut to no less, as long as this is enough to fit the table on the screen."""
 
 
 def table(
@@ -16,55 +27,151 @@ def table(
     headings: Sequence[str],
     rows: Iterable[Sequence[object]],
     screen: Screen = PLAIN,
-    fold: Sequence[str] | None = None,
+    names: Sequence[str] = (),
     spare: Sequence[str] = (),
 ) -> str:
-    """Return a table in plain text.
+    """Return a table in plain text, no wider than the screen.
 
     Args:
-        title: the text above it.
+        title: the text above it; empty for none.
         headings: of its columns.
         rows: its cells; None is shown as ``-``.
         screen: what it is shown on.
-        fold: the columns that may be folded if it is too wide; None for all.
-        spare: the columns that are left out if it is too wide.
+        names: the columns that give way first if it is too wide: wrapped at blanks, and words
+            without their middle.
+        spare: the columns that are left out before that, in this order.
     """
-    cells = [[_cell(each) for each in row] for row in rows]
-    shown, tight = _fitting(headings, cells, spare, screen.width)
+    cells = [[_cell(value) for value in row] for row in rows]
+    fitted = fit(headings, cells, screen.width, names, spare)
+    drawn = draw(headings, cells, fitted, screen, box.SIMPLE)
+    if not title:
+        return drawn
+    heading = "\n".join(wrap(title, screen.width, cut_words=True, dots=screen.dots))
+    return f"{screen.styled(heading, 'bold')}\n{drawn}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Which columns of a table are shown, how wide, and how far apart."""
+
+    columns: tuple[int, ...]
+    widths: tuple[int, ...]
+    gap: int
+
+
+def fit(
+    headings: Sequence[str],
+    cells: Sequence[Sequence[Text]],
+    width: int,
+    names: Sequence[str] = (),
+    spare: Sequence[str] = (),
+) -> Fitted:
+    """Fit a table into a width: leave out spare columns, then shorten names, then all else."""
+    needed = [
+        max([cell_len(heading), *(_width(row[index]) for row in cells)])
+        for index, heading in enumerate(headings)
+    ]
+    columns = list(range(len(headings)))
+    for count in range(len(spare) + 1):
+        columns = [index for index in columns if headings[index] not in spare[:count]]
+        wanted = [needed[index] for index in columns]
+        for gap in GAPS:
+            if sum(wanted) <= _room(columns, gap, width):
+                return Fitted(tuple(columns), tuple(wanted), gap)
+    gap = GAPS[-1]
+    room = _room(columns, gap, width)
+    floors: list[int] = []
+    for floors in _floors(headings, cells, columns, wanted, names):
+        if sum(floors) <= room:
+            break
+    while len(columns) > 1 and sum(floors[: len(columns)]) > _room(columns, gap, width):
+        columns.pop()
+    room = _room(columns, gap, width)
+    widths = _shrunk(wanted[: len(columns)], floors[: len(columns)], room)
+    return Fitted(tuple(columns), tuple(widths), gap)
+
+
+def _floors(
+    headings: Sequence[str],
+    cells: Sequence[Sequence[Text]],
+    columns: Sequence[int],
+    wanted: Sequence[int],
+    names: Sequence[str],
+) -> Iterator[list[int]]:
+    """Yield to what each column may be narrowed, the mildest first."""
+    some = [headings[index] in names for index in columns]
+    words = [_longest_word(headings[index], (row[index] for row in cells)) for index in columns]
+    pairs = list(zip(wanted, some, strict=True))
+    yield [min(most, SHORT) if gives else most for most, gives in pairs]
+    yield [
+        min(most, SHORT if gives else word)
+        for (most, gives), word in zip(pairs, words, strict=True)
+    ]
+    yield [min(most, SHORTER) for most in wanted]
+    yield [min(most, SHORTEST) for most in wanted]
+
+
+def _longest_word(heading: str, cells: Iterable[Text]) -> int:
+    texts = (heading, *(cell.plain for cell in cells))
+    return max((cell_len(word) for text in texts for word in text.split()), default=0)
+
+
+def _room(columns: Sequence[int], gap: int, width: int) -> int:
+    return width - EDGES - gap * (len(columns) - 1)
+
+
+def _shrunk(wanted: Sequence[int], floors: Sequence[int], room: int) -> list[int]:
+    """Return the widths with the widest columns made narrower, none below its floor."""
+
+    def at_most(limit: int) -> list[int]:
+        return [max(floor, min(most, limit)) for most, floor in zip(wanted, floors, strict=True)]
+
+    limits = range(max(wanted) + 1)
+    return at_most(max(bisect_right(limits, room, key=lambda limit: sum(at_most(limit))) - 1, 0))
+
+
+def draw(
+    headings: Sequence[str],
+    cells: Sequence[Sequence[Text]],
+    fitted: Fitted,
+    screen: Screen,
+    lines: box.Box,
+    *,
+    edge: bool = True,
+) -> str:
+    """Return a table as text, its columns as they were fitted."""
     drawn = Table(
-        title=title,
-        box=screen.box(box.SIMPLE),
-        title_justify="left",
-        title_style="bold" if screen.colour else "",
+        box=screen.box(lines),
+        show_edge=edge,
         pad_edge=False,
-        collapse_padding=tight,
+        collapse_padding=fitted.gap < GAPS[0],
     )
-    for index in shown:
-        name = headings[index]
-        drawn.add_column(name, overflow="fold", no_wrap=fold is not None and name not in fold)
+    for index, width in zip(fitted.columns, fitted.widths, strict=True):
+        heading = _shortened(Text(headings[index]), width, screen)
+        drawn.add_column(heading, width=width, no_wrap=True, overflow="crop")
     for row in cells:
-        drawn.add_row(*(row[index] for index in shown))
+        shown = zip(fitted.columns, fitted.widths, strict=True)
+        drawn.add_row(*(_shortened(row[index], width, screen) for index, width in shown))
     return screen.drawn(drawn)
 
 
-def _fitting(
-    headings: Sequence[str], cells: Sequence[Sequence[Text]], spare: Sequence[str], width: int
-) -> tuple[list[int], bool]:
-    """Which columns are shown, and whether they are close together: the first that fits."""
-    widths = [
-        max([len(heading), *(row[index].cell_len for row in cells)])
-        for index, heading in enumerate(headings)
+def _shortened(cell: Text, width: int, screen: Screen) -> Text:
+    """Return a cell in lines of a width, broken at blanks only."""
+    if _width(cell) <= width:
+        return cell
+    lines = [
+        part
+        for line in cell.plain.splitlines()
+        for part in wrap(line, max(width, 1), cut_words=True, dots=screen.dots)
     ]
-    every = list(range(len(headings)))
-    needed = [index for index in every if headings[index] not in spare]
-    for shown in (every, needed):
-        for tight, gap in ((False, 3), (True, 2)):
-            if sum(widths[index] for index in shown) + gap * (len(shown) - 1) + 2 <= width:
-                return shown, tight
-    return needed, True
+    return Text("\n".join(lines), cell.style)
+
+
+def _width(cell: Text) -> int:
+    return max(map(cell_len, cell.plain.splitlines()), default=0)
 
 
 def _cell(value: object) -> Text:
     if isinstance(value, Text):
         return value
-    return Text("-" if value is None else str(value))
+    return Text("-" if value is None else printable(str(value)))

@@ -156,7 +156,7 @@ def test_an_unreadable_circuit_is_unknown_and_keeps_only_the_drill_from_starting
 ) -> None:
     make(stage)
     stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "GET", "expressRouteCircuits/c2", times=0))
-    out = stage.do("status")
+    out = stage.do("status", "--details")
     assert "unknown  circuit of to-c2" in out
     (_, second) = stage.json("status")["connections"]["primary"]
     assert second["circuit"] is None
@@ -170,7 +170,7 @@ def test_connections_that_cannot_be_read_never_decide_a_status(stage: Stage) -> 
     make(stage, "Amsterdam")
     for path in ("virtualNetworkGateways/vpn/connections", "connections/to-c1", "er/getFailover*"):
         stage.lab.add_faults(Fault(FaultKind.FORBIDDEN, "*", path, times=0))
-    out = stage.do("status")
+    out = stage.do("status", "--details")
     assert (
         below_heading(out)
         .splitlines()[1]

@@ -103,6 +103,8 @@ def test_a_lost_peering_is_broken_in_the_picture_and_told_by_name(provisioned: S
     delete_peering(stage, "vnet2", "vnet2-to-vnet1")
     assert stage.run("status") == 6
     assert "BROKEN" in stage.out
+    assert "    FAILS  vnet2-to-vnet1 does not exist" in stage.out
+    assert stage.run("status", "--details") == 6
     assert "✗  vnet2-to-vnet1  vnet1  not there" in stage.out
     assert "✗  vnet1-to-vnet2  vnet2  Disconnected" in stage.out
     assert "vnet1-to-vnet2 is Disconnected" in stage.out

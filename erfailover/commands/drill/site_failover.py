@@ -22,6 +22,7 @@ from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
 from erfailover.model.circuits import Circuits, FailoverTest
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE, Gateway
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import Role, SiteFailoverTest
@@ -71,8 +72,8 @@ def start(context: Context, drill: SiteFailoverTest, typed: str | None) -> None:
         test = _wait(context, found, place, under_way=True)
         told = _peers_show(context, found.gateway_name, some_down=True)
         context.output.print_result(
-            f"The drill has begun: a site failover test of {found.gateway_name} cuts off {place}. "
-            f"{told}\nIt runs until it is stopped: erfailover drill stop",
+            f"{told}\nTo stop it: erfailover drill stop\n"
+            f"The drill has begun: a site failover test of {found.gateway_name} cuts off {place}.",
             {
                 "drill": "started",
                 "gateway": found.gateway_name,
@@ -156,7 +157,7 @@ def _read(context: Context) -> tuple[Gateway, Circuits]:
         observed, found = all_at_once(context.clock, reads)
     gateway = observed.gateways.get(Role.PRIMARY)
     if gateway is None:
-        why = "; ".join(observed.unknown.values())
+        why = join_names(observed.unknown.values(), comma="; ")
         raise UnknownReading(why or f"{gateway_id} could not be read")
     return gateway, found
 

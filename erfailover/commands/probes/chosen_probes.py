@@ -10,10 +10,10 @@ from collections.abc import Collection, Sequence
 from erfailover.azure.readers.places import networks_of
 from erfailover.commands.context import Context
 from erfailover.commands.probes import continuous
+from erfailover.model.counting import join_names
 from erfailover.model.observed import Observed
 from erfailover.model.probes import LocalProbe, Probe
 from erfailover.planning.probes.chosen import concerns
-from erfailover.reporting.words import join_names
 
 NAMED = 6
 """So many probes that are not run are named."""

@@ -9,11 +9,10 @@ from erfailover.commands.context import Context
 from erfailover.commands.output import screen
 from erfailover.commands.probes import chosen_probes, runner
 from erfailover.errors import UnknownReading, UsageFailure, VerificationFailed
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.probes import LOCAL, RUN_COMMAND, Probe
 from erfailover.planning.probes.results import ProbeResult, expectations
 from erfailover.reporting import probes as told
-from erfailover.reporting.words import join_names
 
 ROWS = "[].[name, up, expected, seen]"
 """The columns of ``-o tsv``."""
@@ -54,10 +53,10 @@ def run(context: Context, expect: str | None) -> list[ProbeResult]:
     unknown = [each.name for each in wrong if each.up is None]
     failed = [each.name for each in wrong if each.up is not None]
     if unknown:
-        also = f"; not as expected: {', '.join(failed)}" if failed else ""
-        raise UnknownReading(f"Unknown result of {', '.join(unknown)}{also}")
+        also = f"; not as expected: {join_names(failed)}" if failed else ""
+        raise UnknownReading(f"Unknown result of {join_names(unknown)}{also}")
     if wrong:
-        raise VerificationFailed(f"not as expected: {', '.join(each.name for each in wrong)}")
+        raise VerificationFailed(f"not as expected: {join_names(failed)}")
     return results
 
 

@@ -22,7 +22,7 @@ from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import AzureFailure, Kind, Refused, UsageFailure, VerificationFailed
 from erfailover.model.arm_json import provisioning_state, section
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, MACHINE, PUBLIC_IP
@@ -181,7 +181,7 @@ def _nat_holds(reader: Reader, setup: NatSetup) -> bool:
 def _refuse_foreign(plan: ProvisionPlan) -> None:
     if plan.foreign:
         raise Refused(
-            f"exist, differ, and were not created by erfailover: {', '.join(plan.foreign)}",
+            f"exist, differ, and were not created by erfailover: {join_names(plan.foreign, 12)}",
             "Choose other names in the site file, or give each the tag "
             f"{TAG}={plan.site} if erfailover may change and delete it.",
         )
@@ -202,7 +202,7 @@ def _check_offers(context: Context, plan: ProvisionPlan) -> None:
             context.output.info(f"Not checked: {claim.name}: {claim.seen}")
     bad = [claim for claim in found if claim.verdict is Verdict.FAILS]
     if bad:
-        seen = "; ".join(claim.seen for claim in bad)
+        seen = join_names((claim.seen for claim in bad), 6, "; ")
         remedies = " ".join(dict.fromkeys(claim.remedy for claim in bad))
         raise Refused(f"not available in this region: {seen}", remedies)
 

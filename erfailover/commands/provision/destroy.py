@@ -16,7 +16,7 @@ from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.errors import Refused, UsageFailure
 from erfailover.model.arm_json import text
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.plan import Change
 from erfailover.model.resource_ids import CONNECTION, GATEWAY, GROUP, NETWORK
 from erfailover.model.site import Site
@@ -146,7 +146,7 @@ def _insist_on_empty(context: Context, reader: Reader, site: Site) -> None:
     deadline = context.clock.now() + LISTING_LAG_S
     while left := reader.resources_of_group(site.group_id()):
         if context.clock.now() >= deadline:
-            names = ", ".join(str(each.get("name")) for each in left)
+            names = join_names(each.get("name") for each in left)
             raise Refused(
                 f"{site.resource_group} is kept: {names} is in it, and was not in the plan",
                 "Run erfailover destroy again: it shows what is left.",

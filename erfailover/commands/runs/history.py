@@ -25,6 +25,7 @@ def run(
     since: datetime | None = None,
     *,
     lines: bool = False,
+    details: bool = False,
 ) -> None:
     """List the site's runs, show one in full, or write the report of one to a file.
 
@@ -34,6 +35,7 @@ def run(
             the last run.
         since: list only runs that began since then; None for all.
         lines: print each run in full, one JSON object a line.
+        details: show every step of a run.
 
     Raises:
         UsageFailure: no run or several match, or the file cannot be written.
@@ -49,10 +51,11 @@ def run(
     elif wanted is None:
         data = [run_data(each, alive) for each in found]
         nothing = NOTHING if since is None else f"No run began since {since:%Y-%m-%d %H:%M} UTC."
-        context.output.print_result(list_text(found, alive) or nothing, data, ROWS)
+        text = list_text(found, alive, screen(context.environment)) or nothing
+        context.output.print_result(text, data, ROWS)
     else:
         each = _found(context, found, wanted)
-        text = run_text(each, alive, screen(context.environment))
+        text = run_text(each, alive, screen(context.environment), details=details)
         context.output.print_result(text, run_whole(each, alive), heads=each.context is None)
 
 

@@ -59,7 +59,8 @@ def run(context: Context, language: str, split: Path | None) -> None:
         context.output.info("Each part is a separate file; --split DIR writes them.")
     texts = [text if len(files) == 1 else f"// ---- {name}\n{text}" for name, text in files.items()]
     context.output.head()
-    context.output.print_result("\n".join(texts).rstrip("\n"), data, heads=False)
+    code = "\n".join(texts).rstrip("\n")
+    context.output.print_result(code, data, heads=False, as_it_is=True)
 
 
 def _read(context: Context) -> list[Owned]:

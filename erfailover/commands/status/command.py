@@ -13,15 +13,19 @@ ROWS = "spokes[].[name, path, healthy, prestaged]"
 """The columns of ``-o tsv``; documented in ``docs/reference.md``, as those of other commands."""
 
 
-def run(context: Context) -> None:
+def run(context: Context, *, details: bool = False) -> None:
     """Show the status of the site.
+
+    Args:
+        context: the invocation.
+        details: show what the verdict rests on, and the tables.
 
     Raises:
         VerificationFailed: the active path is unhealthy.
         UnknownReading: what decides it could not be read.
     """
     found = snapshot.read_visibly(context)
-    text = snapshot.text(found, screen(context.environment))
+    text = snapshot.text(found, screen(context.environment), details=details)
     data = snapshot.data(context, found) if context.output.shows_data else None
     context.output.print_result(text, data, ROWS)
     health = found.health

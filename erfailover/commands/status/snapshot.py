@@ -26,6 +26,7 @@ from erfailover.reporting.screen import Screen
 from erfailover.reporting.status import drift, part_of_site
 from erfailover.reporting.status import drill as drills
 from erfailover.reporting.status import text as status_text
+from erfailover.reporting.status.brief import brief
 from erfailover.reporting.topology.build import picture
 from erfailover.reporting.topology.model import Picture
 from erfailover.reporting.way_back import why_refused
@@ -144,9 +145,11 @@ def data(context: Context, found: StatusReading) -> dict[str, Any]:
     }
 
 
-def text(found: StatusReading, screen: Screen) -> str:
-    """Return a reading for people."""
-    parts = [status_text.text(found.picture, found.observed, found.notes, screen)]
+def text(found: StatusReading, screen: Screen, *, details: bool = False) -> str:
+    """Return a reading for people: so that it fits a terminal, or with every table."""
+    if not details:
+        return brief(found.picture, found.notes, screen)
+    parts = [status_text.details(found.picture, found.observed, found.notes, screen)]
     parts += [drills.circuits_text(each, screen) for each in found.circuits.values()]
     return "\n\n".join(filter(None, parts))
 

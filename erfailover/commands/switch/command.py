@@ -24,7 +24,7 @@ from erfailover.commands.runs.recorder import recorded, settle
 from erfailover.commands.switch import hazards, left_out, takeover
 from erfailover.commands.switch.execution import SwitchRun
 from erfailover.commands.switch.hold_time import HoldTime
-from erfailover.commands.switch.options import Options, insist
+from erfailover.commands.switch.options import MANY, Options, insist
 from erfailover.commands.switch.planner import Planner
 from erfailover.errors import (
     Failure,
@@ -35,6 +35,7 @@ from erfailover.errors import (
 )
 from erfailover.model.claims import Verdict
 from erfailover.model.command_line import switch_to
+from erfailover.model.counting import join_names
 from erfailover.model.history import last_switch, runs, spokes_to_undo
 from erfailover.model.observed import Observed
 from erfailover.model.plan import SwitchPlan
@@ -47,7 +48,7 @@ from erfailover.reporting.plan import text
 from erfailover.reporting.plan.leaving import healthy, interruption
 from erfailover.reporting.run import switch_result
 from erfailover.reporting.way_back import way_back, why_refused
-from erfailover.reporting.words import join_names, subject
+from erfailover.reporting.words import subject
 
 
 def run(context: Context, options: Options) -> None:
@@ -178,7 +179,7 @@ def _again(
     if plan.writes:
         plans.tell(context.output, text.text(context.site, plan))
         _insist_on_invariants(context, plan)
-        names = ", ".join(dict.fromkeys(step.spoke for step in plan.writes))
+        names = join_names(dict.fromkeys(step.spoke for step in plan.writes))
         try:
             question = f"Switch {names} to {options.target} too?"
             _confirm(context.output, context.site, options, plan, question)
@@ -266,7 +267,7 @@ def insist_on_having_read(plan: SwitchPlan) -> None:
     ]
     if unread:
         raise UnknownReading(
-            f"nothing can be planned: {'; '.join(unread)}",
+            f"nothing can be planned: {join_names(unread, comma='; ')}",
             "Check the subscription, the names in the site file, and your rights: "
             "erfailover doctor",
         )
@@ -321,7 +322,8 @@ def _raise_unless_verified(outcome: Outcome) -> None:
     if not_moved is not None:
         raise not_moved
     if not verified(outcome):
+        lacks = join_names(missing(outcome), MANY, "; ")
         raise VerificationFailed(
-            f"switched to {outcome.target}, but it does not show: {'; '.join(missing(outcome))}",
+            f"switched to {outcome.target}, but it does not show: {lacks}",
             f"Look at erfailover status; {back}",
         )

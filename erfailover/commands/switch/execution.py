@@ -35,6 +35,7 @@ from erfailover.errors import (
 )
 from erfailover.model.claims import Verdict
 from erfailover.model.command_line import switch_to
+from erfailover.model.counting import join_names
 from erfailover.model.fencing import Write
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Phase, StepKind, SwitchPlan, SwitchStep
@@ -47,7 +48,7 @@ from erfailover.planning.switch.outlook import SwitchOutlook
 from erfailover.planning.switch.result import Outcome, missing, probed, shown
 from erfailover.planning.switch.schedule import Node, schedule
 from erfailover.reporting.way_back import way_back
-from erfailover.reporting.words import join_names, without_path
+from erfailover.reporting.words import without_path
 from erfailover.runtime.executor import Width
 
 PlanAgain = Callable[[Collection[str]], tuple[Observed, SwitchPlan] | None]
@@ -389,13 +390,13 @@ class SwitchRun:
             if clock.now() >= deadline:
                 mine = [each for each in mine if network_of(each.write.peering_id) not in unread]
                 if not mine:
-                    why = "; ".join(observed.unknown.values())
+                    why = join_names(observed.unknown.values(), comma="; ")
                     raise UnknownReading(
                         f"all is written and accepted, but could not be read again: {why}",
                         "Look at it with erfailover status.",
                     )
                 raise VerificationFailed(
-                    f"{', '.join(step.write.name for step in mine)}: written and accepted, but "
+                    f"{join_names(step.write.name for step in mine)}: written and accepted, but "
                     "not as written",
                     "Another client may be changing it. Check it, then run the command again.",
                 )

@@ -9,6 +9,7 @@ from erfailover.commands.switch.options import Options, insist
 from erfailover.errors import AzureFailure, Failure, Kind, LeaseLost, Refused, UnknownReading
 from erfailover.model.claims import Claim, Verdict
 from erfailover.model.command_line import switch_to
+from erfailover.model.counting import join_names
 from erfailover.model.plan import SwitchPlan
 from erfailover.planning.switch.result import Outcome, standing
 from erfailover.reporting.way_back import way_back
@@ -54,14 +55,12 @@ def failure(
     reasons |= {name: each.message for name, each in failed.items()}
     if not reasons:
         return None
-    named = [f"{name}: {why}" for name, why in list(reasons.items())[:MANY]]
-    if len(reasons) > MANY:
-        named.append(f"and {len(reasons) - MANY} more")
+    named = join_names((f"{name}: {why}" for name, why in reasons.items()), MANY, "; ")
     subject = "1 spoke was" if len(reasons) == 1 else f"{len(reasons)} spokes were"
-    message = f"{subject} not {done}: {'; '.join(named)}"
+    message = f"{subject} not {done}: {named}"
     if standing:
         message = f"{message}; {standing}"
-    remedies = dict.fromkeys(each.remedy for each in left_out.values() if each.remedy)
+    remedies = dict.fromkeys(each.remedy for each in [*left_out.values()][:MANY] if each.remedy)
     remedies |= dict.fromkeys(each.hint for each in list(failed.values())[:1] if each.hint)
     hint = " ".join([*(["The others were."] if others else []), *remedies, again])
     failures = [*map(_failure_of, left_out.values()), *failed.values()]

@@ -10,6 +10,7 @@ from typing import Any
 from erfailover.commands.output import Output
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.counting import join_names
 from erfailover.model.site import Path
 from erfailover.planning.hazards.scene import NAMES as HAZARDS
 from erfailover.planning.switch.gates import READINESS
@@ -58,6 +59,10 @@ class Options:
         return bool(self.undoes)
 
 
+MANY = 6
+"""So many reasons of a refusal are shown; the plan and its JSON have all."""
+
+
 def insist(output: Output, options: Options, claims: Iterable[Claim], what: str) -> None:
     """Raise unless every claim holds; ``--force`` overrides what it may, and says so.
 
@@ -71,10 +76,10 @@ def insist(output: Output, options: Options, claims: Iterable[Claim], what: str)
             if claim.name in FORCEABLE:
                 output.warn(f"Overridden by --force: {claim.name}: {claim.seen}")
         bad = [claim for claim in bad if claim.name not in FORCEABLE]
-    seen = "; ".join(dict.fromkeys(claim.seen for claim in bad))
+    seen = join_names(dict.fromkeys(claim.seen for claim in bad), MANY, "; ")
     helps = bool(bad) and all(claim.name in FORCEABLE for claim in bad)
     force = ", or use --force to override." if helps else "; --force does not override it."
-    remedies = " ".join(dict.fromkeys(claim.remedy for claim in bad if claim.remedy))
+    remedies = " ".join([*dict.fromkeys(claim.remedy for claim in bad if claim.remedy)][:MANY])
     hint = f"Nothing was changed. Fix this{force} {remedies}".strip()
     if any(claim.verdict is Verdict.FAILS for claim in bad):
         raise Refused(f"refusing to {what} to {options.target}: {seen}", hint)

@@ -17,6 +17,7 @@ from erfailover.commands.switch.hazards import Lookout
 from erfailover.commands.switch.options import PATIENCE_S, Options
 from erfailover.errors import UnknownReading
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.counting import join_names
 from erfailover.model.durations import duration
 from erfailover.model.journal_lines import Record
 from erfailover.model.observed import Observed
@@ -61,8 +62,9 @@ class Planner:
             late = clock.now() - self.began_s >= patience_s
             nobody_else = not plan.steps or gates.hubs_in_progress(site, observed)
             if busy and late and nobody_else:
+                operations = join_names(busy, comma="; ")
                 raise UnknownReading(
-                    f"an operation has not ended after {duration(patience_s)}: {'; '.join(busy)}",
+                    f"an operation has not ended after {duration(patience_s)}: {operations}",
                     "Nothing was changed. Wait for it, then run the same command again.",
                 )
             if late or not (busy or (unknown and observed.networks)):
@@ -90,7 +92,7 @@ class Planner:
 
     def _wait(self, busy: list[str], unknown: list[str]) -> None:
         """Say once what is waited for, and wait a while."""
-        said = f"Reading again: {'; '.join(busy or unknown)}"
+        said = f"Reading again: {join_names(busy or unknown, comma='; ')}"
         if said != self._said:
             self.context.output.info(said)
         self._said = said

@@ -22,9 +22,11 @@ from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import left_out
 from erfailover.commands.switch import tasks as switch_tasks
 from erfailover.commands.switch.command import insist_on_having_read
+from erfailover.commands.switch.options import MANY
 from erfailover.commands.switch.planner import ours
 from erfailover.errors import Refused, UnknownReading, UsageFailure
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.counting import join_names
 from erfailover.model.observed import Observed
 from erfailover.model.plan import Purpose, SwitchPlan, SwitchStep
 from erfailover.model.tasks import Task
@@ -80,8 +82,8 @@ def _refuse(plan: SwitchPlan) -> None:
     if not plan.steps:
         bad += plan.left_out.values()
     if bad:
-        seen = "; ".join(each.seen for each in bad)
-        remedies = " ".join(dict.fromkeys(each.remedy for each in bad if each.remedy))
+        seen = join_names((each.seen for each in bad), MANY, "; ")
+        remedies = " ".join([*dict.fromkeys(each.remedy for each in bad if each.remedy)][:MANY])
         kind = Refused if any(each.verdict is Verdict.FAILS for each in bad) else UnknownReading
         raise kind(f"refusing to {plan.purpose}: {seen}", f"Nothing was changed. {remedies}")
 

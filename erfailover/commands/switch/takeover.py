@@ -20,6 +20,7 @@ from erfailover.commands.switch.left_out import stranded_failure
 from erfailover.commands.switch.options import Options
 from erfailover.errors import Refused, UnknownReading
 from erfailover.model.command_line import spoke_options, switch_to
+from erfailover.model.counting import join_names
 from erfailover.model.durations import duration
 from erfailover.model.fencing import ACCEPTED_LATE_S, arrives_until_s, other_direction_after_s
 from erfailover.model.history import Owed, every_owed, runs
@@ -29,7 +30,7 @@ from erfailover.model.site import Path
 from erfailover.planning.switch import procedure
 from erfailover.planning.switch.recovery import Place, place_of
 from erfailover.reporting.plan import text
-from erfailover.reporting.words import join_names, without_path
+from erfailover.reporting.words import without_path
 from erfailover.runtime.journal import Journal
 
 

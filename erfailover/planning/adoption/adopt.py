@@ -23,7 +23,7 @@ from ipaddress import IPv4Network
 
 from erfailover.errors import UnknownReading, UsageFailure
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.observed import Observed, Peering, VirtualNetwork
 from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import is_network, last_of, subscription_of
@@ -141,9 +141,9 @@ def adopt(found: Found, wanted: Wanted) -> Adoption:
     prefixes = remote_prefixes(found.observed, wanted.remote_prefixes)
     remarks += questions(prefixes)
     remarks += [f"{each.spoke.name}: {note}" for each in spokes for note in each.notes]
-    away = [each.spoke.name for each in spokes if each.path is Path.IPSEC]
+    away = join_names((each.spoke.name for each in spokes if each.path is Path.IPSEC), 6)
     if away:
-        remarks.append(f"on IPsec now, their flags on ExpressRoute are derived: {', '.join(away)}")
+        remarks.append(f"on IPsec now, their flags on ExpressRoute are derived: {away}")
     site = Site(
         site=(wanted.name or found.primary.name)[:63],
         primary=Hub(found.primary.hub, found.primary.gateway),
@@ -209,7 +209,7 @@ def _spokes(found: Found, wanted: Wanted, remarks: list[str]) -> tuple[AdoptedSp
         remarks.append(f"{counted(count, 'further spoke')} were not asked for")
     if partial and not chosen:
         raise UsageFailure(
-            f"no spoke is left to adopt: {'; '.join(partial)}",
+            f"no spoke is left to adopt: {join_names(partial, 6, '; ')}",
             "Peer the whole VNets with the primary hub, or choose other spokes.",
         )
     if not chosen:
@@ -303,7 +303,7 @@ def _chosen(
                 "Nothing was written. Get the right to read it, or leave it out.",
             )
         if len(hits) != 1:
-            known = ", ".join(last_of(four.network.id) for four in candidates) or "none"
+            known = join_names((last_of(four.network.id) for four in candidates), 12) or "none"
             seen = "two VNets are called so" if hits else f"the spokes are {known}"
             raise UsageFailure(
                 f"--spoke {text}: expected one spoke of the hubs; {seen}",
@@ -336,7 +336,7 @@ def _insist_on_having_read(found: Found, remarks: list[str]) -> None:
                 remarks.append(f"{last_of(remote)}, peered with {owner}: {why}")
     if unread:
         raise UnknownReading(
-            f"Unknown whether these are spokes: {'; '.join(dict.fromkeys(unread))}",
+            f"Unknown whether these are spokes: {join_names(dict.fromkeys(unread), 6, '; ')}",
             "Nothing was written. Get the right to read them, or name the spokes with --spoke.",
         )
 

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.prefix_table import listed, table_of
 from erfailover.model.resource_ids import PEERING, child_of, last_of
 from erfailover.model.site import Path, Role, Site, Spoke
 from erfailover.planning import conditions
 from erfailover.planning.doctor.check import Check, Group, Line, Name, told_apart, worst
 from erfailover.planning.doctor.facts import Facts
-from erfailover.planning.health import is_prestaged, path_of
+from erfailover.planning.health import is_made_by_a_switch, is_prestaged, path_of
 from erfailover.planning.other_spokes import spaces_of_others
+
+MANY = 6
+"""So many names are in a line."""
 
 
 def networks(site: Site, facts: Facts) -> Iterator[Check]:
@@ -100,7 +103,7 @@ def peering_names(site: Site, facts: Facts) -> Iterator[Check]:
         remedy = f"Correct {place}: {other.remedy}."
         yield line.warns(f"{other.seen}; a switch uses {other.used}", remedy)
     if unread:
-        yield line.unknown(f"not known of {', '.join(unread)}", "See the networks above.")
+        yield line.unknown(f"not known of {join_names(unread, MANY)}", "See the networks above.")
     elif not facts.other_names:
         yield line.ok("the site file has the names of the peerings that there are")
 
@@ -118,18 +121,13 @@ def _waits(facts: Facts, side: tuple[str, str], pair: tuple[tuple[str, str], ...
     """Whether a switch makes this side, or completes it: the other one is not there yet."""
     found = {each: facts.observed.peering(child_of(each[0], PEERING, each[1])) for each in pair}
     mine = found.pop(side)
-    return mine is None or (mine.state == "Initiated" and None in found.values())
+    return is_made_by_a_switch(mine, *found.values())
 
 
 def _later(coming: list[str]) -> str:
     if not coming:
         return ""
-    some = ", ".join(coming) if len(coming) <= FEW else f"{', '.join(coming[:FEW])} and so on"
-    return f"; a switch creates or completes {len(coming)}: {some}"
-
-
-FEW = 4
-"""How many peerings to come are named."""
+    return f"; a switch creates or completes {len(coming)}: {join_names(coming, MANY)}"
 
 
 def prestaged(site: Site, facts: Facts) -> Iterator[Check]:
@@ -152,11 +150,11 @@ def prestaged(site: Site, facts: Facts) -> Iterator[Check]:
     if missing and site.prestaged:
         yield line.fails(
             "prestaged: true in the site file, but not both peerings with the backup hub are "
-            f"Connected and in sync, with gateway transit, of {', '.join(missing)}",
+            f"Connected and in sync, with gateway transit, of {join_names(missing, MANY)}",
             "erfailover prestage makes them; on IPsec or after an interrupted run, see status.",
         )
     elif ready or missing:
-        some = f" ({', '.join(ready)})" if ready and missing else ""
+        some = f" ({join_names(ready, MANY)})" if ready and missing else ""
         yield line.ok(f"{len(ready)} of {counted(len(site.spokes), 'spoke')} prestaged{some}")
 
 

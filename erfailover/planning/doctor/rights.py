@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from erfailover.model import resource_ids
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.counting import join_names
 from erfailover.model.site import Site
 from erfailover.planning.doctor import permissions
 from erfailover.planning.doctor.check import Check, Group, Line, Name, place, short, told_apart, why
 from erfailover.planning.doctor.facts import EVERYBODY, DenyAssignment, Facts, Identity
 from erfailover.planning.doctor.permissions import BLOB_ROLE, ELSEWHERE, Need, On
 
+MANY = 6
+"""So many names are in a line."""
 REMEDY = "erfailover permissions --role-definition switch prints a role with what is needed."
 
 
@@ -55,10 +58,10 @@ def tenants(site: Site, facts: Facts) -> Iterator[Check]:
     whole = len(found) == len(facts.sign_ins)
     if any(each.managed for each in found.values()) and (site.tenants or not whole):
         told = "a managed identity is of one tenant, and the site is of several"
-        yield line.fails(f"{', '.join(who)}: {told}", FAR_TENANT)
+        yield line.fails(f"{join_names(who, MANY)}: {told}", FAR_TENANT)
     elif len(applications) + users > 1:  # a guest has another name in each tenant
         told = "the tenants' tokens are of different identities"
-        yield line.fails(f"{told}: {', '.join(who)}", ONE_IDENTITY)
+        yield line.fails(f"{told}: {join_names(who, MANY)}", ONE_IDENTITY)
     elif whole:
         owners = list(dict.fromkeys(each.tenant for each in found.values()))
         told = f"a token of each of {len(owners)} tenants: {', '.join(owners)}"
@@ -110,12 +113,12 @@ def _rights_on(site: Site, facts: Facts, on: On, wanted: tuple[Need, ...]) -> It
                 doubtful.setdefault(assumed, []).append(places[where])
         found.setdefault(key, []).append(places[where])
     for (verdict, told), names in found.items():
-        claim = Claim(line.name, verdict, f"{on.value} ({', '.join(names)}): {told}")
+        claim = Claim(line.name, verdict, f"{on.value} ({join_names(names, MANY)}): {told}")
         yield line.of(claim, REMEDY)
     for actions, names in doubtful.items():
         yield Line(Name.PERMISSIONS, Group.IDENTITY, required=False).unknown(
-            f"{on.value} ({', '.join(names)}): {', '.join(actions)} not granted, and the name was "
-            "not seen published: site failover tests cannot be read or run",
+            f"{on.value} ({join_names(names, MANY)}): {', '.join(actions)} not granted, and the "
+            "name was not seen published: site failover tests cannot be read or run",
             "az provider operation show --namespace Microsoft.Network prints the names that Azure "
             "knows; erfailover permissions asks for them when signed in.",
         )
@@ -162,7 +165,7 @@ def denials(site: Site, facts: Facts) -> Iterator[Check]:
             if own.union({EVERYBODY}).intersection(each.principals):
                 yield line.fails(told, remedy)
             else:
-                groups = ", ".join(each.principals)
+                groups = join_names(each.principals, MANY)
                 yield line.unknown(f"{told} from {groups}: are you a member?", remedy)
     if not bad and facts.denials:
         yield line.ok("no deny assignment is in the way of a switch")
@@ -210,7 +213,7 @@ def locks(site: Site, facts: Facts) -> Iterator[Check]:
                 bad = True
                 yield line.fails(
                     f"the lock {lock.name} on {place(lock.scope)} is ReadOnly: Azure refuses "
-                    f"writes and POSTs to {', '.join(names[each] for each in held)}",
+                    f"writes and POSTs to {join_names((names[each] for each in held), MANY)}",
                     "Have its owner remove it (az lock delete), or lock with CanNotDelete.",
                 )
             elif networks and permissions.removes_peerings(site):
@@ -240,7 +243,7 @@ def eligible_roles(site: Site, facts: Facts) -> Iterator[Check]:
         for each in reading.value or ()
         if not each.active
     }
-    told = ", ".join(idle.values())
+    told = join_names(idle.values(), MANY)
     if idle and any(each.verdict is Verdict.FAILS for each in rights(site, facts)):
         yield line.fails(
             f"eligible (PIM), but not active: {told}; rights are missing",

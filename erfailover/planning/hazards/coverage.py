@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
 from erfailover.model.arm_json import ipv6_prefix_of
 from erfailover.model.claims import Claim, Verdict, Weight
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.observed import VPN, Gateway
 from erfailover.model.prefix_table import listed, table_of
 from erfailover.model.resource_ids import last_of
@@ -101,7 +101,7 @@ def default_route(scene: Scene) -> Iterator[Claim]:
     names += [spoke.name for spoke in scene.site.spokes if scene.unread(spoke)]
     if not names:
         return
-    who = ", ".join(names)
+    who = join_names(names)
     if had:
         yield _warning(
             DEFAULT_ROUTE,

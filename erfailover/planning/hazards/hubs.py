@@ -12,7 +12,7 @@ from ipaddress import IPv4Network
 from erfailover.model import resource_ids
 from erfailover.model.arm_json import prefix_of
 from erfailover.model.claims import Claim, Verdict, Weight
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.prefix_table import PrefixTable, table_of
 from erfailover.model.resource_ids import last_of
 from erfailover.model.routing import APPLIANCE, StaticPrefix, Surrounding, UserRoute
@@ -154,7 +154,7 @@ def route_server(scene: Scene) -> Iterator[Claim]:
             yield Claim(
                 ROUTE_SERVER,
                 Verdict.FAILS,
-                f"{', '.join(users)} would lose {merged(lost)}, which {what} has learned",
+                f"{join_names(users, 6)} would lose {merged(lost)}, which {what} has learned",
                 "Give these prefixes user-defined routes to their appliance, or a Route Server "
                 f"in {scene.hub_name(scene.arriving)}.",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from erfailover.model.counting import join_names
 from erfailover.model.probes import MachinePing, Probe, kind, what, where
 from erfailover.planning.probes.answers import Answer
 
@@ -71,7 +72,7 @@ def expectations(text: str | None, names: Sequence[str]) -> dict[str, bool]:
     for part in filter(None, (each.strip() for each in (text or "").split(","))):
         name, _, state = part.partition("=")
         if name not in expected:
-            raise ValueError(f"no probe is called {name!r}; the site has {', '.join(names)}")
+            raise ValueError(f"no probe is called {name!r}; the site has {join_names(names, 12)}")
         if state not in ("up", "down"):
             raise ValueError(f"{part!r}: expected {name}=up or {name}=down")
         expected[name] = state == "up"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from erfailover.errors import Failure
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.counting import join_names
 from erfailover.model.site import Path
 from erfailover.planning import conditions
 from erfailover.planning.probes.results import ProbeResult
@@ -59,6 +60,10 @@ class Outcome:
         return None if not moved or None in moved else max(each for each in moved if each)
 
 
+MANY = 12
+"""So many spokes are named in a sentence about where they are."""
+
+
 def standing(outcome: Outcome) -> str:
     """Return where the spokes that were not moved are, and the others: ``vnet1 has NO path``."""
     origin = outcome.target.other
@@ -74,7 +79,9 @@ def standing(outcome: Outcome) -> str:
     for name in outcome.failed:
         names[said[outcome.places.get(name)]].append(name)
     parts = [
-        f"{', '.join(found)} {words[len(found) > 1]}" for words, found in names.items() if found
+        f"{join_names(found, MANY)} {words[len(found) > 1]}"
+        for words, found in names.items()
+        if found
     ]
     if any(name not in outcome.failed for name in outcome.claims):
         parts.append(f"the others are on {outcome.target}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from erfailover.model.circuits import Circuit
+from erfailover.model.counting import join_names
 from erfailover.model.site import Role
 from erfailover.reporting.diagram.sheet import Card, Line, Link
 from erfailover.reporting.marks import Condition, Mark, worst
@@ -16,7 +17,6 @@ from erfailover.reporting.topology.model import (
     RemotePrefix,
     SessionPicture,
 )
-from erfailover.reporting.words import join_names
 
 SESSIONS, FAR_ENDS, PREFIXES = 3, 4, 5
 MOST_ROWS = 6

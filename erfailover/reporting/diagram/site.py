@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from erfailover.model.counting import join_names
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.peering_flags import FLAGS, Flags
 from erfailover.planning.health import SpokeHealth
@@ -22,7 +23,7 @@ from erfailover.reporting.topology.model import (
     Picture,
     SpokeGroup,
 )
-from erfailover.reporting.words import NO_PATH, join_names, path_name
+from erfailover.reporting.words import NO_PATH, path_name
 
 SPOKES, PEERINGS, HUBS = 0, 1, 2
 MOST_GROUPS = 8

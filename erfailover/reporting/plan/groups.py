@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from erfailover.model.counting import join_names
 from erfailover.model.plan import PeeringWrite, SwitchPlan, SwitchStep
 
 RANGE = 3
 """This many names in a row are shown as a range."""
+MANY = 12
+"""So many names and ranges are in a list; of more, how many."""
 NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
@@ -59,7 +62,7 @@ def _written(write: PeeringWrite) -> object:
 
 
 def ranges(names: Iterable[str]) -> str:
-    """Names as people list them: ``vnet1, spoke001 to spoke498``."""
+    """Return names as people list them: ``vnet1, spoke001 to spoke498``, or the first of many."""
     said: list[str] = []
     run: list[str] = []
     for name in names:
@@ -67,7 +70,7 @@ def ranges(names: Iterable[str]) -> str:
             said += _told(run)
             run = []
         run.append(name)
-    return ", ".join([*said, *_told(run)])
+    return join_names([*said, *_told(run)], MANY)
 
 
 def _told(run: list[str]) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from erfailover.model.counting import join_names
 from erfailover.model.durations import usually
 from erfailover.model.plan import SwitchPlan
 from erfailover.model.site import Site
 from erfailover.planning.switch.estimate import expected
-from erfailover.reporting.words import join_names, path_name
+from erfailover.reporting.words import path_name
 
 FEW = 3
 """How many spokes are named."""

@@ -18,13 +18,14 @@ def text(site: Site, plan: SwitchPlan, results: Results, seconds: float) -> str:
         return f"{subject(site)}: nothing had to be changed."
     word = "ready" if plan.purpose is Purpose.PRESTAGE else "removed"
     done, every = len(_changed(plan, results)), counted(len(plan.writes), "peering")
-    said = f"{subject(site)}: {done} of {every} {word}, {duration(seconds)}."
+    lines = [f"{subject(site)}: {done} of {every} {word}, {duration(seconds)}."]
     if plan.purpose is Purpose.PRESTAGE and not site.prestaged and not site.chosen:
-        said += (
-            "\nAdd prestaged: true to the site file, and every machine that uses it leaves them "
-            "there after a switch back."
+        lines.insert(
+            0,
+            "Add prestaged: true to the site file, and every machine that uses it leaves them "
+            "there after a switch back.",
         )
-    return said
+    return "\n".join(lines)
 
 
 def data(site: Site, plan: SwitchPlan, results: Results) -> dict[str, Any]:

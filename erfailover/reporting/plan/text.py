@@ -240,13 +240,13 @@ def _expected_lines(site: Site, plan: SwitchPlan) -> list[str]:
             2,
             4,
         )
-    found = risks(site, plan, whole)
-    if not found:
-        return lines
-    lines.append("At risk during the switch:")
-    for risk in found:
+    at_risk = risks(site, plan, whole)
+    lines += ["At risk during the switch:"] if at_risk else []
+    for risk in at_risk:
         long = f" ({usually(risk.usual)})" if risk.usual else ""
         lines += _wrapped(f"{risk.when}{long}: {risk.what}.", 2, 4)
+    if not at_risk:
+        return [*lines, *_wrapped(f"Not at risk: {untouched(plan)}.", 0, 2)]
     return [*lines, *_wrapped(f"not at risk: {untouched(plan)}.", 2, 4)]
 
 

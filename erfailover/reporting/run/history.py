@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from erfailover.model.history import RunRecord
+from erfailover.model.history import RunRecord, StepRecord
 from erfailover.model.lease import Holder
 from erfailover.reporting.azure_context import heading
-from erfailover.reporting.screen import NARROW, Screen
+from erfailover.reporting.screen import NARROW, PLAIN, Screen
 from erfailover.reporting.tables import table
 from erfailover.reporting.way_back import with_reason
 
 Alive = Callable[[Holder], bool | None]
 """Whether a holder's process lives; None if that cannot be known."""
+FEW = 3
+"""Up to so many steps that are alike are shown one by one."""
 
 
 def outcome(run: RunRecord, alive: Alive) -> str:
@@ -74,7 +76,7 @@ def run_whole(run: RunRecord, alive: Alive) -> dict[str, Any]:
     return {**run_data(run, alive), "result": run.result}
 
 
-def list_text(found: list[RunRecord], alive: Alive) -> str:
+def list_text(found: list[RunRecord], alive: Alive, screen: Screen = PLAIN) -> str:
     """Return the runs as a table, the newest last; empty if there are none."""
     if not found:
         return ""
@@ -94,6 +96,9 @@ def list_text(found: list[RunRecord], alive: Alive) -> str:
             )
             for number, each in enumerate(found)
         ],
+        screen,
+        names=("who", "command", "outcome"),
+        spare=("steps",),
     )
 
 
@@ -102,8 +107,17 @@ def heading_lines(run: RunRecord, screen: Screen = NARROW) -> list[str]:
     return heading(run.context, screen).splitlines() if run.context is not None else []
 
 
-def run_text(run: RunRecord, alive: Alive, screen: Screen = NARROW) -> str:
-    """One run in full."""
+def run_text(
+    run: RunRecord, alive: Alive, screen: Screen = NARROW, *, details: bool = False
+) -> str:
+    """Return one run for people.
+
+    Args:
+        run: the run.
+        alive: whether a holder's process lives.
+        screen: what it is shown on.
+        details: show every step; otherwise many that are alike are one line.
+    """
     lines = [
         *heading_lines(run, screen),
         f"{run.to_continue}: {outcome(run, alive)}",
@@ -117,9 +131,39 @@ def run_text(run: RunRecord, alive: Alive, screen: Screen = NARROW) -> str:
         lines.append(f"took over {run.took_over}")
     if run.message:
         lines.append(run.message)
-    for step in run.steps:
-        lines += ["", f"{step.outcome:>9}  {step.began[11:19]}  {step.title}"]
-        lines += [f"           {step.note}"] if step.note else []
-        lines += [f"           {step.change} {step.resource}"] if step.resource else []
-        lines += [f"           correlation id {each}" for each in step.correlation_ids]
+    folded = False
+    for steps in _alike(run.steps):
+        if details or len(steps) <= FEW:
+            lines += [line for step in steps for line in _step_lines(step)]
+            continue
+        folded = True
+        if steps[0].outcome != "done":
+            lines += [line for step in steps[:FEW] for line in _step_lines(step)]
+            steps = steps[FEW:]
+        first, last = steps[0], steps[-1]
+        when = f"{first.began[11:19]} to {last.began[11:19]}"
+        more = f", and {len(steps) - 1} more like this" if len(steps) > 1 else ""
+        lines += ["", f"{first.outcome:>9}  {when}  {first.title}{more}"]
+    if folded:
+        lines += ["", f"Every step: erfailover history {run.id} --details"]
     return "\n".join(lines)
+
+
+def _alike(steps: Iterable[StepRecord]) -> Iterable[list[StepRecord]]:
+    """Return the steps that differ only by the spoke or the resource together."""
+    found: dict[object, list[StepRecord]] = {}
+    for step in steps:
+        label = step.task.rpartition("/")[2]
+        what = label if label.isdigit() else step.resource.rpartition("/")[0].rpartition("/")[2]
+        found.setdefault((step.outcome, step.change, what), []).append(step)
+    return found.values()
+
+
+def _step_lines(step: StepRecord) -> Iterator[str]:
+    yield ""
+    yield f"{step.outcome:>9}  {step.began[11:19]}  {step.title}"
+    if step.note:
+        yield f"           {step.note}"
+    if step.resource:
+        yield f"           {step.change} {step.resource}"
+    yield from (f"           correlation id {each}" for each in step.correlation_ids)

@@ -15,6 +15,8 @@ from functools import cached_property
 from typing import Any
 
 from erfailover.model.command_line import switch_to
+from erfailover.model.counting import join_names
+from erfailover.model.durations import duration
 from erfailover.model.history import OPEN, RunRecord, StepRecord
 from erfailover.model.plan import StepKind
 from erfailover.model.resource_ids import last_of
@@ -22,7 +24,7 @@ from erfailover.model.site import Path
 from erfailover.planning.switch.procedure import NUMBERED
 from erfailover.reporting.run.outage import Outage, of_probes, of_steps
 from erfailover.reporting.run.site_state import SiteState, from_record
-from erfailover.reporting.words import CHOSEN, join_names, path_name
+from erfailover.reporting.words import CHOSEN, path_name
 
 
 class Part(StrEnum):
@@ -269,6 +271,19 @@ class RunReport:
         """What was switched: the site, or the spokes that were chosen."""
         run = self.run
         return f"{join_names(run.spokes, CHOSEN)} of {run.site}" if run.spokes else run.site
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in one line: what a screen ends with."""
+        if not self.is_switch or self.run.outcome != "done" or not self.verified:
+            return self.headline
+        place = f"{self._subject} is on {path_name(str(self.run.target))} and healthy"
+        cut = [each for each in self.spokes if each.without_s is not None]
+        if not cut:
+            return f"{place}."
+        worst = max(cut, key=lambda each: each.without_s or 0.0)
+        lost = duration(worst.without_s or 0.0)
+        return f"{place}; longest time without a path {lost} ({worst.name})."
 
     @property
     def outages(self) -> tuple[Outage, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from erfailover.model.claims import Verdict
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.durations import duration
 from erfailover.reporting.marks import verdict_line
 from erfailover.reporting.probes import line as probe_line
@@ -13,7 +13,7 @@ from erfailover.reporting.run.history import heading_lines
 from erfailover.reporting.run.report import RunReport, SpokeRun, Step
 from erfailover.reporting.screen import NARROW, Screen
 from erfailover.reporting.way_back import with_reason
-from erfailover.reporting.words import join_names, wrap
+from erfailover.reporting.words import wrap
 
 MANY = 10
 """From how many on a list is cut short for people."""
@@ -24,13 +24,14 @@ FEW = 3
 
 
 def text(report: RunReport, screen: Screen = NARROW) -> str:
-    """Return what a run came to, for people."""
+    """Return what a run came to, for people; the outcome is the first line, and the last."""
     return "\n".join(
         [
             *heading_lines(report.run, screen),
             report.headline,
             *(_switched(report) if report.is_switch else _others(report)),
             *_next(report),
+            report.outcome,
         ]
     )
 

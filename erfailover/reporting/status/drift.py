@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from erfailover.model.counting import counted
+from erfailover.model.counting import counted, join_names
 from erfailover.model.resource_ids import last_of
 from erfailover.planning.iac.drift import AsCode
-from erfailover.reporting.words import join_names
 
 NETWORK_MANAGER = "network-manager"
 TOOLS = {

@@ -52,7 +52,9 @@ def circuits_text(circuits: Circuits, screen: Screen = PLAIN) -> str:
             )
         )
     headings = ("connection", "type", "status", "circuit", "location", "circuit state", "peering")
-    drawn = table(f"{circuits.gateway_name}: connections", headings, rows, screen) if rows else ""
+    title = f"{circuits.gateway_name}: connections"
+    names, spare = ("connection", "circuit", "location"), ("type", "location")
+    drawn = table(title, headings, rows, screen, names, spare) if rows else ""
     return "\n".join(filter(None, (drawn, *lines)))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from erfailover.model.claims import Verdict
+from erfailover.model.counting import join_names
 from erfailover.planning.conditions import all_of
 from erfailover.planning.health import Health, SpokeHealth
 from erfailover.reporting.marks import HEALTH_WORD, SHORT_HEALTH_WORD
-from erfailover.reporting.words import join_names, path_name
+from erfailover.reporting.words import path_name
 
 NAMED = 3
 """So many spokes are named; of more, how many they are."""

@@ -37,14 +37,15 @@ def _followers(site: Site, observed: Observed, health: Health) -> Iterator[str]:
         yield f"To move the rest to {path_name(target)} ({spokes}): {told}"
 
 
-def next_command(site: Site, observed: Observed, health: Health) -> str | None:
-    """Return the command that moves the spokes off a path that does not work.
+def next_command(site: Site, observed: Observed, health: Health) -> str:
+    """Return the command that helps if a path does not work.
 
-    None if these are on both paths or on neither.
+    It moves the spokes to the other path if that is ready; otherwise it finds what is in the way.
     """
     paths = {each.path for each in health.spokes if each.healthy is False}
     if len(paths) != 1 or (path := paths.pop()) not in tuple(Path):
-        return None
+        return "erfailover doctor"
     target = Path(path).other
-    command = switch_to(target, site.chosen)
-    return way_back(command, target, gates.refusals(site, observed, target))
+    if gates.refusals(site, observed, target):
+        return f"{path_name(target)} could not take over: erfailover doctor"
+    return switch_to(target, site.chosen)

@@ -20,9 +20,12 @@ from erfailover.reporting.marks import Mark
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.tables import table
 from erfailover.reporting.topology.model import PeeringSide, Picture
+from erfailover.reporting.words import wrap
 
 ROWS = 20
 """So many rows of a table are shown."""
+OWN, FEW = "Network", 3
+"""The origin of what a gateway itself originates: of many rows, so few of these are shown."""
 PEERING = ("", "peering", "to", "state", "sync", "access", "forwarded", "transit", "remote gw")
 ALL = "erfailover status -o json"
 """What shows all of them."""
@@ -60,8 +63,8 @@ def peering_table(seen: Picture, screen: Screen) -> str:
         headings,
         [[row[each] for each in headings] for row in rows],
         screen,
-        fold=("peering", "to"),
-        spare=("to",),
+        names=("peering", "to"),
+        spare=("to", "access", "sync"),
     )
     return _cut(drawn, len(sides) - len(shown), _sound_beyond(sides))
 
@@ -93,7 +96,7 @@ def peer_table(gateway: Gateway, screen: Screen) -> str:
     """Return a gateway's BGP peers; with its own address if it lists one at two instances."""
     title = f"{gateway.name} ({gateway.role} hub): BGP peers"
     if gateway.peers.value is None:
-        return f"{title}: unknown: {gateway.peers.unknown}"
+        return _unknown(title, gateway.peers.unknown, screen)
     peers = gateway.peers.value
     twice = len({peer.neighbor for peer in peers}) < len(peers)
     headings = ["neighbor", *(["at"] if twice else []), "ASN", "state"]
@@ -110,7 +113,12 @@ def peer_table(gateway: Gateway, screen: Screen) -> str:
         )
         for each in peers
     ]
-    return table(title, [*headings, "connected for", "routes", "sent", "received"], rows, screen)
+    headings += ["connected for", "routes", "sent", "received"]
+    return table(title, headings, rows, screen, spare=("received", "sent"))
+
+
+def _unknown(title: str, why: str | None, screen: Screen) -> str:
+    return "\n".join(wrap(f"{title}: unknown: {why}", screen.width, rest="  "))
 
 
 def _connected_for(peer: BgpPeer) -> str | None:
@@ -133,14 +141,17 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
     """
     title = f"{gateway.name} ({gateway.role} hub): learned routes"
     if gateway.learned_routes.value is None:
-        return f"{title}: unknown: {gateway.learned_routes.unknown}"
+        return _unknown(title, gateway.learned_routes.unknown, screen)
     routes = list(gateway.learned_routes.value)
     if len(routes) > ROWS:
         wanted = table_of(prefixes)
         networks = {route.network for route in routes}
         needed = {each for each in networks if _leads_to_one_of(each, wanted)}
         routes.sort(key=lambda route: _rank(route, needed))
-    shown = routes[:ROWS]
+        others = sum(route.origin != OWN for route in routes)
+        shown = routes[: min(ROWS, max(others, FEW))]
+    else:
+        shown = routes
     drawn = table(
         title,
         ("network", "next hop", "source peer", "origin", "AS path", "weight"),
@@ -156,13 +167,15 @@ def route_table(gateway: Gateway, prefixes: Sequence[IPv4Network], screen: Scree
             for each in shown
         ],
         screen,
+        names=("AS path",),
+        spare=("weight",),
     )
-    own = sum(each.origin == "Network" for each in routes[ROWS:])
+    own = sum(route.origin == OWN for route in routes[len(shown) :])
     return _cut(drawn, len(routes) - len(shown), f"{own} of origin Network")
 
 
 def _rank(route: GatewayRoute, needed: Set[str]) -> int:
-    if route.origin == "Network":
+    if route.origin == OWN:
         return 2
     return 0 if route.network in needed else 1
 

@@ -24,13 +24,16 @@ from erfailover.reporting.screen import PLAIN, Screen
 from erfailover.reporting.status import tables
 from erfailover.reporting.status.headline import headline
 from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.topology.differences import differences
 from erfailover.reporting.topology.model import Picture, SpokeGroup
-from erfailover.reporting.words import NO_PATH, path_name, wrap
+from erfailover.reporting.words import NO_PATH, few, path_name, wrap
 
 ALIKE = 3
 """So many claims of one name that hold are shown; of more, how many."""
 ROUTE_FIELDS = tuple(each.name for each in fields(GatewayRoute))
 """What is shown of a route: ``asdict`` copies every value, of thousands of rows."""
+MANY_WARNINGS = 2
+"""This many warnings are shown in brief; of more, how many."""
 GROUPS = 8
 """This many groups of spokes are shown; of more, how many."""
 
@@ -105,13 +108,13 @@ def _peering_data(peering: Peering, observed: Observed) -> dict[str, Any]:
     }
 
 
-def text(
+def details(
     seen: Picture,
     observed: Observed,
     notes: Sequence[str] = (),
     screen: Screen = PLAIN,
 ) -> str:
-    """Return a status for people: the verdict first, then the picture, then what they rest on.
+    """Return a whole status for people: verdict, picture, what they rest on, and the tables.
 
     Args:
         seen: the site as it can be drawn, with the verdict and its claims.
@@ -132,29 +135,44 @@ def text(
     )
 
 
-def opening(seen: Picture, notes: Sequence[str], screen: Screen) -> Iterator[str]:
-    """Yield the first lines: the verdict, what must be known before all else, the warnings."""
+def opening(
+    seen: Picture, notes: Sequence[str], screen: Screen, most: int | None = None
+) -> Iterator[str]:
+    """Yield the first lines: the verdict, what must be known before all else, the warnings.
+
+    Args:
+        seen: the site.
+        notes: what must be known before all else.
+        screen: what they are shown on.
+        most: how many warnings are shown; None for all.
+    """
     health = seen.health
     good = health.healthy and health.ready is Verdict.HOLDS
     mark = Mark.BROKEN if health.healthy is False else Mark.SOUND if good else Mark.DEGRADED
-    told = "\n".join(wrap(headline(health, drill=seen.drill_runs), screen.width))
+    told = "\n".join(_wrapped(headline(health, drill=seen.drill_runs), screen))
     yield screen.styled(told, "bold " + COLOUR[mark].removeprefix("bold "))
     for note in notes:
         for each in note.splitlines():
             text = each.lstrip(" *")
             yield from wrap(text, screen.width, each[: len(each) - len(text)])
-    for each in health.warnings:
-        yield from wrap(each, screen.width, "  warning  ")
+    if most is None:
+        for each in health.warnings:
+            yield from wrap(each, screen.width, "  warning  ")
+    else:  # not to be typed: of a name that is too long, the middle can be left out
+        for each in few(health.warnings, most):
+            yield from _wrapped(each, screen, "  warning  ")
 
 
 def _claims(seen: Picture, screen: Screen) -> Iterator[str]:
-    for group in seen.groups[:GROUPS]:
+    told = differences(seen.groups)
+    for group, difference in list(zip(seen.groups, told, strict=True))[:GROUPS]:
         spoke = group.sample.health
-        yield from wrap(f"{_who(group)}:", screen.width)
+        yield from _wrapped(f"{_who(group)}:", screen)
+        if difference:
+            yield from _wrapped(f"differs from the most: {difference}", screen, "  ")
         yield from claim_lines(spoke.claims, screen)
-        wrong = _beside(group, spoke.claims)
-        if wrong is not None:
-            yield from _marked(Verdict.FAILS, wrong.why, screen)
+        for wrong in beside(group):
+            yield from marked(Verdict.FAILS, wrong.why, screen)
         if spoke.prestaged and spoke.path == Path.EXPRESSROUTE:
             yield "  prestaged: a switch to IPsec writes two peerings of each such spoke"
     if len(seen.groups) > GROUPS:
@@ -164,17 +182,21 @@ def _claims(seen: Picture, screen: Screen) -> Iterator[str]:
         yield from claim_lines(seen.health.readiness, screen)
         yield from _left_out(seen.health, screen)
     if seen.health.hold_time:
-        yield from wrap(seen.health.hold_time, screen.width, "  ")
+        yield from _wrapped(seen.health.hold_time, screen, "  ")
+
+
+def _wrapped(text: str, screen: Screen, first: str = "") -> list[str]:
+    return wrap(text, screen.width, first, cut_words=True, dots=screen.dots)
 
 
 def _left_out(health: Health, screen: Screen) -> Iterator[str]:
     """Yield the spokes that a switch would leave out, a line each."""
     for name, claim in list(health.left_out.items())[:GROUPS]:
         remedy = f" {claim.remedy}" if claim.remedy else ""
-        yield from _marked(claim.verdict, f"leaves out {name}: {claim.seen}.{remedy}", screen)
+        yield from marked(claim.verdict, f"leaves out {name}: {claim.seen}.{remedy}", screen)
     if len(health.left_out) > GROUPS:
         more = f"and {len(health.left_out) - GROUPS} more: erfailover status -o json"
-        yield from _marked(Verdict.FAILS, more, screen)
+        yield from marked(Verdict.FAILS, more, screen)
 
 
 def _who(group: SpokeGroup) -> str:
@@ -186,15 +208,13 @@ def _who(group: SpokeGroup) -> str:
     return f"{group.title}: {on}, {works} ({group.named()}); as {spoke.name}"
 
 
-def _beside(group: SpokeGroup, claims: Sequence[Claim]) -> Condition | None:
-    """Return what is wrong with a peering that the verdict does not look at."""
-    told = {claim.seen for claim in claims}
+def beside(group: SpokeGroup) -> Iterator[Condition]:
+    """Yield what is wrong with peerings that the verdict does not look at."""
+    bad = [each.seen for each in group.sample.health.claims if each.verdict is not Verdict.HOLDS]
     for pair in group.sample.pairs:
         for side in pair.sides:
-            why = side.condition.why
-            if side.condition.mark is Mark.BROKEN and not any(why in each for each in told):
-                return side.condition
-    return None
+            if side.condition.mark is Mark.BROKEN and not any(side.name in told for told in bad):
+                yield side.condition
 
 
 def claim_lines(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:
@@ -203,14 +223,15 @@ def claim_lines(claims: Sequence[Claim], screen: Screen) -> Iterator[str]:
         found = list(same)
         shown = found if len(found) <= ALIKE else found[: ALIKE - 1]
         for claim in shown:
-            yield from _marked(verdict, claim.seen, screen)
+            yield from marked(verdict, claim.seen, screen)
         if len(found) > len(shown):
             more = f"and {len(found) - len(shown)} more like this"
-            yield from _marked(verdict, more, screen)
+            yield from marked(verdict, more, screen)
 
 
-def _marked(verdict: Verdict, told: str, screen: Screen) -> Iterator[str]:
-    first, *more = wrap(told, screen.width, " " * 11)
+def marked(verdict: Verdict, told: str, screen: Screen) -> Iterator[str]:
+    """Yield what was seen, in lines behind the word of its verdict."""
+    first, *more = _wrapped(told, screen, " " * 11)
     word = screen.styled(f"{VERDICT_WORD[verdict]:>7}", COLOUR[MARK_OF_VERDICT[verdict]])
     yield f"  {word}  {first.strip()}"
     yield from more

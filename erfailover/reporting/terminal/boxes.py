@@ -104,5 +104,4 @@ def cut(text: str, width: int, screen: Screen) -> str:
     """Return a text that is at most so wide."""
     if len(text) <= width:
         return text
-    dots = "…" if screen.drawing else ".."
-    return text[: max(width - len(dots), 0)] + dots
+    return text[: max(width - len(screen.dots), 0)] + screen.dots

@@ -8,9 +8,17 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from erfailover.model.counting import counted
 from erfailover.model.observed import EXPRESSROUTE
 from erfailover.model.site import Role
-from erfailover.reporting.marks import MARK_WORD, SHORT_HEALTH_WORD, Condition, Mark, worst
+from erfailover.reporting.marks import (
+    MARK_WORD,
+    SHORT_HEALTH_WORD,
+    WORST_FIRST,
+    Condition,
+    Mark,
+    worst,
+)
 from erfailover.reporting.screen import Screen
 from erfailover.reporting.terminal.boxes import ASCII_STROKES, Stroke, cut
 from erfailover.reporting.topology.model import (
@@ -20,7 +28,7 @@ from erfailover.reporting.topology.model import (
     Picture,
     SpokeGroup,
 )
-from erfailover.reporting.words import NO_PATH, path_name, wrap
+from erfailover.reporting.words import NO_PATH, cut_middle, path_name, wrap
 
 PREFIXES = 2
 """How many prefixes of a spoke are shown."""
@@ -57,11 +65,9 @@ def spokes(seen: Picture, width: int, rows: int, screen: Screen, changed: Set[st
 def _one_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator[Text]:
     spoke = seen.spokes[0]
     health = spoke.health
-    yield Text(cut(spoke.virtual_network, width - len(star), screen) + star)
-    for prefix in spoke.prefixes[:2]:
-        yield Text(str(prefix))
-    if len(spoke.prefixes) > PREFIXES:
-        yield Text(f"and {len(spoke.prefixes) - PREFIXES} more")
+    yield Text(cut_middle(spoke.virtual_network, width - len(star), screen.dots) + star)
+    for line in _prefix_lines(list(map(str, spoke.prefixes)), PREFIXES + 1, width):
+        yield Text(line)
     yield Text("")
     yield Text(NO_PATH.get(health.path, f"on {path_name(health.path)}"))
     yield signed(spoke.condition.mark, _health_of(health.healthy, spoke.condition), screen)
@@ -70,7 +76,8 @@ def _one_spoke(seen: Picture, width: int, screen: Screen, star: str) -> Iterator
 
 
 def _group(group: SpokeGroup, width: int, screen: Screen) -> Iterator[Text]:
-    title = cut(group.title, width - 2, screen)
+    room = width - len(screen.sign(group.condition.mark)) - 1
+    title = cut_middle(group.title, room, screen.dots)
     yield signed(group.condition.mark, title, screen)
     path = group.sample.health.path
     yield Text(f"  {NO_PATH.get(path, path_name(path))}")
@@ -80,27 +87,44 @@ def _health_of(healthy: bool | None, condition: Condition) -> str:
     return "degraded" if condition.mark is Mark.DEGRADED else SHORT_HEALTH_WORD[healthy]
 
 
-def hub_title(hub: HubPicture) -> str:
-    """Return the text in the upper edge of a hub's box."""
-    return f"{hub.name}, {hub.role} hub"
+def hub_title(hub: HubPicture, width: int, screen: Screen) -> str:
+    """Return the text in the upper edge of a hub's box: its role is never cut, its name may be."""
+    role = f", {hub.role} hub"
+    if len(hub.name + role) > width:
+        role = f", {hub.role}"
+    return cut_middle(hub.name, width - len(role), screen.dots) + role
 
 
 def hub(
-    seen: Picture, hub: HubPicture, width: int, screen: Screen, changed: Set[str]
+    seen: Picture,
+    hub: HubPicture,
+    width: int,
+    screen: Screen,
+    changed: Set[str],
+    *,
+    brief: bool = False,
 ) -> list[Text]:
-    """Return the lines of a hub's box: its gateway, what that hangs on, what it has learned."""
+    """Return the lines of a hub's box: its gateway, what that hangs on, what it has learned.
+
+    A brief one leaves out the gateway's type and SKU, and its ASN if it needs another line.
+    """
     gateway = hub.gateway
     star = f" {CHANGED}" if f"hub/{hub.role}" in changed else ""
     told: list[tuple[Mark, str]] = []
     if not hub.condition.good:
         state = f"VNet {hub.network.provisioning_state}" if hub.network else "VNet: not read"
         told.append((hub.condition.mark, state))
-    told.append((_gateway_mark(gateway), _gateway_name(gateway) + star))
+    name = _gateway_name(gateway)
+    sound = _gateway_mark(gateway) is Mark.SOUND
+    if brief and sound and len(f"{screen.sign(Mark.SOUND)} {name}{star}") > width:
+        name = gateway.name
+    told.append((_gateway_mark(gateway), name + star))
     lines = [line for each in told for line in wrapped(*each, width, screen)]
     if found := gateway.found:
         kind = " ".join(filter(None, (found.type, found.sku)))
         extra = ", active-active" if found.active_active else ""
-        lines += _indented(kind + extra, width)
+        if not brief:
+            lines += _indented(kind + extra, width, screen)
     for mark, text in (*_hanging(gateway), *_learned(seen, hub.role)):
         lines += wrapped(mark, text, width, screen)
     return lines + [Text("")] * (3 - len(lines))
@@ -200,35 +224,70 @@ def _counted(mark: Mark, of: Sequence[Condition]) -> str:
     return word if mark in (Mark.SOUND, Mark.ABSENT) or len(of) == 1 else f"{count} {word}"
 
 
+def hub_line(seen: Picture, hub: HubPicture, screen: Screen) -> list[str]:
+    """Return what the picture has of a hub, in words: a line, or two on a narrow screen."""
+    gateway, words = hub.gateway, sessions(hub, frozenset())
+    signs = [
+        (_gateway_mark(gateway), _gateway_name(gateway).replace("  ", ", ")),
+        *_hanging(gateway),
+        (words.mark, f"{words.above} {words.below}"),
+        *_learned(seen, hub.role),
+    ]
+    mark = min((hub.condition.mark, *(mark for mark, _ in signs)), key=WORST_FIRST.index)
+    text = f"{hub.name}, {hub.role} hub: {'; '.join(text for _, text in signs)}"
+    text = " ".join(cut_middle(word, screen.width // 3, screen.dots) for word in text.split(" "))
+    lines = wrap(text, screen.width, f"{screen.sign(mark):>2} ")
+    return [screen.styled(line, screen.style(mark)) for line in lines]
+
+
 def shared_far_end(seen: Picture) -> bool:
     """Whether both hubs lead to the same."""
     return bool(seen.far_ends) and all(len(each.roles) == len(Role) for each in seen.far_ends)
 
 
 def far_end(seen: Picture, role: Role, width: int, rows: int, screen: Screen) -> list[Text]:
-    """Return the lines of the far end's box: peers, their addresses, the prefixes behind them."""
-    ends = [each for each in seen.far_ends if role in each.roles]
-    told = [line for end in ends for line in _far(end)] or ["unknown"]
-    prefixes: list[str] = []
+    """Return the lines of the far end's box: peers, their addresses, the prefixes behind them.
+
+    If there is not room for all, who it is comes first, and the rest is counted.
+    """
+    ends = [end for end in seen.far_ends if role in end.roles]
+    lines = [line for end in ends for line in (*_who(end), *end.neighbors)] or ["unknown"]
+    prefixes = [str(each.prefix) for each in seen.remote_prefixes]
     for each in seen.remote_prefixes:
-        prefixes += [str(each.prefix), *([f"  {each.name}"] if each.name else [])]
-    told = _fit(told, max(rows - min(len(prefixes), 2) - 1, 1), "addresses")
-    told += _fit(prefixes, rows - len(told), "prefixes")
-    return [Text(cut(line, width, screen)) for line in told[:rows]]
+        lines += [str(each.prefix), *([f"  {each.name}"] if each.name else [])]
+    if len(lines) > rows or max(map(len, prefixes), default=0) > width:
+        heads = [line for end in ends for line in _who(end, width)] or ["unknown"]
+        room = max(rows - len(heads), 0)
+        addresses = dict.fromkeys(address for end in ends for address in end.neighbors)
+        shown = _fit([*addresses], room - min(len(prefixes), 2), "addresses", width)
+        lines = [*heads, *shown, *_prefix_lines(prefixes, room - len(shown), width)]
+    return [Text(cut_middle(line, width, screen.dots)) for line in lines[:rows]]
 
 
-def _far(end: FarEnd) -> Iterator[str]:
-    yield end.name
-    if end.asn is not None and not end.name.startswith("AS "):
-        yield f"AS {end.asn}"
-    yield from end.neighbors
+def _prefix_lines(prefixes: list[str], rows: int, width: int) -> list[str]:
+    """Return prefixes in so many lines; how many they are if one is too wide: none is cut."""
+    if max(map(len, prefixes), default=0) > width:
+        return [counted(len(prefixes), "prefix")] if rows > 0 else []
+    return _fit(prefixes, rows, "prefixes", width)
 
 
-def _fit(lines: list[str], rows: int, what: str) -> list[str]:
-    if len(lines) <= rows:
-        return lines
-    kept = lines[: max(rows - 1, 0)]
-    return [*kept, f"and {len(lines) - len(kept)} more {what}"] if rows > 0 else []
+def _who(end: FarEnd, width: int = 0) -> list[str]:
+    """Return who is at a far end; in one line if that fits into a width."""
+    if end.asn is None or end.name.startswith("AS "):
+        return [end.name]
+    both = f"{end.name}, AS {end.asn}"
+    return [both] if len(both) <= width else [end.name, f"AS {end.asn}"]
+
+
+def _fit(lines: list[str], rows: int, what: str, width: int) -> list[str]:
+    """Return as many lines as there is room for, and how many more there are of what."""
+    if len(lines) <= rows or rows <= 0:
+        return lines[: max(rows, 0)]
+    if rows == 1:
+        return [f"{len(lines)} {what}"]
+    more = f"and {len(lines) - rows + 1} more"
+    whole = f"{more} {what}"
+    return [*lines[: rows - 1], whole if len(whole) <= width else more]
 
 
 def legend(rows: Sequence[Text], screen: Screen, *, changed: bool) -> Text:
@@ -260,9 +319,11 @@ def signed(mark: Mark, text: str, screen: Screen) -> Text:
 
 def wrapped(mark: Mark, text: str, width: int, screen: Screen) -> Iterable[Text]:
     """Return a text after its sign, in as many lines as it needs."""
-    lines = wrap(text, width, f"{screen.sign(mark)} ", "  ", cut_words=True)
+    first = f"{screen.sign(mark)} "
+    lines = wrap(text, width, first, "  ", cut_words=True, dots=screen.dots)
     return [Text(each, screen.style(mark)) for each in lines]
 
 
-def _indented(text: str, width: int) -> list[Text]:
-    return [Text(each) for each in wrap(text, width, "  ", cut_words=True)]
+def _indented(text: str, width: int, screen: Screen) -> list[Text]:
+    lines = wrap(text, width, "  ", cut_words=True, dots=screen.dots)
+    return [Text(line) for line in lines]

@@ -39,16 +39,19 @@ class Columns:
         return cls(side, link_, min(width, WIDEST) - 2 * side - 2 * link_)
 
 
-def terminal_picture(seen: Picture, screen: Screen, changed: Set[str] = frozenset()) -> str:
+def terminal_picture(
+    seen: Picture, screen: Screen, changed: Set[str] = frozenset(), *, brief: bool = False
+) -> str:
     """Return the picture, as many columns wide as the screen, up to 120; with its legend.
 
     Args:
         seen: what there is to draw.
         screen: what it is shown on.
         changed: the keys of what is to be marked as changed; see ``changes``.
+        brief: leave out the types of the gateways, which saves lines.
     """
     columns = Columns.of(screen.width)
-    hubs = [_hub(seen, hub, columns, screen, changed) for hub in seen.hubs]
+    hubs = [_hub(seen, hub, columns, screen, changed, brief=brief) for hub in seen.hubs]
     height = sum(len(each) for each in hubs)
     content = parts.spokes(seen, columns.side - 4, height - 2, screen, changed)
     title = "spoke" if len(seen.spokes) == 1 else f"{len(seen.spokes)} spokes"
@@ -77,17 +80,34 @@ def _between(words: parts.Words, row: int, width: int, screen: Screen) -> Text:
     if row == LINK_AT:
         return line(words.stroke, words.mark, width, screen)
     if row == LINK_AT - 1:
-        return Text(words.above.center(width)[:width])
+        return Text(_centered(words.above, width))
     if row == LINK_AT + 1:
-        return Text(words.below.center(width)[:width], screen.style(words.mark))
+        return Text(_centered(words.below, width), screen.style(words.mark))
     return Text(" " * width)
 
 
+def _centered(text: str, width: int) -> str:
+    """Return a text in the middle of a line; if it is too long, without its star or its count."""
+    if len(text) > width:
+        text = text.removesuffix(f" {parts.CHANGED}")
+    count, _, word = text.partition(" ")
+    if len(text) > width and count.isdigit():
+        text = word
+    return text.center(width)[:width]
+
+
 def _hub(
-    seen: Picture, hub: HubPicture, columns: Columns, screen: Screen, changed: Set[str]
+    seen: Picture,
+    hub: HubPicture,
+    columns: Columns,
+    screen: Screen,
+    changed: Set[str],
+    *,
+    brief: bool,
 ) -> list[Text]:
-    content = parts.hub(seen, hub, columns.hub - 4, screen, changed)
-    return boxed(parts.hub_title(hub), content, columns.hub, 0, screen, strong=hub.active)
+    content = parts.hub(seen, hub, columns.hub - 4, screen, changed, brief=brief)
+    title = parts.hub_title(hub, columns.hub - 4, screen)
+    return boxed(title, content, columns.hub, 0, screen, strong=hub.active)
 
 
 def _rights(seen: Picture, heights: Sequence[int], columns: Columns, screen: Screen) -> list[Text]:

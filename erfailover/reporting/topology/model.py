@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from erfailover.model.circuits import Connection
+from erfailover.model.counting import join_names
 from erfailover.model.observed import BgpPeer, Gateway, Peering, VirtualNetwork
 from erfailover.model.site import Role
 from erfailover.planning.drill.state import DrillState
 from erfailover.planning.health import Health, SpokeHealth
 from erfailover.reporting.marks import Condition
-from erfailover.reporting.words import join_names
 
 
 @dataclass(frozen=True, slots=True)

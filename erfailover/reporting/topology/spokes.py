@@ -11,7 +11,7 @@ from erfailover.model.peering_flags import Flags
 from erfailover.model.resource_ids import last_of
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site, SitePeering, Spoke
 from erfailover.planning.conditions import CONNECTED, peering_is_connected_and_in_sync
-from erfailover.planning.health import SpokeHealth
+from erfailover.planning.health import SpokeHealth, is_made_by_a_switch
 from erfailover.reporting.marks import MARK_OF_HEALTH, Condition, Mark, worst
 from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup, SpokePicture
 
@@ -75,7 +75,8 @@ def _pair(site: Site, observed: Observed, spoke: Spoke, role: Role, path: str) -
         site, observed, spoke.virtual_network, hub, _on(wanted.outward(role), role, path)
     )
     inward = _side(site, observed, hub, spoke.virtual_network, _on(wanted.inward(role), role, path))
-    outward, inward = _opposite(outward, inward), _opposite(inward, outward)
+    if role is Role.BACKUP and path != Path.IPSEC and not site.prestaged:
+        outward, inward = _opposite(outward, inward), _opposite(inward, outward)
     active = path in tuple(Path) and ROLE_OF_PATH[Path(path)] is role
     condition = worst((outward.condition, inward.condition)) or outward.condition
     return PeeringPair(role, outward, inward, active, condition)
@@ -125,8 +126,13 @@ def _condition(found: Peering, wanted: Flags | None) -> Condition:
 
 
 def _opposite(side: PeeringSide, other: PeeringSide) -> PeeringSide:
-    """Return the missing side of a peering whose counterpart exists."""
-    if side.condition.mark is Mark.ABSENT and other.found:
-        why = f"{side.name} does not exist, and {other.name} does"
-        return replace(side, condition=Condition(Mark.BROKEN, why))
-    return side
+    """Return one side of a peering that is half there, as what a switch makes of it."""
+    unread = Mark.UNKNOWN in (side.condition.mark, other.condition.mark)
+    half = side.found or other.found
+    if unread or not half or not is_made_by_a_switch(side.found, other.found):
+        return side
+    if side.found is None:
+        why = f"{side.name} does not exist, and {other.name} does; a switch creates it"
+    else:
+        why = f"{side.name} is {side.found.state}; a switch completes it"
+    return replace(side, condition=Condition(Mark.ABSENT, why))

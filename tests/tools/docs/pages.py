@@ -126,8 +126,6 @@ START = Page(
         "provision": joined(
             then(after("Plan: provision"), begin(8)), then(after("Takes about "), begin(5)), end(1)
         ),
-        "healthy": paragraphs(2),
-        "failed": paragraphs(2),
         "switch": lines_after(WRITTEN),
         "back": then(after("Plan: switch"), lines_after(WRITTEN), until("To go back")),
     },
@@ -135,14 +133,12 @@ START = Page(
 RUNBOOK = Page(
     "docs/runbook.md",
     cuts={
-        "status": paragraphs(2),
         "switch": lines_after(WRITTEN),
-        "back": then(lines_after(WRITTEN), end(9)),
+        "back": then(lines_after(WRITTEN), end(10)),
         "not-ready": then(after("Plan: switch"), joined(begin(12), end(3))),
         "unknown": end(2),
         "refused": lines_after(WRITTEN),
         "lease": end(2),
-        "cut-off": paragraphs(2),
         "go-on": lines_after(WRITTEN),
     },
 )
@@ -152,7 +148,6 @@ ADOPTING = Page(
         "head": then(after("# A site of"), part("# A site of", "# If the peerings")),
         "prefixes": part("# What the spokes must", "# The flags of a path"),
         "spoke": part("# vnet-erp: ", "  # vnet-erp-test: "),
-        "status": paragraphs(2),
         "plan": then(after("Plan: "), begin_of(44)),
         "switch": then(after("hub-weu is on "), begin_of(3)),
         "after": paragraphs(1),

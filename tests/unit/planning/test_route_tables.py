@@ -184,7 +184,7 @@ def test_what_people_read_of_a_thousand_prefixes_stays_short(learned: int) -> No
     seen = sites.observed(of, sites.on(Path.EXPRESSROUTE, of), gateways)
     verdict = health.judge(of, seen)
     shown = [
-        status_text.text(picture(of, seen, verdict, {}), seen),
+        status_text.details(picture(of, seen, verdict, {}), seen),
         plan_text(of, procedure.plan(of, seen, Path.IPSEC)),
         *(each.seen for each in verdict.readiness),
     ]

@@ -14,7 +14,7 @@ from erfailover.model.site import Path
 from erfailover.planning.health import judge
 from erfailover.reporting.diagram import drawing
 from erfailover.reporting.run import data as run_data
-from erfailover.reporting.run import html, site_state, timeline
+from erfailover.reporting.run import history, html, site_state, timeline
 from erfailover.reporting.run import text as run_text
 from erfailover.reporting.run.report import RunReport
 from erfailover.reporting.run.timeline_svg import round_step
@@ -337,3 +337,35 @@ def test_no_table_or_picture_of_a_page_is_wider_than_its_own_scroll_area() -> No
         assert found
         for at in found:
             assert page[:at].rstrip().endswith('<div class="wide">'), page[at - 60 : at + 40]
+
+
+def test_the_last_line_of_a_switch_is_its_outcome() -> None:
+    told = run_text.text(RunReport(switched(["vnet1", "vnet2", "vnet3"])))
+    assert told.splitlines()[-1].startswith("poc is on IPsec and healthy; longest time without a")
+    assert "(vnet3)." in told.splitlines()[-1]
+
+
+def test_the_last_line_of_a_run_that_died_is_its_outcome() -> None:
+    report = RunReport(run(*step("vnet1/3", "lend", 5.0, None), outcome=None))
+    assert run_text.text(report).splitlines()[-1] == report.headline
+
+
+def test_hundreds_of_steps_that_are_alike_are_one_line_of_the_history() -> None:
+    record = switched([f"vnet{number}" for number in range(300)])
+    told = history.run_text(record, lambda holder: None)
+    assert len(told.splitlines()) < 30
+    assert "and 299 more like this" in told
+    assert f"Every step: erfailover history {record.id} --details" in told
+    whole = history.run_text(record, lambda holder: None, details=True)
+    assert whole.count("correlation id") == sum(len(s.correlation_ids) for s in record.steps)
+
+
+def test_of_failed_steps_the_first_are_told_in_full() -> None:
+    records = [
+        record
+        for number in range(20)
+        for record in step(f"vnet{number}/3", f"vnet{number} is moved", 5.0, 6.0, "failed")
+    ]
+    told = history.run_text(run(*records, outcome="failed"), lambda holder: None)
+    assert told.count("correlation id") == 3
+    assert "vnet3 is moved, and 16 more like this" in told

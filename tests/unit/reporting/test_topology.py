@@ -105,13 +105,30 @@ def _networks(of: Site, **changed: tuple[Flags, str] | None) -> dict[str, Virtua
     return dict(observed(of, peerings(of, **changed)).networks)
 
 
-def test_half_a_backup_peering_is_broken_on_the_side_that_is_missing() -> None:
+def test_half_a_backup_peering_is_what_a_switch_completes_as_doctor_says() -> None:
     of = site()
     half = _networks(of, vnet1_to_vnet3=(Flags(), "Initiated"))
     pair = sees(of, replace(healthy(of), networks=half)).spokes[0].pair(Role.BACKUP)
-    assert pair.inward.condition.mark is Mark.BROKEN
-    assert "vnet3-to-vnet1 does not exist, and vnet1-to-vnet3 does" in pair.inward.condition.why
+    assert pair.inward.condition.mark is Mark.ABSENT
+    assert pair.inward.condition.why == (
+        "vnet3-to-vnet1 does not exist, and vnet1-to-vnet3 does; a switch creates it"
+    )
+    assert pair.outward.condition.mark is Mark.ABSENT
+    assert pair.outward.condition.why == "vnet1-to-vnet3 is Initiated; a switch completes it"
+
+
+def test_half_a_backup_peering_that_lost_its_other_half_is_broken() -> None:
+    of = site()
+    half = _networks(of, vnet1_to_vnet3=(Flags(), "Disconnected"))
+    pair = sees(of, replace(healthy(of), networks=half)).spokes[0].pair(Role.BACKUP)
     assert pair.outward.condition.mark is Mark.BROKEN
+
+
+def test_half_a_backup_peering_of_a_site_to_be_prestaged_is_broken() -> None:
+    of = replace(site(), prestaged=True)
+    half = _networks(of, vnet1_to_vnet3=(Flags(), "Initiated"))
+    pair = sees(of, replace(healthy(of), networks=half)).spokes[0].pair(Role.BACKUP)
+    assert pair.inward.condition.mark is Mark.BROKEN
 
 
 def test_hundreds_of_spokes_are_one_group_and_those_that_differ_stand_alone() -> None:

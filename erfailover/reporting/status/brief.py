@@ -1,0 +1,170 @@
+"""A status that fits a terminal of 24 lines: verdict, picture, what does not hold. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from erfailover.model.claims import Claim, Verdict
+from erfailover.model.counting import counted
+from erfailover.reporting.marks import HEALTH_WORD, Mark
+from erfailover.reporting.screen import PLAIN, WIDTH, Screen
+from erfailover.reporting.status.text import MANY_WARNINGS, beside, marked, opening
+from erfailover.reporting.terminal.parts import hub_line
+from erfailover.reporting.terminal.picture import terminal_picture
+from erfailover.reporting.topology.differences import differences
+from erfailover.reporting.topology.model import Picture, SpokeGroup
+from erfailover.reporting.words import NO_PATH, cut_middle, path_name, wrap
+
+LINES = 20
+"""So many lines a status has at most: 24, without those that say where it is and how it ended."""
+DRAWN = 3
+"""Of so many groups of spokes a picture is drawn; more are a line each."""
+AT_LEAST = 3
+"""So many lines of what does not hold are shown, before a picture."""
+GROUP_LINES = 2
+"""So many lines a group has at most."""
+DETAILS = "erfailover status --details"
+
+Lines = list[list[str]]
+"""Entries, each of one line or more."""
+
+
+def brief(seen: Picture, notes: Sequence[str] = (), screen: Screen = PLAIN) -> str:
+    """Return a status for people, as short as it can be.
+
+    Args:
+        seen: the site as it can be drawn, with the verdict and its claims.
+        notes: what must be known before all else: a drill, a run that did not end.
+        screen: what it is shown on.
+    """
+    first = "\n".join(opening(seen, notes, screen, MANY_WARNINGS)).splitlines()
+    differing = differences(seen.groups)
+    broken = [*_broken(seen, screen)]
+    if len(seen.groups) <= DRAWN:
+        below = [*broken, *_notes(seen.groups, differing, screen)]
+        for short in (False, True):
+            picture = terminal_picture(seen, screen, brief=short).splitlines()
+            for blank in ([""], []):
+                room = LINES - len(first) - len(picture) - 2 * len(blank)
+                if room >= min(_height(below), AT_LEAST):
+                    return _joined([*first, *blank, *picture], blank, below, room)
+    groups = [*_group_lines(seen.groups, differing, screen)]
+    hubs = [line for hub in seen.hubs for line in hub_line(seen, hub, screen)]
+    kept = min(_height(broken), AT_LEAST)
+    room = LINES - len(first) - len(hubs) - kept
+    blank = [""] if room > _height(groups) + 1 else []
+    lines = [*first, *blank, *_folded(groups, room - 2 * len(blank), "group"), *hubs]
+    return _joined(lines, blank, broken, LINES - len(lines) - len(blank))
+
+
+def _joined(lines: list[str], blank: list[str], broken: Lines, room: int) -> str:
+    """Return the lines with what does not hold below them, and where there is more."""
+    lines += [*blank, *_folded(broken, room)] if broken else []
+    if not broken and len(lines) < LINES:
+        lines += [*(blank if len(lines) + len(blank) < LINES else ()), f"Tables: {DETAILS}"]
+    return "\n".join(lines)
+
+
+def _folded(entries: Lines, room: int, noun: str = "") -> list[str]:
+    """Return as many entries as there is room for, and how many more there are."""
+    if _height(entries) <= room:
+        return [line for entry in entries for line in entry]
+    shown: list[str] = []
+    for count, entry in enumerate(entries):
+        if shown and len(shown) + len(entry) > room - 1:
+            more = len(entries) - count
+            what = counted(more, f"more {noun}") if noun else f"{more} more"
+            return [*shown, f"{'':11}and {what}: {DETAILS}"]
+        shown += entry[: max(room - 1, 1)]
+    return shown
+
+
+def _height(entries: Lines) -> int:
+    return sum(map(len, entries))
+
+
+def _broken(seen: Picture, screen: Screen) -> Iterator[list[str]]:
+    """Yield what does not hold, each once: of the path in use, then of the other."""
+    shown: set[str] = set()
+    for group in seen.groups:
+        claims = [claim for claim in group.sample.health.claims if _is_bad(claim)]
+        entries = [(claim.verdict, claim.seen) for claim in claims]
+        entries += [(Verdict.FAILS, wrong.why) for wrong in beside(group)]
+        for verdict, seen_text in entries:
+            if seen_text not in shown:
+                shown.add(seen_text)
+                more = _more(group, seen_text)
+                yield [*marked(verdict, seen_text + more, screen)]
+    for claim in seen.health.readiness:
+        if _is_bad(claim) and claim.seen not in shown:
+            shown.add(claim.seen)
+            yield [*marked(claim.verdict, claim.seen, screen)]
+    for name, claim in seen.health.left_out.items():
+        yield [*marked(claim.verdict, f"leaves out {name}: {claim.seen}", screen)]
+
+
+def _is_bad(claim: Claim) -> bool:
+    return claim.verdict is not Verdict.HOLDS
+
+
+def _more(group: SpokeGroup, problem: str) -> str:
+    """Return of how many more spokes the like is true; empty if they share this very problem."""
+    others = [
+        spoke
+        for spoke in group.spokes[1:]
+        if not any(claim.seen == problem for claim in spoke.health.claims)
+    ]
+    return f" ({group.sample.name}; {len(others)} more are alike)" if others else ""
+
+
+def _notes(groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Screen) -> Lines:
+    """Return why the spokes are drawn in several groups, unless that does not hold either."""
+    return [
+        wrap(
+            _with_short_words(f"{_short_who(group, screen)}: {difference}", screen),
+            screen.width,
+            "     note  ",
+        )
+        for group, difference in zip(groups, differing, strict=True)
+        if difference and group.condition.mark is Mark.SOUND
+    ]
+
+
+def _with_short_words(text: str, screen: Screen) -> str:
+    return " ".join(cut_middle(word, screen.width // 3, screen.dots) for word in text.split(" "))
+
+
+def _who(group: SpokeGroup, screen: Screen) -> str:
+    return group.named(at_most=1 if screen.width < WIDTH else 2)
+
+
+def _short_who(group: SpokeGroup, screen: Screen) -> str:
+    """Return one name, and how many more, in a third of the screen; all of that if it fits."""
+    room = screen.width // 3
+    name = _who(group, screen)
+    if len(name) <= room:
+        return name
+    more = group.named(at_most=1).removeprefix(group.sample.name)
+    return cut_middle(group.sample.name, room - len(more), screen.dots) + more
+
+
+def _group_lines(
+    groups: Sequence[SpokeGroup], differing: Sequence[str], screen: Screen
+) -> Iterator[list[str]]:
+    """Yield each group in one line; in two if the screen is too narrow for how it differs."""
+    counts = [counted(len(group.spokes), "spoke") for group in groups]
+    names = [_short_who(group, screen) for group in groups]
+    widths = [max(map(len, column)) for column in (counts, names)]
+    for group, count, name, difference in zip(groups, counts, names, differing, strict=True):
+        health, mark = group.sample.health, group.condition.mark
+        path = NO_PATH.get(health.path, path_name(health.path))
+        first = f"{screen.sign(mark):>2} {count:>{widths[0]}}  {name:<{widths[1]}}  "
+        text = f"{path}, {HEALTH_WORD[health.healthy]}  {difference}".strip()
+        text = _with_short_words(text, screen)
+        lines = wrap(text, screen.width, first, " " * (widths[0] + 5))
+        if len(lines) > GROUP_LINES:
+            last = lines[GROUP_LINES - 1]
+            if len(f"{last} {screen.dots}") > screen.width:
+                last = last.rpartition(" ")[0]
+            lines = [*lines[: GROUP_LINES - 1], f"{last} {screen.dots}"]
+        yield [screen.styled(line, screen.style(mark)) for line in lines]

@@ -1,0 +1,77 @@
+"""Why spokes are drawn in several groups: what each has otherwise than the largest. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from erfailover.model.peering_flags import FLAG_LABELS
+from erfailover.reporting.marks import Mark
+from erfailover.reporting.topology.model import PeeringPair, PeeringSide, SpokeGroup
+
+
+def differences(groups: Sequence[SpokeGroup]) -> tuple[str, ...]:
+    """Return for each group, in words, how its peerings differ; empty for the largest group.
+
+    A path and its health are shown with every group, and are not repeated here.
+    """
+    usual = max(groups, key=lambda group: len(group.spokes))
+    return tuple("" if group is usual else "; ".join(_of(group, usual)) for group in groups)
+
+
+def _of(group: SpokeGroup, usual: SpokeGroup) -> Iterator[str]:
+    same_path = group.sample.health.path == usual.sample.health.path
+    words = []
+    for pair, other in zip(group.sample.pairs, usual.sample.pairs, strict=True):
+        words += [*_of_pair(pair, other, same_path=same_path)]
+    yield from words
+    if not words and group.sample.health.prestaged != usual.sample.health.prestaged:
+        yield "prestaged" if group.sample.health.prestaged else "not prestaged"
+
+
+def _of_pair(pair: PeeringPair, other: PeeringPair, *, same_path: bool) -> Iterator[str]:
+    hub = pair.outward.remote
+    there, there_too = ([side for side in each.sides if side.found] for each in (pair, other))
+    if any(side.condition.mark is Mark.UNKNOWN for side in pair.sides):
+        yield f"{hub}: peerings unknown"
+    elif not there and there_too:
+        yield f"{hub}: not peered"
+    elif len(there) == len(pair.sides) and not there_too:
+        yield f"{hub}: peered"
+        yield from (side.condition.why for side in there if not side.condition.good)
+    else:
+        flags = [
+            _flags(*each) if same_path else () for each in zip(pair.sides, other.sides, strict=True)
+        ]
+        both = [words for words in flags[0] if words in flags[1]]
+        if both:
+            yield f"{hub}: {', '.join(both)}"
+        for number, way in enumerate(("to", "from")):
+            what = f"peering {way} {hub}"
+            yield from _of_side(what, pair.sides[number], other.sides[number])
+            only = [words for words in flags[number] if words not in both]
+            if only:
+                yield f"{what}: {', '.join(only)}"
+
+
+def _of_side(what: str, side: PeeringSide, usual: PeeringSide) -> Iterator[str]:
+    found, other = side.found, usual.found
+    if found is None or other is None or not side.condition.good:
+        if (found is None) != (other is None) or side.condition.mark is not usual.condition.mark:
+            yield side.condition.why
+    elif found.state != other.state:
+        yield f"{what} is {found.state}"
+    elif found.sync_level != other.sync_level:
+        yield f"{what} is {found.sync_level or 'not known to be in sync'}"
+
+
+def _flags(side: PeeringSide, usual: PeeringSide) -> list[str]:
+    """Return the flags that differ, in words: ``forwarded traffic yes``."""
+    if side.found is None or usual.found is None:
+        return []
+    before = asdict(usual.found.flags)
+    return [
+        f"{FLAG_LABELS[name]} {'yes' if value else 'no'}"
+        for name, value in asdict(side.found.flags).items()
+        if value != before[name]
+    ]

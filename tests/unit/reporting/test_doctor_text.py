@@ -1,0 +1,22 @@
+"""What ``doctor`` prints, of few spokes and of hundreds."""
+
+from __future__ import annotations
+
+import pytest
+
+from erfailover.planning.doctor.check import Group, Line, Name
+from erfailover.reporting.doctor import data, text
+from tests.support.sites import site
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, 1), (6, 6), (300, 6)])
+def test_of_many_lines_that_come_to_the_same_the_first_are_shown(count: int, told: int) -> None:
+    line = Line(Name.PEERINGS, Group.NETWORKS)
+    checks = [
+        line.fails(f"vnet{number} is Disconnected", "Make it anew.") for number in range(count)
+    ]
+    shown = text(site(), [*checks, Line(Name.LOCKS, Group.IDENTITY).ok("no lock")])
+    assert sum("FAIL  peerings" in each for each in shown.splitlines()) == told
+    assert ("295 more like this" in shown) is (count > told)
+    assert f"{count} FAIL" in shown.splitlines()[0]
+    assert len(data(site(), checks)["checks"]) == count
