@@ -25,6 +25,8 @@ from erfailover.runtime.clock import Clock
 log = logging.getLogger("erfailover.azure.polling")
 
 MOST_S = 20.0
+SAME_S = 0.01
+"""What a sleep may fall short of its time."""
 
 ENDINGS = frozenset({400, 409, 412, 422})
 """Statuses of a ``Location`` that say how its operation ended; others concern the look."""
@@ -32,18 +34,29 @@ ENDINGS = frozenset({400, 409, 412, 422})
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """When to look: first, and then after this share of the time that has passed."""
+    """When to poll: first, and then after this share of the time that has passed, or a pause."""
 
     first_s: float = 1.0
     share: float = 0.15
+    pause_s: float = 1.0
 
-    def pause_s(self, passed_s: float) -> float:
-        """How long to wait for the next look."""
-        return min(max(self.first_s, passed_s * self.share), MOST_S)
+    def before_s(self, passed_s: float) -> float:
+        """Return how long to wait for the next poll."""
+        if passed_s < self.first_s - SAME_S:
+            return self.first_s - passed_s
+        return min(max(self.pause_s, passed_s * self.share), MOST_S)
 
 
 HURRIED = Cadence()
-PATIENT = Cadence(first_s=5.0, share=0.8)
+WRITES = Cadence(first_s=2.0, share=0.2)
+"""For writes of peerings: half of them have ended by the first poll, one in ten a second before
+(recorded)."""
+QUEUED = Cadence(first_s=0.8, share=0.03, pause_s=0.4)
+"""For writes that others wait for, one after the other: none was quicker (recorded)."""
+TABLES = Cadence(first_s=4.0, share=0.1)
+"""For a gateway's tables: two of five are there by the first poll (recorded), and nothing is decided
+on one of them alone."""
+PATIENT = Cadence(first_s=5.0, share=0.8, pause_s=5.0)
 """For operations that no caller waits for, and for hundreds of writes: seven of ten have ended by
 the first poll (recorded), and each poll costs a request."""
 
@@ -174,7 +187,7 @@ class CadencePolling(ARMPolling):
                 "Azure goes on with it. Run the same command again: it waits for what is under "
                 "way and does only what is left.",
             )
-        pause = max(self._cadence.pause_s(now - self._began), self._budget.before_a_look_s())
+        pause = max(self._cadence.before_s(now - self._began), self._budget.before_a_look_s())
         pause = max(0.0, min(pause, self._deadline - now))
         log.debug("%s: the next look in %.1f s", self._what, pause, extra=_wait(pause))
         self._clock.sleep(pause)

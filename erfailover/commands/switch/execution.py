@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure import peerings
-from erfailover.azure.client.polling import HURRIED, PATIENT, Accepted
+from erfailover.azure.client.polling import PATIENT, QUEUED, WRITES, Accepted
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
@@ -50,7 +50,7 @@ from erfailover.runtime.executor import Width
 PlanAgain = Callable[[Collection[str]], tuple[Observed, SwitchPlan] | None]
 BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
-PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
+PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: 0}
 """With more spokes than this the writes of a phase are polled less often: the limits on requests
 decide how long a switch takes, not a poll more or less."""
 CONTENTION_S = 30.0
@@ -181,14 +181,17 @@ class SwitchRun:
         clock = self.context.clock
         last = {step.spoke: step.id for step in plan.writes if step.phase is not Phase.CLEANUP}
         left = {id_: spoke for spoke, id_ in last.items()}
+        breaks = {step.id: step.spoke for step in plan.writes if step.kind is StepKind.BREAK}
         prepared = {step.id for step in plan.writes if step.phase is Phase.PREPARE}
         preparing = set(prepared)
 
         def listen(event: Event) -> None:
             id_ = event.task.id
+            if event.state is State.DONE and id_ in breaks:
+                watch.note_broken(breaks[id_])
             if event.state is State.DONE and id_ in left:
                 outcome.control_plane_s = clock.now() - self.began_s
-                watch.expect([left.pop(id_)])
+                watch.expect([left.pop(id_)], moved=True)
                 if not left:
                     watch.hurry()
                     if plan.writes[-1].phase is Phase.CLEANUP and len(last) > FEW:
@@ -198,8 +201,10 @@ class SwitchRun:
             if event.state is State.STARTED:
                 preparing.discard(id_)
                 if not preparing and id_ in prepared:
-                    self.gate.read_ahead(again=True)
+                    self.gate.keep_read(lambda: not over and bool(gated - self.gate.seen.keys()))
 
+        gated = {step.spoke for step in plan.writes if step.gated}
+        over: list[bool] = []
         if prepared:
             self.gate.read_ahead()
         crossings = self._crossings(plan)
@@ -216,6 +221,9 @@ class SwitchRun:
             )
         except (Interrupted, KeyboardInterrupt) as stopped:
             raise self._interrupted(stopped) from None
+        finally:
+            over.append(True)
+            clock.notify()
         watch.hurry()
         self._note(plan, outcome, results)
         if not self._contended:
@@ -292,7 +300,9 @@ class SwitchRun:
         if step.gated:
             self._pass_gate(step)
         patient = len(self.site.spokes) > PATIENT_FROM[step.phase]
-        cadence = PATIENT if patient else HURRIED
+        cadence = PATIENT if patient else WRITES
+        if step.kind is StepKind.ALLOW_TRANSIT and len(self.site.spokes) > 1:
+            cadence = QUEUED
         clock, prepares = self.context.clock, step.phase is Phase.PREPARE
         deadline = clock.now() + self.site.timing.step_deadline_s
         while True:
@@ -324,7 +334,7 @@ class SwitchRun:
         site, target = self.site, self.options.target
         arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
         steps = {(step.spoke, step.kind): step for step in plan.writes}
-        cadence = PATIENT if len(site.spokes) > PATIENT_FROM[Phase.SWITCH] else HURRIED
+        cadence = PATIENT if len(site.spokes) > PATIENT_FROM[Phase.SWITCH] else WRITES
         found = {}
         for spoke in site.spokes:
             make = steps.get((spoke.name, StepKind.MAKE))
@@ -349,7 +359,7 @@ class SwitchRun:
                 may_take_back=partial(self.lease.held.allows, Write.OTHER),
                 deadline_s=site.timing.step_deadline_s,
                 cadence=cadence,
-                body_age_s=NETWORKS_S,
+                body_age_s=BODY_S,
             )
         return found
 
