@@ -7,12 +7,7 @@ from ipaddress import IPv4Network
 
 from erfailover.model.observed import Gateway
 from erfailover.model.prefix_table import PrefixTable, table_of
-from erfailover.planning.conditions import (
-    EXTERNAL,
-    external_peers,
-    learned_routes,
-    peers_of,
-)
+from erfailover.planning.conditions import external_peers, learned_routes, peers_of
 from erfailover.planning.once import once_per_reading
 from erfailover.planning.static_tunnels import connected_tunnels
 
@@ -40,10 +35,7 @@ def needs_static_tunnels(gateway: Gateway, prefixes: Sequence[IPv4Network]) -> b
     """
     if not gateway.bgp:
         return True
-    routes = gateway.learned_routes.value
-    if routes is not None and not any(each.origin in EXTERNAL for each in routes):
-        return bool(prefixes) or not external_peers(gateway)
-    if gateway.peers.value is None or routes is None:
+    if gateway.peers.value is None or gateway.learned_routes.value is None:
         return False
     learned = learned_routes(gateway)
     return not external_peers(gateway) or not all(map(learned.covers, prefixes))

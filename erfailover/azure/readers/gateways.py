@@ -14,7 +14,7 @@ from erfailover.azure.readers.network import (
 )
 from erfailover.azure.readers.outcomes import outcome, readings
 from erfailover.errors import Failure
-from erfailover.model.observed import Gateway, attempt
+from erfailover.model.observed import Gateway, Reading, attempt
 from erfailover.model.site import Role, Site
 from erfailover.planning import conditions
 
@@ -39,8 +39,12 @@ def leaving(reader: Reader, site: Site, role: Role) -> Gateway:
     rows = found.learned_routes.value
     if found.bgp and (rows is None or any(row.origin in conditions.EXTERNAL for row in rows)):
         peers = attempt(lambda: read_table(reader, found.id, PEERS, DEADLINE_S))
-        found = with_static_tunnels(reader, site, replace(found, peers=peers), DEADLINE_S)
-    return found
+        return with_static_tunnels(reader, site, replace(found, peers=peers), DEADLINE_S)
+    if found.static_tunnels is not None:
+        return found
+    # Without routes by BGP, connections without it may carry something, whatever the peers are.
+    alone = with_static_tunnels(reader, site, replace(found, peers=Reading(())), DEADLINE_S)
+    return replace(found, static_tunnels=alone.static_tunnels)
 
 
 def with_routes(reader: Reader, known: Gateway, deadline_s: float, cadence: Cadence) -> Gateway:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure import peerings
-from erfailover.azure.client.polling import PATIENT, QUEUED, WRITES, Accepted
+from erfailover.azure.client.polling import BREAKS, PATIENT, QUEUED, WRITES, Accepted
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
@@ -50,7 +50,7 @@ from erfailover.runtime.executor import Width
 PlanAgain = Callable[[Collection[str]], tuple[Observed, SwitchPlan] | None]
 BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
-PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: 0}
+PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
 """With more spokes than this the writes of a phase are polled less often: the limits on requests
 decide how long a switch takes, not a poll more or less."""
 CONTENTION_S = 30.0
@@ -299,9 +299,10 @@ class SwitchRun:
     def _step(self, step: SwitchStep) -> str:
         if step.gated:
             self._pass_gate(step)
-        patient = len(self.site.spokes) > PATIENT_FROM[step.phase]
+        spokes, cleans_up = len(self.site.spokes), step.phase is Phase.CLEANUP
+        patient = spokes > PATIENT_FROM[step.phase] or (cleans_up and spokes == 1)
         cadence = PATIENT if patient else WRITES
-        if step.kind is StepKind.ALLOW_TRANSIT and len(self.site.spokes) > 1:
+        if step.kind is StepKind.ALLOW_TRANSIT and spokes > 1:
             cadence = QUEUED
         clock, prepares = self.context.clock, step.phase is Phase.PREPARE
         deadline = clock.now() + self.site.timing.step_deadline_s
@@ -334,7 +335,7 @@ class SwitchRun:
         site, target = self.site, self.options.target
         arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
         steps = {(step.spoke, step.kind): step for step in plan.writes}
-        cadence = PATIENT if len(site.spokes) > PATIENT_FROM[Phase.SWITCH] else WRITES
+        patient = len(site.spokes) > PATIENT_FROM[Phase.SWITCH]
         found = {}
         for spoke in site.spokes:
             make = steps.get((spoke.name, StepKind.MAKE))
@@ -358,7 +359,8 @@ class SwitchRun:
                 exempt=self.context.session.budget.exempt,
                 may_take_back=partial(self.lease.held.allows, Write.OTHER),
                 deadline_s=site.timing.step_deadline_s,
-                cadence=cadence,
+                cadence=PATIENT if patient else WRITES,
+                break_cadence=PATIENT if patient else BREAKS,
                 body_age_s=BODY_S,
             )
         return found

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 
+from erfailover.azure.client.polling import while_needed
 from erfailover.azure.readers.cache import Readings
 from erfailover.commands.context import Context
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
@@ -83,7 +84,8 @@ class Gate:
 
         def keep() -> None:
             while needed():
-                with suppress(AzureFailure):  # the gate reads for itself, and says why it cannot
+                # A gate that finds no reading reads for itself, and says why it cannot.
+                with suppress(AzureFailure), while_needed(needed):
                     self._readings.gateway(self._arriving, self._limit_s / 4)
                 self._clock.wait_for(lambda: not needed(), REFRESH_S)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from erfailover.azure.client.polling import TABLES
+from erfailover.azure.client.polling import TABLES, while_needed
 from erfailover.azure.readers.cache import Readings
 from erfailover.errors import AzureFailure
 from erfailover.model.claims import Claim, Verdict
@@ -26,9 +26,11 @@ PAUSE_S = 1.0
 FIRST_POLL_S = 2.0
 FEW = 10
 """Up to so many spokes, readings come as often while they are still switched."""
-ARRIVING_LEAD_S, LEAVING_LEAD_S = 5.0, 1.0
-"""How long before a spoke can show a reading begins, in seconds: half of them take 5 s or more
-(recorded), and what counts is its end. The hub being left can tell first, by the make's duration."""
+ARRIVING_LEADS_S, LEAVING_LEADS_S = (8.0, 6.0, 4.0, 2.0), (4.0, 1.0)
+"""How long before a spoke can show readings begin, in seconds. What counts is when a reading ends,
+and that cannot be foreseen: one in ten takes 1 s, half take 5 s or more, one in ten 9 s (recorded).
+With few spokes several overlap, so that one of them ends soon; with many, a single one is repeated,
+with the middle lead. The hub being left learns first, by the make's duration."""
 
 
 @dataclass
@@ -61,7 +63,11 @@ class Watch:
     def begin(self) -> None:
         """Start reading, beside what else goes on."""
         for role in Role:
-            start(self.clock, partial(self._follow, role), f"watch the {role} hub")
+            leads_s = ARRIVING_LEADS_S if role is self._arriving else LEAVING_LEADS_S
+            if len(self._spokes) > FEW:
+                leads_s = leads_s[1:2]
+            for lead_s in leads_s:
+                start(self.clock, partial(self._follow, role, lead_s), f"watch the {role} hub")
 
     def note_broken(self, spoke: str) -> None:
         """Note that a spoke was taken off the hub being left, whose gateway learns it from now."""
@@ -102,24 +108,23 @@ class Watch:
         first, second = self._claims[self._arriving], self._claims[leaving]
         return first.get(spoke, unread), second.get(spoke, unread)
 
-    def _follow(self, role: Role) -> None:
+    def _follow(self, role: Role, lead_s: float) -> None:
         pending = self._pending[role]
         while not self._over:
             if not pending:
                 self.clock.wait_for(lambda: self._over or bool(pending), 3600.0)
                 continue
             began_s, due_s = self.clock.now(), self._due_s(role)
-            if began_s < due_s:
-                self._wait_until(due_s)
+            if began_s < due_s - lead_s:
+                self._wait_until(due_s - lead_s)
                 continue
             self._read(role, list(pending), due_s)
             self._pause(began_s)
 
     def _due_s(self, role: Role) -> float:
-        """Return when to begin a reading: so that it shows the next spoke, or at last all."""
+        """Return when a reading may show the next spoke, or at last all of them."""
         due = list(self._pending[role].values())
-        lead_s = ARRIVING_LEAD_S if role is self._arriving else LEAVING_LEAD_S
-        return (min(due) if self._writing else max(due)) - lead_s
+        return min(due) if self._writing else max(due)
 
     def _wait_until(self, due_s: float) -> None:
         writing, pending = self._writing, {role: len(each) for role, each in self._pending.items()}
@@ -154,9 +159,10 @@ class Watch:
             self.clock.wait_for(lambda: self._over or self._writing is not writing, pause_s)
 
     def _read(self, role: Role, expected: Iterable[str], due_s: float) -> None:
-        first_s = max(due_s + ARRIVING_LEAD_S - 1.0 - self.clock.now(), FIRST_POLL_S)
+        first_s = max(due_s - self.clock.now(), FIRST_POLL_S)
         try:
-            gateway = self.readings.routes(role, replace(TABLES, first_s=first_s))
+            with while_needed(lambda: not self._over and bool(self._pending[role])):
+                gateway = self.readings.routes(role, replace(TABLES, first_s=first_s))
         except AzureFailure:
             gateway = None
         arriving = role is self._arriving
@@ -164,6 +170,8 @@ class Watch:
         if arriving and gateway and self._summarizes():
             gateways |= self._rival()
         for name in expected:
+            if name not in self._pending[role]:
+                continue  # another reading has shown it meanwhile
             seen = self.at_gate.get(name, self.seen)
             observed = replace(seen, gateways=gateways)
             pair = gates.outcome(self.site, observed, self.target, self._spokes[name])
