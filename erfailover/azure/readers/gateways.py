@@ -37,7 +37,7 @@ def leaving(reader: Reader, site: Site, role: Role) -> Gateway:
     if found is None:
         raise Failure("; ".join(observed.unknown.values()) or "it could not be read")
     rows = found.learned_routes.value
-    if found.bgp and (rows is None or any(row.origin in conditions.EXTERNAL for row in rows)):
+    if found.bgp and (not rows or any(row.origin in conditions.EXTERNAL for row in rows)):
         peers = attempt(lambda: read_table(reader, found.id, PEERS, DEADLINE_S))
         return with_static_tunnels(reader, site, replace(found, peers=peers), DEADLINE_S)
     if found.static_tunnels is not None:
