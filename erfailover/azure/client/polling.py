@@ -58,8 +58,8 @@ BREAKS = Cadence(first_s=1.5, share=0.1, pause_s=0.5)
 QUEUED = Cadence(first_s=0.8, share=0.03, pause_s=0.4)
 """For writes that others wait for, one after the other: none was quicker (recorded)."""
 TABLES = Cadence(first_s=5.0, share=0.05, pause_s=0.7)
-"""For a gateway's tables: half of them are there by the first poll (recorded), and nothing is decided
-on one of them alone."""
+"""For a gateway's tables: half of them are there by the first poll (recorded), and nothing is
+decided on one of them alone."""
 PATIENT = Cadence(first_s=5.0, share=0.8, pause_s=5.0)
 """For operations that no caller waits for, and for hundreds of writes: seven of ten have ended by
 the first poll (recorded), and each poll costs a request."""

@@ -161,9 +161,7 @@ def _advertised(reader: Reader, found: Gateway, deadline_s: float) -> tuple[IPv4
         )
 
 
-def with_static_tunnels(
-    reader: Reader, site: Site, found: Gateway, deadline_s: float
-) -> Gateway:
+def with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s: float) -> Gateway:
     """Return a gateway with its connections without BGP, if its BGP tables do not tell all."""
     if found.type != VPN or not needs_static_tunnels(found, site.remote_prefixes):
         return found

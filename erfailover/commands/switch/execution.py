@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure import peerings
-from erfailover.azure.client.polling import BREAKS, PATIENT, QUEUED, WRITES, Accepted
+from erfailover.azure.client.polling import Accepted
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
@@ -22,7 +22,7 @@ from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import left_out, tasks
 from erfailover.commands.switch.crossing import Crossing, Writers
-from erfailover.commands.switch.gate import NETWORKS_S, Gate
+from erfailover.commands.switch.gate import Gate
 from erfailover.commands.switch.ledger import Ledger
 from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.route_watch import FEW, Watch
@@ -50,9 +50,6 @@ from erfailover.runtime.executor import Width
 PlanAgain = Callable[[Collection[str]], tuple[Observed, SwitchPlan] | None]
 BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
-PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
-"""With more spokes than this the writes of a phase are polled less often: the limits on requests
-decide how long a switch takes, not a poll more or less."""
 CONTENTION_S = 30.0
 """How long the preparation of one spoke waits for another operation while other spokes are still to
 be moved, in seconds; a hub that is busy is waited for. Then it is tried again, when they have
@@ -299,11 +296,7 @@ class SwitchRun:
     def _step(self, step: SwitchStep) -> str:
         if step.gated:
             self._pass_gate(step)
-        spokes, cleans_up = len(self.site.spokes), step.phase is Phase.CLEANUP
-        patient = spokes > PATIENT_FROM[step.phase] or (cleans_up and spokes == 1)
-        cadence = PATIENT if patient else WRITES
-        if step.kind is StepKind.ALLOW_TRANSIT and spokes > 1:
-            cadence = QUEUED
+        cadence = tasks.cadence(step, len(self.site.spokes))
         clock, prepares = self.context.clock, step.phase is Phase.PREPARE
         deadline = clock.now() + self.site.timing.step_deadline_s
         while True:
@@ -335,7 +328,6 @@ class SwitchRun:
         site, target = self.site, self.options.target
         arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
         steps = {(step.spoke, step.kind): step for step in plan.writes}
-        patient = len(site.spokes) > PATIENT_FROM[Phase.SWITCH]
         found = {}
         for spoke in site.spokes:
             make = steps.get((spoke.name, StepKind.MAKE))
@@ -359,8 +351,8 @@ class SwitchRun:
                 exempt=self.context.session.budget.exempt,
                 may_take_back=partial(self.lease.held.allows, Write.OTHER),
                 deadline_s=site.timing.step_deadline_s,
-                cadence=PATIENT if patient else WRITES,
-                break_cadence=PATIENT if patient else BREAKS,
+                cadence=tasks.cadence(make, len(site.spokes)),
+                break_cadence=tasks.cadence(off or make, len(site.spokes)),
                 body_age_s=BODY_S,
             )
         return found

@@ -30,7 +30,7 @@ ARRIVING_LEADS_S, LEAVING_LEADS_S = (8.0, 6.0, 4.0, 2.0), (4.0, 1.0)
 """How long before a spoke can show readings begin, in seconds. What counts is when a reading ends,
 and that cannot be foreseen: one in ten takes 1 s, half take 5 s or more, one in ten 9 s (recorded).
 With few spokes several overlap, so that one of them ends soon; with many, a single one is repeated,
-with the middle lead. The hub being left learns first, by the make's duration."""
+with the second lead. The hub being left learns first, by the make's duration."""
 
 
 @dataclass
@@ -63,7 +63,9 @@ class Watch:
     def begin(self) -> None:
         """Start reading, beside what else goes on."""
         for role in Role:
-            leads_s = ARRIVING_LEADS_S if role is self._arriving else LEAVING_LEADS_S
+            leads_s: tuple[float, ...] = (
+                ARRIVING_LEADS_S if role is self._arriving else LEAVING_LEADS_S
+            )
             if len(self._spokes) > FEW:
                 leads_s = leads_s[1:2]
             for lead_s in leads_s:

@@ -16,7 +16,6 @@ from typing import Any
 
 import yaml
 
-from erfailover.lab.core.clock import SteppedClock
 from erfailover.lab.engine.lab import Lab
 from erfailover.lab.machines.reachability import trace_packet
 from tests.tools.bench import sdk, worlds
