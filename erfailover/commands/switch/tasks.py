@@ -1,4 +1,4 @@
-"""The executor's task of a node of a schedule: what a write owns and refers to, how it is polled."""
+"""The executor's task of a node: what a write owns and refers to, and how often it is polled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from erfailover.model.resource_ids import network_of
 from erfailover.model.tasks import Task
 from erfailover.planning.switch.estimate import step_usual
 from erfailover.planning.switch.schedule import Node
-
 
 PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
 """With more spokes than this the writes of a phase are polled less often: the limits on requests

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from erfailover.azure.client.polling import (
@@ -50,14 +48,16 @@ def test_a_sleep_that_falls_short_is_not_followed_by_another_for_the_rest() -> N
         (StepKind.ALLOW_TRANSIT, 1, WRITES),
         (StepKind.ALLOW_TRANSIT, 2, QUEUED),
         (StepKind.ALLOW_TRANSIT, 500, QUEUED),
-        (StepKind.STOP_TRANSIT, 1, PATIENT),
-        (StepKind.STOP_TRANSIT, 2, WRITES),
-        (StepKind.STOP_TRANSIT, 11, PATIENT),
+        (StepKind.WITHDRAW_TRANSIT, 1, PATIENT),
+        (StepKind.WITHDRAW_TRANSIT, 2, WRITES),
+        (StepKind.WITHDRAW_TRANSIT, 11, PATIENT),
     ],
 )
 def test_a_write_is_polled_as_closely_as_something_waits_for_it(
     kind: StepKind, spokes: int, expected: Cadence
 ) -> None:
-    steps = plan(sites.site(), sites.observed(), Path.IPSEC).steps
+    site = sites.site()
+    state = sites.on(Path.EXPRESSROUTE, site)
+    steps = plan(site, sites.observed(site, state), Path.IPSEC).steps
     step = next(each for each in steps if each.kind is kind)
-    assert cadence(replace(step), spokes) == expected
+    assert cadence(step, spokes) == expected
