@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from erfailover.azure.client.polling import HURRIED, Cadence
+from erfailover.azure.client.polling import WRITES, Cadence
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.readers.network import peering
 from erfailover.azure.writer import Writer
@@ -33,7 +33,7 @@ def write(
     deadline_s: float,
     readings: Readings,
     max_age_s: float = 0.0,
-    cadence: Cadence = HURRIED,
+    cadence: Cadence = WRITES,
     contention_s: float = math.inf,
 ) -> str:
     """Make a peering as a plan says; returns what was done, in words.
@@ -93,7 +93,7 @@ def put(
     change: PeeringWrite,
     found: dict[str, Any] | None,
     deadline_s: float,
-    cadence: Cadence = HURRIED,
+    cadence: Cadence = WRITES,
     contention_s: float = math.inf,
 ) -> None:
     """Write a peering's flags over the body that was read, without reading it again.

@@ -19,7 +19,7 @@ from erfailover.azure.client.operations import (
     operations,
     raw_resource,
 )
-from erfailover.azure.client.polling import CadencePolling
+from erfailover.azure.client.polling import HURRIED, TABLES, Cadence, CadencePolling
 from erfailover.azure.client.raw_request import Answer, rows_of_path, rows_of_sdk, send
 from erfailover.azure.run_command import CommandResult, run_command
 from erfailover.azure.session import READ_DEADLINE_S, Session
@@ -200,6 +200,7 @@ class Reader:
         action: str,
         deadline_s: float = READ_DEADLINE_S,
         produced_after: Callable[[float], None] = lambda at_s: None,
+        cadence: Cadence = TABLES,
         **arguments: Any,
     ) -> list[Body]:
         """Return the rows of an action of a gateway that only reads: ``get_learned_routes``.
@@ -209,10 +210,11 @@ class Reader:
             action: the SDK's name of it, without ``begin_``.
             deadline_s: how long it may take, in seconds.
             produced_after: called with a time of the clock before which Azure had no result.
+            cadence: how often to poll.
             arguments: further ones that the SDK asks for.
         """
         rows: list[Body] = self.action(
-            gateway_id, action, deadline_s, rows_of, produced_after, **arguments
+            gateway_id, action, deadline_s, rows_of, produced_after, cadence, **arguments
         )
         return rows
 
@@ -264,6 +266,7 @@ class Reader:
         deadline_s: float = READ_DEADLINE_S,
         result: Callable[[Any], Any] = object_of,
         produced_after: Callable[[float], None] = lambda at_s: None,
+        cadence: Cadence = HURRIED,
         **arguments: Any,
     ) -> Any:
         """Return what an action that only reads answers, by the SDK's name without ``begin_``."""
@@ -276,7 +279,7 @@ class Reader:
             return call(*where.names, **arguments, polling=polling)
 
         what = f"POST {label(resource_id)}/{action}"
-        found = self._session.post(what, begin, result, deadline_s)
+        found = self._session.post(what, begin, result, deadline_s, cadence)
         produced_after(begun[-1].produced_after_s)
         return found
 

@@ -118,6 +118,7 @@ class Session:
         begin: Callable[[CadencePolling], Any],
         parse: Callable[[Any], T],
         deadline_s: float = READ_DEADLINE_S,
+        cadence: Cadence = HURRIED,
     ) -> T:
         """Carry out an action that can be repeated like a read; return its result.
 
@@ -126,11 +127,12 @@ class Session:
             begin: begins the action with the polling method it is given.
             parse: makes a value of the result's JSON.
             deadline_s: how long it may take, retries included, in seconds.
+            cadence: how often to poll.
         """
         deadline = self.clock.now() + deadline_s
 
         def work() -> T:
-            result = self.await_operation(what, deadline, begin)
+            result = self.await_operation(what, deadline, begin, cadence=cadence)
             if result is None:
                 raise ValueError("expected a result, found none")
             return parse(result)

@@ -238,7 +238,9 @@ def _has_learned(gateway: Gateway | None, role: Role, prefixes: Sequence[IPv4Net
         return Claim(name, Verdict.UNKNOWN, f"the {role} hub's gateway could not be read")
     if is_static(gateway):
         return tunnels_lead_to(gateway, name, prefixes)
-    if not gateway.learned_routes.value or not gateway.peers.value:
+    routes = gateway.learned_routes.value
+    from_outside = any(route.origin in EXTERNAL for route in routes or ())
+    if not routes or (from_outside and not gateway.peers.value):
         why = gateway.learned_routes.unknown or gateway.peers.unknown or "Azure listed no route"
         return Claim(name, Verdict.UNKNOWN, f"{gateway.name}: {why}")
     learned = learned_routes(gateway)

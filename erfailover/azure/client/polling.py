@@ -9,7 +9,9 @@ does for each look.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +28,8 @@ from erfailover.runtime.clock import Clock
 log = logging.getLogger("erfailover.azure.polling")
 
 MOST_S = 20.0
+SAME_S = 0.01
+"""What a sleep may fall short of its time."""
 
 ENDINGS = frozenset({400, 409, 412, 422})
 """Statuses of a ``Location`` that say how its operation ended; others concern the look."""
@@ -33,18 +37,31 @@ ENDINGS = frozenset({400, 409, 412, 422})
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """When to look: first, and then after this share of the time that has passed."""
+    """When to poll: first, and then after this share of the time that has passed, or a pause."""
 
     first_s: float = 1.0
     share: float = 0.15
+    pause_s: float = 1.0
 
-    def pause_s(self, passed_s: float) -> float:
-        """How long to wait for the next look."""
-        return min(max(self.first_s, passed_s * self.share), MOST_S)
+    def before_s(self, passed_s: float) -> float:
+        """Return how long to wait for the next poll."""
+        if passed_s < self.first_s - SAME_S:
+            return self.first_s - passed_s
+        return min(max(self.pause_s, passed_s * self.share), MOST_S)
 
 
 HURRIED = Cadence()
-PATIENT = Cadence(first_s=5.0, share=0.8)
+WRITES = Cadence(first_s=2.0, share=0.2)
+"""For writes of peerings: half of them have ended by the first poll, one in ten a second before
+(recorded)."""
+BREAKS = Cadence(first_s=1.5, share=0.1, pause_s=0.5)
+"""For the write after which a spoke has no path until the next one."""
+QUEUED = Cadence(first_s=0.8, share=0.03, pause_s=0.4)
+"""For writes that others wait for, one after the other: none was quicker (recorded)."""
+TABLES = Cadence(first_s=5.0, share=0.05, pause_s=0.7)
+"""For a gateway's tables: half of them are there by the first poll (recorded), and nothing is
+decided on one of them alone."""
+PATIENT = Cadence(first_s=5.0, share=0.8, pause_s=5.0)
 """For operations that no caller waits for, and for hundreds of writes: seven of ten have ended by
 the first poll (recorded), and each poll costs a request."""
 
@@ -71,6 +88,22 @@ class Accepted:
     status: int
     operation: str | None
     correlation_id: str | None
+
+
+_NEEDED: ContextVar[Callable[[], bool] | None] = ContextVar("whether it is needed", default=None)
+
+
+@contextmanager
+def while_needed(needed: Callable[[], bool]) -> Iterator[None]:
+    """Poll the operations that begin within only as long as somebody needs their results.
+
+    Whoever makes a result unneeded notifies the clock.
+    """
+    token = _NEEDED.set(needed)
+    try:
+        yield
+    finally:
+        _NEEDED.reset(token)
 
 
 class CadencePolling(ARMPolling):
@@ -109,6 +142,7 @@ class CadencePolling(ARMPolling):
         self._budget = budget
         self._asked = self._began = self.produced_after_s = clock.now()
         self._looked = self._by_location = False
+        self._needed = _NEEDED.get()
         self._method = ""
         self._body: Any = None
 
@@ -175,10 +209,14 @@ class CadencePolling(ARMPolling):
                 "Azure goes on with it. Run the same command again: it waits for what is under "
                 "way and does only what is left.",
             )
-        pause = max(self._cadence.pause_s(now - self._began), self._budget.before_a_look_s())
+        pause = max(self._cadence.before_s(now - self._began), self._budget.before_a_look_s())
         pause = max(0.0, min(pause, self._deadline - now))
         log.debug("%s: the next look in %.1f s", self._what, pause, extra=_wait(pause))
-        self._clock.sleep(pause)
+        needed = self._needed
+        if needed is None:
+            self._clock.sleep(pause)
+        elif self._clock.wait_for(lambda: not needed(), pause):
+            raise AzureFailure(Kind.DEADLINE, f"{self._what}: the result is needed no more")
 
     def request_status(self, status_link: str) -> Any:
         """Look once, through the retries for reads.

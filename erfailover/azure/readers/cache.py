@@ -15,10 +15,13 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from erfailover.azure.client.polling import TABLES, Cadence
 from erfailover.azure.reader import Reader
+from erfailover.azure.readers import gateways
 from erfailover.azure.readers import network as readers_network
 from erfailover.azure.readers.outcomes import Outcome, outcome
 from erfailover.azure.readers.outcomes import readings as readings_of
+from erfailover.azure.session import READ_DEADLINE_S
 from erfailover.errors import AzureFailure, Kind
 from erfailover.model.arm_json import Body, text
 from erfailover.model.observed import Gateway, Observed, Reading, VirtualNetwork, attempt
@@ -43,6 +46,8 @@ class _Made:
     began: float
     number: int
     future: Future[Any]
+    earlier: _Made | None = None
+    """The one before, while this one is being made."""
     answered: float | None = None
     """When Azure's answer was there, of several the first; None before."""
 
@@ -70,6 +75,7 @@ class Readings:
     reader: Reader
     site: Site
     _made: dict[str, _Made] = field(default_factory=dict)
+    _known: dict[Role, Gateway] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
     _parsed: dict[str, tuple[Body, VirtualNetwork]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -143,6 +149,8 @@ class Readings:
         """Return a hub's gateway with its peers and learned routes; None if it cannot be read."""
         read = partial(self._read_gateway, role)
         gateway: Gateway | None = self._shared(f"gateway {role}", max_age_s, read)
+        if gateway is not None:
+            self._known[role] = gateway
         return gateway
 
     def _read_gateway(self, role: Role) -> Gateway | None:
@@ -152,8 +160,29 @@ class Readings:
         conditions.gateway_has_learned(gateway, role, self.site.remote_prefixes)
         return gateway
 
-    def routes(self, role: Role) -> Gateway | None:
-        """Return a hub's gateway with its learned routes alone, read now; None if it cannot be."""
+    def leaving_gateway(self, role: Role, max_age_s: float) -> Gateway:
+        """Return the gateway of the hub being left, with its tables as far as they matter.
+
+        Args:
+            role: the hub.
+            max_age_s: how long ago it may have been read, in seconds.
+
+        Raises:
+            Failure: it could not be read.
+        """
+        read = partial(gateways.leaving, self.reader, self.site, role)
+        gateway: Gateway = self._shared(f"leaving gateway {role}", max_age_s, read)
+        self._known[role] = gateway
+        return gateway
+
+    def routes(self, role: Role, cadence: Cadence = TABLES) -> Gateway | None:
+        """Return a hub's gateway with its learned routes alone, read now; None if it cannot be.
+
+        What it is besides does not change within a command, and is not read again.
+        """
+        known = self._known.get(role)
+        if known is not None and known.bgp:
+            return gateways.with_routes(self.reader, known, READ_DEADLINE_S, cadence)
         tables = ("get_learned_routes",)
         observed = readers_network.observe(self.reader, self.site, [role], [], tables)
         return observed.gateways.get(role)
@@ -245,12 +274,20 @@ class Readings:
         """Return a reading that is young enough, made now if there is none."""
         clock = self.reader.clock
         with self._lock:
-            made = self._made.get(key)
+            made, now = self._made.get(key), clock.now()
             changed = self._changed.get(of.lower(), -1)
-            mine = made is None or made.number < changed or _failed(made)
-            if made is None or mine or made.is_older(max_age_s, clock.now()):
-                mine = True
-                made = self._made[key] = _Made(clock.now(), next(self._numbers), Future())
+
+            def serves(found: _Made | None) -> bool:
+                if found is None or found.number < changed or _failed(found):
+                    return False
+                return not found.is_older(max_age_s, now)
+
+            mine = not serves(made)
+            if made is None or mine:
+                finished = made if made is not None and made.future.done() else None
+                made = self._made[key] = _Made(now, next(self._numbers), Future(), finished)
+            elif not made.future.done() and max_age_s > 0 and serves(made.earlier):
+                made = made.earlier or made
         if mine:
             try:
                 found = read()
@@ -258,6 +295,7 @@ class Readings:
                 made.future.set_result(found)
             except BaseException as error:
                 made.future.set_exception(error)
+            made.earlier = None
             clock.notify()
         while not clock.wait_for(made.future.done, 3600.0):
             continue

@@ -16,6 +16,8 @@ from typing import Any
 
 from erfailover.azure.client.answers import understood
 from erfailover.azure.client.operations import label
+from erfailover.azure.client.polling import TABLES as TABLE_POLLS
+from erfailover.azure.client.polling import Cadence
 from erfailover.azure.reader import Reader
 from erfailover.azure.readers.gateway_tables import PARSERS
 from erfailover.azure.readers.outcomes import Outcome, outcome, readings
@@ -99,7 +101,7 @@ def observe(
         reads.append(_keyed(f"{role}/gateway", read))
         for action in tables:
             note = partial(answered.__setitem__, f"{role}/{action}")
-            table = partial(_table, reader, gateway_id, action, deadline_s, note)
+            table = partial(read_table, reader, gateway_id, action, deadline_s, note)
             reads.append(_keyed(f"{role}/{action}", table))
     found = readings(dict(all_at_once(reader.clock, reads)))
     observed = _assembled(site, network_ids, roles, found)
@@ -109,7 +111,7 @@ def observe(
     for role, each in observed.gateways.items():
         first_s = min(at for key, at in answered.items() if key.startswith(f"{role}/"))
         timely = replace(each, answered_s=first_s)
-        gateways[role] = _with_static_tunnels(reader, site, timely, deadline_s)
+        gateways[role] = with_static_tunnels(reader, site, timely, deadline_s)
     return judgeable(reader, replace(observed, gateways=gateways), deadline_s)
 
 
@@ -159,7 +161,7 @@ def _advertised(reader: Reader, found: Gateway, deadline_s: float) -> tuple[IPv4
         )
 
 
-def _with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s: float) -> Gateway:
+def with_static_tunnels(reader: Reader, site: Site, found: Gateway, deadline_s: float) -> Gateway:
     """Return a gateway with its connections without BGP, if its BGP tables do not tell all."""
     if found.type != VPN or not needs_static_tunnels(found, site.remote_prefixes):
         return found
@@ -188,14 +190,16 @@ def _body(
     return found
 
 
-def _table(
+def read_table(
     reader: Reader,
     gateway_id: str,
     action: str,
     deadline_s: float = READ_DEADLINE_S,
     produced_after: Callable[[float], None] = lambda at_s: None,
-) -> tuple[BgpPeer | GatewayRoute, ...]:
-    rows = reader.gateway_action(gateway_id, action, deadline_s, produced_after)
+    cadence: Cadence = TABLE_POLLS,
+) -> tuple[Any, ...]:
+    """Return the rows of one of a gateway's tables, read now."""
+    rows = reader.gateway_action(gateway_id, action, deadline_s, produced_after, cadence)
     with understood(f"POST {label(gateway_id)}/{action}"):
         return tuple(map(PARSERS[action], rows))
 
@@ -250,7 +254,7 @@ def _gateway_beside(reader: Reader, site: Site, role: Role, gateway_id: str) -> 
     within_s = READ_DEADLINE_S
     reads = [
         _keyed("body", partial(reader.get, gateway_id, within_s)),
-        *(_keyed(each, partial(_table, reader, gateway_id, each, within_s)) for each in TABLES),
+        *(_keyed(each, partial(read_table, reader, gateway_id, each, within_s)) for each in TABLES),
     ]
     found = readings(dict(all_at_once(reader.clock, reads)))
     if not (body := found["body"].value):
@@ -260,7 +264,7 @@ def _gateway_beside(reader: Reader, site: Site, role: Role, gateway_id: str) -> 
         read = gateway(role, body, peers, routes, gateway_id)
     except AzureFailure:
         return None
-    return _with_static_tunnels(reader, site, read, within_s)
+    return with_static_tunnels(reader, site, read, within_s)
 
 
 def gateways_in(network: Body) -> list[str]:

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from erfailover.azure.client.answers import understood
 from erfailover.azure.reader import Reader
-from erfailover.azure.readers.network import not_there, observe, own_id
+from erfailover.azure.readers import gateways
+from erfailover.azure.readers.network import not_there, own_id
 from erfailover.azure.readers.tunnels import far_end, there, tunnels
 from erfailover.errors import AzureFailure, Failure, Kind
 from erfailover.model.arm_json import (
@@ -68,6 +69,7 @@ def read(
     roles: Sequence[Role] = tuple(Role),
     network_body: Callable[[str], Body | None] | None = None,
     leaving: Role | None = None,
+    leaving_gateway: Callable[[Role], Gateway] | None = None,
 ) -> Surroundings:
     """Return the surroundings of a site's spokes.
 
@@ -77,6 +79,7 @@ def read(
         roles: the hubs whose connections are read for static prefixes: the one to be left.
         network_body: reads a VNet by its id, if the caller shares its readings; otherwise None.
         leaving: the hub whose gateway's tables are read here, because the observation does not.
+        leaving_gateway: reads that gateway, if the caller shares its readings; otherwise None.
     """
     plain = network_body or partial(reader.get, deadline_s=DEADLINE_S)
     hinted: set[str] = set()
@@ -93,7 +96,7 @@ def read(
     gateway_id = site.gateway_id(site.backup.gateway)
     wanted += [
         partial(tunnels, reader, gateway_id, DEADLINE_S),
-        partial(_left_gateway, reader, site, leaving),
+        partial(_left_gateway, leaving, leaving_gateway or partial(gateways.leaving, reader, site)),
     ]
     *first, around, left = all_at_once(reader.clock, [partial(attempt, each) for each in wanted])
     networks: dict[str, Reading[Surrounding]] = {
@@ -246,15 +249,11 @@ MANAGER_API = "2024-10-01"
 """The first api-version whose answer has ``peeringEnforcement`` (REST spec network)."""
 
 
-def _left_gateway(reader: Reader, site: Site, role: Role | None) -> Gateway:
+def _left_gateway(role: Role | None, read_gateway: Callable[[Role], Gateway]) -> Gateway:
     """Return the gateway of the hub being left with its tables, if it answers soon."""
     if role is None:
         raise Failure("it was not asked for")
-    observed = observe(reader, site, [role], [], deadline_s=DEADLINE_S)
-    found = observed.gateways.get(role)
-    if found is None:
-        raise Failure("; ".join(observed.unknown.values()) or "it could not be read")
-    return found
+    return read_gateway(role)
 
 
 def _subnet(body: Body) -> Subnet:

@@ -83,6 +83,7 @@ class Crossing:
         may_take_back: whether the lease allows the break to be taken back now.
         deadline_s: how long to try once the spoke has no path, in seconds.
         cadence: how often to poll a write.
+        break_cadence: how often to poll the break, after which the spoke has no path.
         body_age_s: how old the body of a peering may be that the first writes rest on, in seconds.
     """
 
@@ -102,6 +103,7 @@ class Crossing:
     may_take_back: Callable[[], bool]
     deadline_s: float
     cadence: Cadence
+    break_cadence: Cadence
     body_age_s: float
     _begun: bool = False
     _broken: Future[str] = field(default_factory=Future)
@@ -192,10 +194,10 @@ class Crossing:
     def _write_straight(self) -> bool:
         """Take the spoke off its origin and put it on its target; return whether both worked."""
         steps = [
-            (self.off, self.writers.take_off, self.deadline_s),
-            (self.on, self.writers.make, ATTEMPT_S),
+            (self.off, self.writers.take_off, self.deadline_s, self.break_cadence),
+            (self.on, self.writers.make, ATTEMPT_S, self.cadence),
         ]
-        for step, writer, limit_s in steps:
+        for step, writer, limit_s, cadence in steps:
             if step is None:
                 continue
             if step is self.on:
@@ -203,7 +205,7 @@ class Crossing:
                 self.exempt((self.origin_id, self.target_id), True)
             try:
                 note = peerings.write(
-                    writer, step.write, limit_s, self.readings, self.body_age_s, self.cadence
+                    writer, step.write, limit_s, self.readings, self.body_age_s, cadence
                 )
             except LeaseLost:
                 raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from erfailover.azure import peerings
-from erfailover.azure.client.polling import HURRIED, PATIENT, Accepted
+from erfailover.azure.client.polling import Accepted
 from erfailover.azure.readers.cache import Readings
 from erfailover.azure.writer import Writer
 from erfailover.commands.context import Context
@@ -22,7 +22,7 @@ from erfailover.commands.runs.recorder import Recorder
 from erfailover.commands.runs.tasks import run_tasks
 from erfailover.commands.switch import left_out, tasks
 from erfailover.commands.switch.crossing import Crossing, Writers
-from erfailover.commands.switch.gate import NETWORKS_S, Gate
+from erfailover.commands.switch.gate import Gate
 from erfailover.commands.switch.ledger import Ledger
 from erfailover.commands.switch.options import Options
 from erfailover.commands.switch.route_watch import FEW, Watch
@@ -54,9 +54,6 @@ from erfailover.runtime.executor import Width
 PlanAgain = Callable[[Collection[str]], tuple[Observed, SwitchPlan] | None]
 BODY_S = 60.0
 """How old the body may be that a write before or after break and make rests on, in seconds."""
-PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
-"""With more spokes than this the writes of a phase are polled less often: the limits on requests
-decide how long a switch takes, not a poll more or less."""
 CONTENTION_S = 30.0
 """How long the preparation of one spoke waits for another operation while other spokes are still to
 be moved, in seconds; a hub that is busy is waited for. Then it is tried again, when they have
@@ -186,14 +183,17 @@ class SwitchRun:
         clock = self.context.clock
         last = {step.spoke: step.id for step in plan.writes if step.phase is not Phase.CLEANUP}
         left = {id_: spoke for spoke, id_ in last.items()}
+        breaks = {step.id: step.spoke for step in plan.writes if step.kind is StepKind.BREAK}
         prepared = {step.id for step in plan.writes if step.phase is Phase.PREPARE}
         preparing = set(prepared)
 
         def listen(event: Event) -> None:
             id_ = event.task.id
+            if event.state is State.DONE and id_ in breaks:
+                watch.note_broken(breaks[id_])
             if event.state is State.DONE and id_ in left:
                 outcome.control_plane_s = clock.now() - self.began_s
-                watch.expect([left.pop(id_)])
+                watch.expect([left.pop(id_)], moved=True)
                 if not left:
                     watch.hurry()
                     if plan.writes[-1].phase is Phase.CLEANUP and len(last) > FEW:
@@ -203,8 +203,10 @@ class SwitchRun:
             if event.state is State.STARTED:
                 preparing.discard(id_)
                 if not preparing and id_ in prepared:
-                    self.gate.read_ahead(again=True)
+                    self.gate.keep_read(lambda: not over and bool(gated - self.gate.seen.keys()))
 
+        gated = {step.spoke for step in plan.writes if step.gated}
+        over: list[bool] = []
         if prepared:
             self.gate.read_ahead()
         crossings = self._crossings(plan)
@@ -222,6 +224,9 @@ class SwitchRun:
             )
         except (Interrupted, KeyboardInterrupt) as stopped:
             raise self._interrupted(stopped) from None
+        finally:
+            over.append(True)
+            clock.notify()
         watch.hurry()
         self._note(plan, outcome, results)
         if not self._contended:
@@ -299,8 +304,7 @@ class SwitchRun:
     def _step(self, step: SwitchStep) -> str:
         if step.gated:
             self._pass_gate(step)
-        patient = len(self.site.spokes) > PATIENT_FROM[step.phase]
-        cadence = PATIENT if patient else HURRIED
+        cadence = tasks.cadence(step, len(self.site.spokes))
         clock, prepares = self.context.clock, step.phase is Phase.PREPARE
         deadline = clock.now() + self.site.timing.step_deadline_s
         while True:
@@ -332,7 +336,6 @@ class SwitchRun:
         site, target = self.site, self.options.target
         arriving, leaving = ROLE_OF_PATH[target], ROLE_OF_PATH[target.other]
         steps = {(step.spoke, step.kind): step for step in plan.writes}
-        cadence = PATIENT if len(site.spokes) > PATIENT_FROM[Phase.SWITCH] else HURRIED
         found = {}
         for spoke in site.spokes:
             make = steps.get((spoke.name, StepKind.MAKE))
@@ -356,8 +359,9 @@ class SwitchRun:
                 exempt=self.context.session.budget.exempt,
                 may_take_back=partial(self.lease.held.allows, Write.OTHER),
                 deadline_s=site.timing.step_deadline_s,
-                cadence=cadence,
-                body_age_s=NETWORKS_S,
+                cadence=tasks.cadence(make, len(site.spokes)),
+                break_cadence=tasks.cadence(off or make, len(site.spokes)),
+                body_age_s=BODY_S,
             )
         return found
 

@@ -5,14 +5,17 @@ What must hold is decided by ``planning.switch.gates``. Never writes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from itertools import count
 
+from erfailover.azure.client.polling import while_needed
 from erfailover.azure.readers.cache import Readings
 from erfailover.commands.context import Context
 from erfailover.commands.switch.options import PATIENCE_S, Options, insist
-from erfailover.errors import UnknownReading
+from erfailover.errors import AzureFailure, UnknownReading
 from erfailover.model.claims import Verdict
 from erfailover.model.durations import duration
 from erfailover.model.observed import Gateway, Observed
@@ -31,6 +34,8 @@ TRIES = 3
 more than the gate's patience."""
 TOKEN_MARGIN_S = 300.0
 """How much longer than a step a token must last: with less left, the SDK replaces it."""
+REFRESH_S = 2.0
+"""How often the age of the tables is looked at while gates are still to be passed, in seconds."""
 PAUSE_S = 5.0
 """The pause before a gate that does not hold is read again, in seconds."""
 
@@ -65,17 +70,31 @@ class Gate:
         """Whether a reading is; without one, the conditions say what is unknown."""
         return gateway is not None and self._clock.now() - gateway.answered_s > self._limit_s
 
-    def read_ahead(self, *, again: bool = False) -> None:
+    def read_ahead(self) -> None:
         """Read the arriving gateway's tables beside the preparation, so that no gate waits."""
-        if not again:
-            self._prepared_since_s = self._clock.now()
-        age_s = self._limit_s / 4 if again else 0.0
-        read = partial(self._readings.gateway, self._arriving, age_s)
+        self._prepared_since_s = self._clock.now()
+        read = partial(self._readings.gateway, self._arriving, 0.0)
         start(self._clock, read, "read the tables again")
 
+    def keep_read(self, needed: Callable[[], bool]) -> None:
+        """Read the tables again and again from now on, so that no gate waits for a reading.
+
+        Args:
+            needed: whether a gate is still to be passed.
+        """
+
+        def keep() -> None:
+            while needed():
+                # A gate that finds no reading reads for itself, and says why it cannot.
+                with suppress(AzureFailure), while_needed(needed):
+                    self._readings.gateway(self._arriving, self._limit_s / 4)
+                self._clock.wait_for(lambda: not needed(), REFRESH_S)
+
+        start(self._clock, keep, "keep the tables read")
+
     def read_origin(self) -> None:
-        """Read the gateway of the hub being left in the background; it may never answer."""
-        read = partial(self._readings.gateway, self._leaving, 0.0)
+        """Have the gateway of the hub being left, read in the background: it may never answer."""
+        read = partial(self._readings.leaving_gateway, self._leaving, self._limit_s / 2)
         self._origin = start(self._clock, read, "read the path being left")
 
     def enter(self, spoke: Spoke, origin_id: str) -> bool:

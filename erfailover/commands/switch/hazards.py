@@ -41,7 +41,10 @@ class Lookout:
         if self._found is not None:
             return self._observed()
         body = partial(self.readings.network_body, max_age_s=YOUNG_S)
-        read = partial(routing.read, context.reader, context.site, (leaving,), body, leaving)
+        gateway = partial(self.readings.leaving_gateway, max_age_s=0.0)
+        read = partial(
+            routing.read, context.reader, context.site, (leaving,), body, leaving, gateway
+        )
         reading = start(context.clock, read, "surroundings")
         observed = self._observed()
         while not context.clock.wait_for(reading.done, 3600.0):

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from erfailover.azure.client.polling import TABLES, while_needed
 from erfailover.azure.readers.cache import Readings
 from erfailover.errors import AzureFailure
 from erfailover.model.claims import Claim, Verdict
+from erfailover.model.durations import LEARNING_S
 from erfailover.model.observed import Gateway, Observed
 from erfailover.model.site import ROLE_OF_PATH, Path, Role, Site
 from erfailover.planning.switch import gates
@@ -20,8 +22,15 @@ from erfailover.runtime.clock import Clock, start
 BUSY_PAUSE_S = 20.0
 """Between readings while spokes are still switched: they cost tokens of the same bucket."""
 PAUSE_S = 1.0
+"""The least time from the start of a reading to the next."""
+FIRST_POLL_S = 2.0
 FEW = 10
 """Up to so many spokes, readings come as often while they are still switched."""
+ARRIVING_LEADS_S, LEAVING_LEADS_S = (8.0, 6.0, 4.0, 2.0), (4.0, 1.0)
+"""How long before a spoke can show readings begin, in seconds. What counts is when a reading ends,
+and that cannot be foreseen: one in ten takes 1 s, half take 5 s or more, one in ten 9 s (recorded).
+With few spokes several overlap, so that one of them ends soon; with many, a single one is repeated,
+with the second lead. The hub being left learns first, by the make's duration."""
 
 
 @dataclass
@@ -41,7 +50,8 @@ class Watch:
     seen: Observed
     at_gate: Mapping[str, Observed] = field(default_factory=dict)
     arrived_s: dict[str, float] = field(default_factory=dict)
-    _pending: dict[Role, set[str]] = field(default_factory=lambda: {r: set() for r in Role})
+    _broken_s: dict[str, float] = field(default_factory=dict)
+    _pending: dict[Role, dict[str, float]] = field(default_factory=lambda: {r: {} for r in Role})
     _claims: dict[Role, dict[str, Claim]] = field(default_factory=lambda: {r: {} for r in Role})
     _writing: bool = True
     _over: bool = False
@@ -53,13 +63,30 @@ class Watch:
     def begin(self) -> None:
         """Start reading, beside what else goes on."""
         for role in Role:
-            start(self.clock, partial(self._follow, role), f"watch the {role} hub")
+            leads_s: tuple[float, ...] = (
+                ARRIVING_LEADS_S if role is self._arriving else LEAVING_LEADS_S
+            )
+            if len(self._spokes) > FEW:
+                leads_s = leads_s[1:2]
+            for lead_s in leads_s:
+                start(self.clock, partial(self._follow, role, lead_s), f"watch the {role} hub")
 
-    def expect(self, spokes: Iterable[str]) -> None:
-        """From now on these spokes' switch should come to show."""
-        names = list(spokes)
-        for pending in self._pending.values():
-            pending.update(names)
+    def note_broken(self, spoke: str) -> None:
+        """Note that a spoke was taken off the hub being left, whose gateway learns it from now."""
+        self._broken_s[spoke] = self.clock.now()
+
+    def expect(self, spokes: Iterable[str], *, moved: bool = False) -> None:
+        """From now on these spokes' switch should come to show.
+
+        Args:
+            spokes: their names.
+            moved: whether they were put on their target just now, so that BGP has yet to learn it.
+        """
+        now = self.clock.now()
+        for name in spokes:
+            for role, pending in self._pending.items():
+                since_s = now if role is self._arriving else self._broken_s.get(name, now)
+                pending[name] = since_s + LEARNING_S if moved else now
         self.clock.notify()
 
     def idle(self) -> bool:
@@ -83,14 +110,32 @@ class Watch:
         first, second = self._claims[self._arriving], self._claims[leaving]
         return first.get(spoke, unread), second.get(spoke, unread)
 
-    def _follow(self, role: Role) -> None:
+    def _follow(self, role: Role, lead_s: float) -> None:
         pending = self._pending[role]
         while not self._over:
             if not pending:
                 self.clock.wait_for(lambda: self._over or bool(pending), 3600.0)
                 continue
-            self._read(role, list(pending))
-            self._pause()
+            began_s, due_s = self.clock.now(), self._due_s(role)
+            if began_s < due_s - lead_s:
+                self._wait_until(due_s - lead_s)
+                continue
+            self._read(role, list(pending), due_s)
+            self._pause(began_s)
+
+    def _due_s(self, role: Role) -> float:
+        """Return when a reading may show the next spoke, or at last all of them."""
+        due = list(self._pending[role].values())
+        return min(due) if self._writing else max(due)
+
+    def _wait_until(self, due_s: float) -> None:
+        writing, pending = self._writing, {role: len(each) for role, each in self._pending.items()}
+
+        def is_another() -> bool:
+            now = {role: len(each) for role, each in self._pending.items()}
+            return self._over or self._writing is not writing or now != pending
+
+        self.clock.wait_for(is_another, due_s - self.clock.now())
 
     def _summarizes(self) -> bool:
         """Whether the arriving hub may advertise a spoke by a summary alone."""
@@ -107,14 +152,19 @@ class Watch:
             return {}
         return {leaving: found} if found else {}
 
-    def _pause(self) -> None:
+    def _pause(self, began_s: float) -> None:
         writing = self._writing
-        pause_s = BUSY_PAUSE_S if writing and len(self._spokes) > FEW else PAUSE_S
-        self.clock.wait_for(lambda: self._over or self._writing is not writing, pause_s)
+        pause_s = began_s + PAUSE_S - self.clock.now()
+        if writing and len(self._spokes) > FEW:
+            pause_s = BUSY_PAUSE_S
+        if pause_s > 0:
+            self.clock.wait_for(lambda: self._over or self._writing is not writing, pause_s)
 
-    def _read(self, role: Role, expected: Iterable[str]) -> None:
+    def _read(self, role: Role, expected: Iterable[str], due_s: float) -> None:
+        first_s = max(due_s - self.clock.now(), FIRST_POLL_S)
         try:
-            gateway = self.readings.routes(role)
+            with while_needed(lambda: not self._over and bool(self._pending[role])):
+                gateway = self.readings.routes(role, replace(TABLES, first_s=first_s))
         except AzureFailure:
             gateway = None
         arriving = role is self._arriving
@@ -122,13 +172,15 @@ class Watch:
         if arriving and gateway and self._summarizes():
             gateways |= self._rival()
         for name in expected:
+            if name not in self._pending[role]:
+                continue  # another reading has shown it meanwhile
             seen = self.at_gate.get(name, self.seen)
             observed = replace(seen, gateways=gateways)
             pair = gates.outcome(self.site, observed, self.target, self._spokes[name])
             claim = pair[0] if arriving else pair[1]
             self._claims[role][name] = claim
             if claim.verdict is Verdict.HOLDS:
-                self._pending[role].discard(name)
+                self._pending[role].pop(name, None)
                 if arriving:
                     self.arrived_s.setdefault(name, self.clock.now())
         self.clock.notify()

@@ -1,14 +1,31 @@
-"""The executor's task of a node of a schedule: what a write of a peering owns and refers to."""
+"""The executor's task of a node: what a write owns and refers to, and how often it is polled."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from erfailover.model.plan import SwitchStep
+from erfailover.azure.client.polling import BREAKS, PATIENT, QUEUED, WRITES, Cadence
+from erfailover.commands.switch.route_watch import FEW
+from erfailover.model.plan import Phase, StepKind, SwitchStep
 from erfailover.model.resource_ids import network_of
 from erfailover.model.tasks import Task
 from erfailover.planning.switch.estimate import step_usual
 from erfailover.planning.switch.schedule import Node
+
+PATIENT_FROM = {Phase.PREPARE: math.inf, Phase.SWITCH: 200, Phase.CLEANUP: FEW}
+"""With more spokes than this the writes of a phase are polled less often: the limits on requests
+decide how long a switch takes, not a poll more or less."""
+
+
+def cadence(step: SwitchStep, spokes: int) -> Cadence:
+    """Return how often the write of a step is polled in a switch of so many spokes."""
+    alone = spokes == 1
+    if spokes > PATIENT_FROM[step.phase] or (alone and step.phase is Phase.CLEANUP):
+        return PATIENT
+    if step.kind is StepKind.ALLOW_TRANSIT and not alone:
+        return QUEUED
+    return BREAKS if step.kind is StepKind.BREAK else WRITES
 
 
 def milestone(node: Node) -> Task:

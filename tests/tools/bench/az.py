@@ -17,7 +17,8 @@ from erfailover.lab.core.clock import ScaledClock
 from erfailover.lab.server.az_config import write_configuration
 from tests.support.az import Az, installed
 from tests.tools.bench import worlds
-from tests.tools.bench.rows import Compared, Switch, Way
+from tests.tools.bench.outages import Packets
+from tests.tools.bench.rows import Compared, Outage, Switch, Way
 from tests.tools.bench.watching import Watch
 from tests.tools.bench.worlds import BACKUP, PRIMARY, Served, Worlds
 
@@ -59,14 +60,7 @@ def switch(made: Worlds, spokes: int, seed: int, *, pings: bool = True) -> Switc
         typist(*GATEWAY, "list-bgp-peer-status", *GROUP, "-n", "vng2")
         typist(*GATEWAY, "list-learned-routes", *GROUP, "-n", "vng2")
         looked_s = typist.seconds
-        for name in worlds.spoke_names(spokes):
-            _update(typist, name, PRIMARY)
-            _update(typist, PRIMARY, name)
-        for address in ("10.5.0.4", "8.8.4.4") if pings else ():
-            typist.ping(address)
-        for name in worlds.spoke_names(spokes):
-            _create(typist, name, BACKUP, "--allow-forwarded-traffic", "--use-remote-gateways")
-            _create(typist, BACKUP, name, "--allow-forwarded-traffic", "--allow-gateway-transit")
+        _write(typist, spokes, pings=pings)
         written_s = typist.seconds
         _list_until_shown(typist, spokes)
         if pings:
@@ -83,6 +77,30 @@ def switch(made: Worlds, spokes: int, seed: int, *, pings: bool = True) -> Switc
         each_s=(written_s - looked_s) / spokes,
         with_pings_s=typist.seconds + typist.pings_s if pings else 0.0,
     )
+
+
+def outage(made: Worlds, seed: int, planned: bool) -> Outage:
+    """The outage of one spoke by the procedure, its pings included."""
+    with _at_the_walls_speed(made, 1, seed, dark=not planned) as (served, az):
+        packets, typist = Packets(served.lab, worlds.spoke_names(1)), _Typist(az)
+        typist(*GATEWAY, "list-bgp-peer-status", *GROUP, "-n", "vng2")
+        typist(*GATEWAY, "list-learned-routes", *GROUP, "-n", "vng2")
+        _write(typist, 1, pings=True)
+        _list_until_shown(typist, 1)
+        failed_s = 0.0 if planned else worlds.DARK_S
+        return Outage(Way.AZ, 1, seed, planned, packets.outages_s(), failed_s)
+
+
+def _write(typist: _Typist, spokes: int, *, pings: bool) -> None:
+    """Type the procedure's writes, and the pings between them."""
+    for name in worlds.spoke_names(spokes):
+        _update(typist, name, PRIMARY)
+        _update(typist, PRIMARY, name)
+    for address in ("10.5.0.4", "8.8.4.4") if pings else ():
+        typist.ping(address)
+    for name in worlds.spoke_names(spokes):
+        _create(typist, name, BACKUP, "--allow-forwarded-traffic", "--use-remote-gateways")
+        _create(typist, BACKUP, name, "--allow-forwarded-traffic", "--allow-gateway-transit")
 
 
 def status(made: Worlds, seed: int, ours_s: float) -> Compared:
@@ -102,9 +120,11 @@ def status(made: Worlds, seed: int, ours_s: float) -> Compared:
 
 
 @contextmanager
-def _at_the_walls_speed(made: Worlds, spokes: int, seed: int) -> Iterator[tuple[Served, Az]]:
+def _at_the_walls_speed(
+    made: Worlds, spokes: int, seed: int, *, dark: bool = True
+) -> Iterator[tuple[Served, Az]]:
     az = installed()
-    world = made.get(spokes, False)
+    world = made.get(spokes, False, dark=dark)
     with made.served(world.snapshot, world.site, seed, ScaledClock(1.0)) as served:
         endpoint = served.environment["ERFAILOVER_ENDPOINT"]
         folder = write_configuration(served.folder / "az", served.lab.identity, endpoint)

@@ -1,25 +1,24 @@
 """What no client of Azure can beat: the bound of a switch, by arithmetic alone.
 
-Owns the arithmetic. It takes durations, limits and the site's order as plain values, runs
-nothing, and imports nothing of the controller. A bound is the largest of several, each of which
-holds by itself for every client that keeps to the procedure (lend, peer, break, make, in this
-order for each spoke), however clever it is:
+Owns the arithmetic. It takes durations and limits as plain values, runs nothing, and imports
+nothing of the controller. A bound is the largest of several relaxations, each of which holds by
+itself for every client that keeps to the procedure (lend, peer, break, make, in this order for
+each spoke), whatever it knows beforehand and in whichever order it serves the spokes:
 
 - *chain*: a spoke's writes follow one another, since each owns the spoke's VNet or refers to it;
-- *queue*: the writes that own the backup hub follow one another, in the site's order, since
-  nobody knows beforehand which will be slow; each spoke's own writes come after its own;
+- *queue*: the writes that own the backup hub follow one another; before the first of them comes
+  the shortest head of any spoke (none: the procedure begins with this write), and after the last
+  of them the shortest tail;
 - *tokens*: the k-th write cannot be sent before ARM has a token for it, nor before
   Microsoft.Network's window of five minutes has room.
 
-Then BGP learns, and one reading shows it. A reading counts as begun when there is something to
-see: one begun earlier would show it by luck only.
+Then BGP learns, and the shortest reading that the seed can draw shows it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from erfailover.lab.engine.throttling import Limits
 
@@ -49,8 +48,8 @@ class SpokeWrites:
 class Readings:
     """How long readings take, in seconds.
 
-    ``deciding`` is the one that must precede the first write, ``arriving`` and ``leaving`` those
-    of the two gateways' tables that show the switch.
+    ``deciding`` is the one that must precede the first write, ``arriving`` and ``leaving`` the
+    shortest that can show the switch in the two gateways' tables.
     """
 
     deciding: float
@@ -83,7 +82,7 @@ def of_switch(
     """The bound of a switch of all spokes.
 
     Args:
-        spokes: their writes, in the site's order.
+        spokes: their writes, in any order.
         readings: how long the readings take.
         learn_s: how long BGP takes to show a change of peerings.
         limits: those on requests.
@@ -107,9 +106,8 @@ def of_switch(
 
 
 def queue_s(spokes: Sequence[SpokeWrites]) -> float:
-    """When the last make ends if the hub's writes queue in the site's order."""
-    lent = accumulate(each.lend for each in spokes)
-    return max(at + each.after_lend()[0] for at, each in zip(lent, spokes, strict=True))
+    """When the last make ends at the earliest, as far as the hub's queue decides."""
+    return sum(each.lend for each in spokes) + min(each.after_lend()[0] for each in spokes)
 
 
 def arrival_s(number: int, limits: Limits, used: int, age_s: float) -> float:

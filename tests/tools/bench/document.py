@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 from tests.tools.bench import charts, targets
 from tests.tools.bench.rows import Compared, Measured, Process, Switch, Way
@@ -42,6 +42,10 @@ def write(measured: Measured, docs: Path) -> None:
 def tables(measured: Measured) -> str:
     """Every table, in Markdown."""
     parts = []
+    if measured.setting:
+        parts.append("; ".join(f"{name} {value}" for name, value in measured.setting.items()) + ".")
+    if measured.outages:
+        parts.append(_outages(measured))
     if measured.switches:
         parts.append(_switches(measured))
     if any(each.bound_whole_s for each in measured.switches):
@@ -58,6 +62,43 @@ def tables(measured: Measured) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _outages(measured: Measured) -> str:
+    """The outage of each spoke, planned and not, by each way."""
+    head = ["spokes", "way", "seeds", "planned: from the break, median", "worst",
+            "by a probe, median", "unplanned: from the command, median", "worst",
+            "from the failure, worst"]  # fmt: skip
+    rows = []
+    for size in sorted({each.spokes for each in measured.outages}):
+        for way in Way:
+            of_way = [each for each in measured.outages if (each.spokes, each.way) == (size, way)]
+            if not of_way:
+                continue
+            planned = [s for each in of_way if each.planned for s in each.spokes_s]
+            not_planned = [s for each in of_way if not each.planned for s in each.spokes_s]
+            failed = [
+                s + each.failed_s for each in of_way if not each.planned for s in each.spokes_s
+            ]
+            probed = [each.probe_s for each in of_way if each.probe_s is not None]
+            rows.append(
+                [
+                    str(size),
+                    str(way),
+                    str(len({each.seed for each in of_way})),
+                    *_spread(planned),
+                    _spread(probed)[0],
+                    *_spread(not_planned),
+                    _spread(failed)[1],
+                ]
+            )
+    return _table(head, rows)
+
+
+def _spread(seconds: Sequence[float]) -> tuple[str, str]:
+    if not seconds:
+        return "-", "-"
+    return f"{median(seconds):,.1f} s", f"{max(seconds):,.1f} s"
 
 
 def _switches(measured: Measured) -> str:

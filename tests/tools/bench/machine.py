@@ -9,15 +9,33 @@ is read when it ends.
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
+from erfailover import __version__
+
 ROOT = Path(__file__).parents[3]
+
+
+def setting() -> dict[str, str]:
+    """Return what the figures depend on: the date, the machine, the versions."""
+    packages = ("azure-mgmt-network", "azure-identity", "azure-core")
+    return {
+        "Date:": datetime.now(UTC).date().isoformat(),
+        "machine:": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        "Python": platform.python_version(),
+        "erfailover": __version__,
+        **{name: version(name) for name in packages},
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ GATEWAY = "Microsoft.Network/virtualNetworkGateways"
 SPEED = 15.0
 """The lab's clock for a controller in a separate process: its own work then counts 15 times."""
 FAST_SPEED = 100.0
+DRAWN = 100
+"""How many readings of a table a client may draw for the shortest one."""
 MANY = 50
 """Fewer spokes do not tell what one of them costs."""
 
@@ -59,8 +61,8 @@ def switch(made: Worlds, way: Way, spokes: int, seed: int) -> Switch:
 def _bound(spokes: int, seed: int, way: Way, seen: Watched) -> bound.Bound:
     """The bound with the same draws.
 
-    A reading's duration depends on how often its table was read before; the bound is given the
-    number of the reading that showed it, so that both meet the same one.
+    A reading's duration depends on how often its table was read before, so the bound is given the
+    shortest that any client can draw: of ``DRAWN`` readings, or of all that this run made.
     """
     durations = Durations(seed)
     found = [_spoke_writes(durations, name, way) for name in worlds.spoke_names(spokes)]
@@ -70,15 +72,16 @@ def _bound(spokes: int, seed: int, way: Way, seen: Watched) -> bound.Bound:
     ]
     readings = bound.Readings(
         deciding=max(first),
-        arriving=_shown(durations, worlds.BACKUP_GATEWAY, seen, seen.arrived_s),
-        leaving=_shown(durations, worlds.PRIMARY_GATEWAY, seen, seen.left_s),
+        arriving=_shortest(durations, worlds.BACKUP_GATEWAY, seen),
+        leaving=_shortest(durations, worlds.PRIMARY_GATEWAY, seen),
     )
     return bound.of_switch(found, readings, LEARN_S, Limits())
 
 
-def _shown(durations: Durations, gateway: str, seen: Watched, since_s: float) -> float:
-    bar = seen.shows(gateway, since_s)
-    return _reading(durations, gateway, "getlearnedroutes", bar.number if bar else 0)
+def _shortest(durations: Durations, gateway: str, seen: Watched) -> float:
+    made = sum(bar.resource == gateway.lower() for bar in seen.bars)
+    numbers = range(max(DRAWN, made))
+    return min(_reading(durations, gateway, "getlearnedroutes", each) for each in numbers)
 
 
 def _reading(durations: Durations, gateway: str, action: str, number: int) -> float:

@@ -6,7 +6,7 @@ says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from statistics import mean
@@ -67,6 +67,27 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """How long each spoke was without a path, as the lab's own routing sees it.
+
+    Attributes:
+        planned: whether the path that was left worked: then it counts from the first packet lost,
+            otherwise from the command's start, and ``failed_s`` earlier from the failure.
+        spokes_s: of each spoke, until the first packet that passes.
+        probe_s: that of the first spoke, as a continuous probe measured it for the report; None
+            without a probe, and if the path was down before the first question.
+    """
+
+    way: Way
+    spokes: int
+    seed: int
+    planned: bool
+    spokes_s: tuple[float, ...]
+    failed_s: float = 0.0
+    probe_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """Something measured and what it is held against, in seconds."""
 
@@ -120,6 +141,7 @@ class Measured:
     """All that one run of the benchmark measured."""
 
     switches: tuple[Switch, ...] = ()
+    outages: tuple[Outage, ...] = ()
     status: tuple[Compared, ...] = ()
     status_by_az: tuple[Compared, ...] = ()
     provision: tuple[Compared, ...] = ()
@@ -128,6 +150,8 @@ class Measured:
     """By the number of prefixes."""
     switches_of_prefixes: tuple[Process, ...] = ()
     """The same switch with few prefixes and with many."""
+    setting: Mapping[str, str] = field(default_factory=dict)
+    """The date, the machine and the versions."""
 
     def of(self, way: Way, spokes: int) -> list[Switch]:
         """The switches done one way, one a seed."""

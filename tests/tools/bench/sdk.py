@@ -19,7 +19,7 @@ from azure.mgmt.network import NetworkManagementClient
 from tests.tools.bench import machine, worlds
 from tests.tools.bench.rows import Switch, Way
 from tests.tools.bench.watching import Watch
-from tests.tools.bench.worlds import BACKUP, PRIMARY, Worlds
+from tests.tools.bench.worlds import BACKUP, PRIMARY, Served, Worlds
 
 OFF: Mapping[str, bool] = {}
 USES = {"allow_forwarded_traffic": True, "use_remote_gateways": True}
@@ -37,24 +37,8 @@ def switch(made: Worlds, spokes: int, seed: int) -> Switch:
     """Switch all spokes, one write after the other, then read until the routes show it."""
     world = made.get(spokes, False)
     with made.served(world.snapshot, world.site, seed) as served:
-        endpoint = served.environment["ERFAILOVER_ENDPOINT"]
         watch, meter = Watch(served.lab), machine.Meter()
-        with (
-            DefaultAzureCredential() as credential,
-            NetworkManagementClient(
-                credential,
-                worlds.SUBSCRIPTION,
-                base_url=endpoint,
-                credential_scopes=[f"{endpoint}/.default"],
-                transport=_transport(served.clock),
-            ) as client,
-        ):
-            for name in worlds.spoke_names(spokes):
-                _write(client, name, PRIMARY, OFF)
-                _write(client, PRIMARY, name, OFF)
-                _write(client, name, BACKUP, USES)
-                _write(client, BACKUP, name, LENDS)
-            _read_until_shown(client, spokes)
+        carry_out(served, spokes)
         spent, seen = meter.spent(), watch.seen(worlds.spoke_names(spokes))
     shown = seen.shows(worlds.BACKUP_GATEWAY, seen.arrived_s)
     assert shown is not None
@@ -69,6 +53,27 @@ def switch(made: Worlds, spokes: int, seed: int) -> Switch:
         wall_s=spent.wall_s,
         cpu_s=spent.cpu_s,
     )
+
+
+def carry_out(served: Served, spokes: int) -> None:
+    """Write all, one after the other, then read until the routes show it."""
+    endpoint = served.environment["ERFAILOVER_ENDPOINT"]
+    with (
+        DefaultAzureCredential() as credential,
+        NetworkManagementClient(
+            credential,
+            worlds.SUBSCRIPTION,
+            base_url=endpoint,
+            credential_scopes=[f"{endpoint}/.default"],
+            transport=_transport(served.clock),
+        ) as client,
+    ):
+        for name in worlds.spoke_names(spokes):
+            _write(client, name, PRIMARY, OFF)
+            _write(client, PRIMARY, name, OFF)
+            _write(client, name, BACKUP, USES)
+            _write(client, BACKUP, name, LENDS)
+        _read_until_shown(client, spokes)
 
 
 def _write(client: Any, owner: str, other: str, flags: Mapping[str, bool]) -> None:

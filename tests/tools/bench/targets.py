@@ -16,7 +16,10 @@ from tests.tools.bench.rows import YARDSTICK, Compared, Measured, Switch, Way
 
 COLD_LIMIT = 1.2
 PRESTAGED_LIMIT = {1: 1.15}
-PRESTAGED_LIMIT_MORE = 1.3
+PRESTAGED_LIMIT_MORE = 1.2
+ONE_SPOKE_REQUESTS = {Way.PRESTAGED: 40.0, Way.COLD: 60.0}
+PROBE_EVERY_S = 1.0
+"""How often the probe beside a switch asks: so much may it measure less than there was."""
 AGAINST_AZ = 5.0
 STATUS_LIMIT, STATUS_AGAINST_AZ = 1.2, 4.0
 PROVISION_LIMIT = 1.1
@@ -62,6 +65,8 @@ def judged(measured: Measured) -> list[Target]:
         *_ratios(measured),
         *_against_az(measured),
         *_rates(measured),
+        *_requests(measured),
+        *_flattery(measured),
         *_status(measured),
         *_compared("provision against its longest chain", measured.provision, PROVISION_LIMIT),
         *_processes(measured),
@@ -116,6 +121,21 @@ def _rates(measured: Measured) -> Iterable[Target]:
     ours = [each for each in measured.switches if each.way in {Way.COLD, Way.PRESTAGED}]
     if ours:
         yield Target("429s that our own rate caused", sum(map(throttled, ours)), 0)
+
+
+def _requests(measured: Measured) -> Iterable[Target]:
+    for way, limit in ONE_SPOKE_REQUESTS.items():
+        if ours := measured.of(way, 1):
+            found = mean(each.requests for each in ours)
+            yield Target(f"requests of a {way} switch of 1 spoke", found, limit)
+
+
+def _flattery(measured: Measured) -> Iterable[Target]:
+    """By how much a probe, which the report rests on, measured less than the lab's routing has."""
+    probed = [each for each in measured.outages if each.probe_s is not None]
+    if probed:
+        less_s = max(each.spokes_s[0] - (each.probe_s or 0.0) for each in probed)
+        yield Target("outage that a probe's measurement lacks", less_s, PROBE_EVERY_S, " s")
 
 
 def _status(measured: Measured) -> Iterable[Target]:

@@ -113,18 +113,34 @@ class Worlds:
     def __init__(self) -> None:
         made = identity.make_identity()
         self.identity: Identity = replace(made, subscription=SUBSCRIPTION)
-        self._made: dict[tuple[int, bool, int], World] = {}
+        self._made: dict[tuple[int, bool, int, bool, bool], World] = {}
         self._authority = tempfile.TemporaryDirectory(prefix="erfailover-bench-")
 
     def close(self) -> None:
         """Remove what was written."""
         self._authority.cleanup()
 
-    def get(self, spokes: int, prestaged: bool, prefixes: int = 1) -> World:
-        """The world of so many spokes, its circuit dark; the far end announces some prefixes."""
-        key = spokes, prestaged, prefixes
+    def get(
+        self,
+        spokes: int,
+        prestaged: bool,
+        prefixes: int = 1,
+        *,
+        dark: bool = True,
+        machines: bool = False,
+    ) -> World:
+        """The world of so many spokes; the far end announces some prefixes.
+
+        Args:
+            spokes: how many.
+            prestaged: whether their peerings with the backup hub are there.
+            prefixes: how many the far end announces.
+            dark: whether the circuit has failed.
+            machines: whether every spoke has a machine.
+        """
+        key = spokes, prestaged, prefixes, dark, machines
         if key not in self._made:
-            self._made[key] = self._grown(spokes, prestaged, prefixes)
+            self._made[key] = self._grown(*key)
         return self._made[key]
 
     @contextmanager
@@ -171,7 +187,9 @@ class Worlds:
             _let_pass(served.lab, 60.0)
             return served.lab.snapshot()
 
-    def _grown(self, spokes: int, prestaged: bool, prefixes: int) -> World:
+    def _grown(
+        self, spokes: int, prestaged: bool, prefixes: int, dark: bool, machines: bool
+    ) -> World:
         lab = Lab(SteppedClock(), identity_=self.identity, seed=1)
         lab.restore(self._provisioned)
         lab.throttling = Throttling(None)
@@ -181,12 +199,15 @@ class Worlds:
         for number, name in enumerate(spoke_names(spokes)):
             if number:
                 grower.spoke(name, _prefix(number))
+            if number and machines:
+                grower.machine(name)
             if prestaged:
                 grower.prestage(name)
         if prefixes > 1:
             grower.premises(remote_prefixes(prefixes)[1:])
         lab.world.listeners = listeners
-        grower.fail()
+        if dark:
+            grower.fail()
         _let_pass(lab, DARK_S)
         return World(
             spokes, prestaged, lab.snapshot(), _site(self.init_site, spokes, prestaged, prefixes)
@@ -237,6 +258,32 @@ class _Grower:
         )
         self._peer(PRIMARY, name, allowGatewayTransit=True)
         self._peer(name, PRIMARY, useRemoteGateways=True)
+
+    def machine(self, name: str) -> None:
+        """A machine in a spoke, like the one of the proof of concept's."""
+        network = f"{NETWORK}/virtualNetworks/{name}"
+        space = self._ask("GET", network, None)["properties"]["addressSpace"]
+        subnet, nic = f"{network}/subnets/{name}-sub1", f"{NETWORK}/networkInterfaces/{name}-nic1"
+        self._put(subnet, {"addressPrefix": space["addressPrefixes"][0]})
+        place = {"subnet": {"id": subnet}, "privateIPAllocationMethod": "Dynamic"}
+        self._put(nic, {"ipConfigurations": [{"name": "ipconfig1", "properties": place}]})
+        machines = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"
+        like = self._ask("GET", f"{machines}/vm1", None)["properties"]
+        image = {**like["storageProfile"]["imageReference"]}
+        image.pop("exactVersion", None)
+        os_profile = {"computerName": name, "adminUsername": "azureuser"}
+        self._put(
+            f"{machines}/{name}-vm",
+            {
+                "hardwareProfile": like["hardwareProfile"],
+                "storageProfile": {
+                    "imageReference": image,
+                    "osDisk": {"createOption": "FromImage", "deleteOption": "Delete"},
+                },
+                "osProfile": {**os_profile, "adminPassword": SECRETS["ERFAILOVER_ADMIN_PASSWORD"]},
+                "networkProfile": {"networkInterfaces": [{"id": nic}]},
+            },
+        )
 
     def premises(self, prefixes: list[str]) -> None:
         """A VNet beside the office, behind the far end's gateway, with many prefixes."""

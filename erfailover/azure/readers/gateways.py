@@ -1,0 +1,68 @@
+"""Reads as much of one gateway as a question takes: of the one being left, or its routes again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from erfailover.azure.client.polling import Cadence
+from erfailover.azure.reader import Reader
+from erfailover.azure.readers.network import (
+    NOT_ASKED,
+    observe,
+    read_table,
+    with_static_tunnels,
+)
+from erfailover.azure.readers.outcomes import outcome, readings
+from erfailover.errors import Failure
+from erfailover.model.observed import Gateway, Reading, attempt
+from erfailover.model.site import Role, Site
+from erfailover.planning import conditions
+
+PEERS, ROUTES = "get_bgp_peer_status", "get_learned_routes"
+DEADLINE_S = 20.0
+"""How long the gateway being left is asked, repetitions included: it may never answer."""
+
+
+def leaving(reader: Reader, site: Site, role: Role) -> Gateway:
+    """Return the gateway of the hub being left, with its tables, if it answers soon.
+
+    One that has learned no route from outside carries nothing, whatever its sessions are: the
+    table of its peers, which decides nothing then, is not read.
+
+    Raises:
+        Failure: it could not be read.
+    """
+    observed = observe(reader, site, [role], [], [ROUTES], DEADLINE_S)
+    found = observed.gateways.get(role)
+    if found is None:
+        raise Failure("; ".join(observed.unknown.values()) or "it could not be read")
+    rows = found.learned_routes.value
+    if found.bgp and (not rows or any(row.origin in conditions.EXTERNAL for row in rows)):
+        peers = attempt(lambda: read_table(reader, found.id, PEERS, DEADLINE_S))
+        return with_static_tunnels(reader, site, replace(found, peers=peers), DEADLINE_S)
+    if found.static_tunnels is not None:
+        return found
+    # Without routes by BGP, connections without it may carry something, whatever the peers are.
+    alone = with_static_tunnels(reader, site, replace(found, peers=Reading(())), DEADLINE_S)
+    return replace(found, static_tunnels=alone.static_tunnels)
+
+
+def with_routes(reader: Reader, known: Gateway, deadline_s: float, cadence: Cadence) -> Gateway:
+    """Return a gateway that was read before with its learned routes alone, read now.
+
+    Raises:
+        AzureFailure: there is no token, or no answer.
+    """
+    answered: list[float] = []
+    read = outcome(
+        lambda: read_table(reader, known.id, ROUTES, deadline_s, answered.append, cadence)
+    )
+    routes = readings({ROUTES: read})[ROUTES]
+    return replace(
+        known,
+        peers=NOT_ASKED,
+        learned_routes=routes,
+        static_tunnels=None,
+        advertised=None,
+        answered_s=answered[0] if answered else reader.clock.now(),
+    )

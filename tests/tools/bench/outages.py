@@ -1,0 +1,130 @@
+"""How long the spokes are without a path: what a switch costs those who use the network.
+
+Owns the packets: one from each spoke's machine to the office and back, at every change of the
+world, by the lab's own routing; nothing here asks the client that is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from erfailover.lab.engine.lab import Lab
+from erfailover.lab.machines.reachability import trace_packet
+from tests.tools.bench import sdk, worlds
+from tests.tools.bench.rows import Outage, Way
+from tests.tools.bench.worlds import DARK_S, Served, Worlds
+
+OFFICE = "10.5.0.4"
+NIC = "Microsoft.Network/networkInterfaces"
+EVERY_S = 1
+"""How often the probe asks."""
+
+
+class Packets:
+    """From when to when each spoke's machine had no answer from the office."""
+
+    def __init__(self, lab: Lab, spokes: list[str]) -> None:
+        self._lab, self._began = lab, lab.world.now
+        names = {f"{name}-nic1" if name != "vnet1" else "vm1-nic1": name for name in spokes}
+        self._nics = {
+            names[each.id.name]: each
+            for each in lab.world.iter_by_type(NIC)
+            if each.id.name in names
+        }
+        self.changes: dict[str, list[tuple[float, bool]]] = {name: [] for name in spokes}
+        with lab.lock:
+            self._look()
+            lab.listen(self._look)
+
+    def passes(self, spoke: str) -> bool:
+        """Whether a packet passes now, and its answer."""
+        lab = self._lab
+        return trace_packet(lab.world, lab.bgp, lab.machines, self._nics[spoke], OFFICE).reached
+
+    def _look(self) -> None:
+        for spoke, changes in self.changes.items():
+            up = self.passes(spoke)
+            if not changes or changes[-1][1] is not up:
+                changes.append((self._lab.world.now - self._began, up))
+
+    def outages_s(self) -> tuple[float, ...]:
+        """Return how long each spoke was out: from the first packet lost, or from the start."""
+        found = []
+        for spoke, changes in self.changes.items():
+            lost = [at for at, up in changes if not up]
+            if not changes[-1][1]:
+                raise RuntimeError(f"{spoke}: no packet passes after the switch")
+            found.append(changes[-1][0] - lost[0] if lost else 0.0)
+        return tuple(found)
+
+
+def by_erfailover(made: Worlds, way: Way, spokes: int, seed: int, planned: bool) -> Outage:
+    """Switch, with a probe from the first spoke beside it."""
+    world = made.get(spokes, way is Way.PRESTAGED, dark=not planned, machines=True)
+    with made.served(world.snapshot, world.site, seed) as served:
+        packets = Packets(served.lab, worlds.spoke_names(spokes))
+        with _door(served.lab, lambda: packets.passes("vnet1")) as port:
+            _add_probe(served, port)
+            report = served.folder / "outage.json"
+            served.done("switch", "--to", "ipsec", "--yes", "--planned", "--report", str(report))
+        told = json.loads(report.read_text())["outages"][0]
+        probe_s = float(told["longest_s"]) if told["how"] == "probe" else None
+        return Outage(
+            way,
+            spokes,
+            seed,
+            planned,
+            packets.outages_s(),
+            0.0 if planned else DARK_S,
+            probe_s if planned else None,
+        )
+
+
+def by_sdk(made: Worlds, spokes: int, seed: int, planned: bool) -> Outage:
+    """The same writes with the SDK's default polling."""
+    world = made.get(spokes, False, dark=not planned, machines=True)
+    with made.served(world.snapshot, world.site, seed) as served:
+        packets = Packets(served.lab, worlds.spoke_names(spokes))
+        sdk.carry_out(served, spokes)
+        failed_s = 0.0 if planned else DARK_S
+        return Outage(Way.SDK, spokes, seed, planned, packets.outages_s(), failed_s)
+
+
+def _add_probe(served: Served, port: int) -> None:
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{port}; read -r word <&3; [ $word = up ]"
+    command = ["bash", "-c", script]
+    file = Path(served.environment["ERFAILOVER_SITE"])
+    site: Any = yaml.safe_load(file.read_text())
+    site["probes"] = {"office": {"command": command, "continuous": True, "every_s": EVERY_S}}
+    file.write_text(yaml.safe_dump(site, sort_keys=False))
+
+
+@contextmanager
+def _door(lab: Lab, passes: Callable[[], bool]) -> Iterator[int]:
+    """A TCP port that says whether a packet passes at that moment; yields the port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection, lab.lock:
+                lab.catch_up()
+                connection.sendall(b"up\n" if passes() else b"down\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with closing(server):
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
