@@ -141,7 +141,7 @@ class SwitchRun:
                 if found := late - rest.left_out.keys():
                     watch.expect(found - {step.spoke for step in rest.writes})
                     self._move(rest, outcome, watch)
-            self._insist_on_any(outcome)
+            left_out.insist_on_any(self.site, outcome)
         finally:
             watch.end()
         outcome.verified_s = clock.now() - self.began_s
@@ -230,14 +230,9 @@ class SwitchRun:
         watch.hurry()
         self._note(plan, outcome, results)
         if not self._contended:
-            self._insist_on_any(outcome)
+            left_out.insist_on_any(self.site, outcome)
         with self.context.doing("Reading again what was written"):
             self._as_written(plan, outcome)
-
-    def _insist_on_any(self, outcome: Outcome) -> None:
-        """Raise if every spoke failed."""
-        if outcome.failed and len(outcome.failed) == len(self.site.spokes):
-            raise left_out.every_one_failed(outcome)
 
     def _announce(self, spokes: Sequence[str]) -> None:
         """Have the store confirm which spokes go where; read the path being left meanwhile.

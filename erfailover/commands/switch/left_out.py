@@ -11,6 +11,7 @@ from erfailover.model.claims import Claim, Verdict
 from erfailover.model.command_line import switch_to
 from erfailover.model.counting import join_names
 from erfailover.model.plan import SwitchPlan
+from erfailover.model.site import Site
 from erfailover.planning.switch.result import Outcome, standing
 from erfailover.reporting.way_back import way_back
 
@@ -91,8 +92,13 @@ def stranded_failure(outcome: Outcome) -> Failure | None:
     return AzureFailure(Kind.SERVER, message, hint)
 
 
-def every_one_failed(outcome: Outcome) -> Failure:
-    """Return what is raised if every spoke failed: the first failure, with where each spoke is."""
+def insist_on_any(site: Site, outcome: Outcome) -> None:
+    """Raise the first failure if every spoke failed, with where each of them is."""
+    if outcome.failed and len(outcome.failed) == len(site.spokes):
+        raise _failure_of_all(outcome)
+
+
+def _failure_of_all(outcome: Outcome) -> Failure:
     if (stranded := stranded_failure(outcome)) is not None:
         return stranded
     first = next(iter(outcome.failed.values()))
